@@ -1,0 +1,88 @@
+package job
+
+import "time"
+
+// Client is one address and tool that asked.
+type Client struct {
+	Addr, Tool  string
+	N           int // times
+	First, Last time.Time
+}
+
+// Misses returns how often the URL was asked for, and whether that is a lower bound.
+func (j *Job) Misses() (n int, atLeast bool) {
+	for i := range j.Events {
+		if e := &j.Events[i]; e.Kind == Miss {
+			n += e.Count
+		}
+	}
+	return n, j.Full
+}
+
+// FirstAsked returns the earliest time of a miss, or zero.
+func (j *Job) FirstAsked() time.Time {
+	var t time.Time
+	for i := range j.Events {
+		if e := &j.Events[i]; e.Kind == Miss && (t.IsZero() || e.Time.Before(t)) {
+			t = e.Time
+		}
+	}
+	return t
+}
+
+// LastAsked returns the latest time of a miss, or zero.
+func (j *Job) LastAsked() time.Time {
+	var t time.Time
+	for i := range j.Events {
+		if e := &j.Events[i]; e.Kind == Miss && e.Time.After(t) {
+			t = e.Time
+		}
+	}
+	return t
+}
+
+// Clients returns who asked, in the order in which they first did.
+func (j *Job) Clients() []Client {
+	type who struct{ addr, tool string }
+	seen := map[who]int{}
+	var list []Client
+	for i := range j.Events {
+		e := &j.Events[i]
+		if e.Kind != Miss {
+			continue
+		}
+		at, ok := seen[who{e.Addr, e.Tool}]
+		if !ok {
+			at = len(list)
+			seen[who{e.Addr, e.Tool}] = at
+			list = append(list, Client{Addr: e.Addr, Tool: e.Tool, First: e.Time, Last: e.Time})
+		}
+		c := &list[at]
+		c.N += e.Count
+		if e.Time.Before(c.First) {
+			c.First = e.Time
+		}
+		if e.Time.After(c.Last) {
+			c.Last = e.Time
+		}
+	}
+	return list
+}
+
+// URLs returns the distinct URLs that the job holds, line 1 first, as written.
+func (j *Job) URLs() []string {
+	list := []string{j.URL}
+	var seen map[string]bool // made when there is a second one, which is seldom
+	for i := range j.Events {
+		u := j.Events[i].URL
+		if u == "" || u == j.URL || seen[u] {
+			continue
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		seen[u] = true
+		list = append(list, u)
+	}
+	return list
+}

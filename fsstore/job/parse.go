@@ -1,0 +1,197 @@
+package job
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+// maxBadText is how much of a bad line is shown.
+const maxBadText = 80
+
+// File is what a job file holds.
+type File struct {
+	Jobs []Job     // one for each URL, in order; a batch has several
+	Bad  []BadLine // lines that mean nothing here
+}
+
+// BadLine is a line that Parse did not take.
+type BadLine struct {
+	N    int    // from 1
+	Text string // printable, at most 80 bytes; it may carry a signature
+	Why  string // in plain words, with what to do
+}
+
+// Parse reads a job file. It takes any bytes, never fails, and needs time in proportion to their number: a line that is no
+// URL, option or event goes to Bad. A URL that stands there twice makes one job.
+func Parse(b []byte) File {
+	p := parser{size: len(b)}
+	text := strings.TrimPrefix(string(b), "\ufeff") // some editors put it there
+	for more := text != ""; more; {
+		var line string
+		line, text, more = strings.Cut(text, "\n")
+		p.n++
+		line = strings.Trim(line, " \t\r")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if why := p.line(line); why != "" {
+			p.file.Bad = append(p.file.Bad, BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why})
+		}
+	}
+	return p.file
+}
+
+type parser struct {
+	file   File
+	first  Job            // what stands before the first URL
+	seen   map[string]int // URL to its job, made for the second one
+	at     int            // the job that lines belong to
+	astray bool           // the URL above was not taken: its options belong nowhere
+	size   int
+	n      int // line number
+}
+
+// line takes one line, or says why not.
+func (p *parser) line(s string) string {
+	word, rest := cutWord(s)
+	switch {
+	case word == "sha256" || word == "after" || word == "accept":
+		if p.astray {
+			return "belongs to the URL above, which was not taken: mend that first"
+		}
+		return p.job().option(word, rest)
+	case hasScheme(s):
+		return p.url(s)
+	case '0' <= s[0] && s[0] <= '9':
+		if t, ok := parseTime(word); ok {
+			return p.event(t, rest)
+		}
+	}
+	if strings.Contains(word, "://") {
+		p.astray = true
+		return "only http:// and https:// can be fetched: write such a URL, or take the line out"
+	}
+	return "no URL, option or event: a URL begins with http:// or https://, an option with sha256, after or accept, a comment with #"
+}
+
+// job returns the job that a line belongs to.
+func (p *parser) job() *Job {
+	if len(p.file.Jobs) == 0 {
+		return &p.first
+	}
+	return &p.file.Jobs[p.at]
+}
+
+func (p *parser) url(s string) string {
+	if why := whyNot(s); why != "" {
+		p.astray = true
+		p.first = Job{} // the options before it were for it
+		return why
+	}
+	p.astray = false
+	switch at, ok := p.seen[s]; {
+	case ok:
+		p.at = at
+		return ""
+	case len(p.file.Jobs) > 0:
+		p.first = Job{}
+	default:
+		p.seen = map[string]int{}
+	}
+	p.first.URL, p.first.Size, p.first.Full = s, p.size, p.size >= MissRoom
+	p.at = len(p.file.Jobs)
+	p.seen[s] = p.at
+	p.file.Jobs = append(p.file.Jobs, p.first)
+	return ""
+}
+
+func (p *parser) event(t time.Time, rest string) string {
+	e, why := parseEvent(rest)
+	if why != "" {
+		return why
+	}
+	e.Time = t
+	p.job().Add(e)
+	return ""
+}
+
+// option takes an option line, or says why not.
+func (j *Job) option(word, value string) string {
+	switch word {
+	case "sha256":
+		sum, ok := parseSum(value)
+		if !ok {
+			return "sha256 wants 64 hex digits"
+		}
+		j.Sha256 = sum
+	case "after":
+		t, ok := parseTime(value)
+		if !ok {
+			return "after wants a time such as 2026-11-23T02:00:00Z"
+		}
+		j.After = t
+	case "accept":
+		switch value {
+		case "text/html":
+			j.AcceptHTML = true
+		case "any":
+			j.AcceptAny = true
+		case "http":
+			j.AcceptHTTP = true
+		default:
+			return "accept wants text/html, any or http"
+		}
+	}
+	return ""
+}
+
+func hasScheme(s string) bool {
+	return len(s) >= 7 && strings.EqualFold(s[:7], "http://") || len(s) >= 8 && strings.EqualFold(s[:8], "https://")
+}
+
+// whyNot says why s has no key, or "".
+func whyNot(s string) string {
+	_, err := key.FetchURL(s)
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*key.Error](err); ok {
+		return e.Why
+	}
+	return err.Error()
+}
+
+// isURL reports whether s can stand as a URL in a line.
+func isURL(s string) bool { return hasScheme(s) && whyNot(s) == "" }
+
+// cutWord splits s at its first space or tab.
+func cutWord(s string) (word, rest string) {
+	i := strings.IndexAny(s, " \t")
+	if i < 0 {
+		return s, ""
+	}
+	return s[:i], strings.TrimLeft(s[i:], " \t")
+}
+
+// parseTime takes RFC 3339 with any offset, and returns UTC in whole seconds.
+func parseTime(s string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, false
+	}
+	if t = t.UTC().Truncate(time.Second); t.Year() < 1 || t.Year() > 9999 {
+		return t, false
+	}
+	return t, true
+}
+
+// parseSum takes 64 hex digits and returns them in lower case.
+func parseSum(s string) (string, bool) {
+	if len(s) != 64 || strings.Trim(s, "0123456789abcdefABCDEF") != "" {
+		return "", false
+	}
+	return strings.ToLower(s), true
+}

@@ -1,0 +1,283 @@
+package key
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// contentParams are the query parameters that are known to choose the content: they stay where a query is dropped.
+// Lower case, because names are compared so.
+var contentParams = [...]string{
+	"path", "ref", "version", "versionid", "rev", "branch", "commit", "tag", "id", "file", "filename", "name", "os", "arch",
+	"platform", "lang", "product", "build", "format", "variant",
+}
+
+// scriptExts are the extensions of programs that answer a query: there the query names the artifact.
+var scriptExts = [...]string{"php", "cgi", "asp", "aspx", "jsp", "do", "action"}
+
+// marks are offsets into a normalised URL.
+type marks struct {
+	host, path, base, query int // where each begins; query is also where the path ends
+	dropped                 bool
+}
+
+// scheme is what a URL begins with.
+type scheme uint8
+
+const (
+	notWeb scheme = iota
+	http
+	https
+)
+
+func bad(why string) error { return &Error{Why: why} }
+
+// normalise appends the normalised raw to b.
+func normalise(b []byte, raw string, rule Rule) ([]byte, marks, error) {
+	var m marks
+	if err := checkBytes(raw); err != nil {
+		return b, m, err
+	}
+	sch, rest := cutScheme(raw)
+	switch sch {
+	case notWeb:
+		return b, m, bad("only http:// and https:// can be fetched: write one of them in front of the host")
+	case http:
+		b = append(b, "http://"...)
+	case https:
+		b = append(b, "https://"...)
+	}
+	if i := strings.IndexByte(rest, '#'); i >= 0 {
+		rest = rest[:i]
+	}
+	n := authorityLen(rest)
+	path, query, _ := strings.Cut(rest[n:], "?")
+
+	m.host = len(b)
+	b, err := appendAuthority(b, rest[:n], sch)
+	if err != nil {
+		return b, m, err
+	}
+	m.path = len(b)
+	b = appendPath(b, path)
+	m.query = len(b)
+	m.base = m.path + lastSlash(b[m.path:]) + 1
+	b, m.dropped = appendQuery(b, query, rule, m)
+	return b, m, nil
+}
+
+// checkBytes refuses what is too long and what is not 0x21–0x7E.
+func checkBytes(raw string) error {
+	if len(raw) > MaxURL {
+		return bad(fmt.Sprintf("longer than %d bytes: fetch it without the cache", MaxURL))
+	}
+	for i := 0; i < len(raw); i++ {
+		if c := raw[i]; c <= 0x20 || c >= 0x7f {
+			return bad(fmt.Sprintf("byte %d is 0x%02x, a space, a control byte or not ASCII: write it as %%%02X", i+1, c, c))
+		}
+	}
+	return nil
+}
+
+// cutScheme splits "http://" or "https://", in any case, off raw.
+func cutScheme(raw string) (scheme, string) {
+	switch {
+	case len(raw) >= 7 && strings.EqualFold(raw[:7], "http://"):
+		return http, raw[7:]
+	case len(raw) >= 8 && strings.EqualFold(raw[:8], "https://"):
+		return https, raw[8:]
+	}
+	return notWeb, raw
+}
+
+// authorityLen returns how much of s, which follows "://" and holds no fragment, is user-info, host and port.
+func authorityLen(s string) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '/' || s[i] == '?' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// appendAuthority appends host and port of auth in their normal form. What stands before the last "@" is user-info.
+func appendAuthority(b []byte, auth string, sch scheme) ([]byte, error) {
+	host := auth[strings.LastIndexByte(auth, '@')+1:]
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && i > strings.LastIndexByte(host, ']') {
+		host, port = host[:i], host[i+1:]
+	}
+	if err := checkHost(host); err != nil {
+		return b, err
+	}
+	for i := 0; i < len(host); i++ {
+		b = append(b, lower(host[i]))
+	}
+	return appendPort(b, port, sch)
+}
+
+// checkHost refuses what is neither a name of [A-Za-z0-9._-] with a letter or digit first or after dots and dashes, nor an
+// IPv6 literal in brackets. A name of dots alone would be a directory under denied/.
+func checkHost(host string) error {
+	if host == "" {
+		return bad("no host: write it after ://")
+	}
+	if host[0] == '[' {
+		if a, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]")); err != nil || !a.Is6() || a.Zone() != "" || host[len(host)-1] != ']' {
+			return bad("what is in brackets is no IPv6 address: write it as in http://[2001:db8::1]/")
+		}
+		return nil
+	}
+	named := false
+	for i := 0; i < len(host); i++ {
+		switch c := host[i]; {
+		case alnum(c):
+			named = true
+		case c != '.' && c != '_' && c != '-':
+			return bad(fmt.Sprintf("a host holds no %q: use letters, digits, dots, dashes and _", c))
+		}
+	}
+	if !named {
+		return bad("the host is no name: use letters and digits")
+	}
+	return nil
+}
+
+// appendPort appends ":port" unless port is empty or the default.
+func appendPort(b []byte, port string, sch scheme) ([]byte, error) {
+	if port == "" {
+		return b, nil
+	}
+	n := 0
+	for i := 0; i < len(port); i++ {
+		c := port[i]
+		if c < '0' || c > '9' || n > 65535 {
+			n = 0
+			break
+		}
+		n = 10*n + int(c-'0')
+	}
+	if n < 1 || n > 65535 {
+		return b, bad("the port is no number from 1 to 65535: mend it or leave it out")
+	}
+	if n == 80 && sch == http || n == 443 && sch == https {
+		return b, nil
+	}
+	return strconv.AppendInt(append(b, ':'), int64(n), 10), nil
+}
+
+// appendPath appends path, which is empty or begins with a slash, with its dot segments removed (RFC 3986, 5.2.4).
+func appendPath(b []byte, path string) []byte {
+	if path == "" {
+		return append(b, '/')
+	}
+	if !strings.Contains(path, "/.") {
+		return append(b, path...)
+	}
+	root := len(b)
+	for path != "" {
+		seg := path[1:]
+		if i := strings.IndexByte(seg, '/'); i >= 0 {
+			seg = seg[:i]
+		}
+		path = path[1+len(seg):]
+		switch seg {
+		case ".":
+		case "..":
+			b = b[:root+max(lastSlash(b[root:]), 0)]
+		default:
+			b = append(append(b, '/'), seg...)
+			continue
+		}
+		if path == "" { // a final dot segment leaves its slash
+			b = append(b, '/')
+		}
+	}
+	return b
+}
+
+// appendQuery appends "?" and what rule leaves of query, and reports whether it left something out.
+func appendQuery(b []byte, query string, rule Rule, m marks) ([]byte, bool) {
+	switch {
+	case query == "":
+		return b, false
+	case rule == Drop:
+		return b, true
+	case rule == Keep || !namesFile(b[m.base:m.query]):
+		return append(append(b, '?'), query...), false
+	}
+	sep, dropped := byte('?'), false
+	for more := true; more; {
+		var param string
+		param, query, more = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(param, "=")
+		if !isContentParam(name) {
+			dropped = true
+			continue
+		}
+		b = append(append(b, sep), param...)
+		sep = '&'
+	}
+	return b, dropped
+}
+
+func isContentParam(name string) bool {
+	for _, p := range contentParams {
+		if len(p) == len(name) && strings.EqualFold(p, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesFile reports whether base, the last segment of a path, has an extension that is no script's: what follows the last
+// literal dot, cut at ";", 1–10 letters and digits, a letter first, with at least one byte before the dot.
+func namesFile(base []byte) bool {
+	dot := len(base) - 1
+	for dot >= 0 && base[dot] != '.' {
+		dot--
+	}
+	if dot < 1 {
+		return false
+	}
+	ext := base[dot+1:]
+	n := 0
+	for n < len(ext) && alnum(ext[n]) {
+		n++
+	}
+	if n < len(ext) && ext[n] != ';' {
+		return false
+	}
+	ext = ext[:n]
+	if n < 1 || n > 10 || ext[0] <= '9' {
+		return false
+	}
+	for _, s := range scriptExts {
+		if len(s) == n && strings.EqualFold(s, string(ext)) {
+			return false
+		}
+	}
+	return true
+}
+
+func lastSlash(b []byte) int {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] == '/' {
+			return i
+		}
+	}
+	return -1
+}
+
+func alnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,313 @@
+package key
+
+import (
+	"strings"
+)
+
+const (
+	redacted  = "REDACTED"
+	maxNested = 4 // URLs within URLs; what is deeper is not shown
+)
+
+// secretWords are parts of the names of query parameters whose values are credentials. Lower case.
+var secretWords = [...]string{
+	"token", "secret", "passw", "signature", "credential", "hmac", "hdnea", "hdnts", "jwt", "oauth", "authoriz", "session",
+	"apikey", "accesskey", "accessid", "cookie",
+}
+
+// secretNames are whole names, or the end of a name after a "-", "_" or ".". Lower case.
+var secretNames = [...]string{
+	"key", "sig", "sign", "auth", "policy", "pwd", "pass", "keyid", "key-pair-id", "sas", "hash-key",
+}
+
+// secretPrefixes begin the names of whole families: the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
+var secretPrefixes = [...]string{"x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-ms-", "q-"}
+
+// sasNames are the other parameters of an Azure shared access signature; they mean that only beside "sig".
+var sasNames = [...]string{
+	"se", "sp", "sv", "sr", "st", "ss", "si", "sip", "spr", "srt", "sdd", "skoid", "sktid", "skt", "ske", "sks", "skv", "ses",
+}
+
+// Redact returns raw, taken as one URL, for people to see: without user-info, and with REDACTED for what looks like a
+// credential. It takes any bytes, and returns printable ASCII (other bytes as %XX) of at most MaxURL bytes and "...".
+// What it returns is still hostile: escape it.
+func Redact(raw string) string {
+	return printable(redactWord(nil, raw, 0), false)
+}
+
+// RedactText does as Redact for text that holds URLs, such as an error. It makes it one line: line ends and tabs become
+// spaces.
+func RedactText(s string) string {
+	b := make([]byte, 0, min(len(s), MaxURL)+len(redacted))
+	for s != "" && len(b) <= MaxURL {
+		n := strings.IndexAny(s, " \t\r\n\"<>`")
+		if n < 0 {
+			n = len(s)
+		}
+		b = redactWord(b, s[:n], 0)
+		if n < len(s) {
+			b = append(b, s[n])
+			n++
+		}
+		s = s[n:]
+	}
+	return printable(b, true)
+}
+
+// printable returns b as printable ASCII, cut to MaxURL bytes.
+func printable(b []byte, text bool) string {
+	const hexDigits = "0123456789ABCDEF"
+	out := make([]byte, 0, min(len(b), MaxURL)+len("..."))
+	for _, c := range b {
+		if len(out) >= MaxURL-2 {
+			return string(append(out, "..."...))
+		}
+		switch {
+		case 0x20 <= c && c < 0x7f:
+			out = append(out, c)
+		case text && (c == '\n' || c == '\r' || c == '\t'):
+			out = append(out, ' ')
+		default:
+			out = append(out, '%', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return string(out)
+}
+
+// redactWord appends w, a URL or a part of one, redacted.
+func redactWord(b []byte, w string, depth int) []byte {
+	if depth > maxNested {
+		return append(b, redacted...)
+	}
+	start := strings.Index(w, "://")
+	if start < 0 {
+		return redactTail(b, withoutUser(w), depth)
+	}
+	start += len("://")
+	b = redactTail(b, w[:start], depth)
+	return redactTail(b, withoutUser(w[start:]), depth)
+}
+
+// withoutUser returns s, which begins with an authority, without its user-info. A password that holds a "/", "?" or "#"
+// makes what stands before it look like a host with a strange port: then all up to the last "@" goes.
+func withoutUser(s string) string {
+	end := strings.IndexAny(s, "/?#")
+	if end < 0 {
+		end = len(s)
+	}
+	if at := strings.LastIndexByte(s[:end], '@'); at >= 0 {
+		return s[at+1:]
+	}
+	_, port, found := strings.Cut(s[:end], ":")
+	if !found || s[0] == '[' || strings.Trim(port, "0123456789") == "" {
+		return s
+	}
+	return s[strings.LastIndexByte(s, '@')+1:]
+}
+
+// redactTail appends s, which is what follows an authority: a path, and from the first "?" or "#" on parameters.
+func redactTail(b []byte, s string, depth int) []byte {
+	n := strings.IndexAny(s, "?#")
+	if n < 0 {
+		n = len(s)
+	}
+	b = redactPath(b, s[:n], depth)
+	return redactParams(b, s[n:], depth)
+}
+
+// redactPath appends path with the values of name=value segments and with segments that are a JWT redacted. Other segments
+// are shown whatever their entropy: paths are full of digests.
+func redactPath(b []byte, path string, depth int) []byte {
+	if i := strings.Index(path, "://"); i > 0 && strings.Trim(path, ":/") != strings.TrimSuffix(path, "://") {
+		scheme := i
+		for scheme > 0 && alnum(path[scheme-1]) {
+			scheme--
+		}
+		b = redactPath(b, path[:scheme], depth)
+		return redactWord(b, path[scheme:], depth+1)
+	}
+	for path != "" {
+		n := strings.IndexAny(path, "/;&,")
+		if n < 0 {
+			n = len(path)
+		}
+		b = redactParam(b, path[:n], false, true, depth)
+		if n < len(path) {
+			b = append(b, path[n])
+			n++
+		}
+		path = path[n:]
+	}
+	return b
+}
+
+// redactParams appends s, which is empty or begins with "?" or "#", with the values of its parameters redacted.
+func redactParams(b []byte, s string, depth int) []byte {
+	sas := hasSig(s)
+	for s != "" {
+		b = append(b, s[0])
+		s = s[1:]
+		n := strings.IndexAny(s, "&#?")
+		if n < 0 {
+			n = len(s)
+		}
+		b = redactParam(b, s[:n], sas, false, depth)
+		s = s[n:]
+	}
+	return b
+}
+
+// hasSig reports whether a parameter of s is named sig.
+func hasSig(s string) bool {
+	for s != "" {
+		n := strings.IndexAny(s[1:], "&#?")
+		if n < 0 {
+			n = len(s) - 1
+		}
+		if name, _, _ := strings.Cut(s[1:1+n], "="); strings.EqualFold(name, "sig") {
+			return true
+		}
+		s = s[1+n:]
+	}
+	return false
+}
+
+// redactParam appends one name=value.
+func redactParam(b []byte, param string, sas, inPath bool, depth int) []byte {
+	name, value, named := strings.Cut(param, "=")
+	if !named {
+		name, value = "", param
+	} else {
+		b = append(append(b, name...), '=')
+	}
+	switch {
+	case value == "":
+		return b
+	case named && (secretName(name) || sas && isOneOf(strings.ToLower(name), sasNames[:])):
+		return append(b, redacted...)
+	case looksJWT(value), !inPath && !isContentParam(name) && looksRandom(value):
+		return append(b, redacted...)
+	case inPath:
+		return append(b, value...)
+	}
+	return redactValue(b, value, depth)
+}
+
+// redactValue appends the value of a parameter that is no secret itself but may hold a URL or more parameters.
+func redactValue(b []byte, value string, depth int) []byte {
+	if strings.Contains(value, "://") {
+		return redactWord(b, value, depth+1)
+	}
+	if plain := unescape(value); plain != value {
+		if string(redactWord(nil, plain, depth+1)) != plain {
+			return append(b, redacted...)
+		}
+		return append(b, value...)
+	}
+	if !strings.ContainsAny(value, ";=,~") {
+		return append(b, value...)
+	}
+	return redactPath(b, value, depth+1)
+}
+
+// secretName reports whether a parameter of that name holds a credential.
+func secretName(name string) bool {
+	n := strings.ToLower(unescape(name))
+	for _, p := range secretPrefixes {
+		if strings.HasPrefix(n, p) {
+			return true
+		}
+	}
+	for _, w := range secretWords {
+		if strings.Contains(n, w) {
+			return true
+		}
+	}
+	for _, w := range secretNames {
+		if rest, ok := strings.CutSuffix(n, w); ok && (rest == "" || !alnum(rest[len(rest)-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksJWT reports whether v is a JSON Web Token, or other JSON in base64: "eyJ" is `{"`.
+func looksJWT(v string) bool {
+	return len(v) >= 16 && strings.HasPrefix(v, "eyJ")
+}
+
+// looksRandom reports whether v is long and of the kind that a machine made: letters and digits that change between lower
+// case, upper case and digits more often than words and version numbers do. In random hex every second byte is such a
+// change, in "cuda_12.9.0_575.51.03_linux" none.
+func looksRandom(v string) bool {
+	letters, digits, changes := 0, 0, 0
+	before := byte(0)
+	for i := 0; i < len(v); i++ {
+		c := class(v[i])
+		switch c {
+		case 'd':
+			digits++
+		case 'l', 'u':
+			letters++
+		}
+		if c != 0 && before != 0 && c != before {
+			changes++
+		}
+		before = c
+	}
+	n := letters + digits
+	return n >= 20 && (digits >= 2 && 4*changes >= n || 20*changes >= 9*n)
+}
+
+func class(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return 'd'
+	case 'a' <= c && c <= 'z':
+		return 'l'
+	case 'A' <= c && c <= 'Z':
+		return 'u'
+	}
+	return 0
+}
+
+func isOneOf(s string, list []string) bool {
+	for _, x := range list {
+		if s == x {
+			return true
+		}
+	}
+	return false
+}
+
+// unescape decodes percent-encoding and leaves what is not well-formed.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			hi, lo := unhex(s[i+1]), unhex(s[i+2])
+			if hi < 16 && lo < 16 {
+				b = append(b, hi<<4|lo)
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}

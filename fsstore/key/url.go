@@ -1,0 +1,144 @@
+// Package key turns URLs into the names that the data directory uses.
+//
+// A URL is a lookup key here, not a connection target: two requests mean the same artifact when their normalised URLs are
+// the same bytes. So the normalisation is small and stands still: scheme and host in lower case; default port, user-info
+// and fragment dropped; an empty path is "/"; literal "." and ".." segments removed (RFC 3986, 5.2.4); percent-encoding
+// left as it is, for "%2e" may well be another file than "." to an origin. net/url is not used, because it decodes and
+// encodes again, and refuses "%zz", which origins serve.
+//
+// The query is dropped where the path names a file, for there it is mostly a signature that is new with each request, save
+// for the parameters that are known to choose the content (see contentParams). Elsewhere it is kept: it is what names the
+// artifact.
+//
+// A key, <host>--<basename>--<hash16>, is generated and compared, never parsed. Its hash is 16 hex digits of the SHA-256 of
+// the normalised URL; whoever relies on it compares the whole sum, so that a forged collision is only a miss.
+//
+// The package is pure: it touches no disk and reads no clock. A URL is hostile input and may carry a signature: show none
+// to a person but through Redact.
+package key
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"strings"
+)
+
+// MaxURL is the length in bytes of the longest URL that has a key: the longest request line that common servers take.
+const MaxURL = 8 << 10
+
+// Rule says what becomes of the query.
+type Rule uint8
+
+const (
+	Auto Rule = iota // dropped where the path names a file, save for parameters that choose the content
+	Keep             // always kept
+	Drop             // always dropped
+)
+
+// ErrBadURL is wrapped by every error of Parse and FetchURL.
+var ErrBadURL = errors.New("bad URL")
+
+// Error says why a URL has no key. It never holds the URL itself, which may carry a secret.
+type Error struct {
+	Why string // in plain words, with what to do
+}
+
+func (e *Error) Error() string { return "bad URL: " + e.Why }
+
+// Unwrap returns ErrBadURL.
+func (e *Error) Unwrap() error { return ErrBadURL }
+
+// URL is a normalised origin URL. The zero URL has no key and no host.
+//
+// It is comparable, but two that name the same artifact may differ in QueryDropped: compare String to ask about the artifact.
+type URL struct {
+	full    string
+	host    string // hostname, and port unless it is the default
+	base    string // last path segment
+	sum     [sha256.Size]byte
+	dropped bool
+}
+
+// Parse normalises raw. Its error is an *Error, which wraps ErrBadURL.
+func Parse(raw string, rule Rule) (URL, error) {
+	var room [512]byte // most URLs fit, and then cost no allocation, or one
+	b, m, err := normalise(room[:0], raw, rule)
+	if err != nil {
+		return URL{}, err
+	}
+	full := raw
+	if string(b) != raw {
+		full = string(b)
+	}
+	return URL{
+		full:    full,
+		host:    full[m.host:m.path],
+		base:    full[m.base:m.query],
+		sum:     sha256.Sum256(b),
+		dropped: m.dropped,
+	}, nil
+}
+
+// FetchURL returns raw as it is to be requested: normalised, with its query whole. It fails where Parse does.
+//
+// Dot segments are removed here as well: were they not, "/x/../cuda.run" could bring other bytes than "/cuda.run" under
+// the key of "/cuda.run".
+func FetchURL(raw string) (string, error) {
+	var room [512]byte
+	b, _, err := normalise(room[:0], raw, Keep)
+	if err != nil {
+		return "", err
+	}
+	if string(b) == raw {
+		return raw, nil
+	}
+	return string(b), nil
+}
+
+// String returns the normalised URL. It may carry a signature.
+func (u URL) String() string { return u.full }
+
+// Sum returns the SHA-256 of the normalised URL in 64 hex digits.
+func (u URL) Sum() string {
+	if u.full == "" {
+		return ""
+	}
+	var room [2 * sha256.Size]byte
+	return string(hex.AppendEncode(room[:0], u.sum[:]))
+}
+
+// QueryDropped reports whether something of the query was dropped, so that other URLs may share this key.
+func (u URL) QueryDropped() bool { return u.dropped }
+
+// Basename returns the last path segment byte for byte, percent-encoding included; "" when the path ends in a slash.
+// It may be any bytes of 0x21–0x7E but a slash: ".." can not occur, "%2f" and "\" can.
+func (u URL) Basename() string { return u.base }
+
+// Host returns the hostname as denied/<host> spells it: lower case, no port, no final dots, an IPv6 literal without
+// brackets and in its canonical form (RFC 5952). So no other spelling of a host escapes a denial. It is "" for the zero
+// URL only, never begins with "." and holds no slash.
+func (u URL) Host() string {
+	if strings.HasPrefix(u.host, "[") {
+		a, err := netip.ParseAddr(u.host[1:strings.IndexByte(u.host, ']')])
+		if err != nil {
+			return "" // normalise has refused it
+		}
+		return a.String()
+	}
+	h, _, _ := strings.Cut(u.host, ":")
+	return strings.TrimRight(h, ".")
+}
+
+// HasUserInfo reports whether raw is an http or https URL that holds user-info, as in https://user:password@host/.
+func HasUserInfo(raw string) bool {
+	https, rest := cutScheme(raw)
+	if https == notWeb {
+		return false
+	}
+	if i := strings.IndexByte(rest, '#'); i >= 0 {
+		rest = rest[:i]
+	}
+	return strings.IndexByte(rest[:authorityLen(rest)], '@') >= 0
+}
