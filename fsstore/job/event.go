@@ -28,9 +28,10 @@ func parseEvent(s string) (Event, string) {
 		return e.done(rest)
 	case Error, Wait:
 		rest, e.After, _ = cutAfter(rest)
+		rest = dash(strings.TrimSpace(rest))
 	}
-	if clean(word) != word {
-		return e, "the word after the time is not printable: take the line out"
+	if len(word) > maxKind || !all(word, inKind) {
+		return e, "what follows the time is no word: take the line out"
 	}
 	e.Text = clean(strings.TrimSpace(rest))
 	return e, ""

@@ -21,7 +21,10 @@
 // The package is pure: it touches no disk and reads no clock.
 package job
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	// MaxFile is the size in bytes at which a job file stops growing.
@@ -49,31 +52,32 @@ const (
 
 // Event is one line of the log. Each kind has fields of its own; Line writes no others.
 type Event struct {
-	Time       time.Time // UTC, whole seconds
-	Kind       Kind
-	Count      int       // how many misses; 1 for all other kinds
-	Addr, Tool string    // of the client; "" where there is none
-	Via        string    // web, cli, shell, add, put, batch
-	URL        string    // of a miss, approve or retry, when it differs from line 1
-	Size       int64     // bytes, of start and done; -1 is unknown
-	ETag       string    // strong, with its quotes; "" when there is none
-	Host       string    // the cache-host that fetches
-	PID        int       // and its process
-	From       int64     // where a fetch resumed
-	After      time.Time // not before this time; zero is at once
-	Sha256     string    // of done, 64 hex digits
-	Unchanged  bool      // of done: the origin answered 304
-	Text       string    // for people
+	Time      time.Time // UTC, whole seconds
+	Kind      Kind
+	Count     int       // how many misses; 1 for all other kinds
+	Addr      string    // of the client or operator; "" where there is none
+	Tool      string    // of the client; "-" where there is none
+	Via       string    // web, cli, shell, add, put, batch
+	URL       string    // of a miss, approve or retry, when it differs from line 1
+	Size      int64     // bytes, of start and done; -1 is unknown. 0 for other kinds
+	ETag      string    // strong, with its quotes; "" when there is none
+	Host      string    // the cache-host that fetches
+	PID       int       // and its process
+	From      int64     // where a fetch resumed
+	After     time.Time // not before this time; zero is at once
+	Sha256    string    // of done, 64 hex digits
+	Unchanged bool      // of done: the origin answered 304
+	Text      string    // for people
 }
 
 // Job is what a file says about one URL.
 type Job struct {
-	URL        string // as written
-	Sha256     string // expected, 64 lower hex digits, or ""
-	AcceptHTML bool   // a page is what is wanted
-	AcceptAny  bool   // whatever comes is what is wanted
-	AcceptHTTP bool   // redirects to http are followed
-	After      time.Time
+	URL        string    // as written
+	Sha256     string    // expected, 64 lower hex digits, or ""
+	AcceptHTML bool      // a page is what is wanted
+	AcceptAny  bool      // whatever comes is what is wanted
+	AcceptHTTP bool      // redirects to http are followed
+	After      time.Time // what Due returns
 	Events     []Event
 	Size       int  // bytes of the whole file
 	Full       bool // the file has reached MissRoom: counts are lower bounds
@@ -187,7 +191,7 @@ func (j *Job) Reason() string {
 		case Done:
 			return ""
 		case Cancelled:
-			return string(appendVia([]byte(Cancelled), e))
+			return strings.TrimSuffix(string(appendVia([]byte(Cancelled), e)), " -")
 		case Error, Wait, Failed:
 			return e.Text
 		}

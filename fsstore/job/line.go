@@ -13,6 +13,7 @@ const maxLine = key.MaxURL + 1<<10
 
 // Limits of fields in bytes, longer than any that is honest.
 const (
+	maxKind = 64
 	maxTool = 40
 	maxAddr = 64 // an IPv6 address with a zone
 	maxVia  = 16
@@ -39,7 +40,7 @@ func (e Event) Line() string {
 	case Error, Wait:
 		b = appendPutOff(append(b, e.Kind...), &e)
 	default:
-		b = append(b, field(string(e.Kind), maxVia, inField)...)
+		b = append(b, field(string(e.Kind), maxKind, inKind)...)
 		b = appendText(b, " ", e.Text, 0)
 	}
 	return string(append(b, '\n'))
@@ -106,15 +107,18 @@ func appendDone(b []byte, e *Event) []byte {
 // appendPutOff writes text and "after". Text may be an origin's own words: where they end like an "after", they must not be
 // read as one.
 func appendPutOff(b []byte, e *Event) []byte {
-	text := e.Text
 	if e.After.IsZero() {
-		if before, _, ok := cutAfter(clean(strings.TrimSpace(text))); ok {
-			text = before + "; " + clean(strings.TrimSpace(text))[len(before)+len(", "):]
+		text := fitText(e.Text, maxLine-len(b)-len(" \n"))
+		if before, _, ok := cutAfter(text); ok {
+			text = before + "; " + text[len(before)+len(", "):]
 		}
 		return appendText(b, " ", text, 0)
 	}
-	const tail = len(afterMark) + len(time.RFC3339)
-	b = appendText(b, " ", text, tail)
+	const tail = len(afterMark) + len("2006-01-02T15:04:05Z")
+	n := len(b)
+	if b = appendText(b, " ", e.Text, tail); len(b) == n {
+		b = append(b, " -"...)
+	}
 	return appendTime(append(b, afterMark...), e.After)
 }
 
@@ -134,15 +138,17 @@ func appendURL(b []byte, url string) []byte {
 
 // appendText appends sep and text, cut so that reserve bytes and the line end still fit.
 func appendText(b []byte, sep, text string, reserve int) []byte {
-	text = strings.TrimSpace(text)
-	room := maxLine - len(b) - len(sep) - reserve - 1
-	if len(text) > room {
-		text = text[:max(room, 0)]
-	}
-	if text = strings.TrimSpace(clean(text)); text == "" {
+	text = fitText(text, maxLine-len(b)-len(sep)-reserve-len("\n"))
+	if text == "" {
 		return b
 	}
 	return append(append(b, sep...), text...)
+}
+
+// fitText returns text as it can stand at the end of a line, in at most room bytes.
+func fitText(text string, room int) string {
+	text = strings.TrimSpace(text)
+	return strings.TrimSpace(clean(text[:max(min(len(text), room), 0)]))
 }
 
 // clean replaces what is not printable ASCII by "?", so that no terminal obeys it.
@@ -188,6 +194,8 @@ func inTool(c byte) bool {
 func inAddr(c byte) bool {
 	return alnum(c) || c == '.' || c == ':' || c == '%' || c == '_' || c == '-'
 }
+
+func inKind(c byte) bool { return c > 0x20 && c < 0x7f }
 
 // inField is narrower than what reads back, and holds no comma, which ends the fields.
 func inField(c byte) bool { return alnum(c) || c == '.' || c == '_' || c == '-' }

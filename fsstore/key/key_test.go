@@ -1,26 +1,318 @@
 package key
 
-import "testing"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"strings"
+	"testing"
+)
 
-func TestKeyOfDesign(t *testing.T) {
-	u, err := Parse("HTTPS://user:pw@Developer.Download.NVIDIA.com:443/compute/./cuda/x/../cuda_12.9_linux.run?t=abc#f", Auto)
-	if err != nil {
-		t.Fatal(err)
+func TestNormalise(t *testing.T) {
+	tests := []struct{ raw, auto, keep, drop string }{
+		{"http://h", "http://h/", "", ""},
+		{"HTTP://H.Example.COM/A/b", "http://h.example.com/A/b", "", ""},
+		{"https://user:pw@h/a", "https://h/a", "", ""},
+		{"https://a@b@h/a", "https://h/a", "", ""},
+		{"https://h:443/a", "https://h/a", "", ""},
+		{"http://h:443/a", "http://h:443/a", "", ""},
+		{"http://h:80/a", "http://h/a", "", ""},
+		{"http://h:/a", "http://h/a", "", ""},
+		{"http://h:0080/a", "http://h/a", "", ""},
+		{"http://h:08080/a", "http://h:8080/a", "", ""},
+		{"http://[2001:DB8::1]:81/a", "http://[2001:db8::1]:81/a", "", ""},
+		{"http://[::1]/a", "http://[::1]/a", "", ""},
+		{"http://h/a#b?c", "http://h/a", "", ""},
+		{"http://h#b/c", "http://h/", "", ""},
+		{"http://h/?", "http://h/", "", ""},
+		{"http://h/f.run?", "http://h/f.run", "", ""},
+		{"http://h?a=b", "http://h/?a=b", "", "http://h/"},
+		{"http://h?a/../b", "http://h/?a/../b", "", "http://h/"},
+		{"http://h/%7e%zz%", "http://h/%7e%zz%", "", ""},
+		{"http://h/%2e%2E/a", "http://h/%2e%2E/a", "", ""},
+		{"http://h/a//b", "http://h/a//b", "", ""},
+		{"http://h/a/./b/../c/%2e", "http://h/a/c/%2e", "", ""},
+		{"http://h/../../a", "http://h/a", "", ""},
+		{"http://h/a/..", "http://h/", "", ""},
+		{"http://h/a/b/..", "http://h/a/", "", ""},
+		{"http://h/a/b/.", "http://h/a/b/", "", ""},
+		{"http://h/.", "http://h/", "", ""},
+		{"http://h/..", "http://h/", "", ""},
+		{"http://h/a//../b", "http://h/a/b", "", ""},
+		{"http://h/.a/..b/...", "http://h/.a/..b/...", "", ""},
+
+		{"https://h/cuda.run?t=abc", "https://h/cuda.run", "https://h/cuda.run?t=abc", "https://h/cuda.run"},
+		{"https://h/f.zip?a=1&Version=2&b&ARCH=x&path", "https://h/f.zip?Version=2&ARCH=x&path", "https://h/f.zip?a=1&Version=2&b&ARCH=x&path", "https://h/f.zip"},
+		{"https://h/f.zip?id=1?x", "https://h/f.zip?id=1?x", "", "https://h/f.zip"},
+		{"https://h/f.zip?%69d=1", "https://h/f.zip", "https://h/f.zip?%69d=1", "https://h/f.zip"},
+		{"https://h/download?file=cuda.run&t=a", "https://h/download?file=cuda.run&t=a", "", "https://h/download"},
 	}
-	if got, want := u.String(), "https://developer.download.nvidia.com/compute/cuda/cuda_12.9_linux.run"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if !Valid(u.Key()) || !u.QueryDropped() || u.Basename() != "cuda_12.9_linux.run" {
-		t.Errorf("got %+v, key %s", u, u.Key())
+	for _, tt := range tests {
+		for rule, want := range []string{tt.auto, tt.keep, tt.drop} {
+			if want == "" {
+				want = tt.auto
+			}
+			u, err := Parse(tt.raw, Rule(rule))
+			if err != nil || u.String() != want {
+				t.Errorf("Parse(%q, %d) = %q, %v; want %q", tt.raw, rule, u, err, want)
+			}
+		}
+		want := tt.keep
+		if want == "" {
+			want = tt.auto
+		}
+		if got, err := FetchURL(tt.raw); err != nil || got != want {
+			t.Errorf("FetchURL(%q) = %q, %v; want %q", tt.raw, got, err, want)
+		}
 	}
 }
 
-func BenchmarkParseKey(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		u, err := Parse("https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run", Auto)
-		if err != nil || u.Key() == "" {
-			b.Fatal(err)
+func TestNamesFile(t *testing.T) {
+	for p, want := range map[string]bool{
+		"cuda.run": true, "foo.tar.gz": true, "a.Z": true, "a.RPM": true, "f.deb;v=1": true, "a.b12345678": true, "x.tar.": false,
+		"":     false,
+		"v1.2": false, "x.": false, ".zip": false, "foo%2Erun": false, "a.7z": false, "a.b1234567890": false,
+		"a.php": false, "a.PHP": false, "a.cgi": false, "a.asp": false, "a.aspx": false, "a.jsp": false, "a.do": false,
+		"a.action": false, "a.php;x": false, "a.php5": true, "a.r-m": false, "a.;": false, "a;b.run": true, "..run": true,
+	} {
+		raw := "http://h/" + p + "?q"
+		u, err := Parse(raw, Auto)
+		if err != nil || u.QueryDropped() != want {
+			t.Errorf("%q: dropped = %v, %v; want %v", p, u.QueryDropped(), err, want)
+		}
+		if want == strings.HasSuffix(u.String(), "?q") {
+			t.Errorf("%q: QueryDropped = %v, but the URL is %s", p, want, u)
 		}
 	}
+	if u, _ := Parse("http://h/foo.tar.gz/?q", Auto); u.QueryDropped() {
+		t.Error("a segment before the last counts as a file")
+	}
+}
+
+func TestQueryDropped(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"http://h/a.run": false, "http://h/a.run?": false, "http://h/a.run?id=1": false, "http://h/a.run?id=1&t=2": true,
+		"http://h/a.run?t": true, "http://h/a?t": false,
+	} {
+		if u, _ := Parse(raw, Auto); u.QueryDropped() != want {
+			t.Errorf("%s: %v", raw, !want)
+		}
+	}
+	if u, _ := Parse("http://h/a?t", Drop); !u.QueryDropped() {
+		t.Error("Drop drops nothing")
+	}
+}
+
+func TestBadURL(t *testing.T) {
+	for _, raw := range []string{
+		"", "h/a", "ftp://h/a", "http:/h", "http:h", "//h/a", "file:///etc/passwd", "http://", "https:///a", "http://@/a", "http://?a",
+		"http://:80/", "http://h:0/", "http://h:65536/", "http://h:99999999999999999999/", "http://h:8a/", "http://h:+80/", "http://a:b:1/",
+		"http://h /a", "http://h/a b", "http://h/\x7f", "http://h/\x00", "http://h/ä", "http://h/#ä", " http://h/", "http://h/\n",
+		"http://h%41/", "http://h\\a/", "http://h,a/", "http://h*/", "http://[::1/", "http://[::1", "http://[", "http://[]/", "http://::1/",
+		"http://[1.2.3.4]/", "http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://[::1]a/", "http://[::1]]/", "http://../a", "http://-/",
+		"http://h/" + strings.Repeat("a", MaxURL),
+	} {
+		u, err := Parse(raw, Auto)
+		var e *Error
+		if !errors.Is(err, ErrBadURL) || !errors.As(err, &e) || e.Why == "" || u != (URL{}) {
+			t.Errorf("Parse(%.40q) = %q, %v", raw, u, err)
+		}
+		if s, err := FetchURL(raw); !errors.Is(err, ErrBadURL) || s != "" {
+			t.Errorf("FetchURL(%.40q) = %q, %v", raw, s, err)
+		}
+	}
+	longest := "http://h/" + strings.Repeat("a", MaxURL-len("http://h/"))
+	if _, err := Parse(longest, Auto); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKey(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	tests := []struct{ raw, want string }{ // want without "--" and the hash
+		{"https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run", "developer.download.nvidia.com--cuda_12.9_linux.run"},
+		{"http://h:8080/a+b%20c~.run", "h_8080--a+b_20c_.run"},
+		{"http://h/", "h--index"},
+		{"http://h/a/?x", "h--index"},
+		{"http://[::1]:81/a", "___1__81--a"},
+		{"http://.a/..b", "_a--..b"},
+		{"http://-a/-b", "_a---b"},
+		{"http://" + long + "/" + long + "-0123456789abcdef.run", long[:80] + "--" + long[:60] + "0123456789abcdef.run"},
+		{"http://h/" + long + ".tar.gz", "h--" + long[:139] + long[:13] + ".tar.gz"},
+	}
+	for _, tt := range tests {
+		u, err := Parse(tt.raw, Auto)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		sum := sha256.Sum256([]byte(u.String()))
+		full := hex.EncodeToString(sum[:])
+		if want := tt.want + "--" + full[:16]; u.Key() != want {
+			t.Errorf("%.60s: key %s, want %s", tt.raw, u.Key(), want)
+		}
+		if u.Sum() != full || !Valid(u.Key()) || len(u.Key()) > 180 {
+			t.Errorf("%.60s: sum %s, key %s", tt.raw, u.Sum(), u.Key())
+		}
+	}
+	if z := (URL{}); z.Key() != "" || z.Sum() != "" || z.Host() != "" || z.String() != "" {
+		t.Error("the zero URL has a name")
+	}
+}
+
+func TestValid(t *testing.T) {
+	const h = "--3f1c9a0be27d4455"
+	for name, want := range map[string]bool{
+		"developer.download.nvidia.com--cuda_12.9_linux.run" + h: true, "a--b" + h: true, "a" + h: true, "_+A" + h: true,
+		h: false, "": false, "-" + h: false, "-a" + h: false, ".a" + h: false, "a/b" + h: false, "a b" + h: false, "a" + strings.ToUpper(h): false,
+		"a" + h[1:]: false, "a--3f1c9a0be27d445": false, "a--3f1c9a0be27d4455.job": false, "a--3f1c9a0be27d445g": false, "ä" + h: false,
+		strings.Repeat("a", 162) + h: true, strings.Repeat("a", 163) + h: false, "a@b" + h: false, "a\n" + h: false,
+	} {
+		if Valid(name) != want {
+			t.Errorf("Valid(%q) = %v", name, !want)
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	for raw, want := range map[string][2]string{
+		"http://H.Example:81/a/B%2f.run?x": {"h.example", "B%2f.run"},
+		"http://h./":                       {"h", ""},
+		"http://h..:80/a/..":               {"h", ""},
+		"http://[2001:DB8:0::1]:81/..%2f":  {"2001:db8::1", "..%2f"},
+		"http://[::ffff:10.0.0.1]/a?b/c":   {"10.0.0.1", "a"},
+	} {
+		u, err := Parse(raw, Auto)
+		if err != nil || u.Host() != want[0] || u.Basename() != want[1] {
+			t.Errorf("%s: host %q, basename %q, %v", raw, u.Host(), u.Basename(), err)
+		}
+	}
+}
+
+func TestHasUserInfo(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"https://u:p@h/": true, "HTTP://u@h": true, "https://@h/": true, "https://h/@a": false, "https://h?@": false, "https://h#@": false,
+		"ftp://u@h/": false, "": false, "https://": false,
+	} {
+		if HasUserInfo(raw) != want {
+			t.Errorf("HasUserInfo(%q) = %v", raw, !want)
+		}
+	}
+}
+
+// dotSegments is RFC 3986, 5.2.4, word for word.
+func dotSegments(in string) string {
+	out := ""
+	for in != "" {
+		switch {
+		case strings.HasPrefix(in, "../"):
+			in = in[3:]
+		case strings.HasPrefix(in, "./"):
+			in = in[2:]
+		case strings.HasPrefix(in, "/./"):
+			in = in[2:]
+		case in == "/.":
+			in = "/"
+		case strings.HasPrefix(in, "/../"), in == "/..":
+			in = "/" + strings.TrimPrefix(in[3:], "/")
+			out = out[:max(strings.LastIndexByte(out, '/'), 0)]
+		case in == "." || in == "..":
+			in = ""
+		default:
+			n := strings.IndexByte(in[1:], '/') + 1
+			if n == 0 {
+				n = len(in)
+			}
+			out, in = out+in[:n], in[n:]
+		}
+	}
+	return out
+}
+
+func TestDotSegments(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		b := []byte("/")
+		for range rnd.IntN(14) {
+			b = append(b, "//..ab"[rnd.IntN(6)])
+		}
+		if got, want := string(appendPath([]byte("/x"), string(b)))[2:], dotSegments(string(b)); got != want {
+			t.Fatalf("%s: got %s, want %s", b, got, want)
+		}
+	}
+}
+
+// check holds what every parsed URL promises.
+func check(t *testing.T, raw string, rule Rule) {
+	u, err := Parse(raw, rule)
+	fetch, ferr := FetchURL(raw)
+	if (err == nil) != (ferr == nil) {
+		t.Fatalf("%q: Parse says %v, FetchURL %v", raw, err, ferr)
+	}
+	if err != nil {
+		return
+	}
+	if again, err := Parse(u.String(), rule); err != nil || again.String() != u.String() || again.QueryDropped() {
+		t.Fatalf("%q: %q is not normalised: %q, %v", raw, u, again, err)
+	}
+	if again, err := Parse(fetch, rule); err != nil || again.Key() != u.Key() {
+		t.Fatalf("%q: FetchURL %q has another key", raw, fetch)
+	}
+	if k := u.Key(); !Valid(k) || path.Base(k) != k {
+		t.Fatalf("%q: key %q", raw, k)
+	}
+	if h := u.Host(); h == "" || strings.ContainsAny(h, "/\x00") || h == "." || h == ".." {
+		t.Fatalf("%q: host %q", raw, h)
+	}
+	if b := u.Basename(); strings.ContainsRune(b, '/') || b == "." || b == ".." {
+		t.Fatalf("%q: basename %q", raw, b)
+	}
+	if HasUserInfo(u.String()) || HasUserInfo(fetch) {
+		t.Fatalf("%q: user-info in %q", raw, u)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?t=a", "http://u:p@[::1]:0080/a/../b.zip?id=1&x#f",
+		"http://h/.%2e/..", "https://h:443?a", "http://a://b@c/",
+	} {
+		for r := range 3 {
+			f.Add(s, uint8(r))
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw string, rule uint8) {
+		check(t, raw, Rule(rule%3))
+	})
+}
+
+func BenchmarkParseKey(b *testing.B) {
+	const plain = "https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run"
+	for name, raw := range map[string]string{
+		"plain":  plain,
+		"signed": plain + "?X-Amz-Signature=" + strings.Repeat("0a", 32) + "&X-Amz-Date=20261122T212726Z&versionId=1",
+		"dots":   "https://Host:443/a/./b/../c/" + strings.Repeat("d", 200) + ".run",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				u, err := Parse(raw, Auto)
+				if err != nil || u.Key() == "" {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func ExampleURL_Key() {
+	u, _ := Parse("https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?t=abc", Auto)
+	fmt.Println(u)
+	fmt.Println(u.Key())
+	// Output:
+	// https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run
+	// developer.download.nvidia.com--cuda_12.9_linux.run--a56e7ccba5247469
 }

@@ -1,8 +1,6 @@
 package key
 
-import (
-	"strings"
-)
+import "strings"
 
 const (
 	redacted  = "REDACTED"
@@ -21,7 +19,7 @@ var secretNames = [...]string{
 }
 
 // secretPrefixes begin the names of whole families: the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
-var secretPrefixes = [...]string{"x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-ms-", "q-"}
+var secretPrefixes = [...]string{"x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-ms-", "q-sign", "q-ak", "q-key"}
 
 // sasNames are the other parameters of an Azure shared access signature; they mean that only beside "sig".
 var sasNames = [...]string{
@@ -59,47 +57,49 @@ func printable(b []byte, text bool) string {
 	const hexDigits = "0123456789ABCDEF"
 	out := make([]byte, 0, min(len(b), MaxURL)+len("..."))
 	for _, c := range b {
-		if len(out) >= MaxURL-2 {
+		var one [3]byte
+		next := append(one[:0], c)
+		switch {
+		case text && (c == '\n' || c == '\r' || c == '\t'):
+			next[0] = ' '
+		case c < 0x20 || c >= 0x7f:
+			next = append(one[:0], '%', hexDigits[c>>4], hexDigits[c&15])
+		}
+		if len(out)+len(next) > MaxURL {
 			return string(append(out, "..."...))
 		}
-		switch {
-		case 0x20 <= c && c < 0x7f:
-			out = append(out, c)
-		case text && (c == '\n' || c == '\r' || c == '\t'):
-			out = append(out, ' ')
-		default:
-			out = append(out, '%', hexDigits[c>>4], hexDigits[c&15])
-		}
+		out = append(out, next...)
 	}
 	return string(out)
 }
 
-// redactWord appends w, a URL or a part of one, redacted.
+// redactWord appends w, a URL or what may be a part of one, redacted.
 func redactWord(b []byte, w string, depth int) []byte {
 	if depth > maxNested {
 		return append(b, redacted...)
 	}
-	start := strings.Index(w, "://")
-	if start < 0 {
-		return redactTail(b, withoutUser(w), depth)
+	n := strings.Index(w, "://")
+	if q := strings.IndexAny(w, "?#"); n < 0 || 0 <= q && q < n {
+		return redactTail(b, withoutUser(w, false), depth)
 	}
-	start += len("://")
-	b = redactTail(b, w[:start], depth)
-	return redactTail(b, withoutUser(w[start:]), depth)
+	n += len("://")
+	b = redactSegments(b, w[:n], depth)
+	return redactTail(b, withoutUser(w[n:], true), depth)
 }
 
-// withoutUser returns s, which begins with an authority, without its user-info. A password that holds a "/", "?" or "#"
-// makes what stands before it look like a host with a strange port: then all up to the last "@" goes.
-func withoutUser(s string) string {
+// withoutUser returns s without its user-info. After "://" all up to an "@" is that; a password that holds a "/", "?" or
+// "#" makes what stands before it look like a host with a strange port: then all up to the last "@" goes. Elsewhere it
+// takes a ":" as well, for people write to bob@example.com.
+func withoutUser(s string, authority bool) string {
 	end := strings.IndexAny(s, "/?#")
 	if end < 0 {
 		end = len(s)
 	}
-	if at := strings.LastIndexByte(s[:end], '@'); at >= 0 {
+	host, port, colon := strings.Cut(s[:end], ":")
+	if at := strings.LastIndexByte(s[:end], '@'); at >= 0 && (authority || colon && !strings.Contains(host, "@")) {
 		return s[at+1:]
 	}
-	_, port, found := strings.Cut(s[:end], ":")
-	if !found || s[0] == '[' || strings.Trim(port, "0123456789") == "" {
+	if !authority || !colon || s[0] == '[' || strings.Trim(port, "0123456789") == "" {
 		return s
 	}
 	return s[strings.LastIndexByte(s, '@')+1:]
@@ -115,19 +115,24 @@ func redactTail(b []byte, s string, depth int) []byte {
 	return redactParams(b, s[n:], depth)
 }
 
-// redactPath appends path with the values of name=value segments and with segments that are a JWT redacted. Other segments
-// are shown whatever their entropy: paths are full of digests.
+// redactPath appends path, and redacts what looks like a URL in it as one.
 func redactPath(b []byte, path string, depth int) []byte {
-	if i := strings.Index(path, "://"); i > 0 && strings.Trim(path, ":/") != strings.TrimSuffix(path, "://") {
-		scheme := i
-		for scheme > 0 && alnum(path[scheme-1]) {
-			scheme--
-		}
-		b = redactPath(b, path[:scheme], depth)
-		return redactWord(b, path[scheme:], depth+1)
+	n := strings.Index(path, "://")
+	if n < 0 {
+		return redactSegments(b, path, depth)
 	}
+	for n > 0 && alnum(path[n-1]) {
+		n--
+	}
+	b = redactSegments(b, path[:n], depth)
+	return redactWord(b, path[n:], depth+1)
+}
+
+// redactSegments appends path with the values of name=value segments and with segments that are a JWT redacted. Other
+// segments are shown whatever they look like: paths are full of digests.
+func redactSegments(b []byte, path string, depth int) []byte {
 	for path != "" {
-		n := strings.IndexAny(path, "/;&,")
+		n := strings.IndexAny(path, "/;&,~")
 		if n < 0 {
 			n = len(path)
 		}

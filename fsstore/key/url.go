@@ -113,22 +113,22 @@ func (u URL) Sum() string {
 func (u URL) QueryDropped() bool { return u.dropped }
 
 // Basename returns the last path segment byte for byte, percent-encoding included; "" when the path ends in a slash.
-// It may be any bytes of 0x21–0x7E but a slash: ".." can not occur, "%2f" and "\" can.
+// It holds any bytes of 0x21–0x7E but a slash and is neither "." nor "..", yet "%2f" and "\" occur: no name for a file.
 func (u URL) Basename() string { return u.base }
 
-// Host returns the hostname as denied/<host> spells it: lower case, no port, no final dots, an IPv6 literal without
-// brackets and in its canonical form (RFC 5952). So no other spelling of a host escapes a denial. It is "" for the zero
-// URL only, never begins with "." and holds no slash.
+// Host returns the hostname as denied/<host> spells it: lower case, no port, no dots at its ends, an IPv6 literal without
+// brackets and in its canonical form (RFC 5952; an IPv4 address in IPv6 as IPv4). So no other spelling of a host escapes a
+// denial. It is "" for the zero URL only and holds no slash; it may be longer than a file name can be.
 func (u URL) Host() string {
 	if strings.HasPrefix(u.host, "[") {
 		a, err := netip.ParseAddr(u.host[1:strings.IndexByte(u.host, ']')])
 		if err != nil {
 			return "" // normalise has refused it
 		}
-		return a.String()
+		return a.Unmap().String()
 	}
 	h, _, _ := strings.Cut(u.host, ":")
-	return strings.TrimRight(h, ".")
+	return strings.Trim(h, ".")
 }
 
 // HasUserInfo reports whether raw is an http or https URL that holds user-info, as in https://user:password@host/.

@@ -1,0 +1,118 @@
+package key
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRedact(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://h/a.run":                  "https://h/a.run",
+		"https://u:p@h/a":                  "https://h/a",
+		"https://u:p@x@h/a":                "https://h/a",
+		"https://u:p/q@h/a":                "https://h/a",
+		"https://u:p?q#r@h/a":              "https://h/a",
+		"ftp://u:p@h/a":                    "ftp://h/a",
+		"u:p@h/a":                          "h/a",
+		"https://h:80/@a":                  "https://h:80/@a",
+		"https://[::1]/@a":                 "https://[::1]/@a",
+		"https://h/a?token=x&id=1":         "https://h/a?token=REDACTED&id=1",
+		"https://h/a?Sig=x&se=2&sp=r":      "https://h/a?Sig=REDACTED&se=REDACTED&sp=REDACTED",
+		"https://h/a?se=2&sp=r":            "https://h/a?se=2&sp=r",
+		"https://h/a?sig=":                 "https://h/a?sig=",
+		"https://h/a?X%2DAmz-Date=2026&b":  "https://h/a?X%2DAmz-Date=REDACTED&b",
+		"https://h/a?x-goog-signature=a;b": "https://h/a?x-goog-signature=REDACTED",
+		"https://h/a?Policy=a&Key-Pair-Id=b&Signature=c&Expires=1": "https://h/a?Policy=REDACTED&Key-Pair-Id=REDACTED&Signature=REDACTED&Expires=1",
+		"https://h/a?monkey=x&author=y&q=z":                        "https://h/a?monkey=x&author=y&q=z",
+		"https://h/a?api_key=x&auth=y&password=z":                  "https://h/a?api_key=REDACTED&auth=REDACTED&password=REDACTED",
+		"https://h/a#access_token=x&b=c":                           "https://h/a#access_token=REDACTED&b=c",
+		"https://h/a?x=1;token=y":                                  "https://h/a?x=1;token=REDACTED",
+		"https://h/a?hdnea=exp=1~acl=/*~hmac=ab":                   "https://h/a?hdnea=REDACTED",
+		"https://h/a?t=exp=1~acl=/*~hmac=ab":                       "https://h/a?t=exp=1~acl=/*~hmac=REDACTED",
+		"https://h/hdnea=exp=1~acl=/*~hmac=ab/f":                   "https://h/hdnea=REDACTED~acl=/*~hmac=REDACTED/f",
+		"https://h/a?t=eyJhbGciOiJIUzI1NiJ9.e30.xx":                "https://h/a?t=REDACTED",
+		"https://h/eyJhbGciOiJIUzI1NiJ9.e30.xx/f":                  "https://h/REDACTED/f",
+		"https://h/a?t=9f86d081884c7d659a2feaa0c55ad015":           "https://h/a?t=REDACTED",
+		"https://h/a?9f86d081884c7d659a2feaa0c55ad015":             "https://h/a?REDACTED",
+		"https://h/a?commit=9f86d081884c7d659a2feaa0c55ad015":      "https://h/a?commit=9f86d081884c7d659a2feaa0c55ad015",
+		"https://h/9f86d081884c7d659a2feaa0c55ad015/f":             "https://h/9f86d081884c7d659a2feaa0c55ad015/f",
+		"https://h/a?f=cuda_12.9.0_575.51.03_linux-x86_64.run":     "https://h/a?f=cuda_12.9.0_575.51.03_linux-x86_64.run",
+		"https://h/a?url=https://u:p@x/y":                          "https://h/a?url=https://x/y",
+		"https://h/a?url=https%3A%2F%2Fu:p%40x%2Fy":                "https://h/a?url=REDACTED",
+		"https://h/a?url=https%3A%2F%2Fx%2Fy%3Fsig%3Dz":            "https://h/a?url=REDACTED",
+		"https://h/a?url=https%3A%2F%2Fx%2Fy":                      "https://h/a?url=https%3A%2F%2Fx%2Fy",
+		"https://web/https://u:p@x/y?sig=a":                        "https://web/https://x/y?sig=REDACTED",
+		"https://h/a?token=https://u:p@x/y":                        "https://h/a?token=REDACTED",
+		"a\n\x00ä":                                                 "a%0A%00%C3%A4",
+		"":                                                         "",
+	} {
+		if got := Redact(raw); got != want {
+			t.Errorf("Redact(%q)\n got %q\nwant %q", raw, got, want)
+		}
+	}
+}
+
+func TestRedactText(t *testing.T) {
+	for s, want := range map[string]string{
+		`Get "https://u:p@h/a?sig=x": dial tcp 10.0.0.1:443: refused`: `Get "https://h/a?sig=REDACTED": dial tcp 10.0.0.1:443: refused`,
+		"two\nhttps://u@h/\thttps://h/?token=x":                       "two https://h/ https://h/?token=REDACTED",
+		"write to bob@example.com at 12:30:45":                        "write to bob@example.com at 12:30:45",
+		"Location: /x?sig=a&b=c":                                      "Location: /x?sig=REDACTED&b=c",
+		"<a href=\"https://h/?key=a&amp;sig=b\">":                     "<a href=\"https://h/?key=REDACTED&amp;sig=REDACTED\">",
+		"503 Service Unavailable, after 2026-11-22T21:33:40Z":         "503 Service Unavailable, after 2026-11-22T21:33:40Z",
+	} {
+		if got := RedactText(s); got != want {
+			t.Errorf("RedactText(%q)\n got %q\nwant %q", s, got, want)
+		}
+	}
+}
+
+func TestRedactIsLinear(t *testing.T) {
+	for _, unit := range []string{"://", "http://", "?a=%2525", "a=://", "@", "&sig=", "a:b@", ";~,/", "?#", "%3A%2F%2F", "eyJ.", "a b"} {
+		s := strings.Repeat(unit, 1<<20/len(unit))
+		begin := time.Now()
+		if n := len(Redact(s)); n > MaxURL+3 {
+			t.Errorf("%q: %d bytes", unit, n)
+		}
+		if n := len(RedactText(s)); n > MaxURL+3 {
+			t.Errorf("%q: text of %d bytes", unit, n)
+		}
+		if d := time.Since(begin); d > 3*time.Second { // a quadratic one takes minutes
+			t.Errorf("%q: 1 MiB took %v", unit, d)
+		}
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	for _, s := range []string{
+		"https://u:p@h/a?sig=x&se=1#access_token=y", "a://b://c://d://e://f?g=h://i", "https://h/?url=https%3A%2F%2Fu%3Ap%40h", "https://u:p/@h", "\x00%%%zz",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, got := range []string{Redact(s), RedactText(s), Redact("https://h/?token=" + s)} {
+			if len(got) > MaxURL+3 || strings.ContainsFunc(got, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+				t.Fatalf("%q: %q", s, got)
+			}
+		}
+		if !strings.ContainsAny(s, "&#?") && s != "" {
+			if got := Redact("https://h/?token=" + s); got != "https://h/?token=REDACTED" {
+				t.Fatalf("%q: %q", s, got)
+			}
+		}
+		if !strings.ContainsAny(s, "@/?#") {
+			if got := Redact("https://" + s + "@h/"); got != "https://h/" {
+				t.Fatalf("%q: %q", s, got)
+			}
+		}
+	})
+}
+
+func BenchmarkRedact(b *testing.B) {
+	const raw = "https://user@h.example/compute/cuda_12.9_linux.run?X-Amz-Signature=0123456789abcdef&X-Amz-Date=20261122T212726Z&versionId=1"
+	b.ReportAllocs()
+	for b.Loop() {
+		Redact(raw)
+	}
+}
