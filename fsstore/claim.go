@@ -1,0 +1,352 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// Claim is a job that this process owns: its file in active/ has a name of the
+// claim's own and is flocked, so that no other worker has it, and everyone can
+// see when its owner has died. One goroutine uses it; Held may be called from
+// any. It ends with Publish, Unchanged, Again, Wait, PutBack, Fail or
+// Cancelled, once.
+type Claim struct {
+	Key    string  // of the artifact
+	Worker string  // 16 random hex digits, new for each claim
+	Job    job.Job // as it was when it was claimed, and what the claim has added
+	URL    string  // to be requested: what was approved
+
+	s       *Store
+	f       *os.File // in active/, flocked
+	path    string
+	url     key.URL
+	part    *Part
+	written atomic.Int64 // bytes in the part
+}
+
+const kindClaim job.Kind = "claim" // a claim's host and process, before it has started
+
+func activeJobName(stem, worker string) string { return stem + "@" + worker + ".job" }
+
+// splitActive takes a name in active/ apart.
+func splitActive(name string) (stem, worker string, ok bool) {
+	base, ok := strings.CutSuffix(name, ".job")
+	i := strings.LastIndexByte(base, '@')
+	if !ok || i < 1 || len(base)-i-1 != 16 {
+		return "", "", false
+	}
+	return base[:i], base[i+1:], true
+}
+
+// activeName is the file of key k in active/, or "".
+func (s *Store) activeName(k string) string {
+	names, err := s.names(string(Active))
+	if err != nil {
+		return ""
+	}
+	for _, name := range names {
+		if stem, _, ok := splitActive(name); ok && stem == k {
+			return name
+		}
+	}
+	return ""
+}
+
+// Claim takes the job queue/<name>. nil and no error: there is nothing to do
+// under that name now, because another worker has it, its key is being
+// fetched, it is not due or not written whole, it was a batch and is now its
+// URLs, or it was bad and is in failed/. The claim's rename is what decides;
+// a crash after it leaves an orphan for Recover.
+func (s *Store) Claim(name string) (*Claim, error) {
+	if !countsInQueue(name) {
+		return nil, nil
+	}
+	f, err := openJob(s.job(Queue, name))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.setAside(name, err)
+	}
+	c, err := s.claimFile(f, name)
+	if c == nil {
+		f.Close()
+	}
+	if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return c, err
+}
+
+func (s *Store) claimFile(f *os.File, name string) (*Claim, error) {
+	if err := lock(f); err != nil {
+		return nil, err
+	}
+	b, err := slurp(f, maxJobFile+1)
+	if err != nil {
+		return nil, err
+	}
+	parsed := job.Parse(b)
+	if why := unfit(parsed, b, name); why != "" {
+		return nil, s.refuse(f, name, why)
+	}
+	if len(parsed.Jobs) > 1 {
+		return nil, s.claimBatch(f, name, parsed)
+	}
+	return s.claimOne(f, name, parsed.Jobs[0])
+}
+
+// unfit says why a file can't be a job, in words that say what to do.
+func unfit(p job.File, b []byte, name string) string {
+	switch {
+	case len(b) > maxJobFile:
+		return fmt.Sprintf("the file is larger than %d bytes: split it", maxJobFile)
+	case len(p.Jobs) == 0 && len(p.Bad) > 0:
+		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
+	case len(p.Jobs) == 0:
+		return "the file holds no URL: its first line is one, http or https"
+	case len(p.Bad) > 0 && !key.Valid(stemOf(name)) && len(p.Jobs) == 1:
+		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
+	}
+	return ""
+}
+
+// stemOf is a queue name without .job and without the number that kept it from
+// replacing another.
+func stemOf(name string) string {
+	stem := strings.TrimSuffix(name, ".job")
+	if key.Valid(stem) {
+		return stem
+	}
+	if i := strings.LastIndexByte(stem, '.'); i > 0 && key.Valid(stem[:i]) {
+		if _, err := strconv.Atoi(stem[i+1:]); err == nil {
+			return stem[:i]
+		}
+	}
+	return stem
+}
+
+func countsInQueue(name string) bool {
+	return plain(name) && (strings.HasSuffix(name, ".job") || key.Valid(name))
+}
+
+func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
+	fetch := j.FetchURL()
+	u, err := key.Parse(fetch, s.opt.Rule)
+	if err != nil {
+		return nil, s.refuse(f, name, err.Error())
+	}
+	if key.HasUserInfo(fetch) {
+		return nil, s.refuse(f, name, "the URL holds a user name or password: put credentials into the --credentials directory instead")
+	}
+	if d := s.deniedBy(u); d != "" {
+		return nil, s.refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
+	}
+	if s.activeName(u.Key()) != "" {
+		return nil, nil
+	}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u}
+	return c.take(s.job(Queue, name), c.Key)
+}
+
+// take renames from to a name of the claim's own: two workers can never make
+// the same name, so whichever rename comes first has won.
+func (c *Claim) take(from, stem string) (*Claim, error) {
+	c.path = c.s.job(Active, activeJobName(stem, c.Worker))
+	if err := os.Rename(from, c.path); err != nil && !exists(c.path) {
+		return nil, err
+	}
+	if !same(c.f, c.path) { // an editor saved over it at this moment
+		return nil, c.giveBack()
+	}
+	if c.outranked(stem) {
+		return nil, c.giveBack()
+	}
+	if err := c.makeOwn(); err != nil {
+		return nil, errors.Join(err, c.giveBack())
+	}
+	return c, c.open()
+}
+
+// outranked reports whether another claim of the same key came in beside this
+// one: of the two the lesser name stays.
+func (c *Claim) outranked(stem string) bool {
+	names, err := c.s.names(string(Active))
+	if err != nil {
+		return true
+	}
+	own := activeJobName(stem, c.Worker)
+	for _, name := range names {
+		if other, _, ok := splitActive(name); ok && other == stem && name < own {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Claim) giveBack() error {
+	stem, _, _ := splitActive(c.path[strings.LastIndexByte(c.path, '/')+1:])
+	_, err := renameFree(c.path, c.s.path(string(Queue), ""), stem)
+	return err
+}
+
+// makeOwn replaces a file that another user made by a copy: a group's umask
+// may let us move it, yet not append to it.
+func (c *Claim) makeOwn() error {
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 {
+		return c.f.Chmod(0o660)
+	}
+	b, err := slurp(c.f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	own, err := c.s.writeTemp(b, 0o660, true)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(own.Name(), c.path); err != nil {
+		os.Remove(own.Name())
+		own.Close()
+		return err
+	}
+	c.f.Close()
+	c.f = own
+	return nil
+}
+
+// open completes the log: the line that a shell mv left out, which pins the
+// URL, and this claim's host and process.
+func (c *Claim) open() error {
+	if !c.Job.Approved() {
+		e := By{Via: "shell"}.event(job.Approve)
+		if c.Job.Ended() {
+			e.Kind = job.Retry
+		} else if len(c.Job.URLs()) > 1 {
+			e.URL = c.Job.FetchURL()
+		}
+		if err := c.log(e); err != nil {
+			return err
+		}
+	}
+	c.URL = c.Job.FetchURL()
+	return c.log(job.Event{Time: now(), Kind: kindClaim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid())})
+}
+
+// log appends an event to the job, for its reader and for the claim itself.
+func (c *Claim) log(e job.Event) error {
+	if e.Time.IsZero() {
+		e.Time = now()
+	}
+	c.Job.Add(e)
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	line := e.Line()
+	if !strings.HasSuffix(line, "\n") || info.Size()+int64(len(line)) > job.MaxFile+maxBatchLog {
+		return nil
+	}
+	if info.Size() > 0 {
+		var last [1]byte
+		if _, err := c.f.ReadAt(last[:], info.Size()-1); err == nil && last[0] != '\n' {
+			line = "\n" + line // a person's editor left the last line open
+		}
+	}
+	_, err = c.f.WriteString(line)
+	return err
+}
+
+// maxBatchLog: a batch may be larger than any log, and still gets its own.
+const maxBatchLog = maxJobFile
+
+// refuse puts a job that can't be one into failed/, with the reason as its
+// last line, or beside it where we may not write.
+func (s *Store) refuse(f *os.File, name, why string) error {
+	if !same(f, s.job(Queue, name)) {
+		return nil
+	}
+	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
+	if err != nil {
+		return err
+	}
+	s.log.Warn("a job was set aside", "job", "failed/"+got, "why", key.RedactText(why))
+	e := job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}
+	info, err := f.Stat()
+	if err == nil && info.Size() < maxJobFile {
+		if _, err := f.WriteString("\n" + e.Line()); err == nil {
+			return nil
+		}
+	}
+	return s.writeWhy(got, why)
+}
+
+// setAside moves a file that can't even be read, with the reason beside it.
+func (s *Store) setAside(name string, why error) error {
+	if !errors.Is(why, fs.ErrPermission) {
+		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
+	}
+	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
+	if err != nil {
+		return err
+	}
+	return s.writeWhy(got, "the server may not read this file: "+why.Error()+"; chmod it and move it back to queue/")
+}
+
+func (s *Store) writeWhy(name, why string) error {
+	line := job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}.Line()
+	err := s.publishNew(line, s.job(Failed, name+".why"), false)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// ClaimFor makes a job that is active from its first instant, for an artifact
+// that is carried in by hand. A miss of the same key becomes that job. It is
+// an error when the key is being fetched.
+func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
+	u, content, err := s.prepare(a, by)
+	if err != nil {
+		return nil, err
+	}
+	if name := s.activeName(u.Key()); name != "" {
+		return nil, fmt.Errorf("active/%s is being fetched now: cancel it first, or wait for it", name)
+	}
+	s.flushKey(u.Key())
+	if name, err := s.approve(u.Key(), a, by); err == nil {
+		if c, err := s.Claim(name); c != nil || err != nil {
+			return c, err
+		}
+	}
+	f, err := s.writeTemp([]byte(content), 0o660, true)
+	if err != nil {
+		return nil, err
+	}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: f, url: u}
+	got, err := c.take(f.Name(), c.Key)
+	if got == nil {
+		f.Close()
+		if err == nil {
+			err = fmt.Errorf("%s is being fetched now: wait for it", c.Key)
+		}
+	}
+	return got, err
+}
+
+// Held reports whether the job is still this claim's: false once an operator
+// has moved or removed its file. Then end the download and call Cancelled.
+func (c *Claim) Held() bool { return same(c.f, c.path) }

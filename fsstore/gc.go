@@ -1,0 +1,211 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+)
+
+const (
+	goneSuffix = ".gone"
+	// goneFor is how long an unreferenced blob can still be brought back.
+	goneFor = 24 * time.Hour
+	// oldTemp: a half-written file of a process that has died.
+	oldTemp = 24 * time.Hour
+	// oldPart: a part whose key has no job any more.
+	oldPart = 7 * 24 * time.Hour
+)
+
+var digestIn = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+
+// GC takes blobs that no meta names out of service, brings back those that
+// are wanted after all, and unlinks what has been gone for a day, as the
+// rename's ctime says. It never touches a blob while a meta can't be read.
+// Crash-safe: each step is a rename or an unlink of its own.
+func (s *Store) GC(o GCOptions) (GCReport, error) {
+	var r GCReport
+	if o.Older == 0 {
+		o.Older = goneFor
+	}
+	wanted, err := s.wanted()
+	if err != nil {
+		return r, err
+	}
+	if err := s.takeOut(wanted, o, &r); err != nil {
+		return r, err
+	}
+	if len(r.Gone) > 0 && !o.DryRun { // a publisher may have committed in between
+		if wanted, err = s.wanted(); err != nil {
+			return r, err
+		}
+	}
+	return r, s.sweep(wanted, o, &r)
+}
+
+// wanted is every digest that a meta names. A malformed meta speaks for every
+// digest in its text.
+func (s *Store) wanted() (map[string]bool, error) {
+	names, err := s.names("meta")
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool, len(names))
+	for _, name := range names {
+		if err := s.want(wanted, name); err != nil {
+			return nil, err
+		}
+	}
+	return wanted, nil
+}
+
+func (s *Store) want(wanted map[string]bool, name string) error {
+	b, err := readFile(s.path("meta", name), maxMeta)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
+	}
+	var m Meta
+	if m.decode(b) == nil && strings.HasSuffix(name, ".json") {
+		wanted[m.SHA256] = true
+		return nil
+	}
+	for _, d := range digestIn.FindAllString(string(b), -1) {
+		wanted[d] = true
+	}
+	return nil
+}
+
+func (s *Store) takeOut(wanted map[string]bool, o GCOptions, r *GCReport) error {
+	blobs, err := s.names("blobs")
+	if err != nil {
+		return err
+	}
+	for _, d := range blobs {
+		if !isDigest(d) || wanted[d] {
+			continue
+		}
+		if !o.DryRun {
+			if err := os.Rename(s.path("blobs", d), s.path("tmp", d+goneSuffix)); err != nil {
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				return err
+			}
+		}
+		r.Gone = append(r.Gone, d)
+	}
+	return nil
+}
+
+// sweep goes through tmp/: what is wanted comes back, what is old goes.
+func (s *Store) sweep(wanted map[string]bool, o GCOptions, r *GCReport) error {
+	names, err := s.allNames("tmp")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		d, gone := strings.CutSuffix(name, goneSuffix)
+		switch {
+		case gone && wanted[d]:
+			if !o.DryRun {
+				if err := s.bringBack(d); err != nil {
+					return err
+				}
+				os.Remove(s.path("tmp", name)) // left over where the blob was fetched again
+			}
+			r.Restored = append(r.Restored, d)
+		case gone:
+			err = s.unlinkOld(name, o.Older, o, r)
+		case strings.HasSuffix(name, ".part"):
+			if !s.partWanted(name) {
+				err = s.unlinkOld(name, oldPart, o, r)
+			}
+		case name[0] == '.':
+			err = s.unlinkOld(name, oldTemp, o, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
+	path := s.path("tmp", name)
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || time.Since(time.Unix(st.Ctim.Unix())) < age {
+		return nil
+	}
+	if !o.DryRun && !s.dropFree(path) {
+		return nil
+	}
+	r.Unlinked = append(r.Unlinked, name)
+	r.Bytes += st.Size
+	return nil
+}
+
+// partWanted reports whether a part's key still has a job that may resume it.
+func (s *Store) partWanted(name string) bool {
+	k, _, _ := strings.Cut(name, "@")
+	if s.queued(k) || s.activeName(k) != "" {
+		return true
+	}
+	return exists(s.job(Failed, k+".job")) || exists(s.job(Cancelled, k+".job"))
+}
+
+// allNames lists tmp/, where dot names are ours too.
+func (s *Store) allNames(dir string) ([]string, error) {
+	d, err := os.Open(s.path(dir, ""))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// prune removes jobs from done/ and cancelled/ that are older than History,
+// and misses that nobody has asked for in 30 days. What a file says counts,
+// not its modification time.
+func (s *Store) prune(t time.Time) error {
+	for _, st := range []State{Done, Cancelled} {
+		if err := s.pruneDir(st, t.Add(-s.opt.History)); err != nil {
+			return err
+		}
+	}
+	return s.pruneDir(Misses, t.Add(-staleMiss))
+}
+
+func (s *Store) pruneDir(st State, before time.Time) error {
+	list, err := s.Jobs(st)
+	if err != nil {
+		return err
+	}
+	for _, j := range list {
+		if last, ok := newest(&j.Job); ok && last.Before(before) {
+			if err := os.Remove(s.job(st, j.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// newest is the time of a job's last event; a job without any is kept.
+func newest(j *job.Job) (t time.Time, ok bool) {
+	for i := range j.Events {
+		if e := j.Events[i].Time; e.After(t) {
+			t, ok = e, true
+		}
+	}
+	return t, ok
+}

@@ -1,0 +1,127 @@
+package fsstore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// hitBook gathers hits in memory: a crash loses at most 10 s of them.
+type hitBook struct {
+	mu sync.Mutex
+	n  map[string]int64
+}
+
+// Hit counts one time that the artifact of key k was served.
+func (s *Store) Hit(k string) {
+	s.hits.mu.Lock()
+	defer s.hits.mu.Unlock()
+	if s.hits.n == nil {
+		s.hits.n = map[string]int64{}
+	}
+	s.hits.n[k]++
+}
+
+// Hits is how often the artifact of key k was served, by every server on this
+// directory as far as each has written it.
+func (s *Store) Hits(k string) int64 {
+	s.hits.mu.Lock()
+	n := s.hits.n[k]
+	s.hits.mu.Unlock()
+	return n + s.readHits(k)
+}
+
+func (s *Store) readHits(k string) int64 {
+	b, err := readFile(s.path("hits", k), 32)
+	if err != nil {
+		return 0
+	}
+	return parseHits(b)
+}
+
+// parseHits: what a person garbled counts as none.
+func parseHits(b []byte) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// AllHits is Hits of every key that has any.
+func (s *Store) AllHits() (map[string]int64, error) {
+	names, err := s.names("hits")
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]int64, len(names))
+	for _, k := range names {
+		all[k] = s.readHits(k)
+	}
+	s.hits.mu.Lock()
+	defer s.hits.mu.Unlock()
+	for k, n := range s.hits.n {
+		all[k] += n
+	}
+	return all, nil
+}
+
+func (s *Store) flushHits() error {
+	s.hits.mu.Lock()
+	gathered := s.hits.n
+	s.hits.n = nil
+	s.hits.mu.Unlock()
+	var errs []error
+	for k, n := range gathered {
+		if err := s.addHits(k, n); err != nil {
+			s.restoreHits(k, n)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) restoreHits(k string, n int64) {
+	s.hits.mu.Lock()
+	defer s.hits.mu.Unlock()
+	if s.hits.n == nil {
+		s.hits.n = map[string]int64{}
+	}
+	s.hits.n[k] += n
+}
+
+// addHits adds in place under the file's lock. The number never gets shorter,
+// so that a reader beside it sees the old or the new one.
+func (s *Store) addHits(k string, n int64) error {
+	path := s.path("hits", k)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return errors.Join(err, &fs.PathError{Op: "open", Path: path, Err: errForeign})
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+	b, err := slurp(f, 32)
+	if err != nil {
+		return err
+	}
+	if len(b) == 0 {
+		if err := f.Chmod(0o660); err != nil {
+			return err
+		}
+	}
+	line := strconv.AppendInt(nil, parseHits(b)+n, 10)
+	if _, err := f.WriteAt(append(line, '\n'), 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(line) + 1))
+}

@@ -1,0 +1,108 @@
+package fsstore
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// layoutVersion is the first line of data/README. Another number means
+// another layout, which this program must not touch.
+const layoutVersion = "fromcache data 1"
+
+//go:embed data-README
+var readme string
+
+var directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "tmp"}
+
+// dirMode: a group of operators works on the directories; setgid keeps what
+// they make in the group. A URL may carry a signature, so others can't read.
+const dirMode = 0o770 | fs.ModeSetgid
+
+// lay checks the data directory, and makes what is missing of it. It never
+// fills a directory that holds something else.
+func lay(dir string) error {
+	if err := os.MkdirAll(dir, 0o770); err != nil {
+		return err
+	}
+	if err := checkReadme(dir); err != nil {
+		return err
+	}
+	root, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range directories {
+		if err := laySub(dir+"/"+name, root); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
+}
+
+func checkReadme(dir string) error {
+	b, err := readFile(dir+"/README", 64<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return beginTree(dir)
+	}
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	if first = strings.TrimSpace(first); first != layoutVersion {
+		return fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
+	}
+	return nil
+}
+
+func beginTree(dir string) error {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range found {
+		if n := e.Name(); !slices.Contains(directories, n) && n != "lost+found" && n != "session-secret" && !strings.HasPrefix(n, ".") {
+			return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): name an empty or a new directory with --data-dir", dir, n)
+		}
+	}
+	f, err := os.OpenFile(dir+"/README", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another server began the same tree at this moment
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(readme); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func laySub(path string, root fs.FileInfo) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.Mkdir(path, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := os.Chmod(path, dirMode); err != nil {
+			return err
+		}
+		info, err = os.Lstat(path)
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory but %s: move it away (data/ itself may be a link or a mount, the directories in it are real)", path, info.Mode().Type())
+	}
+	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev {
+		return fmt.Errorf("%s is on another file system than the data directory: a rename could not move files between them; mount the data directory as a whole instead", path)
+	}
+	return nil
+}

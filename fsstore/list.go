@@ -1,0 +1,190 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// Jobs lists one directory of the spool, by name. A file that vanishes
+// meanwhile is left out; one that can't be used is listed with a Note.
+func (s *Store) Jobs(st State) ([]JobFile, error) {
+	names, err := s.names(string(st))
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	list := make([]JobFile, 0, len(names))
+	for _, name := range names {
+		if st == Failed && strings.HasSuffix(name, ".why") {
+			continue
+		}
+		if f, err := s.JobFile(st, name); err == nil {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// Count is the number of files in one directory of the spool.
+func (s *Store) Count(st State) (int, error) {
+	names, err := s.names(string(st))
+	return len(names), err
+}
+
+// CountArtifacts is the number of files in meta/.
+func (s *Store) CountArtifacts() (int, error) {
+	names, err := s.names("meta")
+	return len(names), err
+}
+
+// JobFile reads one file of the spool.
+func (s *Store) JobFile(st State, name string) (JobFile, error) {
+	if !plain(name) {
+		return JobFile{}, absent(st, name)
+	}
+	j := JobFile{State: st, Name: name, Total: -1}
+	b, err := readFile(s.job(st, name), maxJobFile)
+	switch {
+	case errors.Is(err, errForeign):
+		return j, absent(st, name)
+	case errors.Is(err, fs.ErrPermission):
+		j.Note = "the server may not read this file: chmod it"
+	case err != nil:
+		return j, err
+	}
+	s.describe(&j, b)
+	return j, nil
+}
+
+// Log is the text of one file of the spool, at most 4 MiB: for its reader, who
+// must redact it.
+func (s *Store) Log(st State, name string) ([]byte, error) {
+	if !plain(name) {
+		return nil, absent(st, name)
+	}
+	return readFile(s.job(st, name), maxJobFile)
+}
+
+func (s *Store) describe(j *JobFile, b []byte) {
+	parsed := job.Parse(b)
+	if len(parsed.Jobs) > 0 {
+		j.Job = parsed.Jobs[0]
+		j.Due = j.Job.Due()
+		if u, err := key.Parse(j.Job.FetchURL(), s.opt.Rule); err == nil {
+			j.Key = u.Key()
+		}
+	}
+	if len(parsed.Jobs) > 1 {
+		j.Batch = len(parsed.Jobs)
+		j.Job.Events = parsed.Jobs[len(parsed.Jobs)-1].Events
+	}
+	switch j.State {
+	case Queue:
+		j.Note = s.queueNote(j, parsed, b)
+	case Active:
+		s.progress(j)
+	case Failed:
+		if why, err := readFile(s.job(Failed, j.Name+".why"), job.MaxFile); err == nil {
+			j.Note = strings.TrimSpace(string(why))
+		}
+	}
+}
+
+func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {
+	switch {
+	case j.Note != "":
+		return j.Note
+	case !countsInQueue(j.Name):
+		return "ignored: name it " + j.Name + ".job"
+	case !key.Valid(stemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
+		return "not taken yet: its last line has no end; finish it with a newline"
+	case len(p.Jobs) == 0:
+		return "it holds no URL"
+	case j.Due.After(time.Now()):
+		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
+	}
+	s.progressOf(j, j.Key)
+	return ""
+}
+
+func (s *Store) progress(j *JobFile) {
+	stem, worker, ok := splitActive(j.Name)
+	if !ok {
+		j.Note = "not a claim: move it to queue/ to have it fetched"
+		return
+	}
+	j.Worker = worker
+	if !strings.HasPrefix(stem, "batch-") {
+		j.Key = stem
+	}
+	s.progressOf(j, stem)
+	var st unix.Stat_t
+	if unix.Lstat(s.path("tmp", stem+"@"+worker+".part"), &st) == nil {
+		j.Part = st.Size
+	}
+}
+
+func (s *Store) progressOf(j *JobFile, _ string) {
+	if e, ok := j.Job.Newest(job.Start); ok {
+		j.Total = e.Size
+	}
+}
+
+// Why tells all that is known of one URL.
+func (s *Store) Why(rawURL string) (*Report, error) {
+	u, err := key.Parse(rawURL, s.opt.Rule)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: ruleInWords(u, s.opt.Rule), Denied: s.deniedBy(u), Hits: s.Hits(u.Key())}
+	if r.Artifact, err = s.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
+		names, err := s.names(string(st))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if j, ok := s.jobOf(st, name, r.Key); ok {
+				r.Jobs = append(r.Jobs, j)
+			}
+		}
+	}
+	return r, nil
+}
+
+// jobOf reads a file if it is of key k: by its name, or where a person named
+// it by its content.
+func (s *Store) jobOf(st State, name, k string) (JobFile, bool) {
+	stem := stemOf(name)
+	if a, _, ok := splitActive(name); ok {
+		stem = a
+	}
+	if stem != k && (st == Active || key.Valid(stem)) {
+		return JobFile{}, false
+	}
+	j, err := s.JobFile(st, name)
+	return j, err == nil && (stem == k || j.Key == k)
+}
+
+func ruleInWords(u key.URL, r key.Rule) string {
+	switch {
+	case r == key.Keep:
+		return "--keep-query: the query is part of the key"
+	case r == key.Drop:
+		return "--drop-query: the query is no part of the key"
+	case u.QueryDropped():
+		return "the path names a file: the query is dropped, save for parameters that are known to choose the content"
+	}
+	return "the query, if there is one, is part of the key"
+}

@@ -1,0 +1,258 @@
+package fsstore
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/key"
+)
+
+// maxMeta bounds what is read of one meta file; ours are about 1 KiB.
+const maxMeta = 1 << 20
+
+// maxHistory is how many earlier versions a meta remembers.
+const maxHistory = 10
+
+// Lookup finds the artifact held for rawURL: its meta exists, names this very
+// URL, and its blob is there with the size that meta says. Anything else is
+// fs.ErrNotExist; a URL that has no key is key.ErrBadURL. A file removed from
+// meta/ is a miss at the next call: what is kept in memory is compared with
+// the file each time.
+func (s *Store) Lookup(rawURL string) (*Artifact, error) {
+	u, err := key.Parse(rawURL, s.opt.Rule)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Artifact(u.Key())
+	if err != nil {
+		return nil, err
+	}
+	if a.URLSum != u.Sum() {
+		return nil, fmt.Errorf("%s is held for another URL: %w", a.Key, fs.ErrNotExist)
+	}
+	return a, s.checkBlob(a)
+}
+
+// Artifact reads the artifact of one key. A malformed meta reads as absent
+// and is logged.
+func (s *Store) Artifact(k string) (*Artifact, error) {
+	path := s.path("meta", k+".json")
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return nil, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	if a := s.metas.get(k, &st); a != nil {
+		return a, nil
+	}
+	a, err := s.readArtifact(k, path)
+	if err != nil {
+		return nil, err
+	}
+	s.metas.put(k, a)
+	return a.Artifact, nil
+}
+
+// checkBlob: one stat, so that a meta without its blob (an rsync half-way, a
+// rotten disk) is a miss and never a broken promise.
+func (s *Store) checkBlob(a *Artifact) error {
+	var st unix.Stat_t
+	path := s.path("blobs", a.SHA256)
+	err := unix.Lstat(path, &st)
+	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size {
+		return nil
+	}
+	if s.quiet.may("blob "+a.Key, 0) {
+		s.log.Error("an artifact without its blob is not served: run fromcache fsck", "key", a.Key)
+	}
+	return fmt.Errorf("%s: %w", path, errors.Join(ErrCorrupt, fs.ErrNotExist))
+}
+
+// OpenBlob opens the bytes with this digest, 64 lower-case hex digits.
+func (s *Store) OpenBlob(digest string) (*os.File, error) {
+	if !isDigest(digest) {
+		return nil, fmt.Errorf("blob %.80q: %w", digest, fs.ErrNotExist)
+	}
+	return open(s.path("blobs", digest), os.O_RDONLY)
+}
+
+func isDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Artifacts yields every artifact, in no order. A malformed meta is yielded as
+// an error beside its key.
+func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
+	return func(yield func(*Artifact, error) bool) {
+		names, err := s.names("meta")
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, name := range names {
+			k, ok := strings.CutSuffix(name, ".json")
+			if !ok {
+				continue
+			}
+			a, err := s.readArtifact(k, s.path("meta", name))
+			if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
+				continue // evicted while we read
+			}
+			if err != nil {
+				a = cachedMeta{Artifact: &Artifact{Key: k}}
+			}
+			if !yield(a.Artifact, err) {
+				return
+			}
+		}
+	}
+}
+
+// errMalformed is absence to a reader and a finding to fsck.
+var errMalformed = fmt.Errorf("malformed meta: %w", fs.ErrNotExist)
+
+func (s *Store) readArtifact(k, path string) (cachedMeta, error) {
+	f, err := open(path, os.O_RDONLY)
+	if err != nil {
+		return cachedMeta{}, err
+	}
+	defer f.Close()
+	c := cachedMeta{Artifact: &Artifact{Key: k}}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return c, err
+	}
+	c.identity = identify(&st)
+	b, err := slurp(f, maxMeta)
+	if err != nil {
+		return c, err
+	}
+	if err := c.Artifact.decode(b); err != nil {
+		if s.quiet.may("meta "+k, 0) {
+			s.log.Error("a malformed meta is not served: run fromcache fsck", "key", k, "err", err)
+		}
+		return c, fmt.Errorf("%s: %w: %w", path, errMalformed, err)
+	}
+	return c, nil
+}
+
+func (m *Meta) decode(b []byte) error {
+	if err := json.Unmarshal(b, m); err != nil {
+		return err
+	}
+	switch {
+	case !isDigest(m.SHA256):
+		return errors.New("sha256 is not 64 lower-case hex digits")
+	case !isDigest(m.URLSum):
+		return errors.New("url_sha256 is not 64 lower-case hex digits")
+	case m.Size < 0:
+		return errors.New("size is negative")
+	}
+	return nil
+}
+
+// encode is the file's content: indented, because people read it.
+func (m *Meta) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(m)
+	return b.Bytes(), err
+}
+
+// writeMeta is the commit of an artifact: the rename inside it, made durable
+// by the fsync of meta/. A crash before the rename means nothing was
+// published; after it, everything was.
+func (s *Store) writeMeta(k string, m *Meta) error {
+	b, err := m.encode()
+	if err != nil {
+		return err
+	}
+	err = renameio.WriteFile(s.path("meta", k+".json"), b, 0o660,
+		renameio.WithTempDir(s.path("tmp", "")), renameio.WithStaticPermissions(0o660))
+	if err != nil {
+		return err
+	}
+	return syncDir(s.path("meta", ""))
+}
+
+// succeed carries the history of the version that m replaces.
+func (m *Meta) succeed(old *Meta) {
+	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched}}, old.History...)
+	if len(m.History) > maxHistory {
+		m.History = m.History[:maxHistory]
+	}
+}
+
+// identity tells one state of a file from every other: rename gives another
+// inode or another ctime, an edit another mtime.
+type identity struct {
+	ino          uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+func identify(st *unix.Stat_t) identity {
+	return identity{st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+// metaCache spares the parsing, never the look: an answer counts only while
+// the file is the one that was read.
+type metaCache struct {
+	mu sync.RWMutex
+	m  map[string]cachedMeta
+}
+
+type cachedMeta struct {
+	identity
+	*Artifact
+}
+
+// maxCached artifacts of about 1.5 KiB each stay in memory.
+const maxCached = 10_000
+
+func (c *metaCache) get(k string, st *unix.Stat_t) *Artifact {
+	c.mu.RLock()
+	m, ok := c.m[k]
+	c.mu.RUnlock()
+	if !ok || m.identity != identify(st) {
+		return nil
+	}
+	return m.Artifact
+}
+
+func (c *metaCache) put(k string, m cachedMeta) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = map[string]cachedMeta{}
+	}
+	for old := range c.m {
+		if len(c.m) < maxCached {
+			break
+		}
+		delete(c.m, old)
+	}
+	c.m[k] = m
+}
+
+func sumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

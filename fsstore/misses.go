@@ -1,0 +1,358 @@
+package fsstore
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+const (
+	// gather: a client's repeats of one miss make at most one line in this time.
+	gather = time.Minute
+	// maxGathered bounds the repeats kept in memory; past it each is written at once.
+	maxGathered = 50_000
+	// staleMiss: a miss that nobody asked for in this time goes.
+	staleMiss = 30 * 24 * time.Hour
+)
+
+// noteBook is what one process knows of the misses it has noted.
+type noteBook struct {
+	mu     sync.Mutex
+	repeat map[asked]*repeat
+	owner  map[string]string // key of each file in misses/ to the client that made it
+	share  map[string]int    // files that each client made
+	lost   atomic.Int64
+}
+
+type asked struct{ key, addr, tool string }
+
+// repeat is what one client asked for again, since its last line was written.
+type repeat struct {
+	written time.Time
+	n       int
+	url     string // the newest; "" when it is line 1's
+}
+
+// NotNoted is how many misses this process did not note because misses/ was
+// full, or the client's tenth of it was.
+func (s *Store) NotNoted() int64 { return s.notes.lost.Load() }
+
+// Miss notes that a client asked for rawURL, which is not held, unless it is
+// queued, active or denied already, and says which. The verdict is right even
+// when an error says that it could not be noted. Notes are not fsynced.
+func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
+	u, err := key.Parse(rawURL, s.opt.Rule)
+	if err != nil {
+		return "", err
+	}
+	fetch, err := key.FetchURL(rawURL)
+	if err != nil {
+		return "", err
+	}
+	who := asked{u.Key(), address(by.Addr), job.Tool(by.UserAgent)}
+	if s.repeated(who, fetch) {
+		return Noted, nil
+	}
+	return s.note(u, fetch, who)
+}
+
+// repeated counts a repeat in memory while its file is still in misses/.
+func (s *Store) repeated(who asked, url string) bool {
+	s.notes.mu.Lock()
+	r := s.notes.repeat[who]
+	if r == nil || time.Since(r.written) >= gather {
+		s.notes.mu.Unlock()
+		return false
+	}
+	s.notes.mu.Unlock()
+	if !exists(s.job(Misses, who.key)) {
+		return false
+	}
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	r.n++
+	r.url = url
+	return true
+}
+
+// note looks for the job in the direction in which jobs flow, so that a moving
+// file cannot slip past.
+func (s *Store) note(u key.URL, fetch string, who asked) (Verdict, error) {
+	n := 1 + s.taken(who)
+	err := s.appendMiss(who, fetch, n)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return Noted, err
+	}
+	if name := s.deniedBy(u); name != "" {
+		return IsDenied, nil
+	}
+	if s.queued(who.key) {
+		return IsQueue, nil
+	}
+	if s.activeName(who.key) != "" {
+		return IsActive, nil
+	}
+	if !s.room(who) {
+		s.notes.lost.Add(1)
+		return IsFull, nil
+	}
+	return Noted, s.makeMiss(who, fetch)
+}
+
+// taken takes what was gathered of a repeat, so that it can be written.
+func (s *Store) taken(who asked) int {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	r := s.notes.repeat[who]
+	if r == nil {
+		return 0
+	}
+	n := r.n
+	r.n = 0
+	return n
+}
+
+func (s *Store) remember(who asked) {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	if s.notes.repeat == nil {
+		s.notes.repeat = map[asked]*repeat{}
+	}
+	if len(s.notes.repeat) < maxGathered || s.notes.repeat[who] != nil {
+		s.notes.repeat[who] = &repeat{written: time.Now()}
+	}
+}
+
+// appendMiss adds one line to a miss that is there. It never creates the file:
+// a late line lands in queue/ with the file it was meant for, where it does no
+// harm, and never brings back what an operator has just moved.
+func (s *Store) appendMiss(who asked, url string, n int) error {
+	f, err := open(s.job(Misses, who.key), os.O_RDWR|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s.remember(who)
+	if info.Size() >= job.MissRoom {
+		return nil // full: counts are lower bounds from here
+	}
+	line1, err := firstLine(f)
+	if err != nil {
+		return err
+	}
+	if url == line1 {
+		url = ""
+	}
+	_, err = f.WriteString(missEvent(who, url, n).Line())
+	return err
+}
+
+func missEvent(who asked, url string, n int) job.Event {
+	return job.Event{Time: now(), Kind: job.Miss, Count: n, Addr: who.addr, Tool: who.tool, URL: url}
+}
+
+func firstLine(f *os.File) (string, error) {
+	b, err := slurp(f, key.MaxURL+2)
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSpace(line), err
+}
+
+// makeMiss makes the file whole: temporary, then linked, which unlike rename
+// never replaces what another server made at this moment.
+func (s *Store) makeMiss(who asked, url string) error {
+	path := s.job(Misses, who.key)
+	err := s.publishNew(url+"\n"+missEvent(who, "", 1).Line(), path, false)
+	if errors.Is(err, fs.ErrExist) {
+		return s.appendMiss(who, url, 1)
+	}
+	if err != nil {
+		return err
+	}
+	s.remember(who)
+	s.own(who)
+	return nil
+}
+
+// publishNew gives a whole new job file its name, or says fs.ErrExist.
+func (s *Store) publishNew(content, path string, sync bool) error {
+	f, err := s.writeTemp([]byte(content), 0o660, sync)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := renameNew(f.Name(), path); err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return nil
+}
+
+func (s *Store) own(who asked) {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	if s.notes.owner == nil {
+		s.notes.owner, s.notes.share = map[string]string{}, map[string]int{}
+	}
+	client := network(who.addr)
+	s.notes.owner[who.key] = client
+	s.notes.share[client]++
+}
+
+// room reports whether one more miss fits: under max-misses in all, and under
+// a tenth of it for one client, so that no client can crowd out the others.
+func (s *Store) room(who asked) bool {
+	s.notes.mu.Lock()
+	known := s.notes.owner != nil
+	s.notes.mu.Unlock()
+	if !known && s.countMisses() != nil {
+		return false
+	}
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	return len(s.notes.owner) < s.opt.MaxMisses && s.notes.share[network(who.addr)] < max(1, s.opt.MaxMisses/10)
+}
+
+// countMisses compares what is known of misses/ with the listing. Only files
+// not seen before are read.
+func (s *Store) countMisses() error {
+	names, err := s.names(string(Misses))
+	if err != nil {
+		return err
+	}
+	s.notes.mu.Lock()
+	before := s.notes.owner
+	s.notes.mu.Unlock()
+	owner, share := make(map[string]string, len(names)), map[string]int{}
+	for _, k := range names {
+		client, ok := before[k]
+		if !ok {
+			client = s.maker(k)
+		}
+		owner[k] = client
+		share[client]++
+	}
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	s.notes.owner, s.notes.share = owner, share
+	return nil
+}
+
+// maker is the network of the client that made a miss.
+func (s *Store) maker(k string) string {
+	b, err := readFile(s.job(Misses, k), 2*key.MaxURL)
+	if err != nil {
+		return ""
+	}
+	for _, j := range job.Parse(b).Jobs {
+		if c := j.Clients(); len(c) > 0 {
+			return network(c[0].Addr)
+		}
+	}
+	return ""
+}
+
+// flushNotes writes the repeats whose minute is over; all of them at the end.
+func (s *Store) flushNotes(t time.Time, all bool) error {
+	type due struct {
+		asked
+		repeat
+	}
+	var list []due
+	s.notes.mu.Lock()
+	for who, r := range s.notes.repeat {
+		if !all && t.Sub(r.written) < gather {
+			continue
+		}
+		if r.n > 0 {
+			list = append(list, due{who, *r})
+		}
+		delete(s.notes.repeat, who)
+	}
+	s.notes.mu.Unlock()
+	var errs []error
+	for _, d := range list {
+		err := s.appendMiss(d.asked, d.url, d.n)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// flushKey writes what is gathered of one key, so that an approval sees it.
+func (s *Store) flushKey(k string) {
+	s.notes.mu.Lock()
+	list := map[asked]repeat{}
+	for who, r := range s.notes.repeat {
+		if who.key == k && r.n > 0 {
+			list[who] = *r
+			r.n = 0
+		}
+	}
+	s.notes.mu.Unlock()
+	for who, r := range list {
+		s.complain("misses", s.appendMiss(who, r.url, r.n))
+	}
+}
+
+func (s *Store) queued(k string) bool {
+	return exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k))
+}
+
+// deniedBy is the name in denied/ that speaks for u, or "".
+func (s *Store) deniedBy(u key.URL) string {
+	if exists(s.job(Denied, u.Key())) {
+		return u.Key()
+	}
+	host := u.Host()
+	if exists(s.job(Denied, host)) {
+		return host
+	}
+	for rest := host; ; {
+		_, parent, ok := strings.Cut(rest, ".")
+		if !ok {
+			return ""
+		}
+		if name := "*." + parent; exists(s.job(Denied, name)) {
+			return name
+		}
+		rest = parent
+	}
+}
+
+// address cleans a client's address: without zone, IPv4 in its own form.
+func address(s string) string {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return "-"
+	}
+	return a.Unmap().WithZone("").String()
+}
+
+// network is the client for counting: an IPv6 host owns its whole /64.
+func network(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Is4() {
+		return addr
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return addr
+	}
+	return p.String()
+}
+
+// now is the time that logs carry: UTC, whole seconds.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }

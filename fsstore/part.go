@@ -1,0 +1,266 @@
+package fsstore
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// headSize is how much of a part's beginning is kept for a look at what the
+// bytes are.
+const headSize = 1 << 10
+
+// Part is the file that a claim downloads into: tmp/<key>@<worker>.part,
+// flocked by its writer. It outlives the process; the next claim of the key
+// may adopt it. One goroutine uses it.
+type Part struct {
+	c    *Claim
+	f    *os.File
+	path string
+	size int64
+	sum  hash.Hash // of the bytes in the file
+	head []byte
+}
+
+// Part returns the claim's part: with resume the newest one of its key that
+// nobody holds, hashed again from the file, for what a hash of what was once
+// received says nothing of what is on the disk. Without, or where there is
+// none, it is empty. What other claims left is removed when it is not used.
+func (c *Claim) Part(resume bool) (*Part, error) {
+	if c.part != nil {
+		return c.part, nil
+	}
+	p := &Part{c: c, path: c.s.path("tmp", c.Key+"@"+c.Worker+".part"), sum: sha256.New()}
+	err := fs.ErrNotExist
+	if resume {
+		err = p.adopt()
+	} else {
+		c.s.dropParts(c.Key)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = p.create()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.part = p
+	return p, nil
+}
+
+func (p *Part) create() error {
+	f, err := p.c.s.writeTemp(nil, 0o660, false)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), p.path); err != nil {
+		os.Remove(f.Name())
+		f.Close()
+		return err
+	}
+	p.f = f
+	return nil
+}
+
+// partsOf lists the parts of a key, newest first.
+func (s *Store) partsOf(k string) []string {
+	names, err := s.names("tmp")
+	if err != nil {
+		return nil
+	}
+	var parts []string
+	var times []int64
+	for _, name := range names {
+		if !isPartOf(name, k) {
+			continue
+		}
+		var st unix.Stat_t
+		if unix.Lstat(s.path("tmp", name), &st) != nil {
+			continue
+		}
+		i := len(parts)
+		for i > 0 && times[i-1] < st.Mtim.Nano() {
+			i--
+		}
+		parts = append(parts[:i], append([]string{name}, parts[i:]...)...)
+		times = append(times[:i], append([]int64{st.Mtim.Nano()}, times[i:]...)...)
+	}
+	return parts
+}
+
+func isPartOf(name, k string) bool {
+	stem, ok := strings.CutSuffix(name, ".part")
+	return ok && len(stem) == len(k)+17 && strings.HasPrefix(stem, k) && stem[len(k)] == '@'
+}
+
+func (p *Part) adopt() error {
+	for _, name := range p.c.s.partsOf(p.c.Key) {
+		err := p.adoptFile(p.c.s.path("tmp", name))
+		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) || errors.Is(err, fs.ErrPermission) {
+			continue
+		}
+		return err
+	}
+	return fs.ErrNotExist
+}
+
+// adoptFile: the lock first, then the rename, then the look whether the name
+// was still this file's.
+func (p *Part) adoptFile(path string) error {
+	f, err := open(path, os.O_RDWR|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	err = lock(f)
+	if err == nil {
+		err = os.Rename(path, p.path)
+	}
+	if err == nil && !same(f, p.path) {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		p.f = f
+		err = p.rehash()
+	}
+	if err != nil {
+		p.f = nil
+		f.Close()
+	}
+	return err
+}
+
+func (p *Part) rehash() error {
+	n, err := io.CopyBuffer(&tee{p}, io.NewSectionReader(p.f, 0, 1<<62), make([]byte, 1<<20))
+	p.setSize(n)
+	return err
+}
+
+// tee hashes without writing.
+type tee struct{ p *Part }
+
+func (t *tee) Write(b []byte) (int, error) {
+	t.p.note(b)
+	return len(b), nil
+}
+
+func (p *Part) note(b []byte) {
+	if n := headSize - len(p.head); n > 0 {
+		p.head = append(p.head, b[:min(n, len(b))]...)
+	}
+	p.sum.Write(b)
+}
+
+func (p *Part) setSize(n int64) {
+	p.size = n
+	p.c.written.Store(n)
+}
+
+// Size is the number of bytes in the part.
+func (p *Part) Size() int64 { return p.size }
+
+// Head is the beginning of the part, at most 1 KiB.
+func (p *Part) Head() []byte { return p.head }
+
+// Write appends b and hashes it, both at once on two cores. After an error the
+// part may hold a piece of b and must not be written any more; it can still
+// be kept for a resume, because that hashes it again.
+func (p *Part) Write(b []byte) (int, error) {
+	if p.f == nil {
+		return 0, fs.ErrClosed
+	}
+	hashed := make(chan struct{})
+	go func() {
+		p.note(b)
+		close(hashed)
+	}()
+	n, err := p.f.Write(b)
+	<-hashed
+	p.setSize(p.size + int64(n))
+	p.flushBehind(int64(n))
+	return n, err
+}
+
+// writeBehind is how much may be dirty before the kernel is asked to begin
+// writing it out, so that the fsync at the end finds little left to do.
+const writeBehind = 8 << 20
+
+func (p *Part) flushBehind(n int64) {
+	from, to := (p.size-n)/writeBehind, p.size/writeBehind
+	if from == to {
+		return
+	}
+	_ = unix.SyncFileRange(int(p.f.Fd()), from*writeBehind, (to-from)*writeBehind, unix.SYNC_FILE_RANGE_WRITE)
+}
+
+// Restart empties the part: what the origin sends is not what the part begins.
+func (p *Part) Restart() error {
+	if err := p.f.Truncate(0); err != nil {
+		return err
+	}
+	p.sum.Reset()
+	p.head = p.head[:0]
+	p.setSize(0)
+	return nil
+}
+
+// SHA256 is the digest of what is in the part, in 64 hex digits.
+func (p *Part) SHA256() string {
+	return sumHex([32]byte(p.sum.Sum(nil)))
+}
+
+// WriteTo copies what is in the part to w, from the file: for a digest that an
+// origin announced only after bytes were kept.
+func (p *Part) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, io.NewSectionReader(p.f, 0, p.size))
+}
+
+// Discard unlinks the part: its bytes failed a check.
+func (p *Part) Discard() error {
+	if p.f == nil {
+		return nil
+	}
+	err := os.Remove(p.path)
+	p.f.Close()
+	p.f = nil
+	p.c.part = nil
+	p.c.written.Store(0)
+	return err
+}
+
+// dropParts removes the parts of a key that nobody holds.
+func (s *Store) dropParts(k string) {
+	for _, name := range s.partsOf(k) {
+		s.dropFree(s.path("tmp", name))
+	}
+}
+
+// dropFree unlinks a file of tmp/ unless its lock is held, and says whether.
+func (s *Store) dropFree(path string) bool {
+	f, err := open(path, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return lock(f) == nil && same(f, path) && os.Remove(path) == nil
+}
+
+// seal makes the part's bytes durable and gives them their final mode.
+func (p *Part) seal() error {
+	info, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != p.size {
+		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
+	}
+	if err := p.f.Sync(); err != nil {
+		return err
+	}
+	return p.f.Chmod(0o444)
+}

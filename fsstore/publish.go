@@ -1,0 +1,300 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// Start notes that the first bytes of an answer have arrived, and with which
+// validator they can be resumed.
+func (c *Claim) Start(e Started) error {
+	if !c.Held() {
+		return ErrLost
+	}
+	return c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Host: c.s.host, PID: os.Getpid(), From: e.From})
+}
+
+// Previous is the artifact that is held under this key now, or nil.
+func (c *Claim) Previous() *Artifact {
+	a, err := c.s.Artifact(c.Key)
+	if err != nil || a.URLSum != c.url.Sum() || c.s.checkBlob(a) != nil {
+		return nil
+	}
+	return a
+}
+
+// Publish makes the part the artifact of the claim's key; the caller has
+// checked that its bytes are whole. In order, and what a crash then means:
+//
+//  1. fsync of the part, rename to blobs/<digest>, fsync of blobs/ (crash: a
+//     blob that nothing names, for gc; the job is an orphan and is fetched again)
+//  2. rename of meta/<key>.json, fsync of meta/: the commit (crash: the
+//     artifact is held; recovery sees that meta names this claim)
+//  3. the blob is brought back if gc took it between 1 and 2
+//  4. the job moves to done/, the miss goes
+//
+// No step needs undoing. ErrLost: an operator took the job away; nothing was
+// published.
+func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
+	if p.f == nil || p.c != c {
+		return nil, fs.ErrClosed
+	}
+	if err := p.seal(); err != nil {
+		return nil, err
+	}
+	if !c.Held() {
+		return nil, ErrLost
+	}
+	if !same(p.f, p.path) {
+		return nil, fmt.Errorf("%s was replaced while it was written", p.path)
+	}
+	digest := p.SHA256()
+	if err := os.Rename(p.path, c.s.path("blobs", digest)); err != nil {
+		return nil, err
+	}
+	if err := syncDir(c.s.path("blobs", "")); err != nil {
+		return nil, err
+	}
+	a, err := c.commit(c.meta(digest, p.size, o))
+	if err != nil {
+		return nil, err
+	}
+	p.f.Close()
+	p.f, c.part = nil, nil
+	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
+}
+
+// meta describes what was fetched. Everything that may hold a credential is
+// redacted here, so that no reader of meta/ has to.
+func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
+	n, atLeast := c.Job.Misses()
+	m := &Meta{
+		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: now(),
+		Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
+	}
+	if o.FinalURL != "" {
+		m.FinalURL = key.Redact(o.FinalURL)
+	}
+	for _, u := range o.Redirects {
+		m.Redirects = append(m.Redirects, key.Redact(u))
+	}
+	for name, v := range o.Header {
+		if m.Header == nil {
+			m.Header = map[string]string{}
+		}
+		m.Header[name] = key.RedactText(v)
+	}
+	return m
+}
+
+func (c *Claim) approval() *Approval {
+	e := c.Job.Approval()
+	if e.Kind == "" {
+		if e, _ = c.Job.Newest(job.Retry); e.Kind == "" {
+			return nil
+		}
+	}
+	return &Approval{Via: e.Via, Addr: e.Addr, Time: e.Time}
+}
+
+// commit writes meta over whatever was held before, and keeps its history.
+func (c *Claim) commit(m *Meta) (*Artifact, error) {
+	if old, err := c.s.Artifact(c.Key); err == nil && old.URLSum == m.URLSum {
+		m.succeed(&old.Meta)
+		m.Misses += old.Misses
+		m.AtLeast = m.AtLeast || old.AtLeast
+	}
+	if err := c.s.writeMeta(c.Key, m); err != nil {
+		return nil, err
+	}
+	return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)
+}
+
+// bringBack undoes what gc did to a blob that is wanted.
+func (s *Store) bringBack(digest string) error {
+	blob := s.path("blobs", digest)
+	if exists(blob) {
+		return nil
+	}
+	if err := os.Rename(s.path("tmp", digest+goneSuffix), blob); err != nil && !exists(blob) {
+		return err
+	}
+	return syncDir(s.path("blobs", ""))
+}
+
+// Unchanged ends a job whose origin said 304: what is held is what the origin
+// has. Only the time of the look is new.
+func (c *Claim) Unchanged() error {
+	a := c.Previous()
+	if a == nil {
+		return c.Again("the origin said 304, but the artifact was evicted meanwhile", time.Now())
+	}
+	m := a.Meta
+	m.Fetched, m.Claim = now(), c.Worker
+	if !c.Held() {
+		return ErrLost
+	}
+	if err := c.s.writeMeta(c.Key, &m); err != nil {
+		return err
+	}
+	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
+}
+
+// finish moves the job to done/, and takes away a miss that it has answered.
+func (c *Claim) finish(e job.Event) error {
+	if err := c.log(e); err != nil {
+		c.s.complain("log line", err) // the artifact is committed; its job ends all the same
+	}
+	if !c.Held() {
+		return ErrLost
+	}
+	defer c.close()
+	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
+		return err
+	}
+	if err := os.Remove(c.s.job(Misses, c.Key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Again puts the job back into queue/ after an attempt that failed, due at
+// after. Its part stays for a resume.
+func (c *Claim) Again(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
+}
+
+// Wait puts the job back into queue/, due at after; it counts as no attempt.
+func (c *Claim) Wait(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
+}
+
+// PutBack puts the job back into queue/, due at once: the server stops.
+func (c *Claim) PutBack(reason string) error {
+	return c.back(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
+}
+
+func (c *Claim) back(e job.Event) error {
+	if !e.After.IsZero() {
+		e.After = e.After.UTC().Truncate(time.Second)
+	}
+	if !c.Held() {
+		return ErrLost
+	}
+	if err := c.log(e); err != nil {
+		c.s.complain("log line", err)
+	}
+	if len(c.Job.Events) > 0 && c.logFull() {
+		return c.Fail("the job's log is full after many attempts: look at it, then retry with a fresh job")
+	}
+	err := c.giveBack()
+	c.close()
+	return err
+}
+
+// logFull: a job that can't count its attempts any more must not go on for ever.
+func (c *Claim) logFull() bool {
+	info, err := c.f.Stat()
+	return err == nil && c.Key != "" && info.Size() > job.MaxFile-1<<10
+}
+
+// Fail gives the job up: it goes to failed/, and its last line says why.
+func (c *Claim) Fail(reason string) error {
+	return c.failAs(c.Key, reason)
+}
+
+func (c *Claim) failAs(stem, reason string) error {
+	if !c.Held() {
+		return ErrLost
+	}
+	if err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason}); err != nil {
+		c.s.complain("log line", err)
+	}
+	defer c.close()
+	_, err := renameFree(c.path, c.s.path(string(Failed), ""), stem)
+	return err
+}
+
+// Cancelled ends a claim whose file an operator moved or removed: the job goes
+// to cancelled/<key>.job from wherever it is now, and to there as a copy when
+// it is nowhere. Moved back into queue/ it stays there, and is fetched again.
+func (c *Claim) Cancelled() error {
+	defer c.close()
+	if c.Held() {
+		return c.giveBack()
+	}
+	st, name := c.s.find(c.f)
+	switch {
+	case st == Queue:
+		return nil
+	case st == Denied:
+		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
+	case name != "":
+		return c.s.moveHistory(c.f, c.s.job(st, name), Cancelled, c.Key)
+	}
+	return c.copyCancelled()
+}
+
+func (c *Claim) copyCancelled() error {
+	b, err := slurp(c.f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	if e, ok := c.lastEvent(b); !ok || e.Kind != job.Cancelled {
+		b = append(b, By{Via: "shell"}.event(job.Cancelled).Line()...)
+	}
+	f, err := c.s.writeTemp(b, 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return c.s.moveHistory(f, f.Name(), Cancelled, c.Key)
+}
+
+func (c *Claim) lastEvent(b []byte) (job.Event, bool) {
+	jobs := job.Parse(b).Jobs
+	if len(jobs) == 0 || len(jobs[0].Events) == 0 {
+		return job.Event{}, false
+	}
+	all := jobs[0].Events
+	return all[len(all)-1], true
+}
+
+// find looks for an open file in the spool.
+func (s *Store) find(f *os.File) (State, string) {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
+		return "", ""
+	}
+	for _, dir := range []State{Cancelled, Queue, Failed, Denied, Done, Misses, Active} {
+		names, err := s.names(string(dir))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if same(f, s.job(dir, name)) {
+				return dir, name
+			}
+		}
+	}
+	return "", ""
+}
+
+// close gives up the locks. A part stays where it is, for whoever claims the
+// key next.
+func (c *Claim) close() {
+	c.release()
+	if c.part != nil && c.part.f != nil {
+		c.part.f.Close()
+		c.part.f, c.part = nil, nil
+	}
+	c.f.Close()
+}

@@ -1,0 +1,109 @@
+package fsstore
+
+import (
+	"errors"
+	"io/fs"
+	"sort"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// settle is how long a file that a person writes must have stood still before
+// it is taken: `echo >` and cp make an empty file first, and rsync and editors
+// write in pieces.
+const settle = 2 * time.Second
+
+// queueIndex spares the reading of queue files that have not changed. It
+// carries no state: an empty one gives the same answers.
+type queueIndex struct {
+	mu   sync.Mutex
+	seen map[string]queueFile
+}
+
+type queueFile struct {
+	identity
+	due     time.Time
+	written bool      // by a program, whole: its name is a key
+	whole   bool      // ends with a newline
+	since   time.Time // seen like this
+}
+
+// Due lists the names in queue/ that Claim may be tried on now: those whose
+// time has come and that have been written whole. It reads only what has
+// changed since the last call.
+func (s *Store) Due() ([]string, error) {
+	names, err := s.names(string(Queue))
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	seen := make(map[string]queueFile, len(names))
+	var due []string
+	for _, name := range names {
+		if !countsInQueue(name) {
+			continue
+		}
+		q, ok := s.look(name)
+		if !ok {
+			continue
+		}
+		seen[name] = q
+		if q.ready(time.Now()) {
+			due = append(due, name)
+		}
+	}
+	s.queue.seen = seen
+	return due, nil
+}
+
+func (q *queueFile) ready(t time.Time) bool {
+	if !q.written && (!q.whole || t.Sub(q.since) < settle) {
+		return false
+	}
+	return !q.due.After(t)
+}
+
+// look stats a queue file, and reads it where it is not as it was.
+func (s *Store) look(name string) (queueFile, bool) {
+	path := s.job(Queue, name)
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return queueFile{}, false
+	}
+	if q, ok := s.queue.seen[name]; ok && q.identity == identify(&st) {
+		return q, true
+	}
+	q := queueFile{identity: identify(&st), written: key.Valid(stemOf(name)), since: time.Now()}
+	b, err := readFile(path, maxJobFile+1)
+	if errors.Is(err, fs.ErrPermission) {
+		q.whole = true // Claim says why it can't be read
+		return q, true
+	}
+	if err != nil {
+		return q, false
+	}
+	q.whole = len(b) > 0 && b[len(b)-1] == '\n'
+	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
+		q.due = earliest(jobs)
+	}
+	return q, true
+}
+
+// earliest: a batch is taken apart as soon as one of its URLs is due; each
+// carries its own time with it.
+func earliest(jobs []job.Job) time.Time {
+	t := jobs[0].Due()
+	for i := range jobs {
+		if d := jobs[i].Due(); d.Before(t) {
+			t = d
+		}
+	}
+	return t
+}

@@ -1,0 +1,72 @@
+package fsstore
+
+import (
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// space keeps count of what the downloads under way have still to write, so
+// that two that fit alone but not together don't both begin.
+type space struct {
+	mu       sync.Mutex
+	promised map[*Claim]int64 // total bytes that its part may reach
+}
+
+// Free returns the bytes that the file system has for us, and its size.
+func (s *Store) Free() (free, total int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.dir, &st); err != nil {
+		return 0, 0, fmt.Errorf("statfs %s: %w", s.dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
+}
+
+// Reserve asks for room for a part of total bytes, of which those already in
+// it count as taken. ErrNoSpace: less than MinFree would be left. Space that gc can
+// free at once is freed first. A later call replaces an earlier one; the end
+// of the claim gives back what is left.
+func (c *Claim) Reserve(total int64) error {
+	err := c.reserve(total)
+	if err == nil {
+		return nil
+	}
+	if _, gcErr := c.s.GC(GCOptions{}); gcErr != nil {
+		return err
+	}
+	return c.reserve(total)
+}
+
+func (c *Claim) reserve(total int64) error {
+	sp := &c.s.space
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if c.s.opt.MinFree <= 0 {
+		return nil
+	}
+	free, _, err := c.s.Free()
+	if err != nil {
+		return err
+	}
+	need := total - c.written.Load()
+	for other, n := range sp.promised {
+		if other != c {
+			need += max(0, n-other.written.Load())
+		}
+	}
+	if free-need < c.s.opt.MinFree {
+		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, c.s.opt.MinFree)
+	}
+	if sp.promised == nil {
+		sp.promised = map[*Claim]int64{}
+	}
+	sp.promised[c] = total
+	return nil
+}
+
+func (c *Claim) release() {
+	c.s.space.mu.Lock()
+	defer c.s.space.mu.Unlock()
+	delete(c.s.space.promised, c)
+}

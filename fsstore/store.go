@@ -1,0 +1,221 @@
+package fsstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/key"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxMisses = 10_000
+	DefaultHistory   = 90 * 24 * time.Hour
+)
+
+// Store is an open data directory. Any number of goroutines, processes and
+// people may work on one directory at once: names give correctness.
+type Store struct {
+	dir   string
+	id    unix.Stat_t // of the directory at Open, to notice that it was moved away
+	host  string
+	opt   Options
+	log   *slog.Logger
+	metas metaCache
+	hits  hitBook
+	notes noteBook
+	queue queueIndex
+	space space
+	still observer // files of other hosts, and how long they have stood still
+	quiet quieter  // complaints already made
+}
+
+// Open opens the data directory dir, and makes it where there is none. It
+// refuses a directory that holds something else, one of another layout, and
+// one whose parts are links or lie on several file systems; the error says
+// what to do.
+func Open(dir string, o Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := lay(dir); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if o.MaxMisses == 0 {
+		o.MaxMisses = DefaultMaxMisses
+	}
+	if o.History == 0 {
+		o.History = DefaultHistory
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{dir: dir, opt: o, log: o.Logger}
+	s.host, err = os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	return s, unix.Stat(dir, &s.id)
+}
+
+// Dir is the absolute path of the data directory, for messages.
+func (s *Store) Dir() string { return s.dir }
+
+// Rule is the query rule in force.
+func (s *Store) Rule() key.Rule { return s.opt.Rule }
+
+// Close writes what has been gathered in memory: hits and repeated misses.
+func (s *Store) Close() error {
+	return errors.Join(s.flushNotes(time.Now(), true), s.flushHits())
+}
+
+// Health says what is wrong with the data directory: gone, another one in its
+// place, or not writable. nil: all is well.
+func (s *Store) Health() error {
+	var now unix.Stat_t
+	if err := unix.Stat(s.dir, &now); err != nil {
+		return fmt.Errorf("the data directory is gone: %w", err)
+	}
+	if now.Dev != s.id.Dev || now.Ino != s.id.Ino {
+		return errors.New("the data directory was replaced by another one: restart the server")
+	}
+	for _, d := range directories {
+		if err := unix.Lstat(s.dir+"/"+d, &now); err != nil {
+			return fmt.Errorf("%s/ is gone from the data directory: %w", d, err)
+		}
+	}
+	f, err := s.writeTemp([]byte("\n"), 0o600, false)
+	if err != nil {
+		return fmt.Errorf("the data directory can't be written: %w", err)
+	}
+	defer f.Close()
+	return os.Remove(f.Name())
+}
+
+// SessionSecret returns the key of the sign-in cookies, 32 random bytes that
+// are made at the first call and kept in session-secret, mode 0600.
+func (s *Store) SessionSecret() ([]byte, error) {
+	path := s.dir + "/session-secret"
+	for range 2 {
+		b, err := readFile(path, 1<<10)
+		if err == nil && len(b) >= 32 {
+			return b, nil
+		}
+		if err == nil {
+			return nil, fmt.Errorf("%s holds %d bytes, too few for a key: remove it and start again", path, len(b))
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		if err := s.makeSecret(path); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s vanishes as it is made", path)
+}
+
+func (s *Store) makeSecret(path string) error {
+	b := make([]byte, 32)
+	rand.Read(b)
+	f, err := s.writeTemp(b, 0o600, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := renameNew(f.Name(), path); err != nil {
+		os.Remove(f.Name())
+		if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	return syncDir(s.dir)
+}
+
+// newWorker is the name of one claim: 16 random hex digits.
+func newWorker() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Run keeps the tree in order until ctx ends: it recovers orphans, writes what
+// is gathered in memory, and removes what has had its time. One Run a process;
+// any number of processes may run beside each other. It returns after a last
+// flush.
+func (s *Store) Run(ctx context.Context) error {
+	flush := time.NewTicker(10 * time.Second)
+	defer flush.Stop()
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
+	s.tidy(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return s.Close()
+		case <-flush.C:
+			s.beat()
+		case <-hour.C:
+			s.tidy(ctx)
+		}
+	}
+}
+
+func (s *Store) beat() {
+	s.complain("recover", s.Recover())
+	s.complain("misses", s.flushNotes(time.Now(), false))
+	s.complain("hits", s.flushHits())
+	s.complain("misses", s.countMisses())
+}
+
+// tidy is the hourly round.
+func (s *Store) tidy(ctx context.Context) {
+	s.beat()
+	if s.Health() != nil {
+		return // never tidy what may be half a tree
+	}
+	s.complain("history", s.prune(time.Now()))
+	if ctx.Err() != nil {
+		return
+	}
+	report, err := s.GC(GCOptions{})
+	s.complain("gc", err)
+	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
+		s.log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)
+	}
+}
+
+func (s *Store) complain(what string, err error) {
+	if err != nil && s.quiet.may(what, time.Minute) {
+		s.log.Error(what, "err", err)
+	}
+}
+
+// quieter lets one complaint of a kind through in a while.
+type quieter struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func (q *quieter) may(what string, every time.Duration) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.last == nil || len(q.last) > 1000 {
+		q.last = map[string]time.Time{}
+	}
+	if t, ok := q.last[what]; ok && time.Since(t) < every {
+		return false
+	}
+	q.last[what] = time.Now()
+	return true
+}

@@ -1,0 +1,245 @@
+package fsstore
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+const (
+	cudaURL = "https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run"
+	client1 = "10.0.0.7"
+)
+
+func testStore(t testing.TB) *Store {
+	t.Helper()
+	return openAt(t, t.TempDir()+"/data", Options{})
+}
+
+func openAt(t testing.TB, dir string, o Options) *Store {
+	t.Helper()
+	s, err := Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func keyOf(t testing.TB, url string) string {
+	t.Helper()
+	u, err := key.Parse(url, key.Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Key()
+}
+
+func noteMiss(t testing.TB, s *Store, url, addr string) Verdict {
+	t.Helper()
+	v, err := s.Miss(url, Asker{addr, "curl/7.88.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// claimNext claims the only job that is due.
+func claimNext(t testing.TB, s *Store) *Claim {
+	t.Helper()
+	due, err := s.Due()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range due {
+		c, err := s.Claim(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c != nil {
+			return c
+		}
+	}
+	t.Fatalf("nothing can be claimed of %q", due)
+	return nil
+}
+
+func publish(t testing.TB, c *Claim, body string) *Artifact {
+	t.Helper()
+	p, err := c.Part(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Write([]byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.Publish(p, Origin{FinalURL: c.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// hold puts an artifact into the store the way an operator would.
+func hold(t testing.TB, s *Store, url, body string) *Artifact {
+	t.Helper()
+	if _, err := s.Add(Addition{URL: url}, By{"cli", "test"}); err != nil {
+		t.Fatal(err)
+	}
+	return publish(t, claimNext(t, s), body)
+}
+
+func ls(t testing.TB, s *Store, st State) []string {
+	t.Helper()
+	names, err := s.names(string(st))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func want(t testing.TB, s *Store, st State, names ...string) {
+	t.Helper()
+	if got := ls(t, s, st); strings.Join(got, " ") != strings.Join(names, " ") {
+		t.Errorf("%s/ holds %q, want %q", st, got, names)
+	}
+}
+
+func sound(t testing.TB, s *Store) {
+	t.Helper()
+	r, err := s.Fsck(t.Context(), FsckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Problems {
+		t.Errorf("fsck: %s: %s", p.Path, p.Text)
+	}
+}
+
+func run(t testing.TB, dir, script string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+func digestOf(body string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(body))) }
+
+func TestFromAMissToAHit(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("lookup in an empty store: %v", err)
+	}
+	if v := noteMiss(t, s, cudaURL, client1); v != Noted {
+		t.Errorf("first miss: %s", v)
+	}
+	want(t, s, Misses, k)
+	run(t, s.dir, "mv misses/* queue/")
+	if v := noteMiss(t, s, cudaURL, client1); v != IsQueue {
+		t.Errorf("a miss of what is queued: %s", v)
+	}
+	c := claimNext(t, s)
+	if v := noteMiss(t, s, cudaURL, "10.0.0.8"); v != IsActive {
+		t.Errorf("a miss of what is active: %s", v)
+	}
+	a := publish(t, c, "the bytes")
+	if a.SHA256 != digestOf("the bytes") || a.Misses != 1 || a.Approved == nil || a.Approved.Via != "shell" {
+		t.Errorf("published %+v", a)
+	}
+	got, err := s.Lookup(cudaURL + "?token=signed")
+	if err != nil || got.SHA256 != a.SHA256 {
+		t.Fatalf("lookup: %v, %v", got, err)
+	}
+	if again, _ := s.Lookup(cudaURL); again != got {
+		t.Error("an unchanged artifact is another pointer")
+	}
+	want(t, s, Misses)
+	want(t, s, Queue)
+	want(t, s, Active)
+	want(t, s, Done, k+".job")
+	sound(t, s)
+	run(t, s.dir, "cd blobs && sha256sum * | awk '{ if ($1 != $2) exit 1 }' && test $(stat -c %a *) = 444")
+	run(t, s.dir, "rm meta/*.json")
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("lookup after rm meta/k: %v", err)
+	}
+}
+
+func TestModesAreTheGroups(t *testing.T) {
+	s := testStore(t)
+	noteMiss(t, s, cudaURL, client1)
+	run(t, s.dir, "test $(stat -c %a misses) = 2770 && test $(stat -c %a misses/*) = 660")
+	if _, err := s.SessionSecret(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "test $(stat -c %a session-secret) = 600")
+}
+
+func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
+	for name, script := range map[string]string{
+		"other content":  "mkdir d; touch d/thesis.tex",
+		"another layout": "mkdir d; echo fromcache data 2 > d/README",
+		"linked part":    "mkdir d; mkdir elsewhere; ln -s ../elsewhere d/blobs",
+		"a file":         "touch d",
+	} {
+		dir := t.TempDir()
+		run(t, dir, script)
+		if _, err := Open(dir+"/d", Options{}); err == nil {
+			t.Errorf("%s: opened", name)
+		} else {
+			t.Logf("%s: %v", name, err)
+		}
+	}
+	dir := t.TempDir()
+	run(t, dir, "mkdir real; ln -s real d")
+	openAt(t, dir+"/d", Options{})
+	openAt(t, dir+"/d", Options{}) // a second server on one directory
+}
+
+func TestOnlyWhatWasApprovedIsFetched(t *testing.T) {
+	s := testStore(t)
+	signed := cudaURL + "?sig="
+	noteMiss(t, s, signed+"1", client1)
+	noteMiss(t, s, signed+"2", "10.0.0.8")
+	f, err := os.OpenFile(s.job(Misses, keyOf(t, cudaURL)), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := s.Approve(keyOf(t, cudaURL), By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	// A miss that was on its way when the file moved.
+	fmt.Fprintf(f, "%s miss 10.0.0.66 curl/8 %s\n", now().Format(time.RFC3339), signed+"evil")
+	if c := claimNext(t, s); c.URL != signed+"2" {
+		t.Errorf("fetching %s", c.URL)
+	}
+}
+
+func TestRepeatsAreGathered(t *testing.T) {
+	s := testStore(t)
+	for range 1000 {
+		noteMiss(t, s, cudaURL, client1)
+	}
+	list, err := s.Jobs(Misses)
+	if err != nil || len(list) != 1 || len(list[0].Job.Events) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	list, _ = s.Jobs(Misses)
+	if n, _ := list[0].Job.Misses(); n != 1000 || len(list[0].Job.Events) != 2 {
+		t.Errorf("%d misses in %d lines", n, len(list[0].Job.Events))
+	}
+}
