@@ -28,19 +28,18 @@ func parseEvent(s string) (Event, string) {
 		return e.done(rest)
 	case Error, Wait:
 		rest, e.After, _ = cutAfter(rest)
-		rest = dash(strings.TrimSpace(rest))
 	}
 	if len(word) > maxKind || !all(word, inKind) {
 		return e, "what follows the time is no word: take the line out"
 	}
-	e.Text = clean(strings.TrimSpace(rest))
+	e.Text = dash(clean(strings.TrimSpace(rest)))
 	return e, ""
 }
 
 // miss reads [xN] addr tool [URL].
 func (e Event) miss(s string) (Event, string) {
 	const want = "a miss is: time miss [xN] address tool [URL]"
-	f := strings.Fields(s)
+	f := fields(make([]string, 0, maxFields), s)
 	if len(f) >= 3 {
 		if n, ok := parseCount(f[0]); ok {
 			e.Count, f = n, f[1:]
@@ -63,7 +62,7 @@ func (e Event) miss(s string) (Event, string) {
 func (e Event) via(s string) (Event, string) {
 	want := "a line of this kind is: time " + string(e.Kind) + " via [address] [URL]"
 	s, e.Text = cutText(s)
-	f := strings.Fields(s)
+	f := fields(make([]string, 0, maxFields), s)
 	if n := len(f); n > 0 && hasScheme(f[n-1]) {
 		if !isURL(f[n-1]) {
 			return e, want
@@ -89,7 +88,7 @@ func (e Event) start(s string) (Event, string) {
 	size, rest := cutWord(s)
 	etag, rest = cutWord(rest) // before the text is cut off, for it may hold a comma
 	rest, e.Text = cutText(rest)
-	f := strings.Fields(rest)
+	f := fields(make([]string, 0, maxFields), rest)
 	if len(f) != 2 && (len(f) != 4 || f[2] != "from") {
 		return e, want
 	}
@@ -116,7 +115,7 @@ func (e Event) start(s string) (Event, string) {
 func (e Event) done(s string) (Event, string) {
 	const want = "a done is: time done [unchanged] size sha256"
 	s, e.Text = cutText(s)
-	f := strings.Fields(s)
+	f := fields(make([]string, 0, maxFields), s)
 	if len(f) == 3 && f[0] == "unchanged" {
 		e.Unchanged, f = true, f[1:]
 	}
@@ -154,7 +153,20 @@ func cutAfter(s string) (before string, t time.Time, ok bool) {
 // cutText splits the text off fields, none of which holds a comma and a space.
 func cutText(s string) (fields, text string) {
 	fields, text, _ = strings.Cut(s, ", ")
-	return fields, clean(strings.TrimSpace(text))
+	return fields, dash(clean(strings.TrimSpace(text)))
+}
+
+// maxFields is one more than any kind has.
+const maxFields = 5
+
+// fields appends the words of s, but no more than maxFields, to f.
+func fields(f []string, s string) []string {
+	for s != "" && len(f) < maxFields {
+		var word string
+		word, s = cutWord(s)
+		f = append(f, word)
+	}
+	return f
 }
 
 // parseCount takes xN.

@@ -70,7 +70,7 @@ func appendMiss(b []byte, e *Event) []byte {
 
 func appendVia(b []byte, e *Event) []byte {
 	b = append(append(b, ' '), field(e.Via, maxVia, inField)...)
-	if e.Addr != "" {
+	if e.Addr != "" && e.Addr != "-" {
 		b = append(append(b, ' '), field(e.Addr, maxAddr, inAddr)...)
 	}
 	return appendText(appendURL(b, e.URL), ", ", e.Text, 0)
@@ -145,10 +145,10 @@ func appendText(b []byte, sep, text string, reserve int) []byte {
 	return append(append(b, sep...), text...)
 }
 
-// fitText returns text as it can stand at the end of a line, in at most room bytes.
+// fitText returns text as it can stand at the end of a line, in at most room bytes; "" for "-", which means the same.
 func fitText(text string, room int) string {
 	text = strings.TrimSpace(text)
-	return strings.TrimSpace(clean(text[:max(min(len(text), room), 0)]))
+	return dash(strings.TrimSpace(clean(text[:max(min(len(text), room), 0)])))
 }
 
 // clean replaces what is not printable ASCII by "?", so that no terminal obeys it.

@@ -28,7 +28,7 @@ func Merge(earlier, own []byte) []byte {
 // split returns the first URL line and the options of b, and its other lines but blank ones. Each has its line end.
 func split(b []byte) (head, log [][]byte) {
 	var options [][]byte
-	for line := range bytes.SplitSeq(b, []byte("\n")) {
+	for line := range bytes.SplitSeq(bytes.TrimPrefix(b, []byte(mark)), []byte("\n")) {
 		if line = bytes.Trim(line, " \t\r"); len(line) == 0 {
 			continue
 		}

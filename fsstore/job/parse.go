@@ -11,6 +11,9 @@ import (
 // maxBadText is how much of a bad line is shown.
 const maxBadText = 80
 
+// mark is the byte order mark that some editors put in front.
+const mark = "\ufeff"
+
 // File is what a job file holds.
 type File struct {
 	Jobs []Job     // one for each URL, in order; a batch has several
@@ -28,7 +31,7 @@ type BadLine struct {
 // URL, option or event goes to Bad. A URL that stands there twice makes one job.
 func Parse(b []byte) File {
 	p := parser{size: len(b)}
-	text := strings.TrimPrefix(string(b), "\ufeff") // some editors put it there
+	text := strings.TrimPrefix(string(b), mark)
 	for more := text != ""; more; {
 		var line string
 		line, text, more = strings.Cut(text, "\n")

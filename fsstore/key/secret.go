@@ -1,0 +1,92 @@
+package key
+
+import "strings"
+
+// secretWords are parts of the names of query parameters whose values are credentials. Lower case.
+var secretWords = [...]string{
+	"token", "secret", "passw", "signature", "credential", "hmac", "hdnea", "hdnts", "jwt", "oauth", "authoriz", "session",
+	"apikey", "accesskey", "accessid", "cookie",
+}
+
+// secretNames are whole names, or the end of a name after a "-", "_" or ".". Lower case.
+var secretNames = [...]string{
+	"key", "sig", "sign", "auth", "policy", "pwd", "pass", "keyid", "key-pair-id", "sas", "hash-key",
+}
+
+// secretPrefixes begin the names of whole families: the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
+var secretPrefixes = [...]string{"x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-ms-", "q-sign", "q-ak", "q-key"}
+
+// sasNames are the other parameters of an Azure shared access signature; they mean that only beside "sig".
+var sasNames = [...]string{
+	"se", "sp", "sv", "sr", "st", "ss", "si", "sip", "spr", "srt", "sdd", "skoid", "sktid", "skt", "ske", "sks", "skv", "ses",
+}
+
+// secretName reports whether a parameter of that name holds a credential.
+func secretName(name string) bool {
+	n := strings.ToLower(unescape(name))
+	for _, p := range secretPrefixes {
+		if strings.HasPrefix(n, p) {
+			return true
+		}
+	}
+	for _, w := range secretWords {
+		if strings.Contains(n, w) {
+			return true
+		}
+	}
+	for _, w := range secretNames {
+		if rest, ok := strings.CutSuffix(n, w); ok && (rest == "" || !alnum(rest[len(rest)-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksJWT reports whether v is a JSON Web Token, or other JSON in base64: "eyJ" is `{"`.
+func looksJWT(v string) bool {
+	return len(v) >= 16 && strings.HasPrefix(v, "eyJ")
+}
+
+// looksRandom reports whether v is long and of the kind that a machine made: letters and digits that change between lower
+// case, upper case and digits more often than words and version numbers do. In random hex every second byte is such a
+// change, in "cuda_12.9.0_575.51.03_linux" none.
+func looksRandom(v string) bool {
+	letters, digits, changes := 0, 0, 0
+	before := byte(0)
+	for i := 0; i < len(v); i++ {
+		c := class(v[i])
+		switch c {
+		case 'd':
+			digits++
+		case 'l', 'u':
+			letters++
+		}
+		if c != 0 && before != 0 && c != before {
+			changes++
+		}
+		before = c
+	}
+	n := letters + digits
+	return n >= 20 && (digits >= 2 && 4*changes >= n || 20*changes >= 9*n)
+}
+
+func class(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return 'd'
+	case 'a' <= c && c <= 'z':
+		return 'l'
+	case 'A' <= c && c <= 'Z':
+		return 'u'
+	}
+	return 0
+}
+
+func isOneOf(s string, list []string) bool {
+	for _, x := range list {
+		if s == x {
+			return true
+		}
+	}
+	return false
+}
