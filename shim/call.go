@@ -1,0 +1,132 @@
+package shim
+
+import (
+	"fromcache/shim/options"
+)
+
+// call is a command line as the tool reads it: its groups, or the reason why it passes whole.
+type call struct {
+	tool   Tool
+	groups []*group
+	whole  string // why nothing of the call is asked about; empty if there is no such reason
+}
+
+// passWhole notes the first reason for leaving the whole call alone.
+func (c *call) passWhole(reason string) {
+	if c.whole == "" {
+		c.whole = reason
+	}
+}
+
+// group is what one set of options says about its URLs: between two --next of curl's, or all of a wget call.
+type group struct {
+	urls []word
+	outs []output // curl: -o and -O, which pair with the URLs in order
+	stop string   // why no URL of this group is asked about
+
+	remoteAll    bool   // curl --remote-name-all
+	globoff      bool   // curl -g
+	follow       bool   // curl -L, --follow
+	protoDefault string // curl --proto-default
+	proto        string // curl --proto, the last of them
+	hasProto     bool
+	redirProto   string // curl --proto-redir
+	hasRedir     bool
+	maxRedirs    string // curl --max-redirs, wget --max-redirect
+	wantsCode    bool   // curl -w with the response code
+	verbose      bool   // curl -v
+	stderrOut    bool   // curl --stderr -
+	tls          string // an option that says how a TLS server must be, by name
+	family       int    // 4, 6, or 0 for either
+	ranges       bool   // asks for a part
+
+	outFile   bool // wget -O
+	dirs      bool // wget --directories
+	httpsOnly bool // wget --https-only
+	noNetrc   bool
+}
+
+// pass notes the first reason for leaving the group alone.
+func (g *group) pass(reason string) {
+	if g.stop == "" {
+		g.stop = reason
+	}
+}
+
+// word is a URL on the command line: arguments[arg] from byte skip on. arg is -1 for one from a configuration file.
+type word struct {
+	arg, skip int
+	text      string
+}
+
+// output is where one URL of curl's goes: to the name in its path, or elsewhere.
+type output struct{ remote bool }
+
+// given is one option as it stands in a call.
+type given struct {
+	*options.Option
+	shown string // as it was written, for the reason
+	value string
+	no    bool // the --no- form
+	arg   int  // where the value stands, for --url
+	skip  int
+}
+
+// because is what a class says about a call that it stops.
+func because(c options.Class) string {
+	switch c {
+	case options.X:
+		return "prints information"
+	case options.M:
+		return "sends a body or another method"
+	case options.H:
+		return "shows the header"
+	case options.E:
+		return "shows facts of the URL"
+	case options.A:
+		return "carries credentials"
+	case options.V:
+		return "has a value that counts"
+	case options.C:
+		return "depends on what the origin holds now"
+	case options.F:
+		return "lets the server choose names"
+	case options.D:
+		return "fetches more than the URL"
+	case options.I:
+		return "takes URLs or options from elsewhere"
+	case options.P:
+		return "chooses the way to the server"
+	case options.S:
+		return "constrains the connection"
+	case options.G:
+		return "changes how the URL is read"
+	}
+	return "is not neutral"
+}
+
+// judge applies what both tools share: the classes that stop a call whatever the value.
+func (c *call) judge(g *group, o given) {
+	switch o.Class {
+	case options.N, options.U:
+	case options.X, options.I:
+		c.passWhole(o.shown + " " + because(o.Class))
+	case options.R:
+		g.ranges = true
+	default:
+		g.pass(o.shown + " " + because(o.Class))
+	}
+	if hasControl(o.value) {
+		g.pass(o.shown + " has control bytes in its value")
+	}
+}
+
+// hasControl reports bytes that could end a header line.
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\r' || s[i] == '\n' || s[i] == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,197 @@
+package shim
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// maxConfig is the size beyond which a configuration file is not read but taken as a reason to step aside.
+const maxConfig = 1 << 20
+
+// errOddFile says that a configuration file can't be read without an effect of its own, a pipe for instance, or is huge.
+var errOddFile = errors.New("not a plain file")
+
+// readConfig reads a small regular file. An absent or unreadable file gives its error; one that is not to be read gives
+// errOddFile.
+func readConfig(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fs.ErrNotExist
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxConfig {
+		return nil, errOddFile
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxConfig))
+}
+
+// rcLine is one line of a configuration file that is neither blank nor a comment.
+type rcLine struct {
+	name  string // as written; curl's may have dashes
+	value string
+	set   bool // has a value
+}
+
+// configs reads configuration files for a Plan.
+type configs struct {
+	env  Env
+	uid  int
+	read func(path string) ([]byte, error)
+	odd  string // a file that can't be judged
+}
+
+// file returns the contents of path and whether it is there; one that can't be judged is noted in odd.
+func (c *configs) file(path string) (string, bool) {
+	data, err := c.read(path)
+	if errors.Is(err, errOddFile) {
+		c.odd = path
+	}
+	return string(data), err == nil
+}
+
+// home returns the user's home directory from the password file, in which both tools look.
+func (c *configs) home() string {
+	data, _ := c.file("/etc/passwd")
+	id := strconv.Itoa(c.uid)
+	for line := range strings.Lines(data) {
+		f := strings.Split(strings.TrimRight(line, "\n"), ":")
+		if len(f) > 5 && f[2] == id {
+			return f[5]
+		}
+	}
+	return ""
+}
+
+// curlrc returns the lines of the curlrc that curl reads by itself: the first that exists of .curlrc in $CURL_HOME,
+// $XDG_CONFIG_HOME, $HOME, curlrc in ~/.config, and .curlrc in the password file's home. Releases differ on
+// $XDG_CONFIG_HOME/curlrc, so its lines are judged too where it exists.
+func (c *configs) curlrc() (lines []rcLine) {
+	xdg, home := c.env.Get("XDG_CONFIG_HOME"), c.env.Get("HOME")
+	try := func(dir, name string) bool {
+		if dir == "" {
+			return false
+		}
+		text, ok := c.file(dir + name)
+		if ok {
+			lines = append(lines, parseCurlrc(text)...)
+		}
+		return ok || c.odd != ""
+	}
+	if try(c.env.Get("CURL_HOME"), "/.curlrc") {
+		return lines
+	}
+	try(xdg, "/curlrc")
+	if try(xdg, "/.curlrc") || try(home, "/.curlrc") || xdg == "" && try(home, "/.config/curlrc") {
+		return lines
+	}
+	if own := c.home(); own != home {
+		try(own, "/.curlrc")
+	}
+	return lines
+}
+
+// parseCurlrc reads a curlrc as curl's parseconfig does: a name, with dashes or without, then its value after blanks, = or
+// :, in double quotes with backslash escapes or up to the next blank.
+func parseCurlrc(text string) []rcLine {
+	var lines []rcLine
+	for line := range strings.Lines(text) {
+		line = strings.TrimLeft(line, blanks)
+		if line == "" || strings.IndexByte("#/*", line[0]) >= 0 {
+			continue
+		}
+		separators := blanks
+		if line[0] != '-' {
+			separators += "=:"
+		}
+		end := strings.IndexAny(line, separators)
+		if end < 0 {
+			end = len(line)
+		}
+		rest := strings.TrimLeft(line[end:], separators)
+		l := rcLine{name: line[:end]}
+		if strings.HasPrefix(rest, `"`) {
+			l.value, l.set = unquote(rest[1:]), true
+		} else if i := strings.IndexAny(rest+" ", blanks); i > 0 {
+			l.value, l.set = rest[:i], true
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// blanks is what isspace(3) calls white space.
+const blanks = " \t\r\n\v\f"
+
+// unquote reads up to the closing quote; \t \n \r \v are what they are in C, any other escaped byte stands for itself.
+func unquote(s string) string {
+	var out []byte
+	for i := 0; i < len(s) && s[i] != '"'; i++ {
+		c := s[i]
+		if c == '\\' && i+1 < len(s) {
+			i++
+			c = s[i]
+			if at := strings.IndexByte("tnrv", c); at >= 0 {
+				c = "\t\n\r\v"[at]
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// configLine judges one line of a curlrc. A URL or a new group there would shift what the command line means.
+func (p *curlCall) configLine(l rcLine) {
+	name := strings.TrimPrefix(l.name, "--")
+	if len(name) == len(l.name) && strings.HasPrefix(name, "-") {
+		p.configCluster(l)
+		return
+	}
+	o, no := findCurl(name)
+	if o == nil {
+		p.passWhole("curlrc: " + l.name + " is not known")
+		return
+	}
+	p.configOption(given{Option: o, shown: "curlrc: " + l.name, value: l.value, no: no}, l.set)
+}
+
+// configCluster judges "-fsS" or "-o name" in a curlrc.
+func (p *curlCall) configCluster(l rcLine) {
+	for at := 1; at < len(l.name); at++ {
+		o := options.Letter(options.Curl, l.name[at])
+		if o == nil {
+			p.passWhole("curlrc: " + l.name + " is not known")
+			return
+		}
+		g := given{Option: o, shown: "curlrc: -" + l.name[at:at+1], value: l.value}
+		if o.TakesValue() && at+1 < len(l.name) {
+			g.value = l.name[at+1:]
+			p.configOption(g, true)
+			return
+		}
+		p.configOption(g, l.set)
+	}
+}
+
+func (p *curlCall) configOption(o given, set bool) {
+	switch {
+	case o.Class == options.U || o.Name == "next":
+		p.passWhole(o.shown + " takes URLs from elsewhere")
+	case o.TakesValue() && !set:
+		p.passWhole(o.shown + " lacks its value")
+	default:
+		p.option(o)
+	}
+}

@@ -1,0 +1,246 @@
+package shim
+
+import (
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// curlCall is a command line of curl(1) while it is read.
+type curlCall struct {
+	call
+	args []string
+	g    *group // the group that options and URLs join
+}
+
+// parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are options until "--", all
+// others are URLs, and what follows a URL still belongs to its group. rc holds the lines of the first curlrc, which join the
+// first group.
+func parseCurl(args []string, rc []rcLine) *call {
+	p := &curlCall{args: args, g: &group{}}
+	p.groups = []*group{p.g}
+	for _, l := range rc {
+		p.configLine(l)
+	}
+	plain := false
+	for i := 0; i < len(args) && p.whole == ""; i++ {
+		switch a := args[i]; {
+		case plain || !strings.HasPrefix(a, "-"):
+			p.url(word{i, 0, a})
+		case a == "--":
+			plain = true
+		case strings.HasPrefix(a, "--"):
+			i = p.long(i, a[2:])
+		default:
+			i = p.short(i, a)
+		}
+	}
+	for _, g := range p.groups {
+		g.settleCurl()
+	}
+	return &p.call
+}
+
+func (p *curlCall) url(w word) { p.g.urls = append(p.g.urls, w) }
+
+// long reads --name and its value, returning the index of the last word taken.
+func (p *curlCall) long(i int, name string) int {
+	value, skip := "", 0
+	o, no := findCurl(name)
+	if eq := strings.IndexByte(name, '='); o == nil && eq > 0 {
+		// since 8.16; an older curl refuses the word and transfers nothing
+		if o = options.Long(options.Curl, name[:eq]); o != nil && o.TakesValue() {
+			skip, value = 2+eq+1, name[eq+1:]
+			p.option(given{o, "--" + o.Name, value, false, i, skip})
+			return i
+		}
+		o = nil
+	}
+	if o == nil {
+		p.passWhole("--" + name + " is not known")
+		return i
+	}
+	g := given{Option: o, shown: "--" + o.Name, no: no}
+	if no {
+		g.shown = "--no-" + o.Name
+	}
+	if o.TakesValue() {
+		if i++; i == len(p.args) {
+			p.passWhole(g.shown + " lacks its value")
+			return i
+		}
+		g.value, g.arg = p.args[i], i
+	}
+	p.option(g)
+	return i
+}
+
+// findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as curl up to 8.5 has it, by a
+// prefix that fits one option only.
+func findCurl(name string) (o *options.Option, no bool) {
+	name = lower(name)
+	if o := options.Long(options.Curl, name); o != nil {
+		return o, false
+	}
+	if bare, ok := strings.CutPrefix(name, "no-"); ok {
+		if o := options.Long(options.Curl, bare); o != nil && o.Kind == options.Bool {
+			return o, true
+		}
+		return nil, false
+	}
+	if fit := options.Prefix(options.Curl, name); len(fit) == 1 && name != "" {
+		return &fit[0], false
+	}
+	return nil, false
+}
+
+// short reads a cluster of letters, the first of which that takes a value eats the rest or else the next word.
+func (p *curlCall) short(i int, a string) int {
+	if a == "-" {
+		p.passWhole("- is not known")
+		return i
+	}
+	for at := 1; at < len(a); at++ {
+		o := options.Letter(options.Curl, a[at])
+		if o == nil || o.Name == "next" && at+1 < len(a) {
+			p.passWhole("-" + a[at:] + " is not known")
+			return i
+		}
+		g := given{Option: o, shown: "-" + a[at:at+1]}
+		if !o.TakesValue() {
+			p.option(g)
+			continue
+		}
+		if g.arg, g.skip = i, at+1; at+1 == len(a) {
+			if i++; i == len(p.args) {
+				p.passWhole(g.shown + " lacks its value")
+				return i
+			}
+			g.arg, g.skip = i, 0
+		}
+		g.value = p.args[g.arg][g.skip:]
+		p.option(g)
+		return i
+	}
+	return i
+}
+
+// option lets one option have its effect on the group or the call.
+func (p *curlCall) option(o given) {
+	switch o.Class {
+	case options.V:
+		p.valued(o)
+		return
+	case options.S:
+		if o.Name == "proto" {
+			p.g.proto, p.g.hasProto = o.value, true
+			return
+		}
+		if o.Name == "hsts" || o.Name == "alt-svc" {
+			p.passWhole(o.shown + " " + because(o.Class)) // shared by all groups
+		}
+	case options.G:
+		if o.Name == "next" {
+			p.next()
+			return
+		}
+		if o.Name == "proto-default" {
+			p.g.protoDefault = o.value
+			return
+		}
+	case options.A:
+		// a cookie jar is shared by all groups, a literal cookie is its group's own
+		if o.Name == "cookie-jar" || o.Name == "cookie" && !strings.Contains(o.value, "=") {
+			p.passWhole(o.shown + " " + because(o.Class))
+		}
+	case options.U:
+		if strings.HasPrefix(o.value, "@") {
+			p.passWhole("--url @ " + because(options.I))
+		}
+		p.url(word{o.arg, o.skip, o.value})
+	case options.N:
+		p.g.neutralCurl(o)
+	}
+	p.judge(p.g, o)
+}
+
+// next begins a group. Without a URL so far, releases differ between an error and no effect.
+func (p *curlCall) next() {
+	if len(p.g.urls) > 0 {
+		p.g = &group{}
+		p.groups = append(p.groups, p.g)
+	}
+}
+
+// valued judges the options whose value decides.
+func (p *curlCall) valued(o given) {
+	switch o.Name {
+	case "header":
+		p.g.header(o.shown, o.value, Curl)
+	case "request", "http-request":
+		if o.value != "GET" {
+			p.g.pass(o.shown + " " + because(options.M))
+		}
+	case "write-out":
+		reason, code := judgeWriteOut(o.value)
+		if reason != "" {
+			p.g.pass(o.shown + " " + reason)
+		}
+		p.g.wantsCode = p.g.wantsCode || code
+	default:
+		p.g.pass(o.shown + " " + because(o.Class))
+	}
+}
+
+// neutralCurl keeps what neutral options change about how the rest is read.
+func (g *group) neutralCurl(o given) {
+	switch o.Name {
+	case "output", "out-null":
+		g.outs = append(g.outs, output{})
+	case "remote-name":
+		g.outs = append(g.outs, output{remote: !o.no})
+	case "remote-name-all":
+		g.remoteAll = !o.no
+	case "globoff":
+		g.globoff = !o.no
+	case "location", "follow":
+		g.follow = !o.no
+	case "proto-redir":
+		g.redirProto, g.hasRedir = o.value, true
+	case "max-redirs":
+		g.maxRedirs = o.value
+	case "ipv4":
+		g.family = 4
+	case "ipv6":
+		g.family = 6
+	case "verbose":
+		g.verbose = g.verbose || !o.no
+	case "stderr":
+		g.stderrOut = o.value == "-"
+	case "trace", "trace-ascii":
+		if o.value == "-" {
+			g.pass(o.shown + " - " + because(options.E))
+		}
+	case "cacert", "capath", "ca-native", "ciphers", "tls13-ciphers", "curves", "sigalgs", "tlsv1", "tlsv1.0", "tlsv1.1",
+		"tlsv1.2", "tlsv1.3", "tls-max", "sslv2", "sslv3", "ssl-sessions", "tls-earlydata":
+		g.tls = o.shown
+	}
+}
+
+// settleCurl judges what only the whole group can tell.
+func (g *group) settleCurl() {
+	if g.wantsCode && !g.follow {
+		g.pass("-w shows the response code, without -L")
+	}
+	if g.stderrOut && g.verbose {
+		g.pass("-v with --stderr - " + because(options.E))
+	}
+}
+
+// savesByName reports whether curl names the file of URL i after its path, as -O does.
+func (g *group) savesByName(i int) bool {
+	if i < len(g.outs) {
+		return g.outs[i].remote
+	}
+	return g.remoteAll
+}

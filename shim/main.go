@@ -1,0 +1,84 @@
+package shim
+
+import (
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Main is the program: argv as execve(2) passed it, env its environment. Called curl, wget, curlfromcache or wgetfromcache it
+// becomes the real tool and does not return; otherwise it is the client's own tool. The result is the exit status.
+func Main(argv, env []string) int {
+	if len(argv) == 0 {
+		return 2
+	}
+	switch name := argv[0][strings.LastIndexByte(argv[0], '/')+1:]; name {
+	case "curl", "curlfromcache":
+		return run(Curl, argv, env)
+	case "wget", "wgetfromcache":
+		return run(Wget, argv, env)
+	}
+	return client(argv, env)
+}
+
+// run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a shim has judged the call
+// before, nothing is parsed, read or asked.
+func run(tool Tool, argv []string, env Env) int {
+	f := newFinder(env, tool, argv[0])
+	path, ok := f.next()
+	args := argv[1:]
+	if ok && !f.judged() && serverList(env, tool) != "" {
+		d := Plan(liveInput(tool, args, env, path))
+		if isOn(env.Get(envVerbose)) {
+			complain(d.Line(tool))
+		}
+		args, env = d.Args, d.Env
+	}
+	for ; ok; path, ok = f.next() {
+		become(path, args, f.mark(env))
+	}
+	complain("fromcache: no real " + tool.String() + " on PATH; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
+	return 127
+}
+
+// become replaces this process; it returns only if that did not work. A script without a first line that names its
+// interpreter is run by sh, as execvp(3) has it.
+func become(path string, args []string, env Env) {
+	argv := append([]string{path}, args...)
+	if syscall.Exec(path, argv, env) == syscall.ENOEXEC {
+		syscall.Exec("/bin/sh", append([]string{"/bin/sh"}, argv...), env)
+	}
+}
+
+// liveInput is an Input on this machine.
+func liveInput(tool Tool, args []string, env Env, path string) Input {
+	uid := os.Geteuid()
+	p := &prober{
+		tool: tool, real: path, env: env,
+		connectTimeout: timeout(env.Get(envConnectTimeout), defaultConnectTimeout),
+		timeout:        timeout(env.Get(envTimeout), defaultTimeout),
+		stamps:         openStamps(env, uid),
+	}
+	return Input{Tool: tool, Args: args, Env: env, UID: uid, Real: realName(tool, path), Read: readConfig, Ask: p.Ask}
+}
+
+// realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another
+// program.
+func realName(tool Tool, path string) string {
+	for i := 0; tool == Wget && i < 8; i++ {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !strings.HasPrefix(to, "/") {
+			to = path[:strings.LastIndexByte(path, '/')+1] + to
+		}
+		path = to
+	}
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// complain writes a line to standard error.
+func complain(line string) {
+	os.Stderr.WriteString(line + "\n")
+}

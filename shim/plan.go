@@ -1,0 +1,282 @@
+package shim
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Input is all that a Plan depends on.
+type Input struct {
+	Tool Tool
+	Args []string // without the name of the tool
+	Env  Env
+	UID  int    // whose home the tools look up where HOME is unset
+	Real string // the file name of the real tool, links followed: wget2 and busybox differ from wget
+	// Read returns a configuration file's contents; errors are those of os.ReadFile.
+	Read func(path string) ([]byte, error)
+	// Ask asks the caches about all questions at once, returning as many answers in their order.
+	Ask func([]Question) []Answer
+}
+
+// Question is one URL that a cache may hold, and what its answer must say for the URL to be re-pointed.
+type Question struct {
+	Caches      []Cache // to be asked, in the order of the environment; never empty
+	Family      int     // 4 or 6 for that address family alone, 0 for either
+	NeedsRanges bool
+	MayRedirect bool // the tool would follow the origin's redirect, too
+	t           target
+}
+
+// URL returns the address at which a cache would serve what is asked for.
+func (q Question) URL(c Cache) string { return c.url(q.t) }
+
+// Answer says what became of a Question. Cache is an index into its Caches, -1 for none, and Reason says why not.
+type Answer struct {
+	Cache  int
+	Down   bool // no cache could be asked
+	Reason string
+}
+
+// Outcome is what a Decision says of one URL.
+type Outcome int
+
+// The outcomes.
+const (
+	Pass Outcome = iota // never asked about
+	Hit
+	Miss
+)
+
+// Verdict is the outcome for one URL and why. URL is fit to be shown to people.
+type Verdict struct {
+	URL     string
+	Outcome Outcome
+	Reason  string
+	Base    string // of the cache that holds it
+}
+
+// Decision is what the real tool is to be given.
+type Decision struct {
+	Args     []string
+	Env      Env
+	Whole    string // why the whole call passed unasked; empty if it did not
+	Verdicts []Verdict
+}
+
+// Plan decides about one call. It reads the command line as the tool would, asks about the URLs whose answer would be the same
+// from a cache, and re-points those that are held. Whatever it is not sure about it leaves alone: Args and Env are then
+// those of the call, byte for byte.
+func Plan(in Input) Decision {
+	p := planner{Input: in, settings: readSettings(in)}
+	out := Decision{Args: in.Args, Env: in.Env}
+	if len(p.caches) == 0 {
+		out.Whole = "no cache is set"
+		return out
+	}
+	c := p.parse()
+	if out.Whole = c.whole; c.whole != "" {
+		return out
+	}
+	for _, g := range c.groups {
+		p.group(g)
+	}
+	p.ask()
+	out.Verdicts = p.verdicts
+	out.Args, out.Env = p.result()
+	return out
+}
+
+// planner is a Plan while it is made.
+type planner struct {
+	Input
+	settings
+	netrc    string // contents, of wget's
+	verdicts []Verdict
+	asked    []candidate
+}
+
+// candidate is a URL that is asked about.
+type candidate struct {
+	q       Question
+	w       word
+	verdict int
+	suffix  string // what follows the name in the cache URL: the query, where it is part of a file name
+	answer  Answer
+}
+
+// parse reads the command line and the configuration files that belong to it.
+func (p *planner) parse() *call {
+	files := &configs{env: p.Env, uid: p.UID, read: p.Read}
+	var c *call
+	if p.Tool == Curl {
+		var lines []rcLine
+		if len(p.Args) > 0 && !strings.HasPrefix(p.Args[0], "-q") && p.Args[0] != "--disable" {
+			lines = files.curlrc()
+		}
+		c = parseCurl(p.Args, lines)
+	} else {
+		_, posix := p.Env.Lookup("POSIXLY_CORRECT")
+		w := parseWget(p.Args, posix)
+		if c = &w.call; c.whole == "" && !w.noConfig {
+			w.config(files.wgetrcs(p.Real == "wget2"))
+		}
+		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
+	}
+	if files.odd != "" {
+		c.passWhole(files.odd + " is no plain file")
+	}
+	return c
+}
+
+// group judges each URL of a group.
+func (p *planner) group(g *group) {
+	for i, w := range g.urls {
+		t, reason := p.target(g, i, w)
+		p.verdicts = append(p.verdicts, Verdict{URL: showURL(w.text), Reason: reason})
+		if reason != "" {
+			continue
+		}
+		c := candidate{w: w, verdict: len(p.verdicts) - 1}
+		if p.Tool == Wget && !g.outFile {
+			c.suffix = t.query
+		}
+		c.q = Question{t: t, Family: g.family, NeedsRanges: g.ranges, MayRedirect: p.followsAll(g, t.scheme)}
+		if c.q.Caches, reason = p.usable(g); reason != "" {
+			p.verdicts[c.verdict].Reason = reason
+			continue
+		}
+		p.asked = append(p.asked, c)
+	}
+}
+
+// target returns the URL that a word means, or why the cache is not asked about it.
+func (p *planner) target(g *group, i int, w word) (t target, reason string) {
+	if g.stop != "" {
+		return t, g.stop
+	}
+	url := w.text
+	if p.Tool == Wget {
+		url = wgetURL(url)
+	} else if url = curlURL(url, g.protoDefault); !g.globoff && strings.ContainsAny(url, "[]{}") {
+		return t, "the URL is a pattern"
+	}
+	if t, reason = parseTarget(url); reason != "" {
+		return t, reason
+	}
+	if reason = p.hostReason(t); reason != "" {
+		return t, reason
+	}
+	return t, p.fileReason(g, i, t)
+}
+
+// hostReason says why the cache is never asked about a host.
+func (p *planner) hostReason(t target) string {
+	switch {
+	case p.isCache(t):
+		return "the URL is the cache's own"
+	case isLoopback(t.host) && !p.loopback:
+		return "the host is this machine"
+	case isMetadata(t.host):
+		return "the host is link-local or a metadata service"
+	case matchHost(p.skip, t.host, portOf(t)):
+		return "the host is in " + envSkip
+	case p.only != "" && !matchHost(p.only, t.host, portOf(t)):
+		return "the host is not in " + envOnly
+	case p.netrc != "" && netrcKnows(p.netrc, strings.Trim(t.host, "[]")):
+		return "a .netrc has credentials for the host"
+	}
+	return ""
+}
+
+// fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
+func (p *planner) fileReason(g *group, i int, t target) string {
+	if p.Tool == Curl && t.name() == "" && g.savesByName(i) {
+		return "-O needs a file name in the URL"
+	}
+	if g.dirs && !g.outFile {
+		return "--directories names directories after the host"
+	}
+	if ok, _ := protoAllows(g.proto, t.scheme, true); g.hasProto && !ok {
+		return "--proto refuses the URL"
+	}
+	return ""
+}
+
+// usable returns the caches to which the group's options allow a connection.
+func (p *planner) usable(g *group) (caches []Cache, reason string) {
+	for _, c := range p.caches {
+		switch ok, valid := protoAllows(g.proto, c.t.scheme, true); {
+		case g.hasProto && !(ok && valid):
+			reason = "--proto refuses the cache's scheme"
+		case g.tls != "" && c.t.scheme == "https":
+			reason = g.tls + " constrains the connection to the cache"
+		case p.Real == "wget2" && g.httpsOnly && c.t.scheme != "https":
+			reason = "--https-only refuses the cache's scheme"
+		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.t.scheme):
+			reason = "busybox has no no_proxy"
+		default:
+			caches = append(caches, c)
+		}
+	}
+	if len(caches) > 0 {
+		reason = ""
+	}
+	return caches, reason
+}
+
+// mostRedirects is how many redirects a cache-host follows for an artifact.
+const mostRedirects = 10
+
+// followsAll reports whether the tool would have followed every redirect that the cache-host may have followed.
+func (p *planner) followsAll(g *group, scheme string) bool {
+	if p.Tool == Curl && !g.follow {
+		return false
+	}
+	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < mostRedirects) {
+		return false
+	}
+	if !g.hasRedir {
+		return true
+	}
+	secure, _ := protoAllows(g.redirProto, "https", true)
+	plain, _ := protoAllows(g.redirProto, "http", true)
+	return secure && (plain || scheme == "https")
+}
+
+// ask puts all questions at once and notes the outcomes.
+func (p *planner) ask() {
+	if len(p.asked) == 0 {
+		return
+	}
+	questions := make([]Question, len(p.asked))
+	for i := range p.asked {
+		questions[i] = p.asked[i].q
+	}
+	for i, a := range p.Ask(questions) {
+		v := &p.verdicts[p.asked[i].verdict]
+		p.asked[i].answer = a
+		switch v.Reason = a.Reason; {
+		case a.Cache >= 0:
+			v.Outcome, v.Base = Hit, p.asked[i].q.Caches[a.Cache].Base
+		case !a.Down:
+			v.Outcome = Miss
+		}
+	}
+}
+
+// result returns the arguments and the environment for the real tool.
+func (p *planner) result() ([]string, Env) {
+	args, env, changed := p.Args, p.Env, false
+	for _, c := range p.asked {
+		if c.answer.Cache < 0 {
+			continue
+		}
+		if !changed {
+			args, changed = append([]string(nil), args...), true
+		}
+		cache := c.q.Caches[c.answer.Cache]
+		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.url(c.q.t) + c.suffix
+		env = pastProxy(env, p.Tool, cache)
+	}
+	return args, env
+}

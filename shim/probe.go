@@ -1,0 +1,135 @@
+package shim
+
+import (
+	"time"
+)
+
+// prober asks caches whether they hold URLs.
+type prober struct {
+	tool           Tool
+	real           string // the real tool's path, for https caches
+	env            Env
+	connectTimeout time.Duration
+	timeout        time.Duration
+	stamps         stamps
+}
+
+// maxAsking bounds the connections that are open at once; a call with more URLs than that asks in turns.
+const maxAsking = 32
+
+// reply is what one cache said to one question.
+type reply struct {
+	status     int // 0 for none
+	ranges     bool
+	redirected bool
+	down       bool // the cache could not be reached or did not answer in time
+	reason     string
+}
+
+// accept reports whether a reply is a hit for q, and if not, why.
+func (q Question) accept(r reply) (ok bool, reason string) {
+	switch {
+	case r.status == 0:
+		return false, r.reason
+	case r.status != 200:
+		return false, "not held"
+	case q.NeedsRanges && !r.ranges:
+		return false, "the cache serves no ranges"
+	case r.redirected && !q.MayRedirect:
+		return false, "the origin redirected and the call does not follow"
+	}
+	return true, ""
+}
+
+// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a question can use wins; it is
+// a miss when every cache has answered or the deadline is over.
+func (p *prober) Ask(questions []Question) []Answer {
+	deadline := time.Now().Add(p.timeout)
+	turns := make(chan struct{}, maxAsking)
+	down := p.stamps.read(questions)
+	first := map[string]int{}
+	answers := make([]chan Answer, len(questions))
+	out := make([]Answer, len(questions))
+	for i, q := range questions {
+		key := q.key()
+		if _, seen := first[key]; seen {
+			continue
+		}
+		first[key] = i
+		answers[i] = make(chan Answer, 1)
+		go func() { answers[i] <- p.one(q, deadline, turns, down) }()
+	}
+	for i, q := range questions {
+		if j := first[q.key()]; j < i {
+			out[i] = out[j]
+		} else {
+			out[i] = <-answers[i]
+		}
+	}
+	return out
+}
+
+// key tells questions with the same answer.
+func (q Question) key() string {
+	k := q.t.String() + string(rune('0'+q.Family))
+	if q.NeedsRanges {
+		k += "r"
+	}
+	if q.MayRedirect {
+		k += "m"
+	}
+	for _, c := range q.Caches {
+		k += " " + c.Base
+	}
+	return k
+}
+
+// one puts a question to all its caches at once, leaving out those that were down a moment ago.
+func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down map[string]bool) Answer {
+	type said struct {
+		cache int
+		reply
+	}
+	replies := make(chan said, len(q.Caches))
+	waiting := 0
+	for i, c := range q.Caches {
+		if down[c.Base] {
+			continue
+		}
+		waiting++
+		go func() {
+			turns <- struct{}{}
+			replies <- said{i, p.probe(q, c, deadline)}
+			<-turns
+		}()
+	}
+	miss := Answer{Cache: -1, Down: true, Reason: "the cache was down a moment ago"}
+	late := time.NewTimer(time.Until(deadline) + 50*time.Millisecond) // the probes end by themselves; this is for one that can't
+	defer late.Stop()
+	for ; waiting > 0; waiting-- {
+		select {
+		case r := <-replies:
+			ok, reason := q.accept(r.reply)
+			if ok {
+				return Answer{Cache: r.cache}
+			}
+			if r.down {
+				p.stamps.write(q.Caches[r.cache].Base)
+			}
+			if miss.Down {
+				miss = Answer{Cache: -1, Down: r.down, Reason: reason}
+			}
+		case <-late.C:
+			return miss
+		}
+	}
+	return miss
+}
+
+// probe asks one cache: over a plain socket, or by the real tool where TLS is needed.
+func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
+	if c.t.scheme == "https" {
+		return p.probeByTool(q, c, deadline)
+	}
+	return p.probeHTTP(q, c, deadline)
+}

@@ -1,0 +1,133 @@
+package shim
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxHeader bounds what is read of an answer.
+const maxHeader = 64 << 10
+
+// probeHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
+func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
+	network := "tcp"
+	if q.Family != 0 {
+		network += strconv.Itoa(q.Family)
+	}
+	dialBy := time.Now().Add(p.connectTimeout)
+	if deadline.Before(dialBy) {
+		dialBy = deadline
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.t.host, "[]"), portOf(c.t)))
+	if err != nil {
+		return dialError(err, q.Family)
+	}
+	defer conn.Close()
+	conn.SetDeadline(deadline)
+	if _, err := io.WriteString(conn, p.request(q, c)); err != nil {
+		return readError(err)
+	}
+	return readReply(conn)
+}
+
+// dialError tells a cache that is down from one that has no address of the family that was asked for.
+func dialError(err error, family int) reply {
+	var addr *net.AddrError
+	if errors.As(err, &addr) || family != 0 && errors.Is(err, syscall.EAFNOSUPPORT) {
+		return reply{reason: "the cache has no address of that family"}
+	}
+	return reply{down: true, reason: "the cache can't be reached"}
+}
+
+// readError tells a cache that hangs from one that broke off.
+func readError(err error) reply {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return reply{down: true, reason: "the cache did not answer in time"}
+	}
+	return reply{reason: "the cache broke off its answer"}
+}
+
+// request returns the HEAD for a question. The first word of the User-Agent is what a cache-host notes of the tool.
+func (p *prober) request(q Question, c Cache) string {
+	path := strings.TrimPrefix(q.URL(c), c.t.scheme+"://"+c.t.authority())
+	return "HEAD " + path + " HTTP/1.1\r\n" +
+		"Host: " + c.t.authority() + "\r\n" +
+		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
+		"Accept: */*\r\n" +
+		"Connection: close\r\n\r\n"
+}
+
+// readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short, too long or no HTTP has
+// status 0.
+func readReply(r io.Reader) reply {
+	in := bufio.NewReaderSize(io.LimitReader(r, maxHeader), 4096)
+	for {
+		status, err := readStatus(in)
+		if err != nil {
+			return readError(err)
+		}
+		if status == 0 {
+			return reply{reason: "the cache does not speak HTTP"}
+		}
+		rep, err := readFields(in, status)
+		if err != nil {
+			return readError(err)
+		}
+		if status >= 200 {
+			return rep
+		}
+	}
+}
+
+// readStatus reads a status line and returns its code, 0 if it is none.
+func readStatus(in *bufio.Reader) (int, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	version, rest, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+	code, _, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(code)
+	if !ok || err != nil || !strings.HasPrefix(version, "HTTP/") || len(code) != 3 || n < 100 {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// readFields reads header fields up to the blank line.
+func readFields(in *bufio.Reader, status int) (reply, error) {
+	rep := reply{status: status}
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return rep, err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return rep, nil
+		}
+		rep.field(line)
+	}
+}
+
+// field notes the header fields that decide.
+func (r *reply) field(line string) {
+	name, value, _ := strings.Cut(line, ":")
+	value = strings.Trim(value, " \t")
+	switch lower(name) {
+	case "accept-ranges":
+		r.ranges = lower(value) == "bytes"
+	case "x-fromcache-redirected":
+		r.redirected = isOn(value)
+	}
+}

@@ -1,0 +1,105 @@
+package shim
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// probeByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
+// would triple its size. It costs a process, some ten milliseconds.
+func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
+	left := time.Until(deadline)
+	if left <= 0 {
+		return reply{reason: "no time was left to ask"}
+	}
+	header, status, err := p.runTool(p.toolArgs(q, c, left), pastProxy(p.env, p.tool, c), left)
+	if err != nil {
+		return reply{reason: "the real tool could not be run"}
+	}
+	rep := readReply(strings.NewReader(header))
+	if status != 0 && (rep.status == 200 || rep.status == 0) {
+		return reply{down: p.unreachable(status), reason: "the cache did not answer"}
+	}
+	return rep
+}
+
+// unreachable reports whether the tool's exit status says that no answer came: curl's 6, 7 and 28 (curl(1)), wget's 4
+// (wget(1)), and -1 for one that had to be ended.
+func (p *prober) unreachable(status int) bool {
+	if p.tool == Wget {
+		return status == 4 || status < 0
+	}
+	return status == 6 || status == 7 || status == 28 || status < 0
+}
+
+// toolArgs returns the arguments for one HEAD without configuration files and redirects, with the header as output.
+func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
+	args := []string{"-q", "-sSI", "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left)}
+	if p.tool == Wget {
+		args = []string{"--no-config", "--spider", "-S", "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
+			"--connect-timeout=" + seconds(p.connectTimeout), "--read-timeout=" + seconds(left)}
+	}
+	if q.Family != 0 {
+		args = append(args, "-"+strconv.Itoa(q.Family))
+	}
+	agent := "-A"
+	if p.tool == Wget {
+		agent = "-U"
+	}
+	return append(args, agent, p.tool.String()+"+fromcache-shim", q.URL(c))
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(max(d.Seconds(), 0.01), 'f', 3, 64)
+}
+
+// runTool runs the real tool and returns the header that it prints. It ends it when the time is over; status is then -1.
+func (p *prober) runTool(args []string, env Env, left time.Duration) (header string, status int, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", 0, err
+	}
+	defer r.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		w.Close()
+		return "", 0, err
+	}
+	defer null.Close()
+	files := []*os.File{null, w, null}
+	if p.tool == Wget {
+		files = []*os.File{null, null, w} // where wget prints headers
+	}
+	proc, err := os.StartProcess(p.real, append([]string{p.real}, args...), &os.ProcAttr{Env: env, Files: files})
+	w.Close()
+	if err != nil {
+		return "", 0, err
+	}
+	end := time.AfterFunc(left, func() { proc.Kill() })
+	defer end.Stop()
+	data, _ := io.ReadAll(io.LimitReader(r, maxHeader))
+	state, err := proc.Wait()
+	if err != nil {
+		return "", 0, err
+	}
+	return p.headerOf(string(data)), state.ExitCode(), nil
+}
+
+// headerOf cuts the header out of wget's log, whose lines of it begin with two blanks.
+func (p *prober) headerOf(out string) string {
+	if p.tool == Curl {
+		return out
+	}
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if h, ok := strings.CutPrefix(line, "  "); ok && (b.Len() > 0 || strings.HasPrefix(h, "HTTP/")) {
+			b.WriteString(h)
+		} else if b.Len() > 0 {
+			break
+		}
+	}
+	return b.String() + "\n"
+}

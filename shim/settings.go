@@ -1,0 +1,196 @@
+package shim
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The environment of the shim. The per-tool variables replace FROMCACHE_SERVER for that tool alone; blank counts as unset,
+// and the value "off" turns the shim off.
+const (
+	envServer         = "FROMCACHE_SERVER"
+	envCurlServer     = "FROMCACHE_CURL_SERVER"
+	envWgetServer     = "FROMCACHE_WGET_SERVER"
+	envConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
+	envTimeout        = "FROMCACHE_TIMEOUT"
+	envSkip           = "FROMCACHE_SKIP"
+	envOnly           = "FROMCACHE_ONLY"
+	envVerbose        = "FROMCACHE_VERBOSE"
+	envLoopback       = "FROMCACHE_LOOPBACK"
+	envTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
+)
+
+// Half a second for the connection and two for the answer: what a person does not notice before a download, and what a
+// script with a hundred small calls survives.
+const (
+	defaultConnectTimeout = 500 * time.Millisecond
+	defaultTimeout        = 2 * time.Second
+	maxTimeout            = time.Minute // a longer one was surely meant otherwise
+)
+
+// Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name counts.
+type Env []string
+
+// Get returns the value of name, empty if it is not set.
+func (e Env) Get(name string) string {
+	v, _ := e.Lookup(name)
+	return v
+}
+
+// Lookup returns the value of name and whether it is set.
+func (e Env) Lookup(name string) (string, bool) {
+	for _, kv := range e {
+		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
+			return kv[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// With returns the environment with name set to value; e is not changed.
+func (e Env) With(name, value string) Env {
+	out := make(Env, 0, len(e)+1)
+	for _, kv := range e {
+		if !strings.HasPrefix(kv, name+"=") {
+			out = append(out, kv)
+		}
+	}
+	return append(out, name+"="+value)
+}
+
+// Tool is one of the two programs that the shim stands in for.
+type Tool int
+
+// The tools.
+const (
+	Curl Tool = iota
+	Wget
+)
+
+// String returns the tool's name, by which it is looked for on PATH.
+func (t Tool) String() string {
+	if t == Wget {
+		return "wget"
+	}
+	return "curl"
+}
+
+// settings are the shim's own part of the environment.
+type settings struct {
+	caches     []Cache
+	skip, only string
+	loopback   bool
+}
+
+// readSettings takes the settings for a call from its environment.
+func readSettings(in Input) settings {
+	return settings{
+		caches:   parseCaches(serverList(in.Env, in.Tool)),
+		skip:     in.Env.Get(envSkip),
+		only:     strings.Trim(in.Env.Get(envOnly), ", \t"),
+		loopback: isOn(in.Env.Get(envLoopback)),
+	}
+}
+
+// isCache reports whether a URL points at one of the caches.
+func (s *settings) isCache(t target) bool {
+	for _, c := range s.caches {
+		if c.is(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// serverList returns the cache addresses that the environment names for a tool, as they were written.
+func serverList(env Env, tool Tool) string {
+	own := envCurlServer
+	if tool == Wget {
+		own = envWgetServer
+	}
+	list := strings.TrimSpace(env.Get(own))
+	if list == "" {
+		list = strings.TrimSpace(env.Get(envServer))
+	}
+	if list == "off" {
+		return ""
+	}
+	return list
+}
+
+// Cache is the address of one cache-host.
+type Cache struct {
+	Base string // scheme://host[:port][/prefix], without a slash at its end
+	t    target
+}
+
+// parseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
+// a query, odd bytes) is left out: an address with a password in it would put it on every command line.
+func parseCaches(list string) []Cache {
+	var caches []Cache
+	for _, word := range fields(list) {
+		if !strings.Contains(word, "://") {
+			word = "http://" + word
+		}
+		t, reason := parseTarget(word)
+		if reason != "" || t.query != "" || strings.ContainsAny(t.path, "[]{}") {
+			continue
+		}
+		base := t.scheme + "://" + t.authority() + strings.TrimRight(t.path, "/")
+		if !hasCache(caches, base) {
+			caches = append(caches, Cache{base, t})
+		}
+	}
+	return caches
+}
+
+func hasCache(caches []Cache, base string) bool {
+	for _, c := range caches {
+		if c.Base == base {
+			return true
+		}
+	}
+	return false
+}
+
+// url returns the address at which the cache serves t under the given name.
+func (c Cache) url(t target) string { return c.Base + "/b/" + token(t.String()) + "/" + t.name() }
+
+// Is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
+func (c Cache) is(t target) bool {
+	return portOf(c.t) == portOf(t) && (c.t.host == t.host || isLoopback(c.t.host) && isLoopback(t.host))
+}
+
+func portOf(t target) string {
+	if t.port == "" {
+		return defaultPort(t.scheme)
+	}
+	return t.port
+}
+
+// isOn reports whether a switch of the environment is on.
+func isOn(v string) bool {
+	switch lower(v) {
+	case "", "0", "no", "off", "false":
+		return false
+	}
+	return true
+}
+
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
+// above zero, gives the default.
+func timeout(v string, otherwise time.Duration) time.Duration {
+	v = strings.TrimSpace(v)
+	unit := time.Second
+	if s, ok := strings.CutSuffix(v, "ms"); ok {
+		v, unit = s, time.Millisecond
+	} else {
+		v = strings.TrimSuffix(v, "s")
+	}
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(n > 0) || n > float64(maxTimeout/unit) {
+		return otherwise
+	}
+	return time.Duration(n * float64(unit))
+}

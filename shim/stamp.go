@@ -1,0 +1,96 @@
+package shim
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// A cache that was down is remembered in a stamp: an empty file in a directory of the user's own, named after the cache's
+// address, whose modification time is when it was found down. Removing it asks the cache again at once.
+
+// stampLife is how long a cache that was down is not asked: a dead cache then costs one call in thirty seconds its
+// connect time-out, and one that comes back is found within that time.
+const stampLife = 30 * time.Second
+
+// stamps is the directory of stamps, empty where there is none to be trusted.
+type stamps struct{ dir string }
+
+// openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which is made if need be. Either is
+// used only if it is a real directory of this user's that nobody else can write to.
+func openStamps(env Env, uid int) stamps {
+	if dir := env.Get("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && ownDir(dir, uid) {
+		return stamps{dir}
+	}
+	tmp := env.Get("TMPDIR")
+	if !filepath.IsAbs(tmp) {
+		tmp = "/tmp"
+	}
+	return stamps{tmp + "/fromcache-" + strconv.Itoa(uid)}
+}
+
+// ownDir reports whether dir is a directory, no link, of uid's and not writable for others.
+func ownDir(dir string, uid int) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == uid
+}
+
+// path returns the stamp of a cache, by its address with unusual bytes replaced and a hash of it (FNV-1a, 64 bits).
+func (s stamps) path(base string) string {
+	name := []byte(base)
+	h := uint64(14695981039346656037)
+	for i, c := range name {
+		h = (h ^ uint64(c)) * 1099511628211
+		if !isAlnum(c) && c != '.' && c != '-' {
+			name[i] = '_'
+		}
+	}
+	return s.dir + "/fromcache-down-" + string(name[:min(len(name), 100)]) + "-" + strconv.FormatUint(h, 16)
+}
+
+// read returns the caches, by address, that were down within the last stampLife.
+func (s stamps) read(questions []Question) map[string]bool {
+	down := map[string]bool{}
+	uid := os.Geteuid()
+	for _, q := range questions {
+		for _, c := range q.Caches {
+			if _, seen := down[c.Base]; !seen {
+				down[c.Base] = s.fresh(c.Base, uid)
+			}
+		}
+	}
+	return down
+}
+
+// fresh reports whether a stamp of this user's is there and young; one from the future is not believed.
+func (s stamps) fresh(base string, uid int) bool {
+	info, err := os.Lstat(s.path(base))
+	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, uid) {
+		return false
+	}
+	age := time.Since(info.ModTime())
+	return age >= 0 && age < stampLife
+}
+
+// write notes that a cache is down now. Where it can't be noted the next call finds out for itself.
+func (s stamps) write(base string) {
+	uid := os.Geteuid()
+	if !ownDir(s.dir, uid) {
+		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, uid) {
+			return
+		}
+	}
+	f, err := os.OpenFile(s.path(base), os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return
+	}
+	f.Close()
+	now := time.Now()
+	os.Chtimes(s.path(base), now, now)
+}

@@ -1,0 +1,181 @@
+package shim
+
+import "strings"
+
+// maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what any tool refuses.
+const maxURL = 8 << 10
+
+// target is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
+// removed (RFC 3986 section 5.2.4), path bytes and query as they were.
+type target struct {
+	scheme, host, port string // port is empty where it is the scheme's own
+	path               string // begins with /
+	query              string // with its ?, or empty
+}
+
+// String returns the normalised URL, which is also what the token in a cache URL encodes.
+func (t target) String() string { return t.scheme + "://" + t.authority() + t.path + t.query }
+
+func (t target) authority() string {
+	if t.port == "" {
+		return t.host
+	}
+	return t.host + ":" + t.port
+}
+
+// name returns the last segment of the path, byte for byte: what the tools call the file they save.
+func (t target) name() string { return t.path[strings.LastIndexByte(t.path, '/')+1:] }
+
+// parseTarget reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
+func parseTarget(word string) (t target, reason string) {
+	if reason := oddBytes(word); reason != "" {
+		return t, reason
+	}
+	scheme, rest, ok := strings.Cut(word, "://")
+	if t.scheme = lower(scheme); !ok || t.scheme != "http" && t.scheme != "https" {
+		return t, "not an http or https URL"
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if reason := t.setAuthority(rest[:end]); reason != "" {
+		return t, reason
+	}
+	path, query, has := strings.Cut(rest[end:], "?")
+	if has {
+		t.query = "?" + query
+	}
+	t.path = removeDots(path)
+	return t, ""
+}
+
+// oddBytes says why a word is no URL that the two tools and a cache would read alike.
+func oddBytes(word string) string {
+	if len(word) > maxURL {
+		return "the URL is too long"
+	}
+	for i := 0; i < len(word); i++ {
+		if c := word[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return "the URL has bytes that need quoting"
+		}
+	}
+	return ""
+}
+
+// setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools might read differently is
+// not worth a guess.
+func (t *target) setAuthority(s string) string {
+	if strings.IndexByte(s, '@') >= 0 {
+		return "the URL carries credentials"
+	}
+	host, port, ok := splitPort(s)
+	if !ok || !validHost(host) {
+		return "the URL's host is unusual"
+	}
+	t.host = lower(host)
+	if port != defaultPort(t.scheme) {
+		t.port = port
+	}
+	return ""
+}
+
+// splitPort splits "host:port", "[v6]:port" or "host"; ok is false where a colon stands without a port of 1 to 65535.
+func splitPort(s string) (host, port string, ok bool) {
+	colon := strings.LastIndexByte(s, ':')
+	if colon < 0 || colon < strings.LastIndexByte(s, ']') {
+		return s, "", true
+	}
+	return s[:colon], s[colon+1:], validPort(s[colon+1:])
+}
+
+func validPort(s string) bool {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' || i == 5 {
+			return false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n > 0 && n < 65536 && s[0] != '0'
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+// validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6 addresses in brackets
+// without a zone.
+func validHost(h string) bool {
+	extra := "._-"
+	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
+		h, extra = h[1:len(h)-1], ".:"
+	}
+	for i := 0; i < len(h); i++ {
+		c := h[i] | 0x20
+		if !(c >= 'a' && c <= 'z' || h[i] >= '0' && h[i] <= '9' || strings.IndexByte(extra, h[i]) >= 0) {
+			return false
+		}
+	}
+	return h != ""
+}
+
+// removeDots removes literal "." and ".." segments from a path; an empty one becomes "/".
+func removeDots(path string) string {
+	if !strings.Contains(path, "/.") {
+		if path == "" {
+			return "/"
+		}
+		return path
+	}
+	segments := strings.Split(path[1:], "/")
+	kept := segments[:0]
+	for i, s := range segments {
+		last := i == len(segments)-1
+		if s == ".." && len(kept) > 0 {
+			kept = kept[:len(kept)-1]
+		}
+		if s != "." && s != ".." {
+			kept = append(kept, s)
+		} else if last {
+			kept = append(kept, "")
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// token encodes a URL in base64url without padding (RFC 4648 section 5), the form in which a cache takes it.
+func token(url string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	out := make([]byte, 0, (len(url)*4+2)/3)
+	for len(url) > 0 {
+		var b [3]byte
+		n := copy(b[:], url)
+		url = url[n:]
+		v := uint(b[0])<<16 | uint(b[1])<<8 | uint(b[2])
+		for i := 0; i <= n; i++ {
+			out = append(out, alphabet[v>>(18-6*i)&63])
+		}
+	}
+	return string(out)
+}
+
+// lower returns s with ASCII letters in lower case.
+func lower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 32
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
