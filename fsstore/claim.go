@@ -33,7 +33,7 @@ type Claim struct {
 	written atomic.Int64 // bytes in the part
 }
 
-const kindClaim job.Kind = "claim" // a claim's host and process, before it has started
+const kindClaim job.Kind = "claim" // a claim's host, process and worker, before it has started
 
 func activeJobName(stem, worker string) string { return stem + "@" + worker + ".job" }
 
@@ -242,8 +242,11 @@ func (c *Claim) open() error {
 			return err
 		}
 	}
-	c.URL = c.Job.FetchURL()
-	return c.log(job.Event{Time: now(), Kind: kindClaim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid())})
+	var err error
+	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
+		return err
+	}
+	return c.log(job.Event{Time: now(), Kind: kindClaim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.Worker})
 }
 
 // log appends an event to the job, for its reader and for the claim itself.

@@ -40,6 +40,22 @@ func (s *Store) Count(st State) (int, error) {
 	return len(names), err
 }
 
+// Keys lists the keys that are held, sorted: one listing, no meta is read.
+func (s *Store) Keys() ([]string, error) {
+	names, err := s.names("meta")
+	if err != nil {
+		return nil, err
+	}
+	keys := names[:0]
+	for _, name := range names {
+		if k, ok := strings.CutSuffix(name, ".json"); ok {
+			keys = append(keys, k)
+		}
+	}
+	sort.Strings(keys)
+	return keys, nil
+}
+
 // CountArtifacts is the number of files in meta/.
 func (s *Store) CountArtifacts() (int, error) {
 	names, err := s.names("meta")
@@ -95,8 +111,17 @@ func (s *Store) describe(j *JobFile, b []byte) {
 	case Failed:
 		if why, err := readFile(s.job(Failed, j.Name+".why"), job.MaxFile); err == nil {
 			j.Note = strings.TrimSpace(string(why))
+		} else if len(parsed.Jobs) == 0 {
+			j.Note = lastLine(b)
 		}
 	}
+}
+
+// lastLine is where a file that holds no URL says why it was set aside.
+func lastLine(b []byte) string {
+	text := strings.TrimSpace(string(b))
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	return text[:min(len(text), 1<<10)]
 }
 
 func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {

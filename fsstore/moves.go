@@ -153,7 +153,7 @@ func (s *Store) prepare(a Addition, by By) (key.URL, string, error) {
 		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --credentials directory", key.ErrBadURL, u.Host(), u.Host())
 	}
 	if a.SHA256 != "" && !isDigest(strings.ToLower(a.SHA256)) {
-		return u, "", fmt.Errorf("%.80q is not a SHA-256: it has 64 hexadecimal digits", a.SHA256)
+		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", ErrInvalid, a.SHA256)
 	}
 	if name := s.deniedBy(u); name != "" {
 		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", ErrDenied, name)
@@ -188,7 +188,7 @@ func (s *Store) Dismiss(name string, _ By) error {
 // host, or of "*.domain". What is held stays held and is served.
 func (s *Store) Deny(name string, by By) error {
 	if !plain(name) || strings.HasPrefix(name, "-") {
-		return fmt.Errorf("%.80q is neither a key, nor a host, nor *.domain", name)
+		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", ErrInvalid, name)
 	}
 	k := strings.TrimSuffix(name, ".job")
 	for _, st := range []State{Misses, Queue, Failed, Cancelled} {
@@ -225,7 +225,7 @@ func (s *Store) denyName(name string, by By) error {
 		}
 		content = a.URL + "\n" + content
 	} else if !isHostPattern(name) {
-		return fmt.Errorf("%.80q is neither a key that is known, nor a host, nor *.domain: %w", name, fs.ErrNotExist)
+		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", ErrInvalid, name)
 	}
 	err := s.publishNew(content, s.job(Denied, name), true)
 	if err != nil && !errors.Is(err, fs.ErrExist) {

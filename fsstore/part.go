@@ -260,7 +260,8 @@ func (p *Part) seal() error {
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
 	}
 	if err := p.f.Sync(); err != nil {
-		return err
+		// The kernel may call the lost pages clean now: nobody must resume them.
+		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)
 }

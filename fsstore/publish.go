@@ -150,19 +150,40 @@ func (c *Claim) Unchanged() error {
 
 // finish moves the job to done/, and takes away a miss that it has answered.
 func (c *Claim) finish(e job.Event) error {
-	if err := c.log(e); err != nil {
-		c.s.complain("log line", err) // the artifact is committed; its job ends all the same
-	}
 	if !c.Held() {
 		return ErrLost
 	}
 	defer c.close()
+	if err := c.log(e); err != nil {
+		c.s.complain("log line", errors.Join(err, c.rewrite(e))) // the artifact is committed; its job ends all the same
+	}
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
 	}
 	if err := os.Remove(c.s.job(Misses, c.Key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	return nil
+}
+
+// rewrite puts a copy with the line in the place of a file that could not be
+// appended to.
+func (c *Claim) rewrite(e job.Event) error {
+	b, err := slurp(c.f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	f, err := c.s.writeTemp(append(b, e.Line()...), 0o660, true)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), c.path); err != nil {
+		os.Remove(f.Name())
+		f.Close()
+		return err
+	}
+	c.f.Close()
+	c.f = f
 	return nil
 }
 

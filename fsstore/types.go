@@ -40,6 +40,8 @@ var (
 	// ErrLost: the claim is no longer ours, because an operator moved or
 	// removed its file in active/. Call Cancelled.
 	ErrLost = errors.New("the job left active/ while it was being fetched")
+	// ErrInvalid: what the caller gave is no digest, name or host.
+	ErrInvalid = errors.New("invalid")
 	// ErrDenied: denied/ speaks for this URL.
 	ErrDenied = errors.New("denied")
 	// ErrCorrupt: the blob is not what its meta says.

@@ -1,0 +1,427 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fromcache/fsstore/job"
+)
+
+func add(t testing.TB, s *Store, url string) string {
+	t.Helper()
+	name, err := s.Add(Addition{URL: url}, By{"cli", "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func mustClaim(t testing.TB, s *Store, name string) *Claim {
+	t.Helper()
+	c, err := s.Claim(name)
+	if err != nil || c == nil {
+		t.Fatalf("claim of %s: %v, %v", name, c, err)
+	}
+	return c
+}
+
+// text is the content of one file of the spool.
+func text(t testing.TB, s *Store, st State, name string) string {
+	t.Helper()
+	b, err := s.Log(st, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestCancelByAnyMove(t *testing.T) {
+	k := keyOf(t, cudaURL)
+	for _, script := range []string{
+		"rm active/*",
+		"mv active/* cancelled/",
+		"mv active/* cancelled/" + k + ".job",
+		"mv active/* ..",
+		"mv active/* failed/",
+		"mv active/* done/whatever.job",
+	} {
+		s := testStore(t)
+		c := mustClaim(t, s, add(t, s, cudaURL))
+		if !c.Held() {
+			t.Fatal("a fresh claim is not held")
+		}
+		run(t, s.dir, script)
+		if c.Held() {
+			t.Fatalf("%s: still held", script)
+		}
+		p, err := c.Part(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Write([]byte("x"))
+		if _, err := c.Publish(p, Origin{}); !errors.Is(err, ErrLost) {
+			t.Errorf("%s: publish: %v", script, err)
+		}
+		if err := c.Cancelled(); err != nil {
+			t.Errorf("%s: %v", script, err)
+		}
+		want(t, s, Cancelled, k+".job")
+		want(t, s, Active)
+		want(t, s, Done)
+		if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: cancelled, and yet held: %v", script, err)
+		}
+		if text := text(t, s, Cancelled, k+".job"); !strings.HasPrefix(text, cudaURL+"\n") {
+			t.Errorf("%s: %s", script, text)
+		}
+	}
+}
+
+func TestCancelByVerb(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	by := By{"web", "10.0.0.2"}
+	for round := range 2 { // the second finds the history of the first
+		c := mustClaim(t, s, add(t, s, cudaURL))
+		if err := s.Cancel(k, by); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Cancelled(); err != nil {
+			t.Fatal(err)
+		}
+		want(t, s, Cancelled, k+".job")
+		if n := strings.Count(text(t, s, Cancelled, k+".job"), " cancelled web 10.0.0.2"); n != round+1 {
+			t.Errorf("round %d: %d cancelled lines", round, n)
+		}
+	}
+	name := add(t, s, cudaURL)
+	if err := s.Cancel(name, by); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Queue)
+	want(t, s, Cancelled, k+".job")
+	if err := s.Retry(k, by); err != nil {
+		t.Fatal(err)
+	}
+	if c := claimNext(t, s); c.Key != k {
+		t.Errorf("retried %s", c.Key)
+	}
+	if err := s.Cancel("nothing", by); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("cancel of nothing: %v", err)
+	}
+}
+
+// An operator cancels while no server lives to notice.
+func TestCancelOfAnOrphanGetsItsName(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	c.close() // the process has died
+	run(t, s.dir, "mv active/* cancelled/")
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Cancelled, k+".job")
+}
+
+func TestOrphans(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	if len(ls(t, s, Active)) != 1 {
+		t.Fatal("a living claim was taken for an orphan")
+	}
+	c.close()
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Queue, k+".job")
+	c = mustClaim(t, s, k+".job")
+	if a := c.Job.Attempts(); a != 0 {
+		t.Errorf("an orphan's death counts as %d attempts", a)
+	}
+
+	// It dies between the commit and its last rename.
+	p, _ := c.Part(false)
+	p.Write([]byte("bytes"))
+	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{})); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	for range 2 {
+		if err := s.Recover(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, s, Active)
+	want(t, s, Queue)
+	want(t, s, Done, k+".job")
+	if n := strings.Count(text(t, s, Done, k+".job"), " done "); n != 1 {
+		t.Errorf("%d done lines", n)
+	}
+}
+
+func TestOrphanOfAnotherHostIsGivenTime(t *testing.T) {
+	s := testStore(t)
+	s.host = "elsewhere"
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	c.close()
+	s.host = "here"
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	if len(ls(t, s, Active)) != 1 {
+		t.Error("another host's claim was taken at once")
+	}
+}
+
+// Two servers and the real mv: each job is done once, none is lost.
+func TestClaimsRace(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	first := openAt(t, dir, Options{})
+	const jobs = 300
+	for i := range jobs {
+		add(t, first, fmt.Sprintf("https://example.com/file-%d.run", i))
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		s := openAt(t, dir, Options{})
+		wg.Go(func() { drain(t, s) })
+	}
+	wg.Wait()
+	if done := ls(t, first, Done); len(done) != jobs {
+		t.Errorf("%d of %d are done", len(done), jobs)
+	}
+	for _, name := range ls(t, first, Done) {
+		if n := strings.Count(text(t, first, Done, name), " done "); n != 1 {
+			t.Errorf("%s was done %d times", name, n)
+		}
+	}
+	want(t, first, Active)
+	sound(t, first)
+}
+
+// drain claims and publishes until queue/ stays empty, recovering beside it.
+func drain(t *testing.T, s *Store) {
+	for {
+		due, err := s.Due()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if len(due) == 0 && len(ls(t, s, Active)) == 0 {
+			return
+		}
+		if err := s.Recover(); err != nil {
+			t.Error(err)
+		}
+		for _, name := range due {
+			c, err := s.Claim(name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if c != nil {
+				publish(t, c, c.Key)
+			}
+		}
+	}
+}
+
+func TestOneClaimAKey(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	run(t, s.dir, fmt.Sprintf("echo '%s?token=2' > queue/again.job", cudaURL))
+	again := s.waitDue(t, "again.job")
+	if c2, err := s.Claim(again); c2 != nil || err != nil {
+		t.Fatalf("a second claim of one key: %v, %v", c2, err)
+	}
+	publish(t, c, "one")
+	c2 := mustClaim(t, s, again)
+	if c2.Key != c.Key {
+		t.Errorf("key %s", c2.Key)
+	}
+	a := publish(t, c2, "two")
+	if len(a.History) != 1 || a.History[0].SHA256 != digestOf("one") {
+		t.Errorf("history %+v", a.History)
+	}
+	log := text(t, s, Done, c.Key+".job")
+	if strings.Count(log, " done ") != 2 || strings.Count(log, "https://") != 1 {
+		t.Errorf("history of the job:\n%s", log)
+	}
+}
+
+// waitDue polls Due until name is in it: a person's file must stand still.
+func (s *Store) waitDue(t testing.TB, name string) string {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		due, err := s.Due()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range due {
+			if n == name {
+				return n
+			}
+		}
+	}
+	t.Fatalf("%s is never due", name)
+	return ""
+}
+
+func TestWhatPeopleWriteIsTakenWhole(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "printf https://example.com/half > queue/half.job; : > queue/empty.job; echo https://example.com/x.run > queue/x.txt; echo https://example.com/y.run > queue/y.job~; echo https://example.com/z.run > queue/.z.job.Xy12")
+	s.Due()
+	time.Sleep(settle + 200*time.Millisecond)
+	if due, _ := s.Due(); len(due) != 0 {
+		t.Errorf("taken: %q", due)
+	}
+	list, _ := s.Jobs(Queue)
+	notes := map[string]string{}
+	for _, j := range list {
+		notes[j.Name] = j.Note
+	}
+	if notes["x.txt"] != "ignored: name it x.txt.job" || !strings.Contains(notes["half.job"], "newline") || len(notes) != 3 {
+		t.Errorf("notes %q", notes)
+	}
+	run(t, s.dir, "echo .run >> queue/half.job")
+	if c := mustClaim(t, s, s.waitDue(t, "half.job")); c.URL != "https://example.com/half.run" {
+		t.Errorf("fetching %s", c.URL)
+	}
+}
+
+func TestBatch(t *testing.T) {
+	s := testStore(t)
+	sum := digestOf("b")
+	run(t, s.dir, "cat > queue/cuda.job <<'E'\n# a list\nhttps://example.com/a.run\r\n\nhttps://example.com/b.run\nsha256 "+sum+"\nhttps://example.com/c.run\nafter 2999-01-01T00:00:00Z\nhttps://example.com/a.run\nE")
+	name := s.waitDue(t, "cuda.job")
+	if c, err := s.Claim(name); c != nil || err != nil {
+		t.Fatalf("a batch is a claim: %v, %v", c, err)
+	}
+	if q := ls(t, s, Queue); len(q) != 3 {
+		t.Fatalf("queue/ holds %q", q)
+	}
+	want(t, s, Active)
+	if d := ls(t, s, Done); len(d) != 1 || !strings.HasPrefix(d[0], "batch-") {
+		t.Errorf("done/ holds %q", d)
+	}
+	b := mustClaim(t, s, keyOf(t, "https://example.com/b.run")+".job")
+	if b.Job.Sha256 != sum || b.Job.Approval().Via != "batch" {
+		t.Errorf("b: %+v", b.Job)
+	}
+	if due, _ := s.Due(); len(due) != 1 {
+		t.Errorf("due now: %q", due)
+	}
+	sound(t, s)
+}
+
+func TestBadJobsAreSetAside(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, `
+echo ftp://example.com/x > queue/ftp.job
+echo hello > queue/hello.job
+printf 'https://user:pw@example.com/x.run\n' > queue/userinfo.job
+touch denied/ads.example.com; echo https://ads.example.com/x.run > queue/denied.job
+mkdir queue/dir.job; ln -s /etc/passwd queue/link.job; mkfifo queue/fifo.job
+truncate -s 10G queue/sparse.job; printf '\n' >> queue/sparse.job
+head -c 100000 /dev/urandom > queue/noise.job; echo >> queue/noise.job`)
+	s.Due()
+	time.Sleep(settle + 100*time.Millisecond)
+	due, err := s.Due()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(due, "sparse.job") {
+		if c, err := s.Claim(name); c != nil || err != nil {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
+	failed, _ := s.Jobs(Failed)
+	if len(failed) != 6 {
+		t.Errorf("failed/ holds %q", ls(t, s, Failed))
+	}
+	for _, j := range failed {
+		if j.Job.Reason() == "" && j.Note == "" {
+			t.Errorf("%s: no reason", j.Name)
+		}
+	}
+	run(t, s.dir, "test -p queue/fifo.job && test -L queue/link.job && test -d queue/dir.job")
+	if err := s.Retry("denied.job", By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMovesNeverReplace(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 3 {
+		c := mustClaim(t, s, add(t, s, cudaURL))
+		if err := c.Fail(fmt.Sprint("reason ", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := ls(t, s, Failed); len(f) != 3 {
+		t.Fatalf("failed/ holds %q", f)
+	}
+	for _, name := range []string{k, k + ".2.job", k + ".3.job"} {
+		if err := s.Retry(name, By{"cli", "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if q := ls(t, s, Queue); len(q) != 3 {
+		t.Errorf("queue/ holds %q", q)
+	}
+	for range 3 {
+		publish(t, claimNext(t, s), "x")
+	}
+	want(t, s, Done, k+".job")
+}
+
+func TestAgainWaitsAndCounts(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Again("503 Service Unavailable", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if due, _ := s.Due(); len(due) != 0 {
+		t.Errorf("due within the hour: %q", due)
+	}
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "mv queue/* cancelled/ && mv cancelled/* queue/")
+	if due, _ := s.Due(); len(due) != 0 {
+		t.Errorf("a mere move shortens the wait: %q", due)
+	}
+	if err := s.Cancel(k, By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "mv cancelled/* queue/")
+	c = claimNext(t, s) // moved back: due now
+	if e, _ := c.Job.Newest(job.Retry); e.Via != "shell" {
+		t.Errorf("log: %+v", c.Job.Events)
+	}
+}
+
+func TestForeignFilesAreCopied(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to make a file of another user")
+	}
+	s := testStore(t)
+	run(t, s.dir, "echo "+cudaURL+" > queue/x.job; chmod 644 queue/x.job; chown 12345 queue/x.job")
+	c := mustClaim(t, s, s.waitDue(t, "x.job"))
+	run(t, s.dir, "test $(stat -c %u:%a active/*) = 0:660")
+	publish(t, c, "x")
+	sound(t, s)
+}

@@ -1,0 +1,154 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"fromcache/fsstore/key"
+)
+
+func TestMissesAreBounded(t *testing.T) {
+	s := openAt(t, t.TempDir()+"/data", Options{MaxMisses: 100})
+	for client := range 20 {
+		for i := range 50 {
+			noteMiss(t, s, fmt.Sprintf("https://example.com/%d/%d.run", client, i), fmt.Sprintf("10.0.0.%d", client))
+		}
+	}
+	if n := len(ls(t, s, Misses)); n != 100 {
+		t.Errorf("%d misses are noted, the cap is 100", n)
+	}
+	if n := s.NotNoted(); n != 900 {
+		t.Errorf("%d were not noted", n)
+	}
+	share := map[string]int{}
+	list, _ := s.Jobs(Misses)
+	for _, j := range list {
+		share[j.Job.Clients()[0].Addr]++
+	}
+	for addr, n := range share {
+		if n > 10 {
+			t.Errorf("%s has %d of 100", addr, n)
+		}
+	}
+	run(t, s.dir, "rm misses/*")
+	if err := s.countMisses(); err != nil {
+		t.Fatal(err)
+	}
+	if v := noteMiss(t, s, cudaURL, "10.0.0.1"); v != Noted {
+		t.Errorf("after rm misses/*: %s", v)
+	}
+}
+
+func TestDenied(t *testing.T) {
+	s := testStore(t)
+	by := By{"web", "10.0.0.2"}
+	noteMiss(t, s, cudaURL, client1)
+	k := keyOf(t, cudaURL)
+	if err := s.Deny(k, by); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one.example.com", "*.example.org"} {
+		if err := s.Deny(name, by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for url, want := range map[string]Verdict{
+		cudaURL:                         IsDenied,
+		"https://one.example.com:8443/": IsDenied,
+		"https://two.example.com/":      Noted,
+		"https://a.b.example.org/x":     IsDenied,
+		"https://example.org/x":         Noted,
+	} {
+		if v := noteMiss(t, s, url, client1); v != want {
+			t.Errorf("%s: %s, want %s", url, v, want)
+		}
+	}
+	if _, err := s.Add(Addition{URL: cudaURL}, by); !errors.Is(err, ErrDenied) {
+		t.Errorf("add of what is denied: %v", err)
+	}
+	run(t, s.dir, "mv denied/"+k+" queue/")
+	if c := claimNext(t, s); c.Key != k {
+		t.Errorf("claimed %s", c.Key)
+	}
+	for _, bad := range []string{"../x", "-x", "", ".hidden", "a b", "http://x"} {
+		if err := s.Deny(bad, by); err == nil {
+			t.Errorf("denied %q", bad)
+		}
+	}
+}
+
+func TestHostileURLsAreNotNoted(t *testing.T) {
+	s := testStore(t)
+	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {
+		if _, err := s.Miss(url, Asker{client1, "curl"}); !errors.Is(err, key.ErrBadURL) {
+			t.Errorf("%.40q: %v", url, err)
+		}
+	}
+	want(t, s, Misses)
+	if v := noteMiss(t, s, "https://u:secret@example.com/../../etc/passwd", client1); v != Noted {
+		t.Error(v)
+	}
+	if got := text(t, s, Misses, ls(t, s, Misses)[0]); strings.Contains(got, "secret") {
+		t.Errorf("the password was noted: %s", got)
+	}
+}
+
+// A client that asks while an operator moves must not bring the miss back.
+func TestMvNeverComesBack(t *testing.T) {
+	s := testStore(t)
+	const rounds = 200
+	var wg sync.WaitGroup
+	for i := range rounds {
+		url := fmt.Sprintf("https://example.com/%d.run", i)
+		noteMiss(t, s, url, client1)
+		for c := range 3 {
+			wg.Go(func() {
+				for n := range 5 {
+					s.Miss(url, Asker{fmt.Sprintf("10.0.%d.%d", c, n), "curl"})
+				}
+			})
+		}
+		if err := os.Rename(s.job(Misses, keyOf(t, url)), s.job(Queue, keyOf(t, url))); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	want(t, s, Misses)
+	if n := len(ls(t, s, Queue)); n != rounds {
+		t.Errorf("%d jobs of %d", n, rounds)
+	}
+}
+
+func TestHitsAreAdded(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	k := keyOf(t, cudaURL)
+	var wg sync.WaitGroup
+	for range 4 {
+		s := openAt(t, dir, Options{})
+		wg.Go(func() {
+			for range 100 {
+				s.Hit(k)
+				s.Hit(k)
+				if err := s.flushHits(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s := openAt(t, dir, Options{})
+	if n := s.Hits(k); n != 800 {
+		t.Errorf("%d hits of 800", n)
+	}
+	run(t, dir, "test $(cat hits/*) = 800")
+	run(t, dir, "echo garbage > hits/"+k+"; ln -s /etc/passwd hits/linked")
+	s.Hit(k)
+	s.flushHits()
+	if n := s.Hits(k); n != 1 {
+		t.Errorf("%d hits after garbage", n)
+	}
+}

@@ -1,0 +1,260 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestResumeHashesTheFile(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(true)
+	p.Write([]byte("hello "))
+	if err := c.PutBack("stopped"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "printf J | dd of=$(echo tmp/*.part) bs=1 conv=notrunc status=none") // rot
+	c = claimNext(t, s)
+	p, err := c.Part(true)
+	if err != nil || p.Size() != 6 || string(p.Head()) != "Jello " {
+		t.Fatalf("adopted %d bytes %q, %v", p.Size(), p.Head(), err)
+	}
+	p.Write([]byte("world"))
+	a, err := c.Publish(p, Origin{})
+	if err != nil || a.SHA256 != digestOf("Jello world") {
+		t.Errorf("%+v, %v", a, err)
+	}
+	run(t, s.dir, "test -z \"$(ls tmp)\"")
+	sound(t, s)
+}
+
+func TestAPartHasOneWriter(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(true)
+	p.Write([]byte("mine"))
+	c2 := &Claim{Key: c.Key, Worker: newWorker(), s: s, f: c.f, path: c.path, url: c.url}
+	p2, err := c2.Part(true)
+	if err != nil || p2.Size() != 0 {
+		t.Fatalf("adopted a part that is being written: %d bytes, %v", p2.Size(), err)
+	}
+	run(t, s.dir, "f=$(ls tmp/*@"+c.Worker+".part) && cp $f x && mv x $f")
+	if _, err := c.Publish(p, Origin{}); err == nil || errors.Is(err, ErrLost) {
+		t.Errorf("published a part that was replaced: %v", err)
+	}
+}
+
+func TestDiscardAndRestart(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(false)
+	p.Write([]byte("wrong"))
+	if err := p.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("right"))
+	if got := p.SHA256(); got != digestOf("right") || p.Size() != 5 {
+		t.Errorf("%s, %d bytes", got, p.Size())
+	}
+	if err := p.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Fail("an HTML page"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "test -z \"$(ls tmp)\"")
+	run(t, s.dir, "tail -1 failed/* | grep -q ' failed an HTML page$'")
+}
+
+func TestEvictAndGC(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	if r, err := s.GC(GCOptions{}); err != nil || len(r.Gone) != 0 {
+		t.Fatalf("gc took %q, %v", r.Gone, err)
+	}
+	if err := s.Evict(a.Key, By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.GC(GCOptions{DryRun: true}); err != nil || len(r.Gone) != 1 {
+		t.Fatalf("dry run: %+v, %v", r, err)
+	}
+	run(t, s.dir, "test -f blobs/"+a.SHA256)
+	if r, err := s.GC(GCOptions{}); err != nil || len(r.Gone) != 1 || len(r.Unlinked) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	hold(t, s, cudaURL, "bytes") // fetched again: gc must not take it, nor keep a second copy
+	run(t, s.dir, "test -f blobs/"+a.SHA256)
+	if _, err := s.GC(GCOptions{Older: time.Nanosecond}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "test -f blobs/"+a.SHA256+" && test -z \"$(ls tmp)\"")
+
+	s.Evict(a.Key, By{})
+	s.GC(GCOptions{})
+	if r, err := s.GC(GCOptions{Older: time.Nanosecond}); err != nil || len(r.Unlinked) != 1 || r.Bytes != 5 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	run(t, s.dir, "test -z \"$(ls blobs tmp | grep -v :)\"")
+}
+
+// An evict can be undone for a day: meta comes back, and so does the blob.
+func TestGCBringsBackWhatIsWanted(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "mv meta/"+a.Key+".json saved")
+	s.GC(GCOptions{})
+	run(t, s.dir, "mv saved meta/"+a.Key+".json")
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("served without its blob: %v", err)
+	}
+	if r, err := s.GC(GCOptions{Older: time.Nanosecond}); err != nil || len(r.Restored) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGCTrustsNoMalformedMeta(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "sed -i 's/\"size\": 5/\"size\": five/' meta/*")
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("served by a malformed meta: %v", err)
+	}
+	s.GC(GCOptions{})
+	run(t, s.dir, "test -f blobs/"+a.SHA256)
+}
+
+func TestHistoryKeepsTen(t *testing.T) {
+	s := testStore(t)
+	var a *Artifact
+	for i := range 13 {
+		a = hold(t, s, cudaURL, fmt.Sprint("version ", i))
+	}
+	if len(a.History) != 10 || a.History[0].SHA256 != digestOf("version 11") {
+		t.Errorf("%+v", a.History)
+	}
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Unchanged(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Lookup(cudaURL); err != nil || b.SHA256 != a.SHA256 || len(b.History) != 10 {
+		t.Errorf("after a 304: %+v, %v", b, err)
+	}
+}
+
+func TestSpaceIsReserved(t *testing.T) {
+	s := testStore(t)
+	free, _, err := s.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.opt.MinFree = free / 2
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Reserve(free); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("reserve of all there is: %v", err)
+	}
+	if err := c.Reserve(free / 3); err != nil {
+		t.Errorf("reserve of a third: %v", err)
+	}
+	c2 := mustClaim(t, s, add(t, s, "https://example.com/other.run"))
+	if err := c2.Reserve(free / 3); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("two thirds, promised to two: %v", err)
+	}
+	if err := c.Wait("no room", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c2.Reserve(free / 3); err != nil {
+		t.Errorf("after the first gave up: %v", err)
+	}
+}
+
+func TestFsckFindsAndMends(t *testing.T) {
+	s := testStore(t)
+	rotten := hold(t, s, cudaURL, "bytes")
+	hold(t, s, "https://example.com/lost.run", "lost")
+	hold(t, s, "https://example.com/fine.run", "fine")
+	run(t, s.dir, "chmod 644 blobs/"+rotten.SHA256+"; printf Bytes > blobs/"+rotten.SHA256+"; rm blobs/"+digestOf("lost")+"; ln -s /etc/passwd meta/x.json; echo hi > misses/y")
+	r, err := s.Fsck(t.Context(), FsckOptions{})
+	if err != nil || len(r.Problems) != 5 {
+		t.Errorf("%d problems: %+v, %v", len(r.Problems), r.Problems, err)
+	}
+	r, err = s.Fsck(t.Context(), FsckOptions{Repair: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := ls(t, s, Queue); len(q) != 2 {
+		t.Errorf("queued again: %q", q)
+	}
+	run(t, s.dir, "test -f tmp/"+rotten.SHA256+".rotten")
+	publish(t, claimNext(t, s), "bytes")
+	publish(t, claimNext(t, s), "lost")
+	if r, _ = s.Fsck(t.Context(), FsckOptions{Quick: true}); len(r.Problems) != 2 {
+		t.Errorf("after mending: %+v", r.Problems)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	s := testStore(t)
+	if err := s.Health(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "mv ../data ../elsewhere")
+	if err := s.Health(); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("%v", err)
+	}
+	noteErr(s)
+	if _, err := os.Stat(s.dir); err == nil {
+		t.Error("an empty tree was made in place of the one that is gone")
+	}
+	run(t, "/", "mkdir "+s.dir)
+	if err := s.Health(); err == nil {
+		t.Error("another directory in its place is healthy")
+	}
+}
+
+func noteErr(s *Store) {
+	s.Miss(cudaURL, Asker{client1, "curl"})
+	s.Hit("k")
+	s.Close()
+	s.beat()
+}
+
+func TestPruneGoesByTheLog(t *testing.T) {
+	s := testStore(t)
+	hold(t, s, cudaURL, "x")
+	noteMiss(t, s, "https://example.com/old.run", client1)
+	run(t, s.dir, "touch -d 2001-01-01 done/* misses/*")
+	if err := s.prune(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if len(ls(t, s, Done)) != 1 || len(ls(t, s, Misses)) != 1 {
+		t.Error("pruned by modification time")
+	}
+	if err := s.prune(time.Now().Add(91 * 24 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Done)
+	want(t, s, Misses)
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Errorf("history goes, artifacts stay: %v", err)
+	}
+}
+
+func TestWatchWakes(t *testing.T) {
+	s := testStore(t)
+	wake := s.Watch(t.Context(), time.Hour, Queue)
+	time.Sleep(50 * time.Millisecond)
+	run(t, s.dir, "echo https://example.com/x.run > queue/x.job")
+	select {
+	case <-wake:
+	case <-time.After(5 * time.Second):
+		t.Error("no wake-up for a file in queue/")
+	}
+}
