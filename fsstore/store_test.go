@@ -243,3 +243,8 @@ func TestRepeatsAreGathered(t *testing.T) {
 		t.Errorf("%d misses in %d lines", n, len(list[0].Job.Events))
 	}
 }
+
+func sumOf(url string) string {
+	u, _ := key.Parse(url, key.Auto)
+	return u.Sum()
+}
