@@ -30,9 +30,6 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 		return err
 	}
 	defer c.close()
-	if err != nil {
-		return err
-	}
 	if err := c.expand(p); err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
 	}

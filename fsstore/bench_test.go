@@ -16,7 +16,7 @@ func fillMeta(b *testing.B, s *Store, n int) (urls []string) {
 	for i := range n {
 		url := fmt.Sprintf("https://developer.download.nvidia.com/compute/cuda/repos/%d/package-%d.deb", i%100, i)
 		m := Meta{URL: url, URLSum: sumOf(url), Size: 1, SHA256: body, Fetched: now(), FinalURL: url,
-			Header: map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Tue, 03 Jun 2025 10:00:00 GMT", "Etag": `"683ec-1"`},
+			Header:   map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Tue, 03 Jun 2025 10:00:00 GMT", "Etag": `"683ec-1"`},
 			Approved: &Approval{"web", "10.0.0.2", now()}, Misses: 3, Claim: newWorker()}
 		text, err := m.encode()
 		if err != nil {

@@ -171,10 +171,16 @@ func (c *Claim) take(from, stem string) (*Claim, error) {
 	if c.outranked(stem) {
 		return nil, c.giveBack()
 	}
-	if err := c.makeOwn(); err != nil {
-		return nil, errors.Join(err, c.giveBack())
+	err := c.makeOwn()
+	if err == nil {
+		err = c.open()
 	}
-	return c, c.open()
+	if err != nil { // a full disk, most likely: nothing is claimed
+		err = errors.Join(err, c.giveBack())
+		c.f.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // outranked reports whether another claim of the same key came in beside this

@@ -83,6 +83,33 @@ func TestCancelByAnyMove(t *testing.T) {
 	}
 }
 
+func TestCancelAfterTheCommitSaysSo(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(false)
+	p.Write([]byte("bytes"))
+	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "rm active/*")
+	if err := c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}); !errors.Is(err, ErrLost) {
+		t.Fatal(err)
+	}
+	if err := c.Cancelled(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Error("the artifact had been committed, and is gone:", err)
+	}
+	if got := text(t, s, Cancelled, c.Key+".job"); !strings.Contains(got, " done 5 ") || !strings.Contains(got, " cancelled shell") {
+		t.Error(got)
+	}
+}
+
 func TestCancelByVerb(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,14 +51,33 @@ func (s *Store) GC(o GCOptions) (GCReport, error) {
 	return r, s.sweep(wanted, o, &r)
 }
 
+// digests is a set of them, small enough for a million.
+type digests map[[32]byte]struct{}
+
+func (d digests) add(s string) {
+	if isDigest(s) {
+		d[digestBytes(s)] = struct{}{}
+	}
+}
+
+func (d digests) has(s string) bool {
+	_, ok := d[digestBytes(s)]
+	return ok && isDigest(s)
+}
+
+func digestBytes(s string) (sum [32]byte) {
+	hex.Decode(sum[:], []byte(s)[:min(len(s), 64)])
+	return sum
+}
+
 // wanted is every digest that a meta names. A malformed meta speaks for every
 // digest in its text.
-func (s *Store) wanted() (map[string]bool, error) {
+func (s *Store) wanted() (digests, error) {
 	names, err := s.names("meta")
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool, len(names))
+	wanted := make(digests, len(names))
 	for _, name := range names {
 		if err := s.want(wanted, name); err != nil {
 			return nil, err
@@ -66,7 +86,7 @@ func (s *Store) wanted() (map[string]bool, error) {
 	return wanted, nil
 }
 
-func (s *Store) want(wanted map[string]bool, name string) error {
+func (s *Store) want(wanted digests, name string) error {
 	b, err := readFile(s.path("meta", name), maxMeta)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
 		return nil
@@ -76,22 +96,22 @@ func (s *Store) want(wanted map[string]bool, name string) error {
 	}
 	var m Meta
 	if m.decode(b) == nil && strings.HasSuffix(name, ".json") {
-		wanted[m.SHA256] = true
+		wanted.add(m.SHA256)
 		return nil
 	}
 	for _, d := range digestIn.FindAllString(string(b), -1) {
-		wanted[d] = true
+		wanted.add(d)
 	}
 	return nil
 }
 
-func (s *Store) takeOut(wanted map[string]bool, o GCOptions, r *GCReport) error {
+func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 	blobs, err := s.names("blobs")
 	if err != nil {
 		return err
 	}
 	for _, d := range blobs {
-		if !isDigest(d) || wanted[d] {
+		if !isDigest(d) || wanted.has(d) {
 			continue
 		}
 		if !o.DryRun {
@@ -108,7 +128,7 @@ func (s *Store) takeOut(wanted map[string]bool, o GCOptions, r *GCReport) error 
 }
 
 // sweep goes through tmp/: what is wanted comes back, what is old goes.
-func (s *Store) sweep(wanted map[string]bool, o GCOptions, r *GCReport) error {
+func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 	names, err := s.allNames("tmp")
 	if err != nil {
 		return err
@@ -116,7 +136,7 @@ func (s *Store) sweep(wanted map[string]bool, o GCOptions, r *GCReport) error {
 	for _, name := range names {
 		d, gone := strings.CutSuffix(name, goneSuffix)
 		switch {
-		case gone && wanted[d]:
+		case gone && wanted.has(d):
 			if !o.DryRun {
 				if err := s.bringBack(d); err != nil {
 					return err

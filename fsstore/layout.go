@@ -27,7 +27,7 @@ const dirMode = 0o770 | fs.ModeSetgid
 // lay checks the data directory, and makes what is missing of it. It never
 // fills a directory that holds something else.
 func lay(dir string) error {
-	if err := os.MkdirAll(dir, 0o770); err != nil {
+	if err := layRoot(dir); err != nil {
 		return err
 	}
 	if err := checkReadme(dir); err != nil {
@@ -43,6 +43,16 @@ func lay(dir string) error {
 		}
 	}
 	return syncDir(dir)
+}
+
+func layRoot(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o770); err != nil {
+		return err
+	}
+	return os.Chmod(dir, dirMode)
 }
 
 func checkReadme(dir string) error {

@@ -100,11 +100,19 @@ func (s *Store) note(u key.URL, fetch string, who asked) (Verdict, error) {
 	if s.activeName(who.key) != "" {
 		return IsActive, nil
 	}
+	if s.held(u) {
+		return Noted, nil // published while we looked
+	}
 	if !s.room(who) {
 		s.notes.lost.Add(1)
 		return IsFull, nil
 	}
 	return Noted, s.makeMiss(who, fetch)
+}
+
+func (s *Store) held(u key.URL) bool {
+	a, err := s.Artifact(u.Key())
+	return err == nil && a.URLSum == u.Sum() && s.checkBlob(a) == nil
 }
 
 // taken takes what was gathered of a repeat, so that it can be written.

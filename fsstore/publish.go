@@ -24,8 +24,11 @@ func (c *Claim) Start(e Started) error {
 
 // Previous is the artifact that is held under this key now, or nil.
 func (c *Claim) Previous() *Artifact {
+	if !c.s.held(c.url) {
+		return nil
+	}
 	a, err := c.s.Artifact(c.Key)
-	if err != nil || a.URLSum != c.url.Sum() || c.s.checkBlob(a) != nil {
+	if err != nil {
 		return nil
 	}
 	return a
@@ -150,12 +153,13 @@ func (c *Claim) Unchanged() error {
 
 // finish moves the job to done/, and takes away a miss that it has answered.
 func (c *Claim) finish(e job.Event) error {
+	err := c.log(e) // also into a job that was cancelled after the commit: the artifact stays, and it says so
 	if !c.Held() {
 		return ErrLost
 	}
 	defer c.close()
-	if err := c.log(e); err != nil {
-		c.s.complain("log line", errors.Join(err, c.rewrite(e))) // the artifact is committed; its job ends all the same
+	if err != nil {
+		c.s.complain("log line", errors.Join(err, c.rewrite(e)))
 	}
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
