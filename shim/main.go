@@ -50,16 +50,20 @@ func become(path string, args []string, env Env) {
 	}
 }
 
-// liveInput is an Input on this machine.
+// liveInput is an Input on this machine; path is the real tool's.
 func liveInput(tool Tool, args []string, env Env, path string) Input {
-	uid := os.Geteuid()
-	p := &prober{
+	p := liveProber(tool, env, path)
+	return Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: readConfig, Ask: p.Ask}
+}
+
+// liveProber asks caches as the environment has it.
+func liveProber(tool Tool, env Env, path string) *prober {
+	return &prober{
 		tool: tool, real: path, env: env,
 		connectTimeout: timeout(env.Get(envConnectTimeout), defaultConnectTimeout),
 		timeout:        timeout(env.Get(envTimeout), defaultTimeout),
-		stamps:         openStamps(env, uid),
+		stamps:         openStamps(env, os.Geteuid()),
 	}
-	return Input{Tool: tool, Args: args, Env: env, UID: uid, Real: realName(tool, path), Read: readConfig, Ask: p.Ask}
 }
 
 // realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another

@@ -11,7 +11,8 @@ type Input struct {
 	Args []string // without the name of the tool
 	Env  Env
 	UID  int    // whose home the tools look up where HOME is unset
-	Real string // the file name of the real tool, links followed: wget2 and busybox differ from wget
+	Path string // of the real tool
+	Real string // its file name, links followed: wget2 and busybox differ from wget
 	// Read returns a configuration file's contents; errors are those of os.ReadFile.
 	Read func(path string) ([]byte, error)
 	// Ask asks the caches about all questions at once, returning as many answers in their order.

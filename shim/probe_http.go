@@ -18,24 +18,13 @@ const maxHeader = 64 << 10
 
 // probeHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
 func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
-	network := "tcp"
-	if q.Family != 0 {
-		network += strconv.Itoa(q.Family)
-	}
-	dialBy := time.Now().Add(p.connectTimeout)
-	if deadline.Before(dialBy) {
-		dialBy = deadline
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.t.host, "[]"), portOf(c.t)))
+	conn, err := p.dial(q, c, deadline)
 	if err != nil {
 		return dialError(err, q.Family)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, p.request(q, c)); err != nil {
+	if _, err := io.WriteString(conn, p.head(c, strings.TrimPrefix(q.URL(c), c.t.scheme+"://"+c.t.authority()))); err != nil {
 		return readError(err)
 	}
 	return readReply(conn)
@@ -43,9 +32,12 @@ func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 
 // dialError tells a cache that is down from one that has no address of the family that was asked for.
 func dialError(err error, family int) reply {
-	var addr *net.AddrError
-	if errors.As(err, &addr) || family != 0 && errors.Is(err, syscall.EAFNOSUPPORT) {
-		return reply{reason: "the cache has no address of that family"}
+	op, _ := err.(*net.OpError)
+	if op != nil && family != 0 {
+		_, ok := op.Err.(*net.AddrError)
+		if ok || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return reply{reason: "the cache has no address of that family"}
+		}
 	}
 	return reply{down: true, reason: "the cache can't be reached"}
 }
@@ -58,9 +50,24 @@ func readError(err error) reply {
 	return reply{reason: "the cache broke off its answer"}
 }
 
-// request returns the HEAD for a question. The first word of the User-Agent is what a cache-host notes of the tool.
-func (p *prober) request(q Question, c Cache) string {
-	path := strings.TrimPrefix(q.URL(c), c.t.scheme+"://"+c.t.authority())
+// dial connects to a cache in the address family of the question.
+func (p *prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error) {
+	network := "tcp"
+	if q.Family != 0 {
+		network += strconv.Itoa(q.Family)
+	}
+	dialBy := time.Now().Add(p.connectTimeout)
+	if deadline.Before(dialBy) {
+		dialBy = deadline
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
+	defer cancel()
+	var d net.Dialer
+	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.t.host, "[]"), portOf(c.t)))
+}
+
+// head returns a HEAD for a path. The first word of the User-Agent is what a cache-host notes of the tool.
+func (p *prober) head(c Cache, path string) string {
 	return "HEAD " + path + " HTTP/1.1\r\n" +
 		"Host: " + c.t.authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +

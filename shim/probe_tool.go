@@ -52,8 +52,10 @@ func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
 	return append(args, agent, p.tool.String()+"+fromcache-shim", q.URL(c))
 }
 
+// seconds writes a duration as both tools take it, in seconds with three decimals.
 func seconds(d time.Duration) string {
-	return strconv.FormatFloat(max(d.Seconds(), 0.01), 'f', 3, 64)
+	ms := strconv.FormatInt(max(d.Milliseconds(), 10)+10_000_000, 10)
+	return strings.TrimLeft(ms[1:4], "0") + ms[4:5] + "." + ms[5:]
 }
 
 // runTool runs the real tool and returns the header that it prints. It ends it when the time is over; status is then -1.

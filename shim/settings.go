@@ -179,7 +179,7 @@ func isOn(v string) bool {
 }
 
 // timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
-// above zero, gives the default.
+// above zero, gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
 	unit := time.Second
@@ -188,9 +188,12 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	} else {
 		v = strings.TrimSuffix(v, "s")
 	}
-	n, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(n > 0) || n > float64(maxTimeout/unit) {
+	whole, part, _ := strings.Cut(v, ".")
+	n, err := strconv.ParseUint("0"+whole, 10, 24)
+	f, err2 := strconv.ParseUint((part + "000000000")[:9], 10, 32)
+	d := time.Duration(n)*unit + time.Duration(f)*unit/time.Second
+	if err != nil || err2 != nil || d <= 0 {
 		return otherwise
 	}
-	return time.Duration(n * float64(unit))
+	return min(d, maxTimeout)
 }

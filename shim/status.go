@@ -1,0 +1,76 @@
+package shim
+
+import (
+	"strings"
+)
+
+// winner says what PATH gives for a tool: the first file of that name, and whether it is this program.
+type winner struct {
+	path string
+	shim bool
+	real string // what the shim would become
+}
+
+// wins looks a tool up as a shell would.
+func (m *machine) wins(tool Tool, env Env) winner {
+	var w winner
+	self := selfID(m.env, m.argv0)
+	for _, path := range onPath(env, tool.String()) {
+		if id, ok := statID(path); ok {
+			w.path, w.shim = path, id == self || isCopy(path)
+			break
+		}
+	}
+	f := newFinder(env.With(envTried, ""), tool, m.argv0)
+	for path, ok := f.next(); ok; path, ok = f.next() {
+		if !isCopy(path) {
+			w.real = path
+			break
+		}
+	}
+	return w
+}
+
+// isCopy reports whether a file is a build of this program.
+func isCopy(path string) bool {
+	data, err := readBinary(path)
+	return err == nil && strings.Contains(data, marker)
+}
+
+// status prints what is set up and what wins on PATH.
+func (m *machine) status() int {
+	m.out("fromcache-shim " + version)
+	for _, t := range []Tool{Curl, Wget} {
+		m.out(m.wins(t, m.env).line(t))
+	}
+	for _, t := range []Tool{Curl, Wget} {
+		list := serverList(m.env, t)
+		if list == "" {
+			m.out(t.String() + " cache: none, so the shim does nothing")
+			continue
+		}
+		for _, c := range parseCaches(list) {
+			m.out(t.String() + " cache: " + c.Base)
+		}
+	}
+	for _, name := range []string{envOnly, envSkip, envConnectTimeout, envTimeout, envVerbose, envLoopback, "REAL_CURL", "REAL_WGET"} {
+		if v := m.env.Get(name); v != "" {
+			m.out(name + "=" + clean(v))
+		}
+	}
+	return 0
+}
+
+// line says it in words.
+func (w winner) line(t Tool) string {
+	name := t.String() + ": "
+	switch {
+	case w.path == "":
+		return name + "none on PATH"
+	case !w.shim:
+		return name + w.path + " (not the shim)"
+	case w.real == "":
+		return name + w.path + " (the shim, and no real " + t.String() + " behind it)"
+	}
+	return name + w.path + " (the shim) becomes " + w.real
+}
