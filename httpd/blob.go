@@ -1,0 +1,207 @@
+package httpd
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/julienschmidt/httprouter"
+
+	"fromcache/fsstore/key"
+)
+
+var (
+	errToken  = &refusal{http.StatusBadRequest, "bad token: it is the base64url of an origin URL, without padding"}
+	errQuery  = &refusal{http.StatusBadRequest, "bad query: it is url= and an origin URL, percent-encoded"}
+	errLong   = &refusal{http.StatusRequestURITooLong, "the origin URL is longer than 8 KiB"}
+	errDigest = &refusal{http.StatusBadRequest, "bad digest: a SHA-256 has 64 hexadecimal digits"}
+)
+
+// byToken answers /b/<base64url>/<name>. The name is for the client's eyes.
+func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	token := p[0].Value
+	if len(token) > base64.RawURLEncoding.EncodedLen(key.MaxURL) {
+		s.fail(w, r, errLong)
+		return
+	}
+	var room [512]byte // most URLs fit
+	raw, err := base64.RawURLEncoding.AppendDecode(room[:0], []byte(token))
+	if err != nil || len(raw) == 0 {
+		s.fail(w, r, errToken)
+		return
+	}
+	s.byURL(w, r, string(raw))
+}
+
+// byQuery answers /blob?url=.
+func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	raw := q.Get("url")
+	switch {
+	case err != nil || raw == "":
+		s.fail(w, r, errQuery)
+	case len(raw) > key.MaxURL:
+		s.fail(w, r, errLong)
+	default:
+		s.byURL(w, r, raw)
+	}
+}
+
+// byDigest answers /by-hash/sha256/<hex>: the bytes, whatever URL they came
+// from. It counts no hit, for it names no artifact, and notes no miss.
+func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	digest := strings.ToLower(p[0].Value)
+	if !isDigest(digest) {
+		s.fail(w, r, errDigest)
+		return
+	}
+	f, err := s.store.OpenBlob(digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		h := w.Header()
+		h["Cache-Status"] = digestMissed
+		plainText(w, http.StatusNotFound, "not held")
+		return
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.send(w, r, blobAnswer(digest, info.Size()), f)
+}
+
+// byURL is the read path proper: held or not.
+func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
+	held, err := s.store.Lookup(raw)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.miss(w, r, raw)
+		return
+	case err != nil:
+		s.fail(w, r, err)
+		return
+	}
+	a := s.answers.of(held)
+	if r.Method == http.MethodHead { // no descriptor: the store has just seen the blob
+		s.send(w, r, a, &hole{size: a.size})
+		return
+	}
+	f, err := s.store.OpenBlob(a.digest)
+	if errors.Is(err, fs.ErrNotExist) { // evicted and collected since
+		s.miss(w, r, raw)
+		return
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer f.Close()
+	s.send(w, r, a, f)
+}
+
+// send answers a hit. What is asked for plainly is written by hand, the rest
+// by http.ServeContent; either way by sendfile.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
+	h := w.Header()
+	a.put(h)
+	if v := r.Header["Range"]; v != nil && !strings.HasPrefix(v[0], "bytes=") {
+		delete(r.Header, "Range") // a unit that nobody knows is ignored, RFC 9110 14.2
+	}
+	if conditional(r.Header) {
+		delete(h, "Content-Length")
+		http.ServeContent(w, r, "", a.modified, f)
+		s.count(r, a, startsAtZero(h, r.Header))
+		return
+	}
+	h["Content-Length"] = a.length
+	w.WriteHeader(http.StatusOK)
+	s.count(r, a, true)
+	if r.Method == http.MethodGet {
+		sendAll(w, f, a.size)
+	}
+}
+
+// sendAll flushes the header first, or net/http would read the first 512 bytes
+// of the blob to look at them. An error is the client's going away, or a blob
+// that got shorter: the length was promised, so the connection ends and the
+// client knows.
+func sendAll(w http.ResponseWriter, f io.Reader, size int64) {
+	if size == 0 {
+		return
+	}
+	if flusher, ok := w.(http.Flusher); ok {
+		flusher.Flush()
+	}
+	io.CopyN(w, f, size)
+}
+
+func conditional(h http.Header) bool {
+	for _, k := range [...]string{"Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"} {
+		if _, ok := h[k]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) count(r *http.Request, a *answer, fromStart bool) {
+	if fromStart && a.key != "" && r.Method == http.MethodGet {
+		s.store.Hit(a.key)
+	}
+}
+
+// startsAtZero reads off the header that ServeContent has sent whether the
+// answer held the artifact's first byte: 304, 412 and 416 have no length.
+func startsAtZero(sent, asked http.Header) bool {
+	if cr := sent["Content-Range"]; cr != nil {
+		return strings.HasPrefix(cr[0], "bytes 0-")
+	}
+	if ct := sent["Content-Type"]; ct != nil && strings.HasPrefix(ct[0], "multipart/byteranges") {
+		for part := range strings.SplitSeq(strings.TrimPrefix(asked.Get("Range"), "bytes="), ",") {
+			if strings.HasPrefix(strings.TrimSpace(part), "0-") {
+				return true
+			}
+		}
+		return false
+	}
+	return sent["Content-Length"] != nil
+}
+
+// hole stands for a blob's bytes where only their number is needed.
+type hole struct{ size, at int64 }
+
+func (*hole) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Seek does what ServeContent asks for to learn the size.
+func (b *hole) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+		b.at = offset
+	case io.SeekCurrent:
+		b.at += offset
+	case io.SeekEnd:
+		b.at = b.size + offset
+	}
+	return b.at, nil
+}
+
+func isDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,126 @@
+package httpd
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// progressListener hands out connections on which a write may take any time as
+// long as its reader takes something every now and then: a slow download of
+// 10 GiB lives, a stalled reader is cut off after stall.
+type progressListener struct {
+	net.Listener
+	stall time.Duration
+}
+
+// Accept waits for the next connection.
+func (l progressListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok && err == nil {
+		return &conn{TCPConn: tcp, stall: l.stall, queued: -1}, nil
+	}
+	return c, err
+}
+
+// conn moves its write deadline as bytes flow. It embeds *net.TCPConn and has
+// a ReadFrom, so that net/http still sends files by sendfile. One goroutine
+// writes at a time.
+type conn struct {
+	*net.TCPConn
+	stall  time.Duration
+	armed  time.Time // when the deadline was set
+	queued int       // bytes in the kernel at the last deadline, -1 unknown
+}
+
+// slice is how much one deadline covers at most: small enough that a client on
+// a fast link never waits for a timer, large enough that setting one is free.
+const slice = 4 << 20
+
+// Write writes b whole, or fails when the reader takes nothing for a while.
+func (c *conn) Write(b []byte) (n int, err error) {
+	c.arm()
+	for {
+		m, err := c.TCPConn.Write(b[n:])
+		n += m
+		if err == nil || !c.onward(m, err) {
+			return n, err
+		}
+	}
+}
+
+// ReadFrom sends from r, a file by sendfile.
+func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
+	from, ok := r.(*io.LimitedReader)
+	if !ok || !isFile(from.R) {
+		return io.Copy(struct{ io.Writer }{c}, r)
+	}
+	for from.N > 0 {
+		c.arm()
+		part := io.LimitedReader{R: from.R, N: min(slice, from.N)}
+		want := part.N
+		m, err := c.TCPConn.ReadFrom(&part)
+		n += m
+		from.N -= m
+		if err != nil && (want-part.N != m || !c.onward(int(m), err)) {
+			return n, err // a part that was read and not sent can't be sent again
+		}
+		if err == nil && m < want {
+			return n, nil // the file is shorter: net/http closes the connection
+		}
+	}
+	return n, nil
+}
+
+// isFile reports whether sendfile can take r: the store's *os.File can.
+func isFile(r io.Reader) bool {
+	_, ok := r.(syscall.Conn)
+	return ok
+}
+
+// arm sets the deadline, unless it was set a moment ago: for most answers it
+// costs a look at the clock.
+func (c *conn) arm() {
+	if now := time.Now(); now.Sub(c.armed) > c.stall/8 {
+		c.armed = now
+		c.queued = -1
+		c.SetWriteDeadline(now.Add(c.stall))
+	}
+}
+
+// onward decides what a write of n bytes that ended in err means: where it was
+// the deadline and the reader has taken something since, the deadline moves.
+// The kernel holds megabytes for a reader and wakes us only when a third of
+// them are gone, so what it still holds is asked for too.
+func (c *conn) onward(n int, err error) bool {
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() {
+		return false
+	}
+	before, now := c.queued, c.unsent()
+	c.armed = time.Time{}
+	if n == 0 && before < 0 {
+		before = now + 1 // nothing to compare with: one more turn
+	}
+	if n == 0 && now >= before {
+		return false
+	}
+	c.arm()
+	c.queued = now
+	return true
+}
+
+// unsent is the number of bytes that the kernel holds for the reader, tcp(7)
+// SIOCOUTQ.
+func (c *conn) unsent() int {
+	n := 0
+	raw, err := c.SyscallConn()
+	if err == nil {
+		raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	}
+	return n
+}

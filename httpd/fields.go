@@ -1,0 +1,150 @@
+package httpd
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fromcache/fsstore"
+)
+
+// Values of header fields that never change. net/http only reads them.
+var (
+	textPlain    = []string{"text/plain; charset=utf-8"}
+	octets       = []string{"application/octet-stream"}
+	noStore      = []string{"no-store"}
+	nosniff      = []string{"nosniff"}
+	sandbox      = []string{"sandbox; default-src 'none'"}
+	bytesRanges  = []string{"bytes"}
+	redirected   = []string{"1"}
+	statusHit    = []string{"fromcache; hit"}
+	aMinute      = []string{"max-age=60"}
+	aYear        = []string{"public, max-age=31536000, immutable"}
+	digestMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-digest"}
+)
+
+// answer is an artifact's header fields, formatted once. It is immutable.
+type answer struct {
+	key      string // "" for a blob that was asked for by its digest
+	digest   string
+	size     int64
+	modified time.Time // as the origin said; zero: it didn't
+
+	length, etag, lastModified, contentType []string
+	disposition, encoding                   []string
+	reprDigest, sha256, redirects           []string
+	cache                                   []string
+}
+
+// put sets every field that GET and HEAD share, under canonical keys.
+func (a *answer) put(h http.Header) {
+	h["Accept-Ranges"] = bytesRanges
+	h["Cache-Control"] = a.cache
+	h["Cache-Status"] = statusHit
+	h["Content-Security-Policy"] = sandbox
+	h["Content-Type"] = a.contentType
+	h["Etag"] = a.etag
+	h["Repr-Digest"] = a.reprDigest
+	h["X-Content-Type-Options"] = nosniff
+	h["X-Fromcache-Sha256"] = a.sha256
+	if a.lastModified != nil {
+		h["Last-Modified"] = a.lastModified
+	}
+	if a.disposition != nil {
+		h["Content-Disposition"] = a.disposition
+	}
+	if a.encoding != nil {
+		h["Content-Encoding"] = a.encoding
+	}
+	if a.redirects != nil {
+		h["X-Fromcache-Redirected"] = a.redirects
+	}
+}
+
+// blobAnswer is the answer for bytes of which only the digest is known.
+func blobAnswer(digest string, size int64) *answer {
+	a := &answer{digest: digest, size: size, cache: aYear, contentType: octets}
+	a.length = []string{strconv.FormatInt(size, 10)}
+	a.etag = []string{`"` + digest + `"`}
+	a.sha256 = []string{digest}
+	sum, _ := hex.DecodeString(digest)
+	a.reprDigest = []string{"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"}
+	return a
+}
+
+func artifactAnswer(held *fsstore.Artifact) *answer {
+	a := blobAnswer(held.SHA256, held.Size)
+	a.key, a.cache = held.Key, aMinute
+	if v := held.Header["Content-Type"]; safeType(v) {
+		a.contentType = []string{v}
+	}
+	if v := held.Header["Content-Disposition"]; safeDisposition(v) {
+		a.disposition = []string{v}
+	}
+	if v := held.Header["Content-Encoding"]; v != "" && safeValue(v) {
+		a.encoding = []string{v}
+	}
+	if t, err := http.ParseTime(held.Header["Last-Modified"]); err == nil {
+		a.modified = t
+		a.lastModified = []string{t.UTC().Format(http.TimeFormat)}
+	}
+	if len(held.Redirects) > 0 {
+		a.redirects = redirected
+	}
+	return a
+}
+
+// safeValue: visible ASCII and spaces, so that no value ends its line. What
+// else an origin sends is dropped.
+func safeValue(v string) bool {
+	for i := range len(v) {
+		if v[i] < 0x20 || v[i] > 0x7e {
+			return false
+		}
+	}
+	return len(v) <= 1<<10
+}
+
+func safeType(v string) bool {
+	t, _, err := mime.ParseMediaType(v)
+	return err == nil && strings.Contains(t, "/") && !strings.HasPrefix(t, "multipart/") && safeValue(v)
+}
+
+// safeDisposition takes inline and attachment with a name that is only a name.
+func safeDisposition(v string) bool {
+	t, params, err := mime.ParseMediaType(v)
+	if err != nil || !safeValue(v) || t != "attachment" && t != "inline" {
+		return false
+	}
+	name := params["filename"]
+	return name != "." && name != ".." && !strings.ContainsAny(name, "/\\\x00\r\n")
+}
+
+// answers keeps the formatted fields of artifacts. The store returns the same
+// pointer while an artifact stays what it is, so the pointer is the name.
+type answers struct {
+	known sync.Map // *fsstore.Artifact to *answer
+	n     atomic.Int32
+}
+
+// maxAnswers bounds the memory: about 2 KiB each.
+const maxAnswers = 4096
+
+func (as *answers) of(held *fsstore.Artifact) *answer {
+	if a, ok := as.known.Load(held); ok {
+		return a.(*answer)
+	}
+	if as.n.Add(1) > maxAnswers {
+		as.known.Clear()
+		as.n.Store(1)
+	}
+	a := artifactAnswer(held)
+	as.known.Store(held, a)
+	return a
+}

@@ -1,0 +1,135 @@
+package httpd
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// maxForm is what a form may hold: a URL of 8 KiB, percent-encoded, and more.
+const maxForm = 64 << 10
+
+// operation is the part of a page or form that follows the guards. Its error
+// becomes the answer.
+type operation func(w http.ResponseWriter, r *http.Request) error
+
+// page guards what only an operator may see or do.
+func (s *Server) page(op operation) httprouter.Handle {
+	return s.open(func(w http.ResponseWriter, r *http.Request) error {
+		if s.signIn.holds(r) {
+			return op(w, r)
+		}
+		if r.Method == http.MethodPost && !wantsHTML(r) {
+			return &refusal{http.StatusUnauthorized, "sign in first, at /ui/login"}
+		}
+		redirect(w, "/ui/login")
+		return nil
+	})
+}
+
+// open guards what needs no sign-in: the sign-in itself.
+func (s *Server) open(op operation) httprouter.Handle {
+	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		err := s.parse(r)
+		if err == nil {
+			err = op(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	}))
+	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+		secure(w.Header())
+		if !s.hostAllowed(r.Host) {
+			plainText(w, http.StatusForbidden, "no password is set, so the pages answer only under this host's own name or address;"+
+				" start the cache-host with --public-host NAME to use another name, or set a password")
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	}
+}
+
+func (s *Server) parse(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	err := r.ParseForm()
+	if err == nil {
+		return nil
+	}
+	if code, _ := httpError(err); code == http.StatusRequestEntityTooLarge {
+		return err
+	}
+	return &refusal{http.StatusBadRequest, "the form can't be read"}
+}
+
+// secure puts the fields that every page has. Referrer-Policy may not be
+// no-referrer: browsers then send "Origin: null" with our own forms, and over
+// plain HTTP nothing else tells them from another site's.
+func secure(h http.Header) {
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = []string{"default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
+	h["Referrer-Policy"] = []string{"same-origin"}
+	h["X-Content-Type-Options"] = nosniff
+	h["X-Frame-Options"] = []string{"DENY"}
+}
+
+// hostAllowed: a page without a password answers under names that no stranger
+// can point here. A rebound DNS name passes every check but this one.
+func (s *Server) hostAllowed(hostport string) bool {
+	if s.opt.Password != "" {
+		return true
+	}
+	host := hostOnly(hostport)
+	if host == "" {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	if host == "localhost" || host == hostOnly(s.opt.Hostname) {
+		return true
+	}
+	for _, name := range s.opt.PublicHosts {
+		if host == hostOnly(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOnly is a host without port, brackets and final dot, in lower case.
+func hostOnly(hostport string) string {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
+	if unsaid, ok := s.signIn.crossed.may(); ok {
+		s.log.Warn("a form that another site sent was refused", "addr", clientAddr(r), "path", r.URL.Path, "not_logged", unsaid)
+	}
+	plainText(w, http.StatusForbidden, "this form was sent by another site")
+}
+
+// wantsHTML tells browsers from scripts.
+func wantsHTML(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// redirect is always 303: whatever was asked, the answer is a page to get.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header()["Location"] = []string{to}
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// seconds rounds up, for Retry-After.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

@@ -1,0 +1,38 @@
+package httpd
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// health remembers the store's state for a second: the question writes a file,
+// and anyone may ask it.
+type health struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+	said  sparse
+}
+
+func (h *health) of(ask func() error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.asked) >= time.Second {
+		h.err = ask()
+		h.asked = time.Now()
+	}
+	return h.err
+}
+
+// healthz says whether the data directory is there and can be written.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+	if err := s.health.of(s.store.Health); err != nil {
+		s.complain(&s.health.said, "unhealthy", err)
+		plainText(w, http.StatusServiceUnavailable, "the data directory is gone or can't be written")
+		return
+	}
+	plainText(w, http.StatusOK, "ok")
+}

@@ -1,0 +1,114 @@
+package httpd
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxClients bounds a limiter's memory. When it is full another client makes
+// room for a new one: whoever owns that many addresses gets past a rate by
+// client, which is why guessing has one in all as well.
+const maxClients = 4096
+
+// limiter holds a rate for each client.
+type limiter struct {
+	rate   rate.Limit
+	burst  int
+	mu     sync.Mutex
+	client map[netip.Prefix]*rate.Limiter
+}
+
+func newLimiter(r rate.Limit, burst int) *limiter {
+	return &limiter{rate: r, burst: burst, client: map[netip.Prefix]*rate.Limiter{}}
+}
+
+// allow takes one from the client's share. Where there is none left it says
+// how long until there is.
+func (l *limiter) allow(client netip.Prefix) (wait time.Duration, ok bool) {
+	return take(l.of(client), l.rate)
+}
+
+func take(l *rate.Limiter, r rate.Limit) (wait time.Duration, ok bool) {
+	if l.Allow() {
+		return 0, true
+	}
+	return time.Duration((1 - l.Tokens()) / float64(r) * float64(time.Second)), false
+}
+
+func (l *limiter) of(client netip.Prefix) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.client[client]
+	if c == nil {
+		l.makeRoom()
+		c = rate.NewLimiter(l.rate, l.burst)
+		l.client[client] = c
+	}
+	return c
+}
+
+// makeRoom forgets those with a full share, and where there are none anyone.
+func (l *limiter) makeRoom() {
+	if len(l.client) < maxClients {
+		return
+	}
+	for k, c := range l.client {
+		if c.Tokens() >= float64(l.burst) {
+			delete(l.client, k)
+		}
+	}
+	for k := range l.client {
+		if len(l.client) < maxClients {
+			return
+		}
+		delete(l.client, k)
+	}
+}
+
+// clientAddr is the address of the connection's other end, without port and
+// zone. What a client says of itself (X-Forwarded-For) is not believed.
+func clientAddr(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// clientNet is the client for counting: an IPv6 host owns its whole /64.
+func clientNet(r *http.Request) netip.Prefix {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits)
+	return p
+}
+
+// sparse lets one complaint a minute through, and counts the others.
+type sparse struct {
+	mu     sync.Mutex
+	last   time.Time
+	unsaid int
+}
+
+func (s *sparse) may() (unsaid int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.last.IsZero() && time.Since(s.last) < time.Minute {
+		s.unsaid++
+		return 0, false
+	}
+	unsaid, s.unsaid, s.last = s.unsaid, 0, time.Now()
+	return unsaid, true
+}

@@ -1,0 +1,61 @@
+package httpd
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// missAnswer is a 404 in the words of one verdict, formatted once.
+type missAnswer struct {
+	status, length []string
+	text           []byte
+}
+
+func newMissAnswer(v fsstore.Verdict, text string) missAnswer {
+	return missAnswer{
+		status: []string{"fromcache; fwd=uri-miss; detail=" + string(v)},
+		length: []string{strconv.Itoa(len(text) + 1)},
+		text:   []byte(text + "\n"),
+	}
+}
+
+var missAnswers = map[fsstore.Verdict]missAnswer{
+	fsstore.Noted:    newMissAnswer(fsstore.Noted, "not held; noted for the operator"),
+	fsstore.IsQueue:  newMissAnswer(fsstore.IsQueue, "not held yet; approved and waiting to be fetched"),
+	fsstore.IsActive: newMissAnswer(fsstore.IsActive, "not held yet; being fetched"),
+	fsstore.IsDenied: newMissAnswer(fsstore.IsDenied, "not held; the operator has denied it"),
+	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses are waiting"),
+}
+
+// miss notes that raw was asked for, and answers whatever comes of that.
+func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
+	v := fsstore.IsFull
+	if _, ok := s.misses.allow(clientNet(r)); ok {
+		var err error
+		v, err = s.store.Miss(raw, fsstore.Asker{Addr: clientAddr(r), UserAgent: r.UserAgent()})
+		if errors.Is(err, key.ErrBadURL) {
+			s.fail(w, r, err)
+			return
+		}
+		if err != nil {
+			s.complain(&s.unnoted, "a miss could not be noted", err)
+			v = fsstore.IsFull
+		}
+	}
+	a, ok := missAnswers[v]
+	if !ok {
+		a = missAnswers[fsstore.Noted]
+	}
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	h["Cache-Status"] = a.status
+	h["Content-Length"] = a.length
+	h["Content-Type"] = textPlain
+	h["X-Content-Type-Options"] = nosniff
+	w.WriteHeader(http.StatusNotFound)
+	w.Write(a.text)
+}

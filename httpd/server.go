@@ -1,0 +1,125 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"golang.org/x/time/rate"
+
+	"fromcache/fsstore"
+	"fromcache/templates"
+)
+
+// Options of a server. The zero value of each field is its default.
+type Options struct {
+	Password      string        // of the operator; "": the pages are open, see guard
+	SessionSecret []byte        // key of the sign-in cookie; empty: random, so that a restart signs everyone out
+	PublicHosts   []string      // names under which the pages may be asked for without a password
+	Hostname      string        // this host's own name, which always may
+	Version       string        // for the foot of the pages
+	Logger        *slog.Logger  // nil: discard
+	DrainTimeout  time.Duration // how long answers may take to finish after ctx ends; 0: 30 s
+	HeaderTimeout time.Duration // for a whole request head, and a form's body; 0: 15 s
+	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
+	StallTimeout  time.Duration // a reader that takes nothing for so long is cut off; 0: 60 s
+	GuessRate     rate.Limit    // passwords a second from one client; 0: one in 5 s, after a burst of 5
+	GuessRateAll  rate.Limit    // passwords a second in all; 0: one a second, after a burst of 20
+	MissRate      rate.Limit    // misses a second that one client may have noted; 0: 5,000
+}
+
+func (o *Options) setDefaults() {
+	orElse(&o.DrainTimeout, 30*time.Second)
+	orElse(&o.HeaderTimeout, 15*time.Second)
+	orElse(&o.IdleTimeout, 2*time.Minute)
+	orElse(&o.StallTimeout, time.Minute)
+	orElse(&o.GuessRate, 0.2)
+	orElse(&o.GuessRateAll, 1)
+	orElse(&o.MissRate, 5000)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func orElse[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// Server answers for one store. It is an http.Handler; Serve adds what
+// protects a listening socket.
+type Server struct {
+	store   *fsstore.Store
+	opt     Options
+	log     *slog.Logger
+	router  *httprouter.Router
+	pages   *templates.Pages
+	answers answers // formatted fields of artifacts
+	signIn  *signIn
+	misses  *limiter // noting, by client
+	unnoted sparse   // complaints
+	broken  sparse
+	health  health
+	cross   *http.CrossOriginProtection
+}
+
+// New returns a server for s.
+func New(s *fsstore.Store, o Options) (*Server, error) {
+	o.setDefaults()
+	pages, err := templates.Parse()
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{store: s, opt: o, log: o.Logger, pages: pages, cross: http.NewCrossOriginProtection()}
+	srv.misses = newLimiter(o.MissRate, int(max(1, o.MissRate)))
+	srv.signIn = newSignIn(o)
+	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
+	srv.router = srv.routes()
+	return srv, nil
+}
+
+// maxHeader has room for a URL of 8 KiB, percent-encoded in a query.
+const maxHeader = 32 << 10
+
+// Serve answers on ln until ctx ends, then lets answers finish for
+// DrainTimeout. It closes ln. It returns nil after a drain, even one that had
+// to cut answers short.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	hs := &http.Server{
+		Handler: s,
+		// One deadline for head and body: a body that never comes would hold
+		// the connection otherwise. It ends when the request has been read.
+		ReadHeaderTimeout:            s.opt.HeaderTimeout,
+		ReadTimeout:                  s.opt.HeaderTimeout,
+		IdleTimeout:                  s.opt.IdleTimeout,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	drained := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
+		s.drain(hs)
+	})
+	err := hs.Serve(progressListener{ln, s.opt.StallTimeout})
+	if stop() {
+		return errors.Join(err, hs.Close())
+	}
+	<-drained
+	return nil
+}
+
+func (s *Server) drain(hs *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.opt.DrainTimeout)
+	defer cancel()
+	if err := hs.Shutdown(ctx); err != nil {
+		s.log.Warn("answers were cut short", "after", s.opt.DrainTimeout)
+		hs.Close()
+	}
+}

@@ -1,0 +1,202 @@
+package httpd
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fromcache/fsstore"
+)
+
+// world is a real store in a directory of its own, and a server before it on a
+// real socket.
+type world struct {
+	t     testing.TB
+	dir   string
+	store *fsstore.Store
+	srv   *Server
+	addr  string
+	log   *syncBuffer
+	stop  context.CancelFunc
+	ended chan error
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func newWorld(t testing.TB, o Options) *world {
+	t.Helper()
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "data"), log: &syncBuffer{}, ended: make(chan error, 1)}
+	log := slog.New(slog.NewTextHandler(w.log, nil))
+	var err error
+	if w.store, err = fsstore.Open(w.dir, fsstore.Options{MaxMisses: 1000, Logger: log}); err != nil {
+		t.Fatal(err)
+	}
+	o.Logger = log
+	if w.srv, err = New(w.store, o); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.addr = ln.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	go func() { w.ended <- w.srv.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case <-w.ended:
+		case <-time.After(40 * time.Second):
+			t.Error("Serve does not end")
+		}
+		w.store.Close()
+	})
+	return w
+}
+
+var operator = fsstore.By{Via: "cli", Addr: "test"}
+
+// hold makes an artifact by the way that "put" takes.
+func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Artifact {
+	w.t.Helper()
+	c, err := w.store.ClaimFor(fsstore.Addition{URL: rawURL}, operator)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, err := c.Part(false)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := p.Write(body); err != nil {
+		w.t.Fatal(err)
+	}
+	a, err := c.Publish(p, o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+// hollow makes a large artifact without writing it: its blob is a hole.
+func (w *world) hollow(rawURL string, size int64) {
+	w.t.Helper()
+	a := w.hold(rawURL, []byte("hollow"), fsstore.Origin{})
+	w.must(os.Chmod(filepath.Join(w.dir, "blobs", a.SHA256), 0o644))
+	w.must(os.Truncate(filepath.Join(w.dir, "blobs", a.SHA256), size))
+	meta := filepath.Join(w.dir, "meta", a.Key+".json")
+	b, err := os.ReadFile(meta)
+	w.must(err)
+	w.must(os.WriteFile(meta, bytes.Replace(b, []byte(`"size": 6`), []byte(`"size": `+itoa(size)), 1), 0o644))
+	if got, err := w.store.Lookup(rawURL); err != nil || got.Size != size {
+		w.t.Fatalf("no hollow artifact: %v %v", got, err)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// files counts the files of one directory.
+func (w *world) files(dir string) int {
+	w.t.Helper()
+	list, err := os.ReadDir(filepath.Join(w.dir, dir))
+	w.must(err)
+	return len(list)
+}
+
+func (w *world) url(path string) string { return "http://" + w.addr + path }
+
+func token(rawURL string) string { return base64.RawURLEncoding.EncodeToString([]byte(rawURL)) }
+
+// browser follows no redirect and keeps cookies by hand.
+type browser struct {
+	w       *world
+	cookies map[string]string
+	header  http.Header
+}
+
+func (w *world) browser() *browser {
+	return &browser{w, map[string]string{}, http.Header{"Accept": {"text/html"}}}
+}
+
+func (b *browser) do(method, path string, form url.Values) (*http.Response, string) {
+	b.w.t.Helper()
+	req, err := http.NewRequest(method, b.w.url(path), strings.NewReader(form.Encode()))
+	b.w.must(err)
+	for k, v := range b.header {
+		req.Header[k] = v
+	}
+	if h := b.header.Get("Host"); h != "" {
+		req.Host = h
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for k, v := range b.cookies {
+		req.AddCookie(&http.Cookie{Name: k, Value: v})
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	b.w.must(err)
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(resp.Body)
+	b.w.must(err)
+	for _, c := range resp.Cookies() {
+		b.cookies[c.Name] = c.Value
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		}
+	}
+	return resp, body.String()
+}
+
+func (b *browser) get(path string) (*http.Response, string) { return b.do(http.MethodGet, path, nil) }
+
+func (b *browser) post(path string, kv ...string) (*http.Response, string) {
+	form := url.Values{}
+	for i := 0; i < len(kv); i += 2 {
+		form.Add(kv[i], kv[i+1])
+	}
+	return b.do(http.MethodPost, path, form)
+}
+
+// eventually: what is gathered beside an answer may come a moment after it.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 200 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error(what)
+}
