@@ -109,7 +109,7 @@ func defaultPort(scheme string) string {
 }
 
 // validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6 addresses in brackets
-// without a zone.
+// without a zone. A name does not begin with a dash or a dot.
 func validHost(h string) bool {
 	extra := "._-"
 	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
@@ -121,7 +121,7 @@ func validHost(h string) bool {
 			return false
 		}
 	}
-	return h != ""
+	return h != "" && h[0] != '-' && h[0] != '.'
 }
 
 // removeDots removes literal "." and ".." segments from a path; an empty one becomes "/".

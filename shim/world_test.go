@@ -1,0 +1,219 @@
+package shim_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// binary is the program under test, built once. tools is a directory with links to it by every name.
+var binary, tools string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "shimtest")
+	if err != nil {
+		panic(err)
+	}
+	binary = dir + "/fromcache-shim"
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "fromcache/cmd/fromcache-shim")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("%v: %s", err, out))
+	}
+	tools = dir + "/tools"
+	os.Mkdir(tools, 0o755)
+	for _, name := range []string{"curl", "wget", "curlfromcache", "wgetfromcache"} {
+		if err := os.Symlink(binary, tools+"/"+name); err != nil {
+			panic(err)
+		}
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// modified is the Last-Modified of everything that the origin serves.
+var modified = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// content is what the origin has at a path: a script where the name says so, else bytes that no other path has.
+func content(path string) []byte {
+	if strings.HasSuffix(path, ".sh") || strings.HasSuffix(path, "/install") {
+		return []byte("#!/bin/sh\nprintf 'ran %s with %s\\n' '" + path + "' \"$*\"\n")
+	}
+	sum := sha256.Sum256([]byte(path))
+	return append([]byte(path+"\n"), bytes.Repeat(sum[:], 300)...)
+}
+
+// world is an origin, over plain HTTP and TLS, and a cache that holds all of it save what is under /unheld/ and /missing/.
+// Paths begin with the name of a case, under which requests are counted.
+type world struct {
+	origin, secure, cache *httptest.Server
+	caFile                string
+	mu                    sync.Mutex
+	seen                  map[string]int // "origin case", "probe case", "cache case"
+	requests              []string       // to the cache, as "METHOD path" with its header
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{seen: map[string]int{}}
+	w.origin = httptest.NewServer(http.HandlerFunc(w.serveOrigin))
+	w.secure = httptest.NewTLSServer(http.HandlerFunc(w.serveOrigin))
+	w.cache = httptest.NewServer(http.HandlerFunc(w.serveCache))
+	w.caFile = filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.secure.Certificate().Raw})
+	if err := os.WriteFile(w.caFile, ca, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.origin.Close(); w.secure.Close(); w.cache.Close() })
+	return w
+}
+
+func (w *world) note(what, path string) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	w.mu.Lock()
+	w.seen[what+" "+name]++
+	w.mu.Unlock()
+}
+
+// count returns how often a server was asked by a case.
+func (w *world) count(what, name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[what+" "+name]
+}
+
+func (w *world) serveOrigin(rw http.ResponseWriter, r *http.Request) {
+	w.note("origin", r.URL.Path)
+	if r.Method == "POST" || r.Method == "PUT" {
+		fmt.Fprintf(rw, "%s %d\n", r.Method, r.ContentLength)
+		return
+	}
+	if strings.Contains(r.URL.Path, "/redirect/") {
+		http.Redirect(rw, r, strings.Replace(r.URL.Path, "/redirect/", "/", 1), http.StatusFound)
+		return
+	}
+	serve(rw, r, r.URL.Path)
+}
+
+func serve(rw http.ResponseWriter, r *http.Request, path string) {
+	if strings.Contains(path, "/missing/") {
+		http.Error(rw, "no such page", http.StatusNotFound)
+		return
+	}
+	_, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	rw.Header().Set("Content-Type", "application/octet-stream")
+	rw.Header().Set("ETag", `"e"`)
+	http.ServeContent(rw, r, "", modified, bytes.NewReader(content("/"+path)))
+}
+
+func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	w.requests = append(w.requests, r.Method+" "+r.RequestURI+" "+fmt.Sprint(r.Header))
+	w.mu.Unlock()
+	parts := strings.SplitN(r.URL.Path, "/", 4)
+	url, err := base64.RawURLEncoding.DecodeString(parts[min(2, len(parts)-1)])
+	if len(parts) != 4 || parts[1] != "b" || err != nil {
+		http.Error(rw, "bad token", http.StatusBadRequest)
+		return
+	}
+	path := "/"
+	if f := strings.SplitN(string(url), "/", 4); len(f) == 4 {
+		path, _, _ = strings.Cut("/"+f[3], "?")
+	}
+	w.note(map[bool]string{true: "probe", false: "cache"}[r.Method == "HEAD"], path)
+	if strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
+		http.Error(rw, "not held", http.StatusNotFound)
+		return
+	}
+	if strings.Contains(path, "/redirect/") {
+		rw.Header().Set("X-Fromcache-Redirected", "1")
+		path = strings.Replace(path, "/redirect/", "/", 1)
+	}
+	serve(rw, r, unescape(path))
+}
+
+// unescape decodes what a server decodes in a path.
+func unescape(p string) string {
+	r, err := http.NewRequest("GET", "http://h"+p, nil)
+	if err != nil {
+		return p
+	}
+	return r.URL.Path
+}
+
+// result is all that a script could notice of a command.
+type result struct {
+	stdout string
+	stderr string
+	status int
+	files  map[string]string // name to contents
+	times  map[string]time.Time
+}
+
+// env is the environment of a test command: nothing of the machine's but a PATH.
+func (w *world) env(home, path string, more ...string) []string {
+	return append([]string{"HOME=" + home, "PATH=" + path, "TMPDIR=" + home, "LC_ALL=C", "CURL_CA_BUNDLE=" + w.caFile, "FROMCACHE_LOOPBACK=1"}, more...)
+}
+
+// run runs a shell command in an empty directory.
+func run(t testing.TB, command string, env []string) result {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("/bin/sh", "-c", command)
+	cmd.Dir, cmd.Env = dir, env
+	cmd.Stdin = strings.NewReader("the standard input\n")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = 20 * time.Second
+	err := cmd.Run()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode(), map[string]string{}, map[string]time.Time{}}
+	filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() {
+			data, _ := os.ReadFile(path)
+			name := strings.TrimPrefix(path, dir)
+			r.files[name], r.times[name] = string(data), info.ModTime()
+		}
+		return nil
+	})
+	return r
+}
+
+// differ returns how two results differ to a script, empty if they don't.
+func differ(direct, shim result) string {
+	var b strings.Builder
+	if direct.status != shim.status {
+		fmt.Fprintf(&b, "exit status %d, through the shim %d\n", direct.status, shim.status)
+	}
+	if direct.stdout != shim.stdout {
+		fmt.Fprintf(&b, "stdout %.200q, through the shim %.200q\n", direct.stdout, shim.stdout)
+	}
+	for name, data := range direct.files {
+		got, ok := shim.files[name]
+		if !ok || got != data {
+			fmt.Fprintf(&b, "file %s: %.100q, through the shim %v %.100q\n", name, data, ok, got)
+		}
+		if a, z := direct.times[name], shim.times[name]; ok && !a.Equal(z) && (a.Year() == modified.Year() || z.Year() == modified.Year()) {
+			fmt.Fprintf(&b, "time of %s: %v, through the shim %v\n", name, a, z)
+		}
+	}
+	for name := range shim.files {
+		if _, ok := direct.files[name]; !ok {
+			fmt.Fprintf(&b, "file %s only through the shim\n", name)
+		}
+	}
+	return b.String()
+}
