@@ -1,0 +1,184 @@
+package httpd
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// slowReader opens a connection whose receive buffer is small, so that a
+// reader's pace is felt at the other end.
+func slowReader(t *testing.T, w *world, path string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", w.addr)
+	w.must(err)
+	t.Cleanup(func() { c.Close() })
+	w.must(c.(*net.TCPConn).SetReadBuffer(16 << 10))
+	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+	w.must(err)
+	return c
+}
+
+// TestSlowReaderLives: the whole takes many times the stall time-out, and one
+// slice of a file does too.
+func TestSlowReaderLives(t *testing.T) {
+	t.Parallel()
+	const size = 24 << 20
+	w := newWorld(t, Options{StallTimeout: 300 * time.Millisecond})
+	w.hollow("https://vendor.example/big.bin", size)
+	for _, path := range []string{"/b/" + token("https://vendor.example/big.bin"), "/b/" + token("https://vendor.example/big.bin") + "/x?range"} {
+		c := slowReader(t, w, path)
+		r := bufio.NewReaderSize(c, 64<<10)
+		resp, err := http.ReadResponse(r, nil)
+		w.must(err)
+		start, got := time.Now(), int64(0)
+		for got < size {
+			n, err := io.CopyN(io.Discard, resp.Body, min(512<<10, size-got))
+			got += n
+			if err != nil {
+				t.Fatalf("cut after %d bytes and %v: %v", got, time.Since(start), err)
+			}
+			time.Sleep(60 * time.Millisecond)
+		}
+		if took := time.Since(start); took < 2*time.Second {
+			t.Errorf("not slow: %v", took)
+		}
+	}
+}
+
+// TestStalledReaderIsCut, and its descriptors and goroutines come back.
+func TestStalledReaderIsCut(t *testing.T) {
+	w := newWorld(t, Options{StallTimeout: 300 * time.Millisecond})
+	w.hollow("https://vendor.example/big.bin", 1<<30)
+	before, open := runtime.NumGoroutine(), descriptors(t)
+	var stalled []net.Conn
+	for range 20 {
+		stalled = append(stalled, slowReader(t, w, "/b/"+token("https://vendor.example/big.bin")))
+	}
+	eventually(t, "no download began", func() bool { return runtime.NumGoroutine() >= before+20 })
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before+2 && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > before+2 {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+	if n := descriptors(t); n > open+len(stalled)+2 { // the clients' own ends
+		t.Errorf("%d descriptors, %d before", n, open)
+	}
+	n, err := io.Copy(io.Discard, stalled[0])
+	if n >= 1<<30 || n == 0 {
+		t.Errorf("%d bytes, %v: a short answer must not look whole", n, err)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestShortBlob: a blob that lost bytes under our hands ends the connection
+// before the length that was promised.
+func TestShortBlob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.hollow("https://vendor.example/big.bin", 64<<20)
+	a, err := w.store.Lookup("https://vendor.example/big.bin")
+	w.must(err)
+	c := slowReader(t, w, "/b/"+token("https://vendor.example/big.bin"))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	w.must(err)
+	w.must(os.Truncate(filepath.Join(w.dir, "blobs", a.SHA256), 32<<20))
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := io.Copy(io.Discard, resp.Body); err != io.ErrUnexpectedEOF || n >= 64<<20 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// TestSlowHeader: a head or a form that never ends is cut off.
+func TestSlowHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{HeaderTimeout: 200 * time.Millisecond, IdleTimeout: 200 * time.Millisecond})
+	for name, text := range map[string]string{
+		"nothing": "", "half a head": "GET / HTTP/1.1\r\nHost: x\r\nX-A: ",
+		"a form without its body": "POST /admin/clear HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx",
+		"a GET without its body":  "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx",
+		"an idle connection":      "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	} {
+		c, err := net.Dial("tcp", w.addr)
+		w.must(err)
+		defer c.Close()
+		_, err = io.WriteString(c, text)
+		w.must(err)
+		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("%s: the connection stays: %v", name, err)
+		}
+	}
+}
+
+// TestDrain: what is being answered ends well, and what takes too long is cut.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	const size = 16 << 20
+	w := newWorld(t, Options{})
+	w.hollow("https://vendor.example/big.bin", size)
+	c := slowReader(t, w, "/b/"+token("https://vendor.example/big.bin"))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	w.must(err)
+	w.stop()
+	eventually(t, "it still listens", func() bool {
+		c, err := net.Dial("tcp", w.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
+		t.Errorf("cut at %d: %v", n, err)
+	}
+	if err := <-w.ended; err != nil {
+		t.Error(err)
+	}
+	w.ended <- nil
+
+	w = newWorld(t, Options{DrainTimeout: 100 * time.Millisecond})
+	w.hollow("https://vendor.example/big.bin", 1<<30)
+	slowReader(t, w, "/b/"+token("https://vendor.example/big.bin"))
+	eventually(t, "no hit", func() bool { a, _ := w.store.Lookup("https://vendor.example/big.bin"); return w.store.Hits(a.Key) == 1 })
+	w.stop()
+	select {
+	case err := <-w.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the drain has no end")
+	}
+	w.ended <- nil
+}
+
+// TestServeFails: a listener that breaks is an error, not a drain.
+func TestServeFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	w.must(ln.Close())
+	if err := w.srv.Serve(context.Background(), ln); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,120 @@
+package httpd
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"fromcache/fsstore"
+)
+
+var noOrigin fsstore.Origin
+
+// TestCrossSite: every route that changes something refuses another site's
+// form, whatever the cookie says.
+func TestCrossSite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Password: password})
+	k := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
+	b := signedIn(t, w)
+	posts := 0
+	for _, route := range w.srv.table() {
+		if !strings.Contains(route.methods, "POST") {
+			continue
+		}
+		posts++
+		for _, h := range []http.Header{
+			{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"http://" + w.addr}},
+			{"Origin": {"https://evil.example"}}, {"Origin": {"null"}}, {"Origin": {"http://127.0.0.1:1"}},
+		} {
+			b.header = h.Clone()
+			resp, _ := b.post(route.path, "key", k, "id", k, "url", "https://vendor.example/b.bin", "password", password)
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("%s with %v: %d", route.path, h, resp.StatusCode)
+			}
+		}
+	}
+	if posts < 10 {
+		t.Errorf("only %d routes change something", posts)
+	}
+	if w.files("meta") != 1 || w.files("queue") != 0 {
+		t.Error("something changed")
+	}
+	for _, h := range []http.Header{{"Sec-Fetch-Site": {"same-origin"}}, {"Sec-Fetch-Site": {"none"}}, {"Origin": {"http://" + w.addr}}, {}} {
+		b.header = h.Clone()
+		if resp, _ := b.post("/admin/clear"); resp.StatusCode != http.StatusSeeOther {
+			t.Errorf("our own form with %v: %d", h, resp.StatusCode)
+		}
+	}
+}
+
+// TestSignedOutPosts: no verb without a sign-in.
+func TestSignedOutPosts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Password: password})
+	k := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
+	b := w.browser()
+	for _, route := range w.srv.table() {
+		if !strings.HasPrefix(route.path, "/admin/") {
+			continue
+		}
+		b.header = http.Header{"Accept": {"text/html"}}
+		if resp, _ := b.post(route.path, "key", k, "id", k); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/ui/login" {
+			t.Errorf("%s: %d", route.path, resp.StatusCode)
+		}
+		b.header = http.Header{}
+		if resp, body := b.post(route.path, "key", k, "id", k); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "sign in") {
+			t.Errorf("%s from a script: %d", route.path, resp.StatusCode)
+		}
+	}
+	if w.files("meta") != 1 {
+		t.Error("something changed")
+	}
+}
+
+func TestPageFields(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t, Options{}).browser()
+	for _, path := range []string{"/", "/misses", "/downloads", "/artifacts", "/add", "/nothing-at-all", "/static/fromcache.css"} {
+		resp, body := b.get(path)
+		h := resp.Header
+		if h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", path, h)
+		}
+		if resp.StatusCode == http.StatusNotFound {
+			continue
+		}
+		csp := h.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: CSP %q lacks %s", path, csp, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe") || h.Get("Referrer-Policy") != "same-origin" || h.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("%s: %v", path, h)
+		}
+		for _, no := range []string{"<script", "style=", "<style", "onclick", "http://", "https://"} {
+			if strings.Contains(strings.ReplaceAll(body, `placeholder="https://…"`, ""), no) && !strings.HasPrefix(path, "/static") {
+				t.Errorf("%s holds %s", path, no)
+			}
+		}
+	}
+}
+
+func TestFormCap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	b := w.browser()
+	b.header = http.Header{}
+	resp, _ := b.do(http.MethodPost, "/admin/fetch", url.Values{"url": {"https://h/" + strings.Repeat("a", maxForm)}})
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large form: %d", resp.StatusCode)
+	}
+	req, err := http.NewRequest(http.MethodPost, w.url("/admin/fetch"), strings.NewReader("url=%zz"))
+	w.must(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a broken form: %v %v", resp, err)
+	}
+}
