@@ -1,0 +1,144 @@
+package fetch
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+)
+
+// resumable returns the newest start of the job if a part can be resumed on its word: it noted a strong ETag and a size.
+func resumable(j *job.Job) (job.Event, bool) {
+	e, ok := j.Newest(job.Start)
+	return e, ok && e.ETag != "" && e.Size > 0
+}
+
+// request fields for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
+// where nothing is missing, for a range of no bytes can't be asked for.
+func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
+	from = min(n, start.Size-1)
+	return http.Header{
+		"Range":    {fmt.Sprintf("bytes=%d-", from)},
+		"If-Range": {start.ETag},
+	}, from
+}
+
+// conditionalFields ask for the artifact only if it is no longer what is held. An expected SHA-256 that the held one does
+// not have makes the question pointless.
+func conditionalFields(held *fsstore.Artifact, want string) http.Header {
+	h := http.Header{}
+	if held == nil || want != "" && want != held.SHA256 {
+		return h
+	}
+	if tag := strongETag(held.Header["Etag"]); tag != "" {
+		h.Set("If-None-Match", tag)
+	} else if t := held.Header["Last-Modified"]; t != "" {
+		if _, err := http.ParseTime(t); err == nil {
+			h.Set("If-Modified-Since", t)
+		}
+	}
+	return h
+}
+
+// unchanged reports whether a 304 speaks of what is held: it answers our condition, and names no other version.
+func unchanged(a *answer, asked http.Header) bool {
+	if a.StatusCode != http.StatusNotModified {
+		return false
+	}
+	tag := a.Header.Get("Etag")
+	switch {
+	case asked.Get("If-None-Match") != "":
+		return tag == "" || strings.TrimPrefix(tag, "W/") == asked.Get("If-None-Match")
+	case asked.Get("If-Modified-Since") != "":
+		return true
+	}
+	return false
+}
+
+// goesOn reports whether a 206 continues the version that start noted, at from: anything else must not be appended.
+func goesOn(a *answer, start job.Event, from int64) bool {
+	first, last, total, ok := contentRange(a.Header)
+	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	return a.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
+		first == from && last == total-1 && total == start.Size &&
+		(a.ContentLength < 0 || a.ContentLength == last-first+1) &&
+		strongETag(a.Header.Get("Etag")) == start.ETag
+}
+
+// contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` can't prove anything and is not ok.
+func contentRange(h http.Header) (first, last, total int64, ok bool) {
+	unit, rest, _ := strings.Cut(strings.TrimSpace(h.Get("Content-Range")), " ")
+	span, size, _ := strings.Cut(rest, "/")
+	from, to, _ := strings.Cut(span, "-")
+	first, ok1 := decimal(from)
+	last, ok2 := decimal(to)
+	total, ok3 := decimal(size)
+	ok = ok1 && ok2 && ok3 && strings.EqualFold(unit, "bytes") && first <= last && last < total && len(h.Values("Content-Range")) == 1
+	return first, last, total, ok
+}
+
+func decimal(s string) (int64, bool) {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// maxETag is the longest that a job notes.
+const maxETag = 512
+
+// strongETag returns s if it is a strong validator (RFC 9110, 8.8.3) that a job can note, else "".
+func strongETag(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || len(s) > maxETag || s[0] != '"' || s[len(s)-1] != '"' {
+		return ""
+	}
+	for _, c := range []byte(s[1 : len(s)-1]) {
+		if c <= 0x20 || c >= 0x7f || c == '"' {
+			return ""
+		}
+	}
+	return s
+}
+
+// endIsCertain reports whether the framing of an answer shows its end: a length or chunks do, the close of a connection
+// doesn't.
+func endIsCertain(r *http.Response) bool {
+	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0
+}
+
+// kept are the fields that meta remembers: those that are served again, and those by which a person can tell a version.
+var kept = []string{
+	"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Etag", "Last-Modified", "Date", "Repr-Digest",
+	"Content-Digest", "Content-Md5", "X-Goog-Hash", "X-Goog-Generation", "X-Amz-Version-Id", "X-Repo-Commit",
+}
+
+// maxField bounds what one field may add to meta.
+const maxField = 1 << 10
+
+func keptFields(h http.Header) map[string]string {
+	m := map[string]string{}
+	for _, name := range kept {
+		if v := strings.Join(h.Values(name), ", "); v != "" && len(v) <= maxField {
+			m[name] = v
+		}
+	}
+	return m
+}
+
+// provenance is what meta tells of the way of the bytes.
+func provenance(a *answer) fsstore.Origin {
+	o := fsstore.Origin{Header: keptFields(a.Header)}
+	if len(a.hops) > 1 {
+		o.FinalURL = a.final().raw
+		for _, h := range a.hops[:len(a.hops)-1] {
+			o.Redirects = append(o.Redirects, h.raw)
+		}
+	}
+	return o
+}

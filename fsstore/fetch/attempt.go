@@ -1,0 +1,331 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// attempt is one try at one claim.
+type attempt struct {
+	*Pool
+	c        *fsstore.Claim
+	part     *fsstore.Part
+	began    time.Time
+	started  bool  // the start line is written
+	lasting  bool  // what the part holds can be resumed
+	reserved int64 // bytes, of an answer whose length is unknown
+}
+
+// delivery is an answer that brings the artifact, or what is missing of it.
+type delivery struct {
+	*answer
+	from  int64  // where it goes on in the part
+	skip  int64  // bytes at its beginning that the part has already
+	total int64  // bytes of the artifact, -1 unknown
+	etag  string // strong, or ""
+	name  string // of the file, as the URL says
+}
+
+// try fetches and publishes.
+func (a *attempt) try(ctx context.Context) error {
+	d, err := a.watched(ctx)
+	if d != nil {
+		defer d.close()
+	}
+	switch {
+	case err != nil:
+		return err
+	case d.StatusCode == http.StatusNotModified:
+		return a.unchanged()
+	}
+	return a.publish(d)
+}
+
+// watched runs the download, and cuts it short when ctx ends or when the job is no longer ours. The watch is over when it
+// returns: whoever publishes asks himself whether the job is still his.
+func (a *attempt) watched(ctx context.Context) (*delivery, error) {
+	mine, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	var guard sync.WaitGroup
+	guard.Go(func() { a.guard(ctx, mine, cancel) })
+	d, err := a.run(mine)
+	if cause := context.Cause(mine); err != nil && cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	guard.Wait()
+	return d, err
+}
+
+func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
+	tick := time.NewTicker(a.poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			cancel(errStopped)
+			return
+		case <-mine.Done():
+			return
+		case <-tick.C:
+			if !a.c.Held() {
+				cancel(errTaken)
+				return
+			}
+		}
+	}
+}
+
+// run asks, receives and checks.
+func (a *attempt) run(ctx context.Context) (*delivery, error) {
+	start, resume := resumable(&a.c.Job)
+	part, err := a.c.Part(resume)
+	if err != nil {
+		return nil, err
+	}
+	a.part, a.lasting = part, resume
+	if part.Size() > start.Size {
+		if err := part.Restart(); err != nil {
+			return nil, err
+		}
+	}
+	d, err := a.open(ctx, start)
+	if err != nil || d.StatusCode == http.StatusNotModified {
+		return d, err
+	}
+	if err := a.expect(d); err != nil {
+		return d, err
+	}
+	have, err := a.receive(d)
+	if err != nil {
+		return d, err
+	}
+	return d, a.check(d, have)
+}
+
+// open asks for the rest of the part where it has bytes, else or when that fails for the whole.
+func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) {
+	if a.part.Size() > 0 {
+		d, err := a.resume(ctx, start)
+		if d != nil || err != nil {
+			return d, err
+		}
+	}
+	fields := conditionalFields(a.c.Previous(), a.c.Job.Sha256)
+	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	if err != nil {
+		return nil, err
+	}
+	if ans.StatusCode == http.StatusOK || unchanged(ans, fields) {
+		return a.fromStart(ans), nil
+	}
+	ans.close()
+	return nil, unwell(ans.Response, ans.final(), time.Now())
+}
+
+// resume returns no delivery and no error when what the origin has can't be appended.
+func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error) {
+	n := a.part.Size()
+	fields, from := resumeFields(start, n)
+	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	if err != nil {
+		return nil, err
+	}
+	if goesOn(ans, start, from) {
+		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, etag: start.ETag, name: fileName(a.c.URL)}, nil
+	}
+	switch ans.StatusCode {
+	case http.StatusOK:
+		if err := a.part.Restart(); err != nil {
+			ans.close()
+			return nil, err
+		}
+		return a.fromStart(ans), nil
+	case http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
+		ans.close()
+		a.lasting = false
+		return nil, a.part.Restart()
+	}
+	ans.close()
+	return nil, unwell(ans.Response, ans.final(), time.Now())
+}
+
+func (a *attempt) fromStart(ans *answer) *delivery {
+	d := &delivery{answer: ans, total: ans.ContentLength, etag: strongETag(ans.Header.Get("Etag")), name: fileName(a.c.URL)}
+	a.lasting = d.etag != "" && d.total > 0
+	return d
+}
+
+// expect judges what the header promises, before a byte is kept.
+func (a *attempt) expect(d *delivery) error {
+	j := &a.c.Job
+	if !j.AcceptAny {
+		if err := checkCoding(d.name, d.Header); err != nil {
+			return err
+		}
+	}
+	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
+		return tooLarge(d.total, a.o.MaxSize)
+	}
+	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 {
+		return failed("%s says neither how long the file is nor what its digest is, so it can't be known to be whole: add the line `sha256 <hex>` to the job and retry", d.final().host)
+	}
+	if d.total < 0 {
+		return nil
+	}
+	return noSpace(a.c.Reserve(d.total))
+}
+
+func tooLarge(n, limit int64) error {
+	return spoilt("it is larger than --max-artifact-size: %d bytes or more, %d are allowed", n, limit)
+}
+
+// noSpace turns fsstore.ErrNoSpace into a wait.
+func noSpace(err error) error {
+	if errors.Is(err, fsstore.ErrNoSpace) {
+		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict artifacts, or lower --min-free", do: wait}
+	}
+	return err
+}
+
+// receive fills the part, and returns the digests that were computed meanwhile.
+func (a *attempt) receive(d *delivery) (sums, error) {
+	var have sums
+	if d.from == 0 {
+		have = newSums(announced(d.Header, d.StatusCode == http.StatusPartialContent))
+	}
+	in := readAhead(d.Body, a.o.Idle, d.stop)
+	defer in.close()
+	defer d.stop(nil)
+	for c := range in.full {
+		if err := a.keep(d, c, have); err != nil {
+			return nil, err
+		}
+		if c.err != nil {
+			return have, a.ended(d, c.err)
+		}
+		in.done(c)
+	}
+	return nil, io.ErrClosedPipe // not reached: the last chunk has an error
+}
+
+// keep writes a chunk. The start line comes first, once: bytes have been read.
+func (a *attempt) keep(d *delivery, c chunk, have sums) error {
+	b := c.b
+	if !a.started && (len(b) > 0 || c.err == io.EOF) {
+		a.started = true
+		s := fsstore.Started{Size: d.total, ETag: d.etag, From: d.from}
+		if err := a.c.Start(s); err != nil {
+			return err
+		}
+	}
+	n := min(d.skip, int64(len(b)))
+	d.skip, b = d.skip-n, b[n:]
+	if len(b) == 0 {
+		return nil
+	}
+	if err := a.room(d, a.part.Size()+int64(len(b))); err != nil {
+		return err
+	}
+	if len(have) == 0 {
+		_, err := a.part.Write(b)
+		return err
+	}
+	hashed := make(chan struct{})
+	go func() {
+		have.Write(b)
+		close(hashed)
+	}()
+	_, err := a.part.Write(b)
+	<-hashed
+	return err
+}
+
+// ahead is how much is reserved at a time for an answer whose length is unknown.
+const ahead = 64 << 20
+
+// room says whether the part may grow to size.
+func (a *attempt) room(d *delivery, size int64) error {
+	switch {
+	case d.total >= 0 && size > d.total:
+		return &failure{reason: d.final().host + " sent more bytes than it had promised", do: again, spoilt: true}
+	case a.o.MaxSize > 0 && size > a.o.MaxSize:
+		return tooLarge(size, a.o.MaxSize)
+	case d.total >= 0 || size <= a.reserved:
+		return nil
+	}
+	a.reserved = size + ahead
+	err := a.c.Reserve(a.reserved)
+	if errors.Is(err, fsstore.ErrNoSpace) { // it may be endless: each try counts
+		return retry("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
+	}
+	return err
+}
+
+// ended says what the end of the body means.
+func (a *attempt) ended(d *delivery, err error) error {
+	host, n := d.final().host, a.part.Size()
+	switch cause := d.cause(); {
+	case cause == errIdle:
+		return retry("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total))
+	case cause != nil:
+		return cause
+	case err != io.EOF:
+		return retry("the connection to %s broke after %s (%v)", host, progress(n, d.total), err)
+	case d.total >= 0 && n != d.total:
+		return retry("%s sent too little: %s", host, progress(n, d.total))
+	}
+	return nil
+}
+
+// check judges the bytes: all of them are there.
+func (a *attempt) check(d *delivery, have sums) error {
+	j, got := &a.c.Job, a.part.SHA256()
+	if j.Sha256 != "" && j.Sha256 != got {
+		return spoilt("the bytes have the SHA-256 %s, but %s was expected: the origin has another version, or the line `sha256` of the job is wrong; correct it and retry", got, j.Sha256)
+	}
+	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
+	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
+	if err := verify(list, have, a.part); err != nil || j.AcceptAny {
+		return err
+	}
+	if a.part.Size() == 0 && j.Sha256 == "" && (d.total != 0 || isBinary(d.name)) {
+		return spoilt("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
+	}
+	if a.part.Size() == 0 {
+		return nil
+	}
+	return checkName(d.name, a.part.Head(), j.AcceptHTML)
+}
+
+// publish commits. Once there is an artifact nothing that goes wrong takes it back.
+func (a *attempt) publish(d *delivery) error {
+	art, err := a.c.Publish(a.part, provenance(d.answer))
+	if art == nil {
+		a.lasting = false // after a failed fsync a file is lost
+		return err
+	}
+	took := time.Since(a.began)
+	a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL), "size", art.Size, "sha256", art.SHA256,
+		"resumed_from", d.from, "seconds", took.Round(time.Millisecond).Seconds())
+	if err != nil && !errors.Is(err, fsstore.ErrLost) {
+		a.pause("published, but its job can't be moved to done/: "+a.c.Key, err)
+		return nil
+	}
+	return err
+}
+
+func (a *attempt) unchanged() error {
+	err := a.c.Unchanged()
+	if err == nil {
+		a.log.Info("unchanged", "key", a.c.Key, "url", key.Redact(a.c.URL))
+	}
+	return err
+}

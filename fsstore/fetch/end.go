@@ -1,0 +1,88 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// end gives the claim up as err says. It returns an error when the job's file could not be moved.
+func (a *attempt) end(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := a.judge(err)
+	if a.part != nil && (f.spoilt || !a.lasting || a.part.Size() == 0) {
+		if err := a.part.Discard(); err != nil {
+			a.pause("a part can't be removed: "+a.c.Key, err)
+		}
+	}
+	reason := key.RedactText(f.reason)
+	switch {
+	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
+		a.log.Info("cancelled", "key", a.c.Key)
+		return a.c.Cancelled()
+	case errors.Is(err, errStopped):
+		err = a.c.PutBack(reason)
+	case f.do == again && a.c.Job.Attempts()+1 < a.o.Retries:
+		err = a.again(reason, f.after)
+	case f.do == wait:
+		a.warn("download waits", reason)
+		err = a.c.Wait(reason, time.Now().Add(a.o.delay(1, f.after)))
+	default:
+		if f.do == again {
+			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
+		}
+		a.warn("download failed", reason)
+		err = a.c.Fail(reason)
+	}
+	if errors.Is(err, fsstore.ErrLost) {
+		a.log.Info("cancelled", "key", a.c.Key)
+		return a.c.Cancelled()
+	}
+	return err
+}
+
+func (a *attempt) again(reason string, asked time.Duration) error {
+	n := a.c.Job.Attempts() + 1
+	d := a.o.delay(n, asked)
+	a.warn("download comes again", reason, "attempt", n, "in", d.Round(time.Second).String())
+	return a.c.Again(reason, time.Now().Add(d))
+}
+
+func (a *attempt) warn(what, reason string, more ...any) {
+	a.log.Warn(what, append([]any{"key", a.c.Key, "url", key.Redact(a.c.URL), "reason", reason}, more...)...)
+}
+
+// judge makes a failure of every error. What is none comes from the store: the disk is in trouble, so that nothing is
+// claimed until the next tick. A full one is no fault of the job; the rest counts as an attempt, or a bad spot on the disk
+// would have the same bytes fetched for ever.
+func (a *attempt) judge(err error) *failure {
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, errStopped):
+		return &failure{reason: "the server stopped"}
+	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
+		return &failure{}
+	}
+	a.pause("the disk is in trouble", err)
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fsstore.ErrNoSpace)
+	if full && a.lasting {
+		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", do: wait}
+	}
+	return &failure{reason: "the data directory could not be written (" + err.Error() + "): look at the disk", do: again}
+}
+
+// progress is "5 of 9 bytes".
+func progress(n, total int64) string {
+	if total < 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d of %d bytes", n, total)
+}

@@ -1,0 +1,134 @@
+package fetch
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"fromcache/fsstore/key"
+)
+
+// hop is one URL of a chain, ready to be requested.
+type hop struct {
+	raw       string // normalised, with its whole query
+	https     bool
+	authority string // host, and port unless it is the default
+	target    string // what follows: path and query, byte for byte
+	host      string // without port
+}
+
+// parseHop takes a URL apart without decoding it, for "%zz" is what some origins serve.
+func parseHop(raw string) (hop, error) {
+	norm, err := key.FetchURL(raw)
+	if err != nil {
+		return hop{}, err
+	}
+	u, err := key.Parse(raw, key.Keep)
+	if err != nil {
+		return hop{}, err
+	}
+	h := hop{raw: norm, host: u.Host()}
+	scheme, rest, _ := strings.Cut(norm, "://")
+	h.https = scheme == "https"
+	n := strings.IndexAny(rest, "/?")
+	if n < 0 {
+		n = len(rest)
+	}
+	h.authority, h.target = rest[:n], rest[n:]
+	return h, nil
+}
+
+func (h hop) scheme() string {
+	if h.https {
+		return "https"
+	}
+	return "http"
+}
+
+// address is host:port, for those who compare or dial.
+func (h hop) address() string {
+	if u := (&url.URL{Host: h.authority}); u.Port() != "" {
+		return h.authority
+	}
+	return net.JoinHostPort(h.host, h.scheme())
+}
+
+// url is h for net/http: an opaque URL is sent as it is. A proxy for plain http needs its whole.
+func (h hop) url(proxied bool) *url.URL {
+	u := &url.URL{Scheme: h.scheme(), Host: h.authority, Opaque: h.target}
+	if proxied && !h.https {
+		u.Opaque = "//" + h.authority + h.target
+	}
+	return u
+}
+
+// sameOrigin reports whether what is meant for h may be sent to other as well: same host and port, or a step from http to
+// https with the usual port of each.
+func (h hop) sameOrigin(other hop) bool {
+	return h.authority == other.authority && (h.https == other.https || other.https && h.host == other.host && h.usualPort() && other.usualPort())
+}
+
+func (h hop) usualPort() bool { return (&url.URL{Host: h.authority}).Port() == "" }
+
+// redirect resolves a Location field against h (RFC 9110, 10.2.2; RFC 3986, 5.2). Bytes that may not stand in a URL are
+// percent-encoded, as browsers and curl do.
+func (h hop) redirect(location string) (hop, error) {
+	loc := encodeBytes(strings.TrimSpace(location))
+	loc, _, _ = strings.Cut(loc, "#")
+	abs := h.absolute(loc)
+	if loc == "" || abs == "" {
+		return hop{}, fmt.Errorf("its Location is empty or neither http nor https: report it to the origin")
+	}
+	if key.HasUserInfo(abs) {
+		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never followed: approve the target itself, with credentials for its host")
+	}
+	return parseHop(abs)
+}
+
+// absolute returns loc with what it leaves out taken from h, or "" where it names another scheme than http and https.
+func (h hop) absolute(loc string) string {
+	base, query, _ := strings.Cut(h.target, "?")
+	switch {
+	case strings.HasPrefix(loc, "//"):
+		return h.scheme() + ":" + loc
+	case strings.HasPrefix(loc, "/"):
+		return h.scheme() + "://" + h.authority + loc
+	case strings.HasPrefix(loc, "?"):
+		return h.scheme() + "://" + h.authority + base + loc
+	case loc == "":
+		return h.scheme() + "://" + h.authority + base + "?" + query
+	case hasScheme(loc):
+		if s := strings.ToLower(loc[:min(len(loc), 8)]); strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+			return loc
+		}
+		return ""
+	}
+	return h.scheme() + "://" + h.authority + base[:strings.LastIndexByte(base, '/')+1] + loc
+}
+
+// hasScheme reports whether s begins with a scheme and a colon, RFC 3986, 3.1.
+func hasScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		switch {
+		case 'a' <= c && c <= 'z':
+		case i > 0 && ('0' <= s[i] && s[i] <= '9' || strings.IndexByte("+-.", s[i]) >= 0):
+		default:
+			return i > 0 && s[i] == ':'
+		}
+	}
+	return false
+}
+
+func encodeBytes(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= 0x20 || c >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,187 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+const (
+	maxRedirects = 10        // what RFC 9110, 15.4 leaves open and browsers double
+	maxHeader    = 256 << 10 // bytes of an answer's header; the longest seen of a vendor is 16 KiB
+)
+
+// answer is a response that is no redirect, and the way to it.
+type answer struct {
+	*http.Response
+	hops  []hop        // the first is the URL as asked, the last the one that answered
+	stop  func(error)  // ends the request, and a Read of the body with it
+	cause func() error // why it ended, or nil
+}
+
+func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
+
+// close ends the connection; nothing else goes over it.
+func (a *answer) close() {
+	a.stop(nil) // first, for Close waits for a Read
+	a.Body.Close()
+}
+
+// ask requests the URL with the given fields and follows redirects. The answer must be closed. An error is a *failure, or
+// the cause for which ctx ended.
+func (p *Pool) ask(ctx context.Context, raw string, fields http.Header, acceptHTTP bool) (*answer, error) {
+	h, err := parseHop(raw)
+	if err != nil {
+		return nil, failed("%v", err)
+	}
+	hops := []hop{h}
+	privateToo, own := true, true
+	for {
+		a, inside, err := p.request(ctx, h, fields, privateToo, own)
+		if err != nil {
+			return nil, err
+		}
+		a.hops = hops
+		if !isRedirect(a.StatusCode) {
+			return a, nil
+		}
+		next, err := p.follow(a, acceptHTTP)
+		a.close()
+		if err != nil {
+			return nil, err
+		}
+		privateToo, own = privateToo && inside, own && h.sameOrigin(next)
+		h, hops = next, append(hops, next)
+	}
+}
+
+func isRedirect(code int) bool {
+	switch code {
+	case 301, 302, 303, 307, 308:
+		return true
+	}
+	return false
+}
+
+// follow returns where an answer redirects to.
+func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
+	from := a.final()
+	if len(a.hops) > maxRedirects {
+		return hop{}, failed("more than %d redirects, the last at %s: a loop, most likely; check the URL, or find the final one and approve that", maxRedirects, from.host)
+	}
+	next, err := from.redirect(a.Header.Get("Location"))
+	if err != nil {
+		return hop{}, failed("%s redirects (%d), but %v", from.host, a.StatusCode, err)
+	}
+	if from.https && !next.https && !acceptHTTP {
+		return hop{}, failed("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
+	}
+	return next, nil
+}
+
+// request asks for one URL. inside says that the address that was dialled is a private one, or one that --allow-origin
+// names and that is not public: then a redirect to a private address leads from the inside to the inside.
+func (p *Pool) request(ctx context.Context, h hop, fields http.Header, privateToo, own bool) (_ *answer, inside bool, err error) {
+	if oddNumber(h.host) {
+		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
+	}
+	req, err := p.newRequest(h, fields, own)
+	if err != nil {
+		return nil, false, err
+	}
+	proxy, err := p.proxyFor(h)
+	if err == nil && proxy != nil {
+		req.URL = h.url(true)
+		err = p.addr.judgeName(h.host, privateToo)
+	}
+	if err != nil {
+		return nil, false, unreachable(err, h, p.o)
+	}
+	t, dialled := p.transport(proxy, privateToo)
+	rctx, cancel := context.WithCancelCause(ctx)
+	resp, err := t.RoundTrip(req.WithContext(rctx))
+	stop := func(cause error) {
+		cancel(cause)
+		t.CloseIdleConnections()
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		} else {
+			err = unreachable(err, h, p.o)
+		}
+		stop(err)
+		return nil, false, err
+	}
+	return &answer{Response: resp, stop: stop, cause: func() error { return context.Cause(rctx) }}, proxy == nil && p.isInside(*dialled), nil
+}
+
+func (p *Pool) isInside(a netip.Addr) bool {
+	c, _ := p.addr.classify(a)
+	return c != public
+}
+
+// newRequest is a GET. The credentials' lines are in it only while the chain has never left the approved host.
+func (p *Pool) newRequest(h hop, fields http.Header, own bool) (*http.Request, error) {
+	header := fields.Clone()
+	header.Set("User-Agent", p.o.UserAgent)
+	header.Set("Accept", "*/*")
+	header.Set("Accept-Encoding", "identity")
+	if own {
+		lines, err := p.creds.header(h.host, h.https)
+		if err != nil {
+			return nil, &failure{reason: err.Error(), do: wait}
+		}
+		for name, values := range lines {
+			header[name] = values
+		}
+	}
+	return &http.Request{Method: "GET", URL: h.url(false), Host: h.authority, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+func (p *Pool) proxyFor(h hop) (*url.URL, error) {
+	u, err := p.proxy(&http.Request{URL: &url.URL{Scheme: h.scheme(), Host: h.authority}})
+	if err != nil {
+		return nil, errors.New("the proxy that the environment names is no URL: mend HTTPS_PROXY or HTTP_PROXY")
+	}
+	return u, nil
+}
+
+// transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
+func (p *Pool) transport(proxy *url.URL, privateToo bool) (*http.Transport, *netip.Addr) {
+	dialled := new(netip.Addr)
+	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
+	if proxy == nil {
+		d.ControlContext = p.addr.control(privateToo)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if p.tls != nil {
+		config = p.tls.Clone()
+	}
+	return &http.Transport{
+		Proxy: http.ProxyURL(proxy),
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := d.DialContext(ctx, network, address)
+			if err == nil {
+				ap, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+				*dialled = ap.Addr()
+			}
+			return conn, err
+		},
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    p.o.Connect,
+		ResponseHeaderTimeout:  p.o.Header,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+		DisableKeepAlives:      true,
+		Protocols:              protocols,
+	}, dialled
+}

@@ -1,0 +1,158 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fromcache/fsstore"
+)
+
+// Options of a pool. The zero value of each field is its default.
+type Options struct {
+	Workers     int            // downloads at once; 0: 2
+	Retries     int            // attempts before a job fails; 0: 8
+	MaxSize     int64          // bytes of the largest artifact; 0: no limit
+	AllowOrigin []netip.Prefix // addresses that are never refused
+	Credentials fs.FS          // <host>: header lines for that host; nil: none
+	UserAgent   string         // "": fromcache
+	Logger      *slog.Logger   // nil: discard
+
+	Connect    time.Duration // to resolve and connect, and for the TLS handshake; 0: 10 s
+	Header     time.Duration // to wait for an answer's header; 0: 60 s
+	Idle       time.Duration // without a byte of the body; 0: 60 s
+	Backoff    time.Duration // before the second attempt, doubled for each further one; 0: 30 s
+	MaxBackoff time.Duration // where the doubling ends; 0: 1 h
+	Interval   time.Duration // between looks at queue/ that nothing prompted; 0: 2 s
+}
+
+func (o Options) withDefaults() Options {
+	o.Workers = cmp.Or(o.Workers, 2)
+	o.Retries = cmp.Or(o.Retries, 8)
+	o.UserAgent = cmp.Or(o.UserAgent, "fromcache")
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Connect = cmp.Or(o.Connect, 10*time.Second)
+	o.Header = cmp.Or(o.Header, 60*time.Second)
+	o.Idle = cmp.Or(o.Idle, 60*time.Second)
+	o.Backoff = cmp.Or(o.Backoff, 30*time.Second)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Hour)
+	o.Interval = cmp.Or(o.Interval, 2*time.Second)
+	return o
+}
+
+// Pool downloads what is in queue/.
+type Pool struct {
+	store *fsstore.Store
+	o     Options
+	log   *slog.Logger
+	creds credentials
+	addr  addresses
+
+	proxy    func(*http.Request) (*url.URL, error)
+	resolver *net.Resolver // nil: the system's
+	tls      *tls.Config   // nil: the system's roots
+	poll     time.Duration // between looks whether a job is still ours
+
+	paused atomic.Int64 // nothing is claimed before this time, in Unix nanoseconds
+}
+
+// New returns a pool that works on s. It refuses credentials that others than their owner and group could read, or others
+// than their owner change, and lines that are no header; the error names the file and says what to do.
+func New(s *fsstore.Store, o Options) (*Pool, error) {
+	o = o.withDefaults()
+	p := &Pool{
+		store: s,
+		o:     o,
+		log:   o.Logger,
+		creds: credentials{o.Credentials},
+		addr:  addresses{rules: rules, allow: o.AllowOrigin},
+		proxy: http.ProxyFromEnvironment,
+		poll:  500 * time.Millisecond, // a cancel is to be noticed within a second
+	}
+	return p, p.creds.check()
+}
+
+// Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that can be resumed. All its
+// goroutines have ended when it returns, which is always nil.
+func (p *Pool) Run(ctx context.Context) error {
+	names := make(chan string)
+	var workers sync.WaitGroup
+	for range p.o.Workers {
+		workers.Go(func() {
+			for name := range names {
+				p.work(ctx, name)
+			}
+		})
+	}
+	p.scan(ctx, names)
+	close(names)
+	workers.Wait()
+	return nil
+}
+
+// scan lists the queue whenever it may have changed and hands each name to a worker that is free. A name that somebody took
+// meanwhile costs the worker one ENOENT.
+func (p *Pool) scan(ctx context.Context, names chan<- string) {
+	wake := p.store.Watch(ctx, p.o.Interval, fsstore.Queue)
+	for ok := true; ok; _, ok = <-wake {
+		p.hand(ctx, names)
+	}
+}
+
+func (p *Pool) hand(ctx context.Context, names chan<- string) {
+	if p.isPaused() {
+		return
+	}
+	due, err := p.store.Due()
+	if err != nil {
+		p.pause("queue/ can't be listed", err)
+		return
+	}
+	for _, name := range due {
+		if ctx.Err() != nil || p.isPaused() {
+			return
+		}
+		select {
+		case names <- name:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// work does what is to be done about queue/<name>, if anything.
+func (p *Pool) work(ctx context.Context, name string) {
+	c, err := p.store.Claim(name)
+	if err != nil {
+		p.pause("queue/"+name+" can't be claimed", err)
+	}
+	if c == nil {
+		return
+	}
+	a := &attempt{Pool: p, c: c, began: time.Now()}
+	p.ended(a.end(a.try(ctx)), name)
+}
+
+// ended looks at what became of a claim. If its file could not be moved it is an orphan now, and recovery's.
+func (p *Pool) ended(err error, name string) {
+	if err != nil && !errors.Is(err, fs.ErrClosed) {
+		p.pause("the end of a job can't be written: "+name, err)
+	}
+}
+
+// pause stops the claiming until the next tick: what is wrong is the disk, and no job can go on.
+func (p *Pool) pause(what string, err error) {
+	p.paused.Store(time.Now().Add(p.o.Interval).UnixNano())
+	p.log.Error(what, "err", err)
+}
+
+func (p *Pool) isPaused() bool { return time.Now().UnixNano() < p.paused.Load() }

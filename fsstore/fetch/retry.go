@@ -1,0 +1,161 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+// failure is an attempt that did not bring the artifact, and what is to be done about it.
+type failure struct {
+	reason string // for people: what happened, what to do
+	do     ending
+	after  time.Duration // at least so long until the next attempt: Retry-After
+	spoilt bool          // the part's bytes are not to be kept
+}
+
+func (f *failure) Error() string { return f.reason }
+
+// ending is what becomes of the job.
+type ending uint8
+
+const (
+	fail  ending = iota // to failed/
+	again               // to queue/, one attempt less
+	wait                // to queue/, no attempt
+)
+
+func failed(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), do: fail}
+}
+
+func spoilt(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), do: fail, spoilt: true}
+}
+
+func retry(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), do: again}
+}
+
+// Causes for which a request is given up.
+var (
+	errTaken   = errors.New("the job left active/")
+	errStopped = errors.New("the server stops")
+	errIdle    = errors.New("no byte came for too long")
+)
+
+// maxRetryAfter bounds what an origin may ask for: who says a year means "go away", and a person should see that.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads a Retry-After field (RFC 9110, 10.2.3): seconds, or a date. 0 where there is none that can be read.
+func retryAfter(field string, now time.Time) time.Duration {
+	field = strings.TrimSpace(field)
+	if field != "" && strings.Trim(field, "0123456789") == "" {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil || n > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		return time.Duration(n) * time.Second
+	}
+	t, err := http.ParseTime(field)
+	if err != nil {
+		return 0
+	}
+	return min(max(t.Sub(now), 0), maxRetryAfter)
+}
+
+// delay returns the time until the next attempt after n of them: doubled each time, up to a quarter more or less, so that
+// the jobs of one broken origin don't come back all at once; and never less than the origin asks for.
+func (o Options) delay(n int, asked time.Duration) time.Duration {
+	d := o.Backoff
+	for i := 1; i < n && d < o.MaxBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, o.MaxBackoff)
+	d += time.Duration((rand.Float64() - 0.5) / 2 * float64(d))
+	return max(d, asked)
+}
+
+// unwell turns a status that is not the artifact into a failure.
+func unwell(r *http.Response, h hop, now time.Time) error {
+	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
+	f := &failure{do: fail, reason: status + ": " + advice(r.StatusCode, h)}
+	switch code := r.StatusCode; {
+	case code == 408, code == 425, code == 429, code >= 500 && code <= 599 && code != 501 && code != 505:
+		f.do, f.after = again, retryAfter(r.Header.Get("Retry-After"), now)
+	}
+	return f
+}
+
+func advice(code int, h hop) string {
+	switch {
+	case code == 401:
+		return h.host + " wants credentials: put its header lines into the file " + h.host + " of the --credentials directory, then retry"
+	case code == 403 && key.Redact(h.raw) != h.raw:
+		return h.host + " refuses it, most likely because the signature in the URL has expired: the next client that asks makes a fresh miss"
+	case code == 403:
+		return h.host + " refuses it: check the URL, and whether it wants credentials or a licence accepted"
+	case code == 404, code == 410:
+		return "the origin does not have it; check the URL"
+	case code == 407:
+		return "the proxy wants credentials: put them into HTTPS_PROXY or HTTP_PROXY"
+	case code == 429:
+		return h.host + " wants fewer requests"
+	case code >= 500 && code <= 599:
+		return "the origin is in trouble"
+	case code == 206:
+		return "the origin sent a piece where the whole was asked for; retry later, or report it to the origin"
+	case code == 304:
+		return "the origin says that nothing changed, but nothing was there to compare; retry, or report it to the origin"
+	case code >= 300 && code <= 399:
+		return "a redirect that can't be followed; check the URL"
+	case code >= 200 && code <= 299:
+		return "the origin sent no file; check the URL"
+	}
+	return h.host + " refuses the request; check the URL"
+}
+
+// unreachable turns the error of a request into a failure: broken connections come again, what only a person can mend
+// doesn't.
+func unreachable(err error, h hop, o Options) error {
+	var (
+		no      *refused
+		dns     *net.DNSError
+		cert    *tls.CertificateVerificationError
+		unknown x509.UnknownAuthorityError
+		record  tls.RecordHeaderError
+		timeout net.Error
+	)
+	switch {
+	case errors.As(err, &no):
+		return failed("%s: %v", h.host, no)
+	case errors.As(err, &cert), errors.As(err, &unknown):
+		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return failed("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
+	case errors.As(err, &dns):
+		return retry("the name %s can't be resolved (%s): check it, and this machine's DNS", h.host, dnsText(dns))
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return failed("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
+	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return retry("%s did not answer in time (%v)", h.address(), err)
+	}
+	return retry("the connection to %s failed (%v)", h.address(), err)
+}
+
+func dnsText(e *net.DNSError) string {
+	if e.IsNotFound {
+		return "there is no such host"
+	}
+	return e.Err
+}
