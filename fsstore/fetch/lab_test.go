@@ -1,0 +1,394 @@
+package fetch
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// TestMain fails when a goroutine of the package outlives the tests.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	buf := make([]byte, 1<<20)
+	for range 100 {
+		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+		left := ""
+		for _, s := range stacks[1:] {
+			if strings.Contains(s, "fromcache/fsstore/fetch.") && !strings.Contains(s, "(*lying)") {
+				left = s
+			}
+		}
+		if left == "" {
+			os.Exit(code)
+		}
+		buf = buf[:cap(buf)]
+		time.Sleep(50 * time.Millisecond)
+		if code == 0 {
+			fmt.Println("a goroutine is left:", left)
+		}
+	}
+	os.Exit(1)
+}
+
+// lab is a store and a pool with short delays.
+type lab struct {
+	t   *testing.T
+	s   *fsstore.Store
+	p   *Pool
+	dir string
+	log *bytes.Buffer
+}
+
+func newLab(t *testing.T, o Options) *lab {
+	return newLabWith(t, o, fsstore.Options{})
+}
+
+func newLabWith(t *testing.T, o Options, so fsstore.Options) *lab {
+	t.Helper()
+	l := &lab{t: t, dir: filepath.Join(t.TempDir(), "data"), log: new(bytes.Buffer)}
+	var err error
+	if l.s, err = fsstore.Open(l.dir, so); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.s.Close() })
+	l.p = l.pool(o)
+	return l
+}
+
+// pool is a pool for loopback origins; it asks no proxy.
+func (l *lab) pool(o Options) *Pool {
+	l.t.Helper()
+	if o.AllowOrigin == nil {
+		o.AllowOrigin = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	}
+	if o.Backoff == 0 {
+		o.Backoff, o.MaxBackoff = time.Nanosecond, time.Nanosecond
+	}
+	if o.Interval == 0 {
+		o.Interval = 20 * time.Millisecond
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(&locked{w: l.log}, nil))
+	}
+	p, err := New(l.s, o)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	p.proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	p.poll = 20 * time.Millisecond
+	return p
+}
+
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+// add queues a URL and returns its key.
+func (l *lab) add(a fsstore.Addition) string {
+	l.t.Helper()
+	if _, err := l.s.Add(a, fsstore.By{Via: "cli"}); err != nil {
+		l.t.Fatal(err)
+	}
+	u, err := key.Parse(a.URL, l.s.Rule())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return u.Key()
+}
+
+// step does what is due, once. It reports whether something was.
+func (l *lab) step() bool {
+	l.t.Helper()
+	due, err := l.s.Due()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, name := range due {
+		l.p.work(context.Background(), name)
+	}
+	return len(due) > 0
+}
+
+// drive works until nothing is due.
+func (l *lab) drive() {
+	l.t.Helper()
+	for range 100 {
+		if !l.step() {
+			return
+		}
+	}
+	l.t.Fatal("the queue never empties")
+}
+
+// fetch queues and drives, and tells what became of it.
+func (l *lab) fetch(a fsstore.Addition) (fsstore.State, string) {
+	l.t.Helper()
+	k := l.add(a)
+	l.drive()
+	return l.state(k)
+}
+
+func (l *lab) state(k string) (fsstore.State, string) {
+	l.t.Helper()
+	for _, st := range []fsstore.State{fsstore.Queue, fsstore.Active, fsstore.Failed, fsstore.Cancelled, fsstore.Done} {
+		list, err := l.s.Jobs(st)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		for _, j := range list {
+			if j.Key == k || strings.HasPrefix(j.Name, k) {
+				return st, j.Job.Reason()
+			}
+		}
+	}
+	return "", ""
+}
+
+// held returns the bytes that are held for a URL, or nil.
+func (l *lab) held(rawURL string) []byte {
+	l.t.Helper()
+	a, err := l.s.Lookup(rawURL)
+	if err != nil {
+		return nil
+	}
+	f, err := l.s.OpenBlob(a.SHA256)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if fmt.Sprintf("%x", sha256.Sum256(b)) != a.SHA256 {
+		l.t.Fatal("the blob is not what meta says")
+	}
+	return b
+}
+
+// parts counts what is half-written.
+func (l *lab) parts() int {
+	list, _ := filepath.Glob(filepath.Join(l.dir, "tmp", "*.part"))
+	return len(list)
+}
+
+// grep fails where a file of the tree or the log holds text.
+func (l *lab) grep(secret string) {
+	l.t.Helper()
+	if strings.Contains(l.log.String(), secret) {
+		l.t.Errorf("the log holds %q", secret)
+	}
+	filepath.WalkDir(l.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(b, []byte(secret)) {
+			l.t.Errorf("%s holds %q", path, secret)
+		}
+		return nil
+	})
+}
+
+// fsck fails on anything that is wrong with the tree.
+func (l *lab) fsck() {
+	l.t.Helper()
+	r, err := l.s.Fsck(context.Background(), fsstore.FsckOptions{})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, p := range r.Problems {
+		l.t.Errorf("fsck: %s: %s", p.Path, p.Text)
+	}
+}
+
+// lying is an origin that says on the wire whatever it is told to.
+type lying struct {
+	t     *testing.T
+	ln    net.Listener
+	url   string // without a path
+	serve func(w *wire)
+
+	mu   sync.Mutex
+	seen []*http.Request
+	done sync.WaitGroup
+	open map[net.Conn]bool
+}
+
+// wire is one request, and the connection to answer on.
+type wire struct {
+	net.Conn
+	req *http.Request
+	n   int // how many came before it
+}
+
+func newLying(t *testing.T, serve func(*wire)) *lying { return lyingAt(t, "127.0.0.1:0", nil, serve) }
+
+func newLyingTLS(t *testing.T, serve func(*wire)) *lying {
+	return lyingAt(t, "127.0.0.1:0", testTLS(), serve)
+}
+
+// testTLS is httptest's certificate: for 127.0.0.1, ::1 and example.com.
+func testTLS() *tls.Config {
+	s := httptest.NewUnstartedServer(nil)
+	s.StartTLS()
+	defer s.Close()
+	return &tls.Config{Certificates: s.TLS.Certificates}
+}
+
+func testRoots() *tls.Config {
+	pool := x509.NewCertPool()
+	c, _ := x509.ParseCertificate(testTLS().Certificates[0].Certificate[0])
+	pool.AddCert(c)
+	return &tls.Config{RootCAs: pool}
+}
+
+func lyingAt(t *testing.T, addr string, conf *tls.Config, serve func(*wire)) *lying {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Skip(err)
+	}
+	scheme := "http"
+	if conf != nil {
+		ln, scheme = tls.NewListener(ln, conf), "https"
+	}
+	o := &lying{t: t, ln: ln, url: scheme + "://" + ln.Addr().String(), serve: serve, open: map[net.Conn]bool{}}
+	o.done.Add(1)
+	go o.accept()
+	t.Cleanup(o.close)
+	return o
+}
+
+func (o *lying) close() {
+	o.ln.Close()
+	o.mu.Lock()
+	for c := range o.open {
+		c.Close()
+	}
+	o.mu.Unlock()
+	o.done.Wait()
+}
+
+func (o *lying) accept() {
+	defer o.done.Done()
+	for {
+		c, err := o.ln.Accept()
+		if err != nil {
+			return
+		}
+		o.mu.Lock()
+		o.open[c] = true
+		o.mu.Unlock()
+		o.done.Add(1)
+		go o.handle(c)
+	}
+}
+
+func (o *lying) handle(c net.Conn) {
+	defer o.done.Done()
+	defer func() {
+		o.mu.Lock()
+		delete(o.open, c)
+		o.mu.Unlock()
+		c.Close()
+	}()
+	r, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return
+	}
+	o.mu.Lock()
+	n := len(o.seen)
+	o.seen = append(o.seen, r)
+	o.mu.Unlock()
+	o.serve(&wire{Conn: c, req: r, n: n})
+}
+
+func (o *lying) requests() []*http.Request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]*http.Request(nil), o.seen...)
+}
+
+// say writes a whole answer: status line, fields, body.
+func (w *wire) say(status string, fields []string, body []byte) {
+	fmt.Fprintf(w, "HTTP/1.1 %s\r\n%s\r\n\r\n", status, strings.Join(append(fields, "Connection: close"), "\r\n"))
+	w.Write(body)
+}
+
+func (w *wire) ok(body []byte, fields ...string) {
+	w.say("200 OK", append(fields, fmt.Sprintf("Content-Length: %d", len(body))), body)
+}
+
+// from is where the request's range begins, or -1.
+func (w *wire) from() int64 {
+	var n int64
+	if _, err := fmt.Sscanf(w.req.Header.Get("Range"), "bytes=%d-", &n); err != nil {
+		return -1
+	}
+	return n
+}
+
+// honest serves body as RFC 9110 has it, but breaks the connection after cut bytes; cut < 0: never.
+func (w *wire) honest(body []byte, etag string, cut int, fields ...string) {
+	if etag != "" {
+		fields = append(fields, "ETag: "+etag)
+	}
+	if etag != "" && w.req.Header.Get("If-None-Match") == etag {
+		w.say("304 Not Modified", fields, nil)
+		return
+	}
+	from, status, size := w.from(), "200 OK", int64(len(body))
+	switch {
+	case from >= 0 && w.req.Header.Get("If-Range") == etag && from < size:
+		status = "206 Partial Content"
+		fields = append(fields, fmt.Sprintf("Content-Range: bytes %d-%d/%d", from, size-1, size))
+		body = body[from:]
+	case from >= size && w.req.Header.Get("If-Range") == etag:
+		w.say("416 Range Not Satisfiable", append(fields, fmt.Sprintf("Content-Range: bytes */%d", size), "Content-Length: 0"), nil)
+		return
+	}
+	fields = append(fields, fmt.Sprintf("Content-Length: %d", len(body)))
+	if cut >= 0 && cut < len(body) {
+		body = body[:cut]
+	}
+	w.say(status, fields, body)
+}
+
+// noise is n bytes that look like nothing.
+func noise(seed uint64, n int) []byte {
+	var s [32]byte
+	s[0], s[1], s[2] = byte(seed), byte(seed>>8), byte(seed>>16)
+	b := make([]byte, n)
+	rand.NewChaCha8(s).Read(b)
+	return b
+}
