@@ -357,5 +357,6 @@ func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
 }
 
 // Held reports whether the job is still this claim's: false once an operator
-// has moved or removed its file. Then end the download and call Cancelled.
+// has moved or removed its file. Then end the download and call Cancelled. It
+// must not run beside a call that ends the claim.
 func (c *Claim) Held() bool { return same(c.f, c.path) }

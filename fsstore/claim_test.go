@@ -452,3 +452,56 @@ func TestForeignFilesAreCopied(t *testing.T) {
 	publish(t, c, "x")
 	sound(t, s)
 }
+
+// A worker that is woken by the rename of an approval must not claim the job
+// before the approval's own lines are in it.
+func TestNoClaimComesBeforeItsApproval(t *testing.T) {
+	s := testStore(t)
+	sum := digestOf("x")
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	claimed := make(chan *Claim, 1000)
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				names, _ := s.names(string(Queue))
+				for _, name := range names {
+					if c, err := s.Claim(name); err != nil {
+						t.Error(err)
+					} else if c != nil {
+						claimed <- c
+					}
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		url := fmt.Sprintf("https://example.com/%d.run", i)
+		noteMiss(t, s, url, client1)
+		if _, err := s.Add(Addition{URL: url, SHA256: sum}, By{"web", "10.0.0.2"}); err != nil {
+			t.Fatal(err)
+		}
+		c := <-claimed
+		if c.Job.Approval().Via != "web" || c.Job.Sha256 != sum {
+			t.Errorf("claimed by %q, sha256 %q", c.Job.Approval().Via, c.Job.Sha256)
+		}
+		if err := c.Fail("no"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Retry(c.Key, By{"web", "10.0.0.2"}); err != nil {
+			t.Fatal(err)
+		}
+		c = <-claimed
+		if e, _ := c.Job.Newest(job.Retry); e.Via != "web" {
+			t.Errorf("retried by %q", e.Via)
+		}
+		publish(t, c, "x")
+	}
+	close(stop)
+	wg.Wait()
+}

@@ -93,6 +93,8 @@ func lock(f *os.File) error {
 	return nil
 }
 
+func unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
 // same reports whether path still names the open file f.
 func same(f *os.File, path string) bool {
 	var a, b unix.Stat_t

@@ -15,6 +15,7 @@
 //	cancelled/<key>.job        stopped by an operator
 //	denied/<key>               never to be noted or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
+//	stats/<date>               what was counted that day: lines of name and number
 //	tmp/                       everything half-written
 //
 // Package key names URLs, package job reads and writes the job files. A miss

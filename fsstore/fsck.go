@@ -60,7 +60,7 @@ func (c *checker) metas() error {
 		}
 		switch {
 		case errors.Is(err, errMalformed):
-			p := c.found("meta/"+a.Key+".json", "malformed: "+err.Error(), "it is served as a miss; `fromcache fsck --repair` queues its URL again")
+			p := c.found("meta/"+a.Key+".json", err.Error(), "it is served as a miss; `fromcache fsck --repair` queues its URL again")
 			c.refetch(p, a.Key, "")
 		case errors.Is(err, errForeign):
 		case a == nil:

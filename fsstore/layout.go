@@ -18,7 +18,7 @@ const layoutVersion = "fromcache data 1"
 //go:embed data-README
 var readme string
 
-var directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "tmp"}
+var directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "tmp"}
 
 // dirMode: a group of operators works on the directories; setgid keeps what
 // they make in the group. A URL may carry a signature, so others can't read.

@@ -127,7 +127,12 @@ func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
 }
 
 // errMalformed is absence to a reader and a finding to fsck.
-var errMalformed = fmt.Errorf("malformed meta: %w", fs.ErrNotExist)
+var errMalformed error = malformed{}
+
+type malformed struct{}
+
+func (malformed) Error() string        { return "malformed" }
+func (malformed) Is(target error) bool { return target == fs.ErrNotExist }
 
 func (s *Store) readArtifact(k, path string) (cachedMeta, error) {
 	f, err := open(path, os.O_RDONLY)

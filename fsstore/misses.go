@@ -200,6 +200,7 @@ func (s *Store) publishNew(content, path string, sync bool) error {
 		return err
 	}
 	defer f.Close()
+	unlock(f) // else the claim that its rename wakes finds it locked
 	if err := renameNew(f.Name(), path); err != nil {
 		os.Remove(f.Name())
 		return err

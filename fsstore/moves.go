@@ -25,7 +25,8 @@ func (s *Store) Approve(k string, by By) error {
 }
 
 // approve: the content is made durable, then the name, for a miss was never
-// fsynced. A crash before the rename leaves the miss; after it, the claim
+// fsynced. The lock is held until the line is written, so that no claim comes
+// before it. A crash before the rename leaves the miss; after it, the claim
 // writes the line that is missing.
 func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if !plain(k) {
@@ -36,6 +37,12 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
+		return "", err
+	}
+	if _, err := f.WriteString(options(a)); err != nil {
+		return "", err
+	}
 	if err := f.Sync(); err != nil {
 		return "", err
 	}
@@ -43,19 +50,22 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e := by.event(job.Approve)
-	e.URL = pin(b, a.URL)
 	name, err := renameFree(f.Name(), s.path(string(Queue), ""), k)
 	if err != nil {
 		return "", err
 	}
-	if _, err := f.WriteString(options(a) + e.Line()); err != nil {
-		s.log.Warn("approved, but the log line could not be written", "job", name, "err", err)
-	}
-	if err := f.Sync(); err != nil {
-		return "", err
-	}
-	return name, syncDir(s.path(string(Queue), ""))
+	e := by.event(job.Approve)
+	e.URL = pin(b, a.URL)
+	s.logLine(f, e)
+	defer letGo(f)
+	return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+}
+
+// letGo unlocks a file in queue/ and touches its mode, which wakes whoever
+// watches the directory: the rename came while it was locked.
+func letGo(f *os.File) {
+	unlock(f)
+	_ = f.Chmod(0o660) // another user's file waits for the next tick
 }
 
 // pin is the URL that an approval names, or "" where line 1 says it already.
@@ -312,11 +322,15 @@ func (s *Store) retryFrom(st State, name string, by By) error {
 		return err
 	}
 	defer f.Close()
+	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
+		return err
+	}
 	if _, err := renameFree(f.Name(), s.path(string(Queue), ""), strings.TrimSuffix(name, ".job")); err != nil {
 		return err
 	}
 	os.Remove(s.job(st, name+".why"))
 	s.logLine(f, by.event(job.Retry))
+	defer letGo(f)
 	return errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
 }
 

@@ -135,18 +135,21 @@ func (p *Part) adoptFile(path string) error {
 	return err
 }
 
+// rehash may take minutes: a cancel is noticed meanwhile.
 func (p *Part) rehash() error {
-	n, err := io.CopyBuffer(&tee{p}, io.NewSectionReader(p.f, 0, 1<<62), make([]byte, 1<<20))
-	p.setSize(n)
-	return err
-}
-
-// tee hashes without writing.
-type tee struct{ p *Part }
-
-func (t *tee) Write(b []byte) (int, error) {
-	t.p.note(b)
-	return len(b), nil
+	buf := make([]byte, 1<<20)
+	for p.c.Held() {
+		n, err := p.f.ReadAt(buf, p.size)
+		p.note(buf[:n])
+		p.setSize(p.size + int64(n))
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ErrLost
 }
 
 func (p *Part) note(b []byte) {

@@ -72,6 +72,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 	}
 	p.f.Close()
 	p.f, c.part = nil, nil
+	c.s.Stat(StatFetchedBytes, a.Size)
 	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
 }
 
@@ -221,6 +222,7 @@ func (c *Claim) back(e job.Event) error {
 		return c.Fail("the job's log is full after many attempts: look at it, then retry with a fresh job")
 	}
 	err := c.giveBack()
+	letGo(c.f)
 	c.close()
 	return err
 }

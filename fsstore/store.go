@@ -33,6 +33,7 @@ type Store struct {
 	log   *slog.Logger
 	metas metaCache
 	hits  hitBook
+	stats statBook
 	notes noteBook
 	queue queueIndex
 	space space
@@ -77,7 +78,7 @@ func (s *Store) Rule() key.Rule { return s.opt.Rule }
 
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {
-	return errors.Join(s.flushNotes(time.Now(), true), s.flushHits())
+	return errors.Join(s.flushNotes(time.Now(), true), s.flushHits(), s.flushStats())
 }
 
 // Health says what is wrong with the data directory: gone, another one in its
@@ -175,6 +176,7 @@ func (s *Store) beat() {
 	s.complain("recover", s.Recover())
 	s.complain("misses", s.flushNotes(time.Now(), false))
 	s.complain("hits", s.flushHits())
+	s.complain("stats", s.flushStats())
 	s.complain("misses", s.countMisses())
 }
 

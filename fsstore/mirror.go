@@ -1,0 +1,118 @@
+package fsstore
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// mirror is one directory in memory: a row for each regular file, read again
+// only when the file is another. It carries no state of its own; thrown away
+// and made anew it holds the same.
+type mirror[T any] struct {
+	dir  string // with its trailing slash
+	ours func(name string) bool
+	load func(name string) (T, bool)
+
+	mu   sync.Mutex
+	rows map[string]row[T]
+	gen  uint64 // counts changes
+}
+
+type row[T any] struct {
+	identity
+	value T
+}
+
+// rescan lists the directory and looks at every name; it returns the names
+// that changed. The listing is the truth: what events missed is caught here.
+func (m *mirror[T]) rescan(names []string) (changed []string) {
+	present := make(map[string]bool, len(names))
+	for _, name := range names {
+		present[name] = true
+		if m.refresh(name) {
+			changed = append(changed, name)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.rows {
+		if !present[name] {
+			delete(m.rows, name)
+			m.gen++
+			changed = append(changed, name)
+		}
+	}
+	return changed
+}
+
+// refresh looks at one name, and reports whether its row changed.
+func (m *mirror[T]) refresh(name string) bool {
+	if !plain(name) || !m.ours(name) {
+		return false
+	}
+	var st unix.Stat_t
+	there := unix.Lstat(m.dir+name, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
+	m.mu.Lock()
+	old, had := m.rows[name]
+	m.mu.Unlock()
+	if there && had && old.identity == identify(&st) {
+		return false
+	}
+	if !there {
+		return had && m.drop(name)
+	}
+	v, ok := m.load(name)
+	if !ok {
+		return had && m.drop(name)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == nil {
+		m.rows = map[string]row[T]{}
+	}
+	m.rows[name] = row[T]{identify(&st), v}
+	m.gen++
+	return true
+}
+
+func (m *mirror[T]) drop(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, had := m.rows[name]
+	delete(m.rows, name)
+	if had {
+		m.gen++
+	}
+	return had
+}
+
+// all returns the rows in no order, and the generation they are of.
+func (m *mirror[T]) all() ([]T, uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]T, 0, len(m.rows))
+	for _, r := range m.rows {
+		list = append(list, r.value)
+	}
+	return list, m.gen
+}
+
+func (m *mirror[T]) generation() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gen
+}
+
+func (m *mirror[T]) get(name string) (T, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.rows[name]
+	return r.value, ok
+}
+
+func (m *mirror[T]) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.rows)
+}

@@ -1,0 +1,157 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names of what is counted a day, in stats/<date>.
+const (
+	StatHits         = "hits"          // GETs answered from byte 0
+	StatMisses       = "misses"        // requests for what is not held
+	StatServedBytes  = "served-bytes"  // bytes of artifacts sent to clients
+	StatFetchedBytes = "fetched-bytes" // bytes of artifacts published
+)
+
+const (
+	dayFormat = "2006-01-02"
+	maxStats  = 64 << 10 // bytes read of one day's file
+)
+
+// statBook gathers the day's numbers in memory: a crash loses at most 10 s.
+type statBook struct {
+	mu sync.Mutex
+	n  map[string]map[string]int64 // by day, by name
+}
+
+// Day is what was counted on one day, UTC.
+type Day struct {
+	Date string           `json:"date"` // 2026-11-22
+	N    map[string]int64 `json:"counts"`
+}
+
+// Stat adds n to a number of today's.
+func (s *Store) Stat(name string, n int64) {
+	day := time.Now().UTC().Format(dayFormat)
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	s.stats.add(day, name, n)
+}
+
+func (b *statBook) add(day, name string, n int64) {
+	if b.n == nil {
+		b.n = map[string]map[string]int64{}
+	}
+	if b.n[day] == nil {
+		b.n[day] = map[string]int64{}
+	}
+	b.n[day][name] += n
+}
+
+// Stats returns the last so many days, oldest first, today last. A day on
+// which nothing was counted is there without numbers.
+func (s *Store) Stats(days int) ([]Day, error) {
+	list := make([]Day, 0, days)
+	today := time.Now().UTC()
+	for i := days - 1; i >= 0; i-- {
+		date := today.AddDate(0, 0, -i).Format(dayFormat)
+		b, err := readFile(s.path("stats", date), maxStats)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errForeign) {
+			return nil, err
+		}
+		list = append(list, Day{date, s.withGathered(date, parseStats(b))})
+	}
+	return list, nil
+}
+
+func (s *Store) withGathered(date string, n map[string]int64) map[string]int64 {
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	for name, more := range s.stats.n[date] {
+		n[name] += more
+	}
+	return n
+}
+
+// parseStats reads lines of name and number; what is neither is passed over.
+func parseStats(b []byte) map[string]int64 {
+	n := map[string]int64{}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) != 2 {
+			continue
+		}
+		if v, err := strconv.ParseInt(f[1], 10, 64); err == nil && v >= 0 {
+			n[f[0]] += v
+		}
+	}
+	return n
+}
+
+func (s *Store) flushStats() error {
+	s.stats.mu.Lock()
+	gathered := s.stats.n
+	s.stats.n = nil
+	s.stats.mu.Unlock()
+	var errs []error
+	for day, n := range gathered {
+		err := s.addStats(day, n)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		s.stats.mu.Lock()
+		for name, v := range n {
+			s.stats.add(day, name, v)
+		}
+		s.stats.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// addStats adds to a day's file in place, under its lock: several servers may
+// count on one directory.
+func (s *Store) addStats(day string, n map[string]int64) error {
+	path := s.path("stats", day)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return errors.Join(err, &fs.PathError{Op: "open", Path: path, Err: errForeign})
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+	b, err := slurp(f, maxStats)
+	if err != nil {
+		return err
+	}
+	all := parseStats(b)
+	for name, more := range n {
+		all[name] += more
+	}
+	return rewriteStats(f, all)
+}
+
+func rewriteStats(f *os.File, all map[string]int64) error {
+	var b []byte
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b = fmt.Appendf(b, "%s %d\n", name, all[name])
+	}
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(b)))
+}
