@@ -4,49 +4,465 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+
+	"fromcache/shim/options"
 )
 
-// held is a probe that holds every URL with "held" in it, on its question's first cache.
-func held(questions []Question) []Answer {
+const (
+	theURL    = "https://ex.test/held/f.run?v=1"
+	theCache  = "http://cache.lab:3000"
+	cachedURL = theCache + "/b/aHR0cHM6Ly9leC50ZXN0L2hlbGQvZi5ydW4_dj0x/f.run"
+)
+
+// bench is a machine for Plan: files, what the cache says, and what it was asked.
+type bench struct {
+	files  map[string]string
+	env    Env
+	real   string
+	reply  reply
+	asked  []string
+	inputs []Question
+}
+
+func (b *bench) read(path string) ([]byte, error) {
+	text, ok := b.files[path]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	if text == "ODD" {
+		return nil, errOddFile
+	}
+	return []byte(text), nil
+}
+
+// ask answers for a cache that holds every URL with "held" in it and says what reply says.
+func (b *bench) ask(questions []Question) []Answer {
 	out := make([]Answer, len(questions))
 	for i, q := range questions {
-		out[i] = Answer{Cache: -1, Reason: "not held"}
-		if strings.Contains(q.t.String(), "held") {
-			out[i] = Answer{Cache: 0}
+		b.asked = append(b.asked, q.t.String())
+		r := b.reply
+		if !strings.Contains(q.t.String(), "held") {
+			r.status = 404
+		}
+		ok, reason := q.accept(r)
+		if out[i] = (Answer{Cache: 0}); !ok {
+			out[i] = Answer{Cache: -1, Reason: reason}
 		}
 	}
+	b.inputs = append(b.inputs, questions...)
 	return out
 }
 
-// plan decides about a command line with a cache at http://cache.lab:3000 that holds every URL with "held" in it.
-func plan(line []string, env ...string) Decision {
+func (b *bench) plan(line ...string) Decision {
 	tool := Curl
 	if line[0] == "wget" {
 		tool = Wget
 	}
-	return Plan(Input{
-		Tool: tool, Args: line[1:], Env: append(Env{"FROMCACHE_SERVER=http://cache.lab:3000", "HOME=/home/u"}, env...),
-		Real: line[0], Read: func(string) ([]byte, error) { return nil, fs.ErrNotExist }, Ask: held,
-	})
+	if b.real == "" {
+		b.real = line[0]
+	}
+	env := append(append(Env{}, b.env...), "FROMCACHE_SERVER="+theCache, "HOME=/home/u")
+	return Plan(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Ask: b.ask})
 }
 
-func TestPlanRewrites(t *testing.T) {
-	const u = "https://ex.test/held/f.run?v=1"
-	cached := "http://cache.lab:3000/b/" + token(u) + "/f.run"
-	for _, c := range []struct{ line, want string }{
-		{"curl -fsSLO U", "-fsSLO C"},
-		{"curl -o out U -sS", "-o out C -sS"},
-		{"curl --url U", "--url C"},
-		{"curl --url=U", "--url=C"},
-		{"wget -q U", "-q C?v=1"},
-		{"wget -qO- U", "-qO- C"},
-		{"curl -u a:b U", "-u a:b U"},
-		{"curl -d x U", "-d x U"},
-	} {
-		line := strings.Fields(strings.ReplaceAll(c.line, "U", u))
-		want := strings.ReplaceAll(strings.ReplaceAll(c.want, "U", u), "C", cached)
-		if got := strings.Join(plan(line).Args, " "); got != want {
-			t.Errorf("%s:\n got %s\nwant %s", c.line, got, want)
+// check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked, untouched) or "pass".
+func (b *bench) check(t *testing.T, want, line string) {
+	t.Helper()
+	b.asked = nil
+	if b.reply.status == 0 {
+		b.reply = reply{status: 200, ranges: true}
+	}
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		if strings.HasSuffix("="+w, "=U") {
+			words[i] = strings.TrimSuffix(w, "U") + theURL
 		}
 	}
+	cached := cachedURL
+	if words[0] == "wget" && !strings.Contains(line, "-O") && !strings.Contains(line, "-qO") && !strings.Contains(line, "--output-d") {
+		cached += "?v=1"
+	}
+	d := b.plan(words...)
+	wanted := strings.Join(words[1:], " ")
+	if want == "hit" {
+		wanted = strings.ReplaceAll(wanted, theURL, cached)
+	}
+	if got := strings.Join(d.Args, " "); got != wanted {
+		t.Errorf("%s: %q\n got %s\nwant %s\n%s", want, line, got, wanted, d.Line(Curl))
+	}
+	if asked := len(b.asked) > 0; asked != (want != "pass") {
+		t.Errorf("%s: %q: asked: %v\n%s", want, line, asked, d.Line(Curl))
+	}
+}
+
+// TestPlanLines holds the policy: one line for each thing that a call may be.
+func TestPlanLines(t *testing.T) {
+	for line := range strings.Lines(planLines) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			want, rest, _ := strings.Cut(line, " ")
+			new(bench).check(t, want, rest)
+		}
+	}
+}
+
+const planLines = `
+# reading the line
+hit curl U
+hit curl -fsSL U
+hit curl U -fsSL -o x
+hit curl -fsSLo x U
+hit curl -fsSLox U
+pass curl -OU
+hit curl -o -s U
+hit curl -A -u U
+hit curl -e --proxy U
+hit curl --referer -d U
+hit curl --max-time 5 --retry 3 --limit-rate 1M U
+hit curl --url U
+hit curl --url=U
+hit curl --output=x U
+hit curl -s U U -o a -o b
+hit curl -- U
+hit curl -s -- U
+pass curl -u a:b -- U
+hit curl --sil U
+hit curl --SILENT --Output x U
+pass curl --loc U
+pass curl --no-sil U
+pass curl --no-output U
+hit curl --no-silent --no-progress-meter --no-keepalive U
+pass curl --nonsense U
+pass curl --nonsense=x U
+pass curl --silent=x U
+pass curl --expand-url U
+pass curl -s% U
+pass curl - U
+pass curl U -o
+pass curl U --output
+pass curl --url @file U
+pass curl --variable a=b U
+hit curl -: U
+hit curl -s -: U
+hit curl U --next U
+pass curl U -:s U
+hit wget -q U
+hit wget U -q
+hit wget -qO x U
+hit wget -qOx U
+hit wget --output-document=x U
+hit wget --output-document x U
+hit wget --output-d x U
+hit wget -nv -nc -nd -nH -np U
+hit wget -n v U
+hit wget -nvc U
+pass wget -nx U
+pass wget -n U
+pass wget --quiet=x=y --bogus U
+hit wget --quiet=on U
+hit wget --verbose=off U
+pass wget --no-quiet=on U
+pass wget --no-t U
+pass wget --ti U
+hit wget --timeo 5 U
+pass wget -z U
+pass wget -O
+pass wget U --header
+hit wget -- U
+pass wget --backups U
+hit wget --backups=2 U
+pass wget --report-speed bits U
+hit wget --report-speed=bits U
+pass wget --restrict-file-names windows U
+hit wget --restrict-file-names=windows U
+pass wget --compression none U
+hit wget --compression=none U
+pass wget --waitretry 5 U
+hit wget --waitretry=5 U
+# information
+pass curl -V U
+pass curl -h U
+pass curl --manual U
+pass curl -sV U
+pass wget -V U
+pass wget --help U
+# method or body
+pass curl -d x U
+pass curl -dx U
+pass curl -sd x U
+pass curl --data-urlencode a=b U
+pass curl -F a=b U
+pass curl -T file U
+pass curl --json {} U
+pass curl -G U
+pass curl -X POST U
+pass curl -XPUT U
+pass curl -sXDELETE U
+pass curl -X get U
+hit curl -X GET U
+hit curl -XGET U
+hit curl --request GET U
+pass curl --request HEAD U
+pass curl --url-query a=b U
+pass wget --post-data=a U
+pass wget --post-file a U
+pass wget --method=GET U
+pass wget --body-data=x U
+# header output
+pass curl -I U
+pass curl -i U
+pass curl -sSLI U
+pass curl -D - U
+pass curl --include U
+pass wget --spider U
+pass wget -S U
+pass wget -qS U
+pass wget --save-headers U
+# facts of the URL
+hit curl -w %{time_total} U
+hit curl -w %{size_download}%{speed_download}%{filename_effective}%{exitcode}%% U
+hit curl -w 100% U
+hit curl -w \n U
+pass curl -w %{http_code} U
+pass curl -w %{response_code} U
+hit curl -L -w %{http_code} U
+hit curl -w %{response_code} U -L
+pass curl -L --no-location -w %{http_code} U
+pass curl -L -w %{url_effective} U
+pass curl -w %{remote_ip} U
+pass curl -w %{json} U
+pass curl -w %header{etag} U
+pass curl -w %output{x} U
+pass curl -w %{time_total U
+pass curl -w @file U
+pass curl -w @- U
+pass curl -w %{http_version} U
+pass curl -L -w %{num_redirects} U
+pass curl -w %{certs} U
+pass curl --libcurl x U
+pass curl --xattr U
+pass wget --xattr U
+hit curl --trace x U
+pass curl --trace - U
+pass curl -v --stderr - U
+# ranges
+hit curl -r 0-9 U
+hit curl -C - U
+hit curl -C- U
+hit curl -H Range:bytes=0-9 U
+hit wget -c U
+hit wget --start-pos=5 U
+# credentials
+pass curl -u a:b U
+pass curl -ua:b U
+pass curl -n U
+pass curl --netrc-file x U
+pass curl -b a=b U
+pass curl -c jar U
+pass curl -E cert U
+pass curl --oauth2-bearer x U
+pass curl --aws-sigv4 x U
+pass curl --location-trusted U
+pass curl https://a:b@ex.test/held/f
+pass curl https://a@ex.test/held/f
+pass wget --user a U
+pass wget --password=b U
+pass wget --load-cookies f U
+pass wget --certificate=c U
+pass wget http://a:b@ex.test/held/f
+# headers
+hit curl -H User-Agent:x U
+hit curl -HUser-Agent:x U
+hit curl -H referer:x -H Accept-Language:de -H Connection:close -H DNT:1 -H Origin:x U
+hit curl -H Accept:*/* U
+hit curl -H User-Agent; U
+pass curl -H Accept:text/html U
+pass curl -H Accept: U
+pass curl -H Authorization:x U
+pass curl -H X-Api-Key:x U
+pass curl -H Cookie:x U
+pass curl -H Host:x U
+pass curl -H @file U
+pass curl -H User-Agent U
+pass curl -H Accept-Encoding:gzip U
+pass curl -H If-None-Match:x U
+hit wget --header=Accept:*/* U
+hit wget --header=User-Agent:x U
+pass wget --header=Authorization:x U
+pass wget --header User-Agent; U
+pass wget --header= U
+# conditional
+pass curl -z 2020-01-01 U
+pass curl --etag-compare x U
+pass curl --etag-save x U
+pass wget -N U
+pass wget --no-cache U
+pass wget --timestamping=on U
+# names, trees, URLs elsewhere
+pass curl -J U
+pass curl -OJ U
+pass wget --content-disposition U
+pass wget --trust-server-names U
+pass wget -E U
+pass wget -x U
+pass wget --directories U
+hit wget --directories -O x U
+pass wget --protocol-directories U
+pass wget --default-page=x U
+pass wget -r U
+pass wget -m U
+pass wget -p U
+pass wget -k U
+pass wget --warc-file=x U
+pass wget --delete-after U
+pass curl -K x U
+pass curl -sKx U
+pass wget -i x U
+pass wget -B x U
+pass wget -F U
+pass wget --config=x U
+hit wget -e robots=off U
+hit wget -erobots=off U
+hit wget -e Check_Certificate=off U
+pass wget -e robots U
+pass wget -e http_proxy=x U
+pass wget -e header=x U
+pass wget -e output_document=x U
+pass wget -e input=x U
+# routing, constraints
+pass curl -x proxy U
+pass curl -xproxy U
+pass curl --noproxy x U
+pass curl --resolve a:1:b U
+pass curl --connect-to :: U
+pass curl --unix-socket x U
+pass curl --interface x U
+pass curl --doh-url x U
+pass curl -U a:b U
+pass curl -p U
+pass curl --socks5 x U
+pass wget --bind-address=x U
+pass curl --proto =https U
+pass curl --proto https,-http U
+hit curl --proto =http,https U
+hit curl --proto =all U
+hit curl --proto -ftp U
+pass curl --proto -all,https U
+hit curl --proto =ftp --proto =http,https U
+pass curl --proto =bogus U
+pass curl --proto =http U
+pass curl --pinnedpubkey x U
+pass curl --http2-prior-knowledge U
+pass curl --http3 U
+pass curl --http3-only U
+hit curl --http2 U
+hit curl --http1.1 U
+pass curl --cert-status U
+pass curl --hsts x U
+hit curl --cacert x U
+pass wget --pinnedpubkey=x U
+hit wget --ca-certificate=x U
+hit wget --https-only U
+# how the URL is read
+pass curl --path-as-is U
+pass curl --request-target /x U
+hit curl --proto-default https U
+pass curl https://ex.test/held/f[1-2]
+pass curl https://ex.test/held/{a,b}
+hit wget --no-proxy U
+# URLs that are never asked about
+pass curl http://localhost/held
+pass curl http://LOCALHOST:80/held
+pass curl http://a.localhost/held
+pass curl http://127.0.0.1/held
+pass curl http://127.1/held
+pass curl http://2130706433/held
+pass curl http://0x7f.1/held
+pass curl http://0177.0.0.1/held
+pass curl http://0.0.0.0/held
+pass curl http://0/held
+pass curl -g http://[::1]/held
+pass wget http://[::1]/held
+pass wget http://[::ffff:127.0.0.1]/held
+pass curl http://169.254.169.254/held
+pass wget http://[fe80::1]/held
+pass wget http://[fd00:ec2::254]/held
+pass curl http://metadata.google.internal/held
+pass curl http://100.100.100.200/held
+pass curl http://cache.lab:3000/b/x/held
+pass curl http://CACHE.lab:3000/held
+pass curl ftp://ex.test/held
+pass curl ftp.ex.test/held
+pass curl file:///held
+pass wget ex.test:held/x
+pass curl https://ex.test/held\x
+pass curl https://ex.test/hëld
+pass curl https://ex.test:0/held
+pass curl https://ex.test:99999/held
+pass curl https://ex.test:/held
+pass curl https://ex%2etest/held
+pass curl https:///held
+pass curl https:/ex.test/held
+pass curl http://ex.test;x/held
+pass curl -O https://ex.test/held/
+pass curl -O https://ex.test/held/?q=x
+pass curl -O https://ex.test
+pass curl --remote-name-all https://ex.test/held/
+hit curl -O U -o x
+miss curl https://ex.test/other
+miss wget -q https://ex.test/other
+`
+
+// TestPlanClasses gives each option of the tables, long and short, to a call that would else hit.
+func TestPlanClasses(t *testing.T) {
+	for _, tool := range []string{"curl", "wget"} {
+		table := options.Curl
+		if tool == "wget" {
+			table = options.Wget
+		}
+		for _, o := range table {
+			want := classWants(tool, o)
+			if want == "" {
+				continue
+			}
+			value := ""
+			if o.TakesValue() {
+				value = " 1"
+				if tool == "wget" {
+					new(bench).check(t, want, "wget -Of --"+o.Name+"=1 U")
+					value = " v"
+				}
+			}
+			if !strings.Contains(" waitretry compression backups report-speed restrict-file-names ", " "+o.Name+" ") {
+				new(bench).check(t, want, tool+" -Of --"+o.Name+value+" U")
+			}
+			if living := options.Letter(table, o.Short); living != nil && living.Name == o.Name {
+				new(bench).check(t, want, tool+" -Of -"+string(o.Short)+value+" U")
+			}
+		}
+	}
+}
+
+// classWants is what an option's class means for a call; empty where the value decides and other tests look.
+func classWants(tool string, o options.Option) string {
+	switch o.Class {
+	case options.V, options.U, options.G:
+		return ""
+	case options.N, options.R:
+		if o.Name == "output-document" || o.Name == "no" || o.Name == "max-redirs" || o.Name == "no-config" {
+			return ""
+		}
+		if strings.Contains(" waitretry compression backups report-speed restrict-file-names ", " "+o.Name+" ") && !o.TakesValue() {
+			return ""
+		}
+		return "hit"
+	case options.S:
+		if o.Name == "proto" {
+			return ""
+		}
+	case options.I:
+		if o.Name == "execute" {
+			return ""
+		}
+	}
+	return "pass"
 }
