@@ -204,28 +204,34 @@ func (a *attempt) receive(d *delivery) (sums, error) {
 	in := readAhead(d.Body, a.o.Idle, d.stop)
 	defer in.close()
 	defer d.stop(nil)
-	for c := range in.full {
-		if err := a.keep(d, c, have); err != nil {
+	for {
+		b, err := in.next()
+		if err == nil || err == io.EOF {
+			if err := a.start(d); err != nil {
+				return nil, err
+			}
+		}
+		if err != nil {
+			return have, a.ended(d, err)
+		}
+		if err := a.keep(d, b, have); err != nil {
 			return nil, err
 		}
-		if c.err != nil {
-			return have, a.ended(d, c.err)
-		}
-		in.done(c)
+		in.done(len(b))
 	}
-	return nil, io.ErrClosedPipe // not reached: the last chunk has an error
 }
 
-// keep writes a chunk. The start line comes first, once: bytes have been read.
-func (a *attempt) keep(d *delivery, c chunk, have sums) error {
-	b := c.b
-	if !a.started && (len(b) > 0 || c.err == io.EOF) {
-		a.started = true
-		s := fsstore.Started{Size: d.total, ETag: d.etag, From: d.from}
-		if err := a.c.Start(s); err != nil {
-			return err
-		}
+// start writes the start line, once: bytes have been read, or the end of an empty file.
+func (a *attempt) start(d *delivery) error {
+	if a.started {
+		return nil
 	}
+	a.started = true
+	return a.c.Start(fsstore.Started{Size: d.total, ETag: d.etag, From: d.from})
+}
+
+// keep writes what came.
+func (a *attempt) keep(d *delivery, b []byte, have sums) error {
 	n := min(d.skip, int64(len(b)))
 	d.skip, b = d.skip-n, b[n:]
 	if len(b) == 0 {

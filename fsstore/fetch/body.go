@@ -2,80 +2,107 @@ package fetch
 
 import (
 	"io"
+	"sync"
 	"time"
 )
 
-// Reading, hashing and writing overlap: the reader fills one buffer while the part hashes and writes another. More than four
-// bring nothing, and 1 MiB makes the system calls cheap.
 const (
-	bufferSize = 1 << 20
-	buffers    = 4
+	// ringSize is what may be read ahead: some milliseconds of a fast network, so that reading, hashing and writing overlap.
+	ringSize = 4 << 20
+	// pieceSize is the most that is written at once: system calls cost nothing then, and the ring is soon free again.
+	pieceSize = 1 << 20
 )
 
-// linger is how long bytes wait for a buffer to fill: the part of a slow download should grow as it comes.
-const linger = 250 * time.Millisecond
-
-// chunk is what came since the last one. With err it is the last.
-type chunk struct {
-	b   []byte
-	err error
-}
-
-// reader reads ahead of its user. A buffer is always in one place: in free, with the goroutine, in full, or with the user.
-type reader struct {
-	free chan []byte
-	full chan chunk
+// ring carries the body from the goroutine that reads it to the one that writes it. The writer gets what is there, at once:
+// little from a slow origin, whose part grows as it comes, and large pieces when it is the writer who is slow.
+type ring struct {
+	mu     sync.Mutex
+	change sync.Cond
+	buf    []byte
+	read   int64 // bytes that came in
+	taken  int64 // bytes that were given out and came back
+	err    error // of the last Read
+	closed bool
+	ended  chan struct{} // closed when the goroutine has
 }
 
 // readAhead begins to read. stop must make a Read of body return; it is called when none brought a byte for idle. Time in
 // which nobody reads, because the disk is slow, doesn't count.
-func readAhead(body io.Reader, idle time.Duration, stop func(error)) *reader {
-	r := &reader{free: make(chan []byte, buffers), full: make(chan chunk, buffers)}
-	for range buffers {
-		r.free <- make([]byte, bufferSize)
-	}
-	go r.read(body, idle, stop)
+func readAhead(body io.Reader, idle time.Duration, stop func(error)) *ring {
+	r := &ring{buf: make([]byte, ringSize), ended: make(chan struct{})}
+	r.change.L = &r.mu
+	go r.fill(body, idle, stop)
 	return r
 }
 
-func (r *reader) read(body io.Reader, idle time.Duration, stop func(error)) {
-	defer close(r.full)
+func (r *ring) fill(body io.Reader, idle time.Duration, stop func(error)) {
+	defer close(r.ended)
 	watchdog := time.AfterFunc(idle, func() { stop(errIdle) })
 	defer watchdog.Stop()
-	for buf := range r.free {
-		n, err := fill(body, buf, idle, watchdog)
-		r.full <- chunk{buf[:n], err}
-		if err != nil {
+	for {
+		room := r.room()
+		if room == nil {
+			return
+		}
+		watchdog.Reset(idle)
+		n, err := body.Read(room)
+		watchdog.Stop()
+		if r.put(n, err); err != nil {
 			return
 		}
 	}
 }
 
-func fill(body io.Reader, buf []byte, idle time.Duration, watchdog *time.Timer) (n int, err error) {
-	var first time.Time
-	for n < len(buf) && err == nil {
-		var m int
-		watchdog.Reset(idle)
-		m, err = body.Read(buf[n:])
-		watchdog.Stop()
-		n += m
-		switch now := time.Now(); {
-		case m == 0:
-		case first.IsZero():
-			first = now
-		case now.Sub(first) > linger:
-			return n, err
-		}
+// room waits for a free stretch. nil: the ring is closed.
+func (r *ring) room() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.read-r.taken == ringSize && !r.closed {
+		r.change.Wait()
 	}
-	return n, err
+	if r.closed {
+		return nil
+	}
+	at := r.read % ringSize
+	return r.buf[at:min(ringSize, at+ringSize-(r.read-r.taken))]
 }
 
-// done gives a buffer back.
-func (r *reader) done(c chunk) { r.free <- c.b[:cap(c.b)] }
+func (r *ring) put(n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read += int64(n)
+	r.err = err
+	r.change.Signal()
+}
+
+// next waits for bytes and returns some. They stay as they are until done is called. When all have been given out it
+// returns the error that ended the body.
+func (r *ring) next() ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.read == r.taken {
+		if r.err != nil {
+			return nil, r.err
+		}
+		r.change.Wait()
+	}
+	at := r.taken % ringSize
+	return r.buf[at:min(ringSize, at+min(r.read-r.taken, pieceSize))], nil
+}
+
+// done frees the n bytes that next returned.
+func (r *ring) done(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken += int64(n)
+	r.change.Signal()
+}
 
 // close waits for the goroutine, which ends once a Read under way has returned.
-func (r *reader) close() {
-	close(r.free)
-	for range r.full {
-	}
+func (r *ring) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.change.Signal()
+	r.mu.Unlock()
+	<-r.ended
 }

@@ -58,7 +58,7 @@ type lab struct {
 	s   *fsstore.Store
 	p   *Pool
 	dir string
-	log *bytes.Buffer
+	log *locked
 }
 
 func newLab(t *testing.T, o Options) *lab {
@@ -67,7 +67,7 @@ func newLab(t *testing.T, o Options) *lab {
 
 func newLabWith(t *testing.T, o Options, so fsstore.Options) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: filepath.Join(t.TempDir(), "data"), log: new(bytes.Buffer)}
+	l := &lab{t: t, dir: filepath.Join(t.TempDir(), "data"), log: new(locked)}
 	var err error
 	if l.s, err = fsstore.Open(l.dir, so); err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func (l *lab) pool(o Options) *Pool {
 		o.Interval = 20 * time.Millisecond
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(&locked{w: l.log}, nil))
+		o.Logger = slog.New(slog.NewTextHandler(l.log, nil))
 	}
 	p, err := New(l.s, o)
 	if err != nil {
@@ -101,15 +101,22 @@ func (l *lab) pool(o Options) *Pool {
 	return p
 }
 
+// locked is a log that several pools write.
 type locked struct {
 	mu sync.Mutex
-	w  io.Writer
+	b  bytes.Buffer
 }
 
 func (l *locked) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(b)
+	return l.b.Write(b)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // add queues a URL and returns its key.

@@ -1,0 +1,355 @@
+package fetch
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"fromcache/fsstore"
+)
+
+var schedules = flag.Int("schedules", 300, "random schedules of cuts and resumes")
+
+// half is where the first answer of these tests breaks off.
+const half = 150_000
+
+// cutThen serves the first half of body, then as second says.
+func cutThen(etag string, second func(*wire)) func(*wire) {
+	return func(w *wire) {
+		if w.n == 0 {
+			w.honest(body, etag, half)
+			return
+		}
+		second(w)
+	}
+}
+
+// part answers any range request with bytes first-last/total of b.
+func part(b []byte, contentRange string, fields ...string) func(*wire) {
+	return func(w *wire) {
+		if w.from() < 0 {
+			w.honest(body, `"a"`, -1)
+			return
+		}
+		fields := append(fields, fmt.Sprintf("Content-Length: %d", len(b)))
+		if contentRange != "" {
+			fields = append(fields, "Content-Range: "+contentRange)
+		}
+		w.say("206 Partial Content", fields, b)
+	}
+}
+
+func TestResume(t *testing.T) {
+	tail := body[half:]
+	a := `ETag: "a"`
+	for _, b := range []struct {
+		name    string
+		etag    string
+		second  func(*wire)
+		want    []byte
+		resumed bool // only the tail was sent
+		tries   int
+	}{
+		{"strong", `"a"`, func(w *wire) { w.honest(body, `"a"`, -1) }, body, true, 2},
+		{"strong, in three", `"a"`, func(w *wire) { w.honest(body, `"a"`, map[int]int{1: 50_000}[w.n]-btoi(w.n != 1)) }, body, true, 3},
+		{"weak", `W/"a"`, func(w *wire) { w.honest(body, `W/"a"`, -1) }, body, false, 2},
+		{"no validator", ``, func(w *wire) { w.honest(body, ``, -1) }, body, false, 2},
+		{"a validator without quotes", `a`, func(w *wire) { w.honest(body, `a`, -1) }, body, false, 2},
+		{"changed", `"a"`, func(w *wire) { w.honest(other, `"b"`, -1) }, other, false, 2},
+		{"changed, and shorter", `"a"`, func(w *wire) { w.honest(other[:1000], `"b"`, -1) }, other[:1000], false, 2},
+		{"ranges ignored", `"a"`, func(w *wire) { w.ok(body, a) }, body, false, 2},
+		{"206 of another start", `"a"`, part(tail[1:], "bytes 150001-299999/300000", a), body, false, 3},
+		{"206 of the beginning", `"a"`, part(body, "bytes 0-299999/300000", a), body, false, 3},
+		{"206 of another size", `"a"`, part(tail, "bytes 150000-299999/300001", a), body, false, 3},
+		{"206 of unknown size", `"a"`, part(tail, "bytes 150000-299999/*", a), body, false, 3},
+		{"206 that ends early", `"a"`, part(tail[:9], "bytes 150000-150008/300000", a), body, false, 3},
+		{"206 that is longer than it says", `"a"`, part(append(tail[:150000:150000], 1), "bytes 150000-299999/300000", a), body, false, 3},
+		{"206 without Content-Range", `"a"`, part(tail, "", a), body, false, 3},
+		{"206 with two", `"a"`, part(tail, "bytes 150000-299999/300000\r\nContent-Range: bytes 0-1/2", a), body, false, 3},
+		{"206 in pages", `"a"`, part(tail, "pages 150000-299999/300000", a), body, false, 3},
+		{"206 garbled", `"a"`, part(tail, "bytes 150000-299999/99999999999999999999", a), body, false, 3},
+		{"206 of another version", `"a"`, part(other[half:], "bytes 150000-299999/300000", `ETag: "b"`), body, false, 3},
+		{"206 of a weak version", `"a"`, part(tail, "bytes 150000-299999/300000", `ETag: W/"a"`), body, false, 3},
+		{"206 of no version", `"a"`, part(tail, "bytes 150000-299999/300000"), body, false, 3},
+		{"multipart", `"a"`, part([]byte("--x\r\n"), "bytes 150000-299999/300000", a, "Content-Type: multipart/byteranges; boundary=x"), body, false, 3},
+		{"416", `"a"`, func(w *wire) {
+			if w.from() >= 0 {
+				w.say("416 Range Not Satisfiable", []string{"Content-Length: 0"}, nil)
+				return
+			}
+			w.ok(body)
+		}, body, false, 3},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			o := newLying(t, cutThen(b.etag, b.second))
+			l := newLab(t, Options{})
+			st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run"})
+			if st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), b.want) {
+				t.Errorf("%s: %s", st, reason)
+			}
+			seen := o.requests()
+			if len(seen) != b.tries {
+				t.Errorf("%d requests, want %d", len(seen), b.tries)
+			}
+			last := seen[len(seen)-1].Header
+			if resumed := last.Get("Range") != "" && b.resumed; resumed != b.resumed {
+				t.Errorf("the last request was %v", last)
+			}
+			if seen[1].Header.Get("Range") != "" && seen[1].Header.Get("If-Range") != `"a"` {
+				t.Errorf("a range without If-Range: %v", seen[1].Header)
+			}
+			l.fsck()
+		})
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// A digest of the whole is checked after a resume too, from the part.
+func TestResumeDigest(t *testing.T) {
+	for field, want := range map[string]fsstore.State{
+		"Repr-Digest: sha-512=:" + b64(sum512(body)) + ":":     fsstore.Done,
+		"Repr-Digest: sha-512=:" + b64(sum512(other)) + ":":    fsstore.Failed,
+		"x-goog-hash: crc32c=" + b64(sumCRC(body)):             fsstore.Done,
+		"x-goog-hash: crc32c=" + b64(sumCRC(other)):            fsstore.Failed,
+		"Content-Digest: md5=:" + b64(sumMD5(other)) + ":":     fsstore.Done, // of the piece only
+		"Content-MD5: " + b64(sumMD5(other)):                   fsstore.Done,
+		"Content-Digest: sha-256=:" + b64(sum256(other)) + ":": fsstore.Done,
+	} {
+		o := newLying(t, cutThen(`"a"`, func(w *wire) { w.honest(body, `"a"`, -1, field) }))
+		l := newLab(t, Options{})
+		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run"}); st != want {
+			t.Errorf("%s: %s: %s", field, st, reason)
+		}
+		if l.parts() > 0 {
+			t.Errorf("%s: a part is left", field)
+		}
+	}
+}
+
+// A server that died between the last byte and the commit leaves a whole part. One byte is asked for, not all.
+func TestResumeWhole(t *testing.T) {
+	o := newLying(t, func(w *wire) { w.honest(body, `"a"`, -1) })
+	l := newLab(t, Options{})
+	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	c, err := l.s.Claim(k + ".job")
+	if err != nil || c == nil {
+		t.Fatal(c, err)
+	}
+	p, err := c.Part(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start(fsstore.Started{Size: int64(len(body)), ETag: `"a"`})
+	p.Write(body)
+	if err := c.PutBack("it died"); err != nil {
+		t.Fatal(err)
+	}
+	l.drive()
+	if st, reason := l.state(k); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), body) {
+		t.Errorf("%s: %s", st, reason)
+	}
+	if seen := o.requests(); len(seen) != 1 || seen[0].Header.Get("Range") != "bytes=299999-" {
+		t.Errorf("%d requests, the first for %q", len(seen), seen[0].Header.Get("Range"))
+	}
+}
+
+// What is held is asked for only if it has changed.
+func TestConditional(t *testing.T) {
+	version := atomic.Int32{}
+	version.Store(1)
+	o := newLying(t, func(w *wire) {
+		switch version.Load() {
+		case 1:
+			w.honest(body, `"a"`, -1)
+		case 2:
+			w.honest(other, `"b"`, -1)
+		case 3:
+			w.say("304 Not Modified", []string{`ETag: "z"`}, nil)
+		}
+	})
+	l := newLab(t, Options{})
+	add := fsstore.Addition{URL: o.url + "/f.run"}
+	for i, want := range []struct {
+		version int32
+		bytes   []byte
+		cond    string
+		state   fsstore.State
+	}{
+		{1, body, "", fsstore.Done},
+		{1, body, `"a"`, fsstore.Done},
+		{2, other, `"a"`, fsstore.Done},
+		{2, other, `"b"`, fsstore.Done},
+		{3, other, `"b"`, fsstore.Failed}, // a 304 of another version
+	} {
+		version.Store(want.version)
+		l.s.Clear(fsstore.By{Via: "cli"})
+		st, reason := l.fetch(add)
+		if st != want.state || !bytes.Equal(l.held(add.URL), want.bytes) {
+			t.Errorf("%d: %s: %s", i, st, reason)
+		}
+		if seen := o.requests(); len(seen) != i+1 || seen[i].Header.Get("If-None-Match") != want.cond {
+			t.Errorf("%d: condition %q, want %q", i, seen[i].Header.Get("If-None-Match"), want.cond)
+		}
+	}
+	if l.parts() > 0 {
+		t.Error("a part is left")
+	}
+}
+
+func TestConditionalByDate(t *testing.T) {
+	const date = "Mon, 02 Jan 2006 15:04:05 GMT"
+	o := newLying(t, func(w *wire) {
+		if w.req.Header.Get("If-Modified-Since") == date {
+			w.say("304 Not Modified", nil, nil)
+			return
+		}
+		w.ok(body, "Last-Modified: "+date, `ETag: W/"weak"`)
+	})
+	l := newLab(t, Options{})
+	add := fsstore.Addition{URL: o.url + "/f.run"}
+	l.fetch(add)
+	if st, reason := l.fetch(add); st != fsstore.Done || len(o.requests()) != 2 || o.requests()[1].Header.Get("If-None-Match") != "" {
+		t.Errorf("%s: %s", st, reason)
+	}
+	add.SHA256 = strings.Repeat("0", 64) // not what is held: a 304 would be no answer
+	if st, _ := l.fetch(add); st != fsstore.Failed || o.requests()[2].Header.Get("If-Modified-Since") != "" {
+		t.Error("asked under a condition for a digest that is not held")
+	}
+}
+
+// TestSchedules cuts, resumes and changes versions at random: one version's true bytes, or a clean failure.
+func TestSchedules(t *testing.T) {
+	n := *schedules
+	if testing.Short() {
+		n = min(n, 50)
+	}
+	const lanes = 4
+	for lane := range lanes {
+		t.Run(fmt.Sprint(lane), func(t *testing.T) {
+			t.Parallel()
+			s := newSchedule(t)
+			for i := lane; i < n; i += lanes {
+				s.run(uint64(i))
+			}
+			s.l.fsck()
+		})
+	}
+}
+
+// schedule is an origin whose next move a seed decides.
+type schedule struct {
+	t    *testing.T
+	l    *lab
+	o    *lying
+	rand *rand.Rand
+	v    int // the version it has now
+	lies bool
+}
+
+func newSchedule(t *testing.T) *schedule {
+	s := &schedule{t: t, l: newLab(t, Options{Retries: 12})}
+	s.o = newLying(t, s.serve)
+	return s
+}
+
+func (s *schedule) size() int { return 2000 + s.v%3 }
+
+func (s *schedule) version(v int) []byte { s.v = v; return noise(uint64(v), s.size()) }
+
+// serve: cut anywhere, change the version, fail, ignore ranges, answer with the wrong range.
+func (s *schedule) serve(w *wire) {
+	if s.rand.IntN(6) == 0 {
+		s.v++
+	}
+	b, etag := s.version(s.v), fmt.Sprintf(`"%d"`, s.v)
+	switch r := s.rand.IntN(20); {
+	case r == 0:
+		return
+	case r == 1:
+		w.say("503 Service Unavailable", []string{"Content-Length: 0"}, nil)
+	case r == 2 && s.lies:
+		w.say("206 Partial Content", []string{"ETag: " + etag, fmt.Sprintf("Content-Range: bytes 7-%d/%d", len(b)-1, len(b)), fmt.Sprintf("Content-Length: %d", len(b)-7)}, b[7:])
+	case r == 3:
+		w.req.Header.Del("Range")
+		w.honest(b, etag, s.rand.IntN(len(b)+1))
+	case r == 4:
+		w.honest(b, "W/"+etag, s.rand.IntN(len(b)+1))
+	case r == 5 && s.lies: // goes on with another version, under its name
+		w.req.Header.Set("If-Range", etag)
+		w.honest(b, etag, -1)
+	case r == 6:
+		w.say("200 OK", []string{"ETag: " + etag, "Transfer-Encoding: chunked"}, fmt.Appendf(nil, "%x\r\n%s\r\n", len(b), b))
+	case r < 14:
+		w.honest(b, etag, s.rand.IntN(len(b)+1))
+	default:
+		w.honest(b, etag, -1)
+	}
+}
+
+func (s *schedule) run(seed uint64) {
+	s.rand = rand.New(rand.NewPCG(seed, 1))
+	s.v, s.lies = int(seed)*100, seed%2 == 0
+	url := fmt.Sprintf("%s/%d.run", s.o.url, seed)
+	st, reason := s.l.fetch(fsstore.Addition{URL: url})
+	got := s.l.held(url)
+	switch {
+	case st == fsstore.Done:
+		for v := int(seed) * 100; v <= s.v; v++ {
+			last := s.v
+			whole := bytes.Equal(s.version(v), got)
+			s.v = last
+			if whole {
+				return
+			}
+		}
+		s.t.Errorf("schedule %d: the bytes are of no version", seed)
+	case st != fsstore.Failed || got != nil || reason == "":
+		s.t.Errorf("schedule %d: %s: %q, %d bytes", seed, st, reason, len(got))
+	}
+}
+
+// An artifact's provenance is in meta, without its signature.
+func TestProvenance(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	o := newLying(t, func(w *wire) {
+		if w.req.URL.Path == "/f.run" {
+			w.say("302 Found", []string{"Location: /g.run?X-Amz-Signature=" + secret, "Content-Length: 0"}, nil)
+			return
+		}
+		w.ok(body, `ETag: "a"`, "Content-Type: application/x-run", "Set-Cookie: session="+secret, "Content-Disposition: attachment; filename=g.run", "X-Other: y")
+	})
+	l := newLab(t, Options{UserAgent: "fromcache/1"})
+	url := o.url + "/f.run?token=" + secret
+	l.fetch(fsstore.Addition{URL: url})
+	a, err := l.s.Lookup(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Redirects) != 1 || !strings.HasSuffix(a.Redirects[0], "/f.run?token=REDACTED") || !strings.HasSuffix(a.FinalURL, "/g.run?X-Amz-Signature=REDACTED") {
+		t.Errorf("%q, %q", a.Redirects, a.FinalURL)
+	}
+	if a.Header["Etag"] != `"a"` || a.Header["Content-Type"] != "application/x-run" || a.Header["Content-Disposition"] == "" || len(a.Header) != 3 {
+		t.Errorf("%v", a.Header)
+	}
+	if strings.Contains(l.log.String(), secret) {
+		t.Error("the log holds the signature")
+	}
+	for _, r := range o.requests() {
+		want := http.Header{"User-Agent": {"fromcache/1"}, "Accept": {"*/*"}, "Accept-Encoding": {"identity"}, "Connection": {"close"}}
+		if fmt.Sprint(r.Header) != fmt.Sprint(want) {
+			t.Errorf("asked with %v", r.Header)
+		}
+	}
+}
