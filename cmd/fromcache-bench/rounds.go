@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// sample is what one round of one server gave.
+type sample struct {
+	rate   float64 // of what the section counts, a second
+	cpu    float64 // server CPU for one of them, in seconds
+	client float64 // our own CPU for one of them, in seconds
+}
+
+// pair is two rounds that were neighbours.
+type pair struct{ ours, theirs sample }
+
+// alternate runs pairs of rounds, and changes the order from pair to pair, so that what drifts falls on both alike.
+func alternate(ctx context.Context, n int, ours, theirs func(context.Context) (sample, error)) ([]pair, error) {
+	pairs := make([]pair, n)
+	for i := range pairs {
+		p := &pairs[i]
+		turns := []func() error{
+			func() (err error) { p.ours, err = ours(ctx); return err },
+			func() (err error) { p.theirs, err = theirs(ctx); return err },
+		}
+		if i%2 == 1 {
+			slices.Reverse(turns)
+		}
+		for _, turn := range turns {
+			if err := turn(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// target is what a ratio is held against.
+type target struct {
+	hold, aim float64
+	less      bool // less is better
+}
+
+func (t target) verdict(v float64) string {
+	reaches := func(goal float64) bool { return v >= goal && !t.less || v <= goal && t.less }
+	switch {
+	case reaches(t.aim):
+		return "reaches the aim"
+	case reaches(t.hold):
+		return "holds"
+	}
+	return "BELOW"
+}
+
+func (t target) String() string { return fmt.Sprintf("hold %.2f, aim %.2f", t.hold, t.aim) }
+
+// spread is the least, the middle and the greatest of some figures.
+type spread struct{ least, median, greatest float64 }
+
+func spreadOf(v []float64) spread {
+	v = slices.Sorted(slices.Values(v))
+	if len(v) == 0 {
+		return spread{}
+	}
+	return spread{v[0], (v[(len(v)-1)/2] + v[len(v)/2]) / 2, v[len(v)-1]}
+}
+
+// each is a spread over the pairs.
+func each(pairs []pair, f func(pair) float64) spread {
+	v := make([]float64, len(pairs))
+	for i, p := range pairs {
+		v[i] = f(p)
+	}
+	return spreadOf(v)
+}
+
+// columns prints the head of the comparison's columns.
+func (b *bench) columns(name, ours, theirs string) {
+	fmt.Fprintf(b.out, "\n%-9s %14s %14s   %-20s\n", name, ours, theirs, "min  MEDIAN  max")
+}
+
+// row prints one line of a comparison, with its verdict where it has a target.
+func (b *bench) row(what, ours, theirs string, ratio spread, t *target) {
+	line := fmt.Sprintf("%-9s %14s %14s   %.2f   %.2f   %.2f", what, ours, theirs, ratio.least, ratio.median, ratio.greatest)
+	if t != nil {
+		line += fmt.Sprintf("   %s: %s", t, t.verdict(ratio.median))
+	}
+	fmt.Fprintln(b.out, strings.TrimRight(line, " "))
+}
+
+// rates prints a comparison of rates: the rates, server CPU for one request, and the client's.
+func (b *bench) rates(name, theirs string, pairs []pair, t target) {
+	b.columns(name, "fromcache", theirs)
+	b.compare("rate", pairs, perSecond, func(s sample) float64 { return s.rate }, &t)
+	b.compare("CPU each", pairs, micros, func(s sample) float64 { return s.cpu }, nil)
+	b.compare("client", pairs, micros, func(s sample) float64 { return s.client }, nil)
+}
+
+// compare prints one line: the median of each, and the ratios.
+func (b *bench) compare(what string, pairs []pair, show func(float64) string, of func(sample) float64, t *target) {
+	ours := each(pairs, func(p pair) float64 { return of(p.ours) })
+	theirs := each(pairs, func(p pair) float64 { return of(p.theirs) })
+	b.row(what, show(ours.median), show(theirs.median), each(pairs, func(p pair) float64 { return of(p.ours) / of(p.theirs) }), t)
+}
+
+func perSecond(v float64) string { return fmt.Sprintf("%.0f/s", v) }
+
+func micros(v float64) string { return fmt.Sprintf("%.1f µs", v*1e6) }
+
+// figure prints one absolute figure beside its limit.
+func (b *bench) figure(what, got, limit string, ok bool) {
+	verdict := "holds"
+	if !ok {
+		verdict = "BELOW"
+	}
+	fmt.Fprintf(b.out, "%-44s %14s   %s: %s\n", what, got, limit, verdict)
+}
