@@ -1,0 +1,67 @@
+# make help lists the targets. FUZZTIME=10s is how long each fuzz target runs.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+FUZZTIME ?= 10s
+
+# staticcheck is pinned here, and not in go.mod, so that the program's own requirements stay what the program requires.
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+IMAGE   ?= fromcache
+DIST    ?= dist
+PREBUILT = $(DIST)/image
+BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root --runroot $(abspath $(DIST))/buildah/run
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/fromcache and the shim
+	$(BUILD) -o bin/ ./cmd/fromcache ./cmd/fromcache-shim
+
+run: build ## build and start the cache-host on ./data, port 3000
+	exec bin/fromcache serve --data-dir ./data --port 3000
+
+demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
+	$(GO) run ./cmd/fromcache-demo
+
+test: needs ## install what tests need, and run every test
+	$(GO) test ./...
+
+race: ## run every test under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
+bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
+	@if [ -d cmd/fromcache-bench ]; then $(GO) run ./cmd/fromcache-bench; fi
+	$(GO) test -run '^$$' -bench . ./...
+
+lint: ## gofmt, go vet, staticcheck, go mod tidy, shellcheck
+	@.ci/lint "$(STATICCHECK)"
+
+shims: build ## make bin/shims: the shim under each name that it answers to
+	mkdir -p bin/shims
+	cp bin/fromcache-shim bin/shims/
+	for name in curl wget curlfromcache wgetfromcache; do ln -sf fromcache-shim bin/shims/$$name; done
+
+# The Containerfile has a stage named build that compiles in a Go image. Here the directory that make has prepared stands in
+# for that stage, so that no image has to be pulled, and the image holds the binary that was tested.
+image: ## build the container image with buildah, from the binary built here
+	rm -rf $(PREBUILT)
+	mkdir -p $(PREBUILT)/data $(PREBUILT)/etc/ssl/certs
+	$(BUILD) -o $(PREBUILT)/fromcache ./cmd/fromcache
+	cp /etc/ssl/certs/ca-certificates.crt $(PREBUILT)/etc/ssl/certs/
+	$(BUILDAH) bud --isolation chroot --format docker --build-context build=$(PREBUILT) -f deploy/Containerfile -t $(IMAGE) $(PREBUILT)
+
+clean: ## remove what was built; ./data stays
+	rm -rf bin $(DIST)
+
+needs:
+	@.ci/needs
+
+.PHONY: help build run demo test race fuzz bench lint shims image clean needs

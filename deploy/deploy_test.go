@@ -1,0 +1,152 @@
+// Package deploy tests what is beside it: the unit and the image are tried as far as a machine without systemd or an image
+// registry lets them be. What the tests need, make needs installs.
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const patience = 30 * time.Second
+
+// need fails clearly where a program is missing: a test that skips itself proves nothing.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%s is not installed; make needs installs it", program)
+	}
+}
+
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	c := exec.Command(name, args...)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, stderr.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestUnit lets systemd read the unit. The binary need not be installed for that: a copy names one that exists.
+func TestUnit(t *testing.T) {
+	need(t, "systemd-analyze")
+	unit, err := os.ReadFile("fromcache.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const installed = "/usr/local/bin/fromcache"
+	if !strings.Contains(string(unit), "\nExecStart="+installed+" serve ") {
+		t.Fatalf("the unit does not start %s", installed)
+	}
+	here := filepath.Join(t.TempDir(), "fromcache.service")
+	if err := os.WriteFile(here, []byte(strings.ReplaceAll(string(unit), installed, "/bin/true")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if said := output(t, "systemd-analyze", "verify", here); said != "" {
+		t.Errorf("systemd-analyze verify: %s", said)
+	}
+}
+
+// TestImage builds the image and runs its binary on its file system, as its user, on its volume: what a container engine
+// would do, less the namespaces.
+func TestImage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an image")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("wants root, to chroot and to be the image's user")
+	}
+	need(t, "buildah")
+	dist := t.TempDir()
+	output(t, "make", "-C", "..", "image", "DIST="+dist)
+	buildah := func(args ...string) string {
+		t.Helper()
+		return output(t, "buildah", append([]string{"--storage-driver", "vfs", "--root", dist + "/buildah/root", "--runroot", dist + "/buildah/run"}, args...)...)
+	}
+	checkConfig(t, buildah("inspect", "--type", "image", "--format", "{{json .Docker.Config}}", "fromcache"))
+	container := buildah("from", "fromcache")
+	defer buildah("rm", container)
+	runInside(t, buildah("mount", container))
+	buildah("umount", container)
+}
+
+func checkConfig(t *testing.T, inspected string) {
+	t.Helper()
+	var config struct {
+		User        string
+		Cmd         []string
+		Entrypoint  []string
+		Volumes     map[string]struct{}
+		Healthcheck struct{ Test []string }
+	}
+	if err := json.Unmarshal([]byte(inspected), &config); err != nil {
+		t.Fatalf("%v in %s", err, inspected)
+	}
+	_, volume := config.Volumes["/data"]
+	if config.User != "65532:65532" || !volume || strings.Join(config.Healthcheck.Test, " ") != "CMD /fromcache health" ||
+		strings.Join(append(config.Entrypoint, config.Cmd...), " ") != "/fromcache serve" {
+		t.Errorf("the image's configuration is %s", inspected)
+	}
+}
+
+func runInside(t *testing.T, root string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); err != nil {
+		t.Error(err)
+	}
+	inside := func(ctx context.Context, args ...string) *exec.Cmd {
+		c := exec.CommandContext(ctx, "/fromcache", args...)
+		c.Dir, c.Env = "/", []string{"FROMCACHE_DATA_DIR=/data"}
+		c.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		return c
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	port := freePort(t)
+	var log strings.Builder
+	server := inside(ctx, "serve", "--host", "127.0.0.1", "--port", port)
+	server.Stderr = &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	healthy := false
+	for !healthy && ctx.Err() == nil {
+		healthy = inside(ctx, "health", "--port", port).Run() == nil
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !healthy {
+		t.Error("the health check did not succeed")
+	}
+	if out, err := inside(ctx, "ls").CombinedOutput(); err != nil {
+		t.Errorf("ls: %v: %s", err, out)
+	}
+	server.Process.Signal(syscall.SIGTERM) //nolint:errcheck // Wait tells
+	if err := server.Wait(); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	t.Log(log.String())
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
