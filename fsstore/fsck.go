@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"fromcache/fsstore/key"
 )
 
@@ -34,17 +32,19 @@ type checker struct {
 
 // Fsck checks what the tree can show: that every meta is well formed and has
 // its blob, that every blob is what its name says (with Quick: has the size
-// that meta says), that no job has two names and no key two claims, and that
-// every name is a regular file of a known kind. A server may run meanwhile.
-// Repair takes rotten blobs out of service and queues their URLs again; it
-// never deletes the only copy of anything.
+// that meta says), that no job has two names and no key two claims, that every
+// name is a regular file of a known kind, and that nothing half-written is
+// older than its rule. A server may run meanwhile. Repair takes rotten blobs
+// out of service, queues their URLs again, puts orphans back and sweeps tmp/;
+// it never deletes the only copy of anything.
 func (s *Store) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}}
-	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.spool, c.kinds} {
+	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.spool, c.notes, c.kinds, c.halfWritten} {
 		if err := step(); err != nil {
 			return c.r, err
 		}
 	}
+	slices.SortStableFunc(c.r.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return c.r, nil
 }
 
@@ -68,6 +68,9 @@ func (c *checker) metas() error {
 		case err != nil:
 			c.found("meta/"+a.Key+".json", err.Error(), "mend the disk or the file's mode")
 		default:
+			if !strings.HasSuffix(a.Key, "--"+a.URLSum[:16]) {
+				c.found("meta/"+a.Key+".json", "it is named for another URL than the one in it: no lookup finds it", "give it back its name, or rm it and fetch its URL with `fromcache add`")
+			}
 			c.r.Artifacts++
 			c.wanted[a.SHA256] = append(c.wanted[a.SHA256], a)
 			if len(c.wanted[a.SHA256]) == 1 {
@@ -119,7 +122,7 @@ func (c *checker) blob(d string) error {
 	}
 	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service and queues its URL again")
 	if c.o.Repair {
-		p.Repaired = os.Rename(c.s.path("blobs", d), c.s.path("tmp", d+rottenSuffix)) == nil
+		p.Repaired = c.s.takeOutRotten(f, d) == nil
 	}
 	return nil
 }
@@ -206,106 +209,45 @@ func (c *checker) restored(d string) bool {
 	return c.s.bringBack(d) == nil
 }
 
-// refetch queues the URL of a broken artifact again. The job in done/ has the
-// whole URL; the one in meta is redacted, and good only where nothing is.
+// refetch queues the URL of a broken artifact again.
 func (c *checker) refetch(p *Problem, k, url string) {
-	if !c.o.Repair {
-		return
+	if c.o.Repair {
+		p.Do, p.Repaired = c.s.requeue(k, url, By{Via: "fsck"})
 	}
-	if j, err := c.s.JobFile(Done, k+".job"); err == nil && j.Key == k {
+}
+
+// requeue says what was done about the artifact of key k, or what to do, and
+// whether its URL is queued again. The job in done/ has the whole URL; the one
+// in meta is redacted, and good only where nothing is.
+func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
+	if j, err := s.JobFile(Done, k+".job"); err == nil && j.Key == k {
 		url = j.Job.FetchURL()
 	}
-	u, err := key.Parse(url, c.s.opt.Rule)
+	u, err := key.Parse(url, s.opt.Rule)
 	if err != nil || u.Key() != k {
-		p.Do = "its whole URL is not known: fetch it again with `fromcache add URL`"
-		return
+		return "its whole URL is not known: fetch it again with `fromcache add URL`", false
 	}
-	if _, err := c.s.Add(Addition{URL: url}, By{Via: "fsck"}); err != nil {
-		p.Do = "it could not be queued: " + err.Error()
-		return
+	if _, err := s.Add(Addition{URL: url}, by); err != nil {
+		return "it could not be queued: " + err.Error(), false
 	}
-	p.Do, p.Repaired = "queued again", true
+	return "queued again", true
 }
 
-// spool: no job file has two names, no key two claims, and every job parses.
-func (c *checker) spool() error {
-	inodes := map[uint64]string{}
-	claims := map[string]string{}
-	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
-		list, err := c.s.Jobs(st)
-		if err != nil {
+// takeOutRotten takes a blob that was judged through f out of service, if f is
+// still the one by that name: a worker may have put a sound one in its place.
+// What an earlier take-out left stays beside it.
+func (s *Store) takeOutRotten(f *os.File, d string) error {
+	for n := 1; ; n++ {
+		if !same(f, s.path("blobs", d)) {
+			return nil
+		}
+		to := d + rottenSuffix
+		if n > 1 {
+			to = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
+		}
+		err := renameNew(s.path("blobs", d), s.path("tmp", to))
+		if !errors.Is(err, fs.ErrExist) || n > 999 {
 			return err
 		}
-		c.r.Jobs += len(list)
-		for i := range list {
-			c.job(&list[i], inodes, claims)
-		}
 	}
-	return nil
-}
-
-func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]string) {
-	path := string(j.State) + "/" + j.Name
-	var st unix.Stat_t
-	if unix.Lstat(c.s.dir+"/"+path, &st) != nil {
-		return
-	}
-	if other, ok := inodes[st.Ino]; ok {
-		c.found(path, "the same file is also "+other, "rm one of the two names")
-	}
-	inodes[st.Ino] = path
-	if j.State == Active {
-		c.claimed(j, path, claims)
-	}
-	if j.Job.URL == "" && j.Note == "" {
-		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
-	}
-	if strings.HasPrefix(j.Note, "ignored") {
-		c.found(path, j.Note, "or remove it")
-	}
-}
-
-func (c *checker) claimed(j *JobFile, path string, claims map[string]string) {
-	if j.Worker == "" {
-		c.found(path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
-		return
-	}
-	f, err := openJob(c.s.job(Active, j.Name))
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	if lock(f) == nil {
-		if !same(f, f.Name()) {
-			return // it has just ended
-		}
-		p := c.found(path, "an orphan: its worker has died", "a running server takes it up within seconds")
-		if c.o.Repair {
-			unix.Flock(int(f.Fd()), unix.LOCK_UN)
-			p.Repaired = c.s.recoverOne(j.Name) == nil && !exists(c.s.job(Active, j.Name))
-		}
-		return
-	}
-	if other, ok := claims[j.Key]; ok && j.Key != "" {
-		c.found(path, "its key is also claimed by "+other, "rm one of them")
-	}
-	claims[j.Key] = path
-}
-
-// kinds: names that are no regular files do not exist for the server.
-func (c *checker) kinds() error {
-	for _, dir := range directories {
-		names, err := c.s.names(dir)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			var st unix.Stat_t
-			if unix.Lstat(c.s.path(dir, name), &st) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-				c.found(dir+"/"+name, "not a regular file: ignored", "move it away")
-			}
-		}
-	}
-	slices.SortStableFunc(c.r.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
-	return nil
 }

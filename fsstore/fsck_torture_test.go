@@ -1,0 +1,192 @@
+package fsstore
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Each line of the table does one thing to a sound tree, and fsck must find
+// that one thing, and nothing else. left is what is there after a repair.
+func TestFsckFindsEachProblem(t *testing.T) {
+	k := keyOf(t, cudaURL)
+	blob := digestOf("bytes")
+	other := "https://example.com/other.run"
+	for _, c := range []struct{ script, path, text, left string }{
+		{"rm blobs/" + blob, "meta/" + k + ".json", "missing or rotten", ""},
+		{"chmod 644 blobs/*; printf Bytes > blobs/" + blob, "blobs/" + blob, "its bytes have the SHA-256", ""},
+		{"chmod 644 blobs/*; printf byte > blobs/" + blob, "blobs/" + blob, "it has 4 bytes", ""},
+		{"echo x > blobs/README", "blobs/README", "its name is no SHA-256", "blobs/README"},
+		{"echo '{' > meta/" + k + ".json", "meta/" + k + ".json", "malformed", ""},
+		{"cp meta/" + k + ".json meta/" + keyOf(t, other) + ".json", "meta/" + keyOf(t, other) + ".json", "another URL", "same"},
+		{"echo x > meta/notes.txt", "meta/notes.txt", "does not end in .json", "same"},
+		{"ln -s /etc/passwd queue/x.job", "queue/x.job", "not a regular file", "same"},
+		{"mkfifo misses/x", "misses/x", "not a regular file", "same"},
+		{"mkdir hits/x", "hits/x", "not a regular file", "same"},
+		{"mkdir notes", "notes", "not a part of a data directory", "same"},
+		{"ln done/* failed/x.job", "failed/x.job", "the same file is also done/" + k + ".job", "same"},
+		{"ln meta/" + k + ".json ../outside", "meta/" + k + ".json", "2 names", "same"},
+		{"echo hello > failed/x.job", "", "", ""}, // failed/ is where such a file belongs
+		{"echo hello > done/x.job", "done/x.job", "no URL", "same"},
+		{"printf 'hello\n' > queue/x.job", "queue/x.job", "no URL", ""}, // the claim puts it into failed/,
+		{"echo " + other + " > queue/x.txt", "queue/x.txt", "ignored", "same"},
+		{"echo " + other + " > misses/x", "misses/x", "another URL", "same"},
+		{"echo " + other + " > active/x.job", "active/x.job", "not a claim's name", "same"},
+		{"echo " + other + " > active/" + keyOf(t, other) + "@0123456789abcdef.job", "active/", "an orphan", ""},
+		{"echo many > hits/" + k, "hits/" + k, "not a number", "same"},
+		{"touch 'denied/A B'", "denied/A B", "denies nothing", "same"},
+		{"echo x > failed/x.job.why", "failed/x.job.why", "a job that is not there", "same"},
+		{"echo x > tmp/mine", "tmp/mine", "not a name of ours", "same"},
+	} {
+		s := testStore(t)
+		hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, c.script)
+		found := fsck(t, s, FsckOptions{})
+		if c.path == "" {
+			if len(found) != 0 {
+				t.Errorf("%s: %+v", c.script, found)
+			}
+			continue
+		}
+		if !names(found, c.path, c.text) {
+			t.Errorf("%s: found %+v", c.script, found)
+		}
+		mends(t, s, c.script, c.left)
+	}
+}
+
+func fsck(t *testing.T, s *Store, o FsckOptions) []Problem {
+	t.Helper()
+	r, err := s.Fsck(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Problems
+}
+
+// names reports whether every problem has to do with path, and one says text.
+func names(list []Problem, path, text string) bool {
+	said := false
+	for _, p := range list {
+		said = said || strings.HasPrefix(p.Path, path) && strings.Contains(p.Text, text)
+		if p.Do == "" || strings.ContainsAny(p.Path+p.Text+p.Do, "\n\r") {
+			return false
+		}
+	}
+	return said && len(list) <= 2 // a blob, and the meta that needs it
+}
+
+// mends repairs, fetches what was queued again, and looks at what is left.
+func mends(t *testing.T, s *Store, what, left string) {
+	t.Helper()
+	before := bytesIn(t, s)
+	fsck(t, s, FsckOptions{Repair: true})
+	for b := range before {
+		if after := bytesIn(t, s); !after[b] {
+			t.Errorf("%s: repair deleted the only copy of %q", what, b)
+		}
+	}
+	for _, name := range ls(t, s, Queue) {
+		if c, err := s.Claim(name); err == nil && c != nil {
+			publish(t, c, "bytes")
+		}
+	}
+	if found := fsck(t, s, FsckOptions{}); (len(found) > 0) != (left != "") {
+		t.Errorf("%s: after the repair: %+v", what, found)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Errorf("%s: after the repair: %v", what, err)
+	}
+}
+
+// bytesIn is the set of contents of all files but meta and the log of jobs,
+// of which repair may write new ones.
+func bytesIn(t *testing.T, s *Store) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for _, dir := range []string{"blobs", "tmp"} {
+		list, err := os.ReadDir(s.path(dir, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			b, err := os.ReadFile(s.path(dir, e.Name()))
+			if err == nil {
+				all[string(b)] = true
+			}
+		}
+	}
+	return all
+}
+
+// What is half-written may be as old as its rule, and no older. Only a real
+// clock can make a ctime, so the rule is what moves.
+func TestFsckMindsOldTemporaries(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, fmt.Sprintf("echo x > tmp/.new-1; echo x > tmp/%s.gone; echo x > tmp/%s@0123456789abcdef.part; echo x > tmp/%s.rotten", digestOf("x"), k, digestOf("y")))
+	c := &checker{s: s}
+	for name, rule := range map[string]time.Duration{
+		".new-1": oldTemp, digestOf("x") + ".gone": goneFor, k + "@0123456789abcdef.part": oldPart, digestOf("y") + ".rotten": 0,
+	} {
+		got, text := c.ruleOf(name)
+		if got != rule || (text == "") != (rule == 0) {
+			t.Errorf("%s: %v %q", name, got, text)
+		}
+	}
+	if found := fsck(t, s, FsckOptions{}); len(found) != 0 {
+		t.Errorf("fresh files: %+v", found)
+	}
+	add(t, s, cudaURL)
+	if rule, text := c.ruleOf(k + "@0123456789abcdef.part"); rule != 0 || text != "" {
+		t.Errorf("a part whose job waits: %v %q", rule, text)
+	}
+}
+
+// A worker puts a sound blob in the place of a rotten one while fsck hashes.
+func TestFsckTakesOutOnlyWhatItJudged(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	f, err := s.OpenBlob(a.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	run(t, s.dir, "cp blobs/"+a.SHA256+" x && mv x blobs/"+a.SHA256)
+	if err := s.takeOutRotten(f, a.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Error("the new one was taken out:", err)
+	}
+	for i := range 3 { // one rotten copy after another: each is kept
+		run(t, s.dir, fmt.Sprintf("chmod 644 blobs/*; printf rot%d > blobs/%s", i, a.SHA256))
+		fsck(t, s, FsckOptions{Repair: true})
+		publish(t, claimNext(t, s), "bytes")
+	}
+	run(t, s.dir, "test $(ls tmp/*.rotten | wc -l) = 3")
+}
+
+// One bit flips in each blob, at any place of it.
+func TestFsckFindsEveryFlippedBit(t *testing.T) {
+	s := testStore(t)
+	const blobs = 50
+	for i := range blobs {
+		a := hold(t, s, fmt.Sprintf("https://example.com/%d.run", i), strings.Repeat(fmt.Sprint("bytes ", i), 1+i*37))
+		path := s.path("blobs", a.SHA256)
+		b, _ := os.ReadFile(path)
+		b[i*len(b)/blobs] ^= 1 << (i % 8)
+		os.Chmod(path, 0o644)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found := fsck(t, s, FsckOptions{Quick: true}); len(found) != 0 {
+		t.Errorf("quick: %+v", found)
+	}
+	if found := fsck(t, s, FsckOptions{}); len(found) != 2*blobs { // the blob, and the meta that needs it
+		t.Errorf("%d of %d found", len(found), 2*blobs)
+	}
+}

@@ -1,0 +1,223 @@
+package fsstore
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/key"
+)
+
+// slack is how much older than its rule a half-written file may be before fsck
+// minds: gc comes once an hour.
+const slack = 2 * time.Hour
+
+// spool: no job file has two names, no key two claims, and every job parses.
+func (c *checker) spool() error {
+	inodes := map[uint64]string{}
+	claims := map[string]string{}
+	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
+		list, err := c.s.Jobs(st)
+		if err != nil {
+			return err
+		}
+		c.r.Jobs += len(list)
+		for i := range list {
+			c.job(&list[i], inodes, claims)
+		}
+	}
+	return nil
+}
+
+func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]string) {
+	path := string(j.State) + "/" + j.Name
+	var st unix.Stat_t
+	if unix.Lstat(c.s.dir+"/"+path, &st) != nil {
+		return
+	}
+	if other, ok := inodes[st.Ino]; ok && c.bothNow(path, other) {
+		c.found(path, "the same file is also "+other, "rm one of the two names")
+	}
+	inodes[st.Ino] = path
+	if j.State == Active {
+		c.claimed(j, path, claims)
+	}
+	switch {
+	case strings.HasPrefix(j.Note, "ignored"):
+		c.found(path, j.Note, "or remove it")
+	case strings.HasPrefix(j.Note, "the server may not read"):
+		c.found(path, j.Note, "chmod 660 it, or rm it")
+	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
+		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
+	case j.State == Misses && j.Key != "" && j.Name != j.Key:
+		c.found(path, "it is named for another URL than the one in it: no client's miss finds it", "mv it to misses/"+j.Key)
+	}
+}
+
+// bothNow reports whether two paths name one file at this moment: a job that
+// moved on while we looked has been seen twice, and has one name.
+func (c *checker) bothNow(a, b string) bool {
+	f, err := open(c.s.dir+"/"+a, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return same(f, c.s.dir+"/"+b) && same(f, c.s.dir+"/"+a)
+}
+
+func (c *checker) claimed(j *JobFile, path string, claims map[string]string) {
+	if j.Worker == "" {
+		c.found(path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
+		return
+	}
+	f, err := openJob(c.s.job(Active, j.Name))
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if lock(f) == nil {
+		if same(f, f.Name()) {
+			c.orphan(f, j.Name, path)
+		}
+		return // else it has just ended
+	}
+	if other, ok := claims[j.Key]; ok && j.Key != "" && exists(c.s.dir+"/"+other) {
+		c.found(path, "its key is also claimed by "+other, "rm one of them")
+	}
+	claims[j.Key] = path
+}
+
+func (c *checker) orphan(f *os.File, name, path string) {
+	p := c.found(path, "an orphan: its worker has died", "a running server takes it up within seconds")
+	if c.o.Repair {
+		unlock(f)
+		p.Repaired = c.s.recoverOne(name) == nil && !exists(c.s.job(Active, name))
+	}
+}
+
+// notes: hits are numbers, and a name in denied/ is a key or a host.
+func (c *checker) notes() error {
+	hits, err := c.s.names("hits")
+	if err != nil {
+		return err
+	}
+	for _, k := range hits {
+		b, err := readFile(c.s.path("hits", k), 32)
+		if n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && len(b) > 0 && (perr != nil || n < 0) {
+			c.found("hits/"+k, "not a number: it counts as 0", "rm it, or write the number")
+		}
+	}
+	denied, err := c.s.names(string(Denied))
+	if err != nil {
+		return err
+	}
+	for _, name := range denied {
+		if !key.Valid(name) && !isHostPattern(name) {
+			c.found("denied/"+name, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
+		}
+	}
+	return nil
+}
+
+// ours are the names that may stand in the data directory itself.
+func ours(name string) bool {
+	return slices.Contains(directories, name) || !plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
+}
+
+// kinds: names that are no regular files do not exist for the server.
+func (c *checker) kinds() error {
+	top, err := c.s.names("")
+	if err != nil {
+		return err
+	}
+	for _, name := range top {
+		if !ours(name) {
+			c.found(name, "not a part of a data directory: ignored", "move it away")
+		}
+	}
+	for _, dir := range directories {
+		names, err := c.s.names(dir)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			c.kind(dir, name)
+		}
+	}
+	return nil
+}
+
+func (c *checker) kind(dir, name string) {
+	var st unix.Stat_t
+	switch {
+	case unix.Lstat(c.s.path(dir, name), &st) != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		c.found(dir+"/"+name, "not a regular file: ignored", "move it away")
+	case st.Nlink > 1 && !c.saidTwoNames(dir+"/"+name):
+		c.found(dir+"/"+name, fmt.Sprintf("the file has %d names: whoever writes to another of them changes this one", st.Nlink), "cp it to a name with a dot in front, then mv that over it")
+	case dir == "meta" && !strings.HasSuffix(name, ".json"):
+		c.found(dir+"/"+name, "ignored: its name does not end in .json", "rename it, or move it away")
+	case dir == string(Failed) && strings.HasSuffix(name, ".why") && !exists(c.s.path(dir, strings.TrimSuffix(name, ".why"))):
+		c.found(dir+"/"+name, "the reason of a job that is not there", "rm it")
+	}
+}
+
+// saidTwoNames reports whether c.job has found both names of a file.
+func (c *checker) saidTwoNames(path string) bool {
+	return slices.ContainsFunc(c.r.Problems, func(p Problem) bool {
+		return strings.HasPrefix(p.Text, "the same file is also") && (p.Path == path || strings.HasSuffix(p.Text, " "+path))
+	})
+}
+
+// halfWritten: what is in tmp/ is younger than its rule, which gc applies
+// every hour.
+func (c *checker) halfWritten() error {
+	names, err := c.s.allNames("tmp")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		var st unix.Stat_t
+		if unix.Lstat(c.s.path("tmp", name), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+			continue
+		}
+		rule, text := c.ruleOf(name)
+		if text == "" || rule > 0 && time.Since(time.Unix(st.Ctim.Unix())) < rule+slack {
+			continue
+		}
+		p := c.found("tmp/"+name, text, "a running server's gc removes it; or `fromcache fsck --repair`")
+		if rule == 0 {
+			p.Do = "move it away"
+		} else if c.o.Repair {
+			p.Repaired = c.s.dropFree(c.s.path("tmp", name))
+		}
+	}
+	return nil
+}
+
+// ruleOf is how old a name in tmp/ may get, and what is wrong with it then;
+// "" where it may stay.
+func (c *checker) ruleOf(name string) (time.Duration, string) {
+	switch d, gone := strings.CutSuffix(name, goneSuffix); {
+	case name[0] == '.':
+		return oldTemp, "half-written, by a process that has died"
+	case gone && isDigest(d):
+		if len(c.wanted[d]) > 0 {
+			return 0, ""
+		}
+		return goneFor, "a blob that nothing names, out of service for more than a day"
+	case strings.HasSuffix(name, rottenSuffix):
+		return 0, ""
+	case strings.HasSuffix(name, ".part"):
+		if c.s.partWanted(name) {
+			return 0, ""
+		}
+		return oldPart, "a part whose key has had no job for a week"
+	}
+	return 0, "not a name of ours"
+}
