@@ -1,0 +1,79 @@
+package main
+
+import (
+	"flag"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestSize(t *testing.T) {
+	for in, want := range map[string]int64{
+		"0": 0, "off": 0, "OFF": 0, "4096": 4096, "1GiB": 1 << 30, "1 GiB": 1 << 30, "1gb": 1e9, "1.5G": 3 << 29, "2T": 2 << 40,
+		"10B": 10, "500K": 500 << 10,
+	} {
+		s := size(-1)
+		if err := s.Set(in); err != nil || int64(s) != want {
+			t.Errorf("%q is %d, %v; want %d", in, s, err, want)
+		}
+	}
+	for _, in := range []string{"", "x", "-1", "1X", "GiB", "NaN", "Inf", "1e30", "9223372036854775808"} {
+		if s := size(0); s.Set(in) == nil {
+			t.Errorf("%q is %d", in, s)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"90d": 90 * 24 * time.Hour, "1.5d": 36 * time.Hour, "36h": 36 * time.Hour, "10m": 10 * time.Minute,
+	} {
+		var d span
+		if err := d.Set(in); err != nil || time.Duration(d) != want {
+			t.Errorf("%q is %v, %v; want %v", in, time.Duration(d), err, want)
+		}
+	}
+	for _, in := range []string{"", "d", "-1d", "0", "9", "1e9d", "NaNd"} {
+		if d := span(0); d.Set(in) == nil {
+			t.Errorf("%q is %v", in, time.Duration(d))
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for in, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1 << 30: "1 GiB", 123 << 30: "123 GiB", 1<<63 - 1: "8192 PiB",
+	} {
+		if got := bytes(in); got != want {
+			t.Errorf("bytes(%d) is %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestParseMixed(t *testing.T) {
+	for _, c := range []struct{ args, want []string }{
+		{[]string{"a", "b"}, []string{"a", "b"}},
+		{[]string{"-n", "1", "a"}, []string{"a"}},
+		{[]string{"a", "-n", "1", "b"}, []string{"a", "b"}},
+		{[]string{"a", "--n=1"}, []string{"a"}},
+		{[]string{"a", "--", "-n", "1"}, []string{"a", "-n", "1"}},
+		{[]string{"a", "-"}, []string{"a", "-"}},
+		{nil, nil},
+	} {
+		f := flag.NewFlagSet("", flag.ContinueOnError)
+		f.Int("n", 0, "")
+		if got, err := parseMixed(f, c.args); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%q are %q, %v; want %q", c.args, got, err, c.want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain name": "plain name", "ä": "ä", "a\x1b[2Jb": `a\x1b[2Jb`, "a\nb": `a\nb`, "\u202egpj": `\u202egpj`, "\xff": `\ufffd`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) is %q, want %q", in, got, want)
+		}
+	}
+}

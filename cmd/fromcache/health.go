@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// health is the health check of a container that holds this binary and nothing else.
+func (a *app) health(f *flag.FlagSet) func(context.Context, []string) error {
+	host := f.String("host", "127.0.0.1", "the `ADDR`ess it listens on")
+	port := f.Int("port", defaultPort, "the port it listens on")
+	return func(ctx context.Context, _ []string) error {
+		return askHealth(ctx, net.JoinHostPort(*host, strconv.Itoa(*port)))
+	}
+}
+
+func askHealth(ctx context.Context, addr string) error {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	// No proxy: the server is on this machine.
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	if answer.StatusCode != http.StatusOK {
+		return errors.Join(fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text))), err)
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// put makes a file the artifact of a URL: carried in on a disk, or fetched in a way of the operator's own. It takes the path
+// of a download, with a claim of its own, so that a crash leaves what a crashed download leaves.
+func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
+	dir := a.storeFlags(f)
+	minFree := defaultMinFree
+	sum := f.String("sha256", "", "the digest that FILE must have, in `HEX`")
+	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
+	return func(ctx context.Context, operands []string) error {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		from, size, err := a.openFile(operands[1])
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		s, err := dir.openOrMake(fsstore.Options{MinFree: int64(minFree)})
+		if err != nil {
+			return err
+		}
+		claim, err := s.ClaimFor(fsstore.Addition{URL: operands[0], SHA256: *sum}, a.operator())
+		if err != nil {
+			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
+		}
+		return a.fill(ctx, claim, from, size)
+	}
+}
+
+// openFile opens FILE, of which size -1 is unknown.
+func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(a.stdin), -1, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return f, -1, nil
+	}
+	return f, info.Size(), nil
+}
+
+// fill ends the claim: the artifact is held, or the job is in failed/ and its part is gone.
+func (a *app) fill(ctx context.Context, claim *fsstore.Claim, from io.Reader, size int64) error {
+	part, err := claim.Part(false)
+	if err == nil {
+		err = a.copyPart(ctx, claim, part, from, size)
+	}
+	if err == nil {
+		var art *fsstore.Artifact
+		if art, err = claim.Publish(part, fsstore.Origin{}); err == nil {
+			_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", art.Key, art.SHA256, bytes(art.Size))
+			return err
+		}
+	}
+	if part != nil {
+		err = errors.Join(err, part.Discard())
+	}
+	if errors.Is(err, fsstore.ErrLost) {
+		return errors.Join(err, claim.Cancelled())
+	}
+	return errors.Join(err, claim.Fail("put: "+oneLine(err)))
+}
+
+func (a *app) copyPart(ctx context.Context, claim *fsstore.Claim, part *fsstore.Part, from io.Reader, size int64) error {
+	if err := claim.Reserve(max(size, 0)); err != nil {
+		return err
+	}
+	if err := claim.Start(fsstore.Started{Size: size}); err != nil {
+		return err
+	}
+	show := a.progress("put")
+	defer show.end()
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := from.Read(buf)
+		if _, werr := part.Write(buf[:n]); werr != nil {
+			return werr
+		}
+		show.at(part.Size(), size)
+		switch {
+		case err == io.EOF:
+			return whole(claim, part, size)
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return errors.New("interrupted")
+		case !claim.Held():
+			return fsstore.ErrLost
+		}
+	}
+}
+
+func whole(claim *fsstore.Claim, part *fsstore.Part, size int64) error {
+	if size >= 0 && part.Size() != size {
+		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", size, part.Size())
+	}
+	if want := claim.Job.Sha256; want != "" && !strings.EqualFold(want, part.SHA256()) {
+		return fmt.Errorf("sha256 is %s, and %s was asked for", part.SHA256(), want)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// room is a part of the tree, and what its packages may import directly. Test files are not looked at.
+type room struct {
+	path  string   // it and all below, unless another room's path is longer
+	ours  []string // packages of this module, with all below them
+	third []string // modules of others, as prefixes of import paths
+	not   []string // of the standard library
+}
+
+// rooms hold the architecture up: one package owns the disk, the pages know of no worker, the shim stays small. A new edge
+// is a decision, and is made here.
+var rooms = []room{
+	{
+		path:  "fromcache/fsstore",
+		ours:  []string{"fromcache/fsstore"},
+		third: []string{"github.com/google/renameio/v2", "github.com/fsnotify/fsnotify", "golang.org/x/sys/unix"},
+		not:   []string{"net/http", "html/template"},
+	},
+	{path: "fromcache/fsstore/key", not: []string{"os", "net/http", "net/url", "time"}},
+	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
+	{
+		path:  "fromcache/fsstore/fetch",
+		ours:  []string{"fromcache/fsstore"},
+		third: []string{"golang.org/x/net"},
+		not:   []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
+	},
+	{
+		path:  "fromcache/httpd",
+		ours:  []string{"fromcache/fsstore", "fromcache/templates"},
+		third: []string{"github.com/julienschmidt/httprouter", "github.com/gorilla/sessions", "golang.org/x/time/rate"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
+	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
+	{path: "fromcache/shim", ours: []string{"fromcache/shim"}, not: []string{"net/http"}},
+	{path: "fromcache/cmd", ours: []string{"fromcache"}, third: []string{""}},
+	{path: "fromcache/cmd/fromcache-shim", ours: []string{"fromcache/shim"}, not: []string{"net/http"}},
+	{path: "fromcache/deploy"},
+}
+
+// exempt are edges against the rules above, each with its reason.
+var exempt = map[string]string{
+	"fromcache/fsstore/fetch syscall":       "the Control function of a net.Dialer has a syscall.RawConn as its argument",
+	"fromcache/httpd golang.org/x/sys/unix": "how much a socket has still to send is an ioctl",
+}
+
+// denied are edges that the rooms would let through.
+var denied = map[string][]string{
+	"fromcache/fsstore": {"fromcache/fsstore/fetch", "fromcache/fsstore/torture"},
+	"fromcache/httpd":   {"fromcache/fsstore/fetch"},
+}
+
+func TestRooms(t *testing.T) {
+	c := exec.Command("go", "list", "-json=ImportPath,Imports", "fromcache/...")
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for list := json.NewDecoder(out); ; seen++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := list.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range p.Imports {
+			if why := objection(p.ImportPath, imported); why != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, why)
+			}
+		}
+	}
+	if err := c.Wait(); err != nil || seen < len(rooms)/2 {
+		t.Fatalf("go list: %v, %d packages", err, seen)
+	}
+}
+
+// objection says why one package may not import another; "" when it may.
+func objection(from, imported string) string {
+	if exempt[from+" "+imported] != "" {
+		return ""
+	}
+	r := roomOf(from)
+	if r == nil {
+		return "it is in no room: add one"
+	}
+	if within(denied[r.path], imported) {
+		return "not from " + r.path
+	}
+	first, _, _ := strings.Cut(imported, "/")
+	switch {
+	case first == "fromcache":
+		if !within(r.ours, imported) {
+			return r.path + " may not"
+		}
+	case strings.Contains(first, "."):
+		if !within(r.third, imported) {
+			return r.path + " knows no such library"
+		}
+	case within(r.not, imported):
+		return r.path + " must not"
+	}
+	return ""
+}
+
+func roomOf(path string) *room {
+	var found *room
+	for i := range rooms {
+		if within([]string{rooms[i].path}, path) && (found == nil || len(rooms[i].path) > len(found.path)) {
+			found = &rooms[i]
+		}
+	}
+	return found
+}
+
+// within reports whether path is one of the prefixes, or below one. The prefix "" has everything below it.
+func within(prefixes []string, path string) bool {
+	for _, p := range prefixes {
+		if p == "" || path == p || strings.HasPrefix(path, p+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestObjection shows that the rooms have walls.
+func TestObjection(t *testing.T) {
+	for _, edge := range [][2]string{
+		{"fromcache/httpd", "fromcache/fsstore/fetch"},
+		{"fromcache/httpd", "os"},
+		{"fromcache/fsstore", "net/http"},
+		{"fromcache/fsstore", "fromcache/fsstore/fetch"},
+		{"fromcache/fsstore", "fromcache/httpd"},
+		{"fromcache/fsstore/fetch", "os"},
+		{"fromcache/fsstore/key", "fromcache/fsstore"},
+		{"fromcache/templates", "fromcache/fsstore"},
+		{"fromcache/shim", "fromcache/fsstore/key"},
+		{"fromcache/shim", "net/http"},
+		{"fromcache/shim", "github.com/gorilla/sessions"},
+		{"fromcache/shim/options", "fromcache/httpd"},
+		{"fromcache/cmd/fromcache-shim", "fromcache/fsstore"},
+		{"fromcache/attic", "os"},
+	} {
+		if objection(edge[0], edge[1]) == "" {
+			t.Errorf("%s may import %s", edge[0], edge[1])
+		}
+	}
+}

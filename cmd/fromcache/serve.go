@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/fetch"
+	"fromcache/httpd"
+)
+
+// serveFlags is everything that serve can be told.
+type serveFlags struct {
+	store               *storeFlags
+	host                string
+	port                int
+	workers, retries    int
+	maxMisses           int
+	history             span
+	minFree, maxSize    size
+	credentials         string
+	allowOrigin         prefixes
+	publicHosts         list
+	logFormat, logLevel string
+}
+
+func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
+	o := &serveFlags{store: a.storeFlags(f), history: span(fsstore.DefaultHistory), minFree: defaultMinFree}
+	f.StringVar(&o.host, "host", "", "listen on this `ADDR`ess only (all addresses unless given)")
+	f.IntVar(&o.port, "port", defaultPort, "listen on this port; 0 is any free one")
+	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
+	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
+	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "note at most `N` misses")
+	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
+	f.Var(&o.minFree, "min-free", "let no download leave less than this `SIZE` free; 0 or off: no reserve")
+	f.Var(&o.maxSize, "max-artifact-size", "refuse what is larger than this `SIZE`")
+	f.StringVar(&o.credentials, "credentials", "", "a `DIR`ectory of header lines for origins, a file a host; not inside the data directory")
+	f.Var(&o.allowOrigin, "allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated")
+	f.Var(&o.publicHosts, "public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	return func(ctx context.Context, _ []string) error { return a.serveUntilSignal(ctx, o) }
+}
+
+// serveUntilSignal ends well at the first SIGINT or SIGTERM. A second one kills the process at once, for by then the
+// signals have their default action again; nothing is lost by that but the time of a resume.
+func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	for name, n := range map[string]int{"workers": o.workers, "retries": o.retries, "max-misses": o.maxMisses} {
+		if n < 1 {
+			return usageError{err: fmt.Errorf("--%s %d: at least 1", name, n)}
+		}
+	}
+	log, err := a.logger(o)
+	if err != nil {
+		return err
+	}
+	password, err := a.password()
+	if err != nil {
+		return err
+	}
+	rule, err := o.store.rule()
+	if err != nil {
+		return err
+	}
+	// The socket first: who asks while a large tree is opened waits for the answer instead of being refused.
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(o.port)))
+	if err != nil {
+		return fmt.Errorf("%w: choose another --host or --port", err)
+	}
+	defer listener.Close()
+	store, err := fsstore.Open(o.store.dir, fsstore.Options{
+		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	pool, err := newPool(store, o, log)
+	if err != nil {
+		return err
+	}
+	server, err := a.newServer(store, o, password, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "addr", listener.Addr().String(), "data", store.Dir(), "version", versionName())
+	if password == "" {
+		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
+	}
+	return errors.Join(runAll(ctx, log, store, pool, func(ctx context.Context) error { return server.Serve(ctx, listener) }), store.Close())
+}
+
+// runAll runs the three parts until ctx ends, or one fails. The store's upkeep ends last, for the other two leave it the
+// hits and jobs of their last moment.
+func runAll(ctx context.Context, log *slog.Logger, store *fsstore.Store, pool *fetch.Pool, serve func(context.Context) error) error {
+	upkeep, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
+	defer endUpkeep()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	context.AfterFunc(ctx, func() { log.Info("stopping: answers end within 30 s, downloads go back to queue/") })
+	var errs [3]error
+	var work, last sync.WaitGroup
+	owned := func(w *sync.WaitGroup, i int, ctx context.Context, run func(context.Context) error) {
+		w.Go(func() {
+			defer end()
+			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				errs[i] = err
+			}
+		})
+	}
+	owned(&last, 0, upkeep, store.Run)
+	owned(&work, 1, ctx, pool.Run)
+	owned(&work, 2, ctx, serve)
+	work.Wait()
+	endUpkeep()
+	last.Wait()
+	return errors.Join(errs[:]...)
+}
+
+func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
+	credentials, err := openCredentials(o.credentials, store.Dir())
+	if err != nil {
+		return nil, err
+	}
+	return fetch.New(store, fetch.Options{
+		Workers:     o.workers,
+		Retries:     o.retries,
+		MaxSize:     int64(o.maxSize),
+		AllowOrigin: o.allowOrigin,
+		Credentials: credentials,
+		UserAgent:   "fromcache/" + versionName(),
+		Logger:      log,
+	})
+}
+
+// openCredentials returns a file system that no link leads out of. The data directory is read by operators and copied by
+// backups, so credentials can't be in it.
+func openCredentials(dir, dataDir string) (fs.FS, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	real, err := filepath.Abs(dir)
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--credentials: %w", err)
+	}
+	data, err := filepath.EvalSymlinks(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
+		return nil, fmt.Errorf("--credentials %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it", dir, dataDir)
+	}
+	root, err := os.OpenRoot(real)
+	if err != nil {
+		return nil, fmt.Errorf("--credentials: %w", err)
+	}
+	return root.FS(), nil
+}
+
+func (a *app) newServer(store *fsstore.Store, o *serveFlags, password string, log *slog.Logger) (*httpd.Server, error) {
+	secret := []byte(strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET")))
+	if len(secret) == 0 {
+		var err error
+		if secret, err = store.SessionSecret(); err != nil {
+			return nil, err
+		}
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	return httpd.New(store, httpd.Options{
+		Password:      password,
+		SessionSecret: secret,
+		PublicHosts:   o.publicHosts,
+		Hostname:      hostname,
+		Version:       versionName(),
+		Logger:        log,
+	})
+}
+
+// password is FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE. A file that is named and holds
+// none is an error, for the alternative is to be open to all.
+func (a *app) password() (string, error) {
+	if p := a.getenv("FROMCACHE_ADMIN_PASSWORD"); p != "" {
+		return p, nil
+	}
+	path := a.getenv("FROMCACHE_ADMIN_PASSWORD_FILE")
+	if path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("FROMCACHE_ADMIN_PASSWORD_FILE: %w", err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", fmt.Errorf("FROMCACHE_ADMIN_PASSWORD_FILE: the first line of %s is empty", path)
+	}
+	return line, nil
+}
+
+func (a *app) logger(o *serveFlags) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, usageError{err: fmt.Errorf("--log-level %q: it is debug, info, warn or error", o.logLevel)}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
+	}
+	return nil, usageError{err: fmt.Errorf("--log-format %q: it is text or json", o.logFormat)}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// moving is a verb that moves or removes what is named: by a key, a file's name, a path that tab completion wrote, a glob
+// over what ls shows, or the URL itself.
+type moving struct {
+	done string // what is printed before each name
+	in   []fsstore.State
+	do   func(*fsstore.Store, string, fsstore.By) error
+}
+
+func (a *app) approve(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, (*fsstore.Store).Approve})
+}
+
+func (a *app) dismiss(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, (*fsstore.Store).Dismiss})
+}
+
+func (a *app) deny(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"denied", []fsstore.State{fsstore.Misses, fsstore.Queue}, (*fsstore.Store).Deny})
+}
+
+func (a *app) cancel(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"cancelled", []fsstore.State{fsstore.Queue, fsstore.Active}, (*fsstore.Store).Cancel})
+}
+
+func (a *app) retry(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"queued", []fsstore.State{fsstore.Failed, fsstore.Cancelled}, (*fsstore.Store).Retry})
+}
+
+func (a *app) evict(f *flag.FlagSet) func(context.Context, []string) error {
+	return a.move(f, moving{"evicted", nil, (*fsstore.Store).Evict})
+}
+
+// move does the verb to each operand. One that fails does not keep the rest from being done.
+func (a *app) move(f *flag.FlagSet, m moving) func(context.Context, []string) error {
+	dir := a.storeFlags(f)
+	return func(_ context.Context, operands []string) error {
+		s, err := dir.open(fsstore.Options{})
+		if err != nil {
+			return err
+		}
+		var failed []error
+		for _, operand := range operands {
+			failed = append(failed, a.moveAll(s, m, operand)...)
+		}
+		return a.tell(failed)
+	}
+}
+
+func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []error) {
+	names, err := m.names(s, operand)
+	if err != nil {
+		return []error{err}
+	}
+	for _, name := range names {
+		switch err := m.do(s, name, a.operator()); {
+		case errors.Is(err, fs.ErrNotExist):
+			failed = append(failed, fmt.Errorf("nothing there by the name %s", name))
+		case err != nil:
+			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+		default:
+			fmt.Fprintf(a.stdout, "%s %s\n", m.done, printable(name))
+		}
+	}
+	return failed
+}
+
+// names resolves one operand.
+func (m moving) names(s *fsstore.Store, operand string) ([]string, error) {
+	if strings.Contains(operand, "://") {
+		u, err := key.Parse(operand, s.Rule())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
+		}
+		return []string{u.Key()}, nil
+	}
+	name := path.Base(operand)
+	if m.in == nil {
+		name = strings.TrimSuffix(name, ".json")
+	}
+	if !strings.ContainsAny(name, "*?[") {
+		return []string{name}, nil
+	}
+	names, err := m.match(s, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 && m.done == "denied" && strings.HasPrefix(name, "*.") {
+		return []string{name}, nil // a whole domain
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("nothing matches %s", operand)
+	}
+	return names, nil
+}
+
+// match returns what a glob names. It is held against the file's name and against the key, so that *.run and *run* both do
+// what the operator who looked at ls expects.
+func (m moving) match(s *fsstore.Store, glob string) ([]string, error) {
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, fmt.Errorf("%s: %w", glob, err)
+	}
+	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
+	var names []string
+	if m.in == nil {
+		keys, err := s.Keys()
+		return slices.DeleteFunc(keys, func(k string) bool { return !hit(k) }), err
+	}
+	for _, st := range m.in {
+		jobs, err := s.Jobs(st)
+		if err != nil {
+			return nil, err
+		}
+		for i := range jobs {
+			if hit(jobs[i].Name) || hit(jobs[i].Key) {
+				names = append(names, jobs[i].Name)
+			}
+		}
+	}
+	return names, nil
+}
+
+func (a *app) add(f *flag.FlagSet) func(context.Context, []string) error {
+	dir := a.storeFlags(f)
+	var add fsstore.Addition
+	var accept list
+	f.StringVar(&add.SHA256, "sha256", "", "the digest that the artifact must have, in `HEX`; one URL only")
+	f.Var(&accept, "accept", "`WHAT` is fine although it is refused by default: any, text/html or http; may be repeated")
+	return func(_ context.Context, urls []string) error {
+		if add.SHA256 != "" && len(urls) > 1 {
+			return usageError{err: errors.New("--sha256 is the digest of one artifact: give one URL")}
+		}
+		if err := accepts(&add, accept); err != nil {
+			return err
+		}
+		s, err := dir.openOrMake(fsstore.Options{})
+		if err != nil {
+			return err
+		}
+		var failed []error
+		for _, add.URL = range urls {
+			if name, err := s.Add(add, a.operator()); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", key.Redact(add.URL), err))
+			} else {
+				fmt.Fprintf(a.stdout, "queued %s\n", printable(name))
+			}
+		}
+		return a.tell(failed)
+	}
+}
+
+func accepts(add *fsstore.Addition, words []string) error {
+	for _, word := range words {
+		switch word {
+		case "any":
+			add.AcceptAny = true
+		case "text/html":
+			add.AcceptHTML = true
+		case "http":
+			add.AcceptHTTP = true
+		default:
+			return usageError{err: fmt.Errorf("--accept %q: it is any, text/html or http", word)}
+		}
+	}
+	return nil
+}
