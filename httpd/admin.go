@@ -30,7 +30,7 @@ func backTo(r *http.Request) string {
 		return "/"
 	}
 	switch u.Path {
-	case "/misses", "/downloads", "/artifacts":
+	case "/misses", "/downloads", "/artifacts", "/add":
 		return u.RequestURI()
 	}
 	return "/"

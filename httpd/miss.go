@@ -28,7 +28,7 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.IsQueue:  newMissAnswer(fsstore.IsQueue, "not held yet; approved and waiting to be fetched"),
 	fsstore.IsActive: newMissAnswer(fsstore.IsActive, "not held yet; being fetched"),
 	fsstore.IsDenied: newMissAnswer(fsstore.IsDenied, "not held; the operator has denied it"),
-	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses are waiting"),
+	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses"),
 }
 
 // miss notes that raw was asked for, and answers whatever comes of that.
