@@ -156,7 +156,7 @@ func (m *machine) checkConfig(t Tool, say func(bool, string)) {
 	asked := false
 	in.Ask = func(q []Question) []Answer {
 		asked = true
-		return []Answer{{Cache: -1}}
+		return make([]Answer, len(q))
 	}
 	d := Plan(in)
 	if asked {

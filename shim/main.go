@@ -26,7 +26,7 @@ func Main(argv, env []string) int {
 func run(tool Tool, argv []string, env Env) int {
 	f := newFinder(env, tool, argv[0])
 	path, ok := f.next()
-	args := argv[1:]
+	args, given := argv[1:], env
 	if ok && !f.judged() && serverList(env, tool) != "" {
 		d := Plan(liveInput(tool, args, env, path))
 		if isOn(env.Get(envVerbose)) {
@@ -35,7 +35,9 @@ func run(tool Tool, argv []string, env Env) int {
 		args, env = d.Args, d.Env
 	}
 	for ; ok; path, ok = f.next() {
-		become(path, args, f.mark(env))
+		if become(path, args, f.mark(env)) == syscall.E2BIG {
+			become(path, argv[1:], given) // there was room for the call as it came
+		}
 	}
 	complain("fromcache: no real " + tool.String() + " on PATH; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
@@ -43,11 +45,13 @@ func run(tool Tool, argv []string, env Env) int {
 
 // become replaces this process; it returns only if that did not work. A script without a first line that names its
 // interpreter is run by sh, as execvp(3) has it.
-func become(path string, args []string, env Env) {
+func become(path string, args []string, env Env) error {
 	argv := append([]string{path}, args...)
-	if syscall.Exec(path, argv, env) == syscall.ENOEXEC {
-		syscall.Exec("/bin/sh", append([]string{"/bin/sh"}, argv...), env)
+	err := syscall.Exec(path, argv, env)
+	if err == syscall.ENOEXEC {
+		err = syscall.Exec("/bin/sh", append([]string{"/bin/sh"}, argv...), env)
 	}
+	return err
 }
 
 // liveInput is an Input on this machine; path is the real tool's.

@@ -31,11 +31,12 @@ type Question struct {
 // URL returns the address at which a cache would serve what is asked for.
 func (q Question) URL(c Cache) string { return c.url(q.t) }
 
-// Answer says what became of a Question. Cache is an index into its Caches, -1 for none, and Reason says why not.
+// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
+// it in a form that the call has no use for. Reason says why it is no hit.
 type Answer struct {
-	Cache  int
-	Down   bool // no cache could be asked
-	Reason string
+	Outcome Outcome
+	Cache   int
+	Reason  string
 }
 
 // Outcome is what a Decision says of one URL.
@@ -43,7 +44,7 @@ type Outcome int
 
 // The outcomes.
 const (
-	Pass Outcome = iota // never asked about
+	Pass Outcome = iota // left alone: not asked about, or without an answer that could be used
 	Hit
 	Miss
 )
@@ -194,6 +195,9 @@ func (p *planner) fileReason(g *group, i int, t target) string {
 	if p.Tool == Curl && t.name() == "" && g.savesByName(i) {
 		return "-O needs a file name in the URL"
 	}
+	if isDots(t.name()) {
+		return "the URL's last segment is one of dots"
+	}
 	if g.dirs && !g.outFile {
 		return "--directories names directories after the host"
 	}
@@ -256,11 +260,9 @@ func (p *planner) ask() {
 	for i, a := range p.Ask(questions) {
 		v := &p.verdicts[p.asked[i].verdict]
 		p.asked[i].answer = a
-		switch v.Reason = a.Reason; {
-		case a.Cache >= 0:
-			v.Outcome, v.Base = Hit, p.asked[i].q.Caches[a.Cache].Base
-		case !a.Down:
-			v.Outcome = Miss
+		v.Outcome, v.Reason = a.Outcome, a.Reason
+		if a.Outcome == Hit {
+			v.Base = p.asked[i].q.Caches[a.Cache].Base
 		}
 	}
 }
@@ -269,7 +271,7 @@ func (p *planner) ask() {
 func (p *planner) result() ([]string, Env) {
 	args, env, changed := p.Args, p.Env, false
 	for _, c := range p.asked {
-		if c.answer.Cache < 0 {
+		if c.answer.Outcome != Hit {
 			continue
 		}
 		if !changed {

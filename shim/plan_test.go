@@ -44,10 +44,7 @@ func (b *bench) ask(questions []Question) []Answer {
 		if !strings.Contains(q.t.String(), "held") {
 			r.status = 404
 		}
-		ok, reason := q.accept(r)
-		if out[i] = (Answer{Cache: 0}); !ok {
-			out[i] = Answer{Cache: -1, Reason: reason}
-		}
+		out[i].Outcome, out[i].Reason = q.judge(r)
 	}
 	b.inputs = append(b.inputs, questions...)
 	return out

@@ -26,19 +26,19 @@ type reply struct {
 	reason     string
 }
 
-// accept reports whether a reply is a hit for q, and if not, why.
-func (q Question) accept(r reply) (ok bool, reason string) {
+// judge says what a reply means for q.
+func (q *Question) judge(r reply) (Outcome, string) {
 	switch {
 	case r.status == 0:
-		return false, r.reason
+		return Pass, r.reason
 	case r.status != 200:
-		return false, "not held"
+		return Miss, "not held"
 	case q.NeedsRanges && !r.ranges:
-		return false, "the cache serves no ranges"
+		return Pass, "the cache serves no ranges"
 	case r.redirected && !q.MayRedirect:
-		return false, "the origin redirected and the call does not follow"
+		return Pass, "the origin redirects and the call does not follow"
 	}
-	return true, ""
+	return Hit, ""
 }
 
 // Ask puts all questions to all their caches at once, under one deadline. The first 200 that a question can use wins; it is
@@ -103,27 +103,27 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 			<-turns
 		}()
 	}
-	miss := Answer{Cache: -1, Down: true, Reason: "the cache was down a moment ago"}
+	best := Answer{Reason: "the cache was down a moment ago"}
 	late := time.NewTimer(time.Until(deadline) + 50*time.Millisecond) // the probes end by themselves; this is for one that can't
 	defer late.Stop()
-	for ; waiting > 0; waiting-- {
+	for known := false; waiting > 0; waiting-- {
 		select {
 		case r := <-replies:
-			ok, reason := q.accept(r.reply)
-			if ok {
-				return Answer{Cache: r.cache}
-			}
+			outcome, reason := q.judge(r.reply)
 			if r.down {
 				p.stamps.write(q.Caches[r.cache].Base)
 			}
-			if miss.Down {
-				miss = Answer{Cache: -1, Down: r.down, Reason: reason}
+			switch a := (Answer{outcome, r.cache, reason}); {
+			case outcome == Hit:
+				return a
+			case !known || outcome == Pass && r.status != 0: // held, though of no use, says more than a miss
+				best, known = a, known || r.status != 0
 			}
 		case <-late.C:
-			return miss
+			return best
 		}
 	}
-	return miss
+	return best
 }
 
 // probe asks one cache: over a plain socket, or by the real tool where TLS is needed.

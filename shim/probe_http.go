@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -20,7 +19,7 @@ const maxHeader = 64 << 10
 func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
-		return dialError(err, q.Family)
+		return dialError(q.Family)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
@@ -30,16 +29,10 @@ func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 	return readReply(conn)
 }
 
-// dialError tells a cache that is down from one that has no address of the family that was asked for.
-func dialError(err error, family int) reply {
-	op, _ := err.(*net.OpError)
-	if op != nil && family != 0 {
-		_, ok := op.Err.(*net.AddrError)
-		if ok || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL) {
-			return reply{reason: "the cache has no address of that family"}
-		}
-	}
-	return reply{down: true, reason: "the cache can't be reached"}
+// dialError says why there is no connection. Only a call that leaves the address family open can tell that a cache is down;
+// with -4 or -6 it may just have no such address.
+func dialError(family int) reply {
+	return reply{down: family == 0, reason: "the cache can't be reached"}
 }
 
 // readError tells a cache that hangs from one that broke off.

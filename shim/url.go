@@ -148,6 +148,12 @@ func removeDots(path string) string {
 	return "/" + strings.Join(kept, "/")
 }
 
+// isDots reports a segment that is "." or ".." with its dots encoded, which newer tools remove as if they were literal.
+func isDots(segment string) bool {
+	s := strings.ReplaceAll(lower(segment), "%2e", ".")
+	return s == "." || s == ".."
+}
+
 // token encodes a URL in base64url without padding (RFC 4648 section 5), the form in which a cache takes it.
 func token(url string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -1,0 +1,309 @@
+package shim_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const vendorURL = "https://vendor.example/held/tool.run"
+
+// A fake tool prints its own name, its arguments and, of its environment, what the shim may touch.
+const fakeTool = `#!/bin/sh
+printf '%s|' "${0##*/}" "$@"
+printf 'no_proxy=%s NO_PROXY=%s\n' "$no_proxy" "$NO_PROXY"
+`
+
+// fake makes a directory with fake tools of the given names.
+func fake(t testing.TB, names ...string) string {
+	dir := t.TempDir()
+	for _, n := range names {
+		if err := os.WriteFile(dir+"/"+n, []byte(fakeTool), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// cacheOf starts a cache with a handler that also counts its requests.
+func cacheOf(t testing.TB, h http.HandlerFunc) (url string, asked *atomic.Int32) {
+	asked = new(atomic.Int32)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		h(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, asked
+}
+
+func holds(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "bytes") }
+
+// shimRun runs a command with the shim first on PATH, fake tools behind it, and nothing else of the machine's but sh.
+func shimRun(t testing.TB, command string, env ...string) result {
+	return run(t, command, append([]string{"PATH=" + tools + ":" + fake(t, "curl", "wget") + ":/usr/bin:/bin",
+		"HOME=/nonexistent", "TMPDIR=" + t.TempDir()}, env...))
+}
+
+// rawCache listens and gives each connection to serve.
+func rawCache(t testing.TB, serve func(net.Conn)) (addr string, asked *atomic.Int32) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	asked = new(atomic.Int32)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			go func() {
+				defer c.Close()
+				c.Read(make([]byte, 4096))
+				serve(c)
+			}()
+		}
+	}()
+	return l.Addr().String(), asked
+}
+
+// TestAnswers holds what a cache may say, and that nothing but a whole answer of 200 is a hit.
+func TestAnswers(t *testing.T) {
+	for i, c := range []struct {
+		answer string
+		hit    bool
+	}{
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true},
+		{"HTTP/1.0 200 OK\r\n\r\n", true},
+		{"HTTP/1.1 200\r\n\r\n", true},
+		{"HTTP/1.1 200 OK\n\n", true},
+		{"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", true},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\n\r\n", false},
+		{"HTTP/1.1 404 Not Found\r\n\r\n", false},
+		{"HTTP/1.1 204 No Content\r\n\r\n", false},
+		{"HTTP/1.1 206 Partial Content\r\n\r\n", false},
+		{"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\n\r\n", false},
+		{"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", false},
+		{"HTTP/1.1 401 Unauthorized\r\n\r\n", false},
+		{"HTTP/1.1 500 Oops\r\n\r\n", false},
+		{"HTTP/1.1 503 Busy\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nContent-Le", false},
+		{"HTTP/1.1 200 OK\r\n", false},
+		{"HTTP/1.1 20", false},
+		{"", false},
+		{"\r\n\r\n", false},
+		{"200 OK\r\n\r\n", false},
+		{"HTTP/1.1 2000 OK\r\n\r\n", false},
+		{"HTTP/1.1 -200 OK\r\n\r\n", false},
+		{"HTTP/1.1\r\n\r\n", false},
+		{"SSH-2.0-OpenSSH_9.2p1\r\n", false},
+		{"<html>200 OK</html>\r\n\r\n", false},
+		{"\x00\xff\x15\x03\x01\x00\x02\x02\x16" + strings.Repeat("\x00", 500), false},
+		{"HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 20000) + "\r\n", false},
+		{strings.Repeat("A", 1<<20), false},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			addr, asked := rawCache(t, func(conn net.Conn) { conn.Write([]byte(c.answer)) })
+			for _, tool := range []string{"curl", "wget"} {
+				r := shimRun(t, tool+" -q "+vendorURL, "FROMCACHE_SERVER="+addr)
+				if hit := strings.Contains(r.stdout, addr+"/b/"); hit != c.hit || r.stderr != "" || r.status != 0 {
+					t.Errorf("%s: %.60q: hit %v, stderr %q, status %d", tool, c.answer, hit, r.stderr, r.status)
+				}
+			}
+			if n := asked.Load(); n != 2 {
+				t.Errorf("asked %d times", n)
+			}
+		})
+	}
+}
+
+// TestDecidingFields holds Accept-Ranges and X-Fromcache-Redirected.
+func TestDecidingFields(t *testing.T) {
+	ranges := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "bytes") }
+	none := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "none") }
+	plain := func(w http.ResponseWriter, r *http.Request) {}
+	moved := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Fromcache-Redirected", "1") }
+	for _, c := range []struct {
+		command string
+		cache   http.HandlerFunc
+		hit     bool
+	}{
+		{"curl -C - -O", ranges, true}, {"curl -C - -O", none, false}, {"curl -C - -O", plain, false}, {"curl -O", plain, true},
+		{"curl -r 0-9", plain, false}, {"curl -H 'Range: bytes=0-9'", plain, false}, {"curl -H 'range: bytes=0-9'", ranges, true},
+		{"wget -c", ranges, true}, {"wget -c", plain, false}, {"wget --start-pos=3", none, false}, {"wget", plain, true},
+		{"curl", moved, false}, {"curl -L", moved, true}, {"curl --location", moved, true}, {"curl -L --no-location", moved, false},
+		{"curl -L --max-redirs 0", moved, false}, {"curl -L --max-redirs 3", moved, false}, {"curl -L --max-redirs 10", moved, true},
+		{"curl -L --max-redirs -1", moved, true}, {"curl -L --proto-redir =https", moved, true}, {"curl -L --proto-redir =http", moved, false},
+		{"wget", moved, true}, {"wget --max-redirect=0", moved, false}, {"wget --max-redirect=20", moved, true},
+	} {
+		url, asked := cacheOf(t, c.cache)
+		r := shimRun(t, c.command+" "+vendorURL, "FROMCACHE_SERVER="+url)
+		if hit := strings.Contains(r.stdout, url); hit != c.hit || asked.Load() != 1 {
+			t.Errorf("%s: hit %v, asked %d", c.command, hit, asked.Load())
+		}
+	}
+}
+
+// TestRequest holds what a probe tells a cache: the method, the path, and nothing of the user's.
+func TestRequest(t *testing.T) {
+	var got string
+	url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Method + " " + r.RequestURI + " " + r.Proto + fmt.Sprint(r.Header, r.Host)
+	})
+	shimRun(t, "curl -A secret -e secret -o secret https://vendor.example:443/a/../held/tool%20x.run?sig=a#f", "FROMCACHE_SERVER="+url+"/pre/")
+	want := "HEAD /pre/b/aHR0cHM6Ly92ZW5kb3IuZXhhbXBsZS9oZWxkL3Rvb2wlMjB4LnJ1bj9zaWc9YQ/tool%20x.run HTTP/1.1map[Accept:[*/*]" +
+		" Connection:[close] User-Agent:[curl+fromcache-shim]]" + strings.TrimPrefix(url, "http://")
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestSeveralServers holds that the first 200 wins, in whatever order, and that a dead or slow one does not matter for a hit.
+func TestSeveralServers(t *testing.T) {
+	held, _ := cacheOf(t, holds)
+	missing, asked := cacheOf(t, http.NotFound)
+	hanging, _ := rawCache(t, func(c net.Conn) { time.Sleep(4 * time.Second) })
+	late, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond) })
+	for _, c := range []struct {
+		list, hit string
+		most      time.Duration
+	}{
+		{missing + "," + held, held, time.Second},
+		{held + " " + missing, held, time.Second},
+		{"127.0.0.1:1 " + strings.TrimPrefix(held, "http://"), held, time.Second},
+		{hanging + ",," + held + ",", held, time.Second},
+		{"ftp://x.example " + held, held, time.Second},
+		{"http://user:pw@x.example\t" + held, held, time.Second},
+		{missing + " " + late, late, time.Second},
+		{missing, "", time.Second},
+		{"127.0.0.1:1\n" + missing, "", time.Second},
+		{missing + " " + hanging, "", 3 * time.Second},
+	} {
+		start := time.Now()
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.list)
+		if took := time.Since(start); took > c.most {
+			t.Errorf("%s: took %v", c.list, took)
+		}
+		if c.hit != "" && !strings.Contains(r.stdout, c.hit+"/b/") || c.hit == "" && !strings.Contains(r.stdout, vendorURL) {
+			t.Errorf("%s: %s", c.list, r.stdout)
+		}
+	}
+	if asked.Load() == 0 {
+		t.Error("the first was never asked")
+	}
+}
+
+// TestTimeouts holds that a cache that hangs or drips costs its time-out and no more, and what is settable.
+func TestTimeouts(t *testing.T) {
+	hanging, asked := rawCache(t, func(c net.Conn) { time.Sleep(5 * time.Second) })
+	dripping, _ := rawCache(t, func(c net.Conn) {
+		for range 50 {
+			c.Write([]byte("H"))
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	for _, c := range []struct {
+		server, timeout string
+		least, most     time.Duration
+	}{
+		{hanging, "", 1900 * time.Millisecond, 3 * time.Second},
+		{hanging, "0.3", 250 * time.Millisecond, time.Second},
+		{hanging, "300ms", 250 * time.Millisecond, time.Second},
+		{dripping, "0.5s", 450 * time.Millisecond, 1500 * time.Millisecond},
+	} {
+		start := time.Now()
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout)
+		if took := time.Since(start); took < c.least || took > c.most || !strings.Contains(r.stdout, vendorURL) {
+			t.Errorf("%s: %v, %s", c.timeout, took, r.stdout)
+		}
+	}
+	if asked.Load() != 3 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+// TestStamp holds that a cache that was down is asked again only after thirty seconds, and whose stamps are believed.
+func TestStamp(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	runtime := t.TempDir()
+	os.Chmod(runtime, 0o700)
+	env := []string{"FROMCACHE_SERVER=" + addr, "FROMCACHE_VERBOSE=1", "XDG_RUNTIME_DIR=" + runtime}
+	hit := func() bool { return strings.Contains(shimRun(t, "curl "+vendorURL, env...).stdout, addr) }
+	hit()
+	stamps, _ := filepath.Glob(runtime + "/*")
+	if len(stamps) != 1 {
+		t.Fatalf("stamps %v", stamps)
+	}
+	l, err = net.Listen("tcp", addr)
+	if err != nil {
+		t.Skip(err)
+	}
+	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(holds)}}
+	s.Start()
+	defer s.Close()
+	if hit() {
+		t.Error("asked a cache that was down a moment ago")
+	}
+	age := func(d time.Duration) { os.Chtimes(stamps[0], time.Now().Add(-d), time.Now().Add(-d)) }
+	if age(25 * time.Second); hit() {
+		t.Error("asked after 25 s")
+	}
+	if age(31 * time.Second); !hit() {
+		t.Error("not asked after 31 s")
+	}
+	if age(-time.Hour); !hit() {
+		t.Error("a stamp from the future was believed")
+	}
+	age(0)
+	if os.Chmod(runtime, 0o777); !hit() {
+		t.Error("believed a stamp where anyone may write")
+	}
+}
+
+// TestStampPlaces holds where a stamp goes: not into a directory of somebody else's or through a link.
+func TestStampPlaces(t *testing.T) {
+	t.Parallel()
+	dead := "FROMCACHE_SERVER=127.0.0.1:1"
+	tmp := t.TempDir()
+	own := fmt.Sprintf("%s/fromcache-%d", tmp, os.Geteuid())
+	shimRun(t, "curl "+vendorURL, dead, "TMPDIR="+tmp)
+	if info, err := os.Stat(own); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v %v", info, err)
+	}
+	for what, prepare := range map[string]func(tmp, own string){
+		"a link":       func(tmp, own string) { os.Mkdir(tmp+"/else", 0o700); os.Symlink(tmp+"/else", own) },
+		"a file":       func(tmp, own string) { os.WriteFile(own, nil, 0o600) },
+		"open for all": func(tmp, own string) { os.Mkdir(own, 0o700); os.Chmod(own, 0o777) },
+	} {
+		tmp := t.TempDir()
+		own := fmt.Sprintf("%s/fromcache-%d", tmp, os.Geteuid())
+		prepare(tmp, own)
+		r := shimRun(t, "curl "+vendorURL, dead, "TMPDIR="+tmp)
+		found := 0
+		filepath.Walk(tmp, func(p string, info os.FileInfo, err error) error {
+			if strings.Contains(p, "fromcache-down") {
+				found++
+			}
+			return nil
+		})
+		if found != 0 || !strings.Contains(r.stdout, vendorURL) || r.stderr != "" {
+			t.Errorf("%s: %d stamps, %q %q", what, found, r.stdout, r.stderr)
+		}
+	}
+}
