@@ -37,6 +37,7 @@ type Store struct {
 	notes noteBook
 	queue queueIndex
 	space space
+	found findingBook
 	still observer // files of other hosts, and how long they have stood still
 	quiet quieter  // complaints already made
 }

@@ -1,0 +1,267 @@
+package fsstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultScrubRate is gentle to a disk that serves clients: 1 TB takes 14 h.
+const DefaultScrubRate = 20 << 20
+
+// ScrubOptions of a scrub. The zero value of each field is its default.
+type ScrubOptions struct {
+	Rate     int64             // bytes a second while nothing else happens; 0: DefaultScrubRate
+	Pause    time.Duration     // between two rounds; 0: 24 h
+	Progress func(ScrubStatus) // called after each blob
+}
+
+// ScrubStatus is how far a scrub has come.
+type ScrubStatus struct {
+	Round        int // from 1
+	Blobs, Total int // of this round
+	Bytes        int64
+}
+
+// Finding is a blob that the scrub took out of service, and what became of it.
+type Finding struct {
+	Time         time.Time
+	Key, Digest  string // of the artifact that needs it; Key is "" where none does
+	What, Advice string
+}
+
+// maxFindings bounds what is remembered; each is in the log as well.
+const maxFindings = 100
+
+// findingBook remembers the newest findings.
+type findingBook struct {
+	mu   sync.Mutex
+	list []Finding
+}
+
+// Findings lists what the scrub of this process found and has not been mended,
+// newest first, at most 100. An artifact that is held again, or was evicted, is
+// no finding any more.
+func (s *Store) Findings() []Finding {
+	s.found.mu.Lock()
+	list := slices.Clone(s.found.list)
+	s.found.mu.Unlock()
+	open := slices.DeleteFunc(list, s.mended)
+	slices.Reverse(open)
+	return open
+}
+
+func (s *Store) mended(f Finding) bool {
+	if f.Key == "" {
+		return exists(s.path("blobs", f.Digest))
+	}
+	a, err := s.Artifact(f.Key)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
+}
+
+func (s *Store) addFinding(f Finding) {
+	s.found.mu.Lock()
+	defer s.found.mu.Unlock()
+	s.found.list = append(s.found.list, f)
+	if n := len(s.found.list) - maxFindings; n > 0 {
+		s.found.list = slices.Delete(s.found.list, 0, n)
+	}
+}
+
+// Scrub reads every blob, round after round, until ctx ends, whose error it
+// returns. Its rate is Rate while the server is idle and an eighth of it while
+// artifacts are fetched or served. A blob that is not what its name says, twice
+// in a row, is renamed to tmp/<digest>.rotten, where it stays; the URLs of the
+// artifacts that need it are queued again; the log and Findings say so. What a
+// round read leaves the page cache, so that it drives out nothing that clients
+// ask for; it also means that what they ask for often may be judged from memory.
+func (s *Store) Scrub(ctx context.Context, o ScrubOptions) error {
+	if o.Rate <= 0 {
+		o.Rate = DefaultScrubRate
+	}
+	if o.Pause <= 0 {
+		o.Pause = 24 * time.Hour
+	}
+	r := &scrubber{s: s, ctx: ctx, o: o, buf: make([]byte, scrubStep)}
+	for r.status.Round = 1; ; r.status.Round++ {
+		if err := r.round(); ctx.Err() == nil {
+			s.complain("scrub", err)
+		}
+		if !r.sleep(o.Pause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// scrubStep is how much is read between two looks at the clock.
+const scrubStep = 1 << 20
+
+type scrubber struct {
+	s      *Store
+	ctx    context.Context
+	o      ScrubOptions
+	buf    []byte
+	status ScrubStatus
+	hits   int64     // gathered at the last look
+	looked time.Time // for whether the server is idle
+	busy   bool
+}
+
+// round reads each blob once. It begins anywhere, so that a server that is
+// started every day reads the whole in time.
+func (r *scrubber) round() error {
+	names, err := r.s.names("blobs")
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	r.status.Blobs, r.status.Total, r.status.Bytes = 0, len(names), 0
+	if len(names) == 0 {
+		return nil
+	}
+	from := rand.IntN(len(names))
+	for _, d := range slices.Concat(names[from:], names[:from]) {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if isDigest(d) {
+			err = errors.Join(err, r.blob(d))
+		}
+		r.status.Blobs++
+		if r.o.Progress != nil {
+			r.o.Progress(r.status)
+		}
+	}
+	return err
+}
+
+func (r *scrubber) blob(d string) error {
+	f, err := r.s.OpenBlob(d)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for range 2 { // a flipped bit of memory is not one of the disk
+		got, err := r.sum(f)
+		if errors.Is(err, unix.EIO) {
+			got, err = "", nil
+		}
+		if err != nil || got == d {
+			return err
+		}
+	}
+	return r.s.rotten(f, d)
+}
+
+// sum hashes a file from the disk, at the scrub's rate.
+func (r *scrubber) sum(f *os.File) (string, error) {
+	h := sha256.New()
+	for at := int64(0); ; {
+		began := time.Now()
+		n, err := unix.Pread(int(f.Fd()), r.buf, at)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", f.Name(), err)
+		}
+		if n == 0 {
+			return sumHex([32]byte(h.Sum(nil))), nil
+		}
+		h.Write(r.buf[:n])
+		_ = unix.Fadvise(int(f.Fd()), at, int64(n), unix.FADV_DONTNEED)
+		at += int64(n)
+		r.status.Bytes += int64(n)
+		if !r.sleep(r.cost(n) - time.Since(began)) {
+			return "", r.ctx.Err()
+		}
+	}
+}
+
+// cost is how long the reading of n bytes is to take.
+func (r *scrubber) cost(n int) time.Duration {
+	t := time.Duration(float64(n) / float64(r.o.Rate) * float64(time.Second))
+	if r.isBusy() {
+		return 8 * t
+	}
+	return t
+}
+
+// isBusy looks once a second whether something is being fetched, or was served
+// since the last look.
+func (r *scrubber) isBusy() bool {
+	if time.Since(r.looked) < time.Second {
+		return r.busy
+	}
+	hits := r.s.hits.sum()
+	n, err := r.s.Count(Active)
+	r.busy = err != nil || n > 0 || hits != r.hits
+	r.hits, r.looked = hits, time.Now()
+	return r.busy
+}
+
+// sum is all that is gathered.
+func (b *hitBook) sum() (n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, hits := range b.n {
+		n += hits
+	}
+	return n
+}
+
+// sleep reports whether the scrub goes on.
+func (r *scrubber) sleep(d time.Duration) bool {
+	t := time.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-r.ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// rotten takes a blob out of service and has its artifacts fetched again. A
+// crash between the two leaves metas without their blob, which are served as
+// misses and which fsck names.
+func (s *Store) rotten(f *os.File, d string) error {
+	if !same(f, s.path("blobs", d)) {
+		return nil
+	}
+	var need []*Artifact
+	for a, err := range s.Artifacts() {
+		if err == nil && a.SHA256 == d {
+			need = append(need, a)
+		}
+	}
+	if err := s.takeOutRotten(f, d); err != nil {
+		return err
+	}
+	if len(need) == 0 {
+		s.report(Finding{Digest: d, Advice: "no artifact needs it: rm it when you have looked at it"})
+	}
+	for _, a := range need {
+		do, _ := s.requeue(a.Key, a.URL, By{Via: "scrub"})
+		s.report(Finding{Key: a.Key, Digest: d, Advice: do})
+	}
+	return nil
+}
+
+func (s *Store) report(f Finding) {
+	f.Time, f.What = now(), "its blob is rotten on the disk, and was taken out of service"
+	s.addFinding(f)
+	s.log.Error("scrub: a blob is not what its name says; it is now in tmp/, as <digest>"+rottenSuffix, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
+}

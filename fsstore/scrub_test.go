@@ -1,0 +1,129 @@
+package fsstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// scrubOnce is a scrub that ends after its first round.
+func scrubOnce(t *testing.T, s *Store, o ScrubOptions) (last ScrubStatus) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o.Progress = func(p ScrubStatus) {
+		last = p
+		if p.Blobs == p.Total {
+			cancel()
+		}
+	}
+	if err := s.Scrub(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return last
+}
+
+func flip(t *testing.T, s *Store, digest string) {
+	t.Helper()
+	path := s.path("blobs", digest)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 4
+	os.Chmod(path, 0o644)
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestScrubTakesOutWhatIsRotten(t *testing.T) {
+	s := testStore(t)
+	const blobs, bad = 40, 13
+	for i := range blobs {
+		a := hold(t, s, fmt.Sprintf("https://example.com/%d.run", i), fmt.Sprint("the bytes of ", i))
+		if i < bad {
+			flip(t, s, a.SHA256)
+		}
+	}
+	fast := ScrubOptions{Rate: 1 << 40}
+	if p := scrubOnce(t, s, fast); p.Total != blobs || p.Bytes == 0 {
+		t.Errorf("%+v", p)
+	}
+	if n := len(s.Findings()); n != bad {
+		t.Errorf("%d of %d found", n, bad)
+	}
+	for _, f := range s.Findings() {
+		if f.Advice != "queued again" || !exists(s.path("tmp", f.Digest+rottenSuffix)) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if q := ls(t, s, Queue); len(q) != bad {
+		t.Errorf("%d are queued again", len(q))
+	}
+	if _, err := s.Lookup("https://example.com/0.run"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a rotten blob is served:", err)
+	}
+	for i := range bad {
+		k := keyOf(t, fmt.Sprintf("https://example.com/%d.run", i))
+		publish(t, mustClaim(t, s, k+".job"), fmt.Sprint("the bytes of ", i))
+	}
+	if left := s.Findings(); len(left) != 0 {
+		t.Errorf("fetched again, and still findings: %+v", left)
+	}
+	sound(t, s)
+	scrubOnce(t, s, fast)
+	if left := s.Findings(); len(left) != 0 {
+		t.Errorf("the second round: %+v", left)
+	}
+}
+
+func TestScrubOfABlobThatNothingNeeds(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	run(t, s.dir, "rm meta/*")
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	if f := s.Findings(); len(f) != 1 || f[0].Key != "" {
+		t.Errorf("%+v", f)
+	}
+	want(t, s, Queue)
+}
+
+// The clock is the test's own: a scrub takes the time that its rate says, an
+// eighth of the rate while something is fetched.
+func TestScrubKeepsItsRate(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		s := testStore(t)
+		hold(t, s, cudaURL, strings.Repeat("0123456789abcdef", 1<<18)) // 4 MiB
+		want := 4 * time.Second
+		if busy {
+			mustClaim(t, s, add(t, s, "https://example.com/x.run"))
+			want *= 8
+		}
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			scrubOnce(t, s, ScrubOptions{Rate: 1 << 20})
+			if took := time.Since(began); took < want || took > want+time.Second {
+				t.Errorf("busy %v: 4 MiB at 1 MiB/s took %v, want %v", busy, took, want)
+			}
+		})
+	}
+}
+
+func TestFindingsAreBounded(t *testing.T) {
+	s := testStore(t)
+	for i := range 3 * maxFindings {
+		s.report(Finding{Digest: digestOf(fmt.Sprint(i))})
+	}
+	list := s.Findings()
+	if len(list) != maxFindings || list[0].Digest != digestOf(fmt.Sprint(3*maxFindings-1)) {
+		t.Errorf("%d findings, the first %+v", len(list), list[0])
+	}
+}
