@@ -105,21 +105,6 @@ func (s *Store) claimFile(f *os.File, name string) (*Claim, error) {
 	return s.claimOne(f, name, parsed.Jobs[0])
 }
 
-// unfit says why a file can't be a job, in words that say what to do.
-func unfit(p job.File, b []byte, name string) string {
-	switch {
-	case len(b) > maxJobFile:
-		return fmt.Sprintf("the file is larger than %d bytes: split it", maxJobFile)
-	case len(p.Jobs) == 0 && len(p.Bad) > 0:
-		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
-	case len(p.Jobs) == 0:
-		return "the file holds no URL: its first line is one, http or https"
-	case len(p.Bad) > 0 && !key.Valid(stemOf(name)) && len(p.Jobs) == 1:
-		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
-	}
-	return ""
-}
-
 // stemOf is a queue name without .job and without the number that kept it from
 // replacing another.
 func stemOf(name string) string {
@@ -281,48 +266,6 @@ func (c *Claim) log(e job.Event) error {
 
 // maxBatchLog: a batch may be larger than any log, and still gets its own.
 const maxBatchLog = maxJobFile
-
-// refuse puts a job that can't be one into failed/, with the reason as its
-// last line, or beside it where we may not write.
-func (s *Store) refuse(f *os.File, name, why string) error {
-	if !same(f, s.job(Queue, name)) {
-		return nil
-	}
-	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
-	if err != nil {
-		return err
-	}
-	s.log.Warn("a job was set aside", "job", "failed/"+got, "why", key.RedactText(why))
-	e := job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}
-	info, err := f.Stat()
-	if err == nil && info.Size() < maxJobFile {
-		if _, err := f.WriteString("\n" + e.Line()); err == nil {
-			return nil
-		}
-	}
-	return s.writeWhy(got, why)
-}
-
-// setAside moves a file that can't even be read, with the reason beside it.
-func (s *Store) setAside(name string, why error) error {
-	if !errors.Is(why, fs.ErrPermission) {
-		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
-	}
-	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
-	if err != nil {
-		return err
-	}
-	return s.writeWhy(got, "the server may not read this file: "+why.Error()+"; chmod it and move it back to queue/")
-}
-
-func (s *Store) writeWhy(name, why string) error {
-	line := job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}.Line()
-	err := s.publishNew(line, s.job(Failed, name+".why"), false)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
-}
 
 // ClaimFor makes a job that is active from its first instant, for an artifact
 // that is carried in by hand. A miss of the same key becomes that job. It is

@@ -41,10 +41,6 @@ type repeat struct {
 	url     string // the newest; "" when it is line 1's
 }
 
-// NotNoted is how many misses this process did not note because misses/ was
-// full, or the client's tenth of it was.
-func (s *Store) NotNoted() int64 { return s.notes.lost.Load() }
-
 // Miss notes that a client asked for rawURL, which is not held, unless it is
 // queued, active or denied already, and says which. The verdict is right even
 // when an error says that it could not be noted. Notes are not fsynced.
@@ -208,70 +204,6 @@ func (s *Store) publishNew(content, path string, sync bool) error {
 	return nil
 }
 
-func (s *Store) own(who asked) {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	if s.notes.owner == nil {
-		s.notes.owner, s.notes.share = map[string]string{}, map[string]int{}
-	}
-	client := network(who.addr)
-	s.notes.owner[who.key] = client
-	s.notes.share[client]++
-}
-
-// room reports whether one more miss fits: under max-misses in all, and under
-// a tenth of it for one client, so that no client can crowd out the others.
-func (s *Store) room(who asked) bool {
-	s.notes.mu.Lock()
-	known := s.notes.owner != nil
-	s.notes.mu.Unlock()
-	if !known && s.countMisses() != nil {
-		return false
-	}
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	return len(s.notes.owner) < s.opt.MaxMisses && s.notes.share[network(who.addr)] < max(1, s.opt.MaxMisses/10)
-}
-
-// countMisses compares what is known of misses/ with the listing. Only files
-// not seen before are read.
-func (s *Store) countMisses() error {
-	names, err := s.names(string(Misses))
-	if err != nil {
-		return err
-	}
-	s.notes.mu.Lock()
-	before := s.notes.owner
-	s.notes.mu.Unlock()
-	owner, share := make(map[string]string, len(names)), map[string]int{}
-	for _, k := range names {
-		client, ok := before[k]
-		if !ok {
-			client = s.maker(k)
-		}
-		owner[k] = client
-		share[client]++
-	}
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	s.notes.owner, s.notes.share = owner, share
-	return nil
-}
-
-// maker is the network of the client that made a miss.
-func (s *Store) maker(k string) string {
-	b, err := readFile(s.job(Misses, k), 2*key.MaxURL)
-	if err != nil {
-		return ""
-	}
-	for _, j := range job.Parse(b).Jobs {
-		if c := j.Clients(); len(c) > 0 {
-			return network(c[0].Addr)
-		}
-	}
-	return ""
-}
-
 // flushNotes writes the repeats whose minute is over; all of them at the end.
 func (s *Store) flushNotes(t time.Time, all bool) error {
 	type due struct {
@@ -320,27 +252,6 @@ func (s *Store) queued(k string) bool {
 	return exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k))
 }
 
-// deniedBy is the name in denied/ that speaks for u, or "".
-func (s *Store) deniedBy(u key.URL) string {
-	if exists(s.job(Denied, u.Key())) {
-		return u.Key()
-	}
-	host := u.Host()
-	if exists(s.job(Denied, host)) {
-		return host
-	}
-	for rest := host; ; {
-		_, parent, ok := strings.Cut(rest, ".")
-		if !ok {
-			return ""
-		}
-		if name := "*." + parent; exists(s.job(Denied, name)) {
-			return name
-		}
-		rest = parent
-	}
-}
-
 // address cleans a client's address: without zone, IPv4 in its own form.
 func address(s string) string {
 	a, err := netip.ParseAddr(s)
@@ -348,19 +259,6 @@ func address(s string) string {
 		return "-"
 	}
 	return a.Unmap().WithZone("").String()
-}
-
-// network is the client for counting: an IPv6 host owns its whole /64.
-func network(addr string) string {
-	a, err := netip.ParseAddr(addr)
-	if err != nil || a.Is4() {
-		return addr
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return p.String()
 }
 
 // now is the time that logs carry: UTC, whole seconds.

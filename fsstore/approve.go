@@ -1,0 +1,172 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// The operator's verbs. Each is the rename that the shell would do, plus a
+// line in the job's log that says who did it. Where a verb finds nothing to
+// move it returns fs.ErrNotExist.
+
+// Approve moves misses/<key> to queue/<key>.job. When it returns nil the
+// approval survives a power cut. What will be fetched is the newest URL noted
+// up to now; nothing noted later can change it.
+func (s *Store) Approve(k string, by By) error {
+	s.flushKey(k)
+	_, err := s.approve(k, Addition{}, by)
+	return err
+}
+
+// approve: the content is made durable, then the name, for a miss was never
+// fsynced. The lock is held until the line is written, so that no claim comes
+// before it. A crash before the rename leaves the miss; after it, the claim
+// writes the line that is missing.
+func (s *Store) approve(k string, a Addition, by By) (string, error) {
+	if !plain(k) {
+		return "", absent(Misses, k)
+	}
+	f, err := openJob(s.job(Misses, k))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
+		return "", err
+	}
+	if _, err := f.WriteString(options(a)); err != nil {
+		return "", err
+	}
+	if err := f.Sync(); err != nil {
+		return "", err
+	}
+	b, err := slurp(f, maxJobFile)
+	if err != nil {
+		return "", err
+	}
+	name, err := renameFree(f.Name(), s.path(string(Queue), ""), k)
+	if err != nil {
+		return "", err
+	}
+	e := by.event(job.Approve)
+	e.URL = pin(b, a.URL)
+	s.logLine(f, e)
+	defer letGo(f)
+	return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+}
+
+// letGo unlocks a file in queue/ and touches its mode, which wakes whoever
+// watches the directory: the rename came while it was locked.
+func letGo(f *os.File) {
+	unlock(f)
+	_ = f.Chmod(0o660) // another user's file waits for the next tick
+}
+
+// pin is the URL that an approval names, or "" where line 1 says it already.
+func pin(b []byte, url string) string {
+	jobs := job.Parse(b).Jobs
+	if len(jobs) != 1 {
+		return ""
+	}
+	j := &jobs[0]
+	if url == "" {
+		urls := j.URLs()
+		if len(urls) < 2 {
+			return ""
+		}
+		url = newestNoted(j)
+	}
+	if url == j.URL && len(j.URLs()) < 2 {
+		return ""
+	}
+	return url
+}
+
+func newestNoted(j *job.Job) string {
+	url := j.URL
+	for _, e := range j.Events {
+		if e.Kind == job.Miss && e.URL != "" {
+			url = e.URL
+		} else if e.Kind == job.Miss {
+			url = j.URL
+		}
+	}
+	return url
+}
+
+func (by By) event(k job.Kind) job.Event {
+	return job.Event{Time: now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
+}
+
+// options are the lines that an addition puts below its URL.
+func options(a Addition) string {
+	var b strings.Builder
+	if a.SHA256 != "" {
+		b.WriteString("sha256 " + strings.ToLower(a.SHA256) + "\n")
+	}
+	if a.AcceptHTML {
+		b.WriteString("accept text/html\n")
+	}
+	if a.AcceptAny {
+		b.WriteString("accept any\n")
+	}
+	if a.AcceptHTTP {
+		b.WriteString("accept http\n")
+	}
+	return b.String()
+}
+
+// Add queues a URL that nobody need have asked for, held or not, and returns
+// the name of its job. A miss of the same key is approved with it; a job that
+// is queued or active already is left as it is. ErrDenied: denied/ speaks for it.
+func (s *Store) Add(a Addition, by By) (string, error) {
+	u, content, err := s.prepare(a, by)
+	if err != nil {
+		return "", err
+	}
+	k := u.Key()
+	s.flushKey(k)
+	if a.URL, err = key.FetchURL(a.URL); err != nil {
+		return "", err
+	}
+	if name, err := s.approve(k, a, by); !errors.Is(err, fs.ErrNotExist) {
+		return name, err
+	}
+	if name := s.activeName(k); name != "" {
+		return name, nil
+	}
+	name := k + ".job"
+	err = s.publishNew(content, s.job(Queue, name), true)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return name, syncDir(s.path(string(Queue), ""))
+}
+
+// prepare checks an addition and writes the whole text of its job.
+func (s *Store) prepare(a Addition, by By) (key.URL, string, error) {
+	u, err := key.Parse(a.URL, s.opt.Rule)
+	if err != nil {
+		return u, "", err
+	}
+	if key.HasUserInfo(a.URL) {
+		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --credentials directory", key.ErrBadURL, u.Host(), u.Host())
+	}
+	if a.SHA256 != "" && !isDigest(strings.ToLower(a.SHA256)) {
+		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", ErrInvalid, a.SHA256)
+	}
+	if name := s.deniedBy(u); name != "" {
+		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", ErrDenied, name)
+	}
+	fetch, err := key.FetchURL(a.URL)
+	if err != nil {
+		return u, "", err
+	}
+	return u, fetch + "\n" + options(a) + by.event(job.Approve).Line(), nil
+}

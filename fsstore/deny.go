@@ -1,0 +1,93 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+func (by By) denied() job.Event {
+	return job.Event{Time: now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
+}
+
+// Deny stops noting and fetching: of one key (its file moves to denied/), of a
+// host, or of "*.domain". What is held stays held and is served.
+func (s *Store) Deny(name string, by By) error {
+	if !plain(name) || strings.HasPrefix(name, "-") {
+		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", ErrInvalid, name)
+	}
+	k := strings.TrimSuffix(name, ".job")
+	for _, st := range []State{Misses, Queue, Failed, Cancelled} {
+		for _, n := range []string{k, k + ".job"} {
+			err := s.denyFile(st, n, k, by)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return s.denyName(k, by)
+}
+
+func (s *Store) denyFile(st State, name, k string, by By) error {
+	f, err := openJob(s.job(st, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := os.Rename(f.Name(), s.job(Denied, k)); err != nil {
+		return err
+	}
+	s.logLine(f, by.denied())
+	return errors.Join(f.Sync(), syncDir(s.path(string(Denied), "")))
+}
+
+// denyName denies what has no job: a held artifact's key, or a host.
+func (s *Store) denyName(name string, by By) error {
+	content := "# " + strings.TrimSuffix(by.denied().Line(), "\n") + "\n"
+	if key.Valid(name) {
+		a, err := s.Artifact(name)
+		if err != nil {
+			return err
+		}
+		content = a.URL + "\n" + content
+	} else if !isHostPattern(name) {
+		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", ErrInvalid, name)
+	}
+	err := s.publishNew(content, s.job(Denied, name), true)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(s.path(string(Denied), ""))
+}
+
+func isHostPattern(s string) bool {
+	s = strings.TrimPrefix(s, "*.")
+	u, err := key.Parse("http://"+s+"/", key.Auto)
+	return err == nil && u.Host() == s
+}
+
+// deniedBy is the name in denied/ that speaks for u, or "".
+func (s *Store) deniedBy(u key.URL) string {
+	if exists(s.job(Denied, u.Key())) {
+		return u.Key()
+	}
+	host := u.Host()
+	if exists(s.job(Denied, host)) {
+		return host
+	}
+	for rest := host; ; {
+		_, parent, ok := strings.Cut(rest, ".")
+		if !ok {
+			return ""
+		}
+		if name := "*." + parent; exists(s.job(Denied, name)) {
+			return name
+		}
+		rest = parent
+	}
+}

@@ -1,0 +1,144 @@
+package fsstore
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+)
+
+// Again puts the job back into queue/ after an attempt that failed, due at
+// after. Its part stays for a resume.
+func (c *Claim) Again(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
+}
+
+// Wait puts the job back into queue/, due at after; it counts as no attempt.
+func (c *Claim) Wait(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
+}
+
+// PutBack puts the job back into queue/, due at once: the server stops.
+func (c *Claim) PutBack(reason string) error {
+	return c.back(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
+}
+
+func (c *Claim) back(e job.Event) error {
+	if !e.After.IsZero() {
+		e.After = e.After.UTC().Truncate(time.Second)
+	}
+	if !c.Held() {
+		return ErrLost
+	}
+	if err := c.log(e); err != nil {
+		c.s.complain("log line", err)
+	}
+	if len(c.Job.Events) > 0 && c.logFull() {
+		return c.Fail("the job's log is full after many attempts: look at it, then retry with a fresh job")
+	}
+	err := c.giveBack()
+	letGo(c.f)
+	c.close()
+	return err
+}
+
+// logFull: a job that can't count its attempts any more must not go on for ever.
+func (c *Claim) logFull() bool {
+	info, err := c.f.Stat()
+	return err == nil && c.Key != "" && info.Size() > job.MaxFile-1<<10
+}
+
+// Fail gives the job up: it goes to failed/, and its last line says why.
+func (c *Claim) Fail(reason string) error {
+	return c.failAs(c.Key, reason)
+}
+
+func (c *Claim) failAs(stem, reason string) error {
+	if !c.Held() {
+		return ErrLost
+	}
+	if err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason}); err != nil {
+		c.s.complain("log line", err)
+	}
+	defer c.close()
+	_, err := renameFree(c.path, c.s.path(string(Failed), ""), stem)
+	return err
+}
+
+// Cancelled ends a claim whose file an operator moved or removed: the job goes
+// to cancelled/<key>.job from wherever it is now, and to there as a copy when
+// it is nowhere. Moved back into queue/ it stays there, and is fetched again.
+func (c *Claim) Cancelled() error {
+	defer c.close()
+	if c.Held() {
+		return c.giveBack()
+	}
+	st, name := c.s.find(c.f)
+	switch {
+	case st == Queue:
+		return nil
+	case st == Denied:
+		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
+	case name != "":
+		return c.s.moveHistory(c.f, c.s.job(st, name), Cancelled, c.Key)
+	}
+	return c.copyCancelled()
+}
+
+func (c *Claim) copyCancelled() error {
+	b, err := slurp(c.f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	if e, ok := c.lastEvent(b); !ok || e.Kind != job.Cancelled {
+		b = append(b, By{Via: "shell"}.event(job.Cancelled).Line()...)
+	}
+	f, err := c.s.writeTemp(b, 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return c.s.moveHistory(f, f.Name(), Cancelled, c.Key)
+}
+
+func (c *Claim) lastEvent(b []byte) (job.Event, bool) {
+	jobs := job.Parse(b).Jobs
+	if len(jobs) == 0 || len(jobs[0].Events) == 0 {
+		return job.Event{}, false
+	}
+	all := jobs[0].Events
+	return all[len(all)-1], true
+}
+
+// find looks for an open file in the spool.
+func (s *Store) find(f *os.File) (State, string) {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
+		return "", ""
+	}
+	for _, dir := range []State{Cancelled, Queue, Failed, Denied, Done, Misses, Active} {
+		names, err := s.names(string(dir))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if same(f, s.job(dir, name)) {
+				return dir, name
+			}
+		}
+	}
+	return "", ""
+}
+
+// close gives up the locks. A part stays where it is, for whoever claims the
+// key next.
+func (c *Claim) close() {
+	c.release()
+	if c.part != nil && c.part.f != nil {
+		c.part.f.Close()
+		c.part.f, c.part = nil, nil
+	}
+	c.f.Close()
+}

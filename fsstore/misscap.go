@@ -1,0 +1,89 @@
+package fsstore
+
+import (
+	"net/netip"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// NotNoted is how many misses this process did not note because misses/ was
+// full, or the client's tenth of it was.
+func (s *Store) NotNoted() int64 { return s.notes.lost.Load() }
+
+func (s *Store) own(who asked) {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	if s.notes.owner == nil {
+		s.notes.owner, s.notes.share = map[string]string{}, map[string]int{}
+	}
+	client := network(who.addr)
+	s.notes.owner[who.key] = client
+	s.notes.share[client]++
+}
+
+// room reports whether one more miss fits: under max-misses in all, and under
+// a tenth of it for one client, so that no client can crowd out the others.
+func (s *Store) room(who asked) bool {
+	s.notes.mu.Lock()
+	known := s.notes.owner != nil
+	s.notes.mu.Unlock()
+	if !known && s.countMisses() != nil {
+		return false
+	}
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	return len(s.notes.owner) < s.opt.MaxMisses && s.notes.share[network(who.addr)] < max(1, s.opt.MaxMisses/10)
+}
+
+// countMisses compares what is known of misses/ with the listing. Only files
+// not seen before are read.
+func (s *Store) countMisses() error {
+	names, err := s.names(string(Misses))
+	if err != nil {
+		return err
+	}
+	s.notes.mu.Lock()
+	before := s.notes.owner
+	s.notes.mu.Unlock()
+	owner, share := make(map[string]string, len(names)), map[string]int{}
+	for _, k := range names {
+		client, ok := before[k]
+		if !ok {
+			client = s.maker(k)
+		}
+		owner[k] = client
+		share[client]++
+	}
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	s.notes.owner, s.notes.share = owner, share
+	return nil
+}
+
+// maker is the network of the client that made a miss.
+func (s *Store) maker(k string) string {
+	b, err := readFile(s.job(Misses, k), 2*key.MaxURL)
+	if err != nil {
+		return ""
+	}
+	for _, j := range job.Parse(b).Jobs {
+		if c := j.Clients(); len(c) > 0 {
+			return network(c[0].Addr)
+		}
+	}
+	return ""
+}
+
+// network is the client for counting: an IPv6 host owns its whole /64.
+func network(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Is4() {
+		return addr
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return addr
+	}
+	return p.String()
+}
