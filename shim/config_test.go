@@ -1,0 +1,162 @@
+package shim
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestConfigFiles holds which configuration files are judged, and how.
+func TestConfigFiles(t *testing.T) {
+	const home, xdg = "/home/u/.curlrc", "/x/.curlrc"
+	for _, c := range []struct {
+		want, line, path, text, env string
+	}{
+		{"hit", "curl U", home, "# nothing\n\n  \t\n/ * odd comments\n* too\n", ""},
+		{"hit", "curl U", home, "silent\nshow-error\nretry = 3\nmax-time: 5\n--limit-rate 1M\n-f\n-sS\n-o \"a b\"\nuser-agent=\"x \\\" y\"\n", ""},
+		{"hit", "curl U", home, "connect-timeout=5", ""},
+		{"pass", "curl U", home, "user = a:b\n", ""},
+		{"pass", "curl U", home, "user=a:b", ""},
+		{"pass", "curl U", home, "-u a:b\n", ""},
+		{"pass", "curl U", home, "-ua:b\n", ""},
+		{"pass", "curl U", home, "-sn\n", ""},
+		{"pass", "curl U", home, "netrc\n", ""},
+		{"pass", "curl U", home, "\n  --proxy http://p\n", ""},
+		{"pass", "curl U", home, "proxy = http://p\n", ""},
+		{"pass", "curl U", home, "header = \"Authorization: x\"\n", ""},
+		{"hit", "curl U", home, "header = \"User-Agent: x\"\n", ""},
+		{"pass", "curl U", home, "url = http://x\n", ""},
+		{"pass", "curl U", home, "next\n", ""},
+		{"pass", "curl U", home, "nonsense\n", ""},
+		{"pass", "curl U", home, "include\n", ""},
+		{"pass", "curl U", home, "write-out = \"%{http_code}\"\n", ""},
+		{"hit", "curl -L U", home, "write-out = \"%{http_code}\"\n", ""},
+		{"hit", "curl U", home, "proto = =https\n", ""},
+		{"pass", "curl U", home, "proto \"=https\"\n", ""},
+		{"pass", "curl U", home, "config = other\n", ""},
+		{"pass", "curl U", home, "output\n", ""},
+		{"hit", "curl U", home, "silent unused\n", ""},
+		{"hit", "curl U", home, "silent # a comment\r\n", ""},
+		{"pass", "curl U", home, "ODD", ""},
+		{"hit", "curl -q U", home, "user = a:b\n", ""},
+		{"hit", "curl -qs U", home, "user = a:b\n", ""},
+		{"hit", "curl --disable U", home, "user = a:b\n", ""},
+		{"pass", "curl -s -q U", home, "user = a:b\n", ""},
+		{"pass", "curl U -q", home, "user = a:b\n", ""},
+		{"hit", "curl U", "/home/u/curlrc", "user = a:b\n", ""},
+		{"pass", "curl U", "/home/u/.config/curlrc", "user = a:b\n", ""},
+		{"pass", "curl U", "/c/.curlrc", "user = a:b\n", "CURL_HOME=/c"},
+		{"pass", "curl U", xdg, "user = a:b\n", "XDG_CONFIG_HOME=/x"},
+		{"pass", "curl U", "/x/curlrc", "user = a:b\n", "XDG_CONFIG_HOME=/x"},
+		{"hit", "curl U", xdg, "user = a:b\n", ""},
+		{"pass", "curl U --next U", home, "ODD", ""},
+		{"hit", "wget -q U", "/etc/wgetrc", "# x\npassive_ftp = on\n Check-Certificate=off\nrobots = off\ntries = 3\n", ""},
+		{"pass", "wget -q U", "/etc/wgetrc", "header = X-A: b\n", ""},
+		{"hit", "wget -q U", "/etc/wgetrc", "header = Accept: */*\n", ""},
+		{"pass", "wget -q U", "/etc/wgetrc", "http_proxy = http://p\n", ""},
+		{"pass", "wget -q U", "/etc/wgetrc", "timestamping = on\n", ""},
+		{"pass", "wget -q U", "/etc/wgetrc", "dirstruct = on\n", ""},
+		{"hit", "wget -q U", "/etc/wgetrc", "dirstruct = off\n", ""},
+		{"pass", "wget -q U", "/etc/wgetrc", "continue\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "user = me\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "password=x\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "input = list\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "recursive = on\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "nonsense = 1\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "not a line\n", ""},
+		{"pass", "wget -q U", "/home/u/.wgetrc", "ODD", ""},
+		{"hit", "wget --no-config -q U", "/home/u/.wgetrc", "user = me\n", ""},
+		{"hit", "wget -q U", "/home/u/.wgetrc", "user = me\n", "WGETRC=/w"},
+		{"pass", "wget -q U", "/w", "user = me\n", "WGETRC=/w"},
+		{"pass", "wget -q U", "/s", "user = me\n", "SYSTEM_WGETRC=/s"},
+		{"hit", "wget -q -O- U", "/home/u/.wgetrc", "continue = on\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "machine ex.test login a password b\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "machine other login a\nmachine EX.test\n login a\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "default login a password b\n", ""},
+		{"hit", "wget -q U", "/home/u/.netrc", "machine other.test login ex.test password default\n", ""},
+		{"hit", "wget -q U", "/home/u/.netrc", "# machine ex.test login a\n", ""},
+		{"hit", "wget -q U", "/home/u/.netrc", "machine a macdef init\nmachine ex.test\ndefault\n\nmachine b\n", ""},
+		{"hit", "curl U", "/home/u/.netrc", "machine ex.test login a password b\n", ""},
+		{"hit", "curl U", "/etc/wgetrc", "user = me\n", ""},
+		{"hit", "wget -q U", home, "user = a:b\n", ""},
+	} {
+		b := &bench{files: map[string]string{c.path: c.text}}
+		if c.env != "" {
+			b.env = Env{c.env}
+		}
+		b.check(t, c.want, c.line)
+		if t.Failed() {
+			t.Fatalf("%+v", c)
+		}
+	}
+}
+
+// TestFirstCurlrc holds that only the first curlrc counts.
+func TestFirstCurlrc(t *testing.T) {
+	b := &bench{files: map[string]string{"/c/.curlrc": "silent", "/x/.curlrc": "user = a:b", "/home/u/.curlrc": "user = a:b"},
+		env: Env{"CURL_HOME=/c", "XDG_CONFIG_HOME=/x"}}
+	b.check(t, "hit", "curl U")
+	b.env = Env{"XDG_CONFIG_HOME=/x"}
+	b.check(t, "pass", "curl U")
+	b = &bench{files: map[string]string{"/x/.curlrc": "silent", "/home/u/.curlrc": "user = a:b"}, env: Env{"XDG_CONFIG_HOME=/x"}}
+	b.check(t, "hit", "curl U")
+	b = &bench{files: map[string]string{"/home/u/.curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}}
+	b.check(t, "hit", "curl U")
+	b = &bench{files: map[string]string{"/etc/passwd": "x:x:5:5::/five:/bin/sh\nu:x:0:0::/own:/bin/sh\n", "/own/.curlrc": "user = a:b"}}
+	b.check(t, "pass", "curl U")
+}
+
+// TestFirstGroup holds that a curlrc joins the first group alone.
+func TestFirstGroup(t *testing.T) {
+	b := &bench{files: map[string]string{"/home/u/.curlrc": "user = a:b"}, reply: reply{status: 200}}
+	d := b.plan("curl", theURL, "--next", theURL)
+	if got := strings.Join(d.Args, " "); got != theURL+" --next "+cachedURL {
+		t.Error(got)
+	}
+}
+
+func TestParseCurlrc(t *testing.T) {
+	got := parseCurlrc("a=b\n c : \"d \\\"e\\\" \\n\\q\" rest\n--f=g h\n-i j\nk\nl =  m n\n\"o\" p\nq=")
+	want := []rcLine{{"a", "b", true}, {"c", "d \"e\" \nq", true}, {"--f=g", "h", true}, {"-i", "j", true}, {"k", "", false},
+		{"l", "m", true}, {`"o"`, "p", true}, {"q", "", false}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func FuzzParseCurlrc(f *testing.F) {
+	f.Add("silent\nuser = \"a\\\"b\"\n-o x\n--next")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, l := range parseCurlrc(text) {
+			if l.name == "" && !strings.ContainsAny(text, "=:") || strings.ContainsAny(l.name, blanks) || l.value != "" && !l.set {
+				t.Errorf("%+v", l)
+			}
+		}
+		b := &bench{files: map[string]string{"/home/u/.curlrc": text}, reply: reply{status: 200}}
+		b.plan("curl", theURL)
+	})
+}
+
+func FuzzParseWgetrc(f *testing.F) {
+	f.Add("tries = 3\n# x\n user=\nfoo")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, l := range parseWgetrc(text) {
+			if strings.HasPrefix(l.name, "#") || l.value != "" && !l.set {
+				t.Errorf("%+v", l)
+			}
+		}
+		b := &bench{files: map[string]string{"/home/u/.wgetrc": text}, reply: reply{status: 200}}
+		b.plan("wget", theURL)
+	})
+}
+
+func FuzzNetrc(f *testing.F) {
+	f.Add("machine a login b password \"c d\"\nmacdef x\n\ndefault", "a")
+	f.Fuzz(func(t *testing.T, text, host string) {
+		netrcKnows(text, host)
+		plain := host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz.-") == ""
+		if plain && !netrcKnows("machine "+host+" login x\n"+text, host) {
+			t.Errorf("%q not found", host)
+		}
+	})
+}
