@@ -7,7 +7,8 @@ import (
 )
 
 // Merge returns what goes to done/: own's URL line and options, then the log of earlier, the job that is there already,
-// then own's log. It keeps at most MaxFile bytes, and drops the oldest lines of the log for that. Where earlier's URLs
+// then own's log. It keeps at most MissRoom bytes, so that a retry finds room for its events, and drops the oldest lines of
+// the log for that. Where earlier's URLs
 // would change what own's approve line stands for, that line gets its URL.
 //
 // A crash between its writing and the rename makes recovery run it again, so it adds nothing to an own that begins with
@@ -17,7 +18,7 @@ func Merge(earlier, own []byte) []byte {
 	before = slices.DeleteFunc(before, func(line []byte) bool { return hasScheme(string(line)) })
 	head, log := split(own)
 	head = fitHead(head)
-	room := MaxFile - size(head)
+	room := MissRoom - size(head)
 	log = fit(log, room)
 	if !merged(before, log, room) {
 		log = fit(slices.Concat(before, pin(head, before, log, room)), room)
@@ -48,7 +49,7 @@ func split(b []byte) (head, log [][]byte) {
 
 // fitHead drops the last options of a head that is longer than a file may be.
 func fitHead(head [][]byte) [][]byte {
-	for n := size(head); n > MaxFile; head = head[:len(head)-1] {
+	for n := size(head); n > MissRoom; head = head[:len(head)-1] {
 		n -= len(head[len(head)-1])
 	}
 	return head

@@ -41,7 +41,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// The log of a job is short of MaxFile after a merge, has the newest lines, and a second merge changes nothing.
+// The log of a job is short of MissRoom after a merge, has the newest lines, and a second merge changes nothing.
 func TestMergeFull(t *testing.T) {
 	line := func(i, n int) string {
 		return fmt.Sprintf("2026-11-22T21:00:00Z note %d %s\n", i, strings.Repeat("x", n))
@@ -54,15 +54,15 @@ func TestMergeFull(t *testing.T) {
 		for i := range 2 + rnd.IntN(60) {
 			earlier.WriteString(line(i, rnd.IntN(3000)))
 		}
-		for i := 0; own.Len() < 1000+rnd.IntN(MaxFile-2000); i++ {
-			own.WriteString(line(1000+i, min(rnd.IntN(3000), MaxFile-100-own.Len())))
+		for i := 0; own.Len() < 1000+rnd.IntN(MissRoom-2000); i++ {
+			own.WriteString(line(1000+i, min(rnd.IntN(3000), MissRoom-100-own.Len())))
 		}
 		own.WriteString("2026-11-22T21:00:00Z done 1 -\n")
 		got := Merge([]byte(earlier.String()), []byte(own.String()))
-		if len(got) > MaxFile || !bytes.HasSuffix(got, []byte("done 1 -\n")) || !bytes.HasPrefix(got, []byte("http://h/a?t=2\naccept http\n2026")) {
+		if len(got) > MissRoom || !bytes.HasSuffix(got, []byte("done 1 -\n")) || !bytes.HasPrefix(got, []byte("http://h/a?t=2\naccept http\n2026")) {
 			t.Fatalf("round %d: %d bytes, %.200q", round, len(got), got)
 		}
-		if whole := earlier.Len() + own.Len(); whole > MaxFile+100 && len(got) < MaxFile-3100 {
+		if whole := earlier.Len() + own.Len(); whole > MissRoom+100 && len(got) < MissRoom-3100 {
 			t.Fatalf("round %d: %d bytes of %d are left", round, len(got), whole)
 		}
 		if again := Merge([]byte(earlier.String()), got); !bytes.Equal(again, got) {
@@ -86,18 +86,18 @@ func FuzzMerge(f *testing.F) {
 	f.Add([]byte("http://h/a?2\n2026-11-22T21:31:00Z miss a b http://h/a?1\n"), []byte("http://h/a?3\n2026-11-22T21:31:00Z retry web\naccept any"), 65000)
 	f.Add([]byte("a\na\nb\na\n"), []byte("a\nb\n#\n"), 65520)
 	f.Fuzz(func(t *testing.T, earlier, own []byte, pad int) {
-		if pad = pad % MaxFile; pad > 0 {
+		if pad = pad % MissRoom; pad > 0 {
 			earlier = append(bytes.Repeat([]byte("# 3456789012345\n"), pad/16), earlier...)
 		}
 		got := Merge(earlier, own)
-		if len(got) > MaxFile {
+		if len(got) > MissRoom {
 			t.Fatalf("%d bytes", len(got))
 		}
 		if again := Merge(earlier, got); !bytes.Equal(again, got) {
 			t.Fatalf("earlier %q\nown %q\n got %q\nthen %q", earlier, own, got, again)
 		}
 		was, is := Parse(own).Jobs, Parse(got).Jobs
-		if len(was) == 1 && len(own) < MaxFile/2 && (len(is) < 1 || is[0].URL != was[0].URL) {
+		if len(was) == 1 && len(own) < MissRoom/2 && (len(is) < 1 || is[0].URL != was[0].URL) {
 			t.Fatalf("own %q\n got %q", own, got)
 		}
 	})
