@@ -92,6 +92,10 @@ func (p *wgetCall) config(lines []rcLine) {
 
 func (p *wgetCall) configLine(l rcLine) {
 	name := options.Bare(l.name)
+	if !l.set {
+		p.passWhole("wgetrc: " + l.name + " has no value")
+		return
+	}
 	switch name {
 	case "robots", "dotbytes", "dotsinline", "dotspacing":
 		return
