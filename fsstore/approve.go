@@ -40,7 +40,11 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
 		return "", err
 	}
-	if _, err := f.WriteString(options(a)); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if _, err := f.WriteString(lineEnd(f, info) + options(a)); err != nil {
 		return "", err
 	}
 	if err := f.Sync(); err != nil {

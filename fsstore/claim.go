@@ -169,7 +169,8 @@ func (c *Claim) take(from, stem string) (*Claim, error) {
 }
 
 // outranked reports whether another claim of the same key came in beside this
-// one: of the two the lesser name stays.
+// one. Whichever of two looks last sees the other; it can't know whether the
+// other saw it, so it goes back. When both go back, the next tick decides.
 func (c *Claim) outranked(stem string) bool {
 	names, err := c.s.names(string(Active))
 	if err != nil {
@@ -177,7 +178,7 @@ func (c *Claim) outranked(stem string) bool {
 	}
 	own := activeJobName(stem, c.Worker)
 	for _, name := range names {
-		if other, _, ok := splitActive(name); ok && other == stem && name < own {
+		if other, _, ok := splitActive(name); ok && other == stem && name != own {
 			return true
 		}
 	}
@@ -254,13 +255,7 @@ func (c *Claim) log(e job.Event) error {
 	if !strings.HasSuffix(line, "\n") || info.Size()+int64(len(line)) > job.MaxFile+maxBatchLog {
 		return nil
 	}
-	if info.Size() > 0 {
-		var last [1]byte
-		if _, err := c.f.ReadAt(last[:], info.Size()-1); err == nil && last[0] != '\n' {
-			line = "\n" + line // a person's editor left the last line open
-		}
-	}
-	_, err = c.f.WriteString(line)
+	_, err = c.f.WriteString(lineEnd(c.f, info) + line)
 	return err
 }
 

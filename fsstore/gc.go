@@ -115,16 +115,28 @@ func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 			continue
 		}
 		if !o.DryRun {
-			if err := os.Rename(s.path("blobs", d), s.path("tmp", d+goneSuffix)); err != nil {
-				if errors.Is(err, fs.ErrNotExist) {
-					continue
-				}
+			err := s.takeOutOne(d)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
 		r.Gone = append(r.Gone, d)
 	}
 	return nil
+}
+
+// takeOutOne never replaces: another gc may be unlinking what was taken out
+// earlier, and would unlink this one by its name.
+func (s *Store) takeOutOne(d string) error {
+	gone := s.path("tmp", d+goneSuffix)
+	err := renameNew(s.path("blobs", d), gone)
+	if errors.Is(err, fs.ErrExist) && s.dropFree(gone) {
+		err = renameNew(s.path("blobs", d), gone)
+	}
+	return err
 }
 
 // sweep goes through tmp/: what is wanted comes back, what is old goes.
@@ -141,7 +153,7 @@ func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 				if err := s.bringBack(d); err != nil {
 					return err
 				}
-				os.Remove(s.path("tmp", name)) // left over where the blob was fetched again
+				s.dropSecond(d)
 			}
 			r.Restored = append(r.Restored, d)
 		case gone:
@@ -160,13 +172,27 @@ func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 	return nil
 }
 
+// dropSecond removes what is left over where the blob was fetched again. It
+// looks for the blob under the lock, without which nobody takes it out.
+func (s *Store) dropSecond(d string) {
+	gone := s.path("tmp", d+goneSuffix)
+	f, err := open(gone, os.O_RDONLY)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if lock(f) == nil && exists(s.path("blobs", d)) && same(f, gone) {
+		os.Remove(gone)
+	}
+}
+
 func (s *Store) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
 	path := s.path("tmp", name)
 	var st unix.Stat_t
 	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || time.Since(time.Unix(st.Ctim.Unix())) < age {
 		return nil
 	}
-	if !o.DryRun && !s.dropFree(path) {
+	if !o.DryRun && !s.dropOld(path, age) {
 		return nil
 	}
 	r.Unlinked = append(r.Unlinked, name)

@@ -30,7 +30,8 @@ func lay(dir string) error {
 	if err := layRoot(dir); err != nil {
 		return err
 	}
-	if err := checkReadme(dir); err != nil {
+	begin, err := checkReadme(dir)
+	if err != nil {
 		return err
 	}
 	root, err := os.Stat(dir)
@@ -39,6 +40,11 @@ func lay(dir string) error {
 	}
 	for _, name := range directories {
 		if err := laySub(dir+"/"+name, root); err != nil {
+			return err
+		}
+	}
+	if begin {
+		if err := writeReadme(dir); err != nil {
 			return err
 		}
 	}
@@ -55,22 +61,24 @@ func layRoot(dir string) error {
 	return os.Chmod(dir, dirMode)
 }
 
-func checkReadme(dir string) error {
+// checkReadme reports whether there is no README yet, and refuses a directory
+// that is not ours.
+func checkReadme(dir string) (begin bool, err error) {
 	b, err := readFile(dir+"/README", 64<<10)
 	if errors.Is(err, fs.ErrNotExist) {
-		return beginTree(dir)
+		return true, onlyOurs(dir)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	first, _, _ := strings.Cut(string(b), "\n")
 	if first = strings.TrimSpace(first); first != layoutVersion {
-		return fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
+		return false, fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
 	}
-	return nil
+	return false, nil
 }
 
-func beginTree(dir string) error {
+func onlyOurs(dir string) error {
 	found, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -80,18 +88,32 @@ func beginTree(dir string) error {
 			return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): name an empty or a new directory with --data-dir", dir, n)
 		}
 	}
-	f, err := os.OpenFile(dir+"/README", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
-	if errors.Is(err, fs.ErrExist) {
-		return nil // another server began the same tree at this moment
-	}
+	return nil
+}
+
+// writeReadme comes after the directories: a crash before its rename leaves a
+// tree that is begun again, never one whose README says nothing.
+func writeReadme(dir string) error {
+	temp := dir + "/tmp/.new-" + newWorker()
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.WriteString(readme); err != nil {
-		return err
+	_, err = f.WriteString(readme)
+	if err == nil {
+		err = f.Sync()
 	}
-	return f.Sync()
+	if err == nil {
+		err = renameNew(temp, dir+"/README")
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another server began the same tree at this moment
+	}
+	return err
 }
 
 func laySub(path string, root fs.FileInfo) error {

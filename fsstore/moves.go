@@ -67,7 +67,11 @@ func (s *Store) cancelIn(st State, name string, by By) error {
 // cancelFile is a bare rename while a worker owns the job: it notices, and
 // gives the file its final name. A job that nobody owns gets it here.
 func (s *Store) cancelFile(f *os.File, st State, name string) error {
-	target := strings.TrimSuffix(name, ".job") + ".job"
+	stem := strings.TrimSuffix(name, ".job")
+	target := stem + ".job"
+	if st == Queue && lock(f) == nil { // else a worker is claiming it
+		return s.moveHistory(f, f.Name(), Cancelled, stem)
+	}
 	if err := os.Rename(f.Name(), s.job(Cancelled, target)); err != nil || st != Active {
 		return err
 	}
@@ -152,9 +156,22 @@ func (s *Store) logLine(f *os.File, e job.Event) {
 	if err == nil && info.Size() >= job.MaxFile {
 		return
 	}
-	if _, err := f.WriteString(e.Line()); err != nil {
+	if _, err := f.WriteString(lineEnd(f, info) + e.Line()); err != nil {
 		s.complain("log line", err)
 	}
+}
+
+// lineEnd is what a line needs before it where the last one has no end: a
+// person's editor left it open, or a full disk cut it.
+func lineEnd(f *os.File, info fs.FileInfo) string {
+	var last [1]byte
+	if info == nil || info.Size() == 0 {
+		return ""
+	}
+	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] == '\n' {
+		return ""
+	}
+	return "\n"
 }
 
 // moveHistory moves the open job file at from, which is ours, to

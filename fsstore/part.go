@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -244,13 +245,20 @@ func (s *Store) dropParts(k string) {
 }
 
 // dropFree unlinks a file of tmp/ unless its lock is held, and says whether.
-func (s *Store) dropFree(path string) bool {
+func (s *Store) dropFree(path string) bool { return s.dropOld(path, 0) }
+
+// dropOld does so if the file that it holds locked has had its name for age.
+func (s *Store) dropOld(path string, age time.Duration) bool {
 	f, err := open(path, os.O_RDONLY)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return lock(f) == nil && same(f, path) && os.Remove(path) == nil
+	var st unix.Stat_t
+	if lock(f) != nil || unix.Fstat(int(f.Fd()), &st) != nil || time.Since(time.Unix(st.Ctim.Unix())) < age {
+		return false
+	}
+	return same(f, path) && os.Remove(path) == nil
 }
 
 // seal makes the part's bytes durable and gives them their final mode.

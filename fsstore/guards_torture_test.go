@@ -1,0 +1,107 @@
+package fsstore
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Two queue files of one key, claimed at once: whoever looks last sees the
+// other. The moment between one's look and the other's rename is made here.
+func TestOfTwoClaimsAtOnceTheLaterGoesBack(t *testing.T) {
+	for _, later := range []string{"0000000000000000", "ffffffffffffffff"} {
+		s := testStore(t)
+		k := keyOf(t, cudaURL)
+		run(t, s.dir, fmt.Sprintf("echo %s > queue/%s.job; cp queue/%s.job queue/%s.2.job", cudaURL, k, k, k))
+		first := mustClaim(t, s, k+".job")
+		f, err := openJob(s.job(Queue, k+".2.job"))
+		if err != nil || lock(f) != nil {
+			t.Fatal(err)
+		}
+		second := &Claim{Key: k, Worker: later, Job: first.Job, s: s, f: f, url: first.url}
+		if c, err := second.take(f.Name(), k); c != nil || err != nil {
+			t.Errorf("%s: two claims of one key: %v", later, err)
+		}
+		f.Close()
+		if len(ls(t, s, Active)) != 1 || len(ls(t, s, Queue)) != 1 {
+			t.Errorf("%s: active %q, queue %q", later, ls(t, s, Active), ls(t, s, Queue))
+		}
+	}
+}
+
+// One gc lists what is old, another takes a blob out to the same name, and
+// then the first unlinks: only what was old may go.
+func TestGCUnlinksOnlyWhatIsOld(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	gone := s.path("tmp", a.SHA256+goneSuffix)
+	run(t, s.dir, "cp blobs/* "+gone)
+	old, err := open(gone, os.O_RDONLY)
+	if err != nil || lock(old) != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "mv meta/* ../saved")
+	if _, err := s.GC(GCOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(s.path("blobs", a.SHA256)) {
+		t.Error("taken out over a file that another gc is unlinking")
+	}
+	old.Close()
+	if r, err := s.GC(GCOptions{}); err != nil || len(r.Gone) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if s.dropOld(gone, time.Hour) {
+		t.Error("unlinked what was taken out a moment ago")
+	}
+	run(t, s.dir, "mv ../saved meta/"+a.Key+".json")
+	s.dropSecond(a.SHA256)
+	if _, err := s.GC(GCOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCancelInTheQueueKeepsHistory(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 3 {
+		if err := s.Cancel(add(t, s, cudaURL), By{"cli", fmt.Sprint("x", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, s, Cancelled, k+".job")
+	if n := strings.Count(text(t, s, Cancelled, k+".job"), " cancelled cli x"); n != 3 {
+		t.Errorf("%d of 3 cancels are told:\n%s", n, text(t, s, Cancelled, k+".job"))
+	}
+}
+
+// A full disk cut a miss in half: the approval must not become its tail, or
+// what is noted later would be fetched under it.
+func TestApproveAfterACutLine(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	noteMiss(t, s, cudaURL, client1)
+	run(t, s.dir, "printf '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 https://exa' >> misses/"+k)
+	if _, err := s.Add(Addition{URL: cudaURL, AcceptAny: true}, By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	c := claimNext(t, s)
+	if c.Job.Approval().Via != "web" || !c.Job.AcceptAny {
+		t.Errorf("the approval is lost:\n%s", text(t, s, Active, ls(t, s, Active)[0]))
+	}
+}
+
+// A server killed while it makes a new tree leaves one that can be opened.
+func TestATreeHalfMade(t *testing.T) {
+	for _, script := range []string{"mkdir d", "mkdir d d/blobs", "mkdir -p d/tmp; echo x > d/tmp/.new-1", "mkdir -p d/meta; echo 1234567890123456789012345678901234 > d/session-secret"} {
+		dir := t.TempDir()
+		run(t, dir, script)
+		s := openAt(t, dir+"/d", Options{})
+		run(t, s.dir, "test \"$(head -1 README)\" = 'fromcache data 1'; test ! -e .README*")
+	}
+}
