@@ -331,6 +331,7 @@ func (o *lying) handle(c net.Conn) {
 	}()
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
+		fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		return
 	}
 	o.mu.Lock()

@@ -54,10 +54,17 @@ func (h hop) address() string {
 	return net.JoinHostPort(h.host, h.scheme())
 }
 
-// url is h for net/http: an opaque URL is sent as it is. A proxy for plain http needs its whole.
+// url is h for net/http, such that the target is sent byte for byte. Where net/url would encode it anew it goes as an
+// opaque one; then a proxy for plain http needs the whole URL, and so does a path that begins with "//".
 func (h hop) url(proxied bool) *url.URL {
-	u := &url.URL{Scheme: h.scheme(), Host: h.authority, Opaque: h.target}
-	if proxied && !h.https {
+	path, query, asked := strings.Cut(h.target, "?")
+	u := &url.URL{Scheme: h.scheme(), Host: h.authority, RawPath: path, RawQuery: query, ForceQuery: asked}
+	var err error
+	if u.Path, err = url.PathUnescape(path); err == nil && u.RequestURI() == h.target {
+		return u
+	}
+	u = &url.URL{Scheme: h.scheme(), Host: h.authority, Opaque: h.target}
+	if proxied && !h.https || strings.HasPrefix(h.target, "//") {
 		u.Opaque = "//" + h.authority + h.target
 	}
 	return u

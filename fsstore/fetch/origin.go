@@ -87,7 +87,7 @@ func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 // request asks for one URL. inside says that the address that was dialled is a private one, or one that --allow-origin
 // names and that is not public: then a redirect to a private address leads from the inside to the inside.
 func (p *Pool) request(ctx context.Context, h hop, fields http.Header, privateToo, own bool) (_ *answer, inside bool, err error) {
-	if oddNumber(h.host) {
+	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
 		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
 	req, err := p.newRequest(h, fields, own)

@@ -1,0 +1,312 @@
+package fetch
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"fromcache/fsstore"
+)
+
+// written are IPv4 addresses and what they are. Every way of writing them inside an IPv6 address must be seen through.
+var written = map[string]class{
+	"127.0.0.1": forbidden, "127.0.0.0": forbidden, "127.255.255.254": forbidden, "127.1.2.3": forbidden,
+	"0.0.0.0": forbidden, "0.1.2.3": forbidden, "169.254.169.254": forbidden, "169.254.170.2": forbidden,
+	"169.254.0.1": forbidden, "224.0.0.1": forbidden, "239.255.255.250": forbidden, "240.0.0.1": forbidden,
+	"255.255.255.255": forbidden, "100.100.100.200": forbidden, "168.63.129.16": forbidden, "192.0.0.192": forbidden,
+	"10.0.0.1": private, "10.255.255.255": private, "172.16.0.1": private, "172.31.255.255": private, "192.168.1.1": private,
+	"100.64.0.1": private, "100.127.255.255": private, "198.18.0.1": private, "192.0.0.8": private,
+	"1.1.1.1": public, "8.8.8.8": public, "172.15.255.255": public, "172.32.0.1": public, "11.0.0.1": public,
+	"126.255.255.255": public, "128.0.0.1": public, "169.253.255.255": public, "169.255.0.0": public, "100.63.255.255": public,
+	"100.128.0.0": public, "192.167.255.255": public, "192.169.0.0": public, "223.255.255.255": public, "203.0.113.9": public,
+}
+
+// spellings of an IPv4 address.
+func spellings(a netip.Addr) []string {
+	n := binary.BigEndian.Uint32(a.AsSlice())
+	hi, lo, not := n>>16, n&0xffff, ^n
+	return []string{
+		a.String(),
+		"::ffff:" + a.String(),
+		fmt.Sprintf("::ffff:%x:%x", hi, lo),
+		fmt.Sprintf("0:0:0:0:0:ffff:%04x:%04x", hi, lo),
+		"64:ff9b::" + a.String(),
+		fmt.Sprintf("64:ff9b::%x:%x", hi, lo),
+		fmt.Sprintf("0064:ff9b:0:0:0:0:%X:%X", hi, lo),
+		fmt.Sprintf("::ffff:0:%x:%x", hi, lo),
+		fmt.Sprintf("2002:%x:%x::1", hi, lo),
+		fmt.Sprintf("2002:%x:%x:1:2:3:4:5", hi, lo),
+		fmt.Sprintf("2001:0:102:304:0:0:%x:%x", not>>16, not&0xffff),
+		fmt.Sprintf("2001:0:%x:%x::fefe:fefe", hi, lo), // the client is 1.1.1.1
+		fmt.Sprintf("2600::5efe:%x:%x", hi, lo),
+		fmt.Sprintf("2600::200:5efe:%x:%x", hi, lo),
+	}
+}
+
+func TestClassify(t *testing.T) {
+	n := 0
+	check := func(spelling string, want class) {
+		t.Helper()
+		a, err := netip.ParseAddr(spelling)
+		if err != nil {
+			t.Errorf("%s: %v", spelling, err)
+			return
+		}
+		n++
+		l := addresses{rules: rules}
+		if got, name := l.classify(a); got != want {
+			t.Errorf("%s: %d %s, want %d", spelling, got, name, want)
+		}
+		if err := l.judge(a, true); (err != nil) != (want == forbidden) {
+			t.Errorf("%s, approved: %v", spelling, err)
+		}
+		if err := l.judge(a, false); (err != nil) != (want != public) {
+			t.Errorf("%s, by a redirect: %v", spelling, err)
+		}
+		l.allow = []netip.Prefix{netip.PrefixFrom(a, a.BitLen()), netip.MustParsePrefix("2001:db8::/32")}
+		if err := l.judge(a, false); err != nil {
+			t.Errorf("%s, allowed: %v", spelling, err)
+		}
+	}
+	for v4, want := range written {
+		for _, s := range spellings(netip.MustParseAddr(v4)) {
+			check(s, want)
+		}
+	}
+	for s, want := range map[string]class{
+		"::": forbidden, "::1": forbidden, "0:0:0:0:0:0:0:1": forbidden, "::1%lo": forbidden, "fe80::1": forbidden, "fe80::1%eth0": forbidden,
+		"febf:ffff::1": forbidden, "fe80::a9fe:a9fe": forbidden, "ff02::1": forbidden, "ff0e::1": forbidden, "100::1": forbidden,
+		"fd00:ec2::254": forbidden, "fd00:ec2::23": forbidden, "fd20:ce::254": forbidden, "fd00:42::42": forbidden,
+		"64:ff9b:1::a00:1": forbidden, "64:ff9b:1:fffe::1": forbidden, "::7f00:1": forbidden, "::127.0.0.1": forbidden, "::a00:1": private,
+		"fd12:3456::1": private, "fc00::1": private, "fdff::1": private, "fec0::1": private, "feff::1": private,
+		"2606:4700::1111": public, "2001:4860:4860::8888": public, "64:ff9b::808:808": public, "2a00::1": public, "2001:1::1": public,
+		"2003::1": public, "65::1": public, "::2": forbidden,
+	} {
+		check(s, want)
+	}
+	if n < 200 {
+		t.Errorf("%d spellings", n)
+	}
+}
+
+// What --allow-origin names is allowed in every spelling of it.
+func TestAllowSeesThrough(t *testing.T) {
+	for _, prefix := range []string{"127.0.0.0/8", "::ffff:127.0.0.0/104", "127.0.0.1/32"} {
+		l := addresses{rules: rules, allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
+		for _, s := range []string{"127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"} {
+			if err := l.judge(netip.MustParseAddr(s), false); err != nil {
+				t.Errorf("%s allows %s: %v", prefix, s, err)
+			}
+		}
+		for _, s := range []string{"::1", "169.254.169.254", "10.0.0.1", "2002:a00:1::"} {
+			if l.judge(netip.MustParseAddr(s), false) == nil {
+				t.Errorf("%s allows %s", prefix, s)
+			}
+		}
+	}
+}
+
+// TestSpellings asks for every forbidden address in every spelling that a URL has for it: nothing is ever dialled.
+func TestSpellings(t *testing.T) {
+	l := newLab(t, Options{AllowOrigin: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	n := 0
+	for v4, c := range written {
+		if c != forbidden {
+			continue
+		}
+		a := netip.MustParseAddr(v4)
+		hosts := spellings(a)
+		for i := 1; i < len(hosts); i++ {
+			hosts[i] = "[" + hosts[i] + "]"
+		}
+		num, b := binary.BigEndian.Uint32(a.AsSlice()), a.As4()
+		hosts = append(hosts, fmt.Sprint(num), fmt.Sprintf("0x%x", num), fmt.Sprintf("0%o", num), fmt.Sprintf("%d.%d", b[0], num&0xffffff),
+			fmt.Sprintf("0x%x.%d.%d", b[0], b[1], num&0xffff), fmt.Sprintf("0%o.%d.%d.%d", b[0], b[1], b[2], b[3]),
+			fmt.Sprintf("%d.%d.%d.0x%X", b[0], b[1], b[2], b[3]), v4+".")
+		for _, h := range hosts {
+			n++
+			a, err := l.p.ask(context.Background(), "http://"+h+":9/f.run", http.Header{}, false)
+			var f *failure
+			if !errors.As(err, &f) || f.do != fail {
+				t.Errorf("%s: %v", h, err)
+				if a != nil {
+					a.close()
+				}
+			}
+		}
+	}
+	if n < 200 {
+		t.Errorf("%d spellings", n)
+	}
+}
+
+// nameserver answers every question of IPv4 with what answer says, and has no IPv6.
+func nameserver(t *testing.T, answer func(n int) []string) *net.Resolver {
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() { pc.Close(); <-ended })
+	var n atomic.Int32
+	go func() {
+		defer close(ended)
+		buf := make([]byte, 1500)
+		for {
+			size, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			pc.WriteTo(dnsReply(buf[:size], func() []string { return answer(int(n.Add(1)) - 1) }), from)
+		}
+	}()
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
+	}}
+}
+
+// dnsReply is the question with answers behind it (RFC 1035, 4.1).
+func dnsReply(q []byte, answer func() []string) []byte {
+	end := 12
+	for q[end] != 0 {
+		end += int(q[end]) + 1
+	}
+	end += 5
+	reply := append([]byte(nil), q[:end]...)
+	reply[2], reply[3] = 0x81, 0x80
+	copy(reply[6:12], make([]byte, 6))
+	if q[end-3] != 1 { // not A
+		return reply
+	}
+	for _, s := range answer() {
+		reply[7]++
+		reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
+		reply = append(reply, netip.MustParseAddr(s).AsSlice()...)
+	}
+	return reply
+}
+
+// A name that first means an allowed address and then another is judged each time it is dialled.
+func TestRebinding(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answers [][]string
+		want    fsstore.State
+	}{
+		{"stays", [][]string{{"127.0.0.1"}, {"127.0.0.1"}}, fsstore.Done},
+		{"turns to loopback", [][]string{{"127.0.0.1"}, {"127.0.0.2"}}, fsstore.Failed},
+		{"turns to metadata", [][]string{{"127.0.0.1"}, {"169.254.169.254"}}, fsstore.Failed},
+		{"loopback at once", [][]string{{"127.0.0.2"}}, fsstore.Failed},
+		{"one of two is allowed", [][]string{{"127.0.0.2", "127.0.0.1"}, {"127.0.0.1", "127.0.0.3"}}, fsstore.Done},
+		{"no such host", [][]string{{}}, fsstore.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newLying(t, func(w *wire) {
+				if w.req.URL.Path == "/f.run" {
+					w.say("302 Found", []string{"Location: /g.run", "Content-Length: 0"}, nil)
+					return
+				}
+				w.ok(body)
+			})
+			l := newLab(t, Options{Retries: 1})
+			l.p.resolver = nameserver(t, func(n int) []string { return c.answers[min(n, len(c.answers)-1)] })
+			_, port, _ := strings.Cut(strings.TrimPrefix(o.url, "http://"), ":")
+			st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example:" + port + "/f.run"})
+			if st != c.want {
+				t.Errorf("%s: %s", st, reason)
+			}
+			if st == fsstore.Failed && len(o.requests()) > 1 {
+				t.Error("the refused address was asked")
+			}
+		})
+	}
+}
+
+// From a public host no redirect leads inside; from inside it may. Here 127.0.0.3 plays a public host, 127.0.0.4 and .5
+// private ones.
+func TestRedirectInside(t *testing.T) {
+	chain := map[string]string{}
+	serve := func(w *wire) {
+		if to := chain[w.req.URL.Path]; to != "" {
+			w.say("302 Found", []string{"Location: " + to, "Content-Length: 0"}, nil)
+			return
+		}
+		w.ok(body)
+	}
+	pub, in, in2 := lyingAt(t, "127.0.0.3:0", nil, serve), lyingAt(t, "127.0.0.4:0", nil, serve), lyingAt(t, "127.0.0.5:0", nil, serve)
+	chain["/a"], chain["/b"], chain["/c"], chain["/d"] = in.url+"/f.run", in2.url+"/f.run", pub.url+"/a", pub.url+"/f.run"
+	for _, c := range []struct {
+		url   string
+		allow string
+		want  fsstore.State
+	}{
+		{in.url + "/f.run", "", fsstore.Done},
+		{pub.url + "/f.run", "", fsstore.Done},
+		{in.url + "/b", "", fsstore.Done},                // inside to inside
+		{in.url + "/d", "", fsstore.Done},                // inside to outside
+		{pub.url + "/a", "", fsstore.Failed},             // outside to inside
+		{in.url + "/c", "", fsstore.Failed},              // inside, outside, inside
+		{pub.url + "/a", "127.0.0.4/32", fsstore.Done},   // allowed
+		{pub.url + "/a", "127.0.0.5/32", fsstore.Failed}, // another is allowed
+		{in.url + "/c", "127.0.0.4/32", fsstore.Done},    // allowed
+		{pub.url + "/b", "127.0.0.4/31", fsstore.Done},   // allowed
+		{pub.url + "/b", "127.0.0.0/30", fsstore.Failed}, // not in it
+		{pub.url + "/b", "0.0.0.0/0", fsstore.Done},      // all
+	} {
+		l := newLab(t, Options{})
+		l.p.addr = addresses{rules: []rule{block("127.0.0.4/31", private, "a private address")}}
+		if c.allow != "" {
+			l.p.addr.allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
+		}
+		if st, reason := l.fetch(fsstore.Addition{URL: c.url}); st != c.want || st == fsstore.Failed && !strings.Contains(reason, "a public host redirects there") {
+			t.Errorf("%s, allowed %q: %s: %s", c.url, c.allow, st, reason)
+		}
+	}
+}
+
+// With a proxy its own address is exempt, names are its affair, and literal addresses are still judged.
+func TestProxy(t *testing.T) {
+	proxy := lyingAt(t, "127.0.0.2:0", nil, func(w *wire) {
+		if w.req.Method == "CONNECT" {
+			w.say("407 Proxy Authentication Required", nil, nil)
+			return
+		}
+		w.ok([]byte(w.req.RequestURI))
+	})
+	l := newLab(t, Options{Retries: 1, AllowOrigin: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.url) }
+	if st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example/a|%5e/f.run?a=b"}); st != fsstore.Done {
+		t.Errorf("%s: %s", st, reason)
+	}
+	if got := string(l.held("http://origin.example/a|%5e/f.run?a=b")); got != "http://origin.example/a|%5e/f.run?a=b" {
+		t.Errorf("the proxy was asked for %q", got)
+	}
+	for u, want := range map[string]string{
+		"http://127.0.0.3/f.run":             "loopback",
+		"http://localhost/f.run":             "loopback",
+		"http://a.localhost/f.run":           "loopback",
+		"http://[::1]/f.run":                 "loopback",
+		"http://169.254.169.254/f.run":       "metadata",
+		"http://[64:ff9b::a9fe:a9fe]/f.run":  "metadata",
+		"http://0x7f000001/f.run":            "four decimal numbers",
+		"https://origin.example/connect.run": "Proxy Authentication Required",
+	} {
+		if st, reason := l.fetch(fsstore.Addition{URL: u}); st != fsstore.Failed || !strings.Contains(reason, want) {
+			t.Errorf("%s: %s: %s", u, st, reason)
+		}
+	}
+	l.p.proxy = func(*http.Request) (*url.URL, error) { return nil, errors.New("parse http://u:hunter2@proxy: bad") }
+	if st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example/p.run"}); st != fsstore.Failed || !strings.Contains(reason, "HTTP_PROXY") {
+		t.Errorf("%s: %s", st, reason)
+	}
+	l.grep("hunter2")
+}

@@ -1,0 +1,440 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for field, want := range map[string]time.Duration{
+		"": 0, "0": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "86400": 24 * time.Hour, "86401": 24 * time.Hour,
+		"99999999999999999999999": 24 * time.Hour, "-5": 0, "+5": 0, "1.5": 0, "soon": 0, "1e3": 0,
+		"Mon, 23 Nov 2026 12:00:30 GMT":  30 * time.Second,
+		"Monday, 23-Nov-26 12:00:30 GMT": 30 * time.Second,
+		"Mon Nov 23 12:00:30 2026":       30 * time.Second,
+		"Mon, 23 Nov 2026 11:00:00 GMT":  0,
+		"Tue, 24 Nov 2026 11:59:59 GMT":  24*time.Hour - time.Second,
+		"Sat, 23 Nov 2126 12:00:00 GMT":  24 * time.Hour,
+	} {
+		if got := retryAfter(field, now); got != want {
+			t.Errorf("%q: %v, want %v", field, got, want)
+		}
+	}
+}
+
+func TestDelay(t *testing.T) {
+	o := Options{}.withDefaults()
+	for n, base := range map[int]time.Duration{1: 30 * time.Second, 2: time.Minute, 3: 2 * time.Minute, 7: 32 * time.Minute, 8: time.Hour, 99: time.Hour} {
+		least, most := time.Duration(1<<62), time.Duration(0)
+		for range 200 {
+			d := o.delay(n, 0)
+			least, most = min(least, d), max(most, d)
+		}
+		if least < base*3/4 || most > base*5/4 || least == most {
+			t.Errorf("%d: %v to %v around %v", n, least, most, base)
+		}
+	}
+	if d := o.delay(1, 5*time.Hour); d != 5*time.Hour {
+		t.Errorf("the origin asked for 5 h and gets %v", d)
+	}
+}
+
+func TestAnnounced(t *testing.T) {
+	b := []byte("hello")
+	sha, md := b64(sum256(b)), b64(sumMD5(b))
+	for _, c := range []struct {
+		header  string
+		partial bool
+		want    string
+	}{
+		{"", false, ""},
+		{"Repr-Digest: sha-256=:" + sha + ":", false, "sha-256"},
+		{"Repr-Digest: sha-256=:" + sha + ":", true, "sha-256"},
+		{"Repr-Digest:  SHA-256=:" + sha + ":;q=1 ,\tmd5=:" + md + ":", false, "sha-256 md5"},
+		{"Repr-Digest: md5=:" + md + ":\nRepr-Digest: sha-256=:" + sha + ":", false, "md5 sha-256"},
+		{"Repr-Digest: sha-256=:" + strings.TrimRight(sha, "=") + ":", false, "sha-256"},
+		{"Repr-Digest: sha-256=" + sha, false, ""},
+		{"Repr-Digest: sha-256=:" + md + ":", false, ""},
+		{"Repr-Digest: sha-256=::", false, ""},
+		{"Repr-Digest: sha-256=:", false, ""},
+		{"Repr-Digest: sha-256", false, ""},
+		{"Repr-Digest: sha=:" + md + ":", false, ""},
+		{"Repr-Digest: sha-256=:!!!!:", false, ""},
+		{"Content-Digest: sha-256=:" + sha + ":", false, "sha-256"},
+		{"Content-Digest: sha-256=:" + sha + ":", true, ""},
+		{"Content-Md5: " + md, false, "md5"},
+		{"Content-Md5: " + md, true, ""},
+		{"Content-Md5: " + sha, false, ""},
+		{"X-Goog-Hash: crc32c=mnG7TA==", false, "crc32c"},
+		{"X-Goog-Hash: crc32c=mnG7TA==, md5=" + md, true, "crc32c md5"},
+		{"X-Goog-Hash: crc32c=mnG7TA==\nX-Goog-Hash: md5=" + md, false, "crc32c md5"},
+		{"X-Goog-Hash: crc32c=mnG7TA==\nX-Goog-Stored-Content-Encoding: gzip", false, ""},
+		{"X-Goog-Hash: crc32c=mnG7TA==\nX-Goog-Stored-Content-Encoding: identity", false, "crc32c"},
+		{"X-Goog-Hash: crc32c=mnG7TA==\nX-Goog-Stored-Content-Encoding: gzip\nContent-Encoding: gzip", false, "crc32c"},
+	} {
+		h := http.Header{}
+		for _, line := range strings.Split(c.header, "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok {
+				h.Add(name, strings.TrimSpace(value))
+			}
+		}
+		var got []string
+		list := announced(h, c.partial)
+		for _, d := range list {
+			got = append(got, d.algorithm)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%q: %q, want %q", c.header, got, c.want)
+		}
+		if err := verify(list, nil, text("hello")); err != nil {
+			t.Errorf("%q: %v", c.header, err)
+		}
+		if err := verify(list, nil, text("other")); (err != nil) != (len(list) > 0) {
+			t.Errorf("%q is true of other bytes", c.header)
+		}
+	}
+}
+
+// text plays a part.
+type text string
+
+func (s text) SHA256() string { return fmt.Sprintf("%x", sum256([]byte(s))) }
+func (s text) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, string(s))
+	return int64(n), err
+}
+
+func TestFileName(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://h/cuda.run":                           "cuda.run",
+		"https://h/CUDA.RUN?x=y":                       "cuda.run",
+		"https://h/a/b/x.tar.gz;v=1":                   "x.tar.gz",
+		"https://h/x%2Ezip":                            "x.zip",
+		"https://h/download?file=cuda.run":             "cuda.run",
+		"https://h/download?a=b&path=%2Fx%2Fy.deb":     "y.deb",
+		"https://h/download?id=7":                      "download",
+		"https://h/x.zip?file=y.run":                   "x.zip",
+		"https://h/get.php?filename=fw.bin":            "fw.bin",
+		"https://h/":                                   "",
+		"https://h/model-00001-of-00002.safetensors":   "model-00001-of-00002.safetensors",
+		"https://h/resolve/main/tokenizer.json?x=.run": "tokenizer.json",
+	} {
+		if got := fileName(url); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	pages := []string{
+		page, "<html>", "\n\n  <HTML lang=en>", "\xef\xbb\xbf<!doctype html>", "<!-- hello --><html>", "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC>",
+		"<head>", "<script>location='/login'</script>", "<!-- " + strings.Repeat("x", 1000), "\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00",
+		"<body>", "<title>", "<meta charset=utf-8>", "<style>", "<h1>Not Found</h1>", "<center>",
+	}
+	for _, name := range []string{"a.run", "a.tar.lz", "a.deb", "a.rpm", "a.whl", "a.zip", "a.iso", "a.bin", "a.tar.gz", "a.sh", "a.json",
+		"a.safetensors", "a.tgz", "a.xz", "a.gpg", "a.exe", "a.img"} {
+		for _, p := range pages {
+			if checkName(name, []byte(p), false) == nil {
+				t.Errorf("%s: %.20q passes", name, p)
+			}
+			if err := checkName(name, []byte(p), true); err != nil {
+				t.Errorf("%s: %.20q, accepted: %v", name, p, err)
+			}
+		}
+	}
+	for _, name := range []string{"index.html", "index", "", "readme.txt", "a.xml", "v1.2", "a.md", "a.svg"} {
+		for _, p := range pages {
+			if err := checkName(name, []byte(p), false); err != nil {
+				t.Errorf("%s: %.20q: %v", name, p, err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name, head string
+		ok         bool
+	}{
+		{"a.tar.gz", "\x1f\x8b\x08", true}, {"a.tar.gz", "ustar", false}, {"a.tgz", "\x1f\x8b", true}, {"a.gz", "\x1f", false},
+		{"a.tar.xz", "\xfd7zXZ\x00\x00", true}, {"a.xz", "\x5d\x00\x00", false}, {"a.txz", "\xfd7zXZ\x00", true},
+		{"a.zst", "\x28\xb5\x2f\xfd", true}, {"a.tar.zst", "\x5e\x2a\x4d\x18", true}, {"a.zst", "\x60\x2a\x4d\x18", false},
+		{"a.zip", "PK\x03\x04", true}, {"a.zip", "PK\x05\x06", true}, {"a.zip", "PK\x01\x02", false}, {"a.whl", "PK\x03\x04", true}, {"a.jar", "CAFE", false},
+		{"a.deb", "!<arch>\ndebian-binary", true}, {"a.deb", "{}", false}, {"a.rpm", "\xed\xab\xee\xdb", true}, {"a.rpm", "PK\x03\x04", false},
+		{"a.tar.bz2", "BZh9", true}, {"a.bz2", "x", false}, {"a.tar", "whatever", true}, {"a.run", "#!/bin/sh", true}, {"a.exe", "MZ", true},
+		{"a.bin", "\x00\x01", true}, {"gz", "text", true}, {"a.gz.asc", "-----BEGIN", true}, {"a.zip.sha256", "00ff  a.zip", true}, {"a.iso", "", true},
+	} {
+		if err := checkName(c.name, []byte(c.head), false); (err == nil) != c.ok {
+			t.Errorf("%s: %q: %v", c.name, c.head, err)
+		}
+	}
+}
+
+func TestCheckCoding(t *testing.T) {
+	for _, c := range []struct {
+		name, coding string
+		ok           bool
+	}{
+		{"a.run", "", true}, {"a.run", "identity", true}, {"a.run", "gzip", false}, {"a.tar.gz", "gzip", true}, {"a.tgz", "x-gzip", true},
+		{"a.tar.gz", "br", false}, {"a.tar.zst", "zstd", true}, {"a.tar.gz", "gzip, gzip", false}, {"a.json", "deflate", false}, {"a.run", "aws-chunked", true},
+		{"a.run", "GZIP", false}, {"a.gz", "GZip", true}, {"a.xz", "x-xz", true}, {"", "br", false},
+	} {
+		h := http.Header{}
+		if c.coding != "" {
+			h.Set("Content-Encoding", c.coding)
+		}
+		if err := checkCoding(c.name, h); (err == nil) != c.ok {
+			t.Errorf("%s: %q: %v", c.name, c.coding, err)
+		}
+	}
+}
+
+func TestContentRange(t *testing.T) {
+	for s, ok := range map[string]bool{
+		"bytes 0-0/1": true, "bytes 5-9/10": true, "Bytes 5-9/10": true, "bytes 9-5/10": false, "bytes 5-10/10": false, "bytes 5-9/*": false,
+		"bytes */10": false, "bytes=5-9/10": false, "bytes 5-9": false, "": false, "bytes -5-9/10": false, "bytes 5-+9/10": false,
+		"bytes 5-9/99999999999999999999": false, "bytes 0x5-9/10": false, "items 5-9/10": false, "bytes 5 - 9 / 10": false,
+	} {
+		if _, _, _, got := contentRange(http.Header{"Content-Range": {s}}); got != ok {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestStrongETag(t *testing.T) {
+	for s, ok := range map[string]bool{
+		`"a"`: true, `""`: true, ` "a" `: true, `W/"a"`: false, `w/"a"`: false, `a`: false, `"a`: false, `"`: false, `"a"b"`: false, `"a b"`: false,
+		"\"\x01\"": false, "\"\xc3\xa4\"": false, "": false, `"` + strings.Repeat("x", 600) + `"`: false, `"a","b"`: false,
+	} {
+		if got := strongETag(s) != ""; got != ok {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestRedirectTarget(t *testing.T) {
+	const base = "https://h.example:8443/a/b/c.run?q=1"
+	for loc, want := range map[string]string{
+		"d.run": "https://h.example:8443/a/b/d.run", "./d": "https://h.example:8443/a/b/d", "../d": "https://h.example:8443/a/d",
+		"/d": "https://h.example:8443/d", "//o.example/d": "https://o.example/d", "?x=2": "https://h.example:8443/a/b/c.run?x=2",
+		"#f": "", "": "", "https://o.example": "https://o.example/", "HTTP://O.EXAMPLE:80/D": "http://o.example/D",
+		"/d e": "https://h.example:8443/d%20e", "/\u00e4": "https://h.example:8443/%C3%A4", " /d ": "https://h.example:8443/d",
+		"/d#frag": "https://h.example:8443/d", "/%zz|": "https://h.example:8443/%zz|", "../../../../x": "https://h.example:8443/x",
+		"javascript:alert(1)": "", "ftp://o.example/": "", "mailto:a@b": "", "data:,x": "", "https:d": "", "https:/d": "",
+		"a:b": "", "./a:b": "https://h.example:8443/a/b/a:b", "http://": "", "http:///d": "", "//": "", "/\\evil": "https://h.example:8443/\\evil",
+		"https://u@o.example/": "", "https://o.example:99999/": "", "https://o.example:0443/": "https://o.example/",
+	} {
+		h, err := parseHop(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.redirect(loc)
+		if (err == nil) != (want != "") || err == nil && got.raw != want {
+			t.Errorf("%q: %q %v, want %q", loc, got.raw, err, want)
+		}
+	}
+}
+
+func TestHop(t *testing.T) {
+	for _, c := range []struct{ raw, host, address, target string }{
+		{"http://H.example/a%zz|?x=^", "h.example", "h.example:http", "/a%zz|?x=^"},
+		{"https://h.example:8443", "h.example", "h.example:8443", "/"},
+		{"https://[2001:DB8::1]/x", "2001:db8::1", "[2001:db8::1]:https", "/x"},
+		{"https://h.example//a/b.run", "h.example", "h.example:https", "//a/b.run"},
+		{"https://h.example//a|b.run", "h.example", "h.example:https", "//a|b.run"},
+		{"https://h.example/a%2Fb%2e%20?x=%zz", "h.example", "h.example:https", "/a%2Fb%2e%20?x=%zz"},
+		{"https://[2001:db8::1]:444/x", "2001:db8::1", "[2001:db8::1]:444", "/x"},
+	} {
+		h, err := parseHop(c.raw)
+		if err != nil || h.host != c.host || h.address() != c.address || h.target != c.target {
+			t.Errorf("%s: %+v %s %v", c.raw, h, h.address(), err)
+		}
+		if got := h.url(false).RequestURI(); got != c.target && got != c.raw {
+			t.Errorf("%s: %q is sent", c.raw, got)
+		}
+	}
+}
+
+func TestCredentialsFile(t *testing.T) {
+	for _, c := range []struct {
+		text, want string // names and values; "-" for an error
+		plain      bool
+	}{
+		{"", "map[]", false},
+		{"Authorization: Bearer x\n", "map[Authorization:[Bearer x]]", false},
+		{"# comment\r\n\r\nprivate-token:  abc \r\n", "map[Private-Token:[abc]]", false},
+		{"# allow http\nA: 1\nA: 2", "map[A:[1 2]]", true},
+		{"#Allow HTTP\n", "map[]", true},
+		{"# do not allow http\n", "map[]", false},
+		{"A: b: c", "map[A:[b: c]]", false},
+		{"Bearer x", "-", false}, {": x", "-", false}, {"A B: x", "-", false}, {"A: \x01", "-", false}, {"A:", "-", false}, {"A\x7f: x", "-", false},
+		{"Host: evil", "-", false}, {"range: bytes=0-", "-", false}, {"Accept-Encoding: gzip", "-", false}, {"Transfer-Encoding: x", "-", false},
+	} {
+		h, plain, err := parseCredentials("h", c.text)
+		if c.want == "-" {
+			if err == nil || strings.Contains(err.Error(), "Bearer") {
+				t.Errorf("%q: %v", c.text, err)
+			}
+		} else if err != nil || fmt.Sprint(h) != c.want || plain != c.plain {
+			t.Errorf("%q: %v %v %v", c.text, h, plain, err)
+		}
+	}
+}
+
+func TestCredentialsModes(t *testing.T) {
+	for mode, ok := range map[fs.FileMode]bool{
+		0o600: true, 0o400: true, 0o640: true, 0o440: true, 0o700: true, 0o644: false, 0o604: false, 0o660: false, 0o620: false, 0o666: false,
+		0o602: false, 0o601: false, 0o777: false, fs.ModeNamedPipe | 0o600: false, fs.ModeDevice | 0o600: false,
+	} {
+		dir := fstest.MapFS{"h.example": {Data: []byte("A: secret-word\n"), Mode: mode}}
+		_, err := New(nil, Options{Credentials: dir})
+		var unsafe *unsafeCredentials
+		if (err == nil) != ok || err != nil && (!errors.As(err, &unsafe) || !strings.Contains(err.Error(), "h.example") || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%v: %v", mode, err)
+		}
+		if !ok && mode.IsRegular() && !strings.Contains(err.Error(), "chmod 600 h.example") {
+			t.Errorf("%v: %v does not say what to do", mode, err)
+		}
+	}
+	for name, ok := range map[string]bool{
+		"h.example": true, "10.0.0.1": true, "::1": true, "2001:db8::1": true, "localhost": true, ".hidden": true, "h.example~": true,
+		"H.example": false, "h.example:443": false, "[::1]": false, "h.example.": false, "a b": false, "u@h": false, "0:0:0:0:0:0:0:1": false,
+	} {
+		_, err := New(nil, Options{Credentials: fstest.MapFS{name: {Data: []byte("A: b\n"), Mode: 0o600}}})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	big := fstest.MapFS{"h": {Data: bytes.Repeat([]byte("# x\n"), 20<<10), Mode: 0o600}}
+	if _, err := New(nil, Options{Credentials: big}); err == nil {
+		t.Error("80 KiB pass")
+	}
+	if _, err := New(nil, Options{Credentials: fstest.MapFS{"sub/h": {Data: []byte("junk"), Mode: 0o666}}}); err != nil {
+		t.Errorf("a directory in it: %v", err)
+	}
+}
+
+func TestCredentialsDirectory(t *testing.T) {
+	dir := credentialsDir(t, "h.example", "A: b\n", 0o600)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for mode, ok := range map[os.FileMode]bool{0o700: true, 0o750: true, 0o755: true, 0o770: false, 0o777: false} {
+		os.Chmod(dir, mode)
+		if _, err := New(nil, Options{Credentials: root.FS()}); (err == nil) != ok {
+			t.Errorf("%o: %v", mode, err)
+		}
+	}
+	os.Chmod(dir, 0o700)
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "l.example")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(nil, Options{Credentials: root.FS()}); err == nil {
+		t.Error("a link out of the directory passes")
+	}
+	if _, err := New(nil, Options{Credentials: os.DirFS(filepath.Join(dir, "absent"))}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an absent directory: %v", err)
+	}
+}
+
+// The ring gives out every byte once and in order, whatever the sizes of reads and writes.
+func TestRing(t *testing.T) {
+	want := noise(5, 3*ringSize+12345)
+	body := io.MultiReader(bytes.NewReader(want[:1]), &stutter{want[1 : ringSize+7], 1}, bytes.NewReader(want[ringSize+7:]))
+	r := readAhead(body, time.Minute, func(error) {})
+	var got []byte
+	for {
+		b, err := r.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := max(1, len(b)-len(got)%97)
+		got = append(got, b[:n]...)
+		r.done(n)
+	}
+	r.close()
+	if !bytes.Equal(got, want) {
+		t.Error("the bytes differ")
+	}
+	r = readAhead(bytes.NewReader(want), time.Minute, func(error) {})
+	r.next()
+	r.close() // full, and nobody reads on
+}
+
+// stutter returns odd numbers of bytes.
+type stutter struct {
+	b []byte
+	n int
+}
+
+func (s *stutter) Read(b []byte) (int, error) {
+	if len(s.b) == 0 {
+		return 0, io.EOF
+	}
+	s.n = s.n*7%9973 + 1
+	n := copy(b[:min(len(b), s.n)], s.b)
+	s.b = s.b[n:]
+	return n, nil
+}
+
+func FuzzRedirect(f *testing.F) {
+	f.Add("/d?x=http://u:p@h/#f")
+	f.Add("//h:1/../%2e%2e/\\")
+	f.Fuzz(func(t *testing.T, loc string) {
+		h, err := parseHop("https://h.example/a/b?c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := h.redirect(loc)
+		if err != nil {
+			return
+		}
+		if norm, err := key.FetchURL(next.raw); err != nil || norm != next.raw || !strings.HasPrefix(next.target, "/") || next.host == "" || key.HasUserInfo(next.raw) {
+			t.Errorf("%q: %+v %v", loc, next, err)
+		}
+		if u := next.url(false); u.Host != next.authority || u.RequestURI() != next.target && u.RequestURI() != next.raw {
+			t.Errorf("%q: %q is sent to %q", loc, u.RequestURI(), u.Host)
+		}
+	})
+}
+
+func FuzzFields(f *testing.F) {
+	f.Add("bytes 5-9/10", "sha-256=:AAAA:, md5=:", "Mon, 23 Nov 2026 12:00:30 GMT", "A: b\n# allow http")
+	f.Fuzz(func(t *testing.T, cr, digests, after, creds string) {
+		first, last, total, ok := contentRange(http.Header{"Content-Range": {cr}})
+		if ok && (first < 0 || first > last || last >= total) {
+			t.Errorf("%q: %d-%d/%d", cr, first, last, total)
+		}
+		for _, d := range announced(http.Header{"Repr-Digest": {digests}, "X-Goog-Hash": {digests}, "Content-Md5": {digests}}, false) {
+			if len(d.sum) != hashers[d.algorithm]().Size() {
+				t.Errorf("%q: %v", digests, d)
+			}
+		}
+		if d := retryAfter(after, time.Now()); d < 0 || d > maxRetryAfter {
+			t.Errorf("%q: %v", after, d)
+		}
+		h, _, err := parseCredentials("h", creds)
+		for name, values := range h {
+			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || ours[name] || err != nil {
+				t.Errorf("%q: %q %v", creds, h, err)
+			}
+		}
+		looksHTML([]byte(cr))
+		fileName("https://h/" + digests)
+	})
+}
