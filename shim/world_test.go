@@ -70,13 +70,19 @@ func newWorld(t testing.TB) *world {
 	w.origin = httptest.NewServer(http.HandlerFunc(w.serveOrigin))
 	w.secure = httptest.NewTLSServer(http.HandlerFunc(w.serveOrigin))
 	w.cache = httptest.NewServer(http.HandlerFunc(w.serveCache))
-	w.caFile = filepath.Join(t.TempDir(), "ca.pem")
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.secure.Certificate().Raw})
-	if err := os.WriteFile(w.caFile, ca, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	w.caFile = w.caOf(t, w.secure)
 	t.Cleanup(func() { w.origin.Close(); w.secure.Close(); w.cache.Close() })
 	return w
+}
+
+// caOf writes the certificate of a server to a file.
+func (w *world) caOf(t testing.TB, s *httptest.Server) string {
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(file, ca, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func (w *world) note(what, path string) {
