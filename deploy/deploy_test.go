@@ -73,7 +73,7 @@ func TestImage(t *testing.T) {
 		t.Helper()
 		return output(t, "buildah", append([]string{"--storage-driver", "vfs", "--root", dist + "/buildah/root", "--runroot", dist + "/buildah/run"}, args...)...)
 	}
-	checkConfig(t, buildah("inspect", "--type", "image", "--format", "{{json .Docker.Config}}", "fromcache"))
+	checkConfig(t, buildah("inspect", "--type", "image", "fromcache"))
 	container := buildah("from", "fromcache")
 	defer buildah("rm", container)
 	runInside(t, buildah("mount", container))
@@ -82,20 +82,25 @@ func TestImage(t *testing.T) {
 
 func checkConfig(t *testing.T, inspected string) {
 	t.Helper()
-	var config struct {
-		User        string
-		Cmd         []string
-		Entrypoint  []string
-		Volumes     map[string]struct{}
-		Healthcheck struct{ Test []string }
+	var image struct {
+		Docker struct {
+			Config struct {
+				User        string
+				Cmd         []string
+				Entrypoint  []string
+				Volumes     map[string]struct{}
+				Healthcheck struct{ Test []string }
+			}
+		}
 	}
-	if err := json.Unmarshal([]byte(inspected), &config); err != nil {
+	if err := json.Unmarshal([]byte(inspected), &image); err != nil {
 		t.Fatalf("%v in %s", err, inspected)
 	}
+	config := image.Docker.Config
 	_, volume := config.Volumes["/data"]
 	if config.User != "65532:65532" || !volume || strings.Join(config.Healthcheck.Test, " ") != "CMD /fromcache health" ||
 		strings.Join(append(config.Entrypoint, config.Cmd...), " ") != "/fromcache serve" {
-		t.Errorf("the image's configuration is %s", inspected)
+		t.Errorf("the image's configuration is %+v", config)
 	}
 }
 

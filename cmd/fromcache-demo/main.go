@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -36,7 +37,8 @@ type stage struct {
 	env      []string
 	url      string
 	artifact []byte
-	asked    atomic.Int64 // GETs at the origin
+	asked    atomic.Int64  // GETs at the origin
+	seen     chan struct{} // closed when the audience has seen the download under way
 }
 
 func demo() error {
@@ -47,7 +49,7 @@ func demo() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s := &stage{dir: dir, artifact: make([]byte, 8<<20)}
+	s := &stage{dir: dir, artifact: make([]byte, 8<<20), seen: make(chan struct{})}
 	if _, err := rand.Read(s.artifact); err != nil {
 		return err
 	}
@@ -77,10 +79,33 @@ func (s *stage) origin() (*http.Server, error) {
 			s.asked.Add(1)
 		}
 		w.Header().Set("ETag", `"v1"`)
-		http.ServeContent(w, r, "cuda_13.0_linux.run", made, bytes.NewReader(s.artifact))
+		var content io.ReadSeeker = bytes.NewReader(s.artifact)
+		if strings.HasPrefix(r.UserAgent(), "fromcache/") {
+			content = &slow{content, s.seen, r.Context()}
+		}
+		http.ServeContent(w, r, "cuda_13.0_linux.run", made, content)
 	})}
 	go server.Serve(ln) //nolint:errcheck // it ends with Close
 	return server, nil
+}
+
+// slow is a body that stands still in its middle until the download has been seen.
+type slow struct {
+	io.ReadSeeker
+	seen <-chan struct{}
+	ctx  context.Context
+}
+
+func (b *slow) Read(p []byte) (int, error) {
+	if at, err := b.Seek(0, io.SeekCurrent); err != nil || at < 4<<20 {
+		return b.ReadSeeker.Read(p[:min(len(p), 1<<16)])
+	}
+	select {
+	case <-b.seen:
+		return b.ReadSeeker.Read(p)
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
 }
 
 // cacheHost starts bin/fromcache and puts the shim's curl first on the PATH.
@@ -155,10 +180,19 @@ func (s *stage) play(ctx context.Context) error {
 	if err := s.sh(ctx, `mv data/misses/*cuda* data/queue/`); err != nil {
 		return err
 	}
+	if !waitFor(func() bool { return s.matches("data/active/*.job") && s.matches("data/tmp/*.part") }) {
+		return errors.New("the download did not begin")
+	}
+	say("The cache-host has claimed it, and fetches:")
+	if err := s.tree(ctx, "data/active/*.job"); err != nil {
+		return err
+	}
+	close(s.seen)
 	if !waitFor(func() bool { return s.matches("data/done/*.job") }) {
 		s.tree(ctx, "data/failed/*.job") //nolint:errcheck // it only shows
 		return errors.New("the download did not end")
 	}
+	say("Whole, checked, and held:")
 	if err := s.tree(ctx, "data/done/*.job"); err != nil {
 		return err
 	}
@@ -191,7 +225,7 @@ func (s *stage) verdict(before int64) error {
 
 // tree shows every file of the data directory, and the ones that glob names in full.
 func (s *stage) tree(ctx context.Context, glob string) error {
-	if err := s.quiet(ctx, `cd data && find blobs meta misses queue active done failed -type f | sed 's/^/      data\//'`); err != nil {
+	if err := s.quiet(ctx, `cd data && find misses queue active tmp blobs meta done failed -type f | sed 's/^/      data\//'`); err != nil {
 		return err
 	}
 	return s.quiet(ctx, `for f in `+glob+`; do echo "    $ cat $f"; sed 's/^/      /' "$f"; done`)

@@ -15,8 +15,8 @@ import (
 
 // health is the health check of a container that holds this binary and nothing else.
 func (a *app) health(f *flag.FlagSet) func(context.Context, []string) error {
-	host := f.String("host", "127.0.0.1", "the `ADDR`ess it listens on")
-	port := f.Int("port", defaultPort, "the port it listens on")
+	host := f.String("host", "127.0.0.1", "`ADDR` that it listens on")
+	port := f.Int("port", defaultPort, "`PORT` that it listens on")
 	return func(ctx context.Context, _ []string) error {
 		return askHealth(ctx, net.JoinHostPort(*host, strconv.Itoa(*port)))
 	}

@@ -31,6 +31,7 @@ type serveFlags struct {
 	maxMisses           int
 	history             span
 	minFree, maxSize    size
+	scrubRate           size
 	credentials         string
 	allowOrigin         prefixes
 	publicHosts         list
@@ -38,20 +39,21 @@ type serveFlags struct {
 }
 
 func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
-	o := &serveFlags{store: a.storeFlags(f), history: span(fsstore.DefaultHistory), minFree: defaultMinFree}
-	f.StringVar(&o.host, "host", "", "listen on this `ADDR`ess only (all addresses unless given)")
-	f.IntVar(&o.port, "port", defaultPort, "listen on this port; 0 is any free one")
+	o := &serveFlags{store: a.storeFlags(f), history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate}
+	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (all addresses unless given)")
+	f.IntVar(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
 	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
 	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "note at most `N` misses")
 	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
 	f.Var(&o.minFree, "min-free", "let no download leave less than this `SIZE` free; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "refuse what is larger than this `SIZE`")
-	f.StringVar(&o.credentials, "credentials", "", "a `DIR`ectory of header lines for origins, a file a host; not inside the data directory")
+	f.Var(&o.scrubRate, "scrub-rate", "read every blob again and again, `SIZE` a second while nothing else happens; 0 or off: never")
+	f.StringVar(&o.credentials, "credentials", "", "`DIR` of header lines for origins, a file a host; not inside the data directory")
 	f.Var(&o.allowOrigin, "allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated")
 	f.Var(&o.publicHosts, "public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated")
-	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
-	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT`: text or json")
+	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	return func(ctx context.Context, _ []string) error { return a.serveUntilSignal(ctx, o) }
 }
 
@@ -102,34 +104,49 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	if password == "" {
 		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
 	}
-	return errors.Join(runAll(ctx, log, store, pool, func(ctx context.Context) error { return server.Serve(ctx, listener) }), store.Close())
+	work := []func(context.Context) error{
+		pool.Run,
+		func(ctx context.Context) error { return server.Serve(ctx, listener) },
+	}
+	if o.scrubRate > 0 {
+		work = append(work, func(ctx context.Context) error {
+			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
+		})
+	}
+	return errors.Join(runAll(ctx, log, store.Run, work), store.Close())
 }
 
-// runAll runs the three parts until ctx ends, or one fails. The store's upkeep ends last, for the other two leave it the
+// runAll runs the parts of the server until ctx ends, or one fails. The store's upkeep ends last, for the others leave it the
 // hits and jobs of their last moment.
-func runAll(ctx context.Context, log *slog.Logger, store *fsstore.Store, pool *fetch.Pool, serve func(context.Context) error) error {
-	upkeep, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
+func runAll(ctx context.Context, log *slog.Logger, upkeep func(context.Context) error, work []func(context.Context) error) error {
+	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	context.AfterFunc(ctx, func() { log.Info("stopping: answers end within 30 s, downloads go back to queue/") })
-	var errs [3]error
-	var work, last sync.WaitGroup
-	owned := func(w *sync.WaitGroup, i int, ctx context.Context, run func(context.Context) error) {
-		w.Go(func() {
+	errs := make(chan error, len(work)+1)
+	run := func(wg *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
+		wg.Go(func() {
 			defer end()
-			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				errs[i] = err
+			if err := part(ctx); !errors.Is(err, context.Canceled) {
+				errs <- err
 			}
 		})
 	}
-	owned(&last, 0, upkeep, store.Run)
-	owned(&work, 1, ctx, pool.Run)
-	owned(&work, 2, ctx, serve)
-	work.Wait()
+	var last, all sync.WaitGroup
+	run(&last, upkeepCtx, upkeep)
+	for _, part := range work {
+		run(&all, ctx, part)
+	}
+	all.Wait()
 	endUpkeep()
 	last.Wait()
-	return errors.Join(errs[:]...)
+	close(errs)
+	var joined error
+	for err := range errs {
+		joined = errors.Join(joined, err)
+	}
+	return joined
 }
 
 func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
