@@ -28,8 +28,7 @@ func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		s.fail(w, r, errLong)
 		return
 	}
-	var room [512]byte // most URLs fit
-	raw, err := base64.RawURLEncoding.AppendDecode(room[:0], []byte(token))
+	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) == 0 {
 		s.fail(w, r, errToken)
 		return
@@ -92,7 +91,7 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 	}
 	a := s.answers.of(held)
 	if r.Method == http.MethodHead { // no descriptor: the store has just seen the blob
-		s.send(w, r, a, &hole{size: a.size})
+		s.send(w, r, a, nil)
 		return
 	}
 	f, err := s.store.OpenBlob(a.digest)
@@ -109,7 +108,7 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 }
 
 // send answers a hit. What is asked for plainly is written by hand, the rest
-// by http.ServeContent; either way by sendfile.
+// by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
 	h := w.Header()
 	a.put(h)
@@ -117,7 +116,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 		delete(r.Header, "Range") // a unit that nobody knows is ignored, RFC 9110 14.2
 	}
 	if conditional(r.Header) {
-		delete(h, "Content-Length")
+		if f == nil {
+			f = &hole{size: a.size}
+		}
 		http.ServeContent(w, r, "", a.modified, f)
 		s.count(r, a, startsAtZero(h, r.Header))
 		return
@@ -126,7 +127,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 	w.WriteHeader(http.StatusOK)
 	s.count(r, a, true)
 	if r.Method == http.MethodGet {
-		sendAll(w, f, a.size)
+		sendAll(w, r, f, a.size)
 	}
 }
 
@@ -134,9 +135,12 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 // of the blob to look at them. An error is the client's going away, or a blob
 // that got shorter: the length was promised, so the connection ends and the
 // client knows.
-func sendAll(w http.ResponseWriter, f io.Reader, size int64) {
+func sendAll(w http.ResponseWriter, r *http.Request, f io.Reader, size int64) {
 	if size == 0 {
 		return
+	}
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		c.more = true
 	}
 	if flusher, ok := w.(http.Flusher); ok {
 		flusher.Flush()

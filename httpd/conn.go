@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -21,10 +22,19 @@ type progressListener struct {
 // Accept waits for the next connection.
 func (l progressListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok && err == nil {
-		return &conn{TCPConn: tcp, stall: l.stall, queued: -1}, nil
+	tcp, ok := c.(*net.TCPConn)
+	if !ok || err != nil {
+		return c, err
 	}
-	return c, err
+	raw, err := tcp.SyscallConn()
+	return &conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
+}
+
+// connKey finds a request's conn in its context.
+type connKey struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
 }
 
 // conn moves its write deadline as bytes flow. It embeds *net.TCPConn and has
@@ -32,7 +42,9 @@ func (l progressListener) Accept() (net.Conn, error) {
 // writes at a time.
 type conn struct {
 	*net.TCPConn
+	raw    syscall.RawConn
 	stall  time.Duration
+	more   bool      // the next write is a header, and a file follows at once
 	armed  time.Time // when the deadline was set
 	queued int       // bytes in the kernel at the last deadline, -1 unknown
 }
@@ -44,13 +56,29 @@ const slice = 4 << 20
 // Write writes b whole, or fails when the reader takes nothing for a while.
 func (c *conn) Write(b []byte) (n int, err error) {
 	c.arm()
-	for {
+	if c.more {
+		c.more = false
+		n = c.hold(b)
+	}
+	for n < len(b) {
 		m, err := c.TCPConn.Write(b[n:])
 		n += m
 		if err == nil || !c.onward(m, err) {
 			return n, err
 		}
 	}
+	return n, nil
+}
+
+// hold hands b to the kernel and asks it to wait for what follows, so that
+// header and file leave in one packet and wake their reader once; send(2)
+// MSG_MORE. What it does not take, if only for an error, Write sends.
+func (c *conn) hold(b []byte) (n int) {
+	c.raw.Write(func(fd uintptr) bool {
+		n, _ = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_MORE)
+		return true
+	})
+	return max(n, 0)
 }
 
 // ReadFrom sends from r, a file by sendfile.
@@ -118,9 +146,6 @@ func (c *conn) onward(n int, err error) bool {
 // SIOCOUTQ.
 func (c *conn) unsent() int {
 	n := 0
-	raw, err := c.SyscallConn()
-	if err == nil {
-		raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	}
+	c.raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
 	return n
 }

@@ -98,6 +98,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ReadHeaderTimeout:            s.opt.HeaderTimeout,
 		ReadTimeout:                  s.opt.HeaderTimeout,
 		IdleTimeout:                  s.opt.IdleTimeout,
+		ConnContext:                  withConn,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
