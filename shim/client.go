@@ -20,7 +20,8 @@ usage:
   fromcache-shim plan      [--] curl|wget ARGS...
   fromcache-shim version | help
 
-install puts the shim into DIR (~/.fromcache/bin; with --system /usr/local/bin and /etc/profile.d).
+install puts the shim into DIR (~/.fromcache/bin; with --system /usr/local/bin and /etc/profile.d),
+as curl, wget, curlfromcache and wgetfromcache; --tools curlfromcache gives that name alone.
 It never replaces a file that is not its own; uninstall takes away what install made.
 env prints what a shell should eval to put DIR first on its PATH, and with --off to undo that.
 doctor says what stands in the way, and whether a URL would hit, miss or pass, and why.
@@ -117,8 +118,10 @@ func parseSetup(args []string) (o setup, bad string) {
 		return o, "--dir and --system exclude each other"
 	}
 	for _, t := range o.tools {
-		if t != "curl" && t != "wget" {
-			return o, "--tools knows curl and wget"
+		switch t {
+		case "curl", "wget", "curlfromcache", "wgetfromcache":
+		default:
+			return o, "--tools knows curl, wget, curlfromcache and wgetfromcache"
 		}
 	}
 	if o.server != "" && len(parseCaches(o.server)) == 0 {

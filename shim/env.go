@@ -49,11 +49,14 @@ func (m *machine) envDir(o setup) (string, error) {
 // posixOn is for sh, bash, zsh and dash; evaluated twice it changes nothing more.
 func posixOn(dir, server string) string {
 	q := shellQuote(dir)
-	s := "case \"$PATH\" in " + q + "|" + q + ":*) ;; *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n"
-	if server != "" {
-		s += "export FROMCACHE_SERVER=" + shellQuote(server) + "\n"
+	return "case \"$PATH\" in " + q + "|" + q + ":*) ;; *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
+}
+
+func posixServer(server string) string {
+	if server == "" {
+		return ""
 	}
-	return s
+	return "export FROMCACHE_SERVER=" + shellQuote(server) + "\n"
 }
 
 // posixOff takes the directory out of PATH wherever it stands.
@@ -83,7 +86,7 @@ func (m *machine) profile(o setup) string {
 	if server == "" {
 		text += "# export FROMCACHE_SERVER=http://cache-host:3000\n"
 	}
-	return text + strings.Replace(posixOn("/usr/local/bin", server), "case \"$PATH\" in", "case \"$PATH\" in *:'/usr/local/bin':*'/usr/bin'*|", 1)
+	return text + "case \":$PATH:\" in *:/usr/local/bin:*/usr/bin:*) ;; *) PATH=/usr/local/bin:\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
 }
 
 // shellQuote returns s as one word for a POSIX shell.

@@ -18,11 +18,13 @@ const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 // binary is the name under which install puts this program; the tools are links to it.
 const binary = "fromcache-shim"
 
-// links returns the names that install makes in a directory.
+// links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
 func (o setup) links() []string {
 	var names []string
 	for _, t := range o.tools {
-		names = append(names, t, t+"fromcache")
+		if names = append(names, t); !strings.HasSuffix(t, "fromcache") {
+			names = append(names, t+"fromcache")
+		}
 	}
 	return names
 }
@@ -58,29 +60,37 @@ func (m *machine) install(o setup) int {
 	if o.system && !isOurs(profile) {
 		return m.fail(1, profile+" is not ours; nothing was changed")
 	}
-	if err := m.place2(dir, o.links()); err != nil {
+	if err := placeLinks(dir, o.links()); err != nil {
 		return m.fail(1, err.Error())
 	}
 	if o.system {
 		if err := writeProfile(profile, m.profile(o)); err != nil {
 			return m.fail(1, err.Error())
 		}
-		m.out("installed in " + dir + " for every user; new shells have it. Undo: fromcache-shim uninstall --system")
+	}
+	m.explain(dir, o)
+	return 0
+}
+
+// explain says what there is now, how to use it and how to undo it.
+func (m *machine) explain(dir string, o setup) {
+	self := shellQuote(dir + "/" + binary)
+	m.out("installed " + strings.Join(o.links(), " ") + " in " + dir)
+	if o.system {
+		m.out("new shells of every user have it; undo: fromcache-shim uninstall --system")
 	} else {
-		m.out("installed in " + dir)
-		m.out("for this shell:    eval \"$(" + shellQuote(dir+"/"+binary) + " env)\"")
-		m.out("for your shells:   put that line at the end of ~/.bashrc or ~/.zshrc")
-		m.out("for one project:   put it into the .envrc of direnv")
-		m.out("undo:              " + shellQuote(dir+"/"+binary) + " uninstall")
+		m.out("this shell:    eval \"$(" + self + " env)\"")
+		m.out("your shells:   put that line at the end of ~/.bashrc or ~/.zshrc")
+		m.out("one project:   put it into the .envrc of direnv")
+		m.out("undo:          " + self + " uninstall --dir " + shellQuote(dir))
 	}
 	if serverList(m.env, Curl) == "" && serverList(m.env, Wget) == "" && o.server == "" {
 		m.out("FROMCACHE_SERVER is not set yet: without it the shim does nothing")
 	}
-	return 0
 }
 
-// place2 copies this program and makes the links.
-func (m *machine) place2(dir string, links []string) error {
+// placeLinks copies this program and makes the links, each by a rename, so that no call ever finds half of one.
+func placeLinks(dir string, links []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

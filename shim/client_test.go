@@ -1,0 +1,222 @@
+package shim_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clientRun runs a shell line in which $S is the program, with a home of its own.
+func clientRun(t *testing.T, home, line string, env ...string) result {
+	return run(t, line, append([]string{"S=" + binary, "HOME=" + home, "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + home}, env...))
+}
+
+// want runs a line and checks its status and that its output has each of the wanted texts, or with a leading ! has not.
+func want(t *testing.T, home, line string, status int, texts ...string) {
+	t.Helper()
+	r := clientRun(t, home, line)
+	if r.status != status {
+		t.Errorf("%s: status %d, want %d\n%s%s", line, r.status, status, r.stdout, r.stderr)
+	}
+	for _, text := range texts {
+		not := strings.HasPrefix(text, "!")
+		if strings.Contains(r.stdout+r.stderr, strings.TrimPrefix(text, "!")) == not {
+			t.Errorf("%s: %s in\n%s%s", line, text, r.stdout, r.stderr)
+		}
+	}
+}
+
+func names(dir string) string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func TestInstall(t *testing.T) {
+	home := t.TempDir()
+	dir := home + "/.fromcache/bin"
+	all := "curl curlfromcache fromcache-shim wget wgetfromcache"
+	want(t, home, "$S install", 0, "installed", "eval", "FROMCACHE_SERVER is not set yet")
+	if got := names(dir); got != all {
+		t.Fatal(got)
+	}
+	want(t, home, "$S install && ~/.fromcache/bin/fromcache-shim install", 0)
+	want(t, home, "~/.fromcache/bin/curl --version", 0, "libcurl")
+	want(t, home, "~/.fromcache/bin/wgetfromcache --version", 0, "GNU Wget")
+	want(t, home, "$S uninstall --tools wget", 0, "removed")
+	if got := names(dir); got != "curl curlfromcache fromcache-shim" {
+		t.Error(got)
+	}
+	want(t, home, "~/.fromcache/bin/fromcache-shim uninstall", 0)
+	if got := names(home); got != "" {
+		t.Errorf("left %s", got)
+	}
+	want(t, home, "$S uninstall", 0, "!removed")
+	want(t, home, "$S install --dir \"$HOME/a b\" --tools curl --server cache.lab", 0, "!not set yet", "'"+home+"/a b/fromcache-shim'")
+	if got := names(home + "/a b"); got != "curl curlfromcache fromcache-shim" {
+		t.Error(got)
+	}
+	want(t, home, "$S install --dir=$HOME/byname --tools=curlfromcache,wgetfromcache", 0)
+	if got := names(home + "/byname"); got != "curlfromcache fromcache-shim wgetfromcache" {
+		t.Error(got)
+	}
+	want(t, home, "HOME= $S install", 1, "HOME")
+	for _, bad := range []string{"--tools ftp", "--dir", "--dir x --system", "--nonsense", "x", "--server ftp://x"} {
+		want(t, home, "$S install "+bad, 2, "fromcache-shim: ")
+	}
+}
+
+// TestForeignFiles holds that a file that is not ours is neither replaced nor removed, and that nothing changes if one is in
+// the way.
+func TestForeignFiles(t *testing.T) {
+	home := t.TempDir()
+	dir := home + "/.fromcache/bin"
+	for what, make := range map[string]func(path string) error{
+		"a program":        func(p string) error { return os.WriteFile(p, []byte("#!/bin/sh\necho mine\n"), 0o755) },
+		"a link":           func(p string) error { return os.Symlink("/usr/bin/curl", p) },
+		"a directory":      func(p string) error { return os.Mkdir(p, 0o755) },
+		"a dangling link":  func(p string) error { return os.Symlink("/no/such", p) },
+		"an empty program": func(p string) error { return os.WriteFile(p, nil, 0o755) },
+	} {
+		os.RemoveAll(home + "/.fromcache")
+		os.MkdirAll(dir, 0o755)
+		if err := make(dir + "/wget"); err != nil {
+			t.Fatal(err)
+		}
+		want(t, home, "$S install", 1, "wget is not ours")
+		if got := names(dir); got != "wget" {
+			t.Errorf("%s: %s", what, got)
+		}
+		want(t, home, "$S install --tools curl && $S uninstall", 0, "wget is not ours and stays")
+		if got := names(dir); got != "wget" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
+// TestReplacesOlder holds that install replaces an older build of this program, as a copy under a tool's name too.
+func TestReplacesOlder(t *testing.T) {
+	home := t.TempDir()
+	dir := home + "/.fromcache/bin"
+	os.MkdirAll(dir, 0o755)
+	data, _ := os.ReadFile(binary)
+	old := append(data, "an older build"...)
+	os.WriteFile(dir+"/fromcache-shim", old, 0o755)
+	os.WriteFile(dir+"/curl", old, 0o755)
+	want(t, home, "$S install", 0)
+	if got, _ := os.ReadFile(dir + "/fromcache-shim"); len(got) != len(data) {
+		t.Errorf("%d bytes, want %d", len(got), len(data))
+	}
+	if to, _ := os.Readlink(dir + "/curl"); to != "fromcache-shim" {
+		t.Errorf("curl is %q", to)
+	}
+}
+
+func TestSystem(t *testing.T) {
+	home, root := t.TempDir(), t.TempDir()
+	want(t, home, "FROMCACHE_SERVER=http://cache.lab:3000 $S install --system --root "+root, 0, "every user")
+	if got := names(root + "/usr/local/bin"); got != "curl curlfromcache fromcache-shim wget wgetfromcache" {
+		t.Error(got)
+	}
+	profile := root + "/etc/profile.d/fromcache.sh"
+	for _, path := range []string{"/usr/local/bin:/usr/bin:/bin", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "/usr/bin:/bin"} {
+		r := clientRun(t, home, "PATH="+path+"; . "+profile+"; . "+profile+"; echo $PATH $FROMCACHE_SERVER")
+		wanted := path
+		if path == "/usr/bin:/bin" {
+			wanted = "/usr/local/bin:" + path
+		}
+		if r.stdout != wanted+" http://cache.lab:3000\n" {
+			t.Errorf("%s: %s", path, r.stdout)
+		}
+	}
+	want(t, home, "$S uninstall --system --root "+root, 0, "removed")
+	if left, _ := filepath.Glob(root + "/*/*/*"); len(names(root+"/etc/profile.d")+names(root+"/usr/local/bin")) != 0 {
+		t.Errorf("left %v", left)
+	}
+	os.WriteFile(profile, []byte("export MINE=1\n"), 0o644)
+	want(t, home, "$S install --system --root "+root, 1, "fromcache.sh is not ours")
+	want(t, home, "$S uninstall --system --root "+root, 0, "stays")
+}
+
+// TestEnv evaluates what env prints in the shells that are here, twice, and undoes it.
+func TestEnv(t *testing.T) {
+	home := t.TempDir() + "/it's a home"
+	os.Mkdir(home, 0o755)
+	want(t, home, "$S install", 0)
+	posix := `eval "$("$HOME/.fromcache/bin/fromcache-shim" env)"; eval "$("$HOME/.fromcache/bin/fromcache-shim" env --shell X)"
+		command -v curl; echo "$PATH" "$FROMCACHE_SERVER"; eval "$("$HOME/.fromcache/bin/fromcache-shim" env --off)"; echo "$PATH" "$FROMCACHE_SERVER"`
+	fish := `"$HOME/.fromcache/bin/fromcache-shim" env --shell fish | source; "$HOME/.fromcache/bin/fromcache-shim" env --shell fish | source
+		command -v curl; echo (string join : $PATH) "$FROMCACHE_SERVER"; "$HOME/.fromcache/bin/fromcache-shim" env --shell=fish --off | source; echo (string join : $PATH) "$FROMCACHE_SERVER"`
+	dir := home + "/.fromcache/bin"
+	const path = "/usr/local/bin:/usr/bin:/bin"
+	wanted := dir + "/curl\n" + dir + ":" + path + " http://cache.lab:3000\n" + path + " \n"
+	for _, shell := range []string{"sh", "bash", "zsh", "fish"} {
+		if _, err := exec.LookPath(shell); err != nil && (shell == "zsh" || shell == "fish") {
+			continue
+		}
+		code := strings.ReplaceAll(posix, "X", shell)
+		if shell == "fish" {
+			code = fish
+		}
+		cmd := exec.Command(shell, "-c", code)
+		cmd.Env = []string{"HOME=" + home, "PATH=" + path, "FROMCACHE_SERVER=http://cache.lab:3000"}
+		if out, err := cmd.CombinedOutput(); string(out) != wanted {
+			t.Errorf("%s: %v\n%s\nwant\n%s", shell, err, out, wanted)
+		}
+	}
+	want(t, home, "$S env --dir /x --server cache:1", 0, "/x:", "FROMCACHE_SERVER=cache:1")
+	want(t, home, "SHELL=/usr/bin/fish $S env --dir /x", 0, "set -gx PATH '/x'")
+	want(t, home, "$S env --dir /x", 0, "!FROMCACHE_SERVER")
+}
+
+func TestStatusAndDoctor(t *testing.T) {
+	home := t.TempDir()
+	url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/missing.run") {
+			w.WriteHeader(404)
+		}
+	})
+	front := "PATH=" + tools + ":$PATH; "
+	want(t, home, "$S status", 0, "curl: /usr/bin/curl (not the shim)", "cache: none")
+	want(t, home, front+"export FROMCACHE_SERVER=cache:3000,http://b; $S status", 0,
+		"curl: "+tools+"/curl (the shim) becomes /usr/bin/curl", "wget cache: http://cache:3000", "curl cache: http://b")
+	want(t, home, "PATH="+tools+" $S status", 0, "and no real curl behind it")
+	server := front + "export FROMCACHE_SERVER=" + url + "; "
+	want(t, home, server+"$S doctor", 0, "ok    curl", "ok    wget", "ok    cache "+url, "ok    clock", "for root", "!wrong")
+	want(t, home, server+"$S doctor https://v.example/a.run https://v.example/missing.run?sig=secret http://localhost/x", 0,
+		"curl: hit: https://v.example/a.run", "wget: miss: https://v.example/missing.run?...", "pass: http://localhost/x", "!secret")
+	want(t, home, "FROMCACHE_SERVER="+url+" $S doctor", 1, "wrong curl: /usr/bin/curl (not the shim)")
+	want(t, home, front+"$S doctor", 1, "wrong no cache")
+	want(t, home, front+"FROMCACHE_SERVER=127.0.0.1:1 $S doctor", 1, "does not answer")
+	want(t, home, server+"http_proxy=http://user:secret@proxy:1 $S doctor", 0, "note  http_proxy=http://...@proxy:1", "!secret")
+	want(t, home, server+"echo 'user = a:b' > $HOME/.curlrc; $S doctor; rm $HOME/.curlrc", 0, "wrong curl: every call passes: curlrc: user carries credentials")
+	skewed, _ := rawCache(t, func(c net.Conn) {
+		c.Write([]byte("HTTP/1.1 200 OK\r\nDate: " + time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) + "\r\n\r\n"))
+	})
+	want(t, home, front+"FROMCACHE_SERVER="+skewed+" $S doctor", 1, "wrong clock differs from the cache's by 3600 s")
+}
+
+func TestPlanVerb(t *testing.T) {
+	home := t.TempDir()
+	url, _ := cacheOf(t, holds)
+	server := "export FROMCACHE_SERVER=" + url + "; "
+	const c = "/b/aHR0cHM6Ly92LmV4YW1wbGUvYQ/a"
+	want(t, home, server+"$S plan -- curl -fsSL https://v.example/a -o 'x y'", 0, "curl: hit: https://v.example/a", "/usr/bin/curl -fsSL "+url+c+" -o 'x y'\n")
+	want(t, home, server+"$S plan wget https://v.example/a", 0, "/usr/bin/wget "+url+c+"\n")
+	want(t, home, server+"http_proxy=p:1 $S plan -- wget https://v.example/a", 0, "no_proxy=127.0.0.1 /usr/bin/wget ")
+	want(t, home, server+"$S plan -- curl -d \"it's\" https://v.example/a", 0, "curl: pass: ", `-d 'it'\''s' https://v.example/a`)
+	want(t, home, "$S plan -- curl https://v.example/a", 0, "pass: no cache is set", "/usr/bin/curl https://v.example/a\n")
+	want(t, home, "$S plan -- rsync x", 2, "curl and wget")
+	want(t, home, "$S plan", 2)
+	want(t, home, "$S", 2, "usage")
+	want(t, home, "$S nonsense", 2, "unknown verb")
+	want(t, home, "$S help; $S --help; $S version; $S --version", 0, "usage", "fromcache-shim ")
+}
