@@ -97,8 +97,7 @@ func BenchmarkMissHandler(b *testing.B) {
 	}
 }
 
-// BenchmarkPages with as many artifacts as -benchtime allows to make is in the
-// scale test; this is the cost of a page with few.
+// BenchmarkFirstPage is the page with everything on it, with 100 artifacts.
 func BenchmarkFirstPage(b *testing.B) {
 	w := newWorld(b, Options{})
 	for i := range 100 {

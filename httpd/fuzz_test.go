@@ -61,6 +61,7 @@ func FuzzTarget(f *testing.F) {
 func FuzzFields(f *testing.F) {
 	f.Add("text/plain", `attachment; filename="a.run"`, "Tue, 03 Nov 2026 10:00:00 GMT", "gzip")
 	f.Add("text/html\r\nX: y", `attachment; filename*=UTF-8''..%2f..%2fx`, "yesterday", "\x00")
+	f.Add("text/plain; x=\"ü\"", "attachment; filename=\"ü\tx.run\"", "", "é")
 	f.Add("multipart/byteranges", `inline; filename="C:\\x"`, "", "br, gzip")
 	f.Fuzz(func(t *testing.T, ctype, disposition, modified, encoding string) {
 		h := http.Header{}
