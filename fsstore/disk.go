@@ -38,22 +38,29 @@ func plain(name string) bool {
 // open opens a regular file without following a link and without waiting for
 // the other end of a FIFO.
 func open(path string, flag int) (*os.File, error) {
+	f, _, err := openSized(path, flag)
+	return f, err
+}
+
+// openSized also tells the size.
+func openSized(path string, flag int) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errForeign}
+		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
+	var st unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &st)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
 		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, 0, err
 	}
-	return f, nil
+	return f, st.Size, nil
 }
 
 // openJob opens a job file for appending where we may, for reading where a

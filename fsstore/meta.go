@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
@@ -30,6 +31,35 @@ const maxHistory = 10
 // meta/ is a miss at the next call: what is kept in memory is compared with
 // the file each time.
 func (s *Store) Lookup(rawURL string) (*Artifact, error) {
+	a, err := s.named(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	return a, s.checkBlob(a)
+}
+
+// Open is Lookup, and opens the blob: what it returns has the size that meta
+// says.
+func (s *Store) Open(rawURL string) (*Artifact, *os.File, error) {
+	a, err := s.named(rawURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, size, err := openSized(s.path("blobs", a.SHA256), os.O_RDONLY)
+	if err == nil && size == a.Size {
+		return a, f, nil
+	}
+	if err == nil {
+		f.Close()
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+		err = s.broken(a)
+	}
+	return nil, nil, err
+}
+
+// named looks at meta alone.
+func (s *Store) named(rawURL string) (*Artifact, error) {
 	u, err := key.Parse(rawURL, s.opt.Rule)
 	if err != nil {
 		return nil, err
@@ -41,7 +71,7 @@ func (s *Store) Lookup(rawURL string) (*Artifact, error) {
 	if a.URLSum != u.Sum() {
 		return nil, fmt.Errorf("%s is held for another URL: %w", a.Key, fs.ErrNotExist)
 	}
-	return a, s.checkBlob(a)
+	return a, nil
 }
 
 // Artifact reads the artifact of one key. A malformed meta reads as absent
@@ -72,10 +102,14 @@ func (s *Store) checkBlob(a *Artifact) error {
 	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size {
 		return nil
 	}
-	if s.quiet.may("blob "+a.Key, 0) {
+	return s.broken(a)
+}
+
+func (s *Store) broken(a *Artifact) error {
+	if s.quiet.may("blob "+a.Key, time.Minute) {
 		s.log.Error("an artifact without its blob is not served: run fromcache fsck", "key", a.Key)
 	}
-	return fmt.Errorf("%s: %w", path, errors.Join(ErrCorrupt, fs.ErrNotExist))
+	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
 }
 
 // OpenBlob opens the bytes with this digest, 64 lower-case hex digits.
@@ -151,7 +185,7 @@ func (s *Store) readArtifact(k, path string) (cachedMeta, error) {
 		return c, err
 	}
 	if err := c.Artifact.decode(b); err != nil {
-		if s.quiet.may("meta "+k, 0) {
+		if s.quiet.may("meta "+k, time.Minute) {
 			s.log.Error("a malformed meta is not served: run fromcache fsck", "key", k, "err", err)
 		}
 		return c, fmt.Errorf("%s: %w: %w", path, errMalformed, err)

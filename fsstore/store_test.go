@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -163,11 +164,21 @@ func TestFromAMissToAHit(t *testing.T) {
 	if again, _ := s.Lookup(cudaURL); again != got {
 		t.Error("an unchanged artifact is another pointer")
 	}
+	if _, f, err := s.Open(cudaURL); err != nil {
+		t.Error(err)
+	} else if b, err := io.ReadAll(f); err != nil || string(b) != "the bytes" {
+		t.Errorf("%q, %v", b, err)
+	}
 	want(t, s, Misses)
 	want(t, s, Queue)
 	want(t, s, Active)
 	want(t, s, Done, k+".job")
 	sound(t, s)
+	run(t, s.dir, "mv blobs/* x && : > blobs/"+a.SHA256)
+	if _, _, err := s.Open(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a short blob was opened: %v", err)
+	}
+	run(t, s.dir, "mv x blobs/"+a.SHA256)
 	run(t, s.dir, "cd blobs && sha256sum * | awk '{ if ($1 != $2) exit 1 }' && test $(stat -c %a *) = 444")
 	run(t, s.dir, "rm meta/*.json")
 	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
