@@ -60,15 +60,24 @@ func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
 // serveUntilSignal ends well at the first SIGINT or SIGTERM. A second one kills the process at once, for by then the
 // signals have their default action again; nothing is lost by that but the time of a resume.
 func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
+	log, err := a.logger(o)
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
-	for name, n := range map[string]int{"workers": o.workers, "retries": o.retries, "max-misses": o.maxMisses} {
-		if n < 1 {
-			return usageError{err: fmt.Errorf("--%s %d: at least 1", name, n)}
-		}
-	}
-	log, err := a.logger(o)
+	forget := context.AfterFunc(ctx, func() {
+		stop()
+		log.Info("stopping: answers end within 30 s, downloads go back to queue/; a second signal ends it at once")
+	})
+	defer forget()
+	return a.serveUntil(ctx, o, log)
+}
+
+// serveUntil opens everything, and runs it until ctx ends. The socket comes first: who asks while a large tree is opened waits
+// for the answer instead of being refused.
+func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) error {
+	options, err := o.storeOptions(log)
 	if err != nil {
 		return err
 	}
@@ -76,19 +85,12 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	rule, err := o.store.rule()
-	if err != nil {
-		return err
-	}
-	// The socket first: who asks while a large tree is opened waits for the answer instead of being refused.
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(o.port)))
 	if err != nil {
 		return fmt.Errorf("%w: choose another --host or --port", err)
 	}
 	defer listener.Close()
-	store, err := fsstore.Open(o.store.dir, fsstore.Options{
-		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
-	})
+	store, err := fsstore.Open(o.store.dir, options)
 	if err != nil {
 		return err
 	}
@@ -113,17 +115,28 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
 		})
 	}
-	return errors.Join(runAll(ctx, log, store.Run, work), store.Close())
+	return errors.Join(runAll(ctx, store.Run, work), store.Close())
+}
+
+func (o *serveFlags) storeOptions(log *slog.Logger) (fsstore.Options, error) {
+	for name, n := range map[string]int{"workers": o.workers, "retries": o.retries, "max-misses": o.maxMisses} {
+		if n < 1 {
+			return fsstore.Options{}, usageError{err: fmt.Errorf("--%s %d: at least 1", name, n)}
+		}
+	}
+	rule, err := o.store.rule()
+	return fsstore.Options{
+		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
+	}, err
 }
 
 // runAll runs the parts of the server until ctx ends, or one fails. The store's upkeep ends last, for the others leave it the
 // hits and jobs of their last moment.
-func runAll(ctx context.Context, log *slog.Logger, upkeep func(context.Context) error, work []func(context.Context) error) error {
+func runAll(ctx context.Context, upkeep func(context.Context) error, work []func(context.Context) error) error {
 	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	context.AfterFunc(ctx, func() { log.Info("stopping: answers end within 30 s, downloads go back to queue/") })
 	errs := make(chan error, len(work)+1)
 	run := func(wg *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
 		wg.Go(func() {
