@@ -123,6 +123,7 @@ func TestCredentialsOnTheWay(t *testing.T) {
 		{"another host", line, secure.url, elsewhere.url + "/g.run", []bool{true, false}},
 		{"another host, allowed", "# allow http\n" + line, plain.url, elsewhere.url + "/g.run", []bool{true, false}},
 		{"there and back", line, secure.url, elsewhere.url + "/back?to=" + url.QueryEscape(secure.url+"/g.run"), []bool{true, false, false}},
+		{"there, back, and on", line, secure.url, elsewhere.url + "/back?to=" + url.QueryEscape(secure.url+"/back?to=/g.run"), []bool{true, false, false, false}},
 		{"down to http", "# allow http\n" + line, secure.url, plain.url + "/g.run", []bool{true, false}},
 	} {
 		to = c.to

@@ -44,6 +44,18 @@ func part(b []byte, contentRange string, fields ...string) func(*wire) {
 	}
 }
 
+// chunked206 answers the first range request with b, in chunks, and others well.
+func chunked206(b []byte) func(*wire) {
+	return func(w *wire) {
+		if w.n > 1 {
+			w.honest(body, `"a"`, -1)
+			return
+		}
+		w.say("206 Partial Content", []string{"Transfer-Encoding: chunked", "Content-Range: bytes 150000-299999/300000", `ETag: "a"`},
+			fmt.Appendf(nil, "%x\r\n%s\r\n0\r\n\r\n", len(b), b))
+	}
+}
+
 func TestResume(t *testing.T) {
 	tail := body[half:]
 	a := `ETag: "a"`
@@ -66,6 +78,9 @@ func TestResume(t *testing.T) {
 		{"206 of another start", `"a"`, part(tail[1:], "bytes 150001-299999/300000", a), body, false, 3},
 		{"206 of the beginning", `"a"`, part(body, "bytes 0-299999/300000", a), body, false, 3},
 		{"206 of another size", `"a"`, part(tail, "bytes 150000-299999/300001", a), body, false, 3},
+		{"206 of a longer file", `"a"`, part(append(tail[:150000:150000], 1), "bytes 150000-300000/300001", a), body, false, 3},
+		{"206 in chunks, short", `"a"`, chunked206(tail[:70_000]), body, false, 3},
+		{"206 in chunks, long", `"a"`, chunked206(append(tail[:150000:150000], 1)), body, false, 3},
 		{"206 of unknown size", `"a"`, part(tail, "bytes 150000-299999/*", a), body, false, 3},
 		{"206 that ends early", `"a"`, part(tail[:9], "bytes 150000-150008/300000", a), body, false, 3},
 		{"206 that is longer than it says", `"a"`, part(append(tail[:150000:150000], 1), "bytes 150000-299999/300000", a), body, false, 3},
@@ -138,30 +153,81 @@ func TestResumeDigest(t *testing.T) {
 	}
 }
 
-// A server that died between the last byte and the commit leaves a whole part. One byte is asked for, not all.
-func TestResumeWhole(t *testing.T) {
-	o := newLying(t, func(w *wire) { w.honest(body, `"a"`, -1) })
-	l := newLab(t, Options{})
-	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
+// left makes what a server leaves that was killed: a part with b in it, and a start line.
+func left(l *lab, url string, b []byte, s fsstore.Started) (k string) {
+	l.t.Helper()
+	k = l.add(fsstore.Addition{URL: url})
 	c, err := l.s.Claim(k + ".job")
 	if err != nil || c == nil {
-		t.Fatal(c, err)
+		l.t.Fatal(c, err)
 	}
 	p, err := c.Part(false)
 	if err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	c.Start(fsstore.Started{Size: int64(len(body)), ETag: `"a"`})
-	p.Write(body)
-	if err := c.PutBack("it died"); err != nil {
-		t.Fatal(err)
+	c.Start(s)
+	p.Write(b)
+	if err := c.PutBack("killed"); err != nil {
+		l.t.Fatal(err)
 	}
-	l.drive()
-	if st, reason := l.state(k); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), body) {
-		t.Errorf("%s: %s", st, reason)
+	return k
+}
+
+// What a killed server left is gone on with only on the word of its start line. A part that was whole already is not fetched
+// again: its last byte proves it.
+func TestResumeLeft(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		part  []byte
+		start fsstore.Started
+		asked string // the Range of the first request
+	}{
+		{"half", body[:half], fsstore.Started{Size: 300_000, ETag: `"a"`}, "bytes=150000-"},
+		{"whole", body, fsstore.Started{Size: 300_000, ETag: `"a"`}, "bytes=299999-"},
+		{"all but one", body[:299_999], fsstore.Started{Size: 300_000, ETag: `"a"`}, "bytes=299999-"},
+		{"too much", append(body[:300_000:300_000], 1, 2, 3), fsstore.Started{Size: 300_000, ETag: `"a"`}, ""},
+		{"weak", body[:half], fsstore.Started{Size: 300_000, ETag: `W/"a"`}, ""},
+		{"no validator", body[:half], fsstore.Started{Size: 300_000}, ""},
+		{"no size", body[:half], fsstore.Started{Size: -1, ETag: `"a"`}, ""},
+		{"nothing", nil, fsstore.Started{Size: 300_000, ETag: `"a"`}, ""},
+		{"another version", other[:half], fsstore.Started{Size: 300_000, ETag: `"b"`}, "bytes=150000-"},
+		{"another size", body[:half], fsstore.Started{Size: 200_000, ETag: `"a"`}, "bytes=150000-"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newLying(t, func(w *wire) { w.honest(body, `"a"`, -1) })
+			l := newLab(t, Options{})
+			k := left(l, o.url+"/f.run", c.part, c.start)
+			l.drive()
+			if st, reason := l.state(k); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), body) {
+				t.Errorf("%s: %s", st, reason)
+			}
+			if seen := o.requests(); len(seen) > 2 || seen[0].Header.Get("Range") != c.asked {
+				t.Errorf("%d requests, the first for %q", len(seen), seen[0].Header.Get("Range"))
+			}
+			if list, _ := l.s.Jobs(fsstore.Done); len(list) != 1 || len(list[0].Job.Events) == 0 {
+				t.Error("no history")
+			} else if e, ok := list[0].Job.Newest("error"); ok {
+				t.Errorf("it took a second attempt: %s", e.Text)
+			}
+			if l.parts() > 0 {
+				t.Error("a part is left")
+			}
+		})
 	}
-	if seen := o.requests(); len(seen) != 1 || seen[0].Header.Get("Range") != "bytes=299999-" {
-		t.Errorf("%d requests, the first for %q", len(seen), seen[0].Header.Get("Range"))
+}
+
+// What is too large by its header is refused before a byte of it is kept.
+func TestTooLargeAtOnce(t *testing.T) {
+	o := newLying(t, func(w *wire) { w.ok(body, `ETag: "a"`) })
+	l := newLab(t, Options{MaxSize: 1000})
+	l.fetch(fsstore.Addition{URL: o.url + "/f.run"})
+	list, _ := l.s.Jobs(fsstore.Failed)
+	if len(list) != 1 {
+		t.Fatal(len(list))
+	}
+	if _, ok := list[0].Job.Newest("start"); ok {
+		t.Error("it was begun")
 	}
 }
 
