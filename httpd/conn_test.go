@@ -182,3 +182,28 @@ func TestServeFails(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// A header that leaves room for one byte in net/http's buffer of 4096 is read
+// on, whatever our Read does with reads of one byte.
+func TestHeaderArrivesByteByByte(t *testing.T) {
+	w := newWorld(t, Options{})
+	for _, n := range []int{4094, 4095, 4096, 4097} {
+		c, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := "GET /healthz?" + strings.Repeat("x", 5000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		for _, piece := range []string{request[:n], request[n : n+1], request[n+1 : n+2], request[n+2:]} {
+			if _, err := io.WriteString(c, piece); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {
+			t.Errorf("cut at %d: %q, %v", n, line, err)
+		}
+		c.Close()
+	}
+}
