@@ -9,8 +9,11 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -141,23 +144,55 @@ func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
 			yield(nil, err)
 			return
 		}
-		for _, name := range names {
-			k, ok := strings.CutSuffix(name, ".json")
-			if !ok {
-				continue
-			}
-			a, err := s.readArtifact(k, s.path("meta", name))
-			if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
-				continue // evicted while we read
-			}
-			if err != nil {
-				a = cachedMeta{Artifact: &Artifact{Key: k}}
-			}
-			if !yield(a.Artifact, err) {
-				return
+		for chunk := range slices.Chunk(names, 1024) {
+			for _, r := range s.readArtifacts(chunk) {
+				if r.err == nil && r.a == nil {
+					continue
+				}
+				if !yield(r.a, r.err) {
+					return
+				}
 			}
 		}
 	}
+}
+
+type listed struct {
+	a   *Artifact
+	err error
+}
+
+// readArtifacts reads on all processors, for the parsing is what takes time.
+func (s *Store) readArtifacts(names []string) []listed {
+	list := make([]listed, len(names))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 4) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				list[i].a, list[i].err = s.listArtifact(names[i])
+			}
+		})
+	}
+	wg.Wait()
+	return list
+}
+
+// listArtifact returns neither artifact nor error for what is not there, or is
+// no meta at all.
+func (s *Store) listArtifact(name string) (*Artifact, error) {
+	k, ok := strings.CutSuffix(name, ".json")
+	if !ok {
+		return nil, nil
+	}
+	c, err := s.readArtifact(k, s.path("meta", name))
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
+		return nil, nil // evicted while we read
+	}
+	if err != nil {
+		return &Artifact{Key: k}, err
+	}
+	return c.Artifact, nil
 }
 
 // errMalformed is absence to a reader and a finding to fsck.
@@ -266,8 +301,9 @@ type cachedMeta struct {
 	*Artifact
 }
 
-// maxCached artifacts of about 1.5 KiB each stay in memory.
-const maxCached = 10_000
+// maxCached artifacts of about 2 KiB each stay in memory; reading one again
+// costs 15 µs.
+const maxCached = 2_000
 
 func (c *metaCache) get(k string, st *unix.Stat_t) *Artifact {
 	c.mu.RLock()

@@ -32,13 +32,21 @@ type noteBook struct {
 	lost   atomic.Int64
 }
 
-type asked struct{ key, addr, tool string }
+// asked is a client's interest in one key. Its tool is no part of it, or a
+// client could write a line for each name that it calls itself.
+type asked struct{ key, addr string }
+
+// ask is one request for what is not held.
+type ask struct {
+	asked
+	tool, url string
+}
 
 // repeat is what one client asked for again, since its last line was written.
 type repeat struct {
 	written time.Time
 	n       int
-	url     string // the newest; "" when it is line 1's
+	newest  ask
 }
 
 // Miss notes that a client asked for rawURL, which is not held, unless it is
@@ -53,57 +61,56 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 	if err != nil {
 		return "", err
 	}
-	who := asked{u.Key(), address(by.Addr), job.Tool(by.UserAgent)}
-	if s.repeated(who, fetch) {
+	a := ask{asked{u.Key(), address(by.Addr)}, job.Tool(by.UserAgent), fetch}
+	if s.repeated(a) {
 		return Noted, nil
 	}
-	return s.note(u, fetch, who)
+	return s.note(u, a)
 }
 
 // repeated counts a repeat in memory while its file is still in misses/.
-func (s *Store) repeated(who asked, url string) bool {
+func (s *Store) repeated(a ask) bool {
 	s.notes.mu.Lock()
-	r := s.notes.repeat[who]
+	r := s.notes.repeat[a.asked]
 	if r == nil || time.Since(r.written) >= gather {
 		s.notes.mu.Unlock()
 		return false
 	}
 	s.notes.mu.Unlock()
-	if !exists(s.job(Misses, who.key)) {
+	if !exists(s.job(Misses, a.key)) {
 		return false
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	r.n++
-	r.url = url
+	r.newest = a
 	return true
 }
 
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
-func (s *Store) note(u key.URL, fetch string, who asked) (Verdict, error) {
-	n := 1 + s.taken(who)
-	err := s.appendMiss(who, fetch, n)
+func (s *Store) note(u key.URL, a ask) (Verdict, error) {
+	err := s.appendMiss(a, 1+s.taken(a.asked))
 	if !errors.Is(err, fs.ErrNotExist) {
 		return Noted, err
 	}
 	if name := s.deniedBy(u); name != "" {
 		return IsDenied, nil
 	}
-	if s.queued(who.key) {
+	if s.queued(a.key) {
 		return IsQueue, nil
 	}
-	if s.activeName(who.key) != "" {
+	if s.activeName(a.key) != "" {
 		return IsActive, nil
 	}
 	if s.held(u) {
 		return Noted, nil // published while we looked
 	}
-	if !s.room(who) {
+	if !s.room(a.asked) {
 		s.notes.lost.Add(1)
 		return IsFull, nil
 	}
-	return Noted, s.makeMiss(who, fetch)
+	return Noted, s.makeMiss(a)
 }
 
 func (s *Store) held(u key.URL) bool {
@@ -138,8 +145,8 @@ func (s *Store) remember(who asked) {
 // appendMiss adds one line to a miss that is there. It never creates the file:
 // a late line lands in queue/ with the file it was meant for, where it does no
 // harm, and never brings back what an operator has just moved.
-func (s *Store) appendMiss(who asked, url string, n int) error {
-	f, err := open(s.job(Misses, who.key), os.O_RDWR|os.O_APPEND)
+func (s *Store) appendMiss(a ask, n int) error {
+	f, err := open(s.job(Misses, a.key), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -148,7 +155,7 @@ func (s *Store) appendMiss(who asked, url string, n int) error {
 	if err != nil {
 		return err
 	}
-	s.remember(who)
+	s.remember(a.asked)
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
 	}
@@ -156,15 +163,28 @@ func (s *Store) appendMiss(who asked, url string, n int) error {
 	if err != nil {
 		return err
 	}
-	if url == line1 {
-		url = ""
+	again := ""
+	if a.url == line1 {
+		a.url = ""
+	} else if holdsNone(f, line1) {
+		again, a.url = a.url+"\n", ""
 	}
-	_, err = f.WriteString(missEvent(who, url, n).Line())
+	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
 	return err
 }
 
-func missEvent(who asked, url string, n int) job.Event {
-	return job.Event{Time: now(), Kind: job.Miss, Count: n, Addr: who.addr, Tool: who.tool, URL: url}
+// holdsNone reports whether a miss has no URL, as a power cut leaves one: misses
+// are not fsynced. It gets its URL from the next client that asks.
+func holdsNone(f *os.File, line1 string) bool {
+	if _, err := key.FetchURL(line1); err == nil {
+		return false
+	}
+	b, err := slurp(f, job.MaxFile)
+	return err == nil && len(job.Parse(b).Jobs) == 0
+}
+
+func (a ask) event(n int) job.Event {
+	return job.Event{Time: now(), Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
 }
 
 func firstLine(f *os.File) (string, error) {
@@ -175,17 +195,19 @@ func firstLine(f *os.File) (string, error) {
 
 // makeMiss makes the file whole: temporary, then linked, which unlike rename
 // never replaces what another server made at this moment.
-func (s *Store) makeMiss(who asked, url string) error {
-	path := s.job(Misses, who.key)
-	err := s.publishNew(url+"\n"+missEvent(who, "", 1).Line(), path, false)
+func (s *Store) makeMiss(a ask) error {
+	line1 := a.url + "\n"
+	first := a
+	first.url = ""
+	err := s.publishNew(line1+first.event(1).Line(), s.job(Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
-		return s.appendMiss(who, url, 1)
+		return s.appendMiss(a, 1)
 	}
 	if err != nil {
 		return err
 	}
-	s.remember(who)
-	s.own(who)
+	s.remember(a.asked)
+	s.own(a.asked)
 	return nil
 }
 
@@ -206,25 +228,21 @@ func (s *Store) publishNew(content, path string, sync bool) error {
 
 // flushNotes writes the repeats whose minute is over; all of them at the end.
 func (s *Store) flushNotes(t time.Time, all bool) error {
-	type due struct {
-		asked
-		repeat
-	}
-	var list []due
+	var list []repeat
 	s.notes.mu.Lock()
 	for who, r := range s.notes.repeat {
 		if !all && t.Sub(r.written) < gather {
 			continue
 		}
 		if r.n > 0 {
-			list = append(list, due{who, *r})
+			list = append(list, *r)
 		}
 		delete(s.notes.repeat, who)
 	}
 	s.notes.mu.Unlock()
 	var errs []error
-	for _, d := range list {
-		err := s.appendMiss(d.asked, d.url, d.n)
+	for _, r := range list {
+		err := s.appendMiss(r.newest, r.n)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -235,16 +253,16 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 // flushKey writes what is gathered of one key, so that an approval sees it.
 func (s *Store) flushKey(k string) {
 	s.notes.mu.Lock()
-	list := map[asked]repeat{}
+	var list []repeat
 	for who, r := range s.notes.repeat {
 		if who.key == k && r.n > 0 {
-			list[who] = *r
+			list = append(list, *r)
 			r.n = 0
 		}
 	}
 	s.notes.mu.Unlock()
-	for who, r := range list {
-		s.complain("misses", s.appendMiss(who, r.url, r.n))
+	for _, r := range list {
+		s.complain("misses", s.appendMiss(r.newest, r.n))
 	}
 }
 

@@ -152,3 +152,13 @@ func TestHitsAreAdded(t *testing.T) {
 		t.Errorf("%d hits after garbage", n)
 	}
 }
+
+func TestAClientWritesALineAMinuteWhateverItIsCalled(t *testing.T) {
+	s := testStore(t)
+	for i := range 100 {
+		s.Miss(cudaURL, Asker{client1, fmt.Sprintf("curl/%d", i)})
+	}
+	if n := strings.Count(text(t, s, Misses, keyOf(t, cudaURL)), "\n"); n != 2 {
+		t.Errorf("%d lines", n)
+	}
+}

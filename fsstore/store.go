@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -193,6 +194,7 @@ func (s *Store) tidy(ctx context.Context) {
 	}
 	report, err := s.GC(GCOptions{})
 	s.complain("gc", err)
+	debug.FreeOSMemory() // it has read every meta
 	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
 		s.log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)
 	}

@@ -45,7 +45,7 @@ func (rc *rawClient) once(want string) error {
 }
 
 func benchServer(b *testing.B, method, url, want string, body int) {
-	w := newWorld(b, Options{MissRate: 1e9})
+	w := newWorld(b, Options{})
 	w.hold("https://vendor.example/64k.bin", []byte(strings.Repeat("x", 64<<10)), noOrigin)
 	path := "/b/" + token(url) + "/64k.bin"
 	b.SetParallelism(8)
@@ -87,7 +87,7 @@ func BenchmarkHeadHandler(b *testing.B) {
 }
 
 func BenchmarkMissHandler(b *testing.B) {
-	w := newWorld(b, Options{MissRate: 1e9})
+	w := newWorld(b, Options{})
 	r := httptest.NewRequest("GET", "/b/"+token("https://vendor.example/missing.bin")+"/64k.bin", nil)
 	rec := httptest.NewRecorder()
 	rec.Body = nil

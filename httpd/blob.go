@@ -78,33 +78,33 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 	s.send(w, r, blobAnswer(digest, info.Size()), f)
 }
 
-// byURL is the read path proper: held or not.
+// byURL is the read path proper: held or not. HEAD opens no blob, for the
+// store has just seen it.
 func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
-	held, err := s.store.Lookup(raw)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.miss(w, r, raw)
-		return
-	case err != nil:
-		s.fail(w, r, err)
-		return
-	}
-	a := s.answers.of(held)
-	if r.Method == http.MethodHead { // no descriptor: the store has just seen the blob
-		s.send(w, r, a, nil)
+	if r.Method == http.MethodHead {
+		held, err := s.store.Lookup(raw)
+		if err != nil {
+			s.notHeld(w, r, raw, err)
+			return
+		}
+		s.send(w, r, s.answers.of(held), nil)
 		return
 	}
-	f, err := s.store.OpenBlob(a.digest)
-	if errors.Is(err, fs.ErrNotExist) { // evicted and collected since
-		s.miss(w, r, raw)
-		return
-	}
+	held, f, err := s.store.Open(raw)
 	if err != nil {
-		s.fail(w, r, err)
+		s.notHeld(w, r, raw, err)
 		return
 	}
 	defer f.Close()
-	s.send(w, r, a, f)
+	s.send(w, r, s.answers.of(held), f)
+}
+
+func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		s.miss(w, r, raw)
+		return
+	}
+	s.fail(w, r, err)
 }
 
 // send answers a hit. What is asked for plainly is written by hand, the rest

@@ -134,7 +134,7 @@ type answers struct {
 }
 
 // maxAnswers bounds the memory: about 2 KiB each.
-const maxAnswers = 4096
+const maxAnswers = 2000
 
 func (as *answers) of(held *fsstore.Artifact) *answer {
 	if a, ok := as.known.Load(held); ok {

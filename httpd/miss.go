@@ -33,18 +33,14 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 
 // miss notes that raw was asked for, and answers whatever comes of that.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
-	v := fsstore.IsFull
-	if _, ok := s.misses.allow(clientNet(r)); ok {
-		var err error
-		v, err = s.store.Miss(raw, fsstore.Asker{Addr: clientAddr(r), UserAgent: r.UserAgent()})
-		if errors.Is(err, key.ErrBadURL) {
-			s.fail(w, r, err)
-			return
-		}
-		if err != nil {
-			s.complain(&s.unnoted, "a miss could not be noted", err)
-			v = fsstore.IsFull
-		}
+	v, err := s.store.Miss(raw, fsstore.Asker{Addr: clientAddr(r), UserAgent: r.UserAgent()})
+	if errors.Is(err, key.ErrBadURL) {
+		s.fail(w, r, err)
+		return
+	}
+	if err != nil {
+		s.complain(&s.unnoted, "a miss could not be noted", err)
+		v = fsstore.IsFull
 	}
 	a, ok := missAnswers[v]
 	if !ok {

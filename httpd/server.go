@@ -29,7 +29,6 @@ type Options struct {
 	StallTimeout  time.Duration // a reader that takes nothing for so long is cut off; 0: 60 s
 	GuessRate     rate.Limit    // passwords a second from one client; 0: one in 5 s, after a burst of 5
 	GuessRateAll  rate.Limit    // passwords a second in all; 0: one a second, after a burst of 20
-	MissRate      rate.Limit    // misses a second that one client may have noted; 0: 5,000
 }
 
 func (o *Options) setDefaults() {
@@ -39,7 +38,6 @@ func (o *Options) setDefaults() {
 	orElse(&o.StallTimeout, time.Minute)
 	orElse(&o.GuessRate, 0.2)
 	orElse(&o.GuessRateAll, 1)
-	orElse(&o.MissRate, 5000)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -62,8 +60,7 @@ type Server struct {
 	pages   *templates.Pages
 	answers answers // formatted fields of artifacts
 	signIn  *signIn
-	misses  *limiter // noting, by client
-	unnoted sparse   // complaints
+	unnoted sparse // complaints
 	broken  sparse
 	health  health
 	cross   *http.CrossOriginProtection
@@ -77,7 +74,6 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{store: s, opt: o, log: o.Logger, pages: pages, cross: http.NewCrossOriginProtection()}
-	srv.misses = newLimiter(o.MissRate, int(max(1, o.MissRate)))
 	srv.signIn = newSignIn(o)
 	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
 	srv.router = srv.routes()
