@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fromcache/fsstore"
@@ -64,6 +65,7 @@ type Pool struct {
 	poll     time.Duration // between looks whether a job is still ours
 
 	paused atomic.Int64 // nothing is claimed before this time, in Unix nanoseconds
+	said   sync.Map     // name in queue/ to the last complaint about it: each is made once
 }
 
 // New returns a pool that works on s. It refuses credentials that others than their owner and group could read, or others
@@ -133,13 +135,33 @@ func (p *Pool) hand(ctx context.Context, names chan<- string) {
 func (p *Pool) work(ctx context.Context, name string) {
 	c, err := p.store.Claim(name)
 	if err != nil {
-		p.pause("queue/"+name+" can't be claimed", err)
+		p.unclaimed(name, err)
 	}
 	if c == nil {
 		return
 	}
 	a := &attempt{Pool: p, c: c, began: time.Now()}
 	p.ended(a.end(a.try(ctx)), name)
+}
+
+// unclaimed tells of a job that can't be claimed. Where that is the file's own trouble (another user's, in a sticky
+// directory), the others go on.
+func (p *Pool) unclaimed(name string, err error) {
+	if diskTrouble(err) {
+		p.pause("queue/"+name+" can't be claimed", err)
+	} else if before, _ := p.said.Swap(name, err.Error()); before != err.Error() {
+		p.log.Error("queue/"+name+" can't be claimed", "err", err)
+	}
+}
+
+// diskTrouble reports whether an error will meet every job alike.
+func diskTrouble(err error) bool {
+	for _, e := range []error{syscall.EIO, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ESTALE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // ended looks at what became of a claim. If its file could not be moved it is an orphan now, and recovery's.

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -282,5 +283,20 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 				t.Errorf("left:\n%s", s)
 			}
 		}
+	}
+}
+
+// One file that can't be claimed is told of once, and holds up nothing.
+func TestUnclaimed(t *testing.T) {
+	l := newLab(t, Options{})
+	for range 3 {
+		l.p.unclaimed("a.job", &os.PathError{Op: "rename", Path: "a.job", Err: os.ErrPermission})
+	}
+	if l.p.isPaused() || strings.Count(l.log.String(), "can't be claimed") != 1 {
+		t.Errorf("paused %v, log:\n%s", l.p.isPaused(), l.log)
+	}
+	l.p.unclaimed("b.job", &os.PathError{Op: "rename", Path: "b.job", Err: syscall.EIO})
+	if !l.p.isPaused() {
+		t.Error("a broken disk is tried on")
 	}
 }

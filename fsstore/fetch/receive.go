@@ -1,0 +1,105 @@
+package fetch
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"fromcache/fsstore"
+)
+
+// receive fills the part, and returns the digests that were computed meanwhile.
+func (a *attempt) receive(d *delivery) (sums, error) {
+	var have sums
+	if d.from == 0 {
+		have = newSums(announced(d.Header, d.StatusCode == http.StatusPartialContent))
+	}
+	in := readAhead(d.Body, a.o.Idle, d.stop)
+	defer in.close()
+	defer d.stop(nil)
+	for {
+		b, err := in.next()
+		if err == nil || err == io.EOF {
+			if err := a.start(d); err != nil {
+				return nil, err
+			}
+		}
+		if err != nil {
+			return have, a.ended(d, err)
+		}
+		if err := a.keep(d, b, have); err != nil {
+			return nil, err
+		}
+		in.done(len(b))
+	}
+}
+
+// start writes the start line, once: bytes have been read, or the end of an empty file.
+func (a *attempt) start(d *delivery) error {
+	if a.started {
+		return nil
+	}
+	a.started = true
+	return a.c.Start(fsstore.Started{Size: d.total, ETag: d.etag, From: d.from})
+}
+
+// keep writes what came.
+func (a *attempt) keep(d *delivery, b []byte, have sums) error {
+	n := min(d.skip, int64(len(b)))
+	d.skip, b = d.skip-n, b[n:]
+	if len(b) == 0 {
+		return nil
+	}
+	if err := a.room(d, a.part.Size()+int64(len(b))); err != nil {
+		return err
+	}
+	if len(have) == 0 {
+		_, err := a.part.Write(b)
+		return err
+	}
+	hashed := make(chan struct{})
+	go func() {
+		have.Write(b)
+		close(hashed)
+	}()
+	_, err := a.part.Write(b)
+	<-hashed
+	return err
+}
+
+// ahead is how much is reserved at a time for an answer whose length is unknown.
+const ahead = 64 << 20
+
+// room says whether the part may grow to size.
+func (a *attempt) room(d *delivery, size int64) error {
+	switch {
+	case d.total >= 0 && size > d.total:
+		return &failure{reason: d.final().host + " sent more bytes than it had promised", do: again, spoilt: true}
+	case a.o.MaxSize > 0 && size > a.o.MaxSize:
+		return tooLarge(size, a.o.MaxSize)
+	case d.total >= 0 || size <= a.reserved:
+		return nil
+	}
+	a.reserved = size + ahead
+	err := a.c.Reserve(a.reserved)
+	if errors.Is(err, fsstore.ErrNoSpace) { // it may be endless: each try counts
+		return retry("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
+	}
+	return err
+}
+
+// ended says what the end of the body means.
+func (a *attempt) ended(d *delivery, err error) error {
+	host, n := d.final().host, a.part.Size()
+	switch cause := d.cause(); {
+	case cause == errIdle:
+		return retry("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total))
+	case cause != nil:
+		return cause
+	case err != io.EOF:
+		return retry("the connection to %s broke after %s (%v)", host, progress(n, d.total), err)
+	case d.total >= 0 && n != d.total:
+		return retry("%s sent too little: %s", host, progress(n, d.total))
+	}
+	return nil
+}
