@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -187,20 +188,39 @@ func fill(f *os.File, b []byte, mode fs.FileMode, sync bool) error {
 	return f.Sync()
 }
 
-// names lists the plain names of a directory, in order. A file that vanishes
-// while it is read is simply absent.
+// names lists the plain names of a directory, in no order. A file that
+// vanishes while it is read is simply absent.
 func (s *Store) names(dir string) ([]string, error) {
+	var all []string
+	err := s.eachNames(dir, func(names []string) error {
+		all = append(all, names...)
+		return nil
+	})
+	return all, err
+}
+
+// listed is how many names are in memory at once while a large directory is
+// walked.
+const listed = 1024
+
+// eachNames walks the plain names of a directory, some at a time, which must
+// not be kept.
+func (s *Store) eachNames(dir string, do func(names []string) error) error {
 	d, err := os.Open(filepath.Join(s.dir, dir))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer d.Close()
-	all, err := d.Readdirnames(-1)
-	kept := all[:0]
-	for _, name := range all {
-		if plain(name) {
-			kept = append(kept, name)
+	for {
+		names, err := d.Readdirnames(listed)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(slices.DeleteFunc(names, func(name string) bool { return !plain(name) })); err != nil {
+			return err
 		}
 	}
-	return kept, err
 }

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -59,11 +60,12 @@ func (c *Claim) failAs(stem, reason string) error {
 	if !c.Held() {
 		return ErrLost
 	}
-	if err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason}); err != nil {
+	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
+	if err = errors.Join(err, c.f.Sync()); err != nil { // the last line says why, after a power cut too
 		c.s.complain("log line", err)
 	}
 	defer c.close()
-	_, err := renameFree(c.path, c.s.path(string(Failed), ""), stem)
+	_, err = renameFree(c.path, c.s.path(string(Failed), ""), stem)
 	return err
 }
 

@@ -52,6 +52,9 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 		c.found(path, j.Note, "or remove it")
 	case strings.HasPrefix(j.Note, "the server may not read"):
 		c.found(path, j.Note, "chmod 660 it, or rm it")
+	case j.State == Misses && st.Size == 0:
+		p := c.found(path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
+		p.Repaired = c.o.Repair && os.Remove(c.s.job(Misses, j.Name)) == nil
 	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
 		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
 	case j.State == Misses && j.Key != "" && j.Name != j.Key:

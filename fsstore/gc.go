@@ -2,8 +2,10 @@ package fsstore
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -73,29 +75,31 @@ func digestBytes(s string) (sum [32]byte) {
 // wanted is every digest that a meta names. A malformed meta speaks for every
 // digest in its text.
 func (s *Store) wanted() (digests, error) {
-	names, err := s.names("meta")
-	if err != nil {
-		return nil, err
-	}
-	wanted := make(digests, len(names))
-	for _, name := range names {
-		if err := s.want(wanted, name); err != nil {
-			return nil, err
+	wanted := digests{}
+	buf := make([]byte, 16<<10)
+	err := s.eachNames("meta", func(names []string) error {
+		for _, name := range names {
+			if err := s.want(wanted, name, buf); err != nil {
+				return err
+			}
 		}
-	}
-	return wanted, nil
+		return nil
+	})
+	return wanted, err
 }
 
-func (s *Store) want(wanted digests, name string) error {
-	b, err := readFile(s.path("meta", name), maxMeta)
+func (s *Store) want(wanted digests, name string, buf []byte) error {
+	b, err := s.readMeta(name, buf)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
 	}
-	var m Meta
-	if m.decode(b) == nil && strings.HasSuffix(name, ".json") {
+	var m struct {
+		SHA256 string `json:"sha256"`
+	}
+	if json.Unmarshal(b, &m) == nil && isDigest(m.SHA256) {
 		wanted.add(m.SHA256)
 		return nil
 	}
@@ -105,23 +109,46 @@ func (s *Store) want(wanted digests, name string) error {
 	return nil
 }
 
+// readMeta reads into buf where that is large enough, so that a round through
+// all of them makes no garbage.
+func (s *Store) readMeta(name string, buf []byte) ([]byte, error) {
+	f, size, err := openSized(s.path("meta", name), os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > int64(len(buf)) {
+		return slurp(f, maxMeta)
+	}
+	n, err := io.ReadFull(f, buf[:size])
+	if err == io.ErrUnexpectedEOF || err == io.EOF {
+		err = nil // it got shorter
+	}
+	return buf[:n], err
+}
+
 func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
-	blobs, err := s.names("blobs")
+	var unwanted []string
+	err := s.eachNames("blobs", func(names []string) error {
+		for _, d := range names {
+			if isDigest(d) && !wanted.has(d) {
+				unwanted = append(unwanted, d)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for _, d := range blobs {
-		if !isDigest(d) || wanted.has(d) {
+	for _, d := range unwanted {
+		if !o.DryRun {
+			err = s.takeOutOne(d)
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if !o.DryRun {
-			err := s.takeOutOne(d)
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		r.Gone = append(r.Gone, d)
 	}

@@ -105,3 +105,21 @@ func TestATreeHalfMade(t *testing.T) {
 		run(t, s.dir, "test \"$(head -1 README)\" = 'fromcache data 1'; test ! -e .README*")
 	}
 }
+
+// Misses are not fsynced: a power cut leaves empty ones, and ones full of
+// zeros. The next client's miss is noted whole, and can be approved.
+func TestAMissThatAPowerCutEmptied(t *testing.T) {
+	for _, script := range []string{": > misses/*", "head -c 200 /dev/zero > misses/*"} {
+		s := testStore(t)
+		noteMiss(t, s, cudaURL, client1)
+		run(t, s.dir, strings.ReplaceAll(script, "misses/*", "misses/"+keyOf(t, cudaURL)))
+		noteMiss(t, s, cudaURL, "10.0.0.8")
+		noteMiss(t, s, cudaURL+"?token=x", "10.0.0.9")
+		if err := s.Approve(keyOf(t, cudaURL), By{"cli", "x"}); err != nil {
+			t.Fatal(err)
+		}
+		if c := claimNext(t, s); c.URL != cudaURL+"?token=x" {
+			t.Errorf("fetching %s", c.URL)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"iter"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,32 +138,31 @@ func isDigest(s string) bool {
 // an error beside its key.
 func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
 	return func(yield func(*Artifact, error) bool) {
-		names, err := s.names("meta")
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for chunk := range slices.Chunk(names, 1024) {
-			for _, r := range s.readArtifacts(chunk) {
-				if r.err == nil && r.a == nil {
-					continue
-				}
-				if !yield(r.a, r.err) {
-					return
+		err := s.eachNames("meta", func(names []string) error {
+			for _, m := range s.readArtifacts(names) {
+				if (m.a != nil || m.err != nil) && !yield(m.a, m.err) {
+					return errStop
 				}
 			}
+			return nil
+		})
+		if err != nil && err != errStop {
+			yield(nil, err)
 		}
 	}
 }
 
-type listed struct {
+// errStop ends a walk early.
+var errStop = errors.New("stop")
+
+type listedMeta struct {
 	a   *Artifact
 	err error
 }
 
 // readArtifacts reads on all processors, for the parsing is what takes time.
-func (s *Store) readArtifacts(names []string) []listed {
-	list := make([]listed, len(names))
+func (s *Store) readArtifacts(names []string) []listedMeta {
+	list := make([]listedMeta, len(names))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), 4) {

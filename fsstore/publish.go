@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -152,7 +153,11 @@ func (c *Claim) Unchanged() error {
 
 // finish moves the job to done/, and takes away a miss that it has answered.
 func (c *Claim) finish(e job.Event) error {
+	e.Time = now()
 	err := c.log(e) // also into a job that was cancelled after the commit: the artifact stays, and it says so
+	if err == nil {
+		err = c.f.Sync() // else a power cut leaves the new name without the line
+	}
 	if !c.Held() {
 		return ErrLost
 	}
@@ -176,7 +181,10 @@ func (c *Claim) rewrite(e job.Event) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.s.writeTemp(append(b, e.Line()...), 0o660, true)
+	if line := e.Line(); !bytes.HasSuffix(b, []byte(line)) { // it may be the fsync that failed
+		b = append(b, line...)
+	}
+	f, err := c.s.writeTemp(b, 0o660, true)
 	if err != nil {
 		return err
 	}

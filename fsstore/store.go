@@ -159,9 +159,9 @@ func newWorker() string {
 func (s *Store) Run(ctx context.Context) error {
 	flush := time.NewTicker(10 * time.Second)
 	defer flush.Stop()
-	hour := time.NewTicker(time.Hour)
+	hour := time.NewTimer(time.Minute) // clients come first
 	defer hour.Stop()
-	s.tidy(ctx)
+	s.beat()
 	for {
 		select {
 		case <-ctx.Done():
@@ -170,6 +170,7 @@ func (s *Store) Run(ctx context.Context) error {
 			s.beat()
 		case <-hour.C:
 			s.tidy(ctx)
+			hour.Reset(time.Hour)
 		}
 	}
 }
