@@ -14,10 +14,14 @@ type mirror[T any] struct {
 	ours func(name string) bool
 	load func(name string) (T, bool)
 
-	mu   sync.Mutex
-	rows map[string]row[T]
-	gen  uint64 // counts changes
+	mu      sync.Mutex
+	rows    map[string]row[T]
+	gen     uint64          // counts changes
+	touched map[string]bool // names that changed since taken; nil: any may have
 }
+
+// maxTouched: beyond so many changes a sorted copy is cheaper made anew.
+const maxTouched = 1000
 
 type row[T any] struct {
 	identity
@@ -39,7 +43,7 @@ func (m *mirror[T]) rescan(names []string) (changed []string) {
 	for name := range m.rows {
 		if !present[name] {
 			delete(m.rows, name)
-			m.gen++
+			m.note(name)
 			changed = append(changed, name)
 		}
 	}
@@ -72,7 +76,7 @@ func (m *mirror[T]) refresh(name string) bool {
 		m.rows = map[string]row[T]{}
 	}
 	m.rows[name] = row[T]{identify(&st), v}
-	m.gen++
+	m.note(name)
 	return true
 }
 
@@ -82,9 +86,29 @@ func (m *mirror[T]) drop(name string) bool {
 	_, had := m.rows[name]
 	delete(m.rows, name)
 	if had {
-		m.gen++
+		m.note(name)
 	}
 	return had
+}
+
+// note remembers a change; the caller holds mu.
+func (m *mirror[T]) note(name string) {
+	m.gen++
+	if m.touched == nil || len(m.touched) >= maxTouched {
+		m.touched = nil
+		return
+	}
+	m.touched[name] = true
+}
+
+// take returns the names that changed since the last take, or whole: any may
+// have.
+func (m *mirror[T]) take() (names map[string]bool, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names = m.touched
+	m.touched = map[string]bool{}
+	return names, names == nil
 }
 
 // all returns the rows in no order, and the generation they are of.

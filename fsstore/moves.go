@@ -2,11 +2,13 @@ package fsstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
 // Dismiss removes a miss, or a job that has ended: it may come back.
@@ -83,13 +85,25 @@ func (s *Store) cancelFile(f *os.File, st State, name string) error {
 }
 
 // Retry puts a failed, cancelled or done job back into queue/, due at once.
-func (s *Store) Retry(name string, by By) error {
+func (s *Store) Retry(name string, by By) error { return s.RetryAs(name, "", by) }
+
+// RetryAs is Retry with another URL of the same artifact, such as one with a
+// new signature. ErrInvalid: the URL has another key.
+func (s *Store) RetryAs(name, rawURL string, by By) error {
 	if !plain(name) {
 		return absent(Failed, name)
 	}
+	e := by.event(job.Retry)
+	if rawURL != "" {
+		fetch, err := key.FetchURL(rawURL)
+		if err != nil {
+			return err
+		}
+		e.URL = fetch
+	}
 	for _, st := range []State{Failed, Cancelled, Done} {
 		for _, n := range []string{name, name + ".job"} {
-			err := s.retryFrom(st, n, by)
+			err := s.retryFrom(st, n, e)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -98,12 +112,15 @@ func (s *Store) Retry(name string, by By) error {
 	return absent(Failed, name)
 }
 
-func (s *Store) retryFrom(st State, name string, by By) error {
+func (s *Store) retryFrom(st State, name string, e job.Event) error {
 	f, err := openJob(s.job(st, name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if err := s.sameArtifact(f, e.URL); err != nil {
+		return err
+	}
 	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
 		return err
 	}
@@ -111,9 +128,31 @@ func (s *Store) retryFrom(st State, name string, by By) error {
 		return err
 	}
 	os.Remove(s.job(st, name+".why"))
-	s.logLine(f, by.event(job.Retry))
+	s.logLine(f, e)
 	defer letGo(f)
 	return errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+}
+
+// sameArtifact reports whether a URL is one of the open job's, if another.
+func (s *Store) sameArtifact(f *os.File, rawURL string) error {
+	if rawURL == "" {
+		return nil
+	}
+	u, err := key.Parse(rawURL, s.opt.Rule)
+	if err != nil {
+		return err
+	}
+	b, err := slurp(f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	jobs := job.Parse(b).Jobs
+	if len(jobs) == 1 {
+		if own, err := key.Parse(jobs[0].URL, s.opt.Rule); err == nil && own.Key() == u.Key() {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: that URL names another artifact than this job; add it as a URL of its own", ErrInvalid)
 }
 
 // Evict removes the artifact: the next request is a miss. gc keeps its blob a

@@ -1,8 +1,6 @@
 package fsstore
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +18,12 @@ const (
 	overdue = 4
 	// lookParts: how often the size of a part is read, for progress.
 	lookParts = 500 * time.Millisecond
-	// unseen: after so long without a reader the picture is thrown away.
-	unseen = 10 * time.Minute
+	// idle is the share of time that listings may take: a directory whose
+	// listing takes 0.3 s is listed each 15 s.
+	idle = 50
+	// unseen: after so long without a reader the picture is thrown away; an
+	// operator comes back in the morning.
+	unseen = 24 * time.Hour
 )
 
 // States that a View shows as jobs, in the direction in which jobs flow.
@@ -42,8 +44,9 @@ type View struct {
 	used    time.Time
 	fresh   map[string]time.Time // of each directory: when it was listed
 	parts   map[string]int64     // sizes last told, by name in active/
-	order   []ArtifactRow        // sorted by key, of generation orderGen
-	gen     [2]uint64
+	running bool                 // Run does the listing
+	cost    map[string]time.Duration
+	order   orders
 	scan    sync.Mutex // one listing at a time
 }
 
@@ -72,7 +75,7 @@ type Change struct {
 
 // NewView returns a picture of the store. Run it once to have changes told.
 func (s *Store) NewView() *View {
-	v := &View{s: s, readers: map[chan Change]bool{}, fresh: map[string]time.Time{}, parts: map[string]int64{}, jobs: map[State]*mirror[JobFile]{}}
+	v := &View{s: s, readers: map[chan Change]bool{}, fresh: map[string]time.Time{}, cost: map[string]time.Duration{}, parts: map[string]int64{}, jobs: map[State]*mirror[JobFile]{}}
 	v.metas = mirror[ArtifactRow]{dir: s.path("meta", ""), ours: isMetaName, load: v.loadMeta}
 	v.hits = mirror[hitRow]{dir: s.path("hits", ""), ours: plain, load: func(k string) (hitRow, bool) { return hitRow{k, s.readHits(k)}, true }}
 	for _, st := range viewed {
@@ -96,46 +99,6 @@ func (v *View) loadMeta(name string) (ArtifactRow, bool) {
 	return ArtifactRow{Key: k, URL: m.URL, SHA256: m.SHA256, Size: m.Size, Fetched: m.Fetched, Misses: m.Misses, AtLeast: m.AtLeast}, true
 }
 
-// Artifacts returns every artifact, sorted by key. The slice is shared: it
-// must not be changed, and it stays the same while nothing does, so that what
-// is computed from it can be kept.
-func (v *View) Artifacts() []ArtifactRow {
-	v.touch()
-	v.look("meta", overdue*lookMeta)
-	v.look("hits", overdue*lookMeta)
-	gen := [2]uint64{v.metas.generation(), v.hits.generation()}
-	v.mu.Lock()
-	order, old := v.order, v.gen
-	v.mu.Unlock()
-	if order != nil && gen == old {
-		return order
-	}
-	order, gen[0] = v.metas.all()
-	for i := range order {
-		h, _ := v.hits.get(order[i].Key)
-		order[i].Hits = h.n
-	}
-	slices.SortFunc(order, func(a, b ArtifactRow) int { return cmp.Compare(a.Key, b.Key) })
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.order, v.gen = order, gen
-	return order
-}
-
-// Jobs returns one directory of the spool, sorted by name.
-func (v *View) Jobs(st State) []JobFile {
-	v.touch()
-	v.look(string(st), lookSpool)
-	list, _ := v.jobs[st].all()
-	slices.SortFunc(list, func(a, b JobFile) int { return cmp.Compare(a.Name, b.Name) })
-	if st == Active {
-		for i := range list {
-			list[i].Part = v.s.partSize(&list[i])
-		}
-	}
-	return list
-}
-
 // Job returns one file of the spool as it is now.
 func (v *View) Job(st State, name string) (JobFile, bool) {
 	v.touch()
@@ -150,8 +113,23 @@ func (v *View) Job(st State, name string) (JobFile, bool) {
 // Count is the number of files in a directory, for a header line.
 func (v *View) Count(st State) int {
 	v.touch()
-	v.look(string(st), lookSpool)
+	v.glance(string(st))
 	return v.jobs[st].len()
+}
+
+// Reread looks at what a verb may have moved under a name or key, so that who
+// called the verb sees it done.
+func (v *View) Reread(name string) {
+	for _, n := range []string{name, name + ".job"} {
+		for _, st := range viewed {
+			if v.jobs[st].refresh(n) {
+				v.tell(string(st), n)
+			}
+		}
+	}
+	if v.metas.refresh(name + ".json") {
+		v.tell("meta", name+".json")
+	}
 }
 
 func (s *Store) partSize(j *JobFile) int64 {
@@ -166,6 +144,6 @@ func (s *Store) partSize(j *JobFile) int64 {
 func (m *mirror[T]) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rows = nil
+	m.rows, m.touched = nil, nil
 	m.gen++
 }

@@ -27,16 +27,43 @@ func (v *View) touch() {
 	v.used = time.Now()
 }
 
+// glance is look for a page, which does not wait for a listing that Run is
+// about to do.
+func (v *View) glance(dir string) {
+	v.mu.Lock()
+	age := v.every(dir)
+	if v.running {
+		age *= overdue
+	}
+	v.mu.Unlock()
+	v.look(dir, age)
+}
+
+// every is how often a directory is to be listed; the caller holds mu.
+func (v *View) every(dir string) time.Duration {
+	if dir == "meta" || dir == "hits" {
+		return max(lookMeta, idle*v.cost[dir])
+	}
+	return max(lookSpool, idle*v.cost[dir])
+}
+
+func (v *View) older(dir string, age time.Duration) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return time.Since(v.fresh[dir]) >= age
+}
+
 // look lists a directory again if the last listing is older than age.
 func (v *View) look(dir string, age time.Duration) {
-	v.scan.Lock()
-	defer v.scan.Unlock()
-	v.mu.Lock()
-	old := time.Since(v.fresh[dir]) >= age
-	v.mu.Unlock()
-	if !old {
+	if !v.older(dir, age) {
 		return
 	}
+	v.scan.Lock()
+	defer v.scan.Unlock()
+	if !v.older(dir, age) {
+		return
+	}
+	began := time.Now()
 	names, err := v.s.names(dir)
 	if err != nil {
 		v.s.complain("view", err)
@@ -52,6 +79,9 @@ func (v *View) look(dir string, age time.Duration) {
 		changed = v.jobs[State(dir)].rescan(names)
 	}
 	v.mu.Lock()
+	if !v.fresh[dir].IsZero() { // the first one reads every file, and later ones don't
+		v.cost[dir] = time.Since(began)
+	}
 	v.fresh[dir] = time.Now()
 	v.mu.Unlock()
 	v.tell(dir, changed...)
@@ -92,6 +122,8 @@ func send(c chan Change, change Change) {
 
 // Run tells changes until ctx ends.
 func (v *View) Run(ctx context.Context) error {
+	v.run(true)
+	defer v.run(false)
 	w := v.s.watcher(append([]State{"meta"}, viewed...))
 	defer func() { w.close() }()
 	tick := time.NewTicker(lookParts)
@@ -131,6 +163,12 @@ func (v *View) event(path string) {
 	}
 }
 
+func (v *View) run(on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.running = on
+}
+
 func (v *View) inUse() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -147,23 +185,21 @@ func (v *View) tick() {
 	v.mu.Lock()
 	watched, used := len(v.readers) > 0, v.used
 	v.mu.Unlock()
-	if !watched {
-		switch {
-		case used.IsZero():
-		case time.Since(used) > unseen:
-			v.forget()
-		default:
-			v.look("meta", lookMeta)
-			v.look("hits", lookMeta)
-		}
+	switch {
+	case watched:
+		v.tellParts()
+	case used.IsZero():
+		return
+	case time.Since(used) > unseen:
+		v.forget()
 		return
 	}
-	v.tellParts()
-	for _, st := range viewed {
-		v.look(string(st), lookSpool)
+	for _, dir := range append([]State{"meta", "hits"}, viewed...) {
+		v.mu.Lock()
+		age := v.every(string(dir))
+		v.mu.Unlock()
+		v.look(string(dir), age)
 	}
-	v.look("meta", lookMeta)
-	v.look("hits", lookMeta)
 }
 
 // tellParts tells of downloads whose part has grown.
@@ -185,9 +221,10 @@ func (v *View) forget() {
 	v.scan.Lock()
 	defer v.scan.Unlock()
 	v.mu.Lock()
-	v.used, v.order = time.Time{}, nil
+	v.used = time.Time{}
 	clear(v.fresh)
 	v.mu.Unlock()
+	v.order.reset()
 	v.metas.reset()
 	v.hits.reset()
 	for _, m := range v.jobs {
