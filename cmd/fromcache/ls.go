@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,14 +35,20 @@ func (a *app) ls(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case len(operands) == 0:
-			return a.summary(s, *asJSON)
-		case operands[0] == artifacts:
-			return a.listArtifacts(s, *asJSON)
-		}
-		return a.listJobs(s, fsstore.State(operands[0]), *asJSON)
+		out := bufio.NewWriterSize(a.stdout, 64<<10)
+		err = a.withOutput(out).list(s, operands, *asJSON)
+		return errors.Join(err, out.Flush())
 	}
+}
+
+func (a *app) list(s *fsstore.Store, operands []string, asJSON bool) error {
+	switch {
+	case len(operands) == 0:
+		return a.summary(s, asJSON)
+	case operands[0] == artifacts:
+		return a.listArtifacts(s, asJSON)
+	}
+	return a.listJobs(s, fsstore.State(operands[0]), asJSON)
 }
 
 // counts is the summary as programs read it.

@@ -59,6 +59,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	return 1
 }
 
+func (a *app) withOutput(w io.Writer) *app {
+	b := *a
+	b.stdout = w
+	return &b
+}
+
 // dispatch finds the verb. Its flags stand before or after its operands; --data-dir may stand before the verb as well.
 func (a *app) dispatch(ctx context.Context, args []string) error {
 	name, args := filepath.Base(args[0]), args[1:]
