@@ -42,8 +42,8 @@ func (c *Claim) Part(resume bool) (*Part, error) {
 	err := fs.ErrNotExist
 	if resume {
 		err = p.adopt()
-	} else {
-		c.s.dropParts(c.Key)
+	} else if dropErr := c.s.dropParts(c.Key); dropErr != nil {
+		err = dropErr
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = p.create()
@@ -203,9 +203,16 @@ func (p *Part) flushBehind(n int64) {
 }
 
 // Restart empties the part: what the origin sends is not what the part begins.
+// Bytes that are gone stay gone after a power cut, or the next Start would
+// vouch for them.
 func (p *Part) Restart() error {
 	if err := p.f.Truncate(0); err != nil {
 		return err
+	}
+	if p.size > 0 {
+		if err := p.f.Sync(); err != nil {
+			return errors.Join(err, p.Discard())
+		}
 	}
 	p.sum.Reset()
 	p.head = p.head[:0]
@@ -237,11 +244,17 @@ func (p *Part) Discard() error {
 	return err
 }
 
-// dropParts removes the parts of a key that nobody holds.
-func (s *Store) dropParts(k string) {
+// dropParts removes the parts of a key that nobody holds, for good: one that a
+// power cut brought back would be adopted under another validator.
+func (s *Store) dropParts(k string) error {
+	dropped := false
 	for _, name := range s.partsOf(k) {
-		s.dropFree(s.path("tmp", name))
+		dropped = s.dropFree(s.path("tmp", name)) || dropped
 	}
+	if !dropped {
+		return nil
+	}
+	return syncDir(s.path("tmp", ""))
 }
 
 // dropFree unlinks a file of tmp/ unless its lock is held, and says whether.

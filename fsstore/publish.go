@@ -13,12 +13,17 @@ import (
 )
 
 // Start notes that the first bytes of an answer have arrived, and with which
-// validator they can be resumed.
+// validator they can be resumed. It is durable when it returns, before any of
+// the bytes that it vouches for is kept: else a power cut could leave the bytes
+// of one version under the validator of another.
 func (c *Claim) Start(e Started) error {
 	if !c.Held() {
 		return ErrLost
 	}
-	return c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Host: c.s.host, PID: os.Getpid(), From: e.From})
+	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
+		return err
+	}
+	return c.f.Sync()
 }
 
 // Previous is the artifact that is held under this key now, or nil.

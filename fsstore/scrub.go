@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -119,29 +120,39 @@ type scrubber struct {
 // round reads each blob once. It begins anywhere, so that a server that is
 // started every day reads the whole in time.
 func (r *scrubber) round() error {
-	names, err := r.s.names("blobs")
-	if err != nil {
+	blobs, err := r.s.blobs()
+	if err != nil || len(blobs) == 0 {
 		return err
 	}
-	slices.Sort(names)
-	r.status.Blobs, r.status.Total, r.status.Bytes = 0, len(names), 0
-	if len(names) == 0 {
-		return nil
-	}
-	from := rand.IntN(len(names))
-	for _, d := range slices.Concat(names[from:], names[:from]) {
+	r.status.Blobs, r.status.Total, r.status.Bytes = 0, len(blobs), 0
+	from := rand.IntN(len(blobs))
+	for i := range blobs {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		if isDigest(d) {
-			err = errors.Join(err, r.blob(d))
-		}
+		err = errors.Join(err, r.blob(sumHex(blobs[(from+i)%len(blobs)])))
 		r.status.Blobs++
 		if r.o.Progress != nil {
 			r.o.Progress(r.status)
 		}
 	}
 	return err
+}
+
+// blobs lists the digests in blobs/, in order; a round of 100,000 takes hours,
+// and 3 MiB.
+func (s *Store) blobs() ([][32]byte, error) {
+	var list [][32]byte
+	err := s.eachNames("blobs", func(names []string) error {
+		for _, d := range names {
+			if isDigest(d) {
+				list = append(list, digestBytes(d))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	return list, err
 }
 
 func (r *scrubber) blob(d string) error {
