@@ -195,8 +195,8 @@ func (p *planner) fileReason(g *group, i int, t target) string {
 	if p.Tool == Curl && t.name() == "" && g.savesByName(i) {
 		return "-O needs a file name in the URL"
 	}
-	if isDots(t.name()) {
-		return "the URL's last segment is one of dots"
+	if hasDots(t.name()) || p.Tool == Wget && hasDots(t.path) {
+		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
 	}
 	if g.dirs && !g.outFile {
 		return "--directories names directories after the host"

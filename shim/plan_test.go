@@ -404,6 +404,10 @@ pass curl -O https://ex.test/held/
 pass curl -O https://ex.test/held/?q=x
 pass curl -O https://ex.test
 pass curl --remote-name-all https://ex.test/held/
+pass curl https://ex.test/held/%2e%2E
+pass curl https://ex.test/held/.%2e
+pass wget https://ex.test/held/%2e/x
+pass curl -s -- -s
 hit curl -O U -o x
 miss curl https://ex.test/other
 miss wget -q https://ex.test/other

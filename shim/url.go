@@ -148,10 +148,17 @@ func removeDots(path string) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// isDots reports a segment that is "." or ".." with its dots encoded, which newer tools remove as if they were literal.
-func isDots(segment string) bool {
-	s := strings.ReplaceAll(lower(segment), "%2e", ".")
-	return s == "." || s == ".."
+// hasDots reports whether a path has a segment that is "." or ".." with its dots encoded.
+func hasDots(path string) bool {
+	if !strings.Contains(lower(path), "%2e") {
+		return false
+	}
+	for s := range strings.SplitSeq(strings.ReplaceAll(lower(path), "%2e", "."), "/") {
+		if s == "." || s == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // token encodes a URL in base64url without padding (RFC 4648 section 5), the form in which a cache takes it.

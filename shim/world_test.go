@@ -2,6 +2,7 @@ package shim_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/pem"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -138,7 +140,7 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		path, _, _ = strings.Cut("/"+f[3], "?")
 	}
 	w.note(map[bool]string{true: "probe", false: "cache"}[r.Method == "HEAD"], path)
-	if strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
+	if !strings.Contains(string(url), "://127.0.0.1:") || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
 		http.Error(rw, "not held", http.StatusNotFound)
 		return
 	}
@@ -176,15 +178,22 @@ func (w *world) env(home, path string, more ...string) []string {
 func run(t testing.TB, command string, env []string) result {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command("/bin/sh", "-c", command)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	cmd.Dir, cmd.Env = dir, env
 	cmd.Stdin = strings.NewReader("the standard input\n")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.WaitDelay = 20 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if _, ok := err.(*exec.ExitError); err != nil && !ok {
 		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Errorf("hangs: %s", command)
 	}
 	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode(), map[string]string{}, map[string]time.Time{}}
 	filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
