@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/torture"
+)
+
+// mount is a file system that a part made and may break.
+type mount struct {
+	dir, image, kind string
+}
+
+// mayMount reports whether this process may make mounts and loop devices, and
+// notes what it misses.
+func mayMount(row *torture.Row, programs ...string) bool {
+	if os.Getuid() != 0 {
+		row.Note("needs root, to mount: not run")
+		return false
+	}
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			row.Note("needs %s, which is not installed: not run", name)
+			return false
+		}
+	}
+	return true
+}
+
+func sh(format string, args ...any) error {
+	script := fmt.Sprintf(format, args...)
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", script, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// newMount makes an ext4 or xfs on a loop device.
+func (p *program) newMount(kind string) (*mount, error) {
+	dir, err := os.MkdirTemp(p.temp, kind+"-")
+	if err != nil {
+		return nil, err
+	}
+	m := &mount{dir: filepath.Join(dir, "mnt"), image: filepath.Join(dir, "image"), kind: kind}
+	if err := os.Mkdir(m.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return m, sh("truncate -s 400M %s; mkfs.%s -q %s; mount -o loop %s %s", m.image, kind, m.image, m.image, m.dir)
+}
+
+// cut is a power cut as the file system sees one: nothing that is not on the
+// device gets there any more, the journal neither.
+func (m *mount) cut() error {
+	f, err := os.Open(m.dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const (
+		goingDown  = 0x8004587d // _IOR('X', 125, __u32), ext4 and xfs
+		noLogFlush = 2
+	)
+	return unix.IoctlSetPointerInt(int(f.Fd()), goingDown, noLogFlush)
+}
+
+// again mounts what is on the device.
+func (m *mount) again() error {
+	return sh("umount %s || { sleep 0.2; umount %s; }; mount -o loop %s %s", m.dir, m.dir, m.image, m.dir)
+}
+
+func (m *mount) close() {
+	if sh("umount %s", m.dir) != nil {
+		sh("umount -l %s", m.dir)
+	}
+	os.RemoveAll(filepath.Dir(m.dir))
+}
+
+// newTmpfs is a file system that is soon full.
+func (p *program) newTmpfs(options string) (*mount, error) {
+	dir, err := os.MkdirTemp(p.temp, "tmpfs-")
+	if err != nil {
+		return nil, err
+	}
+	m := &mount{dir: filepath.Join(dir, "mnt"), kind: "tmpfs"}
+	return m, sh("mkdir %s; mount -t tmpfs -o %s tmpfs %s", m.dir, options, m.dir)
+}
+
+// on is a lab whose data directory is on the mount.
+func (m *mount) on(p *program, name string) *lab {
+	l := p.newLab()
+	l.data = filepath.Join(m.dir, name)
+	return l
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/torture"
+)
+
+// lab is one data directory and what is known of it.
+type lab struct {
+	p     *program
+	root  string // holds data/, and what must not change beside it
+	data  string
+	known torture.Known
+	files []string // globs that must match something from now on
+	rot   bool     // a blob was spoilt: nothing is judged until fsck has repaired
+	cut   bool     // the power was: misses, which are not fsynced, may be empty until then
+}
+
+func (p *program) newLab() *lab {
+	root, err := os.MkdirTemp(p.temp, "lab-")
+	if err != nil {
+		panic(err)
+	}
+	l := &lab{p: p, root: root, data: filepath.Join(root, "data")}
+	l.known.Bodies = map[string]string{}
+	return l
+}
+
+func (l *lab) close() { os.RemoveAll(l.root) }
+
+// url is an origin's URL, whose true bytes are known from now on.
+func (l *lab) url(path string) string {
+	u := l.p.origin.URL + path
+	l.known.Bodies[u] += " " + digest(body(path, 0)) + " " + digest(body(path, 1))
+	return u
+}
+
+func (l *lab) open() *fsstore.Store {
+	s, err := fsstore.Open(l.data, fsstore.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+var by = fsstore.By{Via: "cli", Addr: "torture"}
+
+// add queues a URL, before anything goes wrong.
+func (l *lab) add(url string) {
+	if _, err := l.open().Add(fsstore.Addition{URL: url}, by); err != nil {
+		panic(err)
+	}
+	l.known.Queued = append(l.known.Queued, url)
+}
+
+// hold makes the bytes of a path held, as a fetch would.
+func (l *lab) hold(path string) *fsstore.Artifact {
+	url := l.url(path)
+	c, err := l.open().ClaimFor(fsstore.Addition{URL: url}, by)
+	if err != nil {
+		panic(err)
+	}
+	b := body(path, 0)
+	part, err := c.Part(false)
+	if err == nil {
+		_, err = part.Write(b)
+	}
+	if err != nil {
+		panic(err)
+	}
+	a, err := c.Publish(part, fsstore.Origin{Header: map[string]string{"Etag": etag(b)}})
+	if err != nil {
+		panic(err)
+	}
+	l.known.Held = append(l.known.Held, url)
+	return a
+}
+
+// half leaves a job in queue/ and the first half of its bytes in tmp/.
+func (l *lab) half(path string) {
+	url := l.url(path)
+	l.add(url)
+	c, err := l.open().Claim(torture.KeyOf(url) + ".job")
+	if err != nil || c == nil {
+		panic(fmt.Sprint("claim: ", err))
+	}
+	b := body(path, 0)
+	part, err := c.Part(false)
+	if err == nil {
+		_, err = part.Write(b[:len(b)/2])
+	}
+	if err == nil {
+		err = c.Start(fsstore.Started{Size: int64(len(b)), ETag: etag(b)})
+	}
+	if err == nil {
+		err = c.PutBack("half")
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// exists reports whether a glob below data/ matches.
+func (l *lab) exists(glob string) bool {
+	list, _ := filepath.Glob(l.data + "/" + glob)
+	return len(list) > 0
+}
+
+// judge compares the tree with what is known.
+func (l *lab) judge() []string {
+	if l.rot {
+		return nil
+	}
+	found := torture.Check(l.data, l.known)
+	for _, glob := range l.files {
+		if !l.exists(glob) {
+			found = append(found, "I2: "+glob+" was acknowledged, and is not there")
+		}
+	}
+	return found
+}
+
+// finish lets a sound server do what is left, without any waiting between
+// attempts: what it must come to is that everything approved is held.
+func (l *lab) finish() []string {
+	s, err := fsstore.Open(l.data, fsstore.Options{})
+	if err != nil {
+		return []string{"the tree can't be opened: " + err.Error()}
+	}
+	if l.rot || l.cut {
+		if _, err := s.Fsck(context.Background(), fsstore.FsckOptions{Repair: true}); err != nil {
+			return []string{"fsck: " + err.Error()}
+		}
+		l.rot, l.cut = false, false
+	}
+	pool, err := fetch.New(s, fetch.Options{
+		AllowOrigin: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		Backoff:     1, MaxBackoff: 1, Interval: 10 * time.Millisecond,
+	})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- pool.Run(ctx) }()
+	idle := l.settle(s)
+	cancel()
+	<-ended
+	if !idle {
+		return append([]string{"work is left that nothing finishes: " + l.ls()}, l.judge()...)
+	}
+	if _, err := s.GC(fsstore.GCOptions{}); err != nil {
+		return []string{"gc: " + err.Error()}
+	}
+	l.known.Settled = true
+	return append(l.judge(), fsckLines(s)...)
+}
+
+func fsckLines(s *fsstore.Store) (found []string) {
+	r, err := s.Fsck(context.Background(), fsstore.FsckOptions{})
+	if err != nil {
+		found = append(found, "fsck: "+err.Error())
+	}
+	for _, p := range r.Problems {
+		found = append(found, "fsck: "+p.Path+": "+p.Text)
+	}
+	return found
+}
+
+// settle plays the operator who retries what failed and waits for nothing.
+func (l *lab) settle(s *fsstore.Store) bool {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
+		if s.Recover() != nil {
+			continue
+		}
+		l.hurry(s)
+		failed, _ := s.Jobs(fsstore.Failed)
+		for _, j := range failed {
+			s.Retry(j.Name, by)
+		}
+		queue, err1 := s.Count(fsstore.Queue)
+		active, err2 := s.Count(fsstore.Active)
+		if queue+active+len(failed) == 0 && err1 == nil && err2 == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// hurry makes jobs due that wait for a later attempt.
+func (l *lab) hurry(s *fsstore.Store) {
+	list, _ := s.Jobs(fsstore.Queue)
+	for _, j := range list {
+		if !j.Due.After(time.Now()) {
+			continue
+		}
+		f, err := os.OpenFile(l.data+"/queue/"+j.Name, os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			f.WriteString("after 2000-01-01T00:00:00Z\n")
+			f.Close()
+		}
+	}
+}
+
+// ls names what is in the spool.
+func (l *lab) ls() string {
+	var all []string
+	for _, dir := range []string{"queue", "active", "failed"} {
+		list, _ := filepath.Glob(l.data + "/" + dir + "/*")
+		for _, path := range list {
+			b, _ := os.ReadFile(path)
+			lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+			all = append(all, strings.TrimPrefix(path, l.data+"/")+" ("+lines[len(lines)-1]+")")
+		}
+	}
+	return strings.Join(all, ", ")
+}

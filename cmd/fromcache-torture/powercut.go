@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/torture"
+)
+
+// powerCuts: threat 2. A server fetches what an operator approves one after the
+// other, and the file system is cut at any moment. What was acknowledged before
+// must be there when it is mounted again.
+func powerCuts(p *program, row *torture.Row) {
+	if !mayMount(row, "mkfs.ext4", "mkfs.xfs", "losetup") {
+		return
+	}
+	cuts := 20
+	if p.long {
+		cuts = 100
+	}
+	var kinds sync.WaitGroup
+	for _, kind := range []string{"ext4", "xfs"} {
+		kinds.Go(func() { p.cutAll(kind, cuts, row) })
+	}
+	kinds.Wait()
+}
+
+func (p *program) cutAll(kind string, cuts int, row *torture.Row) {
+	m, err := p.newMount(kind)
+	if err != nil {
+		row.Violated("%s: %v", kind, err)
+		return
+	}
+	defer m.close()
+	for n := range cuts {
+		if err := p.cutOnce(m, n, row); err != nil {
+			row.Violated("%s, cut %d: %v", kind, n, err)
+			return
+		}
+		row.Tried("cuts of "+kind, 1)
+	}
+}
+
+func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
+	l := m.on(p, fmt.Sprintf("data-%d", n))
+	defer l.close()
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, s.text())
+	}
+	r := rand.New(rand.NewPCG(uint64(n), uint64(len(m.kind))))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		l.approveMany(s, stop)
+	}()
+	time.Sleep(20*time.Millisecond + time.Duration(r.Int64N(int64(150*time.Millisecond))))
+	close(stop)
+	done := l.done()
+	err = m.cut()
+	s.kill()
+	<-stopped
+	if err != nil {
+		return fmt.Errorf("cut: %w", err)
+	}
+	if err := m.again(); err != nil {
+		return err
+	}
+	row.Tried("acknowledged", len(l.known.Queued)+len(done))
+	l.known.Held = append(l.known.Held, done...)
+	l.cut = true
+	for _, v := range l.judge() {
+		row.Violated("%s, cut %d: %s", m.kind, n, v)
+	}
+	for _, v := range l.finish() {
+		row.Violated("%s, cut %d, finished: %s", m.kind, n, v)
+	}
+	return os.RemoveAll(l.data)
+}
+
+// approveMany asks and approves until told to stop. What was answered before
+// that counts as acknowledged; the answer that comes after it does not.
+func (l *lab) approveMany(s *server, stop <-chan struct{}) {
+	for i := 0; ; i++ {
+		url := l.p.origin.URL + fmt.Sprintf("/%d/cut-%d.bin", 100+i*317%30_000, i)
+		s.get(url)
+		code, err := s.post("/admin/approve", "key", torture.KeyOf(url))
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if err != nil {
+			return
+		}
+		if code == 303 {
+			l.known.Queued = append(l.known.Queued, url)
+		}
+	}
+}
+
+// done lists the URLs whose jobs are in done/: they have been committed.
+func (l *lab) done() (urls []string) {
+	list, _ := os.ReadDir(l.data + "/done")
+	for _, e := range list {
+		b, err := os.ReadFile(l.data + "/done/" + e.Name())
+		if url, _, ok := strings.Cut(string(b), "\n"); err == nil && ok {
+			urls = append(urls, url)
+		}
+	}
+	return urls
+}

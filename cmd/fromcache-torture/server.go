@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// program is the real binary, built once, and what the parts share.
+type program struct {
+	path   string // of fromcache
+	temp   string
+	origin *origin
+	long   bool
+}
+
+func newProgram(long bool) (*program, error) {
+	temp, err := os.MkdirTemp("", "fromcache-torture-")
+	if err != nil {
+		return nil, err
+	}
+	p := &program{path: filepath.Join(temp, "fromcache"), temp: temp, long: long}
+	build := exec.Command("go", "build", "-o", p.path, "fromcache/cmd/fromcache")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		os.RemoveAll(temp)
+		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	p.origin = newOrigin()
+	return p, nil
+}
+
+func (p *program) close() {
+	p.origin.CloseClientConnections()
+	p.origin.Close()
+	os.RemoveAll(p.temp)
+}
+
+// server is a running `fromcache serve`.
+type server struct {
+	cmd    *exec.Cmd
+	addr   string
+	exited chan struct{} // closed when it has
+	mu     sync.Mutex
+	log    bytes.Buffer
+}
+
+var errEarly = errors.New("it ended before it listened")
+
+// serve starts the server on a directory, behind the words of prefix: strace,
+// prlimit, ip netns exec.
+func (p *program) serve(data string, prefix []string, flags ...string) (*server, error) {
+	args := append(append([]string{}, prefix...), p.path, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", data,
+		"--min-free", "0", "--allow-origin", "127.0.0.1")
+	args = append(args, flags...)
+	s := &server{cmd: exec.Command(args[0], args[1:]...), exited: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	pipe, err := s.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	listening := make(chan string, 1)
+	go s.read(pipe, listening)
+	select {
+	case addr, ok := <-listening:
+		if ok {
+			s.addr = addr
+			return s, nil
+		}
+	case <-time.After(3 * time.Second): // the line itself was the write that failed
+		s.kill()
+	}
+	<-s.exited
+	return s, errEarly
+}
+
+// read keeps the log and owns the process's end.
+func (s *server) read(pipe io.Reader, listening chan<- string) {
+	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 1<<20)
+	for said := false; lines.Scan(); {
+		s.mu.Lock()
+		s.log.WriteString(lines.Text() + "\n")
+		s.mu.Unlock()
+		if _, rest, ok := strings.Cut(lines.Text(), "msg=serving addr="); ok && !said {
+			addr, _, _ := strings.Cut(rest, " ")
+			listening <- addr
+			said = true
+		}
+	}
+	s.cmd.Wait()
+	close(s.exited)
+	close(listening)
+}
+
+func (s *server) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+func (s *server) dead() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the server and what it runs behind, at once.
+func (s *server) kill() {
+	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	<-s.exited
+}
+
+// stop ends it well; it says whether it did within 10 s.
+func (s *server) stop() bool {
+	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-s.exited:
+		return true
+	case <-time.After(10 * time.Second):
+		s.kill()
+		return false
+	}
+}
+
+// get asks the cache for an origin's URL. A whole answer is the bytes and 200;
+// one that breaks off is an error.
+func (s *server) get(raw string) (int, []byte, error) {
+	resp, err := client.Get("http://" + s.addr + "/blob?url=" + url.QueryEscape(raw))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, b, err
+}
+
+// post sends a form, as a page's button does.
+func (s *server) post(path, field, value string) (int, error) {
+	resp, err := client.PostForm("http://"+s.addr+path, url.Values{field: {value}})
+	if err != nil {
+		return 0, err
+	}
+	resp.Body.Close()
+	return resp.StatusCode, nil
+}
+
+// client asks no proxy and follows no redirect.
+var client = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"maps"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+
+	"fromcache/fsstore/torture"
+)
+
+// flows are all of them, those that wait for a person's file to settle only in
+// the long run.
+func (p *program) flows() []flow {
+	all := slices.Concat(verbFlows, serveFlows)
+	if !p.long {
+		all = slices.DeleteFunc(all, func(f flow) bool { return f.name == "batch" })
+	}
+	return all
+}
+
+// each runs jobs beside one another: most of their time is waiting.
+func each[T any](jobs []T, do func(T)) {
+	var wg sync.WaitGroup
+	next := make(chan T)
+	for range 2 * runtime.NumCPU() {
+		wg.Go(func() {
+			for j := range next {
+				do(j)
+			}
+		})
+	}
+	for _, j := range jobs {
+		next <- j
+	}
+	close(next)
+	wg.Wait()
+}
+
+// series is one call of one flow, shot at its first, second … occurrence until
+// the flow has no more of them.
+type series struct {
+	flow       flow
+	call, what string
+	numbers    []int // which occurrences
+}
+
+// killAll: threat 1.
+func killAll(p *program, row *torture.Row) {
+	var all []series
+	for _, f := range p.flows() {
+		for _, call := range traced {
+			all = append(all, series{flow: f, call: call, what: "signal=KILL", numbers: p.numbers(call)})
+		}
+	}
+	p.shoot(all, row, "kills")
+}
+
+// failAll: threat 3.
+func failAll(p *program, row *torture.Row) {
+	var all []series
+	for _, f := range p.flows() {
+		for _, call := range slices.Sorted(maps.Keys(failing)) {
+			for _, errno := range failing[call] {
+				all = append(all, series{flow: f, call: call, what: "error=" + errno, numbers: p.numbers(call)})
+			}
+		}
+	}
+	p.shoot(all, row, "errors")
+}
+
+// numbers: in the long run all; in a slice two of those calls that commit, and
+// the first of others.
+func (p *program) numbers(call string) []int {
+	if p.long {
+		return upTo(60)
+	}
+	switch call {
+	case "renameat", "renameat2", "fsync", "unlinkat":
+		return []int{1, 2}
+	case "write":
+		return []int{6} // the first are lines of the server's log
+	case "flock", "fchmod":
+		return []int{2}
+	}
+	return nil
+}
+
+func upTo(n int) (list []int) {
+	for i := range n {
+		list = append(list, i+1)
+	}
+	return list
+}
+
+func (p *program) shoot(all []series, row *torture.Row, kind string) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		row.Violated("strace is not installed: nothing could be tried")
+		return
+	}
+	at := &sites{}
+	each(all, func(s series) {
+		missed := 0
+		for _, n := range s.numbers {
+			if p.fire(shot{s.flow, s.call, s.what, n}, row, at) {
+				row.Tried(kind, 1)
+				missed = 0
+			} else if missed++; missed == 2 {
+				return // threads count for themselves, so that a gap of one means little
+			}
+		}
+	})
+	row.Tried("places", at.len())
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"fromcache/fsstore/torture"
+)
+
+var shared *program
+
+func TestMain(m *testing.M) {
+	p, err := newProgram(false)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	shared = p
+	code := m.Run()
+	p.close()
+	os.Exit(code)
+}
+
+// TestParts runs a slice of every part. `make torture` runs the whole.
+func TestParts(t *testing.T) {
+	for _, part := range parts {
+		t.Run(part.name, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("not with -short")
+			}
+			row := shared.try(part)
+			for _, v := range row.Violations() {
+				t.Error(v)
+			}
+			for _, n := range row.Notes() {
+				t.Log(n)
+			}
+			torture.Print(os.Stderr, []*torture.Row{row})
+		})
+	}
+}
+
+func TestHitLine(t *testing.T) {
+	trace := t.TempDir() + "/trace"
+	for text, want := range map[string]string{
+		"":                  "",
+		"12 close(3) = 0\n": "",
+		"12 close(3 <unfinished ...>\n12 +++ killed by SIGKILL +++\n":                   "12 close(3 <unfinished ...>",
+		"12 fsync(7) = -1 EIO (Input/output error) (INJECTED)\n13 close(3) = 0\n":       "12 fsync(7) = -1 EIO (Input/output error) (INJECTED)",
+		"12 fsync(7) = 0\n13 +++ killed by SIGKILL +++\n12 +++ killed by SIGKILL +++\n": "12 fsync(7) = 0",
+	} {
+		if err := os.WriteFile(trace, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := hitLine(trace); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
