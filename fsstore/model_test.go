@@ -1,0 +1,432 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// The store against a model that fits on a page: for each of a few URLs, where
+// its jobs are and what is held. Every step is a call or a shell command, in any
+// order; after each the tree must be what the model says, and sound.
+
+// state of one URL as the model has it.
+type modelURL struct {
+	url     string
+	where   map[State]int // files of its key in each directory
+	claim   *Claim        // of its job in active/, while its worker lives
+	held    string        // digest, or ""
+	denied  bool
+	commits int
+}
+
+type model struct {
+	s    *Store
+	urls []*modelURL
+}
+
+func newModel(t *rapid.T) *model {
+	dir, err := os.MkdirTemp("", "model-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir+"/data", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &model{s: s}
+	for i := range 3 {
+		m.urls = append(m.urls, &modelURL{url: fmt.Sprintf("https://example.com/file-%d.run", i), where: map[State]int{}})
+	}
+	return m
+}
+
+func (m *model) close() { os.RemoveAll(strings.TrimSuffix(m.s.dir, "/data")) }
+
+func (m *model) pick(t *rapid.T) *modelURL { return rapid.SampledFrom(m.urls).Draw(t, "url") }
+
+func (u *modelURL) key() string { return mustKey(u.url) }
+
+func (u *modelURL) move(from, to State) {
+	if from != "" {
+		u.where[from]--
+	}
+	if to == Done || to == Cancelled { // one history for each key
+		u.where[to] = 1
+	} else if to != "" {
+		u.where[to]++
+	}
+}
+
+func mustKey(url string) string {
+	u, err := key.Parse(url, key.Auto)
+	if err != nil {
+		panic(err)
+	}
+	return u.Key()
+}
+
+// ask is a client's GET.
+func (m *model) ask(t *rapid.T) {
+	u := m.pick(t)
+	if a, err := m.s.Lookup(u.url); (err == nil) != (u.held != "") || err == nil && a.SHA256 != u.held {
+		t.Fatalf("lookup: %v, %v; the model holds %.8s", a, err, u.held)
+	}
+	if u.held != "" {
+		return
+	}
+	v, err := m.s.Miss(u.url, Asker{"10.0.0.7", "curl/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Noted
+	switch {
+	case u.where[Misses] > 0:
+	case u.denied:
+		want = IsDenied
+	case u.where[Queue] > 0:
+		want = IsQueue
+	case u.where[Active] > 0:
+		want = IsActive
+	default:
+		u.move("", Misses)
+	}
+	if v != want {
+		t.Fatalf("miss: %s, want %s", v, want)
+	}
+}
+
+// did compares a verb's answer with whether the model had something to move.
+func did(t *rapid.T, err error, had bool) bool {
+	if had && err != nil || !had && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("error %v; the model had one: %v", err, had)
+	}
+	return had
+}
+
+func (m *model) approve(t *rapid.T) {
+	u := m.pick(t)
+	if did(t, m.s.Approve(u.key(), By{"cli", "x"}), u.where[Misses] > 0) {
+		u.move(Misses, Queue)
+	}
+}
+
+func (m *model) mv(t *rapid.T) {
+	u := m.pick(t)
+	if u.where[Misses] > 0 && u.where[Queue] == 0 {
+		if err := os.Rename(m.s.job(Misses, u.key()), m.s.job(Queue, u.key())); err != nil {
+			t.Fatal(err)
+		}
+		u.move(Misses, Queue)
+	}
+}
+
+func (m *model) add(t *rapid.T) {
+	u := m.pick(t)
+	_, err := m.s.Add(Addition{URL: u.url}, By{"cli", "x"})
+	switch {
+	case u.denied:
+		if !errors.Is(err, ErrDenied) {
+			t.Fatalf("add of what is denied: %v", err)
+		}
+	case err != nil:
+		t.Fatal(err)
+	case u.where[Misses] > 0:
+		u.move(Misses, Queue)
+	case u.where[Active] == 0 && !exists(m.s.job(Queue, u.key()+".job")):
+		t.Fatal("added, and not queued")
+	case u.where[Active] == 0 && m.count(Queue, u) > u.where[Queue]:
+		u.move("", Queue)
+	}
+}
+
+func (m *model) claim(t *rapid.T) {
+	due, err := m.s.Due()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(due) == 0 {
+		return
+	}
+	name := rapid.SampledFrom(due).Draw(t, "name")
+	u := m.byName(name)
+	c, err := m.s.Claim(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case u.denied:
+		if c != nil {
+			t.Fatal("claimed what is denied")
+		}
+		u.move(Queue, Failed)
+	case u.where[Active] > 0:
+		if c != nil {
+			t.Fatal("two claims of one key")
+		}
+	case c == nil:
+		t.Fatal("a job that is due can't be claimed")
+	default:
+		u.move(Queue, Active)
+		u.claim = c
+	}
+}
+
+func (m *model) byName(name string) *modelURL {
+	for _, u := range m.urls {
+		if strings.HasPrefix(name, u.key()) {
+			return u
+		}
+	}
+	return nil
+}
+
+// working picks a URL with a living claim.
+func (m *model) working(t *rapid.T) *modelURL {
+	u := m.pick(t)
+	if u.claim == nil {
+		return nil
+	}
+	return u
+}
+
+func (m *model) publish(t *rapid.T) {
+	u := m.working(t)
+	if u == nil {
+		return
+	}
+	p, err := u.claim.Part(rapid.Bool().Draw(t, "resume"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	u.commits++
+	body := fmt.Sprintf("%s version %d", u.url, u.commits%3)
+	p.Write([]byte(body))
+	a, err := u.claim.Publish(p, Origin{})
+	if err != nil || a.SHA256 != digestOf(body) {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	u.held, u.claim = a.SHA256, nil
+	u.move(Active, Done)
+	u.where[Misses] = 0
+}
+
+func (m *model) giveUp(t *rapid.T) {
+	u := m.working(t)
+	if u == nil {
+		return
+	}
+	if rapid.Bool().Draw(t, "part") {
+		if p, err := u.claim.Part(true); err == nil {
+			p.Write([]byte("some"))
+		}
+	}
+	to := Queue
+	var err error
+	switch rapid.IntRange(0, 2).Draw(t, "how") {
+	case 0:
+		err = u.claim.PutBack("stopped")
+	case 1:
+		err = u.claim.Again("503", now())
+	case 2:
+		to, err = Failed, u.claim.Fail("404")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.claim = nil
+	u.move(Active, to)
+}
+
+// die is a crash of the worker: its locks go, its files stay.
+func (m *model) die(t *rapid.T) {
+	if u := m.working(t); u != nil {
+		u.claim.close()
+		u.claim = nil
+		if err := m.s.Recover(); err != nil {
+			t.Fatal(err)
+		}
+		u.move(Active, Queue)
+	}
+}
+
+func (m *model) cancel(t *rapid.T) {
+	u := m.pick(t)
+	queued := exists(m.s.job(Queue, u.key()+".job")) || exists(m.s.job(Queue, u.key()))
+	if !did(t, m.s.Cancel(u.key(), By{"cli", "x"}), queued || u.where[Active] > 0) {
+		return
+	}
+	if queued {
+		u.move(Queue, Cancelled)
+		return
+	}
+	if err := u.claim.Cancelled(); err != nil {
+		t.Fatal(err)
+	}
+	u.claim = nil
+	u.move(Active, Cancelled)
+}
+
+// yank is `rm active/*` under a worker's hands.
+func (m *model) yank(t *rapid.T) {
+	u := m.working(t)
+	if u == nil {
+		return
+	}
+	if err := os.Remove(u.claim.path); err != nil {
+		t.Fatal(err)
+	}
+	p, err := u.claim.Part(false)
+	if err == nil {
+		_, err = u.claim.Publish(p, Origin{})
+	}
+	if !errors.Is(err, ErrLost) {
+		t.Fatalf("published what was cancelled: %v", err)
+	}
+	if err := u.claim.Cancelled(); err != nil {
+		t.Fatal(err)
+	}
+	u.claim = nil
+	u.move(Active, Cancelled)
+}
+
+func (m *model) retry(t *rapid.T) {
+	u := m.pick(t)
+	for _, st := range []State{Failed, Cancelled, Done} {
+		if exists(m.s.job(st, u.key()+".job")) {
+			if err := m.s.Retry(u.key(), By{"cli", "x"}); err != nil {
+				t.Fatal(err)
+			}
+			u.move(st, Queue)
+			return
+		}
+	}
+	did(t, m.s.Retry(u.key(), By{"cli", "x"}), false)
+}
+
+func (m *model) evict(t *rapid.T) {
+	u := m.pick(t)
+	if did(t, m.s.Evict(u.key(), By{"cli", "x"}), u.held != "") {
+		u.held = ""
+	}
+}
+
+func (m *model) gc(t *rapid.T) {
+	if _, err := m.s.GC(GCOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *model) deny(t *rapid.T) {
+	u := m.pick(t)
+	if u.where[Misses] == 0 || u.denied {
+		return
+	}
+	if err := m.s.Deny(u.key(), By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	u.move(Misses, "")
+	u.denied = true
+}
+
+func (m *model) allow(t *rapid.T) {
+	if u := m.pick(t); u.denied {
+		if err := os.Remove(m.s.job(Denied, u.key())); err != nil {
+			t.Fatal(err)
+		}
+		u.denied = false
+	}
+}
+
+// again is a restart: nothing that counts is in memory.
+func (m *model) again(t *rapid.T) {
+	if err := m.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(m.s.dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range m.urls {
+		if u.claim != nil {
+			u.claim.s = s
+		}
+	}
+	m.s = s
+}
+
+// count is how many files of a key are in a directory.
+func (m *model) count(st State, u *modelURL) int {
+	all, _ := m.s.names(string(st))
+	return len(slices.DeleteFunc(all, func(n string) bool {
+		return !strings.HasPrefix(n, u.key()) || strings.HasSuffix(n, ".why")
+	}))
+}
+
+// check compares the tree with the model.
+func (m *model) check(t *rapid.T) {
+	for _, u := range m.urls {
+		for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
+			if n := m.count(st, u); n != u.where[st] {
+				t.Fatalf("%s/ holds %d files of %s, the model %d", st, n, u.key(), u.where[st])
+			}
+		}
+		if a, err := m.s.Lookup(u.url); (err == nil) != (u.held != "") || err == nil && a.SHA256 != u.held {
+			t.Fatalf("lookup: %v; the model holds %.8q", err, u.held)
+		}
+		if u.claim != nil && !u.claim.Held() {
+			t.Fatal("a claim was lost that nobody took")
+		}
+	}
+	r, err := m.s.Fsck(t.Context(), FsckOptions{})
+	if err != nil || len(r.Problems) > 0 {
+		t.Fatalf("fsck: %+v, %v", r.Problems, err)
+	}
+	m.once(t)
+}
+
+// once: no job is done more often than it was approved.
+func (m *model) once(t *rapid.T) {
+	list, err := m.s.Jobs(Done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range list {
+		approved, done := 0, 0
+		for _, e := range j.Job.Events {
+			switch e.Kind {
+			case job.Approve, job.Retry:
+				approved++
+			case job.Done:
+				done++
+			}
+		}
+		if done > approved && !j.Job.Full {
+			t.Fatalf("%s: done %d times for %d approvals", j.Name, done, approved)
+		}
+	}
+}
+
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		defer m.close()
+		t.Repeat(map[string]func(*rapid.T){
+			"ask": m.ask, "approve": m.approve, "mv": m.mv, "add": m.add, "claim": m.claim, "publish": m.publish,
+			"giveUp": m.giveUp, "die": m.die, "cancel": m.cancel, "yank": m.yank, "retry": m.retry, "evict": m.evict,
+			"gc": m.gc, "deny": m.deny, "allow": m.allow, "again": m.again, "": m.check,
+		})
+	})
+}
