@@ -267,7 +267,7 @@ func (s *Store) flushKey(k string) {
 }
 
 func (s *Store) queued(k string) bool {
-	return exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k))
+	return exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k)) || exists(s.job(Queue, k+".2.job"))
 }
 
 // address cleans a client's address: without zone, IPv4 in its own form.
