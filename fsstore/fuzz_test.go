@@ -1,0 +1,155 @@
+package fsstore
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fromcache/fsstore/key"
+)
+
+// What people and rsync may leave in the tree is any bytes under any name.
+
+func FuzzMeta(f *testing.F) {
+	good := Meta{URL: cudaURL, URLSum: strings.Repeat("a", 64), SHA256: strings.Repeat("0", 64), Size: 5}
+	b, err := good.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{string(b), "", "{", "null", "[]", `{"sha256":"../../etc/passwd"}`, strings.Replace(string(b), "5", "-5", 1), strings.Replace(string(b), "5", "1e400", 1)} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m Meta
+		if m.decode(b) != nil {
+			return
+		}
+		if !isDigest(m.SHA256) || !isDigest(m.URLSum) || m.Size < 0 {
+			t.Fatalf("taken: %+v", m)
+		}
+		again, err := m.encode()
+		if err != nil {
+			t.Skip() // a year that JSON can't hold
+		}
+		var n Meta
+		if err := n.decode(again); err != nil || n.SHA256 != m.SHA256 || n.Size != m.Size || n.URLSum != m.URLSum {
+			t.Fatalf("%+v became %+v, %v", m, n, err)
+		}
+	})
+}
+
+func FuzzHits(f *testing.F) {
+	for _, seed := range []string{"", "0", "7\n", "-1", "99999999999999999999", "1 2", "0x10"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if n := parseHits(b); n < 0 {
+			t.Fatalf("%q counts as %d", b, n)
+		}
+	})
+}
+
+func FuzzNames(f *testing.F) {
+	for _, seed := range []string{"", ".", "..", "x.job", "a@0123456789abcdef.job", "example.com--x.run--0123456789abcdef.2.job", "-x", "x~", "a/b", "x\x00", strings.Repeat("y", 300)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if stem, worker, ok := splitActive(name); ok && activeJobName(stem, worker) != name {
+			t.Fatalf("%q is %q and %q", name, stem, worker)
+		}
+		if plain(name) && filepath.Base(filepath.Clean("/dir/"+name)) != name {
+			t.Fatalf("%q leads out of its directory", name)
+		}
+		if stem := stemOf(name); key.Valid(stem) && !strings.HasPrefix(name, stem) {
+			t.Fatalf("%q is of %q", name, stem)
+		}
+		if countsInQueue(name) && !plain(name) {
+			t.Fatalf("%q counts in queue/", name)
+		}
+	})
+}
+
+// quickStore is in memory where the machine has such a file system: fsync is
+// what a run costs.
+func quickStore(t *testing.T) *Store {
+	dir, err := os.MkdirTemp("/dev/shm", "fuzz-")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return openAt(t, dir+"/data", Options{})
+}
+
+// FuzzClaim puts any bytes into queue/: they become a claim, jobs, or a file
+// with a reason in failed/, and are never lost, and nothing else happens.
+func FuzzClaim(f *testing.F) {
+	for _, seed := range []string{
+		"", "\n", cudaURL + "\n", cudaURL, "hello\n", "ftp://x/y\n", "https://u:p@example.com/x\n", "https://a.example/x.run\nhttps://b.example/y.run\n",
+		cudaURL + "\nsha256 zz\n", cudaURL + "\nafter 2999-01-01T00:00:00Z\n", "\xef\xbb\xbf" + cudaURL + "\r\n", "https://\x00/\n", "\x00\x00\x00\n",
+		cudaURL + "\n2026-11-22T21:27:26Z done 5 -\n", "# only a comment\n", "https://example.com/../../etc/passwd\n",
+	} {
+		f.Add([]byte(seed), uint8(len(seed)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
+		s := quickStore(t)
+		name := []string{"x.job", keyOf(t, cudaURL) + ".job", keyOf(t, cudaURL), "y.2.job"}[n%4]
+		if err := os.WriteFile(s.job(Queue, name), b, 0o660); err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Claim(name)
+		if err != nil {
+			t.Fatalf("%q: %v", b, err)
+		}
+		if c != nil {
+			if _, err := key.FetchURL(c.URL); err != nil || !key.Valid(c.Key) || !c.Held() {
+				t.Fatalf("%q: claimed %q as %q, %v", b, c.URL, c.Key, err)
+			}
+			publish(t, c, "bytes")
+		}
+		left := 0
+		for _, st := range []State{Queue, Active, Done, Failed} {
+			left += len(ls(t, s, st))
+		}
+		if left == 0 {
+			t.Fatalf("%q: the file is gone", b)
+		}
+		if len(ls(t, s, Active)) > 0 || len(ls(t, s, Misses)) > 0 || len(ls(t, s, Denied)) > 0 {
+			t.Fatalf("%q: active %q, misses %q", b, ls(t, s, Active), ls(t, s, Misses))
+		}
+	})
+}
+
+// FuzzRecover puts any bytes into active/, and Recover takes them away: to
+// queue/, with all that they held.
+func FuzzRecover(f *testing.F) {
+	f.Add([]byte(cudaURL+"\n"), "0123456789abcdef")
+	f.Add([]byte("hello"), "xxxxxxxxxxxxxxxx")
+	f.Add([]byte{}, "")
+	f.Fuzz(func(t *testing.T, b []byte, worker string) {
+		s := quickStore(t)
+		name := activeJobName(keyOf(t, cudaURL), worker)
+		if !plain(name) || os.WriteFile(s.job(Active, name), b, 0o660) != nil {
+			t.Skip()
+		}
+		if err := s.Recover(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, ok := splitActive(name); !ok {
+			want(t, s, Active, name)
+			return
+		}
+		got := ls(t, s, Queue)
+		if len(got) != 1 || len(ls(t, s, Active)) != 0 {
+			if len(b) > maxJobFile {
+				t.Skip()
+			}
+			t.Fatalf("%q: queue %q, active %q", b, got, ls(t, s, Active))
+		}
+		text, err := os.ReadFile(s.job(Queue, got[0]))
+		if err != nil || !bytes.HasPrefix(text, b) {
+			t.Fatalf("%q became %q, %v", b, text, err)
+		}
+	})
+}
