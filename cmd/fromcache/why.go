@@ -25,10 +25,22 @@ func (a *app) url(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return err
 		}
-		base := orDefault(*server, orDefault(strings.TrimSpace(a.getenv("FROMCACHE_SERVER")), fmt.Sprintf("http://localhost:%d", defaultPort)))
-		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", strings.TrimRight(base, "/"), base64.RawURLEncoding.EncodeToString([]byte(raw)), u.Basename())
+		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", a.cacheHost(*server), base64.RawURLEncoding.EncodeToString([]byte(raw)), u.Basename())
 		return err
 	}
+}
+
+// cacheHost is the address of the cache-host, as the shim reads it: of several the first, and http where it has no scheme.
+func (a *app) cacheHost(said string) string {
+	all := splitList(orDefault(said, a.getenv("FROMCACHE_SERVER")))
+	if len(all) == 0 {
+		return fmt.Sprintf("http://localhost:%d", defaultPort)
+	}
+	base := strings.TrimRight(all[0], "/")
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	return base
 }
 
 // whyRow is a report as programs read it.
