@@ -266,7 +266,7 @@ func TestVerbose(t *testing.T) {
 		{"curl https://user:secret@vendor.example/held", url, "fromcache: curl: pass: https://...@vendor.example/held (the URL carries credentials)"},
 		{"curl -K x", url, "fromcache: curl: pass: -K takes URLs or options from elsewhere"},
 		{"curl", url, "fromcache: curl: pass: no URL"},
-		{"curl " + vendorURL, "", ""},
+		{"curl " + vendorURL, "", "fromcache: curl: pass: no cache is set"},
 	} {
 		r := shimRun(t, c.command, "FROMCACHE_SERVER="+c.server, "FROMCACHE_VERBOSE=1")
 		if got := strings.TrimSuffix(r.stderr, "\n"); got != c.want || strings.Contains(got, "secret") {

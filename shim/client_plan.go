@@ -11,10 +11,6 @@ func (m *machine) input(t Tool, args []string) Input {
 	return liveInput(t, args, m.env, real)
 }
 
-func (m *machine) prober(t Tool) *prober { return liveProber(t, m.env, t.String()) }
-
-func (m *machine) decide(t Tool, args []string) Decision { return Plan(m.input(t, args)) }
-
 // plan prints the decision about a command line and the command that would be run, quoted for a shell.
 func (m *machine) plan(args []string) int {
 	if len(args) > 0 && args[0] == "--" {

@@ -43,18 +43,23 @@ func (m *machine) doctor(urls []string) int {
 		m.out("note  for root, by sudo: " + m.wins(t, m.env.With("PATH", rootPath())).line(t))
 	}
 	m.checkCaches(say)
-	m.checkProxies(say)
+	m.noteProxies()
 	for _, t := range []Tool{Curl, Wget} {
 		m.checkConfig(t, say)
 		for _, u := range urls {
-			d := m.decide(t, []string{"-q", u})
-			if t == Curl {
-				d = m.decide(t, []string{"-L", "-O", u})
-			}
-			m.out("url   " + strings.TrimPrefix(d.Line(t), "fromcache: "))
+			m.out("url   " + strings.TrimPrefix(m.decide(t, u).Line(t), "fromcache: "))
 		}
 	}
 	return bad
+}
+
+// decide says what a plain download of a URL would be: curl -L -O URL, wget URL.
+func (m *machine) decide(t Tool, url string) Decision {
+	args := []string{url}
+	if t == Curl {
+		args = []string{"-L", "-O", url}
+	}
+	return Plan(m.input(t, args))
 }
 
 // rootPath is the PATH that sudo gives: secure_path where sudoers can be read, else the usual one.
@@ -75,7 +80,7 @@ func (m *machine) checkCaches(say func(bool, string)) {
 		say(false, "no cache: FROMCACHE_SERVER is not set")
 	}
 	for _, c := range caches {
-		p := m.prober(Curl)
+		p := liveProber(Curl, m.env, "curl")
 		if c.t.scheme == "https" {
 			m.out("note  cache " + c.Base + " is https: it is asked by the real tool")
 			continue
@@ -139,8 +144,8 @@ func (p *prober) health(c Cache) (string, error) {
 	return header, err
 }
 
-// checkProxies notes the proxy variables: they do no harm, but explain where a miss goes.
-func (m *machine) checkProxies(say func(bool, string)) {
+// noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.
+func (m *machine) noteProxies() {
 	for _, n := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
 		if v := m.env.Get(n); v != "" {
 			m.out("note  " + n + "=" + showURL(v))
@@ -151,8 +156,10 @@ func (m *machine) checkProxies(say func(bool, string)) {
 // checkConfig says whether configuration files make every call of a tool pass.
 func (m *machine) checkConfig(t Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
-	in.Env = in.Env.With(envServer, "http://cache.invalid").With(envOnly, "").With(envSkip, "").
-		With(envCurlServer, "").With(envWgetServer, "")
+	for _, name := range []string{envOnly, envSkip, envCurlServer, envWgetServer} {
+		in.Env = in.Env.With(name, "")
+	}
+	in.Env = in.Env.With(envServer, "http://cache.invalid")
 	asked := false
 	in.Ask = func(q []Question) []Answer {
 		asked = true

@@ -27,8 +27,11 @@ func run(tool Tool, argv []string, env Env) int {
 	f := newFinder(env, tool, argv[0])
 	path, ok := f.next()
 	args, given := argv[1:], env
-	if ok && !f.judged() && serverList(env, tool) != "" {
-		d := Plan(liveInput(tool, args, env, path))
+	if ok && !f.judged() {
+		d := Decision{Args: args, Env: env, Whole: "no cache is set"}
+		if serverList(env, tool) != "" {
+			d = Plan(liveInput(tool, args, env, path))
+		}
 		if isOn(env.Get(envVerbose)) {
 			complain(d.Line(tool))
 		}

@@ -1,8 +1,6 @@
 package shim
 
-import (
-	"strings"
-)
+import "strings"
 
 // winner says what PATH gives for a tool: the first file of that name, and whether it is this program.
 type winner struct {
@@ -42,6 +40,11 @@ func (m *machine) status() int {
 	m.out("fromcache-shim " + version)
 	for _, t := range []Tool{Curl, Wget} {
 		m.out(m.wins(t, m.env).line(t))
+	}
+	for _, dir := range []string{m.home() + "/.fromcache/bin", "/usr/local/bin"} {
+		if anyLink(dir) {
+			m.out("installed in " + dir)
+		}
 	}
 	for _, t := range []Tool{Curl, Wget} {
 		list := serverList(m.env, t)
