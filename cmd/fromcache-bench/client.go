@@ -45,13 +45,13 @@ type clientConn struct {
 	buf   [4 << 10]byte
 }
 
-// dial connects to a loopback port.
-func dial(port int) (*client, error) {
+// dial opens n connections to a loopback port. All of them must be used: a server soon closes one that asks for nothing.
+func dial(port, n int) (*client, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	c := &client{epoll: epoll, conns: make([]clientConn, connections), drop: make([]byte, 1<<20)}
+	c := &client{epoll: epoll, conns: make([]clientConn, n), drop: make([]byte, 1<<20)}
 	for i := range c.conns {
 		c.conns[i].fd = -1
 	}
@@ -96,12 +96,11 @@ const patience = 20 * time.Second
 var errSilent = fmt.Errorf("no answer in %s", patience)
 
 // drive sends what next gives, in turn on whichever connection is free, until next gives nil or ctx ends, and waits for the
-// last answers. At most width connections are used. It returns the number of answers and the time from the first request
-// to the last answer.
-func (c *client) drive(ctx context.Context, width int, next func() *request) (n int, took time.Duration, err error) {
+// last answers. It returns the number of answers and the time from the first request to the last answer.
+func (c *client) drive(ctx context.Context, next func() *request) (n int, took time.Duration, err error) {
 	start := time.Now()
 	flying := 0
-	for i := range c.conns[:width] {
+	for i := range c.conns {
 		sent, err := c.conns[i].send(next())
 		if err != nil {
 			return 0, 0, err
@@ -191,7 +190,7 @@ func (c *clientConn) receiveHeader() error {
 		err = errors.New("the connection ended or its header is too large")
 	}
 	if err != nil {
-		return fmt.Errorf("reading an answer: %w", err)
+		return fmt.Errorf("reading the answer to %s: %w", c.asked, err)
 	}
 	c.have += n
 	end := bytes.Index(c.buf[:c.have], headerEnd)
@@ -217,12 +216,17 @@ func (c *clientConn) receiveHeader() error {
 	return nil
 }
 
+// String is the request's first line.
+func (r *request) String() string {
+	line, _, _ := bytes.Cut(r.wire, []byte("\r\n"))
+	return fmt.Sprintf("%.200s", line)
+}
+
 func (r *request) check(status int, length int64) error {
 	if status == r.status && (r.length < 0 || r.length == length) {
 		return nil
 	}
-	line, _, _ := bytes.Cut(r.wire, []byte("\r\n"))
-	return fmt.Errorf("%.200s: status %d and %d bytes, where %d and %d are right", line, status, length, r.status, r.length)
+	return fmt.Errorf("%s: status %d and %d bytes, where %d and %d are right", r, status, length, r.status, r.length)
 }
 
 // contentLength as nginx and net/http write it.

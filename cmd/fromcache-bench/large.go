@@ -123,7 +123,7 @@ func (b *bench) firstAnswer(ctx context.Context, data string) (*server, error) {
 
 // asked checks one answer.
 func (s *server) asked(r *request) error {
-	c, err := dial(s.port)
+	c, err := dial(s.port, 1)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (s *server) asked(r *request) error {
 const settled = 11 * time.Second
 
 func (b *bench) residentAfterHits(ctx context.Context, s *server) error {
-	c, err := dial(s.port)
+	c, err := dial(s.port, connections)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (b *bench) residentAfterHits(ctx context.Context, s *server) error {
 		a := smallArtifact(i * (largeTree / largeHits))
 		requests[i] = ask("GET", tokenPath(a.url), s.port, 200, a.size, a.digest)
 	}
-	if _, _, err := c.drive(ctx, connections, once(requests)); err != nil {
+	if _, _, err := c.drive(ctx, once(requests)); err != nil {
 		return err
 	}
 	const limit = 64 << 20

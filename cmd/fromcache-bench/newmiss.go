@@ -24,7 +24,7 @@ func newMiss(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
-	c, err := dial(s.port)
+	c, err := dial(s.port, connections)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func newMiss(ctx context.Context, b *bench) error {
 	ours := func(ctx context.Context) (sample, error) {
 		requests := newMisses(s.port, asked, n)
 		asked += n
-		return s.timed(func() (int, time.Duration, error) { return c.drive(ctx, connections, once(requests)) })
+		return s.timed(func() (int, time.Duration, error) { return c.drive(ctx, once(requests)) })
 	}
 	plain := filepath.Join(b.dir, "plain")
 	pairs, err := alternate(ctx, choose(b, 7, 3), ours, func(context.Context) (sample, error) { return plainFiles(plain, n) })

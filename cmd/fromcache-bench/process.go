@@ -68,6 +68,16 @@ func (p *process) answering(ctx context.Context, port int) error {
 	}
 }
 
+// postMortem adds to err that the process has ended, and what it said, if that is so.
+func (p *process) postMortem(err error) error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("%w; %s has ended (%v) and said:\n%s", err, p.cmd.Path, p.err, p.said.String())
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
+}
+
 // cpuTime is the CPU time that the processes have used, to the nanosecond: user and system, of threads that have ended too.
 func cpuTime(pids ...int) (time.Duration, error) {
 	var sum time.Duration

@@ -12,7 +12,6 @@ type contest struct {
 	ours, theirs *side
 	pairs        int
 	round        time.Duration // of one server
-	width        int           // connections in use
 }
 
 type side struct {
@@ -21,9 +20,9 @@ type side struct {
 	requests []*request
 }
 
-// newContest starts both servers on a data directory. end stops them.
-func (b *bench) newContest(ctx context.Context, data string) (c *contest, end func(), err error) {
-	c = &contest{pairs: choose(b, 11, 5), round: choose(b, time.Second, 400*time.Millisecond), width: connections}
+// newContest starts both servers on a data directory, with a client of so many connections for each. end stops them.
+func (b *bench) newContest(ctx context.Context, data string, width int) (c *contest, end func(), err error) {
+	c = &contest{pairs: choose(b, 11, 5), round: choose(b, time.Second, 400*time.Millisecond)}
 	ours, err := b.serve(ctx, data)
 	if err != nil {
 		return nil, nil, err
@@ -34,18 +33,18 @@ func (b *bench) newContest(ctx context.Context, data string) (c *contest, end fu
 		return nil, nil, err
 	}
 	c.ours, c.theirs = &side{server: ours}, &side{server: theirs}
-	if err := c.dial(); err != nil {
+	if err := c.dial(width); err != nil {
 		c.end()
 		return nil, nil, err
 	}
 	return c, c.end, nil
 }
 
-func (c *contest) dial() (err error) {
-	if c.ours.client, err = dial(c.ours.port); err != nil {
+func (c *contest) dial(width int) (err error) {
+	if c.ours.client, err = dial(c.ours.port, width); err != nil {
 		return err
 	}
-	c.theirs.client, err = dial(c.theirs.port)
+	c.theirs.client, err = dial(c.theirs.port, width)
 	return err
 }
 
@@ -99,7 +98,7 @@ func (c *contest) play(ctx context.Context) ([]pair, error) {
 func (c *contest) turn(s *side) func(context.Context) (sample, error) {
 	return func(ctx context.Context) (sample, error) {
 		return s.timed(func() (int, time.Duration, error) {
-			return s.drive(ctx, c.width, until(c.round, s.requests))
+			return s.drive(ctx, until(c.round, s.requests))
 		})
 	}
 }
@@ -135,7 +134,7 @@ func (b *bench) small(ctx context.Context, name, method string, t target) error 
 	if err != nil {
 		return err
 	}
-	c, end, err := b.newContest(ctx, data)
+	c, end, err := b.newContest(ctx, data, connections)
 	if err != nil {
 		return err
 	}
@@ -156,7 +155,7 @@ func cpu(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	c, end, err := b.newContest(ctx, data)
+	c, end, err := b.newContest(ctx, data, 1)
 	if err != nil {
 		return err
 	}
@@ -168,7 +167,7 @@ func cpu(ctx context.Context, b *bench) error {
 	turn := func(s *side) func(context.Context) (sample, error) {
 		return func(ctx context.Context) (sample, error) {
 			return s.timed(func() (int, time.Duration, error) {
-				_, took, err := s.drive(ctx, 1, repeat(times, s.requests[0]))
+				_, took, err := s.drive(ctx, repeat(times, s.requests[0]))
 				return 1, took, err
 			})
 		}
@@ -201,7 +200,7 @@ func miss(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	c, end, err := b.newContest(ctx, data)
+	c, end, err := b.newContest(ctx, data, connections)
 	if err != nil {
 		return err
 	}

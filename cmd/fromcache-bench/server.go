@@ -104,7 +104,7 @@ func (s *server) timed(f func() (n int, took time.Duration, err error)) (sample,
 		err = errors.New("a round without an answer")
 	}
 	if err != nil {
-		return sample{}, err
+		return sample{}, s.postMortem(err)
 	}
 	serverAfter, err := cpuTime(pids...)
 	if err != nil {
