@@ -212,9 +212,9 @@ func (a *app) jobTable(st fsstore.State, jobs []fsstore.JobFile) error {
 	case fsstore.Misses:
 		fmt.Fprintln(w, "KEY\tASKED\tCLIENTS\tLAST\tURL")
 	case fsstore.Active:
-		fmt.Fprintln(w, "KEY\tFETCHED\tSTATE\tURL")
+		fmt.Fprintln(w, "KEY\tFETCHED\tURL\tSTATE")
 	default:
-		fmt.Fprintln(w, "NAME\tSINCE\tSTATE\tURL")
+		fmt.Fprintln(w, "NAME\tSINCE\tURL\tSTATE")
 	}
 	for i := range jobs {
 		writeJob(w, &jobs[i])
@@ -236,9 +236,9 @@ func writeJob(w io.Writer, j *fsstore.JobFile) {
 	case fsstore.Misses:
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", printable(j.Name), times(r.Misses, r.AtLeast), r.Clients, when(j.Job.LastAsked()), orNote(r, url))
 	case fsstore.Active:
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(orDefault(j.Key, j.Name)), fetched(r), orDefault(r.Note, orDefault(r.Event, "claimed")), url)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(orDefault(j.Key, j.Name)), fetched(r), url, orDefault(r.Note, orDefault(r.Event, "claimed")))
 	default:
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(j.Name), when(since), state(j, r), url)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(j.Name), when(since), url, state(j, r))
 	}
 }
 
