@@ -1,4 +1,4 @@
-# make help lists the targets. FUZZTIME=10s is how long each fuzz target runs.
+# make help lists the targets. FUZZTIME=10s is how long each fuzz target runs; ARGS are further flags for make run.
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -23,7 +23,7 @@ build: ## build bin/fromcache and the shim
 	$(BUILD) -o bin/ ./cmd/fromcache ./cmd/fromcache-shim
 
 run: build ## build and start the cache-host on ./data, port 3000
-	exec bin/fromcache serve --data-dir ./data --port 3000
+	exec bin/fromcache serve --data-dir ./data --port 3000 $(ARGS)
 
 demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
 	$(GO) run ./cmd/fromcache-demo
@@ -51,12 +51,13 @@ shims: build ## make bin/shims: the shim under each name that it answers to
 
 # The Containerfile has a stage named build that compiles in a Go image. Here the directory that make has prepared stands in
 # for that stage, so that no image has to be pulled, and the image holds the binary that was tested.
-image: ## build the container image with buildah, from the binary built here
-	rm -rf $(PREBUILT)
+image: ## build the container image with buildah, from the binary built here, into dist/fromcache-image.tar
+	rm -rf $(PREBUILT) $(DIST)/fromcache-image.tar
 	mkdir -p $(PREBUILT)/data $(PREBUILT)/etc/ssl/certs
 	$(BUILD) -o $(PREBUILT)/fromcache ./cmd/fromcache
 	cp /etc/ssl/certs/ca-certificates.crt $(PREBUILT)/etc/ssl/certs/
 	$(BUILDAH) bud --isolation chroot --format docker --build-context build=$(PREBUILT) -f deploy/Containerfile -t $(IMAGE) $(PREBUILT)
+	$(BUILDAH) push -q $(IMAGE) docker-archive:$(DIST)/fromcache-image.tar:$(IMAGE)
 
 clean: ## remove what was built; ./data stays
 	rm -rf bin $(DIST)

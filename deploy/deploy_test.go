@@ -69,6 +69,9 @@ func TestImage(t *testing.T) {
 	need(t, "buildah")
 	dist := t.TempDir()
 	output(t, "make", "-C", "..", "image", "DIST="+dist)
+	if info, err := os.Stat(filepath.Join(dist, "fromcache-image.tar")); err != nil || info.Size() < 1<<20 {
+		t.Errorf("the archive for podman load: %v", err)
+	}
 	buildah := func(args ...string) string {
 		t.Helper()
 		return output(t, "buildah", append([]string{"--storage-driver", "vfs", "--root", dist + "/buildah/root", "--runroot", dist + "/buildah/run"}, args...)...)
