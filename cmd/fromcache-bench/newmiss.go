@@ -35,8 +35,12 @@ func newMiss(ctx context.Context, b *bench) error {
 		asked += n
 		return s.timed(func() (int, time.Duration, error) { return c.drive(ctx, once(requests)) })
 	}
-	plain := filepath.Join(b.dir, "plain")
-	pairs, err := alternate(ctx, choose(b, 7, 3), ours, func(context.Context) (sample, error) { return plainFiles(plain, n) })
+	plain, made := filepath.Join(b.dir, "plain"), 0
+	theirs := func(context.Context) (sample, error) {
+		made += n
+		return plainFiles(plain, made-n, made)
+	}
+	pairs, err := alternate(ctx, choose(b, 7, 3), ours, theirs)
 	if err != nil {
 		return err
 	}
@@ -70,14 +74,14 @@ func once(requests []*request) func() *request {
 	}
 }
 
-// plainFiles makes n small files and renames each, and removes them afterwards.
-func plainFiles(dir string, n int) (sample, error) {
+// plainFiles makes small files, from one number to another, and renames each. They stay, as the misses do: a directory that
+// grows is a part of the comparison, and removing them would make the disk busy.
+func plainFiles(dir string, from, to int) (sample, error) {
 	for _, d := range []string{"tmp", "misses"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return sample{}, err
 		}
 	}
-	defer os.RemoveAll(dir)
 	me := os.Getpid()
 	start := time.Now()
 	before, err := cpuTime(me)
@@ -85,7 +89,7 @@ func plainFiles(dir string, n int) (sample, error) {
 		return sample{}, err
 	}
 	line := "\n2026-01-01T00:00:00Z miss 127.0.1.1 curl/7.88.1\n"
-	for i := range n {
+	for i := from; i < to; i++ {
 		url := originURL(1000 + i)
 		tmp := filepath.Join(dir, "tmp", fmt.Sprintf(".new-%016x", i))
 		if err := os.WriteFile(tmp, []byte(url+line), 0o660); err != nil {
@@ -97,7 +101,8 @@ func plainFiles(dir string, n int) (sample, error) {
 	}
 	took := time.Since(start)
 	after, err := cpuTime(me)
-	return sample{rate: float64(n) / took.Seconds(), cpu: (after - before).Seconds() / float64(n)}, err
+	n := float64(to - from)
+	return sample{rate: n / took.Seconds(), cpu: (after - before).Seconds() / n}, err
 }
 
 // holdsMisses checks that every miss has its file.
