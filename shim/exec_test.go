@@ -48,7 +48,7 @@ func holds(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Rang
 // shimRun runs a command with the shim first on PATH, fake tools behind it, and nothing else of the machine's but sh.
 func shimRun(t testing.TB, command string, env ...string) result {
 	return run(t, command, append([]string{"PATH=" + tools + ":" + fake(t, "curl", "wget") + ":/usr/bin:/bin",
-		"HOME=/nonexistent", "TMPDIR=" + t.TempDir()}, env...))
+		"HOME=/nonexistent", "TMPDIR=" + t.TempDir()}, env...)) // of two of a name the last one counts
 }
 
 // rawCache listens and gives each connection to serve.
@@ -212,6 +212,7 @@ func TestTimeouts(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	})
+	scratch := t.TempDir() // shared: a cache that hangs is not taken for down
 	for _, c := range []struct {
 		server, timeout string
 		least, most     time.Duration
@@ -222,7 +223,7 @@ func TestTimeouts(t *testing.T) {
 		{dripping, "0.5s", 450 * time.Millisecond, 1500 * time.Millisecond},
 	} {
 		start := time.Now()
-		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout)
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout, "TMPDIR="+scratch)
 		if took := time.Since(start); took < c.least || took > c.most || !strings.Contains(r.stdout, vendorURL) {
 			t.Errorf("%s: %v, %s", c.timeout, took, r.stdout)
 		}

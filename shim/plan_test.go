@@ -167,6 +167,7 @@ pass wget U --header
 hit wget -- U
 pass wget --backups U
 hit wget --backups=2 U
+hit wget --no-backups U
 pass wget --report-speed bits U
 hit wget --report-speed=bits U
 pass wget --restrict-file-names windows U

@@ -22,7 +22,7 @@ type reply struct {
 	status     int // 0 for none
 	ranges     bool
 	redirected bool
-	down       bool // the cache could not be reached or did not answer in time
+	down       bool // no connection could be made
 	reason     string
 }
 

@@ -19,7 +19,7 @@ const maxHeader = 64 << 10
 func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
-		return dialError(q.Family)
+		return dialError(q.Family, deadline)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
@@ -29,16 +29,16 @@ func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 	return readReply(conn)
 }
 
-// dialError says why there is no connection. Only a call that leaves the address family open can tell that a cache is down;
-// with -4 or -6 it may just have no such address.
-func dialError(family int) reply {
-	return reply{down: family == 0, reason: "the cache can't be reached"}
+// dialError says why there is no connection. A cache is down if the connection failed, not if the time for the whole probe was
+// over first; and with -4 or -6 it may just have no such address.
+func dialError(family int, deadline time.Time) reply {
+	return reply{down: family == 0 && time.Now().Before(deadline), reason: "the cache can't be reached"}
 }
 
-// readError tells a cache that hangs from one that broke off.
+// readError tells a cache that hangs from one that broke off. Neither is down: the next URL may be answered.
 func readError(err error) reply {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return reply{down: true, reason: "the cache did not answer in time"}
+		return reply{reason: "the cache did not answer in time"}
 	}
 	return reply{reason: "the cache broke off its answer"}
 }

@@ -21,18 +21,18 @@ func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
 	}
 	rep := readReply(strings.NewReader(header))
 	if status != 0 && (rep.status == 200 || rep.status == 0) {
-		return reply{down: p.unreachable(status), reason: "the cache did not answer"}
+		return reply{down: q.Family == 0 && p.unreachable(status) && time.Now().Before(deadline), reason: "the cache did not answer"}
 	}
 	return rep
 }
 
-// unreachable reports whether the tool's exit status says that no answer came: curl's 6, 7 and 28 (curl(1)), wget's 4
-// (wget(1)), and -1 for one that had to be ended.
+// unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7 and 28 (curl(1)), wget's 4
+// (wget(1)).
 func (p *prober) unreachable(status int) bool {
 	if p.tool == Wget {
-		return status == 4 || status < 0
+		return status == 4
 	}
-	return status == 6 || status == 7 || status == 28 || status < 0
+	return status == 6 || status == 7 || status == 28
 }
 
 // toolArgs returns the arguments for one HEAD without configuration files and redirects, with the header as output.

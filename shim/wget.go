@@ -48,7 +48,7 @@ func (p *wgetCall) long(i int, text string) int {
 	if no {
 		g.shown = "--no-" + o.Name
 	}
-	if p.disagrees(o, attached) {
+	if !no && !attached && disagrees(o) {
 		p.passWhole(g.shown + " without = is read differently by wget2")
 		return i
 	}
@@ -67,10 +67,10 @@ func (p *wgetCall) long(i int, text string) int {
 }
 
 // disagrees reports an option of which wget and wget2 differ on whether the next word belongs to it.
-func (p *wgetCall) disagrees(o *options.Option, attached bool) bool {
+func disagrees(o *options.Option) bool {
 	switch o.Name {
 	case "backups", "report-speed", "restrict-file-names", "compression", "waitretry":
-		return !attached
+		return true
 	}
 	return false
 }
