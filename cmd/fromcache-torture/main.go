@@ -31,6 +31,12 @@ var parts = []part{
 	{"errno", "3 any call fails", "an error from each system call of each flow", failAll},
 	{"powercut", "2 power cut", "ext4 and xfs on loop devices, cut without a flush of the journal", powerCuts},
 	{"randomkill", "1 random kills", "SIGKILL at any moment, and again during recovery", randomKills},
+	{"full", "4 disk or inodes full", "a tmpfs is filled and freed under a server", fullDisk},
+	{"faults", "4 11 faults of a machine", "read-only, data/ moved away, few descriptors", faults},
+	{"planted", "7 planted files", "links, FIFOs, devices and directories under names of ours", planted},
+	{"tools", "8 people's tools", "cp, rsync, editors and pipes, slowly", tools},
+	{"moves", "11 bursts of moves", "more events than a queue of events holds", moves},
+	{"servers", "12 two servers", "on one directory", twoServers},
 }
 
 func main() {

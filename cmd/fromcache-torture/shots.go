@@ -24,7 +24,7 @@ func (p *program) flows() []flow {
 func each[T any](jobs []T, do func(T)) {
 	var wg sync.WaitGroup
 	next := make(chan T)
-	for range 2 * runtime.NumCPU() {
+	for range 4 * runtime.NumCPU() {
 		wg.Go(func() {
 			for j := range next {
 				do(j)

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"fromcache/fsstore/torture"
+)
+
+// faults: the file system turns read-only, the data directory is moved away and
+// back, descriptors run out. Hits go on where the bytes are there, /healthz
+// says what is wrong, and the server recovers by itself.
+func faults(p *program, row *torture.Row) {
+	rounds := 2
+	if p.long {
+		rounds = 20
+	}
+	p.movedAway(rounds, row)
+	p.fewDescriptors(row)
+	if mayMount(row, "mount") {
+		p.readOnly(row)
+	}
+}
+
+// until waits for a state that must come; how long it takes is not judged.
+func until(what string, is func() bool) error { return within(time.Minute, what, is) }
+
+func within(long time.Duration, what string, is func() bool) error {
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if is() {
+			return nil
+		}
+	}
+	return errors.New("it never comes to this: " + what)
+}
+
+func (p *program) movedAway(rounds int, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	l.add(l.url(slow))
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v", err)
+		return
+	}
+	elsewhere := l.root + "/elsewhere"
+	for n := range rounds {
+		url := l.url(fmt.Sprintf("/slow/40000/moved-%d.bin", n))
+		s.post("/admin/fetch", "url", url)
+		l.known.Queued = append(l.known.Queued, url)
+		err := os.Rename(l.data, elsewhere)
+		if err == nil {
+			err = until("/healthz is red without a data directory", func() bool { return !s.healthy() })
+		}
+		s.get(l.p.origin.URL + "/50/nothing.bin")
+		if _, statErr := os.Stat(l.data); statErr == nil {
+			row.Violated("an empty tree was made in place of the one that was moved away")
+			os.RemoveAll(l.data)
+		}
+		err = errors.Join(err, os.Rename(elsewhere, l.data), until("/healthz is green again", s.healthy))
+		if err != nil {
+			row.Violated("moved away, round %d: %v", n, err)
+			break
+		}
+		answers(l, s, one, "moved back", row)
+		row.Tried("moves of data/", 1)
+	}
+	l.end("moved away", s, row)
+}
+
+func (p *program) fewDescriptors(row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, []string{"prlimit", "--nofile=64"})
+	if err != nil {
+		row.Violated("64 descriptors: %v %s", err, s.text())
+		return
+	}
+	var open []net.Conn
+	for range 200 {
+		if c, err := net.DialTimeout("tcp", s.addr, time.Second); err == nil {
+			open = append(open, c)
+		}
+	}
+	l.add(l.url(two))
+	time.Sleep(300 * time.Millisecond)
+	if s.dead() {
+		row.Violated("the server died of too few descriptors:\n%s", s.text())
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	answersSoon(l, s, one, row)
+	row.Tried("connections past the limit", len(open))
+	l.end("64 descriptors", s, row)
+}
+
+// answersSoon: the server has noticed that its clients went.
+func answersSoon(l *lab, s *server, path string, row *torture.Row) {
+	if err := until("a hit", func() bool { code, _, err := s.get(l.p.origin.URL + path); return err == nil && code == 200 }); err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	answers(l, s, path, "after", row)
+}
+
+func (p *program) readOnly(row *torture.Row) {
+	m, err := p.newTmpfs("size=64m")
+	if err != nil {
+		row.Violated("%v", err)
+		return
+	}
+	defer m.close()
+	l := m.on(p, "data")
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v %s", err, s.text())
+		return
+	}
+	if err := until("the file system is read-only", func() bool { return sh("mount -o remount,ro %s", m.dir) == nil }); err != nil {
+		row.Note("read-only: %v", err)
+		s.kill()
+		return
+	}
+	answers(l, s, one, "read-only", row)
+	if code, _, err := s.get(l.p.origin.URL + "/50/nothing.bin"); err != nil || code != 404 {
+		row.Violated("a miss on a read-only disk: %d, %v", code, err)
+	}
+	err = errors.Join(until("/healthz is red on a read-only disk", func() bool { return !s.healthy() }),
+		sh("mount -o remount,rw %s", m.dir), until("/healthz is green again", s.healthy))
+	if err != nil {
+		row.Violated("read-only: %v", err)
+	}
+	l.add(l.url(two))
+	row.Tried("read-only disks", 1)
+	l.end("read-only", s, row)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/torture"
+)
+
+// fullDisk: threat 4. A tmpfs is filled, then its inodes, then both are freed,
+// again and again, while a server holds an artifact and has jobs to fetch. Hits
+// are answered all the time; what was approved is held once there is room.
+func fullDisk(p *program, row *torture.Row) {
+	if !mayMount(row, "mount") {
+		return
+	}
+	rounds := 2
+	if p.long {
+		rounds = 50
+	}
+	for _, kind := range []string{"size=24m,nr_inodes=5000", "size=64m,nr_inodes=160"} {
+		if err := p.fill(kind, rounds, row); err != nil {
+			row.Violated("%s: %v", kind, err)
+		}
+	}
+}
+
+func (p *program) fill(options string, rounds int, row *torture.Row) error {
+	m, err := p.newTmpfs(options)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	l := m.on(p, "data")
+	defer l.close()
+	held := "/900000/held.bin"
+	l.hold(held)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, s.text())
+	}
+	for n := range rounds {
+		undo := stuff(m.dir, strings.HasPrefix(options, "size=24m"))
+		url := p.origin.URL + fmt.Sprintf("/%d/late-%d.bin", 400_000, n)
+		code, _, err := s.get(url)
+		if err != nil || code != http.StatusNotFound {
+			row.Violated("%s, round %d: a miss on a full disk: %d, %v", options, n, code, err)
+		}
+		l.known.Bodies[url] = digest(body(strings.TrimPrefix(url, p.origin.URL), 0))
+		if code, err := s.post("/admin/fetch", "url", url); err == nil && code == http.StatusSeeOther && l.exists("*/"+torture.KeyOf(url)+"*") {
+			l.known.Queued = append(l.known.Queued, url)
+		}
+		answers(l, s, held, options, row)
+		if err := undo(); err != nil {
+			return err
+		}
+		row.Tried("fills", 1)
+		if err := l.roomAgain(s, url, n == 0 && p.long); err != nil {
+			row.Violated("%s, round %d: %v", options, n, err)
+		}
+	}
+	l.end(options, s, row)
+	return nil
+}
+
+// stuff fills a file system's bytes or its inodes, and returns what frees them.
+func stuff(dir string, bytes bool) (undo func() error) {
+	if bytes {
+		path := dir + "/filler"
+		f, err := os.Create(path)
+		for b := make([]byte, 64<<10); err == nil; {
+			_, err = f.Write(b)
+		}
+		f.Close()
+		return func() error { return os.Remove(path) }
+	}
+	os.Mkdir(dir+"/fillers", 0o700)
+	for i := 0; ; i++ {
+		f, err := os.Create(fmt.Sprintf("%s/fillers/%d", dir, i))
+		if err != nil {
+			return func() error { return os.RemoveAll(dir + "/fillers") }
+		}
+		f.Close()
+	}
+}
+
+// roomAgain: what was asked for on the full disk is fetched now. A job that
+// waits is due later than anyone wants to wait here, but for once.
+func (l *lab) roomAgain(s *server, url string, patient bool) error {
+	store := l.open()
+	defer store.Close()
+	if _, err := store.Add(fsstore.Addition{URL: url}, by); err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err := store.Lookup(url); err == nil {
+			return nil
+		}
+		if !patient {
+			l.hurry(store)
+		}
+	}
+	return fmt.Errorf("%s is not fetched although there is room: %s\n%s", url, l.ls(), s.text())
+}

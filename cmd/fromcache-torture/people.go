@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/torture"
+)
+
+// tools: threat 8. People's tools write into queue/ in pieces, with pauses; no
+// half of a URL is ever asked for, and each whole one is fetched once.
+func tools(p *program, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.open()
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	var hands sync.WaitGroup
+	for name, script := range l.hands(row) {
+		path := fmt.Sprintf("/70/%s.bin", name)
+		l.known.Queued = append(l.known.Queued, l.url(path))
+		hands.Go(func() {
+			cmd := exec.Command("sh", "-ec", script)
+			cmd.Dir = l.data
+			cmd.Env = append(os.Environ(), "URL="+p.origin.URL+path, "NAME="+name, "TMPDIR="+l.root)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				row.Violated("%s: %v: %s", name, err, out)
+			}
+			row.Tried("tools", 1)
+		})
+	}
+	hands.Wait()
+	if err := until("all that was written is done", func() bool { return len(l.done()) >= len(l.known.Queued) }); err != nil {
+		row.Violated("%v: %s", err, l.ls())
+	}
+	p.origin.mu.Lock()
+	for path, n := range p.origin.asked {
+		if strings.HasPrefix(path, "/70/") && n != 1 || strings.HasPrefix(path, "/7/") {
+			row.Violated("%s was asked for %d times", path, n)
+		}
+	}
+	p.origin.mu.Unlock()
+	l.end("tools", s, row)
+}
+
+// hands are shell scripts; the pauses are shorter than the 2 s after which a
+// file that ends in a newline counts as whole.
+func (l *lab) hands(row *torture.Row) map[string]string {
+	all := map[string]string{
+		"echo":   `echo "$URL" > queue/$NAME.job`,
+		"pieces": `exec > queue/$NAME.job; printf %s "$URL" | cut -c1-20 | tr -d '\n'; sleep 3; printf '%s\n' "$URL" | cut -c21-`,
+		"cp":     `echo "$URL" > "$TMPDIR/$NAME"; cp "$TMPDIR/$NAME" queue/$NAME.job; rm "$TMPDIR/$NAME"`,
+		"mv":     `echo "$URL" > .$NAME; mv .$NAME queue/$NAME.job`,
+		"empty":  `: > queue/$NAME.job; sleep 3; echo "$URL" >> queue/$NAME.job`,
+		"sed":    `printf 'hello%s\n' "$URL" > queue/.$NAME; sed -i s/^hello// queue/.$NAME; mv queue/.$NAME queue/$NAME.job`,
+		"editor": `echo "# a note" > queue/$NAME.job~; printf %s "$URL" > queue/$NAME.job; sleep 1; cp queue/$NAME.job queue/.$NAME.swp; sleep 2; echo "$URL" > queue/.$NAME.new; mv queue/.$NAME.new queue/$NAME.job; rm queue/.$NAME.swp queue/$NAME.job~`,
+		"dd":     `echo "$URL" | (sleep 1; dd bs=1 of=queue/$NAME.job status=none)`,
+		"tee":    `(printf %s "$URL"; sleep 3; echo) | tee queue/$NAME.job > /dev/null`,
+	}
+	if _, err := exec.LookPath("rsync"); err == nil {
+		all["rsync"] = `mkdir "$TMPDIR/$NAME"; (echo "$URL"; yes '# fill' | head -n 8000) > "$TMPDIR/$NAME/$NAME.job"; rsync --bwlimit=20 "$TMPDIR/$NAME/$NAME.job" queue/; rm -r "$TMPDIR/$NAME"`
+		all["inplace"] = `mkdir "$TMPDIR/$NAME"; echo "$URL" > "$TMPDIR/$NAME/$NAME.job"; rsync --inplace "$TMPDIR/$NAME/$NAME.job" queue/; rm -r "$TMPDIR/$NAME"`
+	} else {
+		row.Note("rsync is not installed: not tried")
+	}
+	return all
+}
+
+// twoServers: threat 12. Two servers on one directory, and as many jobs as the
+// machine does in the time: each is fetched once, none is lost.
+func twoServers(p *program, row *torture.Row) {
+	jobs := 600
+	if p.long {
+		jobs = 20_000
+	}
+	l := p.newLab()
+	defer l.close()
+	l.open()
+	text := new(strings.Builder)
+	for i := range jobs {
+		fmt.Fprintf(text, "%s/90/pair-%d.bin\n", p.origin.URL, i)
+	}
+	var servers []*server
+	for range 2 {
+		s, err := p.serve(l.data, nil, "--workers", "4")
+		if err != nil {
+			row.Violated("%v\n%s", err, s.text())
+			return
+		}
+		servers = append(servers, s)
+	}
+	l.write("queue/.many", text.String())
+	l.move("queue/.many", "queue/many.job")
+	began := time.Now()
+	err := within(15*time.Minute, "all are done", func() bool { return l.count("done") == jobs+1 })
+	if err != nil {
+		row.Violated("%d of %d are done after %v", l.count("done"), jobs, time.Since(began))
+	}
+	for _, s := range servers {
+		if s.dead() {
+			row.Violated("a server died:\n%s", s.text())
+		}
+		s.kill()
+	}
+	p.onceEach(jobs, row)
+	for _, v := range l.finish() {
+		row.Violated("finished: %s", v)
+	}
+}
+
+func (p *program) onceEach(jobs int, row *torture.Row) {
+	p.origin.mu.Lock()
+	defer p.origin.mu.Unlock()
+	for i := range jobs {
+		if n := p.origin.asked[fmt.Sprintf("/90/pair-%d.bin", i)]; n != 1 {
+			row.Violated("job %d was fetched %d times", i, n)
+		}
+	}
+	row.Tried("jobs", jobs)
+}
+
+// count is the number of files in a directory.
+func (l *lab) count(dir string) int {
+	d, err := os.Open(l.data + "/" + dir)
+	if err != nil {
+		return -1
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	return len(names)
+}
+
+// moves: threat 11. Bursts of moves that overflow any queue of events: none of
+// the files is lost, the server goes on answering, and the last state counts.
+func moves(p *program, row *torture.Row) {
+	files := 3000
+	if p.long {
+		files = 50_000
+	}
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	for i := range files { // due in a later century: moved, and not fetched
+		url := fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i)
+		l.write("misses/"+torture.KeyOf(url), url+"\nafter 2999-01-01T00:00:00Z\n")
+	}
+	for _, way := range [][2]string{{"misses", "queue"}, {"queue", "misses"}, {"misses", "queue"}} {
+		for i := range files {
+			k := torture.KeyOf(fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i))
+			if err := os.Rename(l.data+"/"+way[0]+"/"+k, l.data+"/"+way[1]+"/"+k); err != nil {
+				row.Violated("%s was taken or lost: %v", k, err)
+			}
+		}
+		answers(l, s, one, "amid moves", row)
+		row.Tried("moves", files)
+	}
+	l.add(l.url(two))
+	if err := until("a job behind all those is done", func() bool { return l.exists("done/" + l.key(two) + ".job") }); err != nil {
+		row.Violated("%v\n%s", err, s.text())
+	}
+	if n := l.count("queue"); n != files {
+		row.Violated("%d of %d are left in queue/", n, files)
+	}
+	s.kill()
+	for _, v := range l.judge() {
+		row.Violated("%s", v)
+	}
+}

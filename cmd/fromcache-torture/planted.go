@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/torture"
+)
+
+// places are the directories of the tree.
+var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "tmp"}
+
+// planted: threat 7. Links, FIFOs, sockets, devices, directories and hard links
+// under every name that the server could take for its own, before it starts and
+// beside it; and a link that swaps with a file. Nothing outside may change, and
+// what is held is answered.
+func planted(p *program, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	l.add(l.url(two))
+	if err := os.WriteFile(l.root+"/secret", []byte(l.p.origin.URL+"/60/secret.bin\n"), 0o644); err != nil {
+		panic(err)
+	}
+	outside, _ := torture.Outside(l.root, l.data)
+	kinds := l.plant(row)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("it does not start beside planted files: %v\n%s", err, s.text())
+		return
+	}
+	stop := make(chan struct{})
+	go l.swap(stop)
+	for i := range 20 {
+		s.get(fmt.Sprintf("%s/50/planted-%d.bin", p.origin.URL, i))
+		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
+		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
+	}
+	answers(l, s, one, "planted", row)
+	if err := until("the job beside the planted ones is done", func() bool { return l.exists("done/" + l.key(two) + ".job") }); err != nil {
+		row.Violated("%v: %s\n%s", err, l.ls(), s.text())
+	}
+	time.Sleep(300 * time.Millisecond)
+	close(stop)
+	if s.dead() {
+		row.Violated("it died:\n%s", s.text())
+	}
+	s.kill()
+	if after, _ := torture.Outside(l.root, l.data); after != outside {
+		row.Violated("I6: something beside the data directory changed")
+	}
+	row.Tried("planted files", kinds)
+	l.uproot()
+	for _, v := range l.finish() {
+		row.Violated("finished: %s", v)
+	}
+}
+
+// plant makes one of each kind in each directory, under names of ours.
+func (l *lab) plant(row *torture.Row) (n int) {
+	for _, dir := range places {
+		for i, make := range l.kinds() {
+			name := l.nameIn(dir, i)
+			if err := make(l.data + "/" + dir + "/" + name); err != nil {
+				row.Note("%s: %v", dir, err)
+				continue
+			}
+			n++
+		}
+	}
+	return n
+}
+
+// nameIn is a name by which a directory's readers would take a file.
+func (l *lab) nameIn(dir string, i int) string {
+	key := fmt.Sprintf("example.com--planted-%d.run--%016x", i, i)
+	switch dir {
+	case "blobs":
+		return strings.Repeat(fmt.Sprintf("%02x", i), 32)
+	case "meta":
+		return key + ".json"
+	case "active":
+		return key + "@0123456789abcdef.job"
+	case "tmp":
+		return key + "@0123456789abcdef.part"
+	case "misses", "denied", "hits":
+		return key
+	}
+	return key + ".job"
+}
+
+func (l *lab) kinds() []func(path string) error {
+	return []func(string) error{
+		func(path string) error { return os.Symlink("/etc/passwd", path) },
+		func(path string) error { return os.Symlink(l.root+"/secret", path) },
+		func(path string) error { return os.Symlink(path, path) },
+		func(path string) error { return unix.Mkfifo(path, 0o666) },
+		func(path string) error { return os.Mkdir(path, 0o777) },
+		func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o666, 0) },
+		func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))) }, // /dev/zero: endless
+		func(path string) error { return unix.Mknod(path, unix.S_IFBLK|0o666, int(unix.Mkdev(7, 250))) },
+		func(path string) error { return os.Symlink("/dev/zero", path) },
+	}
+}
+
+// swap lets a job in queue/ be a file and a link in turn.
+func (l *lab) swap(stop <-chan struct{}) {
+	path := l.data + "/queue/example.com--swap.run--0123456789abcdef.job"
+	for {
+		select {
+		case <-stop:
+			os.Remove(path)
+			return
+		default:
+		}
+		os.WriteFile(path+".x", []byte("hello\n"), 0o660)
+		os.Rename(path+".x", path)
+		os.Symlink(l.root+"/secret", path+".y")
+		os.Rename(path+".y", path)
+	}
+}
+
+// uproot removes what was planted, and what became of it.
+func (l *lab) uproot() {
+	for _, dir := range places {
+		list, _ := os.ReadDir(l.data + "/" + dir)
+		for _, e := range list {
+			planted := strings.Contains(e.Name(), "--planted-") || strings.Contains(e.Name(), "--swap.run--")
+			if !e.Type().IsRegular() || planted {
+				os.RemoveAll(l.data + "/" + dir + "/" + e.Name())
+			}
+		}
+	}
+}
