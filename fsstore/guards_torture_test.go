@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -121,5 +122,23 @@ func TestAMissThatAPowerCutEmptied(t *testing.T) {
 		if c := claimNext(t, s); c.URL != cudaURL+"?token=x" {
 			t.Errorf("fetching %s", c.URL)
 		}
+	}
+}
+
+// A thousand clients at once find no more room than one after the other.
+func TestRoomIsTakenBeforeTheFileIsMade(t *testing.T) {
+	s := openAt(t, t.TempDir()+"/data", Options{MaxMisses: 100})
+	var clients sync.WaitGroup
+	for i := range 400 {
+		clients.Go(func() {
+			addr := fmt.Sprintf("10.0.%d.1", i%2)
+			if _, err := s.Miss(fmt.Sprintf("https://example.com/%d.run", i), Asker{addr, "curl"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	clients.Wait()
+	if n := len(ls(t, s, Misses)); n != 20 {
+		t.Errorf("two clients made %d misses of 100, not a tenth each", n)
 	}
 }

@@ -11,19 +11,20 @@ import (
 // full, or the client's tenth of it was.
 func (s *Store) NotNoted() int64 { return s.notes.lost.Load() }
 
-func (s *Store) own(who asked) {
+// disown gives back the room of a miss that could not be made.
+func (s *Store) disown(who asked) {
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
-	if s.notes.owner == nil {
-		s.notes.owner, s.notes.share = map[string]string{}, map[string]int{}
+	if client, ok := s.notes.owner[who.key]; ok {
+		delete(s.notes.owner, who.key)
+		s.notes.share[client]--
 	}
-	client := network(who.addr)
-	s.notes.owner[who.key] = client
-	s.notes.share[client]++
 }
 
-// room reports whether one more miss fits: under max-misses in all, and under
-// a tenth of it for one client, so that no client can crowd out the others.
+// room takes the room of one more miss, if it fits: under max-misses in all, and
+// under a tenth of it for one client, so that no client can crowd out the
+// others. It is taken before the file is made, or a thousand at once would all
+// find room.
 func (s *Store) room(who asked) bool {
 	s.notes.mu.Lock()
 	known := s.notes.owner != nil
@@ -33,7 +34,16 @@ func (s *Store) room(who asked) bool {
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
-	return len(s.notes.owner) < s.opt.MaxMisses && s.notes.share[network(who.addr)] < max(1, s.opt.MaxMisses/10)
+	client := network(who.addr)
+	if _, ok := s.notes.owner[who.key]; ok {
+		return true
+	}
+	if len(s.notes.owner) >= s.opt.MaxMisses || s.notes.share[client] >= max(1, s.opt.MaxMisses/10) {
+		return false
+	}
+	s.notes.owner[who.key] = client
+	s.notes.share[client]++
+	return true
 }
 
 // countMisses compares what is known of misses/ with the listing. Only files

@@ -204,10 +204,10 @@ func (s *Store) makeMiss(a ask) error {
 		return s.appendMiss(a, 1)
 	}
 	if err != nil {
+		s.disown(a.asked)
 		return err
 	}
 	s.remember(a.asked)
-	s.own(a.asked)
 	return nil
 }
 
