@@ -1,6 +1,7 @@
 package shim_test
 
 import (
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 // installed returns a tool's path and release, "7.88.1" for instance.
 func installed(t *testing.T, tool, pattern string) (path, release string) {
+	t.Setenv("PATH", realPath()+":"+os.Getenv("PATH"))
 	path, err := exec.LookPath(tool)
 	if err != nil {
 		t.Fatalf("%s is not installed", tool)
@@ -76,7 +78,7 @@ func spellings(table []options.Option, o options.Option) []string {
 }
 
 // built are options that exist only where the tool was built for debugging, with c-ares, with metalink or for VMS.
-const built = " wdebug bind-dns-address dns-servers ftp-stmlf input-metalink metalink-index metalink-over-http preferred-location "
+const built = " wdebug test-duphandle test-event bind-dns-address dns-servers ftp-stmlf input-metalink metalink-index metalink-over-http preferred-location "
 
 // checkArity proves each spelling of each option that the installed release knows.
 func checkArity(t *testing.T, table []options.Option, tool, word string, before ...string) {
@@ -104,12 +106,10 @@ func checkArity(t *testing.T, table []options.Option, tool, word string, before 
 
 // TestCurlArity proves for each option that the installed curl knows whether it takes a value.
 func TestCurlArity(t *testing.T) {
-	t.Parallel()
 	checkArity(t, options.Curl, "curl", "curl", "-q", "-s", "-S", "-m", "5")
 }
 
 // TestWgetArity does so for wget.
 func TestWgetArity(t *testing.T) {
-	t.Parallel()
 	checkArity(t, options.Wget, "wget", "Wget", "-t1", "-T5")
 }

@@ -24,7 +24,7 @@ func TestNeutralIsNeutral(t *testing.T) {
 	w := newWorld(t)
 	for _, tool := range []string{"curl", "wget"} {
 		table := map[string][]options.Option{"curl": options.Curl, "wget": options.Wget}[tool]
-		path, release := installed(t, tool, map[string]string{"curl": "curl", "wget": "Wget"}[tool])
+		_, release := installed(t, tool, map[string]string{"curl": "curl", "wget": "Wget"}[tool])
 		for _, o := range table {
 			if o.Class != options.N || !knows(o, release) || strings.Contains(built, " "+o.Name+" ") || o.Name == "background" || o.Name == "ignore-content-length" {
 				continue
@@ -34,8 +34,8 @@ func TestNeutralIsNeutral(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					command := strings.ReplaceAll(form, "{{o}}", w.origin.URL+"/"+name)
-					direct := run(t, command, w.env(t.TempDir(), path[:strings.LastIndexByte(path, '/')]+":/usr/bin:/bin"))
-					shim := run(t, command, w.env(t.TempDir(), tools+":/usr/bin:/bin", "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
+					direct := run(t, command, w.env(t.TempDir(), realPath()))
+					shim := run(t, command, w.env(t.TempDir(), tools+":"+realPath(), "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
 					for _, r := range []result{direct, shim} {
 						delete(r.files, "/log")
 					}

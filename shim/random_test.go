@@ -14,7 +14,7 @@ var (
 	randomURLs = []string{"{{o}}/a.run", "{{s}}/b.tar.gz", "{{o}}/c.bin?x=1&y=a/b", "{{s}}/d.sh#frag", "{{o}}/dir/", "{{o}}", "{{s}}/e/../f/./g.bin",
 		"{{o}}/missing/x", "{{o}}/unheld/y.bin", "{{o}}/redirect/z.bin", "{{s}}/redirect/w.bin", "{{h}}/schemeless.bin", "{{o}}/p%20q%2Fr.bin",
 		"HTTP://{{h}}/upper.bin", "{{o}}/s;t=1,2.bin", "{{o}}//double//slash.bin", "{{o}}/u.bin?", "{{o}}/[1-2].bin", "{{o}}/~v+w:x@y.bin",
-		"{{o}}/%2e%2e/h.bin", "{{o}}/..", "{{o}}/k/.", "{{o}}/...", "{{o}}?q=/x/y", "ftp://127.0.0.1:1/f", "nonsense://x/y", "''", "-", "http://", "{{o}}/.hid", "{{o}}/a'\"'\"'b"}
+		"{{o}}/..", "{{o}}/k/.", "{{o}}/...", "{{o}}?q=/x/y", "ftp://127.0.0.1:1/f", "nonsense://x/y", "''", "-", "http://", "{{o}}/.hid", "{{o}}/a'\"'\"'b"}
 	randomCurl = []string{"-s", "-S", "-f", "-L", "-k", "-sSL", "-fsSL", "-O", "-O", "-o out1", "-o out2", "-oout3", "-sSLo out4", "-o -", "-g", "-R", "--no-progress-meter",
 		"--compressed", "-r 0-50", "-C -", "-r 5-", "-X GET", "-X POST", "-d a=b", "-G", "-I", "-A ua", "-e ref", "-H 'Accept: */*'", "-H 'X-A: b'",
 		"-H 'Range: bytes=3-9'", "-w '%{http_code}'", "-w '%{size_download}:%{exitcode}'", "-w '%{url_effective}'", "--max-redirs 0", "--max-redirs 2",
@@ -72,8 +72,8 @@ func TestRandomCommands(t *testing.T) {
 			t.Parallel()
 			at := strings.NewReplacer("{{o}}", w.origin.URL+"/"+name, "{{s}}", w.secure.URL+"/"+name,
 				"{{h}}", strings.TrimPrefix(w.origin.URL, "http://")+"/"+name).Replace(command)
-			direct := run(t, at, w.env(t.TempDir(), "/usr/local/bin:/usr/bin:/bin"))
-			shim := run(t, at, w.env(t.TempDir(), tools+":/usr/local/bin:/usr/bin:/bin", "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
+			direct := run(t, at, w.env(t.TempDir(), realPath()))
+			shim := run(t, at, w.env(t.TempDir(), tools+":"+realPath(), "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
 			for _, r := range []result{direct, shim} { // logs and headers have times and addresses
 				for _, f := range []string{"/log", "/hdr", "/wget-log"} {
 					delete(r.files, f)

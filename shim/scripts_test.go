@@ -48,9 +48,9 @@ func (w *world) compare(t *testing.T, name, want, command string) {
 			"{{h}}", strings.TrimPrefix(w.origin.URL, "http://")+"/"+name).Replace(command)
 	}
 	home := t.TempDir()
-	direct := run(t, at(name), w.env(home, "/usr/local/bin:/usr/bin:/bin"))
+	direct := run(t, at(name), w.env(home, realPath()))
 	before := w.count("origin", name)
-	shim := run(t, at(name), w.env(home, tools+":/usr/local/bin:/usr/bin:/bin", "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
+	shim := run(t, at(name), w.env(home, tools+":"+realPath(), "FROMCACHE_SERVER="+w.cache.URL, "FROMCACHE_VERBOSE=1"))
 	if d := differ(direct, shim); d != "" {
 		t.Errorf("%s\n%s%s", command, d, shim.stderr)
 	}

@@ -45,6 +45,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// realPath is a PATH with the real tools. FROMCACHE_TEST_PATH comes before it, to test against other releases.
+func realPath() string {
+	return strings.TrimPrefix(os.Getenv("FROMCACHE_TEST_PATH")+":/usr/local/bin:/usr/bin:/bin", ":")
+}
+
 // modified is the Last-Modified of everything that the origin serves.
 var modified = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 
