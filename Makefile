@@ -19,7 +19,10 @@ BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root -
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/fromcache and the shim
+assets: ## copy the pages' style and scripts from npm into templates/static/vendor, as the lock file pins them
+	@templates/assets
+
+build: assets ## build bin/fromcache and the shim
 	$(BUILD) -o bin/ ./cmd/fromcache ./cmd/fromcache-shim
 
 run: build ## build and start the cache-host on ./data, port 3000
@@ -28,10 +31,10 @@ run: build ## build and start the cache-host on ./data, port 3000
 demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
 	$(GO) run ./cmd/fromcache-demo
 
-test: needs ## install what tests need, and run every test
+test: needs assets ## install what tests need, and run every test
 	$(GO) test ./...
 
-race: ## run every test under the race detector
+race: assets ## run every test under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 fuzz: ## run each fuzz target for FUZZTIME
@@ -65,4 +68,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help build run demo test race fuzz bench lint shims image clean needs
+.PHONY: help assets build run demo test race fuzz bench lint shims image clean needs

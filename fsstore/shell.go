@@ -37,20 +37,20 @@ func (sh Shell) Evict(k string) string { return sh.remove("meta/" + k + ".json")
 
 // Add is the line that queues a URL under the name of its key.
 func (sh Shell) Add(k, rawURL string) string {
-	return valid("printf '%s\\n' " + quote(rawURL) + " > " + quote(sh.dir+"queue/"+k+".job"))
+	return valid("printf '%s\\n' " + Quote(rawURL) + " > " + Quote(sh.dir+"queue/"+k+".job"))
 }
 
 // Clear is the line that removes the finished jobs.
 func (sh Shell) Clear() string {
-	return valid("find " + quote(sh.dir+"done/") + " " + quote(sh.dir+"cancelled/") + " -type f -delete")
+	return valid("find " + Quote(sh.dir+"done/") + " " + Quote(sh.dir+"cancelled/") + " -type f -delete")
 }
 
 // move never replaces: a name that is taken is for a person to look at.
 func (sh Shell) move(from, to string) string {
-	return valid("mv -n -- " + quote(sh.dir+from) + " " + quote(sh.dir+to))
+	return valid("mv -n -- " + Quote(sh.dir+from) + " " + Quote(sh.dir+to))
 }
 
-func (sh Shell) remove(name string) string { return valid("rm -- " + quote(sh.dir+name)) }
+func (sh Shell) remove(name string) string { return valid("rm -- " + Quote(sh.dir+name)) }
 
 func valid(line string) string {
 	if !utf8.ValidString(line) {
@@ -59,10 +59,10 @@ func valid(line string) string {
 	return line
 }
 
-// quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
+// Quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
 // nothing that a shell might take for more, else in single quotes, in which
 // only the quote itself is special.
-func quote(s string) string {
+func Quote(s string) string {
 	special := func(r rune) bool {
 		return r > 0x7e || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:@%,", r)
 	}

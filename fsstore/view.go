@@ -1,11 +1,15 @@
 package fsstore
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
 )
 
 const (
@@ -53,7 +57,7 @@ type View struct {
 // ArtifactRow is what a list shows of one artifact.
 type ArtifactRow struct {
 	Key     string
-	URL     string // redacted
+	URL     string // redacted; "" where meta can't be read
 	SHA256  string
 	Size    int64
 	Fetched time.Time
@@ -82,10 +86,28 @@ func (s *Store) NewView() *View {
 		v.jobs[st] = &mirror[JobFile]{dir: s.job(st, ""), ours: func(name string) bool { return !strings.HasSuffix(name, ".why") },
 			load: func(name string) (JobFile, bool) {
 				j, err := s.JobFile(st, name)
-				return j, err == nil
+				return brief(j), err == nil
 			}}
 	}
 	return v
+}
+
+// brief leaves of a job that has ended what a list shows: its URL, and how it
+// ended. There may be as many as artifacts.
+func brief(j JobFile) JobFile {
+	if j.State != Done && j.State != Failed && j.State != Cancelled {
+		return j
+	}
+	j.Job.URL = strings.Clone(j.Job.FetchURL())
+	var last []job.Event
+	for i := len(j.Job.Events) - 1; i >= 0 && len(last) < 2; i-- {
+		if e := j.Job.Events[i]; e.Kind != job.Miss {
+			e.URL, e.Text, e.Addr = "", strings.Clone(e.Text), strings.Clone(e.Addr)
+			last = append([]job.Event{e}, last...)
+		}
+	}
+	j.Job.Events = last
+	return j
 }
 
 func isMetaName(name string) bool { return strings.HasSuffix(name, ".json") }
@@ -93,8 +115,11 @@ func isMetaName(name string) bool { return strings.HasSuffix(name, ".json") }
 func (v *View) loadMeta(name string) (ArtifactRow, bool) {
 	k := strings.TrimSuffix(name, ".json")
 	m, err := v.s.readArtifact(k, v.s.path("meta", name))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
 		return ArtifactRow{}, false
+	}
+	if err != nil {
+		return ArtifactRow{Key: k}, true // shown, so that it can be evicted
 	}
 	return ArtifactRow{Key: k, URL: m.URL, SHA256: m.SHA256, Size: m.Size, Fetched: m.Fetched, Misses: m.Misses, AtLeast: m.AtLeast}, true
 }
@@ -131,6 +156,9 @@ func (v *View) Reread(name string) {
 		v.tell("meta", name+".json")
 	}
 }
+
+// Relist lists a directory of which much has changed.
+func (v *View) Relist(st State) { v.look(string(st), 0) }
 
 func (s *Store) partSize(j *JobFile) int64 {
 	stem, worker, ok := splitActive(j.Name)

@@ -43,7 +43,7 @@ func TestVerbs(t *testing.T) {
 		if _, page := b.get("/"); !strings.Contains(page, want) {
 			t.Errorf("%s %v: no word of %q", path, kv, want)
 		}
-		if _, page := b.get("/"); strings.Contains(page, `role="status"`) {
+		if _, page := b.get("/"); !strings.Contains(page, `role="status"></p>`) {
 			t.Error("the words stay")
 		}
 	}

@@ -120,6 +120,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 			f = &hole{size: a.size}
 		}
 		http.ServeContent(w, r, "", a.modified, f)
+		s.tally.served.Add(sentBytes(r, h))
 		s.count(r, a, startsAtZero(h, r.Header))
 		return
 	}
@@ -127,7 +128,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 	w.WriteHeader(http.StatusOK)
 	s.count(r, a, true)
 	if r.Method == http.MethodGet {
-		sendAll(w, r, f, a.size)
+		s.tally.served.Add(sendAll(w, r, f, a.size))
 	}
 }
 
@@ -135,9 +136,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 // of the blob to look at them. An error is the client's going away, or a blob
 // that got shorter: the length was promised, so the connection ends and the
 // client knows.
-func sendAll(w http.ResponseWriter, r *http.Request, f io.Reader, size int64) {
+func sendAll(w http.ResponseWriter, r *http.Request, f io.Reader, size int64) (sent int64) {
 	if size == 0 {
-		return
+		return 0
 	}
 	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
 		c.more = true
@@ -145,7 +146,8 @@ func sendAll(w http.ResponseWriter, r *http.Request, f io.Reader, size int64) {
 	if flusher, ok := w.(http.Flusher); ok {
 		flusher.Flush()
 	}
-	io.CopyN(w, f, size)
+	sent, _ = io.CopyN(w, f, size)
+	return sent
 }
 
 func conditional(h http.Header) bool {
@@ -159,6 +161,7 @@ func conditional(h http.Header) bool {
 
 func (s *Server) count(r *http.Request, a *answer, fromStart bool) {
 	if fromStart && a.key != "" && r.Method == http.MethodGet {
+		s.tally.hits.Add(1)
 		s.store.Hit(a.key)
 	}
 }

@@ -10,21 +10,32 @@ import (
 	"github.com/julienschmidt/httprouter"
 )
 
-// maxForm is what a form may hold: a URL of 8 KiB, percent-encoded, and more.
-const maxForm = 64 << 10
+const (
+	// maxForm is what a form may hold: a URL of 8 KiB, percent-encoded, and
+	// more; or a page of names.
+	maxForm = 64 << 10
+	// maxList is a pasted list of URLs.
+	maxList = 2 << 20
+)
 
 // operation is the part of a page or form that follows the guards. Its error
 // becomes the answer.
 type operation func(w http.ResponseWriter, r *http.Request) error
 
 // page guards what only an operator may see or do.
-func (s *Server) page(op operation) httprouter.Handle {
-	return s.open(func(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) page(op operation) httprouter.Handle { return s.pageTo(maxForm, op) }
+
+// pageTo is page with a cap of its own on the body.
+func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
+	return s.openTo(limit, func(w http.ResponseWriter, r *http.Request) error {
 		if s.signIn.holds(r) {
 			return op(w, r)
 		}
 		if r.Method == http.MethodPost && !wantsHTML(r) {
 			return &refusal{http.StatusUnauthorized, "sign in first, at /ui/login"}
+		}
+		if isLive(r) || r.URL.Path == "/events" {
+			return &refusal{http.StatusUnauthorized, "sign in again"}
 		}
 		redirect(w, "/ui/login")
 		return nil
@@ -32,9 +43,11 @@ func (s *Server) page(op operation) httprouter.Handle {
 }
 
 // open guards what needs no sign-in: the sign-in itself.
-func (s *Server) open(op operation) httprouter.Handle {
+func (s *Server) open(op operation) httprouter.Handle { return s.openTo(maxForm, op) }
+
+func (s *Server) openTo(limit int64, op operation) httprouter.Handle {
 	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		err := s.parse(r)
 		if err == nil {
 			err = op(w, r)

@@ -42,6 +42,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 		s.complain(&s.unnoted, "a miss could not be noted", err)
 		v = fsstore.IsFull
 	}
+	s.tally.misses.Add(1)
 	a, ok := missAnswers[v]
 	if !ok {
 		a = missAnswers[fsstore.Noted]

@@ -2,8 +2,10 @@ package httpd
 
 import (
 	"bytes"
+	"compress/gzip"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"fromcache/fsstore"
 )
@@ -20,12 +22,21 @@ type frame struct {
 	Misses    missList
 	Jobs      jobList
 	Artifacts artifactList
+	Artifact  *artifactPage
+	Job       jobRow
+	Log       []string
+	Held      string // address of the artifact's page
+	Facts     *facts
+	Stats     *statsPage
+	Findings  []fsstore.Finding
+	Dir       string
+	Words     []string // of the states of a download
 }
 
 // summary is the line at the head of each page.
 type summary struct {
-	Artifacts, Misses, Queued, Running, Jobs int
-	NotNoted, Free, Total                    int64
+	Artifacts, Misses, Queued, Running, Failed, Jobs, Rotten int
+	Bytes, NotNoted, Free, Total                             int64
 }
 
 const (
@@ -38,49 +49,14 @@ func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if f.Misses, err = s.missList(1, glance); err != nil {
+	f.Misses = s.missList(missQuery{Sort: "last"}, 1, glance)
+	for _, st := range []fsstore.State{fsstore.Active, fsstore.Queue, fsstore.Failed} {
+		f.Jobs.Sections = append(f.Jobs.Sections, s.jobSection(sectionOf(st), 1, glance))
+	}
+	if f.Artifacts, err = s.artifactList(r, glance); err != nil {
 		return err
 	}
-	if f.Jobs, err = s.jobList(1, glance); err != nil {
-		return err
-	}
-	if f.Artifacts, err = s.artifactList(r, perPage); err != nil {
-		return err
-	}
-	return s.write(w, http.StatusOK, f)
-}
-
-func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "misses")
-	if err != nil {
-		return err
-	}
-	if f.Misses, err = s.missList(pageOf(r), perPage); err != nil {
-		return err
-	}
-	return s.write(w, http.StatusOK, f)
-}
-
-func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "downloads")
-	if err != nil {
-		return err
-	}
-	if f.Jobs, err = s.jobList(pageOf(r), perPage); err != nil {
-		return err
-	}
-	return s.write(w, http.StatusOK, f)
-}
-
-func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "artifacts")
-	if err != nil {
-		return err
-	}
-	if f.Artifacts, err = s.artifactList(r, perPage); err != nil {
-		return err
-	}
-	return s.write(w, http.StatusOK, f)
+	return s.write(w, r, http.StatusOK, f)
 }
 
 func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
@@ -88,12 +64,14 @@ func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.write(w, http.StatusOK, f)
+	f.Dir = s.store.Dir()
+	return s.write(w, r, http.StatusOK, f)
 }
 
 var titles = map[string]string{
-	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache",
-	"artifacts": "Artifacts – fromcache", "add": "Add – fromcache", "login": "fromcache", "error": "Error – fromcache",
+	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache", "job": "Job – fromcache",
+	"artifacts": "Artifacts – fromcache", "artifact": "Artifact – fromcache", "add": "Add – fromcache", "stats": "Plots – fromcache",
+	"ask": "What the origin says – fromcache", "login": "fromcache", "error": "Error – fromcache",
 }
 
 // frame begins a page for an operator.
@@ -104,26 +82,23 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) (*fr
 	}
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: sum, Flash: s.takeFlash(w, r),
+		Summary: sum, Flash: s.takeFlash(w, r), Findings: s.store.Findings(),
 	}, nil
 }
 
 func (s *Server) summary() (sum summary, err error) {
-	for _, c := range []struct {
-		n  *int
-		st fsstore.State
-	}{{&sum.Misses, fsstore.Misses}, {&sum.Queued, fsstore.Queue}, {&sum.Running, fsstore.Active}} {
-		if *c.n, err = s.store.Count(c.st); err != nil {
-			return sum, err
-		}
-	}
-	sum.Jobs = sum.Queued + sum.Running
-	sum.NotNoted = s.store.NotNoted()
 	if sum.Free, sum.Total, err = s.store.Free(); err != nil {
 		return sum, err
 	}
-	sum.Artifacts, err = s.store.CountArtifacts()
-	return sum, err
+	sum.Misses = s.view.Count(fsstore.Misses)
+	sum.Queued = s.view.Count(fsstore.Queue)
+	sum.Running = s.view.Count(fsstore.Active)
+	sum.Failed = s.view.Count(fsstore.Failed)
+	sum.Jobs = sum.Queued + sum.Running
+	sum.NotNoted = s.store.NotNoted()
+	sum.Rotten = len(s.store.Findings())
+	sum.Artifacts, sum.Bytes = s.picture.held(s.view.Artifacts())
+	return sum, nil
 }
 
 // render writes a page that needs no list: the sign-in, or an error. To who is
@@ -137,21 +112,57 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 			f.Summary, f.SignedIn = sum, true
 		}
 	}
-	if err := s.write(w, code, f); err != nil {
+	if err := s.write(w, r, code, f); err != nil {
 		plainText(w, code, text)
 	}
 }
 
 // write renders whole before it sends, so that an error is never half a page.
-func (s *Server) write(w http.ResponseWriter, code int, f *frame) error {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, f *frame) error {
 	var b bytes.Buffer
 	if err := s.pages.Execute(&b, f.Page, f); err != nil {
 		return err
 	}
 	h := w.Header()
-	h["Content-Type"] = []string{"text/html; charset=utf-8"}
-	h["Content-Length"] = []string{strconv.Itoa(b.Len())}
+	h["Content-Type"] = textHTML
+	h["Vary"] = []string{"Accept-Encoding"}
+	body := b.Bytes()
+	if takesGzip(r) && len(body) > 1400 { // what is smaller is one packet anyway
+		h["Content-Encoding"] = []string{"gzip"}
+		body = squeeze(body)
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(code)
+	w.Write(body)
+	return nil
+}
+
+var textHTML = []string{"text/html; charset=utf-8"}
+
+var squeezers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // 1 ms for a page
+	return w
+}}
+
+// squeeze compresses a page. A page holds no secret that a stranger could
+// guess at by its length.
+func squeeze(b []byte) []byte {
+	var z bytes.Buffer
+	w := squeezers.Get().(*gzip.Writer)
+	defer squeezers.Put(w)
+	w.Reset(&z)
+	w.Write(b)
+	w.Close()
+	return z.Bytes()
+}
+
+// fragment is a piece of a page, for the script that asked for it.
+func (s *Server) fragment(w http.ResponseWriter, name string, data any) error {
+	var b bytes.Buffer
+	if err := s.pages.Execute(&b, name, data); err != nil {
+		return err
+	}
+	w.Header()["Content-Type"] = textHTML
 	w.Write(b.Bytes())
 	return nil
 }

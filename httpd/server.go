@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -27,8 +28,11 @@ type Options struct {
 	HeaderTimeout time.Duration // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration // a reader that takes nothing for so long is cut off; 0: 60 s
-	GuessRate     rate.Limit    // passwords a second from one client; 0: one in 5 s, after a burst of 5
-	GuessRateAll  rate.Limit    // passwords a second in all; 0: one a second, after a burst of 20
+	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
+	Head func(ctx context.Context, rawURL string) (OriginFacts, error)
+
+	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
+	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20
 }
 
 func (o *Options) setDefaults() {
@@ -64,6 +68,11 @@ type Server struct {
 	broken  sparse
 	health  health
 	cross   *http.CrossOriginProtection
+	view    *fsstore.View // what the pages show
+	picture picture
+	hub     *hub
+	rates   rates
+	tally   tally
 }
 
 // New returns a server for s.
@@ -75,6 +84,8 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	}
 	srv := &Server{store: s, opt: o, log: o.Logger, pages: pages, cross: http.NewCrossOriginProtection()}
 	srv.signIn = newSignIn(o)
+	srv.view = s.NewView()
+	srv.hub = newHub(srv)
 	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
 	srv.router = srv.routes()
 	return srv, nil
@@ -87,6 +98,7 @@ const maxHeader = 32 << 10
 // DrainTimeout. It closes ln. It returns nil after a drain, even one that had
 // to cut answers short.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	defer s.beside(ctx)()
 	hs := &http.Server{
 		Handler: s,
 		// One deadline for head and body: a body that never comes would hold
@@ -110,6 +122,23 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	<-drained
 	return nil
+}
+
+// beside starts what runs beside the answers, and returns the call that ends
+// it. Streams end as soon as ctx does, or a drain would wait for them; what
+// was counted until the last answer is handed to the store.
+func (s *Server) beside(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { s.view.Run(ctx) })
+	work.Go(func() { s.hub.run(ctx) })
+	work.Go(func() { s.tally.run(ctx, s.store) })
+	work.Go(func() { s.view.Artifacts() }) // so that no page waits for the first listing
+	return func() {
+		cancel()
+		work.Wait()
+		s.tally.flush(s.store)
+	}
 }
 
 func (s *Server) drain(hs *http.Server) {

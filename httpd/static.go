@@ -2,11 +2,7 @@ package httpd
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"io/fs"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -15,33 +11,42 @@ import (
 	"fromcache/templates"
 )
 
-// static serves the embedded files of the pages: the style sheet, the icon. It
-// says nothing of the cache and needs no sign-in.
+// static serves the embedded files of the pages. It says nothing of the cache
+// and needs no sign-in. An address with the file's version in it may be kept
+// for good.
 func (s *Server) static(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	name := strings.TrimPrefix(p.ByName("name"), "/")
-	b, err := fs.ReadFile(templates.Static(), name)
-	if err != nil {
+	a := templates.Assets()[strings.TrimPrefix(p.ByName("name"), "/")]
+	if a == nil {
 		notFound(w, r)
 		return
 	}
-	sum := sha256.Sum256(b)
 	h := w.Header()
 	secure(h)
 	h["Cache-Control"] = []string{"max-age=300"}
-	h["Etag"] = []string{`"` + hex.EncodeToString(sum[:8]) + `"`}
-	h["Content-Type"] = []string{contentType(name)}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
+	if r.URL.RawQuery == "v="+a.Version {
+		h["Cache-Control"] = aYear
+	}
+	h["Content-Type"] = []string{a.Type}
+	h["Vary"] = []string{"Accept-Encoding"}
+	body, etag := a.Plain, a.Version
+	if a.Gzip != nil && takesGzip(r) {
+		body, etag = a.Gzip, a.Version+"-gzip"
+		h["Content-Encoding"] = []string{"gzip"}
+		r.Header.Del("Range") // a range of compressed bytes is of no use to a page
+	}
+	h["Etag"] = []string{`"` + etag + `"`}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// contentType knows what we embed; the system's table may say anything.
-func contentType(name string) string {
-	switch path.Ext(name) {
-	case ".css":
-		return "text/css; charset=utf-8"
-	case ".js":
-		return "text/javascript; charset=utf-8"
-	case ".svg":
-		return "image/svg+xml"
+// takesGzip reads Accept-Encoding as browsers write it: a list of names, of
+// which one with q=0 is refused.
+func takesGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, q, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q = strings.ReplaceAll(q, " ", "")
+			return strings.Trim(strings.TrimPrefix(q, "q="), "0.") != "" || q == ""
+		}
 	}
-	return "application/octet-stream"
+	return false
 }

@@ -1,13 +1,16 @@
 // Package templates holds the operator's pages: html/template files and their
 // static files, embedded. It knows nothing of the cache: httpd hands it
 // finished, redacted values, and every one of them is escaped here.
+//
+// The files in static/vendor are copied from npm at build time by the script
+// assets. Without them the pages are plain, and everything on them works.
 package templates
 
 import (
 	"embed"
+	"fmt"
 	"html/template"
 	"io"
-	"io/fs"
 	"strconv"
 	"time"
 )
@@ -21,7 +24,7 @@ type Pages struct{ set *template.Template }
 // Parse parses the embedded templates.
 func Parse() (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"size": Size, "when": When, "stamp": stamp, "short": short,
+		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped,
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
@@ -29,18 +32,9 @@ func Parse() (*Pages, error) {
 	return &Pages{set}, nil
 }
 
-// Execute writes the page of that name.
+// Execute writes the page or row of that name.
 func (p *Pages) Execute(w io.Writer, name string, data any) error {
 	return p.set.ExecuteTemplate(w, name, data)
-}
-
-// Static is the tree of static files.
-func Static() fs.FS {
-	tree, err := fs.Sub(files, "static")
-	if err != nil {
-		panic(err) // the name above is no valid path
-	}
-	return tree
 }
 
 // Size is a number of bytes for people, in binary units.
@@ -58,6 +52,17 @@ func Size(n int64) string {
 		digits = 0
 	}
 	return strconv.FormatFloat(f, 'f', digits, 64) + " " + string("KMGTPE"[unit]) + "iB"
+}
+
+// Count is a number for people: 12,345.
+func Count(n int64) string { return grouped(n) }
+
+func grouped(n any) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // When is a time for people, in UTC; "–" where there is none.

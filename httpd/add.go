@@ -1,0 +1,120 @@
+package httpd
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// fetch queues what was pasted: one URL or a list, which is the text of a
+// batch in queue/, so that lines "sha256 <hex>" and comments mean what they
+// mean there. A miss of the same key is approved with it.
+func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
+	list, err := additions(r.PostForm)
+	if err != nil {
+		return err
+	}
+	if len(list) == 1 {
+		n, err := s.store.Add(list[0], by(r))
+		if err != nil {
+			return err
+		}
+		s.queued(r, n)
+		return s.done(w, r, "Queued "+n)
+	}
+	queued, refused := 0, []string(nil)
+	for _, a := range list {
+		n, err := s.store.Add(a, by(r))
+		switch {
+		case err == nil:
+			queued++
+			s.queued(r, n)
+		case errors.Is(err, key.ErrBadURL), errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrInvalid):
+			refused = append(refused, shown(a.URL, "")+": "+key.RedactText(err.Error()))
+		default:
+			return err
+		}
+	}
+	text := "Queued " + strconv.Itoa(queued) + " of " + strconv.Itoa(len(list))
+	if len(refused) > 0 {
+		text += "; not " + strings.Join(refused, "; ")
+	}
+	return s.done(w, r, text)
+}
+
+func (s *Server) queued(r *http.Request, name string) {
+	s.log.Info("queued", "name", name, "addr", clientAddr(r))
+	s.view.Reread(strings.TrimSuffix(name, ".job"))
+}
+
+// additions reads a form: what it accepts is said for all of its URLs, the
+// digest only where there is one.
+func additions(f url.Values) ([]fsstore.Addition, error) {
+	sum := strings.ToLower(strings.TrimSpace(f.Get("sha256")))
+	text := strings.TrimSpace(strings.ReplaceAll(f.Get("url"), "\r\n", "\n"))
+	switch {
+	case text == "":
+		return nil, &refusal{http.StatusBadRequest, "the form lacks url="}
+	case sum != "" && !isDigest(sum):
+		return nil, &refusal{http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits"}
+	}
+	list, err := pasted(text)
+	if err != nil {
+		return nil, err
+	}
+	if sum != "" && len(list) > 1 {
+		return nil, &refusal{http.StatusBadRequest, "one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead"}
+	}
+	for i := range list {
+		if sum != "" {
+			list[i].SHA256 = sum
+		}
+		if err := accept(&list[i], f["accept"]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// pasted takes one line as it is, so that its error is the store's.
+func pasted(text string) ([]fsstore.Addition, error) {
+	if !strings.Contains(text, "\n") {
+		return []fsstore.Addition{{URL: text}}, nil
+	}
+	file := job.Parse([]byte(text + "\n"))
+	if len(file.Bad) > 0 {
+		b := file.Bad[0]
+		return nil, &refusal{http.StatusBadRequest, "line " + strconv.Itoa(b.N) + " of the list: " + b.Why}
+	}
+	var list []fsstore.Addition
+	for i := range file.Jobs {
+		j := &file.Jobs[i]
+		list = append(list, fsstore.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP})
+	}
+	if len(list) == 0 {
+		return nil, &refusal{http.StatusBadRequest, "the list holds no URL"}
+	}
+	return list, nil
+}
+
+func accept(a *fsstore.Addition, values []string) error {
+	for _, v := range values {
+		switch v {
+		case "text/html":
+			a.AcceptHTML = true
+		case "any":
+			a.AcceptAny = true
+		case "http":
+			a.AcceptHTTP = true
+		default:
+			return &refusal{http.StatusBadRequest, "accept= is text/html, any or http"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package httpd
+
+import (
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// artifactPage is all that is known of one artifact.
+type artifactPage struct {
+	*fsstore.Artifact
+	Row           artifactRow
+	Address, Curl string // in the cache, and the command that gets it
+	Final         string
+	Redirects     []string
+	Headers       [][2]string
+	Approved      string
+	Jobs          []jobRow
+	Again         []shellLine
+	Hidden        bool // the URL held a credential, which is kept nowhere
+}
+
+func (s *Server) showArtifact(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.store.Artifact(strings.TrimPrefix(r.URL.Path, "/artifacts/"))
+	if err != nil {
+		return err
+	}
+	f, err := s.frame(w, r, "artifact")
+	if err != nil {
+		return err
+	}
+	f.Artifact = s.artifactPage(r, a)
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPage {
+	row := s.artifactRow(&fsstore.ArtifactRow{
+		Key: a.Key, URL: a.URL, SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched, Misses: a.Misses, AtLeast: a.AtLeast, Hits: s.store.Hits(a.Key),
+	})
+	p := &artifactPage{Artifact: a, Row: row, Final: shown(a.FinalURL, ""), Hidden: strings.Contains(a.URL, "REDACTED")}
+	p.Address = base(r) + cachePath(a.URL)
+	if p.Hidden {
+		p.Address = base(r) + "/by-hash/sha256/" + a.SHA256
+	}
+	p.Curl = "curl -fLO " + fsstore.Quote(p.Address)
+	for _, u := range a.Redirects {
+		p.Redirects = append(p.Redirects, shown(u, ""))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		p.Headers = append(p.Headers, [2]string{name, cut(key.RedactText(a.Header[name]), 600)})
+	}
+	if ap := a.Approved; ap != nil {
+		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
+	}
+	s.jobsOf(p)
+	return p
+}
+
+// jobsOf finds the key's files in the spool, and with them how it is fetched
+// again.
+func (s *Server) jobsOf(p *artifactPage) {
+	sh := s.store.Shell()
+	p.Again = []shellLine{{"fetch again", sh.Add(p.Key, p.URL)}}
+	for i := range sections {
+		st := sections[i].state
+		if j, ok := s.view.Job(st, p.Key+".job"); ok {
+			p.Jobs = append(p.Jobs, s.jobRow(&j))
+			if st == fsstore.Done {
+				p.Again = []shellLine{{"fetch again", sh.Retry(st, j.Name)}}
+			}
+		}
+	}
+	for _, j := range s.view.Jobs(fsstore.Active) {
+		if j.Key == p.Key {
+			p.Jobs = append(p.Jobs, s.jobRow(&j))
+		}
+	}
+}
+
+// base is the address under which the page was asked for.
+func base(r *http.Request) string {
+	if overTLS(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// cachePath is where the cache serves a URL, with a name that tools save it
+// under.
+func cachePath(raw string) string {
+	p := "/b/" + base64.RawURLEncoding.EncodeToString([]byte(raw))
+	u, err := key.Parse(raw, key.Auto)
+	if err != nil || u.Basename() == "" {
+		return p
+	}
+	return p + "/" + url.PathEscape(u.Basename())
+}
+
+// again fetches what is held once more: its job goes back into the queue, or
+// where its history was cleared a new one is made.
+func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
+	names, err := namesOf(r.PostForm["key"], "key")
+	if err != nil {
+		return err
+	}
+	a, err := s.store.Artifact(names[0])
+	if err != nil {
+		return err
+	}
+	if _, e := s.store.JobFile(fsstore.Done, a.Key+".job"); e == nil {
+		err = s.store.Retry(a.Key+".job", by(r))
+	} else if strings.Contains(a.URL, "REDACTED") {
+		return &refusal{http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again"}
+	} else {
+		_, err = s.store.Add(fsstore.Addition{URL: a.URL}, by(r))
+	}
+	if err != nil {
+		return err
+	}
+	s.view.Reread(a.Key)
+	return s.done(w, r, "Queued "+a.Key)
+}

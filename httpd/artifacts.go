@@ -1,0 +1,129 @@
+package httpd
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+type artifactList struct {
+	Rows    []artifactRow
+	Q, Sort string
+	Top     bool // new rows belong on top
+	Sorts   []sortLink
+	Pager   pager
+}
+
+// sortLink is a column by which the list can be sorted.
+type sortLink struct {
+	Name, Label, Href string
+	Number, On        bool
+}
+
+type artifactRow struct {
+	ID, Key, URL, SHA256, Why, Page string
+	Size, Hits                      int64
+	Misses                          int
+	AtLeast                         bool
+	Fetched                         time.Time
+	Shell                           []shellLine
+}
+
+func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.frame(w, r, "artifacts")
+	if err != nil {
+		return err
+	}
+	if f.Artifacts, err = s.artifactList(r, perPage); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
+	v := r.URL.Query()
+	l := artifactList{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort")}
+	switch l.Sort {
+	case "name", "size", "hits", "misses":
+	default:
+		l.Sort = "new"
+	}
+	all := s.view.Artifacts()
+	found, err := s.find(all, l.Q, l.Sort)
+	if err != nil {
+		return l, err
+	}
+	q := url.Values{}
+	if l.Q != "" {
+		q.Set("q", l.Q)
+	}
+	l.Sorts = sortLinks(q, l.Sort)
+	if l.Sort != "new" {
+		q.Set("sort", l.Sort)
+	}
+	l.Top = len(q) == 0 && pageOf(r) == 1
+	l.Pager = newPager("/artifacts", q, pageOf(r), rows, len(found))
+	for _, i := range found[l.Pager.lo:l.Pager.hi] {
+		l.Rows = append(l.Rows, s.artifactRow(&all[i]))
+	}
+	return l, nil
+}
+
+func sortLinks(q url.Values, on string) []sortLink {
+	list := []sortLink{{Name: "name", Label: "URL"}, {Name: "size", Label: "Size", Number: true}, {Name: "hits", Label: "Hits", Number: true},
+		{Name: "misses", Label: "Misses", Number: true}, {Label: "SHA-256"}, {Name: "new", Label: "Fetched"}}
+	for i := range list {
+		v := url.Values{}
+		if q.Has("q") {
+			v.Set("q", q.Get("q"))
+		}
+		if list[i].Name != "new" {
+			v.Set("sort", list[i].Name)
+		}
+		list[i].On = list[i].Name == on
+		if list[i].Name != "" {
+			list[i].Href = strings.TrimSuffix("/artifacts?"+v.Encode(), "?")
+		}
+	}
+	return list
+}
+
+// find looks for a part of a URL, a key or a digest, or for a whole URL, which
+// is normalised as a client's is.
+func (s *Server) find(all []fsstore.ArtifactRow, q, sort string) ([]int32, error) {
+	if !strings.Contains(q, "://") {
+		return s.picture.artifacts(all, strings.ToLower(q), sort), nil
+	}
+	a, err := s.store.Lookup(q)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, key.ErrBadURL):
+		return s.picture.artifacts(all, strings.ToLower(q), sort), nil
+	case err != nil:
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Key == a.Key {
+			return []int32{int32(i)}, nil
+		}
+	}
+	return nil, nil
+}
+
+// artifactRow shows one that can't be read too, so that it can be evicted.
+func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
+	r := artifactRow{
+		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: a.Hits,
+		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: "/artifacts/" + url.PathEscape(a.Key),
+	}
+	if a.SHA256 == "" {
+		r.Why = "its meta can't be read: run fromcache fsck"
+	}
+	r.Shell = []shellLine{{"evict", s.store.Shell().Evict(a.Key)}}
+	return r
+}

@@ -1,0 +1,86 @@
+package httpd
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+	"fromcache/templates"
+)
+
+// OriginFacts is what an origin says of a URL when it is asked for its header
+// alone.
+type OriginFacts struct {
+	Status    int
+	Size      int64 // -1: it doesn't say
+	Type      string
+	Modified  time.Time // zero: it doesn't say
+	Final     string    // URL that answered
+	Redirects int
+}
+
+// facts are OriginFacts in words, redacted.
+type facts struct {
+	Key, URL, Trouble            string
+	Status, Size, Type, Modified string
+	Final, Host                  string
+	Redirects                    int
+}
+
+// askPatience: an operator waits for it.
+const askPatience = 20 * time.Second
+
+// ask has the origin of one miss asked, because an operator wants to know;
+// nothing else ever asks.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
+	names, err := namesOf(r.PostForm["key"], "key")
+	if err != nil {
+		return err
+	}
+	j, err := s.store.JobFile(fsstore.Misses, names[0])
+	if err != nil {
+		return err
+	}
+	raw := j.Job.FetchURL()
+	found := &facts{Key: j.Name, URL: shown(raw, j.Name)}
+	if s.opt.Head == nil {
+		found.Trouble = "this server has no way to ask"
+	} else {
+		ctx, cancel := context.WithTimeout(r.Context(), askPatience)
+		defer cancel()
+		o, err := s.opt.Head(ctx, raw)
+		found.say(o, err)
+	}
+	s.log.Info("asked the origin", "name", j.Name, "addr", clientAddr(r))
+	if isLive(r) {
+		return s.fragment(w, "facts", found)
+	}
+	f, err := s.frame(w, r, "ask")
+	if err != nil {
+		return err
+	}
+	f.Facts = found
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (f *facts) say(o OriginFacts, err error) {
+	if err != nil {
+		f.Trouble = cut(key.RedactText(err.Error()), 600)
+		return
+	}
+	f.Status = strconv.Itoa(o.Status) + " " + http.StatusText(o.Status)
+	f.Size, f.Type, f.Modified = "not said", "not said", "not said"
+	if o.Size >= 0 {
+		f.Size = templates.Size(o.Size)
+	}
+	if o.Type != "" {
+		f.Type = cut(key.RedactText(o.Type), 200)
+	}
+	if !o.Modified.IsZero() {
+		f.Modified = templates.When(o.Modified)
+	}
+	f.Final, f.Host, f.Redirects = shown(o.Final, ""), hostOf(o.Final), o.Redirects
+}

@@ -1,0 +1,230 @@
+package httpd
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/templates"
+)
+
+// jobList is the downloads page: a list for each state, or one list whole.
+type jobList struct {
+	Only     string // the state that is shown alone, "" all
+	Sections []jobSection
+	Finished bool
+	Shell    []shellLine // of clearing
+}
+
+type jobSection struct {
+	State, Word, Empty string
+	Rows               []jobRow
+	Top                bool // new rows belong on top
+	Pager              pager
+}
+
+type jobRow struct {
+	ID, Dir, Name, URL, State, Why, Sizes string
+	Rate, Left                            string // of a download that runs
+	Batch                                 int
+	Part, Total, Percent                  int64
+	Progress                              bool
+	When                                  time.Time
+	CanCancel, CanRetry, CanDismiss       bool
+	Log                                   string // address of the page with its log
+	Shell                                 []shellLine
+}
+
+// section is one directory of the spool as the downloads page shows it.
+type section struct {
+	state       fsstore.State
+	word, empty string
+	rows        int // on the page that shows all
+}
+
+var sections = []section{
+	{fsstore.Active, "running", "Nothing is being fetched.", 50},
+	{fsstore.Queue, "queued", "Nothing waits.", 25},
+	{fsstore.Failed, "failed", "Nothing has failed.", 25},
+	{fsstore.Done, "completed", "Nothing has been fetched yet, or the history was cleared.", 15},
+	{fsstore.Cancelled, "cancelled", "Nothing was cancelled.", 15},
+}
+
+func sectionOf(st fsstore.State) *section {
+	for i := range sections {
+		if sections[i].state == st {
+			return &sections[i]
+		}
+	}
+	return nil
+}
+
+func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.frame(w, r, "downloads")
+	if err != nil {
+		return err
+	}
+	for i := range sections {
+		f.Words = append(f.Words, sections[i].word)
+	}
+	f.Jobs = s.jobList(r.URL.Query().Get("state"), pageOf(r))
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) jobList(only string, page int) jobList {
+	l := jobList{Shell: []shellLine{{"clear finished", s.store.Shell().Clear()}}}
+	l.Finished = s.view.Count(fsstore.Done)+s.view.Count(fsstore.Cancelled) > 0
+	for i := range sections {
+		if sections[i].word == only {
+			l.Only = only
+			l.Sections = []jobSection{s.jobSection(&sections[i], page, perPage)}
+			return l
+		}
+	}
+	for i := range sections {
+		l.Sections = append(l.Sections, s.jobSection(&sections[i], 1, sections[i].rows))
+	}
+	return l
+}
+
+// jobs of a directory in the order in which people want them: what was asked
+// for last is on top.
+func (s *Server) jobs(st fsstore.State) []fsstore.JobFile {
+	list := s.view.Jobs(st)
+	if st == fsstore.Active {
+		newestFirst(list, lastEvent) // a copy of our own
+		return list
+	}
+	return s.picture.newest(st, list)
+}
+
+func (s *Server) jobSection(c *section, page, rows int) jobSection {
+	jobs := s.jobs(c.state)
+	p := newPager("/downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
+	p.All = "/downloads?state=" + c.word
+	sec := jobSection{State: string(c.state), Word: c.word, Empty: c.empty, Pager: p, Top: page <= 1}
+	for i := range jobs[p.lo:p.hi] {
+		sec.Rows = append(sec.Rows, s.jobRow(&jobs[p.lo+i]))
+	}
+	return sec
+}
+
+func newestFirst(jobs []fsstore.JobFile, at func(*fsstore.JobFile) time.Time) {
+	slices.SortStableFunc(jobs, func(a, b fsstore.JobFile) int { return at(&b).Compare(at(&a)) })
+}
+
+// lastEvent leaves misses out: they may arrive at any time.
+func lastEvent(j *fsstore.JobFile) time.Time {
+	for i := len(j.Job.Events) - 1; i >= 0; i-- {
+		if e := &j.Job.Events[i]; e.Kind != job.Miss {
+			return e.Time
+		}
+	}
+	return j.Job.LastAsked()
+}
+
+func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
+	dir := string(j.State)
+	r := jobRow{ID: rowID(dir, j.Name), Dir: dir, Name: j.Name, URL: shown(j.Job.FetchURL(), j.Name), Batch: j.Batch, When: lastEvent(j), Why: why(j)}
+	if c := sectionOf(j.State); c != nil {
+		r.State = c.word
+	}
+	r.CanCancel = j.State == fsstore.Active || j.State == fsstore.Queue
+	r.CanRetry = !r.CanCancel
+	r.CanDismiss = j.State == fsstore.Failed || j.State == fsstore.Cancelled
+	r.Log = "/job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
+	r.Shell = s.jobShell(j)
+	s.amounts(&r, j)
+	return r
+}
+
+func (s *Server) jobShell(j *fsstore.JobFile) (lines []shellLine) {
+	sh := s.store.Shell()
+	switch j.State {
+	case fsstore.Active, fsstore.Queue:
+		return []shellLine{{"cancel", sh.Cancel(j.State, j.Name)}}
+	case fsstore.Done:
+		return []shellLine{{"fetch again", sh.Retry(j.State, j.Name)}}
+	}
+	return []shellLine{{"retry", sh.Retry(j.State, j.Name)}, {"dismiss", sh.Dismiss(j.State, j.Name)}}
+}
+
+// amounts says how many bytes there are, and of a download that runs how fast
+// they come.
+func (s *Server) amounts(r *jobRow, j *fsstore.JobFile) {
+	switch {
+	case j.State == fsstore.Done:
+		if e, ok := j.Job.Newest(job.Done); ok && e.Size >= 0 {
+			r.Sizes = templates.Size(e.Size)
+		}
+	case j.State == fsstore.Active:
+		rate := s.rates.of(j, time.Now())
+		if rate > 0 {
+			r.Rate = templates.Size(rate) + "/s"
+		}
+		r.Sizes = templates.Size(j.Part)
+		if j.Total <= 0 {
+			return
+		}
+		r.Progress, r.Part, r.Total = true, min(j.Part, j.Total), j.Total
+		r.Percent = r.Part * 100 / r.Total
+		r.Sizes += " of " + templates.Size(j.Total)
+		if rate > 0 {
+			r.Left = inWords(time.Duration((r.Total - r.Part) / rate * int64(time.Second)))
+		}
+	case j.Part > 0:
+		r.Sizes = templates.Size(j.Part)
+	}
+}
+
+func why(j *fsstore.JobFile) string {
+	text := j.Note
+	if text == "" {
+		text = j.Job.Reason()
+	}
+	return cut(key.RedactText(text), 600)
+}
+
+// shown is a URL as pages show it: redacted, and cut where it would fill them.
+func shown(raw, orElse string) string {
+	if raw == "" {
+		return orElse
+	}
+	return cut(key.Redact(raw), 600)
+}
+
+// showJob is the page of one job: where it is, and its own log.
+func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	st := fsstore.State(q.Get("in"))
+	if sectionOf(st) == nil && st != fsstore.Misses && st != fsstore.Denied {
+		return &refusal{http.StatusNotFound, "there is no such directory in the spool"}
+	}
+	j, err := s.store.JobFile(st, q.Get("name"))
+	if err != nil {
+		return err
+	}
+	log, err := s.store.Log(st, q.Get("name"))
+	if err != nil {
+		return err
+	}
+	f, err := s.frame(w, r, "job")
+	if err != nil {
+		return err
+	}
+	f.Job = s.jobRow(&j)
+	if j.Key != "" {
+		if _, err := s.store.Artifact(j.Key); err == nil {
+			f.Held = "/artifacts/" + url.PathEscape(j.Key)
+		}
+	}
+	for line := range strings.Lines(string(log)) {
+		f.Log = append(f.Log, cut(key.RedactText(strings.TrimRight(line, "\r\n")), 2000))
+	}
+	return s.write(w, r, http.StatusOK, f)
+}

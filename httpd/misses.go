@@ -1,0 +1,187 @@
+package httpd
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// missQuery is what a person wants to see of misses/.
+type missQuery struct {
+	Q     string // in the URL or in a client's address
+	Sort  string // last, asked or clients
+	Group bool   // by host
+	until int64  // only those first asked for by then; 0: all
+}
+
+func missQueryOf(v url.Values) missQuery {
+	q := missQuery{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort"), Group: v.Get("group") != ""}
+	if q.Sort != "asked" && q.Sort != "clients" {
+		q.Sort = "last"
+	}
+	q.until, _ = strconv.ParseInt(v.Get("until"), 10, 64)
+	return q
+}
+
+// Plain reports that the page shows what it shows at first.
+func (q missQuery) Plain() bool { return q.Q == "" && q.Sort == "last" && !q.Group }
+
+func (q missQuery) values() url.Values {
+	v := url.Values{}
+	if q.Q != "" {
+		v.Set("q", q.Q)
+	}
+	if q.Sort != "last" {
+		v.Set("sort", q.Sort)
+	}
+	if q.Group {
+		v.Set("group", "1")
+	}
+	return v
+}
+
+type missList struct {
+	Query missQuery
+	Rows  []missRow
+	Until int64 // when the page was made, so that "all that match" is what was seen
+	Top   bool  // new rows belong on top
+	Pager pager
+}
+
+type missRow struct {
+	ID, Key               string
+	Host                  *hostRow // before the first row of a host
+	URLs                  []string
+	MoreURLs, MoreClients int
+	Merged                bool
+	Count, ClientCount    int
+	AtLeast               bool
+	First, Last           time.Time
+	Clients               []job.Client
+	Note                  string
+	Shell                 []shellLine
+}
+
+// hostRow heads the misses of one host.
+type hostRow struct {
+	Name          string
+	Misses, Asked int
+}
+
+// shellLine is what a shell does for a button.
+type shellLine struct{ Label, Line string }
+
+// matching returns the facts of the misses that q asks for, in its order.
+func (s *Server) matching(q missQuery) ([]fsstore.JobFile, []missFact) {
+	jobs := s.view.Jobs(fsstore.Misses)
+	var found []missFact
+	text := strings.ToLower(q.Q)
+	for _, f := range s.picture.misses(jobs) {
+		if (q.until == 0 || f.first <= q.until) && (text == "" || holds(f.url, text) || holds(jobs[f.i].Name, text) || askedBy(&jobs[f.i], text)) {
+			found = append(found, f)
+		}
+	}
+	slices.SortFunc(found, func(a, b missFact) int {
+		return cmp.Or(q.compare(&a, &b), cmp.Compare(b.last, a.last), cmp.Compare(a.i, b.i))
+	})
+	if q.Group {
+		groupByHost(found)
+	}
+	return jobs, found
+}
+
+func (q missQuery) compare(a, b *missFact) int {
+	switch q.Sort {
+	case "asked":
+		return cmp.Compare(b.asked, a.asked)
+	case "clients":
+		return cmp.Compare(b.clients, a.clients)
+	}
+	return 0
+}
+
+func askedBy(j *fsstore.JobFile, text string) bool {
+	for i := range j.Job.Events {
+		if e := &j.Job.Events[i]; e.Kind == job.Miss && (e.Addr == text || holds(e.Tool, text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// groupByHost puts the hosts first that were asked for most, and keeps the
+// order within each.
+func groupByHost(found []missFact) {
+	asked := map[string]int{}
+	for i := range found {
+		asked[found[i].host] += found[i].asked
+	}
+	slices.SortStableFunc(found, func(a, b missFact) int {
+		return cmp.Or(cmp.Compare(asked[b.host], asked[a.host]), cmp.Compare(a.host, b.host))
+	})
+}
+
+func (s *Server) missList(q missQuery, page, rows int) missList {
+	now := time.Now().Unix()
+	jobs, found := s.matching(q)
+	p := newPager("/misses", q.values(), page, rows, len(found))
+	l := missList{Query: q, Pager: p, Until: now, Top: q.Plain() && page <= 1}
+	for i, f := range found[p.lo:p.hi] {
+		row := s.missRow(&jobs[f.i])
+		if q.Group && (i == 0 || f.host != found[p.lo+i-1].host) {
+			row.Host = hostRowOf(found, f.host)
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return l
+}
+
+func hostRowOf(found []missFact, host string) *hostRow {
+	h := &hostRow{Name: host}
+	for i := range found {
+		if found[i].host == host {
+			h.Misses++
+			h.Asked += found[i].asked
+		}
+	}
+	return h
+}
+
+func (s *Server) missRow(j *fsstore.JobFile) missRow {
+	const few = 5
+	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: j.Job.FirstAsked(), Last: j.Job.LastAsked(), Note: key.RedactText(j.Note)}
+	r.Count, r.AtLeast = j.Job.Misses()
+	urls, clients := j.Job.URLs(), j.Job.Clients()
+	r.ClientCount = len(clients)
+	r.Merged = len(urls) > 1
+	r.MoreURLs, r.MoreClients = max(0, len(urls)-few), max(0, len(clients)-few)
+	for _, u := range urls[:min(few, len(urls))] {
+		if u = shown(u, ""); !slices.Contains(r.URLs, u) {
+			r.URLs = append(r.URLs, u)
+		}
+	}
+	if len(r.URLs) == 1 && r.URLs[0] == "" {
+		r.URLs[0] = j.Name
+	}
+	r.Clients = clients[:min(few, len(clients))]
+	sh := s.store.Shell()
+	r.Shell = []shellLine{{"approve", sh.Approve(j.Name)}, {"dismiss", sh.Dismiss(fsstore.Misses, j.Name)}, {"deny", sh.Deny(j.Name)}}
+	return r
+}
+
+func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.frame(w, r, "misses")
+	if err != nil {
+		return err
+	}
+	f.Misses = s.missList(missQueryOf(r.URL.Query()), pageOf(r), perPage)
+	return s.write(w, r, http.StatusOK, f)
+}

@@ -1,0 +1,135 @@
+package httpd
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"fromcache/fsstore"
+	"fromcache/templates"
+)
+
+// statsDays is how far back the plots go.
+const statsDays = 90
+
+// statsPage is what was counted, as plots and as tables.
+type statsPage struct {
+	Plots  []plot
+	Days   []dayRow // newest first
+	Saved  []topRow
+	Costly []topRow
+}
+
+// plot is two series of bars, one above the line and one below it.
+type plot struct {
+	Title, Up, Down  string // what the bars are
+	UpMax, DownMax   string
+	First, Last      string // dates
+	Bars             []bar
+	UpTotal, DownSum string
+}
+
+// bar is one day, in the units of the plot's view box.
+type bar struct {
+	X, UpY, UpH, DownY, DownH string
+	Text                      string
+}
+
+type dayRow struct {
+	Date, Served, Fetched, Hits, Misses string
+}
+
+type topRow struct {
+	Name, Href, Amount, Detail string
+}
+
+func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.frame(w, r, "stats")
+	if err != nil {
+		return err
+	}
+	days, err := s.store.Stats(statsDays)
+	if err != nil {
+		return err
+	}
+	size, count := templates.Size, templates.Count
+	f.Stats = &statsPage{
+		Plots: []plot{
+			plotOf("Bytes a day", "served to clients", "fetched from origins", days, fsstore.StatServedBytes, fsstore.StatFetchedBytes, size),
+			plotOf("Requests a day", "hits", "misses", days, fsstore.StatHits, fsstore.StatMisses, count),
+		},
+		Saved: s.saved(), Costly: s.costly(),
+	}
+	for _, d := range slices.Backward(days) {
+		if len(d.N) > 0 {
+			f.Stats.Days = append(f.Stats.Days, dayRow{d.Date, size(d.N[fsstore.StatServedBytes]), size(d.N[fsstore.StatFetchedBytes]),
+				count(d.N[fsstore.StatHits]), count(d.N[fsstore.StatMisses])})
+		}
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+// The view box of a plot is 900 wide, ten for each day, and 200 high; the line
+// is in the middle.
+const (
+	barStep, barWidth = 10, 8
+	middle, reach     = 100, 92
+)
+
+func plotOf(title, up, down string, days []fsstore.Day, upName, downName string, format func(int64) string) plot {
+	var most, upMost, downMost, upSum, downSum int64
+	for _, d := range days {
+		upMost, downMost = max(upMost, d.N[upName]), max(downMost, d.N[downName])
+		upSum, downSum = upSum+d.N[upName], downSum+d.N[downName]
+	}
+	most = max(upMost, downMost, 1)
+	p := plot{Title: title, Up: up, Down: down, UpMax: format(upMost), DownMax: format(downMost), UpTotal: format(upSum), DownSum: format(downSum)}
+	for i, d := range days {
+		u, v := height(d.N[upName], most), height(d.N[downName], most)
+		p.Bars = append(p.Bars, bar{
+			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u), DownY: strconv.Itoa(middle + 1), DownH: decimal(v),
+			Text: d.Date + ": " + format(d.N[upName]) + " " + up + ", " + format(d.N[downName]) + " " + down,
+		})
+	}
+	p.First, p.Last = days[0].Date, days[len(days)-1].Date
+	return p
+}
+
+// height leaves what is not nothing visible.
+func height(n, most int64) float64 {
+	if n <= 0 {
+		return 0
+	}
+	return max(1, float64(n)/float64(most)*reach)
+}
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
+
+const topRows = 10
+
+// saved are the artifacts that spared the origins most: each hit is a download
+// that stayed in the house.
+func (s *Server) saved() (list []topRow) {
+	all := s.view.Artifacts()
+	for _, i := range s.picture.artifacts(all, "", "saved") {
+		a := &all[i]
+		if len(list) == topRows || a.Hits == 0 {
+			break
+		}
+		row := s.artifactRow(a)
+		list = append(list, topRow{row.URL, row.Page, templates.Size(a.Size * a.Hits), templates.Count(a.Hits) + " × " + templates.Size(a.Size)})
+	}
+	return list
+}
+
+// costly are the misses that were asked for most: each time is a download from
+// the origin.
+func (s *Server) costly() (list []topRow) {
+	_, found := s.matching(missQuery{Sort: "asked"})
+	for _, f := range found[:min(topRows, len(found))] {
+		list = append(list, topRow{cut(f.url, 600), "/misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
+			"by " + strconv.Itoa(f.clients) + " clients"})
+	}
+	return list
+}

@@ -1,0 +1,254 @@
+// The pages work without this file. With it they change by themselves: rows that the server sends take the place of
+// those with their ids, and buttons leave the page where it is.
+(() => {
+  'use strict'
+  const $ = (selector, root = document) => root.querySelector(selector)
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)]
+  const parse = (html) => {
+    const t = document.createElement('template')
+    t.innerHTML = html
+    return t.content
+  }
+  const text = (el) => el.innerHTML.replaceAll(' open=""', '')
+  document.documentElement.classList.add('js')
+
+  const flash = (words, bad) => {
+    const el = $('#flash')
+    el.textContent = words
+    el.classList.toggle('bad', Boolean(bad))
+  }
+
+  // Rows. A row is patched cell by cell, so that neither the focus nor an open disclosure is lost.
+
+  const page = () => $('#page')
+  const isLive = (dir) => page()?.dataset.live?.split(' ').includes(dir)
+  const patch = (old, fresh) => {
+    const cells = $$('[data-c]', fresh)
+    if (!cells.length || cells.length !== $$('[data-c]', old).length) {
+      const was = $$('input:checked', old).length
+      old.replaceWith(fresh)
+      if (was) $$('input[type=checkbox]', fresh).forEach((box) => { box.checked = true })
+      return added(fresh)
+    }
+    for (const cell of cells) {
+      const mine = $(`[data-c="${cell.dataset.c}"]`, old)
+      if (mine && text(mine) !== text(cell)) {
+        mine.innerHTML = cell.innerHTML
+        added(mine)
+      }
+    }
+  }
+  const added = (el) => window.htmx?.process(el)
+  const most = 100
+
+  const row = (html) => {
+    const fresh = parse(html).firstElementChild
+    if (!fresh || !isLive(fresh.dataset.in)) return
+    const old = document.getElementById(fresh.id)
+    if (old) return patch(old, fresh)
+    const list = document.getElementById('l-' + fresh.dataset.in)
+    if (!list || list.dataset.top === undefined) return
+    fresh.classList.add('new')
+    list.prepend(fresh)
+    added(fresh)
+    tally(fresh.dataset.in, 1)
+    while (list.children.length > most) list.lastElementChild.remove()
+  }
+
+  const gone = (id) => {
+    const old = document.getElementById(id)
+    if (!old || !isLive(old.dataset.in)) return
+    const next = old.nextElementSibling || old.previousElementSibling
+    const focused = old.contains(document.activeElement)
+    tally(old.dataset.in, -1)
+    old.remove()
+    if (focused) $('button:not([disabled]), a', next || page())?.focus()
+  }
+
+  const tally = (dir, by) => {
+    const n = document.getElementById('n-' + dir)
+    if (n) n.textContent = String(Math.max(0, Number(n.textContent.replaceAll(',', '')) + by))
+  }
+
+  // The page as it is now, from the server. Rows are matched by id.
+
+  const syncList = (old, fresh) => {
+    const ids = new Set([...fresh.children].map((el) => el.id))
+    for (const el of [...old.children]) if (!ids.has(el.id)) el.remove()
+    let at = null
+    for (const el of [...fresh.children]) {
+      const mine = document.getElementById(el.id)
+      if (mine && mine.parentElement === old) {
+        patch(mine, el)
+        const now = document.getElementById(el.id)
+        if ((at ? at.nextElementSibling : old.firstElementChild) !== now) at ? at.after(now) : old.prepend(now)
+        at = now
+      } else {
+        at ? at.after(el) : old.prepend(el)
+        added(el)
+        at = el
+      }
+    }
+  }
+
+  let syncing = null
+  const sync = () => {
+    clearTimeout(syncing)
+    syncing = setTimeout(async () => {
+      const here = page()
+      if (!here) return
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } }).catch(() => null)
+      if (!answer?.ok) return
+      if (answer.redirected) return location.reload()
+      const doc = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      const fresh = $('#page', doc)
+      if (here !== page() || !fresh) return
+      if ($('#sum', doc)) $('#sum').replaceWith($('#sum', doc))
+      const lists = $$('[id^="l-"]', here)
+      const twins = lists.map((list) => doc.getElementById(list.id))
+      if (!lists.length || twins.includes(null)) {
+        here.replaceWith(fresh)
+        return added(fresh)
+      }
+      lists.forEach((list, i) => syncList(list, twins[i]))
+      for (const old of $$('h2 .n, nav.pager, p.more, details.all', here)) {
+        const key = old.id || old.className
+        const twin = $$('h2 .n, nav.pager, p.more, details.all', fresh).find((el) => (el.id || el.className) === key)
+        if (!twin) old.remove()
+        else if (text(old) !== text(twin) && !old.contains(document.activeElement)) old.innerHTML = twin.innerHTML
+      }
+      $$('[data-all]').forEach((box) => { box.checked = false })
+    }, 50 + Math.random() * 300) // not all pages at once
+  }
+
+  // The stream. htmx keeps it open; here is what its messages mean.
+
+  let source = null
+  let heard = 0
+  let opened = false
+  const says = (word) => {
+    const el = $('#live')
+    if (el && el.textContent !== word) el.textContent = word
+    el?.classList.toggle('on', word === 'live')
+  }
+  document.addEventListener('htmx:sseOpen', (e) => {
+    source = e.detail.source
+    heard = Date.now()
+    says('live')
+    if (opened) sync()
+    opened = true
+  })
+  document.addEventListener('htmx:sseError', () => says('reconnecting'))
+  document.addEventListener('htmx:sseBeforeMessage', (e) => {
+    e.preventDefault()
+    heard = Date.now()
+    const { type, data } = e.detail
+    if (type === 'row') row(data)
+    else if (type === 'gone') gone(data)
+    else if (type === 'summary') $('#sum')?.replaceWith(parse(data))
+    else if (type === 'stale' && (data === 'all' || isLive(data))) sync()
+  })
+  // A computer that slept holds a stream that is dead and doesn't know it; a page that nobody looks at needs none.
+  const restart = () => {
+    const el = $('#stream')
+    if (!el || !window.htmx) return
+    source?.close()
+    source = null
+    const twin = el.cloneNode()
+    el.replaceWith(twin)
+    window.htmx.process(twin)
+  }
+  setInterval(() => {
+    if (!source) return
+    if (Date.now() - heard > 25000 && !document.hidden) restart()
+  }, 5000)
+  let hiding = null
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(hiding)
+    if (document.hidden) {
+      hiding = setTimeout(() => { source?.close(); source = null }, 30000)
+    } else if (opened && (!source || Date.now() - heard > 12000)) {
+      restart()
+    }
+  })
+
+  // Buttons.
+
+  const send = async (form, button) => {
+    const body = new URLSearchParams(new FormData(form, button))
+    if (button) button.setAttribute('aria-busy', 'true')
+    try {
+      const answer = await fetch(button?.getAttribute('formaction') || form.getAttribute('action'), { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } })
+      flash((await answer.text()).trim(), !answer.ok)
+      if (answer.status === 401) location.reload()
+      if (answer.ok && form.dataset.clear !== undefined) form.reset()
+      if (answer.ok && form.id === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
+      if (!source || source.readyState !== 1 || page()?.dataset.live === undefined || form.id !== 'act') sync()
+    } catch {
+      flash('The server does not answer. Nothing is known to have been done.', true)
+    } finally {
+      button?.removeAttribute('aria-busy')
+    }
+  }
+  document.addEventListener('submit', (e) => {
+    const form = e.target
+    if (form.dataset.upload !== undefined) {
+      e.preventDefault()
+      upload(form)
+    } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== '/admin/ask') {
+      e.preventDefault()
+      send(form, e.submitter)
+    }
+  })
+
+  const upload = (form) => {
+    const data = new FormData()
+    data.append('url', form.elements.url.value)
+    data.append('sha256', form.elements.sha256.value)
+    data.append('size', String(form.elements.file.files[0].size))
+    data.append('file', form.elements.file.files[0])
+    const bar = $('progress', form)
+    const button = $('button', form)
+    const request = new XMLHttpRequest()
+    request.upload.onprogress = (e) => { if (e.lengthComputable) bar.value = e.loaded * 100 / e.total }
+    request.onloadend = () => {
+      bar.hidden = true
+      button.disabled = false
+      flash(request.responseText.trim() || 'The upload broke off: send it again.', request.status !== 200)
+      if (request.status === 200) form.reset()
+    }
+    bar.value = 0
+    bar.hidden = false
+    button.disabled = true
+    request.open('POST', form.getAttribute('action'))
+    request.setRequestHeader('X-Fromcache-Live', '1')
+    request.send(data)
+  }
+
+  // The clipboard's own call needs https; the old way does not.
+  const copy = async (words) => {
+    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(words)
+    const area = document.createElement('textarea')
+    area.value = words
+    document.body.append(area)
+    area.select()
+    document.execCommand('copy')
+    area.remove()
+  }
+  document.addEventListener('click', async (e) => {
+    const button = e.target.closest?.('.copy')
+    if (!button) return
+    await copy(button.dataset.copy)
+    button.textContent = 'Copied'
+    setTimeout(() => { button.textContent = 'Copy' }, 1500)
+  })
+  document.addEventListener('change', (e) => {
+    if (e.target.dataset?.all) $$(`#page input[name="${e.target.dataset.all}"]`).forEach((box) => { box.checked = e.target.checked })
+  })
+  document.addEventListener('htmx:beforeSwap', (e) => {
+    if (e.detail.xhr?.status >= 400) {
+      e.detail.shouldSwap = false
+      flash(e.detail.xhr.responseText.trim(), true)
+    }
+  })
+})()
