@@ -95,6 +95,9 @@ func (s *Store) claimFile(f *os.File, name string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(b) <= maxJobFile && s.halfWritten(f, name, b) {
+		return nil, nil
+	}
 	parsed := job.Parse(b)
 	if why := unfit(parsed, b, name); why != "" {
 		return nil, s.refuse(f, name, why)

@@ -505,3 +505,25 @@ func TestNoClaimComesBeforeItsApproval(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// cp and echo make the file empty first, also under a key's name.
+func TestAKeysNameIsTakenWhole(t *testing.T) {
+	s := testStore(t)
+	name := keyOf(t, cudaURL) + ".job"
+	for _, text := range []string{"", cudaURL[:30]} {
+		if err := os.WriteFile(s.job(Queue, name), []byte(text), 0o660); err != nil {
+			t.Fatal(err)
+		}
+		if due, err := s.Due(); err != nil || len(due) != 0 {
+			t.Errorf("%q is due: %q, %v", text, due, err)
+		}
+		if c, err := s.Claim(name); c != nil || err != nil {
+			t.Errorf("%q: %v, %v", text, c, err)
+		}
+	}
+	want(t, s, Failed)
+	run(t, s.dir, "echo "+cudaURL+" > queue/"+name)
+	if c := claimNext(t, s); c.URL != cudaURL {
+		t.Error(c.URL)
+	}
+}

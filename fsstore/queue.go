@@ -3,6 +3,7 @@ package fsstore
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"sort"
 	"sync"
 	"time"
@@ -17,6 +18,11 @@ import (
 // it is taken: `echo >` and cp make an empty file first, and rsync and editors
 // write in pieces.
 const settle = 2 * time.Second
+
+// torn is how long a file under a key's name may lack its last newline: cp makes
+// it empty first. After that it is what a crash left of a log, and is taken as
+// it is.
+const torn = 10 * time.Second
 
 // queueIndex spares the reading of queue files that have not changed. It
 // carries no state: an empty one gives the same answers.
@@ -64,10 +70,30 @@ func (s *Store) Due() ([]string, error) {
 }
 
 func (q *queueFile) ready(t time.Time) bool {
-	if !q.written && (!q.whole || t.Sub(q.since) < settle) {
+	return q.complete(t) && !q.due.After(t)
+}
+
+func (q *queueFile) complete(t time.Time) bool {
+	if q.written {
+		return q.whole || t.Sub(q.since) >= torn
+	}
+	return q.whole && t.Sub(q.since) >= settle
+}
+
+// halfWritten reports whether a file that Due found complete, or that a program
+// named, is being written at this moment.
+func (s *Store) halfWritten(f *os.File, name string, b []byte) bool {
+	if len(b) > 0 && b[len(b)-1] == '\n' {
 		return false
 	}
-	return !q.due.After(t)
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return true
+	}
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	q, ok := s.queue.seen[name]
+	return !ok || q.identity != identify(&st) || !q.complete(time.Now())
 }
 
 // look stats a queue file, and reads it where it is not as it was.
