@@ -31,8 +31,9 @@ run: build ## build and start the cache-host on ./data, port 3000
 demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
 	$(GO) run ./cmd/fromcache-demo
 
+# -count=1: go's cache of results does not know the programs and files that some tests run.
 test: needs assets ## install what tests need, and run every test
-	$(GO) test ./...
+	$(GO) test -count=1 ./...
 
 race: assets ## run every test under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
@@ -54,7 +55,7 @@ shims: build ## make bin/shims: the shim under each name that it answers to
 
 # The Containerfile has a stage named build that compiles in a Go image. Here the directory that make has prepared stands in
 # for that stage, so that no image has to be pulled, and the image holds the binary that was tested.
-image: ## build the container image with buildah, from the binary built here, into dist/fromcache-image.tar
+image: assets ## build the container image with buildah, from the binary built here, into dist/fromcache-image.tar
 	rm -rf $(PREBUILT) $(DIST)/fromcache-image.tar
 	mkdir -p $(PREBUILT)/data $(PREBUILT)/etc/ssl/certs
 	$(BUILD) -o $(PREBUILT)/fromcache ./cmd/fromcache
