@@ -20,7 +20,8 @@
 // each, and what counts is the ratio of two rounds that were neighbours: its median, with the least and the greatest
 // beside it. Each ratio has two targets, one to hold and one to aim at; the verdict is the median's. Rates are what two
 // cores, client and server together, can do. The line below a rate is server CPU for one request, which the client has
-// no part in: where the client is what limits, it tells more than the rate.
+// no part in: where the client is what limits, it tells more than the rate. Below the head section stands what net/http alone
+// reaches of nginx, with no look at any disk.
 //
 // Every answer's status and length are checked, and the bytes of each artifact once. The exit status is 0 whatever the
 // figures are, and 1 when something was wrong with an answer or could not be run.
@@ -68,6 +69,7 @@ var sections = []section{
 type bench struct {
 	dir    string // temporary, everything is in it
 	binary string // fromcache
+	bare   int    // not 0: be net/http alone at this port
 	quick  bool
 	out    io.Writer
 }
@@ -80,6 +82,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	chosen, err := b.parse(args)
 	if err != nil || len(chosen) == 0 {
 		return err
+	}
+	if b.bare != 0 {
+		return serveAlone(b.bare)
 	}
 	ctx, stop := context.WithTimeout(ctx, whole)
 	defer stop()
@@ -108,6 +113,7 @@ func (b *bench) parse(args []string) ([]section, error) {
 	f := flag.NewFlagSet("fromcache-bench", flag.ContinueOnError)
 	f.BoolVar(&b.quick, "quick", false, "fewer and shorter rounds, a smaller download")
 	f.StringVar(&b.binary, "fromcache", "", "measure this `FILE` instead of building ./cmd/fromcache")
+	f.IntVar(&b.bare, "alone", 0, "be a net/http server with nothing to do, at this `PORT`; the bench starts itself so")
 	f.Usage = func() {
 		fmt.Fprintln(f.Output(), "usage: fromcache-bench [-quick] [-fromcache FILE] [section…]\nsections: head get64k cpu miss newmiss fetch large; all unless given")
 		f.PrintDefaults()

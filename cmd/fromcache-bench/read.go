@@ -122,14 +122,15 @@ func until(round time.Duration, requests []*request) func() *request {
 const smallArtifacts = 64
 
 func head(ctx context.Context, b *bench) error {
-	return b.small(ctx, "head", "HEAD", target{hold: 0.6, aim: 0.7})
+	return b.small(ctx, "head", "HEAD", target{hold: 0.6, aim: 0.7}, b.alone)
 }
 
 func get64k(ctx context.Context, b *bench) error {
-	return b.small(ctx, "get64k", "GET", target{hold: 0.75, aim: 0.9})
+	return b.small(ctx, "get64k", "GET", target{hold: 0.75, aim: 0.9}, nil)
 }
 
-func (b *bench) small(ctx context.Context, name, method string, t target) error {
+// small compares artifacts of 64 KiB; after, if any, goes on with the contest.
+func (b *bench) small(ctx context.Context, name, method string, t target, after func(context.Context, *contest) error) error {
 	data, artifacts, err := b.dataDir(name, smallArtifacts, 64<<10)
 	if err != nil {
 		return err
@@ -145,7 +146,10 @@ func (b *bench) small(ctx context.Context, name, method string, t target) error 
 		return err
 	}
 	b.rates(name, "nginx", pairs, t)
-	return nil
+	if after == nil {
+		return nil
+	}
+	return after(ctx, c)
 }
 
 // cpu compares server CPU for a gigabyte, sent from one large artifact on one connection.
