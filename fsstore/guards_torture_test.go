@@ -1,12 +1,16 @@
 package fsstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"fromcache/fsstore/key"
 )
 
 // Two queue files of one key, claimed at once: whoever looks last sees the
@@ -140,5 +144,95 @@ func TestRoomIsTakenBeforeTheFileIsMade(t *testing.T) {
 	clients.Wait()
 	if n := len(ls(t, s, Misses)); n != 20 {
 		t.Errorf("two clients made %d misses of 100, not a tenth each", n)
+	}
+}
+
+// Someone who knows a key can make a meta of that name for another URL.
+func TestAForgedKeyIsAMiss(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	other := "https://example.com/other.run"
+	run(t, s.dir, "cp meta/"+a.Key+".json meta/"+keyOf(t, other)+".json")
+	if _, err := s.Lookup(other); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("served under another URL: %v", err)
+	}
+	run(t, s.dir, "chmod 644 blobs/*; printf byte > blobs/"+a.SHA256)
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a truncated blob is served: %v", err)
+	}
+}
+
+// Somebody else appends to a part under the hands of its writer.
+func TestSomebodyElseWritesToAPart(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, err := c.Part(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("mine"))
+	run(t, s.dir, "printf theirs >> $(echo tmp/*.part)")
+	if _, err := c.Publish(p, Origin{}); err == nil {
+		t.Error("published what somebody else wrote")
+	}
+	sound(t, s)
+}
+
+// A giant job costs no memory: it is refused with a reason.
+func TestGiantJob(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "echo "+cudaURL+" > queue/x.job; truncate -s 10G queue/x.job; echo >> queue/x.job")
+	c, err := s.Claim(s.waitDue(t, "x.job"))
+	if c != nil || err != nil {
+		t.Fatalf("%v, %v", c, err)
+	}
+	want(t, s, Queue)
+	if list, _ := s.Jobs(Failed); len(list) != 1 {
+		t.Errorf("%+v", list)
+	}
+}
+
+// An editor saves over a queue file between its open and its rename: what it
+// saved is not what was read.
+func TestAnEditorSavesOverAClaim(t *testing.T) {
+	s := testStore(t)
+	name := add(t, s, cudaURL)
+	f, err := openJob(s.job(Queue, name))
+	if err != nil || lock(f) != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	j, err := s.JobFile(Queue, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "echo https://example.com/new.run > x; mv x queue/"+name)
+	u, _ := key.Parse(cudaURL, key.Auto)
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j.Job, s: s, f: f, url: u}
+	if got, _ := c.take(s.job(Queue, name), u.Key()); got != nil {
+		t.Errorf("claimed %s, and the file says %s", got.URL, text(t, s, Active, ls(t, s, Active)[0]))
+	}
+	if q := ls(t, s, Queue); len(q) != 1 || !strings.Contains(text(t, s, Queue, q[0]), "new.run") {
+		t.Errorf("queue %q", q)
+	}
+}
+
+// A gc comes between a publisher's blob and its commit.
+func TestCommitAfterGC(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(false)
+	p.Write([]byte("bytes"))
+	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.GC(GCOptions{}); err != nil || len(r.Gone) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lookup(cudaURL); err != nil {
+		t.Error("committed, and not held:", err)
 	}
 }

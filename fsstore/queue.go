@@ -115,7 +115,7 @@ func (s *Store) look(name string) (queueFile, bool) {
 	if err != nil {
 		return q, false
 	}
-	q.whole = len(b) > 0 && b[len(b)-1] == '\n'
+	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		q.due = earliest(jobs)
 	}

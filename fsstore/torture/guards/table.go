@@ -1,0 +1,77 @@
+package main
+
+const (
+	store   = "./fsstore"
+	harness = "./cmd/fromcache-torture"
+	cut     = "TestParts/powercut"
+	journal = "ext4 and xfs commit it with the journal at the fsync that follows; other file systems may not"
+)
+
+// guards in the order of the ways through the tree.
+var guards = []guard{
+	// fsync
+	{name: "fsync of the part", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\t// The", new: "\tif err := error(nil); err != nil {\n\t\t// The", pkg: harness, run: cut},
+	{name: "fsync of blobs/", file: "fsstore/publish.go", old: `if err := syncDir(c.s.path("blobs", "")); err != nil {`, new: `if err := error(nil); err != nil {`, pkg: harness, run: cut, spare: journal},
+	{name: "fsync of meta/ after its rename", file: "fsstore/meta.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: harness, run: cut},
+	{name: "fsync of a miss before it is approved", file: "fsstore/approve.go", old: "if err := f.Sync(); err != nil {", new: "if err := error(nil); err != nil {", pkg: harness, run: cut, spare: "the fsync after the approve line covers it, but for a crash between the two"},
+	{name: "fsync of queue/ after an approval", file: "fsstore/approve.go", old: `return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))`, new: `return name, errors.Join(nil, nil)`, pkg: harness, run: cut},
+	{name: "fsync of a job's last line", file: "fsstore/publish.go", old: "err = c.f.Sync() // else", new: "err = nil // else", pkg: harness, run: cut},
+	{name: "fsync of queue/ after an evict's meta/", file: "fsstore/moves.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: harness, run: "TestParts/evictcut"},
+
+	// one owner
+	{name: "flock of a claim", file: "fsstore/claim.go", old: "\tif err := lock(f); err != nil {\n\t\treturn nil, err\n\t}\n\tb, err", new: "\tb, err", pkg: store, run: "Orphans|ClaimsRace|NoClaimComes|Model"},
+	{name: "a claim looks whether its name is still its file", file: "fsstore/claim.go", old: "if !same(c.f, c.path) { // an", new: "if false { // an", pkg: store, run: "Claim|Editor|Swap"},
+	{name: "of two claims at once one goes back", file: "fsstore/claim.go", old: "other == stem && name != own", new: "other == stem && name < own", pkg: store, run: "TwoClaims"},
+	{name: "a key that is active is not claimed", file: "fsstore/claim.go", old: "if s.activeName(u.Key()) != \"\" {\n\t\treturn nil, nil", new: "if false {\n\t\treturn nil, nil", pkg: store, run: "OneClaimAKey|Model", spare: "the look after the rename sends the second claim back; this one spares the rename"},
+	{name: "flock of a part", file: "fsstore/part.go", old: "err = lock(f)", new: "err = nil", pkg: store, run: "APartHasOneWriter"},
+	{name: "a part's name is still its file", file: "fsstore/publish.go", old: "if !same(p.f, p.path) {", new: "if false {", pkg: store, run: "APartHasOneWriter"},
+	{name: "the job is still ours at the commit", file: "fsstore/publish.go", old: "\tif !c.Held() {\n\t\treturn nil, ErrLost\n\t}\n\tif !same", new: "\tif !same", pkg: store, run: "CancelByAnyMove|Model"},
+	{name: "recovery asks whether the owner lives", file: "fsstore/recover.go", old: "\tif err := lock(f); err != nil {\n\t\treturn err\n\t}\n\tif !same", new: "\tif !same", pkg: store, run: "Orphans|ClaimsRace"},
+	{name: "an orphan of another host is given time", file: "fsstore/recover.go", old: "if s.foreign(&j) && !", new: "if false && !", pkg: store, run: "OrphanOfAnotherHost"},
+	{name: "an orphan is done only if meta names its claim", file: "fsstore/recover.go", old: "a.Claim == c.Worker && ", new: "", pkg: store, run: "Orphans|Model|KilledAtEveryStep"},
+
+	// whole bytes
+	{name: "the hash of a resumed part is of the file", file: "fsstore/part.go", old: "\t\terr = p.rehash()\n", new: "\t\tif st, e := f.Stat(); e == nil {\n\t\t\tp.setSize(st.Size())\n\t\t}\n", pkg: store, run: "ResumeHashesTheFile"},
+	{name: "the part has as many bytes as were written", file: "fsstore/part.go", old: "if info.Size() != p.size {", new: "if false {", pkg: store, run: "PartHasOneWriter|SomebodyElse"},
+	{name: "a lookup compares the whole URL", file: "fsstore/meta.go", old: "if a.URLSum != u.Sum() {", new: "if false {", pkg: store, run: "Forged|AnotherURL|Lookup"},
+	{name: "a lookup looks for the blob", file: "fsstore/meta.go", old: "st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size {", new: "true {", pkg: store, run: "FsckFindsEachProblem|TruncatedBlob"},
+	{name: "a digest is one before it becomes a path", file: "fsstore/meta.go", old: "case !isDigest(m.SHA256):", new: "case false:", pkg: store, run: "FuzzMeta"},
+	{name: "a meta's size is not negative", file: "fsstore/meta.go", old: "case m.Size < 0:", new: "case false:", pkg: store, run: "FuzzMeta"},
+
+	// what lies in the tree
+	{name: "no link is followed", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NONBLOCK", pkg: harness, run: "TestParts/planted"},
+	{name: "no FIFO is waited for", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NOFOLLOW", pkg: store, run: "FIFO|FsckFindsEachProblem"},
+	{name: "only regular files", file: "fsstore/disk.go", old: "!info.Mode().IsRegular()", new: "false", pkg: harness, run: "TestParts/planted"},
+	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestParts/tools"},
+	{name: "a person's file must end in a newline", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return t.Sub(q.since) >= settle", pkg: store, run: "WhatPeopleWrite"},
+	{name: "what is denied is not fetched", file: "fsstore/claim.go", old: `if d := s.deniedBy(u); d != "" {`, new: `if d := ""; d != "" {`, pkg: store, run: "BadJobs|Denied|Model"},
+	{name: "no URL with a password is fetched", file: "fsstore/claim.go", old: "if key.HasUserInfo(fetch) {", new: "if false {", pkg: store, run: "BadJobs"},
+	{name: "another layout is refused", file: "fsstore/layout.go", old: "first != layoutVersion {", new: "false {", pkg: store, run: "OpenRefuses"},
+	{name: "a directory of somebody else is refused", file: "fsstore/layout.go", old: "return true, onlyOurs(dir)", new: "return true, nil", pkg: store, run: "OpenRefuses"},
+	{name: "README gets its name when it is whole", file: "fsstore/layout.go", old: `temp := dir + "/tmp/.new-" + newWorker()`, new: `temp := dir + "/README"`, pkg: harness, run: "TestParts/kill"},
+
+	// limits
+	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[client] >= max(1, s.opt.MaxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = client\n\ts.notes.share[client]++\n\treturn true", new: "\tgo func() { s.countMisses() }()\n\treturn true", pkg: store, run: "Room"},
+	{name: "a miss stops growing", file: "fsstore/misses.go", old: "if info.Size() >= job.MissRoom {", new: "if false {", pkg: store, run: "MissesAreBounded|AClientWrites|StopsGrowing"},
+	{name: "the reserve of the disk", file: "fsstore/space.go", old: "if free-need < c.s.opt.MinFree {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
+	{name: "a job file's size", file: "fsstore/refuse.go", old: "case len(b) > maxJobFile:", new: "case false:", pkg: store, run: "BadJobs|Giant"},
+
+	// gc, evict, history
+	{name: "gc looks at meta/ once more", file: "fsstore/gc.go", old: "if len(r.Gone) > 0 && !o.DryRun {", new: "if false {", pkg: store, run: "GC"},
+	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: "if m.decode(b) == nil && ", new: "if m.decode(b) == nil || ", pkg: store, run: "GCTrusts"},
+	{name: "gc waits a day", file: "fsstore/gc.go", old: "o.Older = goneFor", new: "o.Older = 1", pkg: store, run: "EvictAndGC|GC"},
+	{name: "gc unlinks only what is old under its lock", file: "fsstore/part.go", old: " || time.Since(time.Unix(st.Ctim.Unix())) < age {", new: " {", pkg: store, run: "GCUnlinks"},
+	{name: "gc takes out over no other file", file: "fsstore/gc.go", old: "err := renameNew(s.path(\"blobs\", d), gone)", new: "err := os.Rename(s.path(\"blobs\", d), gone)", pkg: store, run: "GCUnlinks"},
+	{name: "a commit brings its blob back", file: "fsstore/publish.go", old: "return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)", new: "return &Artifact{Key: c.Key, Meta: *m}, nil", pkg: store, run: "GC|Commit"},
+	{name: "a move to queue/ never replaces", file: "fsstore/disk.go", old: "unix.RENAME_NOREPLACE)", new: "0)", pkg: store, run: "MovesNeverReplace|Model"},
+	{name: "a cancel keeps earlier history", file: "fsstore/moves.go", old: "if st == Queue && lock(f) == nil {", new: "if false {", pkg: store, run: "CancelInTheQueue"},
+	{name: "fsck takes out only what it judged", file: "fsstore/fsck.go", old: "if !same(f, s.path(\"blobs\", d)) {", new: "if false {", pkg: store, run: "FsckTakesOutOnly"},
+	{name: "a line after a cut one", file: "fsstore/approve.go", old: "lineEnd(f, info) + options(a)", new: "options(a)", pkg: store, run: "CutLine"},
+
+	// the origin
+	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstrongETag(a.Header.Get(\"Etag\")) == start.ETag", new: "", pkg: harness, run: "TestParts/schedules"},
+	{name: "a range begins where the part ends", file: "fsstore/fetch/answer.go", old: "first == from && ", new: "", pkg: harness, run: "TestParts/schedules"},
+	{name: "an answer's end is certain", file: "fsstore/fetch/attempt.go", old: "if !endIsCertain(d.Response) && ", new: "if false && ", pkg: "./fsstore/fetch", run: "TestBehaviours"},
+}
