@@ -68,6 +68,7 @@
   const tally = (dir, by) => {
     const n = document.getElementById('n-' + dir)
     if (n) n.textContent = String(Math.max(0, Number(n.textContent.replaceAll(',', '')) + by))
+    if ($('nav.pager, p.more', page()) || $('#bulk') || document.getElementById('l-' + dir)?.children.length >= most) sync(2000 + Math.random() * 4000)
   }
 
   // The page as it is now, from the server. Rows are matched by id.
@@ -92,9 +93,13 @@
   }
 
   let syncing = null
-  const sync = () => {
+  let due = 0
+  const sync = (wait = 50 + Math.random() * 300) => { // not all pages at once
+    if (syncing && due < Date.now() + wait) return
     clearTimeout(syncing)
+    due = Date.now() + wait
     syncing = setTimeout(async () => {
+      syncing = null
       const here = page()
       if (!here) return
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' } }).catch(() => null)
@@ -111,14 +116,13 @@
         return added(fresh)
       }
       lists.forEach((list, i) => syncList(list, twins[i]))
-      for (const old of $$('h2 .n, nav.pager, p.more, details.all', here)) {
-        const key = old.id || old.className
-        const twin = $$('h2 .n, nav.pager, p.more, details.all', fresh).find((el) => (el.id || el.className) === key)
-        if (!twin) old.remove()
-        else if (text(old) !== text(twin) && !old.contains(document.activeElement)) old.innerHTML = twin.innerHTML
-      }
+      const twinEdges = $$('.edge', fresh)
+      $$('.edge', here).forEach((old, i) => {
+        const twin = twinEdges[i]
+        if (twin && text(old) !== text(twin) && !old.contains(document.activeElement)) old.innerHTML = twin.innerHTML
+      })
       $$('[data-all]').forEach((box) => { box.checked = false })
-    }, 50 + Math.random() * 300) // not all pages at once
+    }, wait)
   }
 
   // The stream. htmx keeps it open; here is what its messages mean.
