@@ -107,39 +107,49 @@ func (c *client) drive(ctx context.Context, next func() *request) (n int, took t
 		}
 		flying += sent
 	}
-	var events [connections]unix.EpollEvent
 	for flying > 0 {
-		ready, err := unix.EpollWait(c.epoll, events[:], int(patience.Milliseconds()))
-		if errors.Is(err, unix.EINTR) {
-			continue
+		done, sent, err := c.wait(next)
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err != nil {
-			return n, 0, fmt.Errorf("epoll: %w", err)
+			return n, 0, err
 		}
-		if ready == 0 {
-			return n, 0, errSilent
-		}
-		if ctx.Err() != nil {
-			return n, 0, ctx.Err()
-		}
-		for _, e := range events[:ready] {
-			conn := &c.conns[e.Fd]
-			done, err := conn.receive(c.drop)
-			if err != nil {
-				return n, 0, err
-			}
-			if !done {
-				continue
-			}
-			n++
-			sent, err := conn.send(next())
-			if err != nil {
-				return n, 0, err
-			}
-			flying += sent - 1
-		}
+		n += done
+		flying += sent - done
 	}
 	return n, time.Since(start), nil
+}
+
+// wait takes what answers have come, and sends a new request for each that is whole.
+func (c *client) wait(next func() *request) (done, sent int, err error) {
+	var events [connections]unix.EpollEvent
+	ready, err := unix.EpollWait(c.epoll, events[:], int(patience.Milliseconds()))
+	switch {
+	case errors.Is(err, unix.EINTR):
+		return 0, 0, nil
+	case err != nil:
+		return 0, 0, fmt.Errorf("epoll: %w", err)
+	case ready == 0:
+		return 0, 0, errSilent
+	}
+	for _, e := range events[:ready] {
+		conn := &c.conns[e.Fd]
+		whole, err := conn.receive(c.drop)
+		if err != nil {
+			return done, sent, err
+		}
+		if !whole {
+			continue
+		}
+		n, err := conn.send(next())
+		if err != nil {
+			return done, sent, err
+		}
+		done++
+		sent += n
+	}
+	return done, sent, nil
 }
 
 // send puts r on its way, and says how many requests that is: 0 for nil.
