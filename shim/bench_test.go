@@ -142,10 +142,11 @@ func swallowing(b *testing.B) string {
 		b.Fatal(err)
 	}
 	for range 4 {
-		c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+		c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
+		syscall.SetNonblock(c, true)
 		b.Cleanup(func() { syscall.Close(c) })
 		syscall.Connect(c, at)
 	}
