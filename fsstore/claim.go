@@ -269,6 +269,7 @@ const maxBatchLog = maxJobFile
 // that is carried in by hand. A miss of the same key becomes that job. It is
 // an error when the key is being fetched.
 func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
+	by.Via = "put"
 	u, content, err := s.prepare(a, by)
 	if err != nil {
 		return nil, err

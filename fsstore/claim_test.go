@@ -77,7 +77,7 @@ func TestCancelByAnyMove(t *testing.T) {
 		if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: cancelled, and yet held: %v", script, err)
 		}
-		if text := text(t, s, Cancelled, k+".job"); !strings.HasPrefix(text, cudaURL+"\n") {
+		if text := text(t, s, Cancelled, k+".job"); !strings.HasPrefix(text, cudaURL+"\n") || !strings.Contains(text, " cancelled shell\n") {
 			t.Errorf("%s: %s", script, text)
 		}
 	}

@@ -84,9 +84,21 @@ func (c *Claim) Cancelled() error {
 	case st == Denied:
 		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
 	case name != "":
+		c.noteCancelled()
 		return c.s.moveHistory(c.f, c.s.job(st, name), Cancelled, c.Key)
 	}
 	return c.copyCancelled()
+}
+
+// noteCancelled writes the line that a shell mv left out.
+func (c *Claim) noteCancelled() {
+	b, err := slurp(c.f, maxJobFile)
+	if err != nil {
+		return
+	}
+	if e, ok := c.lastEvent(b); !ok || e.Kind != job.Cancelled {
+		c.s.logLine(c.f, By{Via: "shell"}.event(job.Cancelled))
+	}
 }
 
 func (c *Claim) copyCancelled() error {

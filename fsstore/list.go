@@ -170,7 +170,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: ruleInWords(u, s.opt.Rule), Denied: s.deniedBy(u), Hits: s.Hits(u.Key())}
+	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: ruleInWords(rawURL, u, s.opt.Rule), Denied: s.deniedBy(u), Hits: s.Hits(u.Key())}
 	if r.Artifact, err = s.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -202,8 +202,11 @@ func (s *Store) jobOf(st State, name, k string) (JobFile, bool) {
 	return j, err == nil && (stem == k || j.Key == k)
 }
 
-func ruleInWords(u key.URL, r key.Rule) string {
+func ruleInWords(raw string, u key.URL, r key.Rule) string {
+	raw, _, _ = strings.Cut(raw, "#")
 	switch {
+	case !strings.Contains(raw, "?"):
+		return "the URL has no query"
 	case r == key.Keep:
 		return "--keep-query: the query is part of the key"
 	case r == key.Drop:
@@ -211,5 +214,5 @@ func ruleInWords(u key.URL, r key.Rule) string {
 	case u.QueryDropped():
 		return "the path names a file: the query is dropped, save for parameters that are known to choose the content"
 	}
-	return "the query, if there is one, is part of the key"
+	return "the query is part of the key: it is what names the artifact"
 }

@@ -316,3 +316,11 @@ func ExampleURL_Key() {
 	// https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run
 	// developer.download.nvidia.com--cuda_12.9_linux.run--a56e7ccba5247469
 }
+
+func TestRedactVendorsTickets(t *testing.T) {
+	for _, q := range []string{"code=c4nary", "_gda_=17_c4nary", "h=c4nary&e=3", "md5=c4nary&expires=1", "refresh=c4nary", "file=b&ticket=c4nary", "__gda__=c4nary"} {
+		if got := Redact("https://h/x.run?" + q); strings.Contains(got, "c4nary") {
+			t.Errorf("%s: %s", q, got)
+		}
+	}
+}

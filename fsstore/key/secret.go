@@ -5,12 +5,13 @@ import "strings"
 // secretWords are parts of the names of query parameters whose values are credentials. Lower case.
 var secretWords = [...]string{
 	"token", "secret", "passw", "signature", "credential", "hmac", "hdnea", "hdnts", "jwt", "oauth", "authoriz", "session",
-	"apikey", "accesskey", "accessid", "cookie",
+	"apikey", "accesskey", "accessid", "cookie", "_gda_",
 }
 
 // secretNames are whole names, or the end of a name after a "-", "_" or ".". Lower case.
 var secretNames = [...]string{
 	"key", "sig", "sign", "auth", "policy", "pwd", "pass", "keyid", "key-pair-id", "sas", "hash-key",
+	"code", "ticket", "refresh", "otp", "nonce", "md5", "h", "st", // OAuth, SSO, NVIDIA and Akamai; nginx's secure_link
 }
 
 // secretPrefixes begin the names of whole families: the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
