@@ -217,17 +217,18 @@ func (c *checker) refetch(p *Problem, k, url string) {
 }
 
 // requeue says what was done about the artifact of key k, or what to do, and
-// whether its URL is queued again. The job in done/ has the whole URL; the one
+// whether its URL is queued again, with the options that it was fetched with. The job in done/ has the whole URL; the one
 // in meta is redacted, and good only where nothing is.
 func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
+	again := Addition{URL: url}
 	if j, err := s.JobFile(Done, k+".job"); err == nil && j.Key == k {
-		url = j.Job.FetchURL()
+		again = Addition{j.Job.FetchURL(), j.Job.Sha256, j.Job.AcceptHTML, j.Job.AcceptAny, j.Job.AcceptHTTP}
 	}
-	u, err := key.Parse(url, s.opt.Rule)
+	u, err := key.Parse(again.URL, s.opt.Rule)
 	if err != nil || u.Key() != k {
 		return "its whole URL is not known: fetch it again with `fromcache add URL`", false
 	}
-	if _, err := s.Add(Addition{URL: url}, by); err != nil {
+	if _, err := s.Add(again, by); err != nil {
 		return "it could not be queued: " + err.Error(), false
 	}
 	return "queued again", true
