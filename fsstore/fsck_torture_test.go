@@ -36,6 +36,8 @@ func TestFsckFindsEachProblem(t *testing.T) {
 		{"echo " + other + " > active/x.job", "active/x.job", "not a claim's name", "same"},
 		{"echo " + other + " > active/" + keyOf(t, other) + "@0123456789abcdef.job", "active/", "an orphan", ""},
 		{"echo many > hits/" + k, "hits/" + k, "not a number", "same"},
+		{": > misses/" + keyOf(t, other), "misses/" + keyOf(t, other), "empty", ""},
+		{"head -c 99 /dev/zero > misses/" + keyOf(t, other), "misses/" + keyOf(t, other), "empty", ""},
 		{"touch 'denied/A B'", "denied/A B", "denies nothing", "same"},
 		{"echo x > failed/x.job.why", "failed/x.job.why", "a job that is not there", "same"},
 		{"echo x > tmp/mine", "tmp/mine", "not a name of ours", "same"},

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
@@ -52,7 +53,7 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 		c.found(path, j.Note, "or remove it")
 	case strings.HasPrefix(j.Note, "the server may not read"):
 		c.found(path, j.Note, "chmod 660 it, or rm it")
-	case j.State == Misses && st.Size == 0:
+	case j.State == Misses && j.Job.URL == "" && c.blank(j.Name):
 		p := c.found(path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
 		p.Repaired = c.o.Repair && os.Remove(c.s.job(Misses, j.Name)) == nil
 	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
@@ -60,6 +61,12 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 	case j.State == Misses && j.Key != "" && j.Name != j.Key:
 		c.found(path, "it is named for another URL than the one in it: no client's miss finds it", "mv it to misses/"+j.Key)
 	}
+}
+
+// blank reports whether a miss holds nothing, or zeros.
+func (c *checker) blank(name string) bool {
+	b, err := readFile(c.s.job(Misses, name), job.MaxFile)
+	return err == nil && strings.Trim(string(b), "\x00") == ""
 }
 
 // bothNow reports whether two paths name one file at this moment: a job that

@@ -20,6 +20,7 @@ type lab struct {
 	root  string // holds data/, and what must not change beside it
 	data  string
 	known torture.Known
+	asked []string // URLs that were asked to be evicted
 	files []string // globs that must match something from now on
 	rot   bool     // a blob was spoilt: nothing is judged until fsck has repaired
 	cut   bool     // the power was: misses, which are not fsynced, may be empty until then

@@ -37,6 +37,7 @@ var parts = []part{
 	{"tools", "8 people's tools", "cp, rsync, editors and pipes, slowly", tools},
 	{"moves", "11 bursts of moves", "more events than a queue of events holds", moves},
 	{"servers", "12 two servers", "on one directory", twoServers},
+	{"moosefs", "12 two servers", "each on its own mount of a MooseFS", sharedDirectory},
 	{"misses", "5 misses without end", "distinct URLs, far more than may be noted", manyMisses},
 	{"copies", "13 rsync of a live tree", "each copy is served", copies},
 	{"rot", "15 bit rot", "a bit flips in each blob", rot},

@@ -109,17 +109,17 @@ func twoServers(p *program, row *torture.Row) {
 		}
 		s.kill()
 	}
-	p.onceEach(jobs, row)
+	p.onceEach("/90/pair-%d.bin", jobs, row)
 	for _, v := range l.finish() {
 		row.Violated("finished: %s", v)
 	}
 }
 
-func (p *program) onceEach(jobs int, row *torture.Row) {
+func (p *program) onceEach(path string, jobs int, row *torture.Row) {
 	p.origin.mu.Lock()
 	defer p.origin.mu.Unlock()
 	for i := range jobs {
-		if n := p.origin.asked[fmt.Sprintf("/90/pair-%d.bin", i)]; n != 1 {
+		if n := p.origin.asked[fmt.Sprintf(path, i)]; n != 1 {
 			row.Violated("job %d was fetched %d times", i, n)
 		}
 	}

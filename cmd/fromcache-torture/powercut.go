@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,8 +71,9 @@ func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
 	if err := m.again(); err != nil {
 		return err
 	}
-	row.Tried("acknowledged", len(l.known.Queued)+len(done))
-	l.known.Held = append(l.known.Held, done...)
+	row.Tried("acknowledged", len(l.known.Queued)+len(done)+len(l.known.Evicted))
+	l.known.Held = append(l.known.Held, l.without(done)...)
+	l.known.Queued = l.without(l.known.Queued)
 	l.cut = true
 	for _, v := range l.judge() {
 		row.Violated("%s, cut %d: %s", m.kind, n, v)
@@ -86,7 +88,7 @@ func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
 // that counts as acknowledged; the answer that comes after it does not.
 func (l *lab) approveMany(s *server, stop <-chan struct{}) {
 	for i := 0; ; i++ {
-		url := l.p.origin.URL + fmt.Sprintf("/%d/cut-%d.bin", 100+i*317%30_000, i)
+		url := l.cutURL(i)
 		s.get(url)
 		code, err := s.post("/admin/approve", "key", torture.KeyOf(url))
 		select {
@@ -100,7 +102,42 @@ func (l *lab) approveMany(s *server, stop <-chan struct{}) {
 		if code == 303 {
 			l.known.Queued = append(l.known.Queued, url)
 		}
+		if i%3 == 2 && !l.evictOne(s, i-2, stop) {
+			return
+		}
 	}
+}
+
+// cutURL is the i-th of a run.
+func (l *lab) cutURL(i int) string {
+	return l.p.origin.URL + fmt.Sprintf("/%d/cut-%d.bin", 100+i*317%30_000, i)
+}
+
+// evictOne takes back what was held, once its job is over. It reports whether
+// the run goes on.
+func (l *lab) evictOne(s *server, i int, stop <-chan struct{}) bool {
+	url := l.cutURL(i)
+	k := torture.KeyOf(url)
+	if !l.exists("done/" + k + ".job") {
+		return true
+	}
+	l.asked = append(l.asked, url)
+	code, err := s.post("/admin/evict", "key", k)
+	select {
+	case <-stop:
+		return false
+	default:
+	}
+	if err == nil && code == 303 {
+		l.known.Evicted = append(l.known.Evicted, url)
+	}
+	return err == nil
+}
+
+// without drops what was asked to be evicted: whether it is held is open until
+// that is acknowledged.
+func (l *lab) without(urls []string) []string {
+	return slices.DeleteFunc(urls, func(url string) bool { return slices.Contains(l.asked, url) })
 }
 
 // done lists the URLs whose jobs are in done/: they have been committed.

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/torture"
+)
+
+// moose is a MooseFS of one master and one chunk server, in a network namespace
+// of its own, mounted twice: what two machines see that share a directory.
+type moose struct {
+	dir, netns string
+	mounts     [2]string
+}
+
+// newMoose writes the configuration and starts all of it.
+func (p *program) newMoose() (*moose, error) {
+	dir, err := os.MkdirTemp(p.temp, "moosefs-")
+	if err != nil {
+		return nil, err
+	}
+	os.Chmod(p.temp, 0o755)
+	os.Chmod(dir, 0o755)
+	m := &moose{dir: dir, netns: fmt.Sprintf("fromcache-%d", os.Getpid())}
+	for name, text := range map[string]string{
+		"exports.cfg": "10.99.0.0/24 / rw,alldirs,maproot=0\n",
+		"hdd.cfg":     dir + "/chunks\n",
+		"master.cfg": fmt.Sprintf("WORKING_USER = root\nWORKING_GROUP = root\nDATA_PATH = %s/master\nEXPORTS_FILENAME = %s/exports.cfg\n"+
+			"MATOML_LISTEN_HOST = 10.99.0.1\nMATOCS_LISTEN_HOST = 10.99.0.1\nMATOCL_LISTEN_HOST = 10.99.0.1\n", dir, dir),
+		"chunk.cfg": fmt.Sprintf("WORKING_USER = root\nWORKING_GROUP = root\nDATA_PATH = %s/chunkdata\nHDD_CONF_FILENAME = %s/hdd.cfg\n"+
+			"MASTER_HOST = 10.99.0.1\nCSSERV_LISTEN_HOST = 10.99.0.1\nHDD_LEAVE_SPACE_DEFAULT = 64MiB\n", dir, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	m.mounts = [2]string{dir + "/a", dir + "/b"}
+	err = sh(`cd %s; mkdir master chunkdata chunks a b; printf 'MFSM NEW' > master/metadata.mfs
+		ip netns add %s; ip -n %s link set lo up
+		ip -n %s link add m0 type veth peer name m1; ip -n %s addr add 10.99.0.1/24 dev m0
+		ip -n %s link set m0 up; ip -n %s link set m1 up
+		in="nsenter --net=/run/netns/%s"
+		$in mfsmaster -c master.cfg start >&2; $in mfschunkserver -c chunk.cfg start >&2
+		for x in a b; do $in mfsmount %s/$x -H 10.99.0.1 >&2; done
+		i=0; while ! sh -c 'echo x > a/probe' 2>/dev/null; do i=$((i+1)); test $i -lt 60; sleep 0.5; done; rm a/probe`,
+		dir, m.netns, m.netns, m.netns, m.netns, m.netns, m.netns, m.netns, dir)
+	return m, err
+}
+
+func (m *moose) close() {
+	sh(`cd %s; for x in a b; do umount -l $x || true; done; in="nsenter --net=/run/netns/%s"
+		$in mfschunkserver -c chunk.cfg stop || true
+		$in mfsmaster -c master.cfg stop || true
+		ip netns del %s`, m.dir, m.netns, m.netns)
+}
+
+// sharedDirectory: threat 12. Two servers that each see the directory through a
+// mount of its own, where no event tells one of the other's moves, and flock
+// may be a matter of each.
+func sharedDirectory(p *program, row *torture.Row) {
+	if !mayMount(row, "mfsmaster", "mfschunkserver", "mfsmount", "ip", "nsenter") {
+		return
+	}
+	jobs := 60
+	if p.long {
+		jobs = 2000
+	}
+	m, err := p.newMoose()
+	defer m.close()
+	if err != nil {
+		row.Note("MooseFS does not come up here: %v", err)
+		return
+	}
+	l := p.newLab()
+	defer l.close()
+	l.data = m.mounts[0] + "/data"
+	l.open()
+	text := new(strings.Builder)
+	for i := range jobs {
+		fmt.Fprintf(text, "%s/95/moose-%d.bin\n", p.origin.URL, i)
+	}
+	var servers []*server
+	for _, dir := range m.mounts {
+		s, err := p.serve(dir+"/data", nil)
+		if err != nil {
+			row.Violated("%s: %v\n%s", dir, err, s.text())
+			return
+		}
+		servers = append(servers, s)
+	}
+	l.write("queue/.many", text.String())
+	l.move("queue/.many", "queue/many.job")
+	if err := within(10*time.Minute, "all are done", func() bool { return l.count("done") >= jobs+1 }); err != nil {
+		row.Violated("%d of %d are done: %s", l.count("done"), jobs, l.ls())
+	}
+	for _, s := range servers {
+		s.kill()
+	}
+	p.onceEach("/95/moose-%d.bin", jobs, row)
+	for _, v := range l.finish() {
+		row.Violated("finished: %s", v)
+	}
+}
