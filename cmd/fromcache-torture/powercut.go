@@ -43,6 +43,9 @@ func (p *program) cutAll(kind string, cuts int, row *torture.Row) {
 			return
 		}
 		row.Tried("cuts of "+kind, 1)
+		if len(row.Violations()) > 0 {
+			return // the next would only say it again
+		}
 	}
 }
 
@@ -77,6 +80,9 @@ func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
 	l.cut = true
 	for _, v := range l.judge() {
 		row.Violated("%s, cut %d: %s", m.kind, n, v)
+	}
+	if len(row.Violations()) > 0 {
+		return nil
 	}
 	for _, v := range l.finish() {
 		row.Violated("%s, cut %d, finished: %s", m.kind, n, v)
