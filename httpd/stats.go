@@ -26,6 +26,7 @@ type plot struct {
 	Title, Up, Down  string // what the bars are
 	UpMax, DownMax   string
 	First, Last      string // dates
+	Axis             string
 	Bars             []bar
 	UpTotal, DownSum string
 }
@@ -70,25 +71,25 @@ func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, f)
 }
 
-// The view box of a plot is 900 wide, ten for each day, and 200 high; the line
-// is in the middle.
+// The view box of a plot is 900 wide, ten for each day, and 200 high.
 const (
-	barStep, barWidth = 10, 8
-	middle, reach     = 100, 92
+	barStep = 10
+	reach   = 192 // what both series share; their line is where their maxima put it
 )
 
 func plotOf(title, up, down string, days []fsstore.Day, upName, downName string, format func(int64) string) plot {
-	var most, upMost, downMost, upSum, downSum int64
+	var upMost, downMost, upSum, downSum int64
 	for _, d := range days {
 		upMost, downMost = max(upMost, d.N[upName]), max(downMost, d.N[downName])
 		upSum, downSum = upSum+d.N[upName], downSum+d.N[downName]
 	}
-	most = max(upMost, downMost, 1)
-	p := plot{Title: title, Up: up, Down: down, UpMax: format(upMost), DownMax: format(downMost), UpTotal: format(upSum), DownSum: format(downSum)}
+	most := max(upMost+downMost, 1)
+	middle := 4 + float64(upMost)/float64(most)*reach
+	p := plot{Axis: decimal(middle), Title: title, Up: up, Down: down, UpMax: format(upMost), DownMax: format(downMost), UpTotal: format(upSum), DownSum: format(downSum)}
 	for i, d := range days {
 		u, v := height(d.N[upName], most), height(d.N[downName], most)
 		p.Bars = append(p.Bars, bar{
-			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u), DownY: strconv.Itoa(middle + 1), DownH: decimal(v),
+			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u), DownY: decimal(middle), DownH: decimal(v),
 			Text: d.Date + ": " + format(d.N[upName]) + " " + up + ", " + format(d.N[downName]) + " " + down,
 		})
 	}

@@ -99,7 +99,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	server, err := a.newServer(store, o, password, log)
+	server, err := a.newServer(store, o, pool, password, log)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func openCredentials(dir, dataDir string) (fs.FS, error) {
 	return root.FS(), nil
 }
 
-func (a *app) newServer(store *fsstore.Store, o *serveFlags, password string, log *slog.Logger) (*httpd.Server, error) {
+func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger) (*httpd.Server, error) {
 	secret := []byte(strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET")))
 	if len(secret) == 0 {
 		var err error
@@ -225,6 +225,10 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, password string, lo
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,
+		Head: func(ctx context.Context, rawURL string) (httpd.OriginFacts, error) {
+			f, err := pool.Head(ctx, rawURL)
+			return httpd.OriginFacts(f), err
+		},
 	})
 }
 

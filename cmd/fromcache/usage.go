@@ -32,6 +32,7 @@ func verbs() []verb {
 		{"put", "URL FILE", "hold FILE (- is standard input) as the artifact of URL", 2, 2, (*app).put},
 		{"url", "URL", "print the address at which the cache serves URL", 1, 1, (*app).url},
 		{"why", "URL", "say what is known of URL: key, rule, state, who and when", 1, 1, (*app).why},
+		{"stats", "", "print what was served, fetched, hit and missed, day by day", 0, 0, (*app).stats},
 		{"fsck", "", "check every blob, meta and job file", 0, 0, (*app).fsck},
 		{"gc", "", "take blobs that nothing names out of service, and free the old ones", 0, 0, (*app).gc},
 		{"health", "", "ask the server on this machine whether it is well: exit status 0 or 1", 0, 0, (*app).health},

@@ -35,6 +35,10 @@ func (a *answer) close() {
 // ask requests the URL with the given fields and follows redirects. The answer must be closed. An error is a *failure, or
 // the cause for which ctx ended.
 func (p *Pool) ask(ctx context.Context, raw string, fields http.Header, acceptHTTP bool) (*answer, error) {
+	return p.askBy(ctx, http.MethodGet, raw, fields, acceptHTTP)
+}
+
+func (p *Pool) askBy(ctx context.Context, method, raw string, fields http.Header, acceptHTTP bool) (*answer, error) {
 	h, err := parseHop(raw)
 	if err != nil {
 		return nil, failed("%v", err)
@@ -42,7 +46,7 @@ func (p *Pool) ask(ctx context.Context, raw string, fields http.Header, acceptHT
 	hops := []hop{h}
 	privateToo, own := true, true
 	for {
-		a, inside, err := p.request(ctx, h, fields, privateToo, own)
+		a, inside, err := p.request(ctx, method, h, fields, privateToo, own)
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +90,11 @@ func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 
 // request asks for one URL. inside says that the address that was dialled is a private one, or one that --allow-origin
 // names and that is not public: then a redirect to a private address leads from the inside to the inside.
-func (p *Pool) request(ctx context.Context, h hop, fields http.Header, privateToo, own bool) (_ *answer, inside bool, err error) {
+func (p *Pool) request(ctx context.Context, method string, h hop, fields http.Header, privateToo, own bool) (_ *answer, inside bool, err error) {
 	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
 		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
-	req, err := p.newRequest(h, fields, own)
+	req, err := p.newRequest(method, h, fields, own)
 	if err != nil {
 		return nil, false, err
 	}
@@ -126,8 +130,8 @@ func (p *Pool) isInside(a netip.Addr) bool {
 	return c != public
 }
 
-// newRequest is a GET. The credentials' lines are in it only while the chain has never left the approved host.
-func (p *Pool) newRequest(h hop, fields http.Header, own bool) (*http.Request, error) {
+// newRequest has no body. The credentials' lines are in it only while the chain has never left the approved host.
+func (p *Pool) newRequest(method string, h hop, fields http.Header, own bool) (*http.Request, error) {
 	header := fields.Clone()
 	header.Set("User-Agent", p.o.UserAgent)
 	header.Set("Accept", "*/*")
@@ -141,7 +145,7 @@ func (p *Pool) newRequest(h hop, fields http.Header, own bool) (*http.Request, e
 			header[name] = values
 		}
 	}
-	return &http.Request{Method: "GET", URL: h.url(false), Host: h.authority, Header: header,
+	return &http.Request{Method: method, URL: h.url(false), Host: h.authority, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 

@@ -1,0 +1,57 @@
+package browser
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestLook keeps pictures of every page, light and dark, wide and narrow.
+func TestLook(t *testing.T) {
+	l := newLab(t)
+	for i, n := range []int{3, 1, 7, 1} {
+		for range n {
+			l.miss(fmt.Sprintf("/compute/%d/installers/driver_%d.run", i, i))
+		}
+	}
+	for _, p := range []string{"/fw/mft-4.30.0.bin", "/models/weights-00001.data", "/moved/three.iso"} {
+		l.add(p)
+	}
+	l.add("/gone.bin")
+	l.add("/slow/model.data")
+	l.eventually("all is fetched", func() bool {
+		return len(l.names("done")) == 3 && len(l.names("failed")) == 1 && len(l.names("active")) == 1
+	})
+	l.stats()
+	b := l.tab()
+	b.open("/")
+	held := b.eval(`document.querySelector('#l-meta a').getAttribute('href')`)
+	log := b.eval(`document.querySelector('#l-failed a').getAttribute('href')`)
+	for name, path := range map[string]string{"all": "/", "misses": "/misses", "grouped": "/misses?group=1&sort=asked", "downloads": "/downloads",
+		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats"} {
+		b.size(1280)
+		b.open(path)
+		b.live()
+		b.picture(name, 1280, false)
+		b.picture(name, 1280, true)
+		b.picture(name+"-phone", 390, false)
+		if wide := b.eval(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
+			t.Errorf("%s is wider than a phone: %s", path, b.eval(`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className).slice(0, 5)`))
+		}
+	}
+	b.quiet()
+}
+
+// add queues a path of the origin as a shell would.
+func (l *lab) add(path string) {
+	l.t.Helper()
+	name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+	l.must(os.WriteFile(l.dir+"/queue/"+name+".job", []byte(l.origin.URL+path+"\n"), 0o660))
+}
+
+// stats makes some days of numbers.
+func (l *lab) stats() {
+	l.t.Helper()
+	l.sh(`for i in $(seq 1 89); do d=$(date -u -d "-$i days" +%F); printf 'hits %d\nmisses %d\nserved-bytes %d\nfetched-bytes %d\n' $((i*37%200)) $((i*13%40)) $((i*i%97*1000000000)) $((i%7*3000000000)) > stats/$d; done`)
+}
