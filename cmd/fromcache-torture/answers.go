@@ -30,7 +30,9 @@ func (s *server) healthy() bool {
 
 // end judges a tree whose server is still there.
 func (l *lab) end(what string, s *server, row *torture.Row) {
-	s.kill()
+	if !s.dead() && !s.stop() {
+		row.Violated("%s: it does not end at SIGTERM", what)
+	}
 	for _, v := range l.finish() {
 		row.Violated("%s: finished: %s", what, v)
 	}

@@ -13,8 +13,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"fromcache/fsstore/torture"
@@ -79,6 +81,7 @@ func run(names []string, long bool) int {
 		return 1
 	}
 	defer p.close()
+	go p.closeAtSignal()
 	var rows []*torture.Row
 	for _, part := range chosen {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", part.name, part.about)
@@ -88,6 +91,16 @@ func run(names []string, long bool) int {
 		return 1
 	}
 	return 0
+}
+
+// closeAtSignal leaves no mount behind when somebody has seen enough.
+func (p *program) closeAtSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	sh("umount -l %s/*/mnt 2>/dev/null || true", p.temp)
+	p.close()
+	os.Exit(1)
 }
 
 func choose(names []string) ([]part, error) {
