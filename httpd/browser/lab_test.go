@@ -356,7 +356,7 @@ func (b *tab) eval(js string) string {
 	b.l.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
 	defer cancel()
-	s, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+js+")", chromedp.EvalAwaitPromise))
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string]("(async () => String(await ("+js+")))()", chromedp.EvalAwaitPromise))
 	b.l.must(err)
 	return s
 }
