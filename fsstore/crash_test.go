@@ -16,8 +16,10 @@ import (
 // with the true bytes, once.
 
 const (
-	crashDir  = "FROMCACHE_TEST_CRASH_DIR"
-	crashBody = "the whole bytes"
+	crashDir   = "FROMCACHE_TEST_CRASH_DIR"
+	crashEvict = "FROMCACHE_TEST_CRASH_EVICT" // the story goes on with an operator's verbs
+	addedURL   = "https://example.com/added.run"
+	crashBody  = "the whole bytes"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +41,16 @@ func crashStory(dir string) {
 	}
 	_, err = s.GC(GCOptions{})
 	must(err)
+	if os.Getenv(crashEvict) != "" {
+		u, err := s.Why(cudaURL)
+		must(err)
+		must(s.Evict(u.Key, By{"cli", "test"}))
+		_, err = s.Add(Addition{URL: addedURL}, By{"cli", "test"})
+		must(err)
+		must(s.Cancel(mustKey(addedURL), By{"cli", "test"}))
+		must(s.Retry(mustKey(addedURL), By{"cli", "test"}))
+		must(s.Deny("ads.example.com", By{"cli", "test"}))
+	}
 	fmt.Println("done")
 }
 

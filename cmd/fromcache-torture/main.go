@@ -45,6 +45,9 @@ var parts = []part{
 	{"rot", "15 bit rot", "a bit flips in each blob", rot},
 	{"schedules", "16 a lying origin", "random cuts, changes and lies, and stops of the worker", schedules},
 	{"slow", "20 slow clients", "requests a byte a second, and readers that read nothing", slowClients},
+	{"fuzz", "6 9 14 garbage", "every fuzz target of the tree", fuzzAll},
+	{"model", "1 12 any order", "the store against a model in memory", model},
+	{"guards", "all: taken away", "each guard removed, and the test that misses it", guards},
 }
 
 func main() {
