@@ -29,6 +29,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -98,15 +99,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := b.preamble(ctx); err != nil {
 		return err
 	}
+	return b.all(ctx, chosen)
+}
+
+// all runs the sections. One that breaks keeps none of the others from running.
+func (b *bench) all(ctx context.Context, chosen []section) error {
+	var errs []error
 	for _, s := range chosen {
-		if err := s.run(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			return fmt.Errorf("%s: %w", s.name, err)
+		err := s.run(ctx, b)
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, fmt.Errorf("%s: %w", s.name, context.Cause(ctx)))...)
+		}
+		if err != nil {
+			fmt.Fprintf(b.out, "\n%s: BROKEN, see below\n", s.name)
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (b *bench) parse(args []string) ([]section, error) {
