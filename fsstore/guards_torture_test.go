@@ -236,3 +236,17 @@ func TestCommitAfterGC(t *testing.T) {
 		t.Error("committed, and not held:", err)
 	}
 }
+
+// An artifact is held, its URL was approved again, and the second worker died:
+// what the first committed does not make the second job done.
+func TestAnOrphanOfAnotherClaimIsNotDone(t *testing.T) {
+	s := testStore(t)
+	hold(t, s, cudaURL, "bytes")
+	mustClaim(t, s, add(t, s, cudaURL)).close()
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	if len(ls(t, s, Queue)) != 1 {
+		t.Errorf("queue %q, done %q", ls(t, s, Queue), ls(t, s, Done))
+	}
+}
