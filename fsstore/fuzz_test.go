@@ -18,7 +18,9 @@ func FuzzMeta(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{string(b), "", "{", "null", "[]", `{"sha256":"../../etc/passwd"}`, strings.Replace(string(b), "5", "-5", 1), strings.Replace(string(b), "5", "1e400", 1)} {
+	for _, seed := range []string{string(b), "", "{", "null", "[]", `{"sha256":"../../etc/passwd"}`,
+		strings.Replace(string(b), `"size": 5`, `"size": -5`, 1), strings.Replace(string(b), `"size": 5`, `"size": 1e400`, 1),
+		strings.Replace(string(b), good.SHA256, "../../../etc/passwd", 1), strings.Replace(string(b), good.URLSum, "", 1)} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -77,7 +77,7 @@ func (l *lab) plant(row *torture.Row) (n int) {
 
 // nameIn is a name by which a directory's readers would take a file.
 func (l *lab) nameIn(dir string, i int) string {
-	key := fmt.Sprintf("example.com--planted-%d.run--%016x", i, i)
+	key := torture.KeyOf(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i)) // that a client will ask for
 	switch dir {
 	case "blobs":
 		return strings.Repeat(fmt.Sprintf("%02x", i), 32)
@@ -87,8 +87,10 @@ func (l *lab) nameIn(dir string, i int) string {
 		return key + "@0123456789abcdef.job"
 	case "tmp":
 		return key + "@0123456789abcdef.part"
-	case "misses", "denied", "hits":
+	case "misses", "hits":
 		return key
+	case "denied":
+		return fmt.Sprintf("planted-%d.example.com", i)
 	}
 	return key + ".job"
 }
@@ -129,7 +131,7 @@ func (l *lab) uproot() {
 	for _, dir := range places {
 		list, _ := os.ReadDir(l.data + "/" + dir)
 		for _, e := range list {
-			planted := strings.Contains(e.Name(), "--planted-") || strings.Contains(e.Name(), "--swap.run--")
+			planted := strings.Contains(e.Name(), "planted-") || strings.Contains(e.Name(), "--swap.run--")
 			if !e.Type().IsRegular() || planted {
 				os.RemoveAll(l.data + "/" + dir + "/" + e.Name())
 			}
