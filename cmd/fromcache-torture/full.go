@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +90,15 @@ func stuff(dir string, bytes bool) (undo func() error) {
 	}
 }
 
+// forget makes room for the next round.
+func (l *lab) forget(store *fsstore.Store, url string) error {
+	l.known.Queued = slices.DeleteFunc(l.known.Queued, func(u string) bool { return u == url })
+	err := store.Evict(torture.KeyOf(url), by)
+	_, clearErr := store.Clear(by)
+	_, gcErr := store.GC(fsstore.GCOptions{Older: time.Nanosecond})
+	return errors.Join(err, clearErr, gcErr)
+}
+
 // roomAgain: what was asked for on the full disk is fetched now. A job that
 // waits is due later than anyone wants to wait here, but for once.
 func (l *lab) roomAgain(s *server, url string, patient bool) error {
@@ -97,8 +108,8 @@ func (l *lab) roomAgain(s *server, url string, patient bool) error {
 		return fmt.Errorf("with room again: %w", err)
 	}
 	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := store.Lookup(url); err == nil {
-			return nil
+		if _, err := store.Lookup(url); err == nil && !l.exists("active/*") && !l.exists("queue/*") {
+			return l.forget(store, url)
 		}
 		if !patient {
 			l.hurry(store)

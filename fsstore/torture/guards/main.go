@@ -85,7 +85,7 @@ func (g *guard) tryWithout(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "test", "-failfast", "-count=1", "-timeout=3m", "-run", g.run, g.pkg)
+	cmd := exec.Command("go", "test", "-failfast", "-count=1", "-timeout=100s", "-run", g.run, g.pkg)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay) // the programs that tests build get it, too
 	began := time.Now()
