@@ -12,12 +12,9 @@ import (
 type orders struct {
 	mu        sync.Mutex
 	artifacts []ArtifactRow
-	jobs      map[State]jobOrder
-}
-
-type jobOrder struct {
-	list []JobFile
-	gen  uint64
+	blobs     map[string]int // artifacts of each digest
+	bytes     int64          // of the blobs, each once
+	jobs      map[State][]JobFile
 }
 
 // Artifacts returns every artifact, sorted by key. The slice is shared: it
@@ -29,15 +26,59 @@ func (v *View) Artifacts() []ArtifactRow {
 	v.glance("hits")
 	v.order.mu.Lock()
 	defer v.order.mu.Unlock()
+	return v.artifacts()
+}
+
+// Held is the number of artifacts, and the bytes of their blobs, each once.
+func (v *View) Held() (n int, bytes int64) {
+	v.touch()
+	v.glance("meta")
+	v.order.mu.Lock()
+	defer v.order.mu.Unlock()
+	return len(v.artifacts()), v.order.bytes
+}
+
+func (v *View) artifacts() []ArtifactRow {
 	metas, all := v.metas.take()
 	hits, allHits := v.hits.take()
+	o := &v.order
 	switch {
-	case v.order.artifacts == nil || all || allHits:
-		v.order.artifacts = v.sortArtifacts()
+	case o.artifacts == nil || all || allHits:
+		o.artifacts, o.blobs, o.bytes = v.sortArtifacts(), map[string]int{}, 0
+		for i := range o.artifacts {
+			o.hold(&o.artifacts[i], 1)
+		}
 	case len(metas)+len(hits) > 0:
-		v.order.artifacts = v.patchArtifacts(metas, hits)
+		changed := maps.Clone(hits)
+		for name := range metas {
+			changed[strings.TrimSuffix(name, ".json")] = true
+		}
+		o.artifacts = patch(o.artifacts, changed, func(r *ArtifactRow) string { return r.Key }, v.artifactRow, o.hold)
 	}
-	return v.order.artifacts
+	return o.artifacts
+}
+
+func (v *View) artifactRow(k string) (ArtifactRow, bool) {
+	r, ok := v.metas.get(k + ".json")
+	h, _ := v.hits.get(k)
+	r.Hits = h.n
+	return r, ok
+}
+
+// hold counts an artifact in, or with -1 out.
+func (o *orders) hold(r *ArtifactRow, n int) {
+	had := o.blobs[r.SHA256]
+	switch {
+	case had == 0 && n > 0:
+		o.bytes += r.Size
+	case had == 1 && n < 0:
+		o.bytes -= r.Size
+	}
+	if had += n; had == 0 {
+		delete(o.blobs, r.SHA256)
+	} else {
+		o.blobs[r.SHA256] = had
+	}
 }
 
 func (v *View) sortArtifacts() []ArtifactRow {
@@ -50,24 +91,23 @@ func (v *View) sortArtifacts() []ArtifactRow {
 	return list
 }
 
-// patchArtifacts is a copy with the rows that changed: a tenth of the work of
-// sorting anew.
-func (v *View) patchArtifacts(metas, hits map[string]bool) []ArtifactRow {
-	changed := maps.Clone(hits)
-	for name := range metas {
-		changed[strings.TrimSuffix(name, ".json")] = true
-	}
-	old := v.order.artifacts
-	list := make([]ArtifactRow, 0, len(old)+len(metas))
+// patch is a copy of a sorted list with the rows that changed: a tenth of the
+// work of sorting anew. count, if any, is told what goes and what comes.
+func patch[T any](old []T, changed map[string]bool, name func(*T) string, get func(string) (T, bool), count func(*T, int)) []T {
+	list := make([]T, 0, len(old)+len(changed))
 	for _, k := range slices.Sorted(maps.Keys(changed)) {
-		n, found := slices.BinarySearchFunc(old, k, func(r ArtifactRow, k string) int { return cmp.Compare(r.Key, k) })
+		n, found := slices.BinarySearchFunc(old, k, func(r T, k string) int { return cmp.Compare(name(&r), k) })
 		list, old = append(list, old[:n]...), old[n:]
 		if found {
+			if count != nil {
+				count(&old[0], -1)
+			}
 			old = old[1:]
 		}
-		if r, ok := v.metas.get(k + ".json"); ok {
-			h, _ := v.hits.get(k)
-			r.Hits = h.n
+		if r, ok := get(k); ok {
+			if count != nil {
+				count(&r, 1)
+			}
 			list = append(list, r)
 		}
 	}
@@ -95,15 +135,21 @@ func (v *View) jobsInOrder(st State) []JobFile {
 	m := v.jobs[st]
 	v.order.mu.Lock()
 	defer v.order.mu.Unlock()
-	if o, ok := v.order.jobs[st]; ok && o.gen == m.generation() {
-		return o.list
+	changed, all := m.take()
+	list, ok := v.order.jobs[st]
+	switch {
+	case !ok || all:
+		list, _ = m.all()
+		slices.SortFunc(list, func(a, b JobFile) int { return cmp.Compare(a.Name, b.Name) })
+	case len(changed) > 0:
+		list = patch(list, changed, func(j *JobFile) string { return j.Name }, m.get, nil)
+	default:
+		return list
 	}
-	list, gen := m.all()
-	slices.SortFunc(list, func(a, b JobFile) int { return cmp.Compare(a.Name, b.Name) })
 	if v.order.jobs == nil {
-		v.order.jobs = map[State]jobOrder{}
+		v.order.jobs = map[State][]JobFile{}
 	}
-	v.order.jobs[st] = jobOrder{list, gen}
+	v.order.jobs[st] = list
 	return list
 }
 

@@ -52,13 +52,13 @@ func (s *Server) chosen(form url.Values, field string) ([]string, error) {
 	if q.until == 0 {
 		return nil, &refusal{http.StatusBadRequest, "the form lacks until="}
 	}
-	jobs, found := s.matching(q)
+	jobs, _, found := s.matching(q)
 	if len(found) == 0 {
 		return nil, &refusal{http.StatusNotFound, "no miss matches any more"}
 	}
 	names := make([]string, len(found))
-	for i, f := range found {
-		names[i] = jobs[f.i].Name
+	for n, i := range found {
+		names[n] = jobs[i].Name
 	}
 	return names, nil
 }

@@ -123,7 +123,7 @@ func safeDisposition(v string) bool {
 		return false
 	}
 	name := params["filename"]
-	return name != "." && name != ".." && !strings.ContainsAny(name, "/\\\x00\r\n")
+	return !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00\r\n")
 }
 
 // answers keeps the formatted fields of artifacts. The store returns the same

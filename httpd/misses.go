@@ -79,23 +79,45 @@ type hostRow struct {
 // shellLine is what a shell does for a button.
 type shellLine struct{ Label, Line string }
 
-// matching returns the facts of the misses that q asks for, in its order.
-func (s *Server) matching(q missQuery) ([]fsstore.JobFile, []missFact) {
+// matching returns the misses, their facts, and which of them q asks for, in
+// its order.
+func (s *Server) matching(q missQuery) ([]fsstore.JobFile, []missFact, []int32) {
 	jobs := s.view.Jobs(fsstore.Misses)
-	var found []missFact
-	text := strings.ToLower(q.Q)
-	for _, f := range s.picture.misses(jobs) {
-		if (q.until == 0 || f.first <= q.until) && (text == "" || holds(f.url, text) || holds(jobs[f.i].Name, text) || askedBy(&jobs[f.i], text)) {
-			found = append(found, f)
+	facts, found := s.picture.misses(jobs, q)
+	if q.until == 0 {
+		return jobs, facts, found
+	}
+	var known []int32
+	for _, i := range found {
+		if facts[i].first <= q.until {
+			known = append(known, i)
 		}
 	}
-	slices.SortFunc(found, func(a, b missFact) int {
-		return cmp.Or(q.compare(&a, &b), cmp.Compare(b.last, a.last), cmp.Compare(a.i, b.i))
-	})
-	if q.Group {
-		groupByHost(found)
+	return jobs, facts, known
+}
+
+func (q missQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
+	found := make([]int32, 0, len(facts))
+	text := strings.ToLower(q.Q)
+	for i := range facts {
+		if text == "" || holds(facts[i].url, text) || holds(jobs[i].Name, text) || askedBy(&jobs[i], text) {
+			found = append(found, int32(i))
+		}
 	}
-	return jobs, found
+	asked := map[string]int{} // by host: those come first that were asked for most
+	if q.Group {
+		for _, i := range found {
+			asked[facts[i].host] += facts[i].asked
+		}
+	}
+	slices.SortFunc(found, func(i, j int32) int {
+		a, b := &facts[i], &facts[j]
+		if q.Group && a.host != b.host {
+			return cmp.Or(cmp.Compare(asked[b.host], asked[a.host]), cmp.Compare(a.host, b.host))
+		}
+		return cmp.Or(q.compare(a, b), cmp.Compare(b.last, a.last), cmp.Compare(i, j))
+	})
+	return found
 }
 
 func (q missQuery) compare(a, b *missFact) int {
@@ -117,39 +139,29 @@ func askedBy(j *fsstore.JobFile, text string) bool {
 	return false
 }
 
-// groupByHost puts the hosts first that were asked for most, and keeps the
-// order within each.
-func groupByHost(found []missFact) {
-	asked := map[string]int{}
-	for i := range found {
-		asked[found[i].host] += found[i].asked
-	}
-	slices.SortStableFunc(found, func(a, b missFact) int {
-		return cmp.Or(cmp.Compare(asked[b.host], asked[a.host]), cmp.Compare(a.host, b.host))
-	})
-}
-
 func (s *Server) missList(q missQuery, page, rows int) missList {
 	now := time.Now().Unix()
-	jobs, found := s.matching(q)
+	jobs, facts, found := s.matching(q)
 	p := newPager("/misses", q.values(), page, rows, len(found))
 	l := missList{Query: q, Pager: p, Until: now, Top: q.Plain() && page <= 1}
-	for i, f := range found[p.lo:p.hi] {
-		row := s.missRow(&jobs[f.i])
-		if q.Group && (i == 0 || f.host != found[p.lo+i-1].host) {
-			row.Host = hostRowOf(found, f.host)
+	host := ""
+	for _, i := range found[p.lo:p.hi] {
+		row := s.missRow(&jobs[i])
+		if q.Group && facts[i].host != host {
+			host = facts[i].host
+			row.Host = hostRowOf(facts, found, host)
 		}
 		l.Rows = append(l.Rows, row)
 	}
 	return l
 }
 
-func hostRowOf(found []missFact, host string) *hostRow {
+func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 	h := &hostRow{Name: host}
-	for i := range found {
-		if found[i].host == host {
+	for _, i := range found {
+		if facts[i].host == host {
 			h.Misses++
-			h.Asked += found[i].asked
+			h.Asked += facts[i].asked
 		}
 	}
 	return h

@@ -97,7 +97,7 @@ func (s *Server) summary() (sum summary, err error) {
 	sum.Jobs = sum.Queued + sum.Running
 	sum.NotNoted = s.store.NotNoted()
 	sum.Rotten = len(s.store.Findings())
-	sum.Artifacts, sum.Bytes = s.picture.held(s.view.Artifacts())
+	sum.Artifacts, sum.Bytes = s.view.Held()
 	return sum, nil
 }
 

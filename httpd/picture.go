@@ -15,12 +15,12 @@ import (
 type picture struct {
 	mu        sync.Mutex
 	rows      []fsstore.ArtifactRow // of which the rest is computed
-	bytes     int64
-	orders    map[string][]int32 // by sort, into rows
-	found     map[string][]int32 // by sort and query
+	orders    map[string][]int32    // by sort, into rows
+	found     map[string][]int32    // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
 	missKnown map[string]missFact
+	missFound map[missQuery][]int32
 	ended     map[fsstore.State]endedOrder
 }
 
@@ -39,22 +39,6 @@ func (p *picture) fresh(rows []fsstore.ArtifactRow) {
 		return
 	}
 	p.rows, p.orders, p.found = rows, map[string][]int32{}, map[string][]int32{}
-	p.bytes = 0
-	seen := make(map[string]struct{}, len(rows))
-	for i := range rows {
-		if _, ok := seen[rows[i].SHA256]; !ok {
-			seen[rows[i].SHA256] = struct{}{}
-			p.bytes += rows[i].Size
-		}
-	}
-}
-
-// held is the number of artifacts, and the bytes of their blobs.
-func (p *picture) held(rows []fsstore.ArtifactRow) (n int, bytes int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fresh(rows)
-	return len(rows), p.bytes
 }
 
 // artifacts returns the rows that match q in the order of sort, as indexes.
@@ -118,31 +102,27 @@ func orderOf(rows []fsstore.ArtifactRow, sort string) []int32 {
 	return order
 }
 
-// rowHas: q is in lower case.
+// rowHas: q is in lower case. What a key says its URL says too, but for the
+// dashes between and the hash at its end.
 func rowHas(r *fsstore.ArtifactRow, q string) bool {
-	return holds(r.URL, q) || strings.HasPrefix(r.SHA256, q) || holds(r.Key, q)
+	if holds(r.URL, q) || strings.HasPrefix(r.SHA256, q) {
+		return true
+	}
+	return (r.URL == "" || len(q) == 16 || strings.Contains(q, "--")) && holds(r.Key, q)
 }
 
 // holds is strings.Contains for q in lower case, without regard to the case of
-// s, and without making a copy of it.
+// s.
 func holds(s, q string) bool {
-	for i := 0; i+len(q) <= len(s); i++ {
-		n := 0
-		for n < len(q) && lower(s[i+n]) == q[n] {
-			n++
-		}
-		if n == len(q) {
-			return true
+	if strings.Contains(s, q) {
+		return true
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= 'A' && c <= 'Z' {
+			return strings.Contains(strings.ToLower(s), q)
 		}
 	}
 	return false
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 // newest returns jobs that have ended, those that ended last first.
@@ -161,31 +141,49 @@ func (p *picture) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.Job
 	return list
 }
 
-// misses returns the facts of each miss, computed once for each change of it.
-func (p *picture) misses(jobs []fsstore.JobFile) []missFact {
+// misses returns what q finds, in its order, as indexes into the facts, which
+// are as the jobs are.
+func (p *picture) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.missFacts != nil && same(p.missRows, jobs) {
-		return p.missFacts
+	if p.missFound == nil || !same(p.missRows, jobs) {
+		p.missFacts = p.factsOf(jobs)
+		p.missRows, p.missFound = jobs, map[missQuery][]int32{}
 	}
-	facts, known := make([]missFact, len(jobs)), make(map[string]missFact, len(jobs))
+	q.until = 0
+	found, ok := p.missFound[q]
+	if !ok {
+		found = q.find(jobs, p.missFacts)
+		if len(p.missFound) >= 64 {
+			clear(p.missFound)
+		}
+		p.missFound[q] = found
+	}
+	return p.missFacts, found
+}
+
+// factsOf computes the facts of what changed: the files only grow.
+func (p *picture) factsOf(jobs []fsstore.JobFile) []missFact {
+	if p.missKnown == nil || len(p.missKnown) > 2*len(jobs)+1000 {
+		p.missKnown = make(map[string]missFact, len(jobs))
+	}
+	facts := make([]missFact, len(jobs))
 	for i := range jobs {
 		f, ok := p.missKnown[jobs[i].Name]
-		if !ok || f.size != jobs[i].Job.Size { // the file only grows
+		if !ok || f.size != jobs[i].Job.Size {
 			f = missFactOf(&jobs[i])
+			p.missKnown[jobs[i].Name] = f
 		}
-		facts[i], known[jobs[i].Name] = f, f
-		facts[i].i = i
+		facts[i] = f
 	}
-	p.missRows, p.missFacts, p.missKnown = jobs, facts, known
 	return facts
 }
 
 // missFact is what misses are sorted and searched by.
 type missFact struct {
-	i, size, asked, clients int
-	host, url               string // redacted
-	first, last             int64
+	size, asked, clients int
+	host, url            string // redacted
+	first, last          int64
 }
 
 func missFactOf(j *fsstore.JobFile) missFact {

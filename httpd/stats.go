@@ -127,8 +127,9 @@ func (s *Server) saved() (list []topRow) {
 // costly are the misses that were asked for most: each time is a download from
 // the origin.
 func (s *Server) costly() (list []topRow) {
-	_, found := s.matching(missQuery{Sort: "asked"})
-	for _, f := range found[:min(topRows, len(found))] {
+	_, facts, found := s.matching(missQuery{Sort: "asked"})
+	for _, i := range found[:min(topRows, len(found))] {
+		f := &facts[i]
 		list = append(list, topRow{cut(f.url, 600), "/misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
 			"by " + strconv.Itoa(f.clients) + " clients"})
 	}

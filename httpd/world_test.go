@@ -192,7 +192,7 @@ func (b *browser) post(path string, kv ...string) (*http.Response, string) {
 // eventually: what is gathered beside an answer may come a moment after it.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 200 {
+	for range 3000 { // half a minute: the machine may do other things
 		if ok() {
 			return
 		}
