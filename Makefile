@@ -4,10 +4,14 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# Without inlining the client is a twentieth smaller, and no slower.
+SHIM     = $(BUILD) -gcflags=all=-l
 FUZZTIME ?= 10s
 
 # staticcheck is pinned here, and not in go.mod, so that the program's own requirements stay what the program requires.
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+SYSTEMS  = linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 freebsd/amd64
 
 IMAGE   ?= fromcache
 DIST    ?= dist
@@ -23,7 +27,8 @@ assets: ## copy the pages' style and scripts from npm into templates/static/vend
 	@templates/assets
 
 build: assets ## build bin/fromcache and the shim
-	$(BUILD) -o bin/ ./cmd/fromcache ./cmd/fromcache-shim
+	$(BUILD) -o bin/ ./cmd/fromcache
+	$(SHIM) -o bin/ ./cmd/fromcache-shim
 
 run: build ## build and start the cache-host on ./data, port 3000
 	exec bin/fromcache serve --data-dir ./data --port 3000 $(ARGS)
@@ -48,10 +53,12 @@ bench: build ## compare with nginx on the same files, then run the benchmarks of
 lint: ## gofmt, go vet, staticcheck, go mod tidy, shellcheck
 	@.ci/lint "$(STATICCHECK)"
 
-shims: build ## make bin/shims: the shim under each name that it answers to
-	mkdir -p bin/shims
-	cp bin/fromcache-shim bin/shims/
-	for name in curl wget curlfromcache wgetfromcache; do ln -sf fromcache-shim bin/shims/$$name; done
+shims: ## build the client for every system, as dist/shims/<system>-<processor>/fromcache-shim
+	@for p in $(SYSTEMS); do \
+		out=$(DIST)/shims/$$(echo $$p | tr / -)/fromcache-shim; \
+		echo $$out; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} GOARM=7 $(SHIM) -o $$out ./cmd/fromcache-shim || exit; \
+	done
 
 # The Containerfile has a stage named build that compiles in a Go image. Here the directory that make has prepared stands in
 # for that stage, so that no image has to be pulled, and the image holds the binary that was tested.

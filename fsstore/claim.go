@@ -71,7 +71,7 @@ func (s *Store) Claim(name string) (*Claim, error) {
 		return nil, nil
 	}
 	f, err := openJob(s.job(Queue, name))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

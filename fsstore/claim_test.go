@@ -312,6 +312,9 @@ func TestWhatPeopleWriteIsTakenWhole(t *testing.T) {
 	s := testStore(t)
 	run(t, s.dir, "printf https://example.com/half > queue/half.job; : > queue/empty.job; echo https://example.com/x.run > queue/x.txt; echo https://example.com/y.run > queue/y.job~; echo https://example.com/z.run > queue/.z.job.Xy12")
 	s.Due()
+	if v := noteMiss(t, s, "https://example.com/half", client1); v != IsQueue {
+		t.Errorf("a miss of what a person has queued: %s", v)
+	}
 	time.Sleep(settle + 200*time.Millisecond)
 	if due, _ := s.Due(); len(due) != 0 {
 		t.Errorf("taken: %q", due)

@@ -21,7 +21,13 @@ var errLocked = errors.New("its lock is held")
 
 // errForeign is a name in the tree that is not a regular file: a planted
 // link, a FIFO, a directory. Such names do not exist for anyone.
-var errForeign = errors.New("not a regular file")
+var errForeign error = absence("not a regular file")
+
+// absence is a reason for which a file that is there reads as absent.
+type absence string
+
+func (a absence) Error() string      { return string(a) }
+func (absence) Is(target error) bool { return target == fs.ErrNotExist }
 
 func (s *Store) path(dir string, name string) string {
 	return s.dir + "/" + dir + "/" + name

@@ -103,7 +103,7 @@ func (c *checker) blob(d string) error {
 		return nil
 	}
 	f, err := c.s.OpenBlob(d)
-	if errors.Is(err, errForeign) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

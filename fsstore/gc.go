@@ -90,7 +90,7 @@ func (s *Store) wanted() (digests, error) {
 
 func (s *Store) want(wanted digests, name string, buf []byte) error {
 	b, err := s.readMeta(name, buf)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

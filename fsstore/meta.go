@@ -54,7 +54,7 @@ func (s *Store) Open(rawURL string) (*Artifact, *os.File, error) {
 	if err == nil {
 		f.Close()
 	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = s.broken(a)
 	}
 	return nil, nil, err
@@ -194,12 +194,7 @@ func (s *Store) listArtifact(name string) (*Artifact, error) {
 }
 
 // errMalformed is absence to a reader and a finding to fsck.
-var errMalformed error = malformed{}
-
-type malformed struct{}
-
-func (malformed) Error() string        { return "malformed" }
-func (malformed) Is(target error) bool { return target == fs.ErrNotExist }
+var errMalformed error = absence("malformed")
 
 func (s *Store) readArtifact(k, path string) (cachedMeta, error) {
 	f, err := open(path, os.O_RDONLY)

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"maps"
 	"net/netip"
 
 	"fromcache/fsstore/job"
@@ -54,7 +55,7 @@ func (s *Store) countMisses() error {
 		return err
 	}
 	s.notes.mu.Lock()
-	before := s.notes.owner
+	before := maps.Clone(s.notes.owner)
 	s.notes.mu.Unlock()
 	owner, share := make(map[string]string, len(names)), map[string]int{}
 	for _, k := range names {
@@ -67,6 +68,12 @@ func (s *Store) countMisses() error {
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
+	for k, client := range s.notes.owner {
+		if _, ok := before[k]; !ok && owner[k] == "" { // made since the listing
+			owner[k] = client
+			share[client]++
+		}
+	}
 	s.notes.owner, s.notes.share = owner, share
 	return nil
 }

@@ -266,10 +266,6 @@ func (s *Store) flushKey(k string) {
 	}
 }
 
-func (s *Store) queued(k string) bool {
-	return exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k)) || exists(s.job(Queue, k+".2.job"))
-}
-
 // address cleans a client's address: without zone, IPv4 in its own form.
 func address(s string) string {
 	a, err := netip.ParseAddr(s)

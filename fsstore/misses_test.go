@@ -162,3 +162,26 @@ func TestAClientWritesALineAMinuteWhateverItIsCalled(t *testing.T) {
 		t.Errorf("%d lines", n)
 	}
 }
+
+func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
+	s := openAt(t, t.TempDir()+"/data", Options{MaxMisses: 2000})
+	var wg sync.WaitGroup
+	for client := range 4 {
+		wg.Go(func() {
+			for i := range 150 {
+				s.Miss(fmt.Sprintf("https://example.com/%d/%d.run", client, i), Asker{fmt.Sprintf("10.0.0.%d", client), "curl"})
+			}
+		})
+	}
+	for range 50 {
+		if err := s.countMisses(); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	if n := len(s.notes.owner); n != 600 {
+		t.Errorf("%d of 600 are counted", n)
+	}
+}

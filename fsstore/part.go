@@ -103,7 +103,7 @@ func isPartOf(name, k string) bool {
 func (p *Part) adopt() error {
 	for _, name := range p.c.s.partsOf(p.c.Key) {
 		err := p.adoptFile(p.c.s.path("tmp", name))
-		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) || errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
 		return err

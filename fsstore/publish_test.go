@@ -131,6 +131,21 @@ func TestGCTrustsNoMalformedMeta(t *testing.T) {
 	run(t, s.dir, "test -f blobs/"+a.SHA256)
 }
 
+func TestPlantedLinksReadAsAbsent(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "ln -s /etc/passwd meta/"+k+".json; ln -s /etc/passwd misses/"+k)
+	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := s.Miss(cudaURL, Asker{client1, "curl"}); err == nil {
+		t.Error("a miss was noted through a link")
+	}
+	if err := s.Approve(k, By{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 func TestHistoryKeepsTen(t *testing.T) {
 	s := testStore(t)
 	var a *Artifact

@@ -29,6 +29,7 @@ const torn = 10 * time.Second
 type queueIndex struct {
 	mu   sync.Mutex
 	seen map[string]queueFile
+	keys map[string]string // of files that people named: the keys in them, to the name
 }
 
 type queueFile struct {
@@ -36,6 +37,7 @@ type queueFile struct {
 	due     time.Time
 	written bool      // by a program, whole: its name is a key
 	whole   bool      // ends with a newline
+	keys    []string  // in a file that a person named
 	since   time.Time // seen like this
 }
 
@@ -51,6 +53,7 @@ func (s *Store) Due() ([]string, error) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	seen := make(map[string]queueFile, len(names))
+	keys := map[string]string{}
 	var due []string
 	for _, name := range names {
 		if !countsInQueue(name) {
@@ -61,11 +64,14 @@ func (s *Store) Due() ([]string, error) {
 			continue
 		}
 		seen[name] = q
+		for _, k := range q.keys {
+			keys[k] = name
+		}
 		if q.ready(time.Now()) {
 			due = append(due, name)
 		}
 	}
-	s.queue.seen = seen
+	s.queue.seen, s.queue.keys = seen, keys
 	return due, nil
 }
 
@@ -118,8 +124,32 @@ func (s *Store) look(name string) (queueFile, bool) {
 	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		q.due = earliest(jobs)
+		if !q.written {
+			q.keys = s.keysOf(jobs)
+		}
 	}
 	return q, true
+}
+
+func (s *Store) keysOf(jobs []job.Job) (keys []string) {
+	for i := range jobs {
+		if u, err := key.Parse(jobs[i].FetchURL(), s.opt.Rule); err == nil {
+			keys = append(keys, u.Key())
+		}
+	}
+	return keys
+}
+
+// queued reports whether a job of key k waits in queue/, as far as names and
+// the last listing tell.
+func (s *Store) queued(k string) bool {
+	if exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k)) || exists(s.job(Queue, k+".2.job")) {
+		return true
+	}
+	s.queue.mu.Lock()
+	name := s.queue.keys[k]
+	s.queue.mu.Unlock()
+	return name != "" && exists(s.job(Queue, name))
 }
 
 // earliest: a batch is taken apart as soon as one of its URLs is due; each

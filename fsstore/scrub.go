@@ -157,7 +157,7 @@ func (s *Store) blobs() ([][32]byte, error) {
 
 func (r *scrubber) blob(d string) error {
 	f, err := r.s.OpenBlob(d)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *Store) Stats(days int) ([]Day, error) {
 	for i := days - 1; i >= 0; i-- {
 		date := today.AddDate(0, 0, -i).Format(dayFormat)
 		b, err := readFile(s.path("stats", date), maxStats)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errForeign) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		list = append(list, Day{date, s.withGathered(date, parseStats(b))})
