@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
@@ -182,12 +183,15 @@ func TestSomebodyElseWritesToAPart(t *testing.T) {
 func TestGiantJob(t *testing.T) {
 	s := testStore(t)
 	run(t, s.dir, "echo "+cudaURL+" > queue/x.job; truncate -s 10G queue/x.job; echo >> queue/x.job")
-	c, err := s.Claim(s.waitDue(t, "x.job"))
-	if c != nil || err != nil {
-		t.Fatalf("%v, %v", c, err)
+	run(t, s.dir, "(echo "+cudaURL+"; yes '# a long story' | head -n 400000) > queue/y.job")
+	for _, name := range []string{"x.job", "y.job"} {
+		c, err := s.Claim(s.waitDue(t, name))
+		if c != nil || err != nil {
+			t.Fatalf("%s: %v, %v", name, c, err)
+		}
 	}
 	want(t, s, Queue)
-	if list, _ := s.Jobs(Failed); len(list) != 1 {
+	if list, _ := s.Jobs(Failed); len(list) != 2 {
 		t.Errorf("%+v", list)
 	}
 }
@@ -248,5 +252,34 @@ func TestAnOrphanOfAnotherClaimIsNotDone(t *testing.T) {
 	}
 	if len(ls(t, s, Queue)) != 1 {
 		t.Errorf("queue %q, done %q", ls(t, s, Queue), ls(t, s, Done))
+	}
+}
+
+// Whatever else has a name in the tree does not exist, and is not waited for.
+func TestOnlyRegularFilesAreOpened(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "mkfifo tmp/fifo; mkdir tmp/dir; ln -s ../README tmp/link; ln -s /dev/zero tmp/device")
+	for _, name := range []string{"fifo", "dir", "link", "device"} {
+		if f, err := open(s.path("tmp", name), os.O_RDONLY); !errors.Is(err, errForeign) {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
+	}
+}
+
+func TestAMissStopsGrowing(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	noteMiss(t, s, cudaURL, client1)
+	run(t, s.dir, fmt.Sprintf("yes '# a long story' | head -c %d >> misses/%s; echo >> misses/%s", job.MissRoom, k, k))
+	before := len(text(t, s, Misses, k))
+	noteMiss(t, s, cudaURL, "10.0.0.99")
+	if after := len(text(t, s, Misses, k)); after != before {
+		t.Errorf("it grew from %d to %d bytes", before, after)
+	}
+	if err := s.Approve(k, By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := claimNext(t, s); c.Job.Approval().Via != "cli" {
+		t.Error("there was no room left for the approval")
 	}
 }

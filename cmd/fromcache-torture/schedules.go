@@ -65,10 +65,11 @@ func (w *whim) of(seed uint64) *mood {
 	return w.moods[seed]
 }
 
-// versionOf is what the whim serves under a seed at one time; each is longer
-// or shorter than the one before.
+// versionOf is what the whim serves under a seed at one time: all of one length
+// where the seed is even.
 func versionOf(seed uint64, version int) []byte {
-	return body(fmt.Sprintf("/%d/%d-%d", 2000+seed%3000+uint64(version)*100, seed, version), version)
+	longer := uint64(version) * 100 * (seed % 2)
+	return body(fmt.Sprintf("/%d/%d-%d", 2000+seed%3000+longer, seed, version), version)
 }
 
 func (w *whim) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
