@@ -133,7 +133,6 @@ func (s *Server) beside(ctx context.Context) (end func()) {
 	work.Go(func() { s.view.Run(ctx) })
 	work.Go(func() { s.hub.run(ctx) })
 	work.Go(func() { s.tally.run(ctx, s.store) })
-	work.Go(func() { s.view.Artifacts() }) // so that no page waits for the first listing
 	return func() {
 		cancel()
 		work.Wait()
