@@ -38,16 +38,23 @@ func (m *mirror[T]) rescan(names []string) (changed []string) {
 			changed = append(changed, name)
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for name := range m.rows {
-		if !present[name] {
-			delete(m.rows, name)
-			m.note(name)
+	for _, name := range m.unlisted(present) {
+		if m.refresh(name) { // looked at again: an event may have told of it since the listing
 			changed = append(changed, name)
 		}
 	}
 	return changed
+}
+
+func (m *mirror[T]) unlisted(present map[string]bool) (names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.rows {
+		if !present[name] {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // refresh looks at one name, and reports whether its row changed.

@@ -125,6 +125,7 @@ func (v *View) Run(ctx context.Context) error {
 	v.run(true)
 	defer v.run(false)
 	w := v.s.watcher(append([]State{"meta"}, viewed...))
+	v.stale() // what changed between a listing and the watch, no event tells
 	defer func() { w.close() }()
 	tick := time.NewTicker(lookParts)
 	defer tick.Stop()
@@ -141,7 +142,10 @@ func (v *View) Run(ctx context.Context) error {
 			v.stale()
 		case <-tick.C:
 			v.tick()
-			w = v.s.rewatch(w, append([]State{"meta"}, viewed...))
+			if again := v.s.rewatch(w, append([]State{"meta"}, viewed...)); again != w {
+				w = again
+				v.stale()
+			}
 		}
 	}
 }

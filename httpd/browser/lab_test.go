@@ -200,6 +200,7 @@ type origin struct {
 	*httptest.Server
 	once    sync.Once
 	release chan struct{}
+	fields  sync.Map // path to what stands in the header
 }
 
 const slowSize = 4 << 20
@@ -235,6 +236,11 @@ func (o *origin) answer(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/gone.bin":
 		http.NotFound(w, r)
 	default:
+		if text, ok := o.fields.Load(r.URL.Path); ok {
+			w.Header().Set("Content-Disposition", `attachment; filename="`+text.(string)+`"`)
+			w.Header().Set("Etag", `"`+text.(string)+`"`)
+			w.Header().Set("Server", text.(string))
+		}
 		w.Header().Set("Last-Modified", "Tue, 03 Nov 2026 10:00:00 GMT")
 		w.Header().Set("Content-Type", "application/octet-stream")
 		body := strings.Repeat(r.URL.Path+"\n", 100)
@@ -244,6 +250,9 @@ func (o *origin) answer(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+// hostile has fields of a path's answer hold a text.
+func (o *origin) hostile(path, text string) { o.fields.Store(path, text) }
 
 // tab is one page in the browser. What it complains of is kept.
 type tab struct {
@@ -274,6 +283,14 @@ func (b *tab) noScript() {
 
 func (b *tab) size(width int64) {
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 500})
+}
+
+func (b *tab) scheme(dark bool) {
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
 func call[P, R any](b *tab, c cdp.Command[P, R], params P) {
@@ -383,7 +400,7 @@ func (b *tab) picture(name string, width int64, dark bool) {
 		scheme = "dark"
 	}
 	b.size(width)
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	b.scheme(dark)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	b.l.must(err)
 	dir := os.Getenv("FROMCACHE_SCREENSHOTS")
