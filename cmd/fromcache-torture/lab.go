@@ -177,9 +177,14 @@ func fsckLines(s *fsstore.Store) (found []string) {
 	return found
 }
 
-// settle plays the operator who retries what failed and waits for nothing.
+// settle plays the operator who retries what failed and waits for nothing. It
+// gives up when no job has been done for 30 s.
 func (l *lab) settle(s *fsstore.Store) bool {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
+	done, end := 0, time.Now().Add(30*time.Second)
+	for ; time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
+		if n := l.count("done"); n > done {
+			done, end = n, time.Now().Add(30*time.Second)
+		}
 		if s.Recover() != nil {
 			continue
 		}

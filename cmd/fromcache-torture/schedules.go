@@ -159,8 +159,16 @@ func (p *program) schedule(w *whim, seed uint64) string {
 	l.add(url)
 	s := l.open()
 	r := rand.New(rand.NewPCG(seed, 17))
-	for range 60 {
-		p.attempt(s, time.Duration(r.Int64N(int64(20*time.Millisecond))))
+	held := func() bool {
+		_, err := s.Lookup(url)
+		return err == nil && !l.exists("queue/*") && !l.exists("active/*")
+	}
+	for n := range 80 {
+		long := time.Duration(r.Int64N(int64(20 * time.Millisecond)))
+		if n > 40 {
+			long = 3 * time.Second // a machine may be busy
+		}
+		p.attempt(s, long, held)
 		l.hurry(s)
 		for _, st := range []fsstore.State{fsstore.Failed} {
 			jobs, _ := s.Jobs(st)
@@ -168,7 +176,7 @@ func (p *program) schedule(w *whim, seed uint64) string {
 				s.Retry(j.Name, by)
 			}
 		}
-		if _, err := s.Lookup(url); err == nil && !l.exists("queue/*") && !l.exists("active/*") {
+		if held() {
 			l.known.Settled = true
 			break
 		}
@@ -179,8 +187,8 @@ func (p *program) schedule(w *whim, seed uint64) string {
 	return strings.Join(append(l.judge(), fsckLines(s)...), "; ")
 }
 
-// attempt lets a pool work for a while, and stops it.
-func (p *program) attempt(s *fsstore.Store, long time.Duration) {
+// attempt lets a pool work for a while, or until it is done, and stops it.
+func (p *program) attempt(s *fsstore.Store, long time.Duration, done func() bool) {
 	pool, err := fetch.New(s, fetch.Options{
 		AllowOrigin: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Workers: 1,
 		Backoff: 1, MaxBackoff: 1, Interval: 2 * time.Millisecond,
@@ -190,5 +198,11 @@ func (p *program) attempt(s *fsstore.Store, long time.Duration) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), long+2*time.Millisecond)
 	defer cancel()
+	go func() {
+		for ctx.Err() == nil && !done() {
+			time.Sleep(2 * time.Millisecond)
+		}
+		cancel()
+	}()
 	pool.Run(ctx)
 }
