@@ -32,8 +32,9 @@
 // at once under one deadline. The tool must reach the cache directly: where it would use a proxy, the cache's host joins no_proxy,
 // and that is the one change to its environment beside FROMCACHE_TRIED.
 //
-// A cache to which no connection could be made is noted by an empty file in $XDG_RUNTIME_DIR, or in a directory of the user's own
-// under the temp directory, and not asked again for thirty seconds. Removing the file is allowed at any time.
+// A cache to which no connection could be made, or that said nothing to a whole call until its time was over, is noted by an empty
+// file in $XDG_RUNTIME_DIR, or in a directory of the user's own under the temp directory, and not asked again for thirty seconds.
+// Removing the file is allowed at any time.
 //
 // # The real tool
 //

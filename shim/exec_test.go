@@ -212,7 +212,6 @@ func TestTimeouts(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	})
-	scratch := t.TempDir() // shared: a cache that hangs is not taken for down
 	for _, c := range []struct {
 		server, timeout string
 		least, most     time.Duration
@@ -223,13 +222,69 @@ func TestTimeouts(t *testing.T) {
 		{dripping, "0.5s", 450 * time.Millisecond, 1500 * time.Millisecond},
 	} {
 		start := time.Now()
-		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout, "TMPDIR="+scratch)
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout)
 		if took := time.Since(start); took < c.least || took > c.most || !strings.Contains(r.stdout, vendorURL) {
 			t.Errorf("%s: %v, %s", c.timeout, took, r.stdout)
 		}
 	}
 	if asked.Load() != 3 {
 		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+// TestSilentCache holds that a cache that takes connections but says nothing to a whole call costs one call its time-out, and
+// not every call; and that one which said anything to any URL of a call is asked by the next.
+func TestSilentCache(t *testing.T) {
+	t.Parallel()
+	hang := func(c net.Conn) { time.Sleep(4 * time.Second) }
+	drip := func(c net.Conn) { c.Write([]byte("HTTP/1.1 ")); hang(c) }
+	hanging, asked := rawCache(t, hang)
+	dripping, dripped := rawCache(t, drip)
+	var n atomic.Int32
+	partly, part := rawCache(t, func(c net.Conn) {
+		if n.Add(1)%2 == 0 {
+			hang(c)
+		}
+		c.Write([]byte("HTTP/1.1 404 Not Found\r\n\r\n"))
+	})
+	for _, c := range []struct {
+		server, args string
+		asked        *atomic.Int32
+		want         int32
+	}{
+		{hanging, vendorURL, asked, 1},
+		{hanging, vendorURL + " " + vendorURL + "2", asked, 2},
+		{hanging, "-4 " + vendorURL, asked, 1},
+		{dripping, vendorURL, dripped, 3},
+		{partly, vendorURL + " " + vendorURL + "2", part, 6},
+	} {
+		scratch := t.TempDir()
+		c.asked.Store(0)
+		for i := range 3 {
+			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=0.4", "TMPDIR="+scratch)
+			if !strings.Contains(r.stdout, vendorURL) || strings.Contains(r.stdout, "/b/") {
+				t.Errorf("%s, call %d: %s", c.args, i, r.stdout)
+			}
+		}
+		if n := c.asked.Load(); n != c.want {
+			t.Errorf("%s: asked %d times by three calls, want %d", c.args, n, c.want)
+		}
+	}
+}
+
+// TestSilentTLSCache holds the same for a cache that the real tool asks.
+func TestSilentTLSCache(t *testing.T) {
+	t.Parallel()
+	log, scratch := t.TempDir()+"/log", t.TempDir()
+	for _, tool := range []string{"curl", "wget"} {
+		dir := place(t, tool, script("#!/bin/sh\ncase \"$*\" in *+fromcache-shim*) echo >>"+log+"; exec sleep 4;; esac\necho \"$@\"\n"))
+		for range 3 {
+			run(t, tool+" -q "+vendorURL, []string{"PATH=" + tools + ":" + dir + ":/usr/bin:/bin", "TMPDIR=" + scratch, "FROMCACHE_SERVER=https://" + tool + ".example",
+				"FROMCACHE_TIMEOUT=0.4", "HOME=/nonexistent"})
+		}
+	}
+	if data, _ := os.ReadFile(log); string(data) != "\n\n" {
+		t.Errorf("asked %d times by three calls of each tool", len(data))
 	}
 }
 

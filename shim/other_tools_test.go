@@ -122,7 +122,7 @@ func TestTLSCache(t *testing.T) {
 		}
 	}
 	data, _ := os.ReadFile(log)
-	if !strings.Contains(string(data), "-q -sSI --connect-timeout 2.000 --max-time ") {
+	if !strings.Contains(string(data), "-q -fsSI --connect-timeout 2.000 --max-time ") {
 		t.Errorf("the real tool was not asked to ask: %s", data)
 	}
 	// a certificate that nobody vouches for is no hit

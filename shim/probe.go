@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"sync"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type reply struct {
 	ranges     bool
 	redirected bool
 	down       bool // no connection could be made
+	silent     bool // the time was over before a byte came back
+	heard      bool // something came back, be it no answer
 	reason     string
 }
 
@@ -47,6 +50,7 @@ func (p *prober) Ask(questions []Question) []Answer {
 	deadline := time.Now().Add(p.timeout)
 	turns := make(chan struct{}, maxAsking)
 	down := p.stamps.read(questions)
+	quiet := &silence{}
 	first := map[string]int{}
 	answers := make([]chan Answer, len(questions))
 	out := make([]Answer, len(questions))
@@ -57,7 +61,7 @@ func (p *prober) Ask(questions []Question) []Answer {
 		}
 		first[key] = i
 		answers[i] = make(chan Answer, 1)
-		go func() { answers[i] <- p.one(q, deadline, turns, down) }()
+		go func() { answers[i] <- p.one(q, deadline, turns, down, quiet) }()
 	}
 	for i, q := range questions {
 		if j := first[q.key()]; j < i {
@@ -66,7 +70,42 @@ func (p *prober) Ask(questions []Question) []Answer {
 			out[i] = <-answers[i]
 		}
 	}
+	for _, base := range quiet.caches() {
+		p.stamps.write(base)
+	}
 	return out
+}
+
+// silence collects, by address, what the caches of one call were heard to say. One that says nothing to a whole call, a
+// stopped process for instance, whose connections the kernel still accepts, is as good as down.
+type silence struct {
+	mu    sync.Mutex
+	heard map[string]bool // false for a cache that was silent so far
+}
+
+// note counts a reply of a cache.
+func (s *silence) note(base string, r reply) {
+	if !r.silent && !r.heard {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heard == nil {
+		s.heard = map[string]bool{}
+	}
+	s.heard[base] = s.heard[base] || r.heard
+}
+
+// caches returns those that were asked to the end of the time and never heard.
+func (s *silence) caches() (bases []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for base, heard := range s.heard {
+		if !heard {
+			bases = append(bases, base)
+		}
+	}
+	return bases
 }
 
 // key tells questions with the same answer.
@@ -85,7 +124,7 @@ func (q Question) key() string {
 }
 
 // one puts a question to all its caches at once, leaving out those that were down a moment ago.
-func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down map[string]bool) Answer {
+func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down map[string]bool, quiet *silence) Answer {
 	type said struct {
 		cache int
 		reply
@@ -99,7 +138,9 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 		waiting++
 		go func() {
 			turns <- struct{}{}
-			replies <- said{i, p.probe(q, c, deadline)}
+			r := p.probe(q, c, deadline)
+			quiet.note(c.Base, r)
+			replies <- said{i, r}
 			<-turns
 		}()
 	}
@@ -128,6 +169,9 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 
 // probe asks one cache: over a plain socket, or by the real tool where TLS is needed.
 func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
+	if time.Until(deadline) <= 0 {
+		return reply{reason: "no time was left to ask"}
+	}
 	if c.t.scheme == "https" {
 		return p.probeByTool(q, c, deadline)
 	}

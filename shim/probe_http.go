@@ -24,21 +24,43 @@ func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
 	defer conn.Close()
 	conn.SetDeadline(deadline)
 	if _, err := io.WriteString(conn, p.head(c, strings.TrimPrefix(q.URL(c), c.t.scheme+"://"+c.t.authority()))); err != nil {
-		return readError(err)
+		return heard(readError(err), 0)
 	}
-	return readReply(conn)
+	in := &counter{in: conn}
+	rep := readReply(in)
+	return heard(rep, in.n)
 }
 
-// dialError says why there is no connection. A cache is down if the connection failed, not if the time for the whole probe was
-// over first; and with -4 or -6 it may just have no such address.
+// heard notes whether a cache that took the connection sent anything of n bytes, or ended the connection, in time.
+func heard(r reply, n int) reply {
+	r.silent = r.silent && n == 0
+	r.heard = !r.silent
+	return r
+}
+
+// counter counts what is read.
+type counter struct {
+	in io.Reader
+	n  int
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	c.n += n
+	return n, err
+}
+
+// dialError says why there is no connection. A cache is down if the connection failed, and silent if the time for the whole
+// probe was over first; but with -4 or -6 it may just have no such address.
 func dialError(family int, deadline time.Time) reply {
-	return reply{down: family == 0 && time.Now().Before(deadline), reason: "the cache can't be reached"}
+	early := time.Now().Before(deadline)
+	return reply{down: family == 0 && early, silent: family == 0 && !early, reason: "the cache can't be reached"}
 }
 
-// readError tells a cache that hangs from one that broke off. Neither is down: the next URL may be answered.
+// readError tells a cache that hangs from one that broke off. Neither is down by itself: the next URL may be answered.
 func readError(err error) reply {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return reply{reason: "the cache did not answer in time"}
+		return reply{silent: true, reason: "the cache did not answer in time"}
 	}
 	return reply{reason: "the cache broke off its answer"}
 }

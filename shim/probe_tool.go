@@ -12,16 +12,19 @@ import (
 // would triple its size. It costs a process, some ten milliseconds.
 func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
 	left := time.Until(deadline)
-	if left <= 0 {
-		return reply{reason: "no time was left to ask"}
-	}
 	header, status, err := p.runTool(p.toolArgs(q, c, left), pastProxy(p.env, p.tool, c), left)
 	if err != nil {
 		return reply{reason: "the real tool could not be run"}
 	}
 	rep := readReply(strings.NewReader(header))
-	if status != 0 && (rep.status == 200 || rep.status == 0) {
-		return reply{down: q.Family == 0 && p.unreachable(status) && time.Now().Before(deadline), reason: "the cache did not answer"}
+	rep.heard = true
+	switch {
+	case rep.status == 0 && p.tool == Curl && status == 22: // -f, of an answer of 400 or more
+		rep.status = 400
+	case status != 0 && (rep.status == 200 || rep.status == 0):
+		failed := q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == ""
+		early := status > 0 && time.Now().Before(deadline)
+		return reply{down: failed && early, silent: failed && !early, heard: !failed, reason: "the cache did not answer"}
 	}
 	return rep
 }
@@ -37,7 +40,7 @@ func (p *prober) unreachable(status int) bool {
 
 // toolArgs returns the arguments for one HEAD without configuration files and redirects, with the header as output.
 func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
-	args := []string{"-q", "-sSI", "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left)}
+	args := []string{"-q", "-fsSI", "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left)}
 	if p.tool == Wget {
 		args = []string{"--no-config", "--spider", "-S", "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
 			"--connect-timeout=" + seconds(p.connectTimeout), "--read-timeout=" + seconds(left)}
