@@ -44,6 +44,10 @@ type group struct {
 	dirs      bool // wget --directories
 	httpsOnly bool // wget --https-only
 	noNetrc   bool
+	hushed    bool // wget -q, the last of them
+	notLoud   bool // wget -nv without a later -v
+	logged    bool // wget -o FILE, which is not standard output
+	unsure    bool // wget -e quiet or -e verbose, of which wget2 makes what it likes
 }
 
 // pass notes the first reason for leaving the group alone.

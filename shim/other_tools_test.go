@@ -40,10 +40,32 @@ func TestOtherWgets(t *testing.T) {
 			"miss wget -q {{o}}/missing/a.run; echo $? | grep -c '[1-9]'",
 			"miss wget -q {{o}}/unheld/a.run",
 			"pass wget -q --post-data=a=b -O- {{o}}/api",
+			"wget2: pass wget {{o}}/a.run",
+			"wget2: pass wget -O x {{o}}/a.run",
+			"wget2: pass wget -v {{o}}/a.run",
+			"wget2: pass wget -nv -v {{o}}/a.run",
+			"wget2: pass wget -q --no-quiet {{o}}/a.run",
+			"wget2: pass wget --quiet=off --progress=none {{o}}/a.run",
+			"wget2: pass wget -o log -o - {{o}}/a.run",
+			"wget2: pass wget -o /dev/fd/1 {{o}}/a.run",
+			"wget2: hit wget -nv {{o}}/a.run",
+			"wget2: hit wget -nvc {{o}}/a.run",
+			"wget2: hit wget --no-verbose -O x {{o}}/a.run",
+			"wget2: hit wget -v -q {{o}}/a.run",
+			"wget2: hit wget -q -v {{o}}/a.run",
+			"wget2: hit wget -v -o log {{o}}/a.run; rm log",
+			"wget2: hit wget -a log {{o}}/a.run; rm log",
+			"busybox: pass wget -q '{{o}}/a.run#x' -O y",
 			"pass wget -q --spider {{o}}/a.run",
 			"pass wget -q --header 'X-A: b' {{o}}/a.run",
 		} {
 			want, command, _ := strings.Cut(line, " ")
+			if alone, rest, ok := strings.Cut(line, ": "); ok {
+				if alone != tool {
+					continue
+				}
+				want, command, _ = strings.Cut(rest, " ")
+			}
 			name := fmt.Sprintf("%s%d", tool, i)
 			command = strings.ReplaceAll(command, "{{o}}", w.origin.URL+"/"+name)
 			direct := run(t, command, w.env(t.TempDir(), linked+":/usr/bin:/bin"))
@@ -72,7 +94,8 @@ func TestWget2Differs(t *testing.T) {
 		name, args, env string
 		hit             bool
 	}{
-		{"wget2", "-q", "", true}, {"wget2", "--https-only", "", false}, {"wget2", "--compression=none", "", true},
+		{"wget2", "-q", "", true}, {"wget2", "--https-only", "", false}, {"wget2", "-q --compression=none", "", true}, {"wget2", "-q -e quiet=off", "", false}, {"wget2", "-o ''", "", false},
+		{"wget2", "-a log", "", true}, {"wget2", "-nv --verbose", "", false},
 		{"wget2", "--compression none", "", false}, {"busybox", "-q", "", true}, {"busybox", "-q", "http_proxy=http://p:1", false},
 		{"wget2", "-q", "http_proxy=http://p:1", true}, {"busybox", "-q", "https_proxy=http://p:1", true},
 	} {

@@ -157,6 +157,12 @@ func (p *planner) target(g *group, i int, w word) (t target, reason string) {
 		return t, g.stop
 	}
 	url := w.text
+	switch {
+	case p.Real == "wget2" && (g.unsure || !g.hushed && !g.notLoud && !g.logged):
+		return t, "wget2 shows the URL where it is not quiet"
+	case p.Real == "busybox" && strings.Contains(url, "#"):
+		return t, "busybox sends the fragment"
+	}
 	if p.Tool == Wget {
 		url = wgetURL(url)
 	} else if url = curlURL(url, g.protoDefault); !g.globoff && strings.ContainsAny(url, "[]{}") {

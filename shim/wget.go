@@ -12,6 +12,7 @@ type wgetCall struct {
 	args     []string
 	g        *group
 	noConfig bool
+	rc       bool // reading configuration files, which the command line overrides
 }
 
 // parseWget reads wget's arguments as getopt_long(3) does: options anywhere until "--", or with posix until the first plain
@@ -141,6 +142,7 @@ func (p *wgetCall) option(o given) {
 		if strings.Trim(o.value, "vHdcp") != "" || o.value == "" {
 			p.passWhole("-n" + o.value + " is not known")
 		}
+		p.g.notLoud = p.g.notLoud || strings.Contains(o.value, "v")
 		return
 	case "no-config":
 		p.noConfig = true
@@ -149,8 +151,23 @@ func (p *wgetCall) option(o given) {
 	}
 	if o.Class == options.N {
 		p.g.neutralWget(o)
+		if !p.rc {
+			p.g.volume(o)
+		}
 	}
 	p.judge(p.g, o)
+}
+
+// volume keeps what the command line says about messages. wget2 prints them, with the URL, on standard output.
+func (g *group) volume(o given) {
+	switch o.Name {
+	case "quiet":
+		g.hushed = !o.no
+	case "verbose":
+		g.notLoud = o.no
+	case "output-file", "append-output":
+		g.logged = o.value != "" && !isStdout(o.value)
+	}
 }
 
 // neutralWget keeps what neutral options change about how the rest is read.
@@ -169,7 +186,7 @@ func (g *group) neutralWget(o given) {
 	case "https-only":
 		g.httpsOnly = !o.no
 	case "output-file", "append-output":
-		if o.value == "-" || o.value == "/dev/stdout" {
+		if isStdout(o.value) {
 			g.pass(o.shown + " - " + because(options.E))
 		}
 	case "ca-certificate", "ca-directory", "ciphers", "secure-protocol":
@@ -192,6 +209,7 @@ func (p *wgetCall) command(line string) {
 	if !ok || !strings.Contains(executable, " "+name+" ") || hasControl(value) {
 		p.passWhole("-e " + because(options.I))
 	}
+	p.g.unsure = p.g.unsure || name == "quiet" || name == "verbose"
 }
 
 // isOff reports whether wget(1) reads v as false.

@@ -85,6 +85,7 @@ func parseWgetrc(text string) []rcLine {
 
 // config judges the lines of wget's configuration files by the classes of the options that mean the same.
 func (p *wgetCall) config(lines []rcLine) {
+	p.rc = true
 	for _, l := range lines {
 		p.configLine(l)
 	}
