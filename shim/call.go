@@ -39,6 +39,7 @@ type group struct {
 	tls          string // an option that says how a TLS server must be, by name
 	family       int    // 4, 6, or 0 for either
 	ranges       bool   // asks for a part
+	ranged       bool   // by a header
 
 	outFile   bool // wget -O
 	dirs      bool // wget --directories
@@ -117,6 +118,10 @@ func (c *call) judge(g *group, o given) {
 		c.passWhole(o.shown + " " + because(o.Class))
 	case options.R:
 		g.ranges = true
+		// curl adds the dash that a lone number lacks
+		if _, number := offset(o.value); o.Name == "range" && !number && !onePlainRange(o.value) {
+			g.pass(o.shown + " is not one plain range")
+		}
 	default:
 		g.pass(o.shown + " " + because(o.Class))
 	}

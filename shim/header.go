@@ -20,7 +20,11 @@ func (g *group) header(shown, value string, tool Tool) {
 	switch lower(name) {
 	case "user-agent", "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
-		g.ranges = true
+		set, plain := strings.CutPrefix(strings.Trim(v, " \t"), "bytes=")
+		if g.ranged || !plain || !onePlainRange(set) {
+			g.pass(shown + " is not one plain range")
+		}
+		g.ranges, g.ranged = true, true
 	case "accept":
 		if strings.Trim(v, " \t") != "*/*" {
 			g.pass(shown + " adds an Accept that may count")
@@ -30,7 +34,35 @@ func (g *group) header(shown, value string, tool Tool) {
 	}
 }
 
-// judgeWriteOut judges the format of curl's -w. Times, sizes, speeds, the file's name and the exit code are the same from a
+// onePlainRange reports whether a set of ranges (RFC 9110 section 14.1.2) is one range, N-, N-M or -N, that a server takes. Of
+// several the answer has a boundary of the server's own, and of what is no range each server makes something else.
+func onePlainRange(set string) bool {
+	first, last, ok := strings.Cut(set, "-")
+	from, ok1 := offset(first)
+	to, ok2 := offset(last)
+	switch {
+	case !ok || first == "" && last == "":
+		return false
+	case first == "":
+		return ok2 && to > 0
+	case last == "":
+		return ok1
+	}
+	return ok1 && ok2 && from <= to
+}
+
+// offset reads digits, as few as any server can count.
+func offset(s string) (n uint64, ok bool) {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' || i == 18 {
+			return 0, false
+		}
+		n = n*10 + uint64(s[i]-'0')
+	}
+	return n, s != ""
+}
+
+// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name and the exit code are the same from a
 // cache or nobody's business; code reports a response code, which is the same only where redirects are followed. All else
 // shows facts of the URL or of the connection, or takes its format from a file.
 func judgeWriteOut(format string) (reason string, code bool) {
@@ -66,10 +98,9 @@ func judgeWriteOut(format string) (reason string, code bool) {
 
 // neutralVariable reports whether a variable of -w says nothing about the URL or the server.
 func neutralVariable(name string) bool {
-	for _, p := range []string{"time_", "size_", "speed_"} {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
+	switch name { // the sizes of request and header depend on the URL's length and on who answers
+	case "filename_effective", "exitcode", "size_download", "size_upload":
+		return true
 	}
-	return name == "filename_effective" || name == "exitcode"
+	return strings.HasPrefix(name, "time_") || strings.HasPrefix(name, "speed_")
 }

@@ -218,6 +218,11 @@ pass wget --save-headers U
 # facts of the URL
 hit curl -w %{time_total} U
 hit curl -w %{size_download}%{speed_download}%{filename_effective}%{exitcode}%% U
+hit curl -w %{size_upload} U
+pass curl -w %{size_header} U
+pass curl -w %{size_request} U
+pass curl -w %{size_download}%{size_header} U
+pass curl -w %{size_} U
 hit curl -w 100% U
 hit curl -w \n U
 pass curl -w %{http_code} U
@@ -249,6 +254,42 @@ hit curl -C- U
 hit curl -H Range:bytes=0-9 U
 hit wget -c U
 hit wget --start-pos=5 U
+hit curl -r 0-0 U
+hit curl -r 5- U
+hit curl -r -5 U
+hit curl -r5- U
+hit curl -r 5 U
+hit curl --range 7-100 U
+hit curl --range=7-7 U
+hit curl -C 5 U
+hit curl -r 0-9 -r 1- U
+pass curl -r 0-1,4-5 U
+pass curl -r 0-4, U
+pass curl -r abc U
+pass curl -r 50-10 U
+pass curl -r - U
+pass curl -r -0 U
+pass curl -r --5 U
+pass curl -r 1-2-3 U
+pass curl -r +1-2 U
+pass curl -r bytes=0-4 U
+pass curl -r 0-9999999999999999999 U
+pass curl --range 0-1,4-5 U
+pass curl --range=0-1,4-5 U
+pass curl -s -r 0-9 -r 0-1,4-5 U
+pass curl -H Range:bytes=0-1,4-5 U
+pass curl -H range:bytes=9-1 U
+pass curl -H Range:0-1 U
+pass curl -H Range:bytes=5 U
+pass curl -H Range:items=0-1 U
+pass curl -H Range: U
+pass curl -H Range; U
+pass curl -H Range:bytes=0-1 -H Range:bytes=2-3 U
+hit wget --header=Range:bytes=0-1 U
+hit wget --header=Range:bytes=-7 U
+pass wget --header=Range:bytes=0-1,4-5 U
+pass wget --header=Range:bytes=a-b U
+pass wget --header=Range:bytes=0-1 --header=range:bytes=0-2 U
 # credentials
 pass curl -u a:b U
 pass curl -ua:b U
