@@ -24,22 +24,18 @@ type group struct {
 	outs []output // curl: -o and -O, which pair with the URLs in order
 	stop string   // why no URL of this group is asked about
 
-	remoteAll    bool   // curl --remote-name-all
-	globoff      bool   // curl -g
-	follow       bool   // curl -L, --follow
-	protoDefault string // curl --proto-default
-	proto        string // curl --proto, the last of them
-	hasProto     bool
-	redirProto   string // curl --proto-redir
-	hasRedir     bool
-	maxRedirs    string // curl --max-redirs, wget --max-redirect
-	wantsCode    bool   // curl -w with the response code
-	verbose      bool   // curl -v
-	stderrOut    bool   // curl --stderr -
-	tls          string // an option that says how a TLS server must be, by name
-	family       int    // 4, 6, or 0 for either
-	ranges       bool   // asks for a part
-	ranged       bool   // by a header
+	remoteAll    bool       // curl --remote-name-all
+	globoff      bool       // curl -g
+	follow       bool       // curl -L, --follow
+	protoDefault string     // curl --proto-default
+	proto        protoLists // curl --proto
+	redirProto   protoLists // curl --proto-redir
+	maxRedirs    string     // curl --max-redirs, wget --max-redirect
+	wantsCode    bool       // curl -w with the response code
+	tls          string     // an option that says how a TLS server must be, by name
+	family       int        // 4, 6, or 0 for either
+	ranges       bool       // asks for a part
+	ranged       bool       // by a header
 
 	outFile   bool // wget -O
 	dirs      bool // wget --directories

@@ -11,6 +11,10 @@ type curlCall struct {
 	call
 	args []string
 	g    *group // the group that options and URLs join
+
+	// of all groups, like the other options of curl(1) that are global
+	verbose   bool // -v, or a trace to standard error
+	stderrOut bool // --stderr -
 }
 
 // parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are options until "--", all
@@ -34,6 +38,9 @@ func parseCurl(args []string, rc []rcLine) *call {
 		default:
 			i = p.short(i, a)
 		}
+	}
+	if p.stderrOut && p.verbose {
+		p.passWhole("-v with --stderr - " + because(options.E))
 	}
 	for _, g := range p.groups {
 		g.settleCurl()
@@ -133,7 +140,7 @@ func (p *curlCall) option(o given) {
 		return
 	case options.S:
 		if o.Name == "proto" {
-			p.g.proto, p.g.hasProto = o.value, true
+			p.g.proto = append(p.g.proto, o.value)
 			return
 		}
 		if o.Name == "hsts" || o.Name == "alt-svc" {
@@ -158,7 +165,12 @@ func (p *curlCall) option(o given) {
 			p.passWhole("--url @ " + because(options.I))
 		}
 		p.url(word{o.arg, o.skip, o.value})
+	case options.E:
+		if o.Name == "libcurl" {
+			p.passWhole(o.shown + " " + because(o.Class)) // it writes down all groups
+		}
 	case options.N:
+		p.global(o)
 		p.g.neutralCurl(o)
 	}
 	p.judge(p.g, o)
@@ -192,6 +204,21 @@ func (p *curlCall) valued(o given) {
 	}
 }
 
+// global keeps what options in any group say about messages on standard output.
+func (p *curlCall) global(o given) {
+	switch o.Name {
+	case "verbose":
+		p.verbose = p.verbose || !o.no
+	case "stderr":
+		p.stderrOut = isStdout(o.value)
+	case "trace", "trace-ascii":
+		if isStdout(o.value) {
+			p.passWhole(o.shown + " - " + because(options.E))
+		}
+		p.verbose = p.verbose || o.value == "%" // standard error
+	}
+}
+
 // neutralCurl keeps what neutral options change about how the rest is read.
 func (g *group) neutralCurl(o given) {
 	switch o.Name {
@@ -206,21 +233,13 @@ func (g *group) neutralCurl(o given) {
 	case "location", "follow":
 		g.follow = !o.no
 	case "proto-redir":
-		g.redirProto, g.hasRedir = o.value, true
+		g.redirProto = append(g.redirProto, o.value)
 	case "max-redirs":
 		g.maxRedirs = o.value
 	case "ipv4":
 		g.family = 4
 	case "ipv6":
 		g.family = 6
-	case "verbose":
-		g.verbose = g.verbose || !o.no
-	case "stderr":
-		g.stderrOut = o.value == "-"
-	case "trace", "trace-ascii":
-		if o.value == "-" {
-			g.pass(o.shown + " - " + because(options.E))
-		}
 	case "cacert", "capath", "ca-native", "ciphers", "tls13-ciphers", "curves", "sigalgs", "tlsv1", "tlsv1.0", "tlsv1.1",
 		"tlsv1.2", "tlsv1.3", "tls-max", "sslv2", "sslv3", "ssl-sessions", "tls-earlydata":
 		g.tls = o.shown
@@ -231,9 +250,6 @@ func (g *group) neutralCurl(o given) {
 func (g *group) settleCurl() {
 	if g.wantsCode && !g.follow {
 		g.pass("-w shows the response code, without -L")
-	}
-	if g.stderrOut && g.verbose {
-		g.pass("-v with --stderr - " + because(options.E))
 	}
 }
 

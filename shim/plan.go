@@ -207,7 +207,7 @@ func (p *planner) fileReason(g *group, i int, t target) string {
 	if g.dirs && !g.outFile {
 		return "--directories names directories after the host"
 	}
-	if ok, _ := protoAllows(g.proto, t.scheme, true); g.hasProto && !ok {
+	if !g.proto.allow(t.scheme) {
 		return "--proto refuses the URL"
 	}
 	return ""
@@ -216,8 +216,8 @@ func (p *planner) fileReason(g *group, i int, t target) string {
 // usable returns the caches to which the group's options allow a connection.
 func (p *planner) usable(g *group) (caches []Cache, reason string) {
 	for _, c := range p.caches {
-		switch ok, valid := protoAllows(g.proto, c.t.scheme, true); {
-		case g.hasProto && !(ok && valid):
+		switch {
+		case !g.proto.allow(c.t.scheme):
 			reason = "--proto refuses the cache's scheme"
 		case g.tls != "" && c.t.scheme == "https":
 			reason = g.tls + " constrains the connection to the cache"
@@ -246,12 +246,7 @@ func (p *planner) followsAll(g *group, scheme string) bool {
 	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < mostRedirects) {
 		return false
 	}
-	if !g.hasRedir {
-		return true
-	}
-	secure, _ := protoAllows(g.redirProto, "https", true)
-	plain, _ := protoAllows(g.redirProto, "http", true)
-	return secure && (plain || scheme == "https")
+	return g.redirProto.allow("https") && (scheme == "https" || g.redirProto.allow("http"))
 }
 
 // ask puts all questions at once and notes the outcomes.

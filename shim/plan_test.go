@@ -247,6 +247,32 @@ pass wget --xattr U
 hit curl --trace x U
 pass curl --trace - U
 pass curl -v --stderr - U
+hit curl --stderr - U
+hit curl -v --stderr log U
+hit curl -v --stderr - --stderr log U
+pass curl -v --stderr /dev/stdout U
+pass curl -v --stderr /dev/fd/1 U
+pass curl -v --stderr /proc/self/fd/1 U
+pass curl --trace % --stderr - U
+pass curl --trace /dev/stdout U
+pass curl --trace-ascii /dev/fd/1 U
+pass curl --trace-ascii //dev/./stdout U
+hit curl --trace /dev/stderr U
+hit wget -o log U
+pass wget -o - U
+pass wget -o /dev/stdout U
+pass wget -o /dev/fd/1 U
+pass wget -a /dev/fd/1 U
+pass wget --output-file=/proc/self/fd/1 U
+# options of all groups, in one
+pass curl --libcurl x U --next U
+pass curl U --next --libcurl x U
+pass curl --stderr - U --next -v U
+pass curl -v U --next --stderr - U
+pass curl --trace - U --next U
+pass curl U --next --trace-ascii - U
+hit curl -v U --next --stderr log U
+hit curl --proto -ftp U --next --proto =http,https U
 # ranges
 hit curl -r 0-9 U
 hit curl -C - U
@@ -388,6 +414,12 @@ hit curl --proto -ftp U
 pass curl --proto -all,https U
 hit curl --proto =ftp --proto =http,https U
 pass curl --proto =bogus U
+hit curl --proto =https --proto +http U
+pass curl --proto -http --proto +https U
+pass curl --proto =https --proto -ftp U
+pass curl --proto =http,https --proto =ftp U
+pass curl --proto =bogus --proto -ftp U
+hit curl --proto -http --proto =https,http U
 pass curl --proto =http U
 pass curl --pinnedpubkey x U
 pass curl --http2-prior-knowledge U
