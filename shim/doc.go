@@ -63,6 +63,8 @@
 // After the exec nothing can fall back. From the probe to the end of the transfer the cache stands for the origin: if it dies in
 // the middle of a download, the tool fails as it does when an origin dies, and its retries go to the cache.
 //
+// Up to 7.85 curl -O keeps the query in the name of the file, later ones drop it; a hit leaves it out in either.
+//
 // What a tool prints about a transfer on standard error, in a log or a trace, names the cache. Names that only the C library can
 // resolve (mDNS, for instance) don't work for the cache's host. Of https caches, only curl and GNU wget ask. A signal that was
 // ignored on entry is so in the real tool only if it is SIGHUP or SIGINT, and a standard stream that was closed is /dev/null: both
