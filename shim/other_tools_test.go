@@ -155,6 +155,18 @@ func TestTLSCache(t *testing.T) {
 	}
 }
 
+// TestTLSCacheRefuses holds that what curl -f refuses with 22, header or none, is a miss, and that no connection is not.
+func TestTLSCacheRefuses(t *testing.T) {
+	for header, want := range map[string]string{"exit 22": "miss", "echo HTTP/1.1 404 No; echo; exit 22": "miss", "exit 35": "pass", "exit 7": "pass"} {
+		dir := place(t, "curl", script("#!/bin/sh\ncase \"$*\" in *-fsSI*) "+header+";; esac\necho \"$@\"\n"))
+		r := run(t, "curl "+vendorURL, []string{"PATH=" + tools + ":" + dir + ":/usr/bin:/bin", "TMPDIR=" + t.TempDir(), "FROMCACHE_SERVER=https://cache.example",
+			"HOME=/nonexistent", "FROMCACHE_VERBOSE=1"})
+		if r.stdout != vendorURL+"\n" || !strings.HasPrefix(r.stderr, "fromcache: curl: "+want+": ") {
+			t.Errorf("%s: %+v", header, r)
+		}
+	}
+}
+
 // TestTLSCacheByWget does the same for wget, whose output of the header is a log.
 func TestTLSCacheByWget(t *testing.T) {
 	header := "Spider mode enabled.\nHTTP request sent, awaiting response... \n  HTTP/1.1 200 OK\n  Accept-Ranges: bytes\nLength: 5\n\n"
