@@ -46,8 +46,11 @@ race: assets ## run every test under the race detector
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
+torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (an hour)
+	$(GO) run ./cmd/fromcache-torture -long
+
 bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
-	@if [ -d cmd/fromcache-bench ]; then $(GO) run ./cmd/fromcache-bench; fi
+	$(GO) run ./cmd/fromcache-bench
 	$(GO) test -run '^$$' -bench . ./...
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy, shellcheck
@@ -76,4 +79,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build run demo test race fuzz bench lint shims image clean needs
+.PHONY: help assets build run demo test race fuzz torture bench lint shims image clean needs

@@ -47,9 +47,15 @@ func (s *Store) Open(rawURL string) (*Artifact, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	f, err := s.openWhole(a)
+	return a, f, err
+}
+
+// openWhole opens an artifact's blob if it has the size that meta says.
+func (s *Store) openWhole(a *Artifact) (*os.File, error) {
 	f, size, err := openSized(s.path("blobs", a.SHA256), os.O_RDONLY)
 	if err == nil && size == a.Size {
-		return a, f, nil
+		return f, nil
 	}
 	if err == nil {
 		f.Close()
@@ -57,7 +63,7 @@ func (s *Store) Open(rawURL string) (*Artifact, *os.File, error) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = s.broken(a)
 	}
-	return nil, nil, err
+	return nil, err
 }
 
 // named looks at meta alone.

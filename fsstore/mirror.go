@@ -129,12 +129,6 @@ func (m *mirror[T]) all() ([]T, uint64) {
 	return list, m.gen
 }
 
-func (m *mirror[T]) generation() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.gen
-}
-
 func (m *mirror[T]) get(name string) (T, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

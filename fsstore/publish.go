@@ -123,6 +123,7 @@ func (c *Claim) commit(m *Meta) (*Artifact, error) {
 	if err := c.s.writeMeta(c.Key, m); err != nil {
 		return nil, err
 	}
+	c.s.digests.knows(m.SHA256, c.Key)
 	return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)
 }
 

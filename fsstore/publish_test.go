@@ -131,6 +131,47 @@ func TestGCTrustsNoMalformedMeta(t *testing.T) {
 	run(t, s.dir, "test -f blobs/"+a.SHA256)
 }
 
+func TestByDigestOnlyWhatIsHeld(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	other := hold(t, s, "https://example.com/same.run", "bytes")
+	opened := func() error {
+		_, f, err := s.OpenDigest(a.SHA256)
+		if err == nil {
+			f.Close()
+		}
+		return err
+	}
+	if err := opened(); err != nil {
+		t.Fatal(err)
+	}
+	b := hold(t, s, "https://example.com/new.run", "new")
+	if _, f, err := s.OpenDigest(b.SHA256); err != nil {
+		t.Error("published after the listing:", err)
+	} else {
+		f.Close()
+	}
+	run(t, s.dir, "rm meta/"+a.Key+".json")
+	s.digests.next = time.Time{}
+	if err := opened(); err != nil {
+		t.Error("another artifact has the same bytes:", err)
+	}
+	run(t, s.dir, "truncate -s 3 blobs/"+a.SHA256)
+	if err := opened(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a short blob:", err)
+	}
+	run(t, s.dir, "rm meta/"+other.Key+".json")
+	s.digests.next = time.Time{}
+	if err := opened(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("evicted:", err)
+	}
+	for _, bad := range []string{"", "../README", a.SHA256[:63], strings.ToUpper(a.SHA256)} {
+		if _, _, err := s.OpenDigest(bad); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
 func TestPlantedLinksReadAsAbsent(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)

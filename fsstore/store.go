@@ -27,20 +27,21 @@ const (
 // Store is an open data directory. Any number of goroutines, processes and
 // people may work on one directory at once: names give correctness.
 type Store struct {
-	dir   string
-	id    unix.Stat_t // of the directory at Open, to notice that it was moved away
-	host  string
-	opt   Options
-	log   *slog.Logger
-	metas metaCache
-	hits  hitBook
-	stats statBook
-	notes noteBook
-	queue queueIndex
-	space space
-	found findingBook
-	still observer // files of other hosts, and how long they have stood still
-	quiet quieter  // complaints already made
+	dir     string
+	id      unix.Stat_t // of the directory at Open, to notice that it was moved away
+	host    string
+	opt     Options
+	log     *slog.Logger
+	metas   metaCache
+	digests digestIndex
+	hits    hitBook
+	stats   statBook
+	notes   noteBook
+	queue   queueIndex
+	space   space
+	found   findingBook
+	still   observer // files of other hosts, and how long they have stood still
+	quiet   quieter  // complaints already made
 }
 
 // Open opens the data directory dir, and makes it where there is none. It

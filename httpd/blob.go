@@ -51,14 +51,14 @@ func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 }
 
 // byDigest answers /by-hash/sha256/<hex>: the bytes, whatever URL they came
-// from. It counts no hit, for it names no artifact, and notes no miss.
+// from, while an artifact that is held has them. It counts no hit, for it names no artifact, and notes no miss.
 func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	digest := strings.ToLower(p[0].Value)
 	if !isDigest(digest) {
 		s.fail(w, r, errDigest)
 		return
 	}
-	f, err := s.store.OpenBlob(digest)
+	held, f, err := s.store.OpenDigest(digest)
 	if errors.Is(err, fs.ErrNotExist) {
 		h := w.Header()
 		h["Cache-Status"] = digestMissed
@@ -70,12 +70,7 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 		return
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	s.send(w, r, blobAnswer(digest, info.Size()), f)
+	s.send(w, r, blobAnswer(digest, held.Size), f)
 }
 
 // byURL is the read path proper: held or not. HEAD opens no blob, for the

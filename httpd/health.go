@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -34,5 +35,9 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 		plainText(w, http.StatusServiceUnavailable, "the data directory is gone or can't be written")
 		return
 	}
-	plainText(w, http.StatusOK, "ok")
+	text := "ok"
+	if n := len(s.store.Findings()); n > 0 {
+		text = fmt.Sprintf("ok, but %d artifacts were found rotten and wait to be fetched again: see the pages or run fromcache fsck", n)
+	}
+	plainText(w, http.StatusOK, text)
 }

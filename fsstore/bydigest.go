@@ -1,0 +1,103 @@
+package fsstore
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// digestIndex leads from a digest to a key. It is a hint: what counts is the
+// meta of that key, looked at each time. Until someone asks by digest it is
+// empty.
+type digestIndex struct {
+	mu   sync.Mutex
+	keys map[[32]byte]string
+	next time.Time // not listed again before
+}
+
+// OpenDigest opens the blob of an artifact that is held and has this digest, 64
+// lower-case hex digits. Anything else is fs.ErrNotExist, a blob that no meta
+// names among it. What another server has published since the last listing may
+// be absent for some seconds.
+func (s *Store) OpenDigest(digest string) (*Artifact, *os.File, error) {
+	if !isDigest(digest) {
+		return nil, nil, &fs.PathError{Op: "open", Path: "blobs", Err: fs.ErrNotExist}
+	}
+	a, f, err := s.openKnown(digest)
+	if errors.Is(err, fs.ErrNotExist) && s.listDigests() {
+		a, f, err = s.openKnown(digest)
+	}
+	return a, f, err
+}
+
+func (s *Store) openKnown(digest string) (*Artifact, *os.File, error) {
+	s.digests.mu.Lock()
+	k := s.digests.keys[digestBytes(digest)]
+	s.digests.mu.Unlock()
+	if k == "" {
+		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
+	}
+	a, err := s.Artifact(k)
+	if err == nil && a.SHA256 != digest {
+		err = &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := s.openWhole(a)
+	return a, f, err
+}
+
+// listDigests reads every meta, unless that was done a moment ago: strangers
+// ask for what is not there, and must not keep the server busy with it.
+func (s *Store) listDigests() bool {
+	s.digests.mu.Lock()
+	defer s.digests.mu.Unlock()
+	began := time.Now()
+	if began.Before(s.digests.next) {
+		return false
+	}
+	keys, buf := map[[32]byte]string{}, make([]byte, 16<<10)
+	err := s.eachNames("meta", func(names []string) error {
+		for _, name := range names {
+			if k, ok := strings.CutSuffix(name, ".json"); ok {
+				if d := s.digestIn(name, buf); d != "" {
+					keys[digestBytes(d)] = k
+				}
+			}
+		}
+		return nil
+	})
+	s.complain("by digest", err)
+	s.digests.keys = keys
+	s.digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
+	return true
+}
+
+// digestIn is the digest that a meta file names, or "".
+func (s *Store) digestIn(name string, buf []byte) string {
+	b, err := s.readMeta(name, buf)
+	if err != nil {
+		return ""
+	}
+	var m struct {
+		SHA256 string `json:"sha256"`
+	}
+	if json.Unmarshal(b, &m) != nil || !isDigest(m.SHA256) {
+		return ""
+	}
+	return m.SHA256
+}
+
+// knows adds what this process has just published, if anyone asks by digest.
+func (d *digestIndex) knows(digest, k string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys != nil {
+		d.keys[digestBytes(digest)] = k
+	}
+}
