@@ -73,8 +73,10 @@ func isHostPattern(s string) bool {
 
 // deniedBy is the name in denied/ that speaks for u, or "".
 func (s *Store) deniedBy(u key.URL) string {
-	if exists(s.job(Denied, u.Key())) {
-		return u.Key()
+	for _, name := range []string{u.Key(), u.Key() + ".job"} { // mv queue/k.job denied/ counts too
+		if exists(s.job(Denied, name)) {
+			return name
+		}
 	}
 	host := u.Host()
 	if exists(s.job(Denied, host)) {

@@ -121,6 +121,9 @@ func (s *Store) describe(j *JobFile, b []byte) {
 func lastLine(b []byte) string {
 	text := strings.TrimSpace(string(b))
 	text = text[strings.LastIndexByte(text, '\n')+1:]
+	if _, why, ok := strings.Cut(text, " failed "); ok {
+		text = why
+	}
 	return text[:min(len(text), 1<<10)]
 }
 

@@ -70,7 +70,11 @@ func TestDenied(t *testing.T) {
 	if _, err := s.Add(Addition{URL: cudaURL}, by); !errors.Is(err, ErrDenied) {
 		t.Errorf("add of what is denied: %v", err)
 	}
-	run(t, s.dir, "mv denied/"+k+" queue/")
+	run(t, s.dir, "mv denied/"+k+" denied/"+k+".job") // as mv queue/k.job denied/ leaves it
+	if v := noteMiss(t, s, cudaURL, client1); v != IsDenied {
+		t.Errorf("denied/k.job: %s", v)
+	}
+	run(t, s.dir, "mv denied/"+k+".job queue/")
 	if c := claimNext(t, s); c.Key != k {
 		t.Errorf("claimed %s", c.Key)
 	}

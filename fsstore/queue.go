@@ -29,7 +29,7 @@ const torn = 10 * time.Second
 type queueIndex struct {
 	mu   sync.Mutex
 	seen map[string]queueFile
-	keys map[string]string // of files that people named: the keys in them, to the name
+	keys map[string]string // of files that are not named k or k.job: the keys in them, to the name
 }
 
 type queueFile struct {
@@ -37,7 +37,7 @@ type queueFile struct {
 	due     time.Time
 	written bool      // by a program, whole: its name is a key
 	whole   bool      // ends with a newline
-	keys    []string  // in a file that a person named
+	keys    []string  // in a file whose name does not say it
 	since   time.Time // seen like this
 }
 
@@ -124,8 +124,10 @@ func (s *Store) look(name string) (queueFile, bool) {
 	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		q.due = earliest(jobs)
-		if !q.written {
+		if stem := stemOf(name); !q.written {
 			q.keys = s.keysOf(jobs)
+		} else if stem+".job" != name {
+			q.keys = []string{stem} // k.3.job
 		}
 	}
 	return q, true

@@ -1,9 +1,11 @@
 package httpd
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -32,7 +34,11 @@ func (h *health) of(ask func() error) error {
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
 	if err := s.health.of(s.store.Health); err != nil {
 		s.complain(&s.health.said, "unhealthy", err)
-		plainText(w, http.StatusServiceUnavailable, "the data directory is gone or can't be written")
+		text := "the data directory is gone or can't be written"
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			text = "the disk is full: what is held is served, nothing new can be written"
+		}
+		plainText(w, http.StatusServiceUnavailable, text)
 		return
 	}
 	text := "ok"
