@@ -22,6 +22,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	h["Connection"] = []string{"close"} // hungUp may have read what came after the request
+	gone, forget := hungUp(r)
+	defer forget()
 	w.Write([]byte("retry: 1000\n\n"))
 	w.Write(beat)
 	if c.Flush() != nil {
@@ -29,7 +32,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	}
 	for {
 		select {
-		case <-r.Context().Done():
+		case <-gone:
 			return nil
 		case <-st.ended:
 			return nil
@@ -38,6 +41,25 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 		}
+	}
+}
+
+// hungUp tells that the reader of a stream has left, by a read that ends when
+// it does: net/http does not watch for that here, see conn.Read. forget ends
+// the watch and waits for it.
+func hungUp(r *http.Request) (gone <-chan struct{}, forget func()) {
+	c, ok := r.Context().Value(connKey{}).(*conn)
+	if !ok {
+		return r.Context().Done(), func() {}
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		c.TCPConn.Read(make([]byte, 1))
+	}()
+	return left, func() {
+		c.SetReadDeadline(time.Now())
+		<-left
 	}
 }
 

@@ -130,13 +130,20 @@
   let source = null
   let heard = 0
   let opened = false
+  if (window.htmx) {
+    window.htmx.createEventSource = (url) => {
+      source?.close()
+      source = new EventSource(url)
+      heard = Date.now()
+      return source
+    }
+  }
   const says = (word) => {
     const el = $('#live')
     if (el && el.textContent !== word) el.textContent = word
     el?.classList.toggle('on', word === 'live')
   }
   document.addEventListener('htmx:sseOpen', (e) => {
-    source = e.detail.source
     heard = Date.now()
     says('live')
     if (opened) sync()
@@ -175,6 +182,10 @@
       restart()
     }
   })
+
+  // A page that is kept for the way back would keep its stream, and a browser has six for all pages of a server.
+  window.addEventListener('pagehide', () => { source?.close(); source = null })
+  window.addEventListener('pageshow', (e) => { if (e.persisted) restart() })
 
   // Buttons.
 
