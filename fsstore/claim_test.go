@@ -530,3 +530,28 @@ func TestAKeysNameIsTakenWhole(t *testing.T) {
 		t.Error(c.URL)
 	}
 }
+
+// What is carried in by hand must not be fetched by a worker on the way.
+func TestPutTakesTheMissPastTheQueue(t *testing.T) {
+	s := testStore(t)
+	wake := s.Watch(t.Context(), time.Hour, Queue)
+	k := keyOf(t, cudaURL)
+	noteMiss(t, s, cudaURL, client1)
+	c, err := s.ClaimFor(Addition{URL: cudaURL}, By{"cli", "op"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Misses)
+	want(t, s, Active, activeJobName(k, c.Worker))
+	a := publish(t, c, "carried")
+	if a.Approved.Via != "put" || a.Misses != 1 {
+		t.Errorf("%+v", a)
+	}
+	want(t, s, Done, k+".job")
+	select {
+	case <-wake:
+		t.Error("it went through queue/")
+	default:
+	}
+	sound(t, s)
+}

@@ -42,6 +42,8 @@ var (
 	ErrLost = errors.New("the job left active/ while it was being fetched")
 	// ErrInvalid: what the caller gave is no digest, name or host.
 	ErrInvalid = errors.New("invalid")
+	// ErrBusy: the key is being fetched.
+	ErrBusy = errors.New("busy")
 	// ErrDenied: denied/ speaks for this URL.
 	ErrDenied = errors.New("denied")
 	// ErrCorrupt: the blob is not what its meta says.
