@@ -31,7 +31,9 @@ func httpError(err error) (code int, text string) {
 		return http.StatusRequestEntityTooLarge, "the form is too large"
 	case errors.Is(err, key.ErrBadURL):
 		return http.StatusBadRequest, key.RedactText(err.Error())
-	case errors.Is(err, fsstore.ErrDenied):
+	case errors.Is(err, fsstore.ErrInvalid):
+		return http.StatusBadRequest, key.RedactText(err.Error())
+	case errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrBusy):
 		return http.StatusConflict, key.RedactText(err.Error())
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound, "it is not there any more: somebody else may have moved it"
