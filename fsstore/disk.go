@@ -80,6 +80,30 @@ func openJob(path string) (*os.File, error) {
 	return f, err
 }
 
+// openCount opens a file of numbers for adding in place, makes it where there
+// is none, and waits for its lock: whoever holds it adds and is gone.
+func openCount(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
+	}
+	if err == nil && info.Size() == 0 {
+		err = f.Chmod(0o660) // whatever the umask
+	}
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // slurp reads an open file from its start, at most limit bytes.
 func slurp(f *os.File, limit int64) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(f, 0, limit))

@@ -2,13 +2,9 @@ package fsstore
 
 import (
 	"errors"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // hitBook gathers hits in memory: a crash loses at most 10 s of them.
@@ -98,26 +94,14 @@ func (s *Store) restoreHits(k string, n int64) {
 // addHits adds in place under the file's lock. The number never gets shorter,
 // so that a reader beside it sees the old or the new one.
 func (s *Store) addHits(k string, n int64) error {
-	path := s.path("hits", k)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	f, err := openCount(s.path("hits", k))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, &fs.PathError{Op: "open", Path: path, Err: errForeign})
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		return err
-	}
 	b, err := slurp(f, 32)
 	if err != nil {
 		return err
-	}
-	if len(b) == 0 {
-		if err := f.Chmod(0o660); err != nil {
-			return err
-		}
 	}
 	line := strconv.AppendInt(nil, parseHits(b)+n, 10)
 	if _, err := f.WriteAt(append(line, '\n'), 0); err != nil {

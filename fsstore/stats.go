@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Names of what is counted a day, in stats/<date>.
@@ -122,18 +120,11 @@ func (s *Store) flushStats() error {
 // addStats adds to a day's file in place, under its lock: several servers may
 // count on one directory.
 func (s *Store) addStats(day string, n map[string]int64) error {
-	path := s.path("stats", day)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	f, err := openCount(s.path("stats", day))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, &fs.PathError{Op: "open", Path: path, Err: errForeign})
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		return err
-	}
 	b, err := slurp(f, maxStats)
 	if err != nil {
 		return err
