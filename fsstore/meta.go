@@ -7,12 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
-	"runtime"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -140,65 +135,6 @@ func isDigest(s string) bool {
 	return true
 }
 
-// Artifacts yields every artifact, in no order. A malformed meta is yielded as
-// an error beside its key.
-func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
-	return func(yield func(*Artifact, error) bool) {
-		err := s.eachNames("meta", func(names []string) error {
-			for _, m := range s.readArtifacts(names) {
-				if (m.a != nil || m.err != nil) && !yield(m.a, m.err) {
-					return errStop
-				}
-			}
-			return nil
-		})
-		if err != nil && err != errStop {
-			yield(nil, err)
-		}
-	}
-}
-
-// errStop ends a walk early.
-var errStop = errors.New("stop")
-
-type listedMeta struct {
-	a   *Artifact
-	err error
-}
-
-// readArtifacts reads on all processors, for the parsing is what takes time.
-func (s *Store) readArtifacts(names []string) []listedMeta {
-	list := make([]listedMeta, len(names))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), 4) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				list[i].a, list[i].err = s.listArtifact(names[i])
-			}
-		})
-	}
-	wg.Wait()
-	return list
-}
-
-// listArtifact returns neither artifact nor error for what is not there, or is
-// no meta at all.
-func (s *Store) listArtifact(name string) (*Artifact, error) {
-	k, ok := strings.CutSuffix(name, ".json")
-	if !ok {
-		return nil, nil
-	}
-	c, err := s.readArtifact(k, s.path("meta", name))
-	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
-		return nil, nil // evicted while we read
-	}
-	if err != nil {
-		return &Artifact{Key: k}, err
-	}
-	return c.Artifact, nil
-}
-
 // errMalformed is absence to a reader and a finding to fsck.
 var errMalformed error = absence("malformed")
 
@@ -274,59 +210,6 @@ func (m *Meta) succeed(old *Meta) {
 	if len(m.History) > maxHistory {
 		m.History = m.History[:maxHistory]
 	}
-}
-
-// identity tells one state of a file from every other: rename gives another
-// inode or another ctime, an edit another mtime.
-type identity struct {
-	ino          uint64
-	size         int64
-	mtime, ctime unix.Timespec
-}
-
-func identify(st *unix.Stat_t) identity {
-	return identity{st.Ino, st.Size, st.Mtim, st.Ctim}
-}
-
-// metaCache spares the parsing, never the look: an answer counts only while
-// the file is the one that was read.
-type metaCache struct {
-	mu sync.RWMutex
-	m  map[string]cachedMeta
-}
-
-type cachedMeta struct {
-	identity
-	*Artifact
-}
-
-// maxCached artifacts of about 2 KiB each stay in memory; reading one again
-// costs 15 µs.
-const maxCached = 2_000
-
-func (c *metaCache) get(k string, st *unix.Stat_t) *Artifact {
-	c.mu.RLock()
-	m, ok := c.m[k]
-	c.mu.RUnlock()
-	if !ok || m.identity != identify(st) {
-		return nil
-	}
-	return m.Artifact
-}
-
-func (c *metaCache) put(k string, m cachedMeta) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.m == nil {
-		c.m = map[string]cachedMeta{}
-	}
-	for old := range c.m {
-		if len(c.m) < maxCached {
-			break
-		}
-		delete(c.m, old)
-	}
-	c.m[k] = m
 }
 
 func sumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

@@ -1,0 +1,70 @@
+package fsstore
+
+import (
+	"errors"
+	"io/fs"
+	"iter"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Artifacts yields every artifact, in no order. A malformed meta is yielded as
+// an error beside its key.
+func (s *Store) Artifacts() iter.Seq2[*Artifact, error] {
+	return func(yield func(*Artifact, error) bool) {
+		err := s.eachNames("meta", func(names []string) error {
+			for _, m := range s.readArtifacts(names) {
+				if (m.a != nil || m.err != nil) && !yield(m.a, m.err) {
+					return errStop
+				}
+			}
+			return nil
+		})
+		if err != nil && err != errStop {
+			yield(nil, err)
+		}
+	}
+}
+
+// errStop ends a walk early.
+var errStop = errors.New("stop")
+
+type listedMeta struct {
+	a   *Artifact
+	err error
+}
+
+// readArtifacts reads on all processors, for the parsing is what takes time.
+func (s *Store) readArtifacts(names []string) []listedMeta {
+	list := make([]listedMeta, len(names))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 4) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				list[i].a, list[i].err = s.listArtifact(names[i])
+			}
+		})
+	}
+	wg.Wait()
+	return list
+}
+
+// listArtifact returns neither artifact nor error for what is not there, or is
+// no meta at all.
+func (s *Store) listArtifact(name string) (*Artifact, error) {
+	k, ok := strings.CutSuffix(name, ".json")
+	if !ok {
+		return nil, nil
+	}
+	c, err := s.readArtifact(k, s.path("meta", name))
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
+		return nil, nil // evicted while we read
+	}
+	if err != nil {
+		return &Artifact{Key: k}, err
+	}
+	return c.Artifact, nil
+}
