@@ -44,37 +44,54 @@ func (s *Store) room(who asked) bool {
 	}
 	s.notes.owner[who.key] = client
 	s.notes.share[client]++
+	s.notes.making[who.key] = true
 	return true
 }
 
+// made ends the making of a file that room was taken for: from here a listing
+// shows whether it is there.
+func (s *Store) made(who asked) {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	delete(s.notes.making, who.key)
+}
+
 // countMisses compares what is known of misses/ with the listing. Only files
-// not seen before are read.
+// not seen before are read. What was being made when the listing began may be
+// missing from it, and is kept.
 func (s *Store) countMisses() error {
+	s.notes.mu.Lock()
+	before, making := maps.Clone(s.notes.owner), maps.Clone(s.notes.making)
+	s.notes.mu.Unlock()
 	names, err := s.names(string(Misses))
 	if err != nil {
 		return err
 	}
-	s.notes.mu.Lock()
-	before := maps.Clone(s.notes.owner)
-	s.notes.mu.Unlock()
 	owner, share := make(map[string]string, len(names)), map[string]int{}
+	take := func(k, client string) {
+		if _, ok := owner[k]; !ok {
+			owner[k] = client
+			share[client]++
+		}
+	}
 	for _, k := range names {
 		client, ok := before[k]
 		if !ok {
 			client = s.maker(k)
 		}
-		owner[k] = client
-		share[client]++
+		take(k, client)
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	for k, client := range s.notes.owner {
-		if _, ok := before[k]; !ok && owner[k] == "" { // made since the listing
-			owner[k] = client
-			share[client]++
+		if _, ok := before[k]; !ok || making[k] {
+			take(k, client)
 		}
 	}
 	s.notes.owner, s.notes.share = owner, share
+	if s.notes.making == nil {
+		s.notes.making = map[string]bool{}
+	}
 	return nil
 }
 

@@ -29,6 +29,7 @@ type noteBook struct {
 	repeat map[asked]*repeat
 	owner  map[string]string // key of each file in misses/ to the client that made it
 	share  map[string]int    // files that each client made
+	making map[string]bool   // keys whose file is being made
 	lost   atomic.Int64
 }
 
@@ -199,6 +200,7 @@ func (s *Store) makeMiss(a ask) error {
 	line1 := a.url + "\n"
 	first := a
 	first.url = ""
+	defer s.made(a.asked)
 	err := s.publishNew(line1+first.event(1).Line(), s.job(Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
 		return s.appendMiss(a, 1)

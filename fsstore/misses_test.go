@@ -183,9 +183,6 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if err := s.countMisses(); err != nil { // one that was half made at the last listing
-		t.Fatal(err)
-	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	if n := len(s.notes.owner); n != 600 {

@@ -56,7 +56,7 @@ var guards = []guard{
 	// limits
 	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
 	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[client] >= max(1, s.opt.MaxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = client\n\ts.notes.share[client]++\n\treturn true", new: "\tgo func() { s.countMisses() }()\n\treturn true", pkg: store, run: "Room"},
+	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = client\n\ts.notes.share[client]++\n\ts.notes.making", new: "\tgo func() { s.countMisses() }()\n\ts.notes.making", pkg: store, run: "Room"},
 	{name: "a miss stops growing", file: "fsstore/misses.go", old: "if info.Size() >= job.MissRoom {", new: "if false {", pkg: store, run: "StopsGrowing"},
 	{name: "the reserve of the disk", file: "fsstore/space.go", old: "if free-need < c.s.opt.MinFree {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
 	{name: "a job file's size", file: "fsstore/refuse.go", old: "case len(b) > maxJobFile:", new: "case false:", pkg: store, run: "BadJobs|Giant"},
