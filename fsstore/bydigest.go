@@ -1,7 +1,6 @@
 package fsstore
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -65,7 +64,8 @@ func (s *Store) listDigests() bool {
 	err := s.eachNames("meta", func(names []string) error {
 		for _, name := range names {
 			if k, ok := strings.CutSuffix(name, ".json"); ok {
-				if d := s.digestIn(name, buf); d != "" {
+				b, err := s.readMeta(name, buf)
+				if d := namedDigest(b); err == nil && d != "" {
 					keys[digestBytes(d)] = k
 				}
 			}
@@ -76,21 +76,6 @@ func (s *Store) listDigests() bool {
 	s.digests.keys = keys
 	s.digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
 	return true
-}
-
-// digestIn is the digest that a meta file names, or "".
-func (s *Store) digestIn(name string, buf []byte) string {
-	b, err := s.readMeta(name, buf)
-	if err != nil {
-		return ""
-	}
-	var m struct {
-		SHA256 string `json:"sha256"`
-	}
-	if json.Unmarshal(b, &m) != nil || !isDigest(m.SHA256) {
-		return ""
-	}
-	return m.SHA256
 }
 
 // knows adds what this process has just published, if anyone asks by digest.

@@ -96,17 +96,26 @@ func (s *Store) want(wanted digests, name string, buf []byte) error {
 	if err != nil {
 		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
 	}
-	var m struct {
-		SHA256 string `json:"sha256"`
-	}
-	if json.Unmarshal(b, &m) == nil && isDigest(m.SHA256) {
-		wanted.add(m.SHA256)
+	if d := namedDigest(b); d != "" {
+		wanted.add(d)
 		return nil
 	}
 	for _, d := range digestIn.FindAllString(string(b), -1) {
 		wanted.add(d)
 	}
 	return nil
+}
+
+// namedDigest is the digest that a meta's text names, or "": all that a walk
+// over every meta wants of it.
+func namedDigest(b []byte) string {
+	var m struct {
+		SHA256 string `json:"sha256"`
+	}
+	if json.Unmarshal(b, &m) != nil || !isDigest(m.SHA256) {
+		return ""
+	}
+	return m.SHA256
 }
 
 // readMeta reads into buf where that is large enough, so that a round through

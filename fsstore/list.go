@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
@@ -54,12 +52,6 @@ func (s *Store) Keys() ([]string, error) {
 	}
 	sort.Strings(keys)
 	return keys, nil
-}
-
-// CountArtifacts is the number of files in meta/.
-func (s *Store) CountArtifacts() (int, error) {
-	names, err := s.names("meta")
-	return len(names), err
 }
 
 // JobFile reads one file of the spool.
@@ -140,7 +132,7 @@ func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {
 	case j.Due.After(time.Now()):
 		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
 	}
-	s.progressOf(j, j.Key)
+	j.promise()
 	return ""
 }
 
@@ -154,14 +146,12 @@ func (s *Store) progress(j *JobFile) {
 	if !strings.HasPrefix(stem, "batch-") {
 		j.Key = stem
 	}
-	s.progressOf(j, stem)
-	var st unix.Stat_t
-	if unix.Lstat(s.path("tmp", stem+"@"+worker+".part"), &st) == nil {
-		j.Part = st.Size
-	}
+	j.promise()
+	j.Part = s.partSize(j)
 }
 
-func (s *Store) progressOf(j *JobFile, _ string) {
+// promise reads off the log what the origin promised last.
+func (j *JobFile) promise() {
 	if e, ok := j.Job.Newest(job.Start); ok {
 		j.Total = e.Size
 	}

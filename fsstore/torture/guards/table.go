@@ -63,7 +63,7 @@ var guards = []guard{
 
 	// gc, evict, history
 	{name: "gc looks at meta/ once more", file: "fsstore/gc.go", old: "if len(r.Gone) > 0 && !o.DryRun {", new: "if false {", pkg: store, run: "GC", spare: "the next gc brings the blob back; what it spares is an hour out of service"},
-	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: "json.Unmarshal(b, &m) == nil && isDigest(m.SHA256)", new: "json.Unmarshal(b, &m) == nil || true", pkg: store, run: "GCTrusts"},
+	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: `if d := namedDigest(b); d != "" {`, new: "if d := namedDigest(b); true {", pkg: store, run: "GCTrusts"},
 	{name: "gc waits a day", file: "fsstore/gc.go", old: "o.Older = goneFor", new: "o.Older = 1", pkg: store, run: "EvictAndGC|GC"},
 	{name: "gc unlinks only what is old under its lock", file: "fsstore/part.go", old: " || time.Since(time.Unix(st.Ctim.Unix())) < age {", new: " {", pkg: store, run: "GCUnlinks"},
 	{name: "gc takes out over no other file", file: "fsstore/gc.go", old: "err := renameNew(s.path(\"blobs\", d), gone)", new: "err := os.Rename(s.path(\"blobs\", d), gone)", pkg: store, run: "GCUnlinks"},
