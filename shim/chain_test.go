@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,7 +90,7 @@ func TestChains(t *testing.T) {
 			first = real
 		}
 		cmd := exec.Command(first+"/curl", vendorURL)
-		cmd.Env = []string{"PATH=" + c.path, "FROMCACHE_SERVER=" + url, c.env, "TMPDIR=" + t.TempDir()}
+		cmd.Env = append(slices.Clone(patient), "PATH="+c.path, "FROMCACHE_SERVER="+url, c.env, "TMPDIR="+t.TempDir())
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		out, _ := cmd.Output()
@@ -132,7 +133,7 @@ func TestArgumentsUntouched(t *testing.T) {
 	} {
 		for _, server := range []string{"", url} {
 			cmd := exec.Command(tools+"/curl", args...)
-			cmd.Env = []string{"PATH=" + fake(t, "curl") + ":/usr/bin:/bin", "FROMCACHE_SERVER=" + server, "TMPDIR=" + t.TempDir()}
+			cmd.Env = append(slices.Clone(patient), "PATH="+fake(t, "curl")+":/usr/bin:/bin", "FROMCACHE_SERVER="+server, "TMPDIR="+t.TempDir())
 			out, err := cmd.Output()
 			want := "curl|" + strings.Join(args, "|") + "|"
 			if len(args) == 0 {

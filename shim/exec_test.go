@@ -2,6 +2,7 @@ package shim_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +76,9 @@ func rawCache(t testing.TB, serve func(net.Conn)) (addr string, asked *atomic.In
 	}()
 	return l.Addr().String(), asked
 }
+
+// hang says nothing for as long as the client waits.
+func hang(c net.Conn) { io.Copy(io.Discard, c) }
 
 // TestAnswers holds what a cache may say, and that nothing but a whole answer of 200 is a hit.
 func TestAnswers(t *testing.T) {
@@ -172,28 +176,27 @@ func TestRequest(t *testing.T) {
 func TestSeveralServers(t *testing.T) {
 	held, _ := cacheOf(t, holds)
 	missing, asked := cacheOf(t, http.NotFound)
-	hanging, _ := rawCache(t, func(c net.Conn) { time.Sleep(4 * time.Second) })
+	hanging, _ := rawCache(t, hang)
 	late, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond) })
 	for _, c := range []struct {
 		list, hit string
-		most      time.Duration
 	}{
-		{missing + "," + held, held, time.Second},
-		{held + " " + missing, held, time.Second},
-		{"127.0.0.1:1 " + strings.TrimPrefix(held, "http://"), held, time.Second},
-		{hanging + ",," + held + ",", held, time.Second},
-		{"ftp://x.example " + held, held, time.Second},
-		{"http://user:pw@x.example\t" + held, held, time.Second},
-		{missing + " " + late, late, time.Second},
-		{missing, "", time.Second},
-		{"127.0.0.1:1\n" + missing, "", time.Second},
-		{missing + " " + hanging, "", 3 * time.Second},
+		{missing + "," + held, held},
+		{held + " " + missing, held},
+		{"127.0.0.1:1 " + strings.TrimPrefix(held, "http://"), held},
+		{hanging + ",," + held + ",", held},
+		{"ftp://x.example " + held, held},
+		{"http://user:pw@x.example\t" + held, held},
+		{missing + " " + late, late},
+		{missing, ""},
+		{"127.0.0.1:1\n" + missing, ""},
+		{missing + " " + hanging, ""},
 	} {
-		start := time.Now()
-		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.list)
-		if took := time.Since(start); took > c.most {
-			t.Errorf("%s: took %v", c.list, took)
+		timeout := "1h" // a hit that waited for another cache would be waited for in vain
+		if c.list == missing+" "+hanging {
+			timeout = "0.3"
 		}
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.list, "FROMCACHE_TIMEOUT="+timeout)
 		if c.hit != "" && !strings.Contains(r.stdout, c.hit+"/b/") || c.hit == "" && !strings.Contains(r.stdout, vendorURL) {
 			t.Errorf("%s: %s", c.list, r.stdout)
 		}
@@ -205,25 +208,27 @@ func TestSeveralServers(t *testing.T) {
 
 // TestTimeouts holds that a cache that hangs or drips costs its time-out and no more, and what is settable.
 func TestTimeouts(t *testing.T) {
-	hanging, asked := rawCache(t, func(c net.Conn) { time.Sleep(5 * time.Second) })
+	hanging, asked := rawCache(t, hang)
 	dripping, _ := rawCache(t, func(c net.Conn) {
-		for range 50 {
-			c.Write([]byte("H"))
+		for {
+			if _, err := c.Write([]byte("H")); err != nil {
+				return
+			}
 			time.Sleep(100 * time.Millisecond)
 		}
 	})
 	for _, c := range []struct {
 		server, timeout string
-		least, most     time.Duration
+		least           time.Duration
 	}{
-		{hanging, "", 1900 * time.Millisecond, 3 * time.Second},
-		{hanging, "0.3", 250 * time.Millisecond, time.Second},
-		{hanging, "300ms", 250 * time.Millisecond, time.Second},
-		{dripping, "0.5s", 450 * time.Millisecond, 1500 * time.Millisecond},
+		{hanging, "", 1900 * time.Millisecond},
+		{hanging, "0.3", 250 * time.Millisecond},
+		{hanging, "300ms", 250 * time.Millisecond},
+		{dripping, "0.5s", 450 * time.Millisecond},
 	} {
 		start := time.Now()
 		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT="+c.timeout)
-		if took := time.Since(start); took < c.least || took > c.most || !strings.Contains(r.stdout, vendorURL) {
+		if took := time.Since(start); took < c.least || !strings.Contains(r.stdout, vendorURL) {
 			t.Errorf("%s: %v, %s", c.timeout, took, r.stdout)
 		}
 	}
@@ -236,7 +241,6 @@ func TestTimeouts(t *testing.T) {
 // not every call; and that one which said anything to any URL of a call is asked by the next.
 func TestSilentCache(t *testing.T) {
 	t.Parallel()
-	hang := func(c net.Conn) { time.Sleep(4 * time.Second) }
 	drip := func(c net.Conn) { c.Write([]byte("HTTP/1.1 ")); hang(c) }
 	hanging, asked := rawCache(t, hang)
 	dripping, dripped := rawCache(t, drip)
@@ -261,7 +265,7 @@ func TestSilentCache(t *testing.T) {
 		scratch := t.TempDir()
 		c.asked.Store(0)
 		for i := range 3 {
-			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=0.4", "TMPDIR="+scratch)
+			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=1.5", "TMPDIR="+scratch)
 			if !strings.Contains(r.stdout, vendorURL) || strings.Contains(r.stdout, "/b/") {
 				t.Errorf("%s, call %d: %s", c.args, i, r.stdout)
 			}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -179,14 +180,18 @@ func (w *world) env(home, path string, more ...string) []string {
 	return append([]string{"HOME=" + home, "PATH=" + path, "TMPDIR=" + home, "LC_ALL=C", "CURL_CA_BUNDLE=" + w.caFile, "FROMCACHE_LOOPBACK=1"}, more...)
 }
 
+// patient lets the shim wait for a cache on a machine that is busy with other
+// tests; what a test sets itself comes after it, and counts.
+var patient = []string{"FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15"}
+
 // run runs a shell command in an empty directory.
 func run(t testing.TB, command string, env []string) result {
 	t.Helper()
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
-	cmd.Dir, cmd.Env = dir, env
+	cmd.Dir, cmd.Env = dir, append(slices.Clone(patient), env...)
 	cmd.Stdin = strings.NewReader("the standard input\n")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
