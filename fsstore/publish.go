@@ -169,7 +169,10 @@ func (c *Claim) finish(e job.Event) error {
 	}
 	defer c.close()
 	if err != nil {
-		c.s.complain("log line", errors.Join(err, c.rewrite(e)))
+		c.s.complain("log line", err)
+		if err := c.rewrite(e); err != nil {
+			return err // it stays in active/, and recovery ends it when the disk takes a line again
+		}
 	}
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
