@@ -8,6 +8,7 @@ import (
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
 // ClaimFor makes a job that is active from its first instant, for an artifact
@@ -73,4 +74,20 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	}
 	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: jobs[0], s: s, f: f, url: u}
 	return c.take(f.Name(), u.Key())
+}
+
+// Fits reports as a *kind.Mismatch what keeps a whole part from being what its
+// URL's name says: as a download is judged, where there is no origin to blame.
+func (c *Claim) Fits(p *Part) error {
+	if c.Job.AcceptAny {
+		return nil
+	}
+	name := kind.Name(c.URL)
+	if p.Size() == 0 && c.Job.Sha256 == "" && kind.Binary(name) {
+		return &kind.Mismatch{Why: "the file is empty", Accept: "any"}
+	}
+	if m := kind.Check(name, p.Head()); m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html") {
+		return m
+	}
+	return nil
 }

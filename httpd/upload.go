@@ -12,6 +12,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
 const (
@@ -75,6 +76,10 @@ func carriedIn(r *http.Request) (*carried, error) {
 			in.URL = v
 		case "sha256":
 			in.SHA256 = strings.ToLower(v)
+		case "accept":
+			if err := accept(&in.Addition, []string{v}); err != nil {
+				return nil, err
+			}
 		case "size":
 			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
 				in.size = n
@@ -138,7 +143,7 @@ func copyIn(c *fsstore.Claim, part *fsstore.Part, in *carried, conn *http.Respon
 		}
 		switch {
 		case err == io.EOF:
-			return checkIn(in, part)
+			return checkIn(c, in, part)
 		case err != nil:
 			return &refusal{http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", part.Size())}
 		}
@@ -161,12 +166,16 @@ func readFull(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-func checkIn(in *carried, part *fsstore.Part) error {
+func checkIn(c *fsstore.Claim, in *carried, part *fsstore.Part) error {
 	if in.size >= 0 && part.Size() != in.size {
 		return &refusal{http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", part.Size(), in.size)}
 	}
 	if got := part.SHA256(); in.SHA256 != "" && got != in.SHA256 {
 		return &refusal{http.StatusUnprocessableEntity, "its SHA-256 is " + got + ", and " + in.SHA256 + " was expected: it was not kept"}
 	}
-	return nil
+	err := c.Fits(part)
+	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
+		return &refusal{http.StatusUnprocessableEntity, m.Why + "; it was not kept. To keep it all the same, send it again with accept=" + m.Accept}
+	}
+	return err
 }

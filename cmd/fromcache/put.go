@@ -13,6 +13,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
 // put makes a file the artifact of a URL: carried in on a disk, or fetched in a way of the operator's own. It takes the path
@@ -21,8 +22,14 @@ func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
 	dir := a.storeFlags(f)
 	minFree := defaultMinFree
 	sum := f.String("sha256", "", "the digest that FILE must have, in `HEX`")
+	var accept list
+	f.Var(&accept, "accept", "keep FILE although it is not what the URL's name says: `WHAT` is text/html for a page, any for whatever it is")
 	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
 	return func(ctx context.Context, operands []string) error {
+		add := fsstore.Addition{URL: operands[0], SHA256: *sum}
+		if err := accepts(&add, accept); err != nil {
+			return err
+		}
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
 		from, size, err := a.openFile(operands[1])
@@ -34,7 +41,7 @@ func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return err
 		}
-		claim, err := s.ClaimFor(fsstore.Addition{URL: operands[0], SHA256: *sum}, a.operator())
+		claim, err := s.ClaimFor(add, a.operator())
 		if err != nil {
 			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
 		}
@@ -123,5 +130,9 @@ func whole(claim *fsstore.Claim, part *fsstore.Part, size int64) error {
 	if want := claim.Job.Sha256; want != "" && !strings.EqualFold(want, part.SHA256()) {
 		return fmt.Errorf("sha256 is %s, and %s was asked for", part.SHA256(), want)
 	}
-	return nil
+	err := claim.Fits(part)
+	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
+		return fmt.Errorf("%w; to keep it all the same: --accept %s", m, m.Accept)
+	}
+	return err
 }

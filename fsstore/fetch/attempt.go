@@ -10,6 +10,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
 // attempt is one try at one claim.
@@ -138,7 +139,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 		return nil, err
 	}
 	if goesOn(ans, start, from) {
-		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, etag: start.ETag, name: fileName(a.c.URL)}, nil
+		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, etag: start.ETag, name: kind.Name(a.c.URL)}, nil
 	}
 	switch ans.StatusCode {
 	case http.StatusOK:
@@ -157,7 +158,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 }
 
 func (a *attempt) fromStart(ans *answer) *delivery {
-	d := &delivery{answer: ans, total: ans.ContentLength, etag: strongETag(ans.Header.Get("Etag")), name: fileName(a.c.URL)}
+	d := &delivery{answer: ans, total: ans.ContentLength, etag: strongETag(ans.Header.Get("Etag")), name: kind.Name(a.c.URL)}
 	a.lasting = d.etag != "" && d.total > 0
 	return d
 }
@@ -205,7 +206,7 @@ func (a *attempt) check(d *delivery, have sums) error {
 	if err := verify(list, have, a.part); err != nil || j.AcceptAny {
 		return err
 	}
-	if a.part.Size() == 0 && j.Sha256 == "" && (d.total != 0 || isBinary(d.name)) {
+	if a.part.Size() == 0 && j.Sha256 == "" && (d.total != 0 || kind.Binary(d.name)) {
 		return spoilt("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {

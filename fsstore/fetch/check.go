@@ -1,179 +1,24 @@
 package fetch
 
 import (
-	"bytes"
 	"net/http"
-	"net/url"
 	"strings"
 
-	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
-// magic is what a file begins with whose name ends so. Zip archives without a member begin with their end; zstd frames may
-// be preceded by a frame to skip (RFC 8878, 3.1.2).
-type magic struct {
-	what     string
-	endings  []string
-	anyStart []string
-}
-
-var magics = []magic{
-	{"gzip", []string{".gz", ".tgz", ".gzip", ".crate"}, []string{"\x1f\x8b"}},
-	{"xz", []string{".xz", ".txz"}, []string{"\xfd7zXZ\x00"}},
-	{"zstd", []string{".zst", ".zstd", ".tzst"}, zstdStarts()},
-	{"bzip2", []string{".bz2", ".tbz", ".tbz2"}, []string{"BZh"}},
-	{"zip", []string{".zip", ".whl", ".jar"}, []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08"}},
-	{"deb", []string{".deb", ".udeb", ".ddeb"}, []string{"!<arch>\n"}},
-	{"rpm", []string{".rpm"}, []string{"\xed\xab\xee\xdb"}},
-}
-
-func zstdStarts() []string {
-	list := []string{"\x28\xb5\x2f\xfd"}
-	for i := range 16 {
-		list = append(list, string([]byte{0x50 + byte(i), 0x2a, 0x4d, 0x18}))
-	}
-	return list
-}
-
-// binaries are the extensions of files that are never an HTML page, and never empty. Those of text that an HTML page may
-// well be (txt, md, xml) are left out.
-var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz tzst tlz gz gzip bz2 xz zst zstd lz lz4 lzma lzo br z
-7z rar zip cab cpio ar so deb udeb ddeb rpm apk snap flatpak whl egg jar war nupkg gem crate conda iso img qcow2 vmdk vdi vhd vhdx
-ova raw rom fw cap ipk uf2 squashfs wim efi ko dtb hex safetensors gguf ggml pt pth onnx npz npy h5 hdf5 pb tflite ckpt parquet
-arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif tiff ttf otf woff woff2`)
-
-// texts are those of files that may be empty, but are never a page.
-var texts = words(`gpg asc sig pem crt cer der key pub sha1 sha256 sha512 md5 sha1sum sha256sum sha512sum md5sum json jsonl yaml yml toml
-csv tsv py repo list conf`)
-
-func words(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
-}
-
-// fileName is what the URL as asked calls the file, in lower case: its last path segment, or where that has no extension
-// that is known here, a parameter that names a file. Where redirects led, and what Content-Disposition says, decides
-// nothing: clients asked for this name.
-func fileName(raw string) string {
-	u, err := key.Parse(raw, key.Keep)
-	if err != nil {
-		return ""
-	}
-	base := lower(u.Basename())
-	_, query, _ := strings.Cut(u.String(), "?")
-	if known(base) {
-		return base
-	}
-	for _, pair := range strings.Split(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		switch strings.ToLower(name) {
-		case "file", "filename", "name", "path":
-			v := lower(value)
-			if v = v[strings.LastIndexByte(v, '/')+1:]; known(v) {
-				return v
-			}
-		}
-	}
-	return base
-}
-
-func lower(s string) string {
-	if plain, err := url.PathUnescape(s); err == nil {
-		s = plain
-	}
-	s, _, _ = strings.Cut(s, ";")
-	return strings.ToLower(s)
-}
-
-func extension(name string) string {
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
-		return ""
-	}
-	return name[i+1:]
-}
-
-func isBinary(name string) bool { return binaries[extension(name)] || strings.Contains(name, ".tar.") }
-func known(name string) bool    { return isBinary(name) || texts[extension(name)] }
-
-// checkName says whether bytes that begin with head can be the file that name says. It knows few kinds for certain, and
-// lets all others pass.
+// checkName refuses bytes that are not what the URL's name says, with what can be done about it.
 func checkName(name string, head []byte, acceptHTML bool) error {
-	if known(name) && looksHTML(head) {
-		if acceptHTML {
-			return nil
-		}
-		return spoilt("an HTML page came where a .%s was expected: a login page, a licence to accept, or an error page? Open the URL in a browser; if the page is what is wanted, add the line `accept text/html` to the job and retry", extension(name))
+	m := kind.Check(name, head)
+	switch {
+	case m == nil:
+		return nil
+	case m.Accept != "text/html":
+		return spoilt("%v: check the URL; if they are wanted all the same, add the line `accept %s` to the job and retry", m, m.Accept)
+	case acceptHTML:
+		return nil
 	}
-	for _, m := range magics {
-		if m.covers(name) && !m.starts(head) {
-			return spoilt("the name says %s, but the bytes are no %s: check the URL; if they are wanted all the same, add the line `accept any` to the job and retry", m.what, m.what)
-		}
-	}
-	return nil
-}
-
-func (m magic) covers(name string) bool {
-	for _, e := range m.endings {
-		if strings.HasSuffix(name, e) {
-			return true
-		}
-	}
-	return false
-}
-
-func (m magic) starts(head []byte) bool {
-	for _, s := range m.anyStart {
-		if bytes.HasPrefix(head, []byte(s)) {
-			return true
-		}
-	}
-	return false
-}
-
-// htmlTags begin a page, after white space, comments, a byte order mark and an XML declaration. WHATWG MIME sniffing, 7.1,
-// without the tags that other text begins with as well.
-var htmlTags = []string{"<!doctype html", "<html", "<head", "<body", "<title", "<script", "<iframe", "<style", "<meta", "<table", "<div", "<h1", "<p>", "<a ", "<br", "<b>", "<font", "<center"}
-
-// looksHTML reports whether bytes that begin with head are an HTML page.
-func looksHTML(head []byte) bool {
-	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) { // UTF-16: ASCII with zeros
-		head = bytes.ReplaceAll(head[2:], []byte{0}, nil)
-	}
-	s := strings.TrimPrefix(strings.ToLower(string(head)), "\xef\xbb\xbf")
-	for {
-		s = strings.TrimLeft(s, " \t\r\n\f")
-		rest, ok := cutPiece(s, "<!--", "-->")
-		if !ok {
-			rest, ok = cutPiece(s, "<?xml", "?>")
-		}
-		if !ok {
-			break
-		}
-		s = rest
-	}
-	if strings.HasPrefix(s, "<!--") { // a comment that goes on beyond head
-		return true
-	}
-	for _, t := range htmlTags {
-		if strings.HasPrefix(s, t) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutPiece takes a piece between two marks off the beginning of s.
-func cutPiece(s, open, shut string) (string, bool) {
-	rest, ok := strings.CutPrefix(s, open)
-	if !ok {
-		return s, false
-	}
-	_, rest, ok = strings.Cut(rest, shut)
-	return rest, ok
+	return spoilt("%v Open the URL in a browser; if the page is what is wanted, add the line `accept text/html` to the job and retry", m)
 }
 
 // encodings are the codings that a file's name says itself.
@@ -195,7 +40,7 @@ var noCoding = map[string]bool{"": true, "identity": true, "none": true, "binary
 // checkCoding refuses an answer that is encoded, although we asked for it as it is, unless its name says the same coding.
 func checkCoding(name string, h http.Header) error {
 	coding := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ", ")))
-	if noCoding[coding] || (magic{endings: encodings[coding]}).covers(name) {
+	if noCoding[coding] || kind.Ends(name, encodings[coding]) {
 		return nil
 	}
 	return failed("the origin sends it with Content-Encoding %.40s although it was asked not to, so the bytes are not the file: add the line `accept any` to the job to keep them as they are, and retry", coding)

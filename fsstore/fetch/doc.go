@@ -21,7 +21,7 @@
 //   - What the origin announced (Repr-Digest, Content-Digest of a whole answer, x-goog-hash, Content-MD5; in the header or
 //     the trailer) must be so. It is computed while the bytes pass, and after a resume from the part, which is read once
 //     more. Algorithms other than sha-256, sha-512, md5 and crc32c, and fields that can't be read, are passed over.
-//   - The bytes must be what the URL's name says: see checkName.
+//   - The bytes must be what the URL's name says: see package kind.
 //
 // We ask for the identity coding. The bytes kept are those of the wire, as curl keeps them. So an answer that is encoded
 // nevertheless is kept only where the coding is what the name says (gzip for .gz: that is how Apache labels such files) or

@@ -1,0 +1,188 @@
+// Package kind says whether bytes are what the name of a URL says they are: a login page that was saved as cuda.run is an
+// artifact that nobody wants, however whole. Downloads and what is carried in by hand are judged alike.
+//
+// It is pure, and looks at a name and at the first bytes only.
+package kind
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+
+	"fromcache/fsstore/key"
+)
+
+// magic is what a file begins with whose name ends so. Zip archives without a member begin with their end; zstd frames may
+// be preceded by a frame to skip (RFC 8878, 3.1.2).
+type magic struct {
+	what     string
+	endings  []string
+	anyStart []string
+}
+
+var magics = []magic{
+	{"gzip", []string{".gz", ".tgz", ".gzip", ".crate"}, []string{"\x1f\x8b"}},
+	{"xz", []string{".xz", ".txz"}, []string{"\xfd7zXZ\x00"}},
+	{"zstd", []string{".zst", ".zstd", ".tzst"}, zstdStarts()},
+	{"bzip2", []string{".bz2", ".tbz", ".tbz2"}, []string{"BZh"}},
+	{"zip", []string{".zip", ".whl", ".jar"}, []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08"}},
+	{"deb", []string{".deb", ".udeb", ".ddeb"}, []string{"!<arch>\n"}},
+	{"rpm", []string{".rpm"}, []string{"\xed\xab\xee\xdb"}},
+}
+
+func zstdStarts() []string {
+	list := []string{"\x28\xb5\x2f\xfd"}
+	for i := range 16 {
+		list = append(list, string([]byte{0x50 + byte(i), 0x2a, 0x4d, 0x18}))
+	}
+	return list
+}
+
+// binaries are the extensions of files that are never an HTML page, and never empty. Those of text that an HTML page may
+// well be (txt, md, xml) are left out.
+var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz tzst tlz gz gzip bz2 xz zst zstd lz lz4 lzma lzo br z
+7z rar zip cab cpio ar so deb udeb ddeb rpm apk snap flatpak whl egg jar war nupkg gem crate conda iso img qcow2 vmdk vdi vhd vhdx
+ova raw rom fw cap ipk uf2 squashfs wim efi ko dtb hex safetensors gguf ggml pt pth onnx npz npy h5 hdf5 pb tflite ckpt parquet
+arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif tiff ttf otf woff woff2`)
+
+// texts are those of files that may be empty, but are never a page.
+var texts = words(`gpg asc sig pem crt cer der key pub sha1 sha256 sha512 md5 sha1sum sha256sum sha512sum md5sum json jsonl yaml yml toml
+csv tsv py repo list conf`)
+
+func words(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(s) {
+		m[w] = true
+	}
+	return m
+}
+
+// Name is what a URL, as it was asked for, calls its file, in lower case: its last path segment, or where that has no extension
+// that is known here, a parameter that names a file. Where redirects led, and what Content-Disposition says, decides
+// nothing: clients asked for this name.
+func Name(raw string) string {
+	u, err := key.Parse(raw, key.Keep)
+	if err != nil {
+		return ""
+	}
+	base := lower(u.Basename())
+	_, query, _ := strings.Cut(u.String(), "?")
+	if known(base) {
+		return base
+	}
+	for _, pair := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		switch strings.ToLower(name) {
+		case "file", "filename", "name", "path":
+			v := lower(value)
+			if v = v[strings.LastIndexByte(v, '/')+1:]; known(v) {
+				return v
+			}
+		}
+	}
+	return base
+}
+
+func lower(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		s = plain
+	}
+	s, _, _ = strings.Cut(s, ";")
+	return strings.ToLower(s)
+}
+
+func extension(name string) string {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return ""
+	}
+	return name[i+1:]
+}
+
+// Binary reports whether a file of this name is never a page, and never empty.
+func Binary(name string) bool { return binaries[extension(name)] || strings.Contains(name, ".tar.") }
+
+func known(name string) bool { return Binary(name) || texts[extension(name)] }
+
+// Mismatch is why bytes are not what their name says.
+type Mismatch struct {
+	Why    string // in plain words
+	Accept string // the word that lets them pass all the same: text/html or any
+}
+
+func (m *Mismatch) Error() string { return m.Why }
+
+// Check says why bytes that begin with head can't be the file that name says, or nil. It knows few kinds for certain, and
+// lets all others pass.
+func Check(name string, head []byte) *Mismatch {
+	if known(name) && looksHTML(head) {
+		return &Mismatch{"an HTML page came where a ." + extension(name) + " was expected: a login page, a licence to accept, or an error page?", "text/html"}
+	}
+	for _, m := range magics {
+		if Ends(name, m.endings) && !m.starts(head) {
+			return &Mismatch{"the name says " + m.what + ", but the bytes are no " + m.what, "any"}
+		}
+	}
+	return nil
+}
+
+// Ends reports whether a name has one of these endings.
+func Ends(name string, endings []string) bool {
+	for _, e := range endings {
+		if strings.HasSuffix(name, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m magic) starts(head []byte) bool {
+	for _, s := range m.anyStart {
+		if bytes.HasPrefix(head, []byte(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// htmlTags begin a page, after white space, comments, a byte order mark and an XML declaration. WHATWG MIME sniffing, 7.1,
+// without the tags that other text begins with as well.
+var htmlTags = []string{"<!doctype html", "<html", "<head", "<body", "<title", "<script", "<iframe", "<style", "<meta", "<table", "<div", "<h1", "<p>", "<a ", "<br", "<b>", "<font", "<center"}
+
+// looksHTML reports whether bytes that begin with head are an HTML page.
+func looksHTML(head []byte) bool {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) { // UTF-16: ASCII with zeros
+		head = bytes.ReplaceAll(head[2:], []byte{0}, nil)
+	}
+	s := strings.TrimPrefix(strings.ToLower(string(head)), "\xef\xbb\xbf")
+	for {
+		s = strings.TrimLeft(s, " \t\r\n\f")
+		rest, ok := cutPiece(s, "<!--", "-->")
+		if !ok {
+			rest, ok = cutPiece(s, "<?xml", "?>")
+		}
+		if !ok {
+			break
+		}
+		s = rest
+	}
+	if strings.HasPrefix(s, "<!--") { // a comment that goes on beyond head
+		return true
+	}
+	for _, t := range htmlTags {
+		if strings.HasPrefix(s, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutPiece takes a piece between two marks off the beginning of s.
+func cutPiece(s, open, shut string) (string, bool) {
+	rest, ok := strings.CutPrefix(s, open)
+	if !ok {
+		return s, false
+	}
+	_, rest, ok = strings.Cut(rest, shut)
+	return rest, ok
+}

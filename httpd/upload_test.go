@@ -1,0 +1,73 @@
+package httpd
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// sendFile uploads body with the fields before it, as the page's form does.
+func (w *world) sendFile(body string, fields ...string) (int, string) {
+	w.t.Helper()
+	var form bytes.Buffer
+	m := multipart.NewWriter(&form)
+	for i := 0; i < len(fields); i += 2 {
+		w.must(m.WriteField(fields[i], fields[i+1]))
+	}
+	part, err := m.CreateFormFile("file", "carried")
+	w.must(err)
+	_, err = part.Write([]byte(body))
+	w.must(err)
+	w.must(m.Close())
+	resp, err := http.Post(w.url("/admin/upload"), m.FormDataContentType(), &form)
+	w.must(err)
+	defer resp.Body.Close()
+	var text bytes.Buffer
+	_, err = text.ReadFrom(resp.Body)
+	w.must(err)
+	return resp.StatusCode, text.String()
+}
+
+// TestUploadIsJudged: what is carried in is what its URL's name says, as a
+// download is, unless the form says that it need not be.
+func TestUploadIsJudged(t *testing.T) {
+	const page = "<!DOCTYPE html><title>Sign in</title>"
+	for _, c := range []struct {
+		name, body string
+		accept     []string
+		held       bool
+		want       string
+	}{
+		{"x.run", "#!/bin/sh\n", nil, true, ""},
+		{"x.run", page, nil, false, "an HTML page came where a .run was expected"},
+		{"x.run", page, []string{"http"}, false, "accept=text/html"},
+		{"x.run", page, []string{"text/html"}, true, ""},
+		{"x.run", page, []string{"any"}, true, ""},
+		{"x.html", page, nil, true, ""},
+		{"x.tar.gz", "plain", nil, false, "accept=any"},
+		{"x.tar.gz", "plain", []string{"text/html"}, false, "the bytes are no gzip"},
+		{"x.tar.gz", "plain", []string{"text/html", "any"}, true, ""},
+		{"x.bin", "", nil, false, "the file is empty"},
+		{"x.txt", "", nil, true, ""},
+	} {
+		w := newWorld(t, Options{})
+		rawURL := "https://vendor.example/" + c.name
+		fields := []string{"url", rawURL}
+		for _, v := range c.accept {
+			fields = append(fields, "accept", v)
+		}
+		code, text := w.sendFile(c.body, fields...)
+		_, err := w.store.Lookup(rawURL)
+		if held := err == nil; held != c.held || (code == http.StatusUnprocessableEntity) == c.held || !strings.Contains(text, c.want) {
+			t.Errorf("%s %.9q accept %v: %d, held %v: %s", c.name, c.body, c.accept, code, held, text)
+		}
+		if w.files("failed") == 0 != c.held || w.files("tmp") > 0 {
+			t.Errorf("%s %.9q accept %v: %d files in failed/, %d in tmp/", c.name, c.body, c.accept, w.files("failed"), w.files("tmp"))
+		}
+	}
+	if code, text := newWorld(t, Options{}).sendFile("x", "url", "https://vendor.example/x.run", "accept", "all"); code != http.StatusBadRequest {
+		t.Errorf("accept=all: %d %s", code, text)
+	}
+}
