@@ -84,7 +84,7 @@ func artifactAnswer(held *fsstore.Artifact) *answer {
 	if v := held.Header["Content-Type"]; safeType(v) {
 		a.contentType = []string{v}
 	}
-	if v := held.Header["Content-Disposition"]; safeDisposition(v) {
+	if v := safeDisposition(held.Header["Content-Disposition"]); v != "" {
 		a.disposition = []string{v}
 	}
 	if v := held.Header["Content-Encoding"]; v != "" && safeValue(v) {
@@ -116,13 +116,29 @@ func safeType(v string) bool {
 	return err == nil && strings.Contains(t, "/") && !strings.HasPrefix(t, "multipart/") && safeValue(v)
 }
 
-// safeDisposition takes inline and attachment with a name that is only a name.
-func safeDisposition(v string) bool {
+// safeDisposition is v where that is inline or attachment with a name that is
+// only a name; else what is left of it: a file to be saved stays one.
+func safeDisposition(v string) string {
 	t, params, err := mime.ParseMediaType(v)
-	if err != nil || !safeValue(v) || t != "attachment" && t != "inline" {
-		return false
+	switch {
+	case err == nil && (t == "attachment" || t == "inline") && safeValue(v) && onlyName(v, params["filename"]):
+		return v
+	case t == "attachment":
+		return t
 	}
-	name := params["filename"]
+	return ""
+}
+
+// onlyName reports whether no reader of v, of filename= or of filename*=, finds
+// a path in it or the name of a hidden file. mime has read the latter, if it
+// knows its charset.
+func onlyName(v, name string) bool {
+	raw := strings.ToLower(v)
+	for _, path := range [...]string{"/", `\`, "%2f", "%5c", "=.", `=".`, "''.", "''%2e"} {
+		if strings.Contains(raw, path) {
+			return false
+		}
+	}
 	return !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00\r\n")
 }
 
