@@ -114,7 +114,10 @@ func TestFormCap(t *testing.T) {
 	req, err := http.NewRequest(http.MethodPost, w.url("/admin/fetch"), strings.NewReader("url=%zz"))
 	w.must(err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("a broken form: %v %v", resp, err)
+	resp, err = http.DefaultClient.Do(req)
+	w.must(err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a broken form: %d", resp.StatusCode)
 	}
 }

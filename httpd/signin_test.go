@@ -138,8 +138,10 @@ func TestGuessing(t *testing.T) {
 		t.Errorf("%d lines of too many tries", n)
 	}
 	resp, err := http.Get(w.url("/b/" + token("https://vendor.example/a.bin")))
-	if err != nil || resp.StatusCode != http.StatusNotFound {
-		t.Errorf("reads suffer: %v %v", resp, err)
+	w.must(err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("reads suffer: %d", resp.StatusCode)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"fromcache/shim"
 )
@@ -48,12 +49,24 @@ func TestMain(m *testing.M) {
 		os.Exit(run(context.Background(), os.Args, os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
 	behindShim := func() { os.Exit(shim.Main(os.Args, os.Environ())) }
-	testscript.Main(m, map[string]func(){
+	testscript.Main(leakless{m}, map[string]func(){
 		"fromcache":        whole,
 		"fromcache-server": whole,
 		"curlfromcache":    behindShim,
 		"wgetfromcache":    behindShim,
 	})
+}
+
+// leakless fails when a goroutine outlives the tests: a verb's, or a server's that ran in this process.
+type leakless struct{ testscript.TestingM }
+
+func (m leakless) Run() int {
+	code := m.TestingM.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 func TestScripts(t *testing.T) {

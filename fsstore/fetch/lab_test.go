@@ -12,39 +12,19 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
 
-// TestMain fails when a goroutine of the package outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	buf := make([]byte, 1<<20)
-	for range 100 {
-		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
-		left := ""
-		for _, s := range stacks[1:] {
-			if strings.Contains(s, "fromcache/fsstore/fetch.") && !strings.Contains(s, "(*lying)") {
-				left = s
-			}
-		}
-		if left == "" {
-			os.Exit(code)
-		}
-		buf = buf[:cap(buf)]
-		time.Sleep(50 * time.Millisecond)
-		if code == 0 {
-			fmt.Println("a goroutine is left:", left)
-		}
-	}
-	os.Exit(1)
-}
+// TestMain fails when a goroutine outlives the tests: a worker's, a guard's, a connection's.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // lab is a store and a pool with short delays.
 type lab struct {
