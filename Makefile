@@ -47,8 +47,9 @@ race: assets ## run the tests under the race detector
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (an hour)
-	$(GO) run ./cmd/fromcache-torture -long
+# Each part's row is kept in dist/torture: what was broken off goes on there. PARTS="rot slow" runs those again, PARTS=-again all.
+torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (hours)
+	$(GO) run ./cmd/fromcache-torture -long -keep $(DIST)/torture $(PARTS)
 
 bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
 	$(GO) run ./cmd/fromcache-bench

@@ -13,11 +13,7 @@ import (
 // faults: the file system turns read-only, the data directory is moved away and
 // back, descriptors run out. Hits go on where the bytes are there, /healthz
 // says what is wrong, and the server recovers by itself.
-func faults(p *program, row *torture.Row) {
-	rounds := 2
-	if p.long {
-		rounds = 20
-	}
+func faults(p *program, rounds int, row *torture.Row) {
 	p.movedAway(rounds, row)
 	p.fewDescriptors(row)
 	if mayMount(row, "mount") {

@@ -16,13 +16,9 @@ import (
 // fullDisk: threat 4. A tmpfs is filled, then its inodes, then both are freed,
 // again and again, while a server holds an artifact and has jobs to fetch. Hits
 // are answered all the time; what was approved is held once there is room.
-func fullDisk(p *program, row *torture.Row) {
+func fullDisk(p *program, rounds int, row *torture.Row) {
 	if !mayMount(row, "mount") {
 		return
-	}
-	rounds := 2
-	if p.long {
-		rounds = 50
 	}
 	for _, kind := range []string{"size=24m,nr_inodes=5000", "size=64m,nr_inodes=160"} {
 		if err := p.fill(kind, rounds, row); err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"fromcache/fsstore/torture"
@@ -61,13 +60,9 @@ func (m *moose) close() {
 // sharedDirectory: threat 12. Two servers that each see the directory through a
 // mount of its own, where no event tells one of the other's moves, and flock
 // may be a matter of each.
-func sharedDirectory(p *program, row *torture.Row) {
+func sharedDirectory(p *program, jobs int, row *torture.Row) {
 	if !mayMount(row, "mfsmaster", "mfschunkserver", "mfsmount", "ip", "nsenter") {
 		return
-	}
-	jobs := 60
-	if p.long {
-		jobs = 2000
 	}
 	m, err := p.newMoose()
 	defer m.close()
@@ -79,10 +74,6 @@ func sharedDirectory(p *program, row *torture.Row) {
 	defer l.close()
 	l.data = m.mounts[0] + "/data"
 	l.open()
-	text := new(strings.Builder)
-	for i := range jobs {
-		fmt.Fprintf(text, "%s/95/moose-%d.bin\n", p.origin.URL, i)
-	}
 	var servers []*server
 	for _, dir := range m.mounts {
 		s, err := p.serve(dir+"/data", nil)
@@ -92,10 +83,12 @@ func sharedDirectory(p *program, row *torture.Row) {
 		}
 		servers = append(servers, s)
 	}
-	l.write("queue/.many", text.String())
-	l.move("queue/.many", "queue/many.job")
-	if err := within(10*time.Minute, "all are done", func() bool { return l.count("done") >= jobs+1 }); err != nil {
-		row.Violated("%d of %d are done: %s", l.count("done"), jobs, l.ls())
+	lists, err := l.feed("/95/moose-%d.bin", jobs)
+	if err == nil {
+		err = within(10*time.Minute, "all are done", func() bool { return l.count("done") >= jobs+lists })
+	}
+	if err != nil {
+		row.Violated("%d of %d are done: %v: %s", l.count("done"), jobs, err, l.ls())
 	}
 	for _, s := range servers {
 		s.kill()

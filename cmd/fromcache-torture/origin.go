@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type origin struct {
 	*httptest.Server
 	mu    sync.Mutex
 	asked map[string]int
+	sum   atomic.Int64 // of asked
 }
 
 func newOrigin() *origin {
@@ -46,6 +48,7 @@ func digest(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.asked[r.URL.Path]++
+	o.sum.Add(1)
 	o.mu.Unlock()
 	version := 0
 	if strings.HasPrefix(r.URL.Path, "/new/") {

@@ -13,7 +13,7 @@ import (
 
 // tools: threat 8. People's tools write into queue/ in pieces, with pauses; no
 // half of a URL is ever asked for, and each whole one is fetched once.
-func tools(p *program, row *torture.Row) {
+func tools(p *program, _ int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
@@ -74,20 +74,12 @@ func (l *lab) hands(row *torture.Row) map[string]string {
 	return all
 }
 
-// twoServers: threat 12. Two servers on one directory, and as many jobs as the
-// machine does in the time: each is fetched once, none is lost.
-func twoServers(p *program, row *torture.Row) {
-	jobs := 600
-	if p.long {
-		jobs = 20_000
-	}
+// twoServers: threat 12. Two servers on one directory, and lists of jobs before
+// the last ones are done: each is fetched once, none is lost.
+func twoServers(p *program, jobs int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
-	text := new(strings.Builder)
-	for i := range jobs {
-		fmt.Fprintf(text, "%s/90/pair-%d.bin\n", p.origin.URL, i)
-	}
 	var servers []*server
 	for range 2 {
 		s, err := p.serve(l.data, nil, "--workers", "4")
@@ -97,12 +89,12 @@ func twoServers(p *program, row *torture.Row) {
 		}
 		servers = append(servers, s)
 	}
-	l.write("queue/.many", text.String())
-	l.move("queue/.many", "queue/many.job")
-	began := time.Now()
-	err := within(15*time.Minute, "all are done", func() bool { return l.count("done") == jobs+1 })
+	lists, err := l.feed("/90/pair-%d.bin", jobs)
+	if err == nil {
+		err = within(5*time.Minute, "all are done", func() bool { return l.count("done") == jobs+lists })
+	}
 	if err != nil {
-		row.Violated("%d of %d are done after %v", l.count("done"), jobs, time.Since(began))
+		row.Violated("%d of %d are done: %v", l.count("done"), jobs, err)
 	}
 	for _, s := range servers {
 		if s.dead() {
@@ -114,6 +106,25 @@ func twoServers(p *program, row *torture.Row) {
 	for _, v := range l.finish() {
 		row.Violated("finished: %s", v)
 	}
+}
+
+// feed queues jobs in lists, the next when half of the last has been asked for:
+// a queue of all would be listed again and again.
+func (l *lab) feed(path string, jobs int) (lists int, err error) {
+	const most = 5000
+	before := l.p.origin.sum.Load()
+	for from := 0; from < jobs && err == nil; from += most {
+		text := new(strings.Builder)
+		for i := from; i < min(from+most, jobs); i++ {
+			fmt.Fprintf(text, "%s"+path+"\n", l.p.origin.URL, i)
+		}
+		l.write("queue/.many", text.String())
+		l.move("queue/.many", fmt.Sprintf("queue/many-%d.job", lists))
+		lists++
+		enough := before + int64(min(from+most/2, jobs))
+		err = within(10*time.Minute, "half of a list is fetched", func() bool { return l.p.origin.sum.Load() >= enough })
+	}
+	return lists, err
 }
 
 func (p *program) onceEach(path string, jobs int, row *torture.Row) {
@@ -140,11 +151,7 @@ func (l *lab) count(dir string) int {
 
 // moves: threat 11. Bursts of moves that overflow any queue of events: none of
 // the files is lost, the server goes on answering, and the last state counts.
-func moves(p *program, row *torture.Row) {
-	files := 3000
-	if p.long {
-		files = 50_000
-	}
+func moves(p *program, files int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)

@@ -18,7 +18,7 @@ var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "fai
 // under every name that the server could take for its own, before it starts and
 // beside it; and a link that swaps with a file. Nothing outside may change, and
 // what is held is answered.
-func planted(p *program, row *torture.Row) {
+func planted(p *program, _ int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)

@@ -15,13 +15,9 @@ import (
 // powerCuts: threat 2. A server fetches what an operator approves one after the
 // other, and the file system is cut at any moment. What was acknowledged before
 // must be there when it is mounted again.
-func powerCuts(p *program, row *torture.Row) {
+func powerCuts(p *program, cuts int, row *torture.Row) {
 	if !mayMount(row, "mkfs.ext4", "mkfs.xfs", "losetup") {
 		return
-	}
-	cuts := 20
-	if p.long {
-		cuts = 100
 	}
 	var kinds sync.WaitGroup
 	for _, kind := range []string{"ext4", "xfs"} {

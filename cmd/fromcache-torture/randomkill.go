@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -8,13 +9,9 @@ import (
 )
 
 // randomKills: a server that fetches, serves and takes verbs is killed at any
-// moment, and so is the next one while it recovers. What it acknowledged before
-// must be there, and what it serves must be whole.
-func randomKills(p *program, row *torture.Row) {
-	rounds := 6
-	if p.long {
-		rounds = 500
-	}
+// moment, and the next one while it starts and recovers what the first left.
+// What was acknowledged must be there, and what is served must be whole.
+func randomKills(p *program, rounds int, row *torture.Row) {
 	each(upTo(rounds), func(seed int) { p.killedTwice(row, uint64(seed)) })
 }
 
@@ -22,45 +19,86 @@ func (p *program) killedTwice(row *torture.Row, seed uint64) {
 	l := p.newLab()
 	defer l.close()
 	r := rand.New(rand.NewPCG(seed, 1))
-	l.hold("/5000/held.bin")
+	l.hold(killHeld)
 	l.half(two)
 	l.add(l.url(one))
 	l.add(l.url(slow))
-	for range 2 {
-		s, err := p.serve(l.data, nil)
-		if err != nil {
-			row.Violated("seed %d: the server does not start: %v\n%s", seed, err, s.text())
-			return
-		}
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			p.ask(l, s, row)
-		}()
-		time.Sleep(time.Duration(r.Int64N(int64(120 * time.Millisecond))))
-		s.kill()
-		<-stopped
-		row.Tried("kills", 1)
-		for _, v := range l.judge() {
-			row.Violated("seed %d: at once: %s", seed, v)
-		}
+	if err := p.killedAtWork(l, millis(r, 150), row); err != nil {
+		row.Violated("seed %d: %v", seed, err)
+		return
 	}
-	for _, v := range l.finish() {
-		row.Violated("seed %d: finished: %s", seed, v)
+	row.Tried("kills", 1)
+	l.say(row, fmt.Sprintf("seed %d, killed", seed), l.judge())
+	orphans := l.exists("active/*")
+	if err := p.killedAtStart(l, millis(r, 100)); err != nil {
+		row.Violated("seed %d: %v", seed, err)
+		return
+	}
+	row.Tried("kills at the next start", 1)
+	if orphans {
+		row.Tried("with a job to recover", 1)
+	}
+	l.say(row, fmt.Sprintf("seed %d, killed again", seed), l.judge())
+	l.say(row, fmt.Sprintf("seed %d, finished", seed), l.finish())
+}
+
+func millis(r *rand.Rand, n int64) time.Duration { return time.Duration(r.Int64N(n * 1e6)) }
+
+func (l *lab) say(row *torture.Row, when string, found []string) {
+	for _, v := range found {
+		row.Violated("%s: %s", when, v)
 	}
 }
 
-// ask is a client and an operator, until the server dies.
+const killHeld = "/5000/held.bin"
+
+// killedAtWork has a server work for a while from when it listens.
+func (p *program) killedAtWork(l *lab, while time.Duration, row *torture.Row) error {
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		return fmt.Errorf("the server does not start: %w\n%s", err, s.text())
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		p.ask(l, s, row)
+	}()
+	time.Sleep(while)
+	s.kill()
+	<-stopped
+	return nil
+}
+
+// killedAtStart kills a server a while after its exec, whether it listens by
+// then or not.
+func (p *program) killedAtStart(l *lab, while time.Duration) error {
+	s := &server{cmd: p.command(l.data, nil, nil), exited: make(chan struct{})}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		s.cmd.Wait()
+		close(s.exited)
+	}()
+	time.Sleep(while)
+	s.kill()
+	return nil
+}
+
+// ask is a client and an operator, until the server dies. What is answered to
+// an approval counts from then on.
 func (p *program) ask(l *lab, s *server, row *torture.Row) {
-	url := l.p.origin.URL + "/5000/held.bin"
-	late := l.p.origin.URL + "/700/late.bin"
-	for !s.dead() {
-		code, b, err := s.get(url)
-		if err == nil && (code != 200 || digest(b) != digest(body("/5000/held.bin", 0))) {
+	for i := 0; !s.dead(); i++ {
+		code, b, err := s.get(p.origin.URL + killHeld)
+		if err == nil && (code != 200 || digest(b) != digest(body(killHeld, 0))) {
 			row.Violated("I4: a GET of what is held: %d, %d bytes", code, len(b))
 		}
 		row.Tried("answers", 1)
+		late := l.url(fmt.Sprintf("/%d/late-%d.bin", 700+i*1000, i))
 		s.get(late)
-		s.post("/admin/approve", "key", torture.KeyOf(late))
+		if code, err := s.post("/admin/approve", "key", torture.KeyOf(late)); err == nil && code == 303 {
+			l.known.Queued = append(l.known.Queued, late)
+			row.Tried("approvals", 1)
+		}
 	}
 }

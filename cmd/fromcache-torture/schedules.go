@@ -22,11 +22,7 @@ import (
 // and the worker dies and comes back between attempts: what is held in the end
 // is one of the origin's versions, whole, or nothing is. The worker pool runs in
 // this process, for a schedule is over in a few milliseconds.
-func schedules(p *program, row *torture.Row) {
-	n := 300
-	if p.long {
-		n = 10_000
-	}
+func schedules(p *program, n int, row *torture.Row) {
 	w := &whim{}
 	w.Server = httptest.NewServer(w)
 	defer w.Close()

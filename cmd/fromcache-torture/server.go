@@ -61,12 +61,7 @@ var errEarly = errors.New("it ended before it listened")
 // serve starts the server on a directory, behind the words of prefix: strace,
 // prlimit, ip netns exec.
 func (p *program) serve(data string, prefix []string, flags ...string) (*server, error) {
-	args := append(append([]string{}, prefix...), p.path, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", data,
-		"--min-free", "0", "--allow-origin", "127.0.0.1")
-	args = append(args, flags...)
-	s := &server{cmd: exec.Command(args[0], args[1:]...), exited: make(chan struct{})}
-	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	s := &server{cmd: p.command(data, prefix, flags), exited: make(chan struct{})}
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -87,6 +82,17 @@ func (p *program) serve(data string, prefix []string, flags ...string) (*server,
 	}
 	<-s.exited
 	return s, errEarly
+}
+
+// command is the server in a process group of its own, which ends with this process.
+func (p *program) command(data string, prefix, flags []string) *exec.Cmd {
+	args := append(append([]string{}, prefix...), p.path, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", data,
+		"--min-free", "0", "--allow-origin", "127.0.0.1")
+	args = append(args, flags...)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return cmd
 }
 
 // read keeps the log and owns the process's end.

@@ -47,38 +47,38 @@ type series struct {
 }
 
 // killAll: threat 1.
-func killAll(p *program, row *torture.Row) {
+func killAll(p *program, turns int, row *torture.Row) {
 	var all []series
 	for _, f := range p.flows() {
 		for _, call := range traced {
-			all = append(all, series{flow: f, call: call, what: "signal=KILL", numbers: p.numbers(call)})
+			all = append(all, series{flow: f, call: call, what: "signal=KILL", numbers: p.turns(call, turns)})
 		}
 	}
 	p.shoot(all, row, "kills")
 }
 
 // failAll: threat 3.
-func failAll(p *program, row *torture.Row) {
+func failAll(p *program, turns int, row *torture.Row) {
 	var all []series
 	for _, f := range p.flows() {
 		for _, call := range slices.Sorted(maps.Keys(failing)) {
 			for _, errno := range failing[call] {
-				all = append(all, series{flow: f, call: call, what: "error=" + errno, numbers: p.numbers(call)})
+				all = append(all, series{flow: f, call: call, what: "error=" + errno, numbers: p.turns(call, turns)})
 			}
 		}
 	}
 	p.shoot(all, row, "errors")
 }
 
-// numbers: in the long run all; in a slice two of those calls that commit, and
-// the first of others.
-func (p *program) numbers(call string) []int {
+// turns: in the long run the first n of each call; in a slice those of the
+// calls that commit, and one of others.
+func (p *program) turns(call string, n int) []int {
 	if p.long {
-		return upTo(60)
+		return upTo(n)
 	}
 	switch call {
 	case "renameat", "renameat2", "fsync", "unlinkat":
-		return []int{1, 2}
+		return upTo(n)
 	case "write":
 		return []int{6} // the first are lines of the server's log
 	case "flock", "fchmod":

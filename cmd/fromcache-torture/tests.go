@@ -13,11 +13,7 @@ import (
 // of. The long run gives them more time.
 
 // fuzzAll: threats 6, 9 and 14.
-func fuzzAll(p *program, row *torture.Row) {
-	if !p.long {
-		row.Note("a slice of it is `make fuzz`")
-		return
-	}
+func fuzzAll(p *program, n int, row *torture.Row) {
 	out, err := exec.Command("go", "test", "-list", "^Fuzz", "fromcache/...").Output()
 	if err != nil {
 		row.Violated("go test -list: %v", err)
@@ -31,15 +27,15 @@ func fuzzAll(p *program, row *torture.Row) {
 			targets = append(targets, words[0])
 		case len(words) > 1 && words[0] == "ok":
 			for _, name := range targets {
-				fuzz(words[1], name, row)
+				fuzz(words[1], name, n, row)
 			}
 			targets = nil
 		}
 	}
 }
 
-func fuzz(pkg, name string, row *torture.Row) {
-	out, err := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", "10s", pkg).CombinedOutput()
+func fuzz(pkg, name string, n int, row *torture.Row) {
+	out, err := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg).CombinedOutput()
 	if err != nil {
 		row.Violated("%s %s: %v\n%s", pkg, name, err, out)
 	}
@@ -54,12 +50,7 @@ func fuzz(pkg, name string, row *torture.Row) {
 }
 
 // model: every verb in any order, against the model of fsstore's own test.
-func model(p *program, row *torture.Row) {
-	if !p.long {
-		row.Note("a slice of it is TestModel of fsstore")
-		return
-	}
-	const checks = 5000
+func model(p *program, checks int, row *torture.Row) {
 	out, err := exec.Command("go", "test", "-run", "^TestModel$", "fromcache/fsstore",
 		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile").CombinedOutput()
 	if err != nil {
@@ -69,11 +60,7 @@ func model(p *program, row *torture.Row) {
 }
 
 // guards: each line of defence is missed by a test when it is taken away.
-func guards(p *program, row *torture.Row) {
-	if !p.long {
-		row.Note("only in the long run; alone: go run ./fsstore/torture/guards")
-		return
-	}
+func guards(p *program, _ int, row *torture.Row) {
 	out, err := exec.Command("go", "run", "fromcache/fsstore/torture/guards").CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

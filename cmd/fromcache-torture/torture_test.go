@@ -11,6 +11,10 @@ import (
 var shared *program
 
 func TestMain(m *testing.M) {
+	if spec := os.Getenv(slowEnv); spec != "" {
+		beSlow(spec)
+		return
+	}
 	p, err := newProgram(false)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

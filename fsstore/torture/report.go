@@ -26,8 +26,10 @@ import (
 
 // Row is what one part of a harness tried, and what went wrong.
 type Row struct {
-	Threat string // its number and a word
-	Part   string // by which it can be run alone
+	Threat string    // its number and a word
+	Part   string    // by which it can be run alone
+	Commit string    // of what was judged; "": not kept
+	Date   time.Time // when it ended
 
 	mu         sync.Mutex
 	cases      map[string]int
@@ -88,15 +90,18 @@ func (r *Row) Notes() []string {
 	return append([]string(nil), r.notes...)
 }
 
-// Took sets how long the part ran.
-func (r *Row) Took(d time.Duration) { r.took = d }
+// Took sets how long the part ran, up to now.
+func (r *Row) Took(d time.Duration) {
+	r.took = d
+	r.Date = time.Now().UTC().Truncate(time.Second)
+}
 
 // Print writes the table, and below it each violation and each note in a line.
 func Print(w io.Writer, rows []*Row) (violations int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "THREAT\tPART\tCASES\tVIOLATIONS\tTIME")
+	fmt.Fprintln(t, "THREAT\tPART\tCASES\tVIOLATIONS\tTIME\tCOMMIT")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", r.Threat, r.Part, r.tried(), len(r.violations), r.took.Round(time.Second/10))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", r.Threat, r.Part, r.tried(), len(r.violations), r.took.Round(time.Second/10), r.Commit)
 		violations += len(r.violations)
 	}
 	t.Flush()

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"fromcache/fsstore/torture"
+)
+
+// copies: threat 13. rsync of a tree that is written to, judged as a backup:
+// each artifact of the copy is whole or a miss, and a server starts on it.
+func copies(p *program, rounds int, row *torture.Row) {
+	if !hasRsync(row) {
+		return
+	}
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	for n := range rounds {
+		for i := range 4 {
+			s.post("/admin/fetch", "url", fmt.Sprintf("%s/%d/copy-%d-%d.bin", p.origin.URL, 300+i*9000, n, i))
+		}
+		dir := fmt.Sprintf("%s/copy-%d", l.root, n)
+		if err := l.backUp(dir); err != nil {
+			row.Violated("copy %d: %v", n, err)
+			continue
+		}
+		p.judgeCopy(dir, row)
+		os.RemoveAll(dir)
+		row.Tried("copies", 1)
+	}
+	l.end("copies", s, row)
+}
+
+func hasRsync(row *torture.Row) bool {
+	_, err := exec.LookPath("rsync")
+	if err != nil {
+		row.Note("needs rsync, which is not installed: not run")
+	}
+	return err == nil
+}
+
+// backUp is what the README says: meta/ first. 24 says that files went while
+// they were copied.
+func (l *lab) backUp(dir string) error {
+	return sh("mkdir -p %s; rsync -a %s/meta %s/; rsync -a --exclude=/meta --exclude=/tmp --exclude=/session-secret %s/ %s/ || test $? = 24",
+		dir, l.data, dir, l.data, dir)
+}
+
+// judgeCopy asks a server on the copy for all that its metas name.
+func (p *program) judgeCopy(dir string, row *torture.Row) {
+	c := p.newLab()
+	defer c.close()
+	c.data = dir
+	urls := c.heldURLs()
+	s, err := p.serve(dir, nil)
+	if err != nil {
+		row.Violated("a server does not start on a copy: %v\n%s", err, s.text())
+		return
+	}
+	defer s.kill()
+	for _, url := range urls {
+		p.trueOrMiss(s, url, row)
+	}
+}
+
+// trueOrMiss: I4. An answer is a miss or the true bytes, whole.
+func (p *program) trueOrMiss(s *server, url string, row *torture.Row) (code int) {
+	code, b, err := s.get(url)
+	path := strings.TrimPrefix(url, p.origin.URL)
+	if err != nil || code != 404 && (code != 200 || digest(b) != digest(body(path, 0))) {
+		row.Violated("I4: %s: %d, %d bytes, %v", path, code, len(b), err)
+	}
+	row.Tried("answers", 1)
+	return code
+}
+
+func (l *lab) heldURLs() (urls []string) {
+	for a, err := range l.open().Artifacts() {
+		if err == nil {
+			urls = append(urls, a.URL)
+		}
+	}
+	return urls
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/torture"
+)
+
+const (
+	maxMisses   = 500
+	missClients = 20 // each may have a tenth: together they want more than there is
+)
+
+// manyMisses: threat 5. Distinct URLs without end, from many clients: misses/
+// comes to its cap and no further, no client gets more than its tenth, memory
+// stays flat, and a hit is answered all the while.
+func manyMisses(p *program, n int, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil, "--max-misses", fmt.Sprint(maxMisses))
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	alone := l.hitTime(s, row)
+	p.askFor(s, n/10, 0, row) // what it takes once, it has taken now
+	before := memory(s, "VmRSS")
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		p.askFor(s, n-n/10, n/10, row)
+	}()
+	among := l.hitTime(s, row)
+	<-asked
+	answers(l, s, one, "among misses", row)
+	after := memory(s, "VmRSS")
+	if after > before+32<<10 {
+		row.Violated("memory grew from %d to %d KiB", before, after)
+	}
+	row.Note("%d KiB resident after a tenth of them, %d after all; a hit took %v alone, %v among them, with their clients on the same processors",
+		before, after, alone, among)
+	l.judgeMisses(row)
+	row.Tried("distinct URLs", n)
+	l.end("misses", s, row)
+}
+
+// askFor asks for n URLs that nobody has asked for before.
+func (p *program) askFor(s *server, n, from int, row *torture.Row) {
+	each(upTo(missClients), func(client int) {
+		from, upto := from+n*(client-1)/missClients, from+n*client/missClients
+		c := clientAt(net.IPv4(127, 0, 2, byte(client)))
+		defer c.CloseIdleConnections()
+		for i := from; i < upto; i++ {
+			resp, err := c.Get(fmt.Sprintf("http://%s/blob?url=%s", s.addr, url.QueryEscape(fmt.Sprintf("https://%d.example.com/%d.run", i, i))))
+			if err != nil {
+				row.Violated("miss %d: %v", i, err)
+				return
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusNotFound {
+				row.Violated("miss %d: %d", i, resp.StatusCode)
+			}
+		}
+	})
+}
+
+// clientAt keeps its connections, and has an address of its own.
+func clientAt(ip net.IP) *http.Client {
+	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}}
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext}, Timeout: time.Minute}
+}
+
+// hitTime is the median of a hundred hits.
+func (l *lab) hitTime(s *server, row *torture.Row) time.Duration {
+	c := clientAt(net.IPv4(127, 0, 3, 1))
+	defer c.CloseIdleConnections()
+	var all []time.Duration
+	for range 100 {
+		began := time.Now()
+		resp, err := c.Get("http://" + s.addr + "/blob?url=" + url.QueryEscape(l.p.origin.URL+one))
+		if err != nil {
+			row.Violated("a hit: %v", err)
+			return 0
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || digest(b) != digest(body(one, 0)) {
+			row.Violated("I4: a hit: %d, %d bytes, %v", resp.StatusCode, len(b), err)
+		}
+		all = append(all, time.Since(began))
+		time.Sleep(2 * time.Millisecond)
+	}
+	row.Tried("hits", len(all))
+	slices.Sort(all)
+	return all[len(all)/2].Round(10 * time.Microsecond)
+}
+
+// judgeMisses counts files, and those of each client.
+func (l *lab) judgeMisses(row *torture.Row) {
+	list, _ := os.ReadDir(l.data + "/misses")
+	if len(list) != maxMisses {
+		row.Violated("misses/ has %d files, and the cap is %d", len(list), maxMisses)
+	}
+	of := map[string]int{}
+	for _, e := range list {
+		b, _ := os.ReadFile(l.data + "/misses/" + e.Name())
+		for _, j := range job.Parse(b).Jobs {
+			for _, c := range j.Clients() {
+				of[c.Addr]++
+			}
+		}
+	}
+	for addr, n := range of {
+		if n > maxMisses/10 || !strings.HasPrefix(addr, "127.0.2.") {
+			row.Violated("%s made %d misses: a tenth of %d is its share", addr, n, maxMisses)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/torture"
+)
+
+// A process has 20,000 descriptors, and the server wants most of its own: so
+// slow clients are processes of their own, this program again.
+const (
+	slowEnv    = "FROMCACHE_TORTURE_SLOW" // "ADDR URL NUMBER"
+	slowEach   = 5000                     // clients of one process
+	slowMemory = 512 << 10                // KiB that the server may take
+)
+
+// slowClients: threat 20. Clients that send their request a byte a second, read
+// a byte a second, or read nothing, by the thousand; who is cut off comes back.
+// A usual client is answered, memory stays flat, and no descriptor is left when
+// they have gone.
+func slowClients(p *program, n int, row *torture.Row) {
+	long := 4 * time.Second
+	if p.long {
+		long = 10 * time.Minute
+	}
+	l := p.newLab()
+	defer l.close()
+	l.hold("/8000000/large.bin")
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	before := descriptors(s)
+	crowd := p.crowd(s.addr+" "+p.origin.URL+"/8000000/large.bin", n, row)
+	if err := until("they have come", func() bool { return descriptors(s) >= before+n*9/10 }); err != nil {
+		row.Violated("only %d descriptors for %d slow clients: %v", descriptors(s), n, err)
+	}
+	most := 0
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(long / 400) {
+		answers(l, s, one, "among slow clients", row)
+		most = max(most, descriptors(s))
+	}
+	peak := memory(s, "VmHWM")
+	if peak > slowMemory {
+		row.Violated("%d KiB of memory for %d slow clients", peak, n)
+	}
+	row.Note("at most %d KiB resident and %d descriptors, for %v", peak, most, long)
+	crowd()
+	if err := until("their descriptors are free", func() bool { return descriptors(s) <= before+8 }); err != nil {
+		row.Violated("%v: %d before, %d after", err, before, descriptors(s))
+	}
+	row.Tried("slow clients", n)
+	l.end("slow clients", s, row)
+}
+
+// crowd starts n clients, and returns what sends them away.
+func (p *program) crowd(what string, n int, row *torture.Row) (leave func()) {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	var ends []func()
+	for ; n > 0; n -= slowEach {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", slowEnv, what, min(n, slowEach)))
+		cmd.Stderr = os.Stderr
+		in, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			row.Violated("slow clients: %v", err)
+			continue
+		}
+		ends = append(ends, func() { in.Close(); cmd.Wait() })
+	}
+	return func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+}
+
+// beSlow is the other process, until its standard input ends.
+func beSlow(spec string) {
+	words := strings.Fields(spec)
+	n, err := strconv.Atoi(words[2])
+	if err != nil {
+		panic(err)
+	}
+	stop := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(stop)
+	}()
+	var clients sync.WaitGroup
+	for i := range n {
+		clients.Go(func() { comeBack(words[0], words[1], i, stop) })
+		if i%100 == 99 {
+			time.Sleep(10 * time.Millisecond) // no burst beyond the listen backlog
+		}
+	}
+	clients.Wait()
+}
+
+// comeBack is one client. Who was cut off asks again.
+func comeBack(addr, url string, i int, stop <-chan struct{}) {
+	kind := []func(net.Conn, string, <-chan struct{}){sendSlowly, readNothing, readSlowly}[i%3]
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%200))} // more ports than one address has
+	for {
+		c, err := (&net.Dialer{LocalAddr: from, Timeout: 30 * time.Second}).Dial("tcp", addr)
+		if err == nil {
+			kind(c, url, stop)
+			c.Close()
+		}
+		if wait(time.Second, stop) {
+			return
+		}
+	}
+}
+
+// wait reports whether it is time to leave.
+func wait(d time.Duration, stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+func sendSlowly(c net.Conn, url string, stop <-chan struct{}) {
+	head := "GET /blob?url=" + url + " HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("y", 10_000)
+	for i := range head {
+		if _, err := c.Write([]byte{head[i]}); err != nil || wait(time.Second, stop) {
+			return
+		}
+	}
+}
+
+func readNothing(c net.Conn, url string, stop <-chan struct{}) {
+	c.(*net.TCPConn).SetReadBuffer(4096)
+	fmt.Fprintf(c, "GET /blob?url=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url)
+	wait(75*time.Second, stop) // the server cuts it off after 60
+}
+
+func readSlowly(c net.Conn, url string, stop <-chan struct{}) {
+	c.(*net.TCPConn).SetReadBuffer(4096)
+	fmt.Fprintf(c, "GET /blob?url=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url)
+	for r := bufio.NewReaderSize(c, 16); ; {
+		if _, err := r.ReadByte(); err != nil || wait(time.Second, stop) {
+			return
+		}
+	}
+}
+
+// descriptors is how many the server has open.
+func descriptors(s *server) int {
+	list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+	return len(list)
+}
+
+// memory is a line of the server's status, in KiB: VmRSS is what is resident,
+// VmHWM the most that ever was.
+func memory(s *server, line string) int {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	_, rest, _ := strings.Cut(string(b), line+":")
+	kib, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
+	return kib
+}
