@@ -105,37 +105,46 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
-	h := w.Header()
-	a.put(h)
 	if v := r.Header["Range"]; v != nil && !strings.HasPrefix(v[0], "bytes=") {
 		delete(r.Header, "Range") // a unit that nobody knows is ignored, RFC 9110 14.2
 	}
 	if conditional(r.Header) {
-		if f == nil {
-			f = &hole{size: a.size}
-		}
-		http.ServeContent(w, r, "", a.modified, f)
-		s.tally.served.Add(sentBytes(r, h))
-		s.count(r, a, startsAtZero(h, r.Header))
+		s.sendChosen(w, r, a, f)
 		return
 	}
+	h := w.Header()
 	h["Content-Length"] = a.length
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	if c != nil {
+		c.fields = a.wire
+	} else {
+		a.put(h)
+	}
 	w.WriteHeader(http.StatusOK)
 	s.count(r, a, true)
-	if r.Method == http.MethodGet {
-		s.tally.served.Add(sendAll(w, r, f, a.size))
+	if r.Method == http.MethodGet && a.size > 0 {
+		s.tally.served.Add(sendAll(w, c, f, a.size))
 	}
+}
+
+// sendChosen answers a request that has conditions, or is for ranges.
+func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
+	h := w.Header()
+	a.put(h)
+	if f == nil {
+		f = &hole{size: a.size}
+	}
+	http.ServeContent(w, r, "", a.modified, f)
+	s.tally.served.Add(sentBytes(r, h))
+	s.count(r, a, startsAtZero(h, r.Header))
 }
 
 // sendAll flushes the header first, or net/http would read the first 512 bytes
 // of the blob to look at them. An error is the client's going away, or a blob
 // that got shorter: the length was promised, so the connection ends and the
 // client knows.
-func sendAll(w http.ResponseWriter, r *http.Request, f io.Reader, size int64) (sent int64) {
-	if size == 0 {
-		return 0
-	}
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+func sendAll(w http.ResponseWriter, c *conn, f io.Reader, size int64) (sent int64) {
+	if c != nil {
 		c.more = true
 	}
 	if flusher, ok := w.(http.Flusher); ok {

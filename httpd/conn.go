@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -45,6 +46,8 @@ type conn struct {
 	raw    syscall.RawConn
 	stall  time.Duration
 	asked  bool      // for one byte, and got none
+	fields []byte    // to be sent with the next write, which is a header
+	header []byte    // room for that header with its fields
 	more   bool      // the next write is a header, and a file follows at once
 	armed  time.Time // when the deadline was set
 	queued int       // bytes in the kernel at the last deadline, -1 unknown
@@ -70,7 +73,25 @@ func (c *conn) Read(b []byte) (int, error) {
 const slice = 4 << 20
 
 // Write writes b whole, or fails when the reader takes nothing for a while.
-func (c *conn) Write(b []byte) (n int, err error) {
+func (c *conn) Write(b []byte) (int, error) {
+	if c.fields == nil {
+		return c.write(b)
+	}
+	n, err := c.write(c.withFields(b))
+	return max(0, n-(len(c.header)-len(b))), err
+}
+
+// withFields puts an artifact's fields behind the status line of the header b.
+// By way of http.Header they cost each answer a map, its copy and a sort, a
+// fifth of the time of a HEAD, for what are the same bytes every time.
+func (c *conn) withFields(b []byte) []byte {
+	line := bytes.IndexByte(b, '\n') + 1
+	c.header = append(append(append(c.header[:0], b[:line]...), c.fields...), b[line:]...)
+	c.fields = nil
+	return c.header
+}
+
+func (c *conn) write(b []byte) (n int, err error) {
 	c.arm()
 	if c.more {
 		c.more = false

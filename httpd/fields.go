@@ -1,8 +1,10 @@
 package httpd
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -32,71 +34,64 @@ var (
 // answer is an artifact's header fields, formatted once. It is immutable.
 type answer struct {
 	key      string // "" for a blob that was asked for by its digest
-	digest   string
 	size     int64
 	modified time.Time // as the origin said; zero: it didn't
 
-	length, etag, lastModified, contentType []string
-	disposition, encoding                   []string
-	reprDigest, sha256, redirects           []string
-	cache                                   []string
+	length []string
+	fields http.Header // what GET and HEAD share, but the length
+	wire   []byte      // fields as they are sent
 }
 
-// put sets every field that GET and HEAD share, under canonical keys.
-func (a *answer) put(h http.Header) {
-	h["Accept-Ranges"] = bytesRanges
-	h["Cache-Control"] = a.cache
-	h["Cache-Status"] = statusHit
-	h["Content-Security-Policy"] = sandbox
-	h["Content-Type"] = a.contentType
-	h["Etag"] = a.etag
-	h["Repr-Digest"] = a.reprDigest
-	h["X-Content-Type-Options"] = nosniff
-	h["X-Fromcache-Sha256"] = a.sha256
-	if a.lastModified != nil {
-		h["Last-Modified"] = a.lastModified
-	}
-	if a.disposition != nil {
-		h["Content-Disposition"] = a.disposition
-	}
-	if a.encoding != nil {
-		h["Content-Encoding"] = a.encoding
-	}
-	if a.redirects != nil {
-		h["X-Fromcache-Redirected"] = a.redirects
-	}
-}
+// put sets the fields, for an answer that http.ServeContent makes.
+func (a *answer) put(h http.Header) { maps.Copy(h, a.fields) }
 
 // blobAnswer is the answer for bytes of which only the digest is known.
 func blobAnswer(digest string, size int64) *answer {
-	a := &answer{digest: digest, size: size, cache: aYear, contentType: octets}
-	a.length = []string{strconv.FormatInt(size, 10)}
-	a.etag = []string{`"` + digest + `"`}
-	a.sha256 = []string{digest}
+	return newAnswer(size, blobFields(digest))
+}
+
+func newAnswer(size int64, fields http.Header) *answer {
+	var wire bytes.Buffer
+	fields.Write(&wire)
+	return &answer{size: size, length: []string{strconv.FormatInt(size, 10)}, fields: fields, wire: wire.Bytes()}
+}
+
+func blobFields(digest string) http.Header {
 	sum, _ := hex.DecodeString(digest)
-	a.reprDigest = []string{"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"}
-	return a
+	return http.Header{
+		"Accept-Ranges":           bytesRanges,
+		"Cache-Control":           aYear,
+		"Cache-Status":            statusHit,
+		"Content-Security-Policy": sandbox,
+		"Content-Type":            octets,
+		"Etag":                    {`"` + digest + `"`},
+		"Repr-Digest":             {"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
+		"X-Content-Type-Options":  nosniff,
+		"X-Fromcache-Sha256":      {digest},
+	}
 }
 
 func artifactAnswer(held *fsstore.Artifact) *answer {
-	a := blobAnswer(held.SHA256, held.Size)
-	a.key, a.cache = held.Key, aMinute
+	h := blobFields(held.SHA256)
+	h["Cache-Control"] = aMinute
 	if v := held.Header["Content-Type"]; safeType(v) {
-		a.contentType = []string{v}
+		h["Content-Type"] = []string{v}
 	}
 	if v := safeDisposition(held.Header["Content-Disposition"]); v != "" {
-		a.disposition = []string{v}
+		h["Content-Disposition"] = []string{v}
 	}
 	if v := held.Header["Content-Encoding"]; v != "" && safeValue(v) {
-		a.encoding = []string{v}
+		h["Content-Encoding"] = []string{v}
 	}
-	if t, err := http.ParseTime(held.Header["Last-Modified"]); err == nil {
-		a.modified = t
-		a.lastModified = []string{t.UTC().Format(http.TimeFormat)}
+	modified, err := http.ParseTime(held.Header["Last-Modified"])
+	if err == nil {
+		h["Last-Modified"] = []string{modified.UTC().Format(http.TimeFormat)}
 	}
 	if len(held.Redirects) > 0 {
-		a.redirects = redirected
+		h["X-Fromcache-Redirected"] = redirected
 	}
+	a := newAnswer(held.Size, h)
+	a.key, a.modified = held.Key, modified
 	return a
 }
 
