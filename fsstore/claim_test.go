@@ -145,6 +145,32 @@ func TestCancelByVerb(t *testing.T) {
 }
 
 // An operator cancels while no server lives to notice.
+// Retry and Dismiss of a job that a listing showed before its worker noticed
+// the cancel, and of one whose worker has not noticed yet.
+func TestRetryRightAfterCancel(t *testing.T) {
+	for _, noticed := range []bool{true, false} {
+		s := testStore(t)
+		c := mustClaim(t, s, add(t, s, cudaURL))
+		must(s.Cancel(c.Key, By{"cli", "test"}))
+		seen := ls(t, s, Cancelled)
+		if noticed {
+			must(c.Cancelled())
+		}
+		if err := s.Retry(seen[0], By{"cli", "test"}); err != nil {
+			t.Fatalf("noticed %v: retry of %s: %v", noticed, seen[0], err)
+		}
+		if !noticed {
+			must(c.Cancelled())
+		}
+		want(t, s, Queue, c.Key+".job")
+		want(t, s, Cancelled)
+		must(s.Cancel(c.Key, By{"cli", "test"}))
+		if err := s.Dismiss(seen[0], By{"cli", "test"}); err != nil {
+			t.Errorf("dismiss of %s: %v", seen[0], err)
+		}
+	}
+}
+
 func TestCancelOfAnOrphanGetsItsName(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)

@@ -17,7 +17,7 @@ func (s *Store) Dismiss(name string, _ By) error {
 		return absent(Misses, name)
 	}
 	for _, st := range []State{Misses, Failed, Cancelled} {
-		for _, n := range []string{name, name + ".job"} {
+		for _, n := range endedNames(name) {
 			err := os.Remove(s.job(st, n))
 			if !errors.Is(err, fs.ErrNotExist) {
 				if st == Failed {
@@ -102,7 +102,7 @@ func (s *Store) RetryAs(name, rawURL string, by By) error {
 		e.URL = fetch
 	}
 	for _, st := range []State{Failed, Cancelled, Done} {
-		for _, n := range []string{name, name + ".job"} {
+		for _, n := range endedNames(name) {
 			err := s.retryFrom(st, n, e)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -110,6 +110,16 @@ func (s *Store) RetryAs(name, rawURL string, by By) error {
 		}
 	}
 	return absent(Failed, name)
+}
+
+// endedNames are the names under which an ended job may be found. One that was
+// seen while its worker had yet to notice the cancel has its own name by now.
+func endedNames(name string) []string {
+	names := []string{name, name + ".job"}
+	if stem, _, ok := splitActive(name); ok {
+		names = append(names, stem+".job")
+	}
+	return names
 }
 
 func (s *Store) retryFrom(st State, name string, e job.Event) error {
@@ -124,7 +134,11 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
 		return err
 	}
-	if _, err := renameFree(f.Name(), s.path(string(Queue), ""), strings.TrimSuffix(name, ".job")); err != nil {
+	stem, _, ok := splitActive(name)
+	if !ok {
+		stem = strings.TrimSuffix(name, ".job")
+	}
+	if _, err := renameFree(f.Name(), s.path(string(Queue), ""), stem); err != nil {
 		return err
 	}
 	os.Remove(s.job(st, name+".why"))
