@@ -109,6 +109,7 @@ func (w *world) count(what, name string) int {
 
 func (w *world) serveOrigin(rw http.ResponseWriter, r *http.Request) {
 	w.note("origin", r.URL.Path)
+	rw.Header().Set("Date", modified.Format(http.TimeFormat)) // two commands that save it are compared
 	if r.Method == "POST" || r.Method == "PUT" {
 		fmt.Fprintf(rw, "%s %d\n", r.Method, r.ContentLength)
 		return
