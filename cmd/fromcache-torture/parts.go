@@ -36,7 +36,12 @@ var parts = []part{
 	{"rot", "15 bit rot", "a bit flips in each blob", 60, 1000, "flipped bits", rot},
 	{"schedules", "16 a lying origin", "random cuts, changes and lies, and stops of the worker", 300, 100_000, "schedules", schedules},
 	{"slow", "20 slow clients", "requests a byte a second, and readers that read nothing", 400, 10_000, "clients", slowClients},
-	{"fuzz", "6 9 14 garbage", "every fuzz target of the tree; a slice is `make fuzz`", 0, 10_000_000, "runs of each target", fuzzAll},
+	{"fuzz-key", "6 forged keys", "URLs, names and request lines; a slice is `make fuzz`, as of all fuzzing", 0, 10_000_000, "runs of each target", fuzz("fuzz-key")},
+	{"fuzz-job", "9 garbled jobs", "the text of job files", 0, 10_000_000, "runs of each target", fuzz("fuzz-job")},
+	{"fuzz-tree", "9 14 garbled files", "metas and numbers", 0, 10_000_000, "runs of each target", fuzz("fuzz-tree")},
+	{"fuzz-disk", "9 garbled jobs", "claimed and recovered, on a disk", 0, 1_000_000, "runs of each target", fuzz("fuzz-disk")},
+	{"fuzz-http", "16 garbled answers", "headers of origins and of clients, the first bytes of a body", 0, 1_000_000, "runs of each target", fuzz("fuzz-http")},
+	{"fuzz-rest", "garbled arguments", "of the client, and every other fuzz target of the tree", 0, 1_000_000, "runs of each target", fuzz("fuzz-rest")},
 	{"model", "1 12 any order", "the store against a model in memory; a slice is TestModel of fsstore", 0, 5000, "walks", model},
 	{"guards", "all: taken away", "each guard removed, and the test that misses it", 0, 1, "of each guard", guards},
 }
