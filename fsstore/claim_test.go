@@ -171,6 +171,19 @@ func TestRetryRightAfterCancel(t *testing.T) {
 	}
 }
 
+// What was cleared does not come back because its worker notices late.
+func TestClearRightAfterCancel(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	must(s.Cancel(c.Key, By{"cli", "test"}))
+	if n, err := s.Clear(By{"cli", "test"}); n != 1 || err != nil {
+		t.Fatalf("cleared %d, %v", n, err)
+	}
+	must(c.Cancelled())
+	want(t, s, Cancelled)
+	want(t, s, Queue)
+}
+
 func TestCancelOfAnOrphanGetsItsName(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)

@@ -71,7 +71,8 @@ func (c *Claim) failAs(stem, reason string) error {
 
 // Cancelled ends a claim whose file an operator moved or removed: the job goes
 // to cancelled/<key>.job from wherever it is now, and to there as a copy when
-// it is nowhere. Moved back into queue/ it stays there, and is fetched again.
+// it is nowhere, unless a verb cancelled it: then it was cleared since. Moved
+// back into queue/ it stays there, and is fetched again.
 func (c *Claim) Cancelled() error {
 	defer c.close()
 	if c.Held() {
@@ -106,9 +107,10 @@ func (c *Claim) copyCancelled() error {
 	if err != nil {
 		return err
 	}
-	if e, ok := c.lastEvent(b); !ok || e.Kind != job.Cancelled {
-		b = append(b, By{Via: "shell"}.event(job.Cancelled).Line()...)
+	if e, ok := c.lastEvent(b); ok && e.Kind == job.Cancelled {
+		return nil // a verb's cancel, and cleared or dismissed since
 	}
+	b = append(b, By{Via: "shell"}.event(job.Cancelled).Line()...)
 	f, err := c.s.writeTemp(b, 0o660, true)
 	if err != nil {
 		return err
