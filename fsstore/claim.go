@@ -193,15 +193,16 @@ func (c *Claim) giveBack() error {
 	return err
 }
 
-// makeOwn replaces a file that another user made by a copy: a group's umask
-// may let us move it, yet not append to it.
+// makeOwn replaces by a copy a file that another user made, for a group's umask
+// may let us move it, yet not append to it; and one that has a second name,
+// which may be outside of the tree: what we append would stand there too.
 func (c *Claim) makeOwn() error {
 	info, err := c.f.Stat()
 	if err != nil {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 {
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 && st.Nlink == 1 {
 		return c.f.Chmod(0o660)
 	}
 	b, err := slurp(c.f, maxJobFile)

@@ -283,3 +283,27 @@ func TestAMissStopsGrowing(t *testing.T) {
 		t.Error("there was no room left for the approval")
 	}
 }
+
+// A hard link leads out of the tree: what a claim appends must not stand there,
+// and a part that somebody can change by another name must not become a blob.
+func TestHardLinksLeadNowhere(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "echo "+cudaURL+" > ../outside; chmod 644 ../outside; ln ../outside queue/"+k+".job; ln ../outside queue/"+k+".2.job")
+	run(t, s.dir, "printf half > ../part; ln ../part tmp/"+k+"@0123456789abcdef.part")
+	c := mustClaim(t, s, k+".job")
+	if again, err := s.Claim(k + ".2.job"); again != nil || err != nil {
+		t.Errorf("one file is claimed by both of its names: %v", err)
+	}
+	p, err := c.Part(true)
+	if err != nil || p.Size() != 0 {
+		t.Fatalf("a part with a second name is resumed: %v", err)
+	}
+	p.Write([]byte("bytes"))
+	if _, err := c.Publish(p, Origin{}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, `test "$(cat ../outside ../part)" = "`+cudaURL+`
+half"; test "$(stat -c %a ../outside)" = 644; test "$(stat -c %h blobs/* done/* | sort -u)" = 1; rm queue/*.2.job`)
+	sound(t, s)
+}

@@ -112,7 +112,8 @@ func (p *Part) adopt() error {
 }
 
 // adoptFile: the lock first, then the rename, then the look whether the name
-// was still this file's.
+// was still this file's. One that has a second name is left: by that it could be
+// changed once it is a blob.
 func (p *Part) adoptFile(path string) error {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
@@ -122,7 +123,7 @@ func (p *Part) adoptFile(path string) error {
 	if err == nil {
 		err = os.Rename(path, p.path)
 	}
-	if err == nil && !same(f, p.path) {
+	if err == nil && (!same(f, p.path) || hasSecondName(f)) {
 		err = fs.ErrNotExist
 	}
 	if err == nil {

@@ -33,6 +33,8 @@ var guards = []guard{
 	{name: "recovery asks whether the owner lives", file: "fsstore/recover.go", old: "\tif err := lock(f); err != nil {\n\t\treturn err\n\t}\n\tif !same", new: "\tif !same", pkg: store, run: "Orphans|ClaimsRace"},
 	{name: "an orphan of another host is given time", file: "fsstore/recover.go", old: "if s.foreign(&j) && !", new: "if false && !", pkg: store, run: "OrphanOfAnotherHost"},
 	{name: "an orphan is done only if meta names its claim", file: "fsstore/recover.go", old: "a.Claim == c.Worker && ", new: "", pkg: store, run: "Orphan"},
+	{name: "a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 {", new: " {", pkg: store, run: "HardLinks"},
+	{name: "a part that has a second name is not resumed", file: "fsstore/part.go", old: "(!same(f, p.path) || hasSecondName(f))", new: "(!same(f, p.path))", pkg: store, run: "HardLinks"},
 
 	// whole bytes
 	{name: "the hash of a resumed part is of the file", file: "fsstore/part.go", old: "\t\terr = p.rehash()\n", new: "\t\tif st, e := f.Stat(); e == nil {\n\t\t\tp.setSize(st.Size())\n\t\t}\n", pkg: store, run: "ResumeHashesTheFile"},
