@@ -84,6 +84,15 @@ func TestActions(t *testing.T) {
 	b.quiet()
 }
 
+// logs are the texts of the job files of a directory.
+func (l *lab) logs(dir string) (text string) {
+	for _, name := range l.names(dir) {
+		b, _ := os.ReadFile(filepath.Join(l.dir, dir, name))
+		text += string(b)
+	}
+	return text
+}
+
 func (b *tab) downloads() {
 	l := b.l
 	b.open("/add")
@@ -92,10 +101,12 @@ func (b *tab) downloads() {
 	b.text("Queued 2 of 2")
 	b.open("/downloads")
 	b.live()
+	b.until(`document.querySelectorAll('#l-active li').length === 1 && document.querySelector('#l-active').innerText.includes('/slow/s.bin')`)
 	b.press("#l-active li", "Cancel")
 	b.until(`document.querySelector('#l-cancelled')?.innerText.includes('/slow/s.bin')`)
 	b.text("check the URL")
 	b.press("#l-failed li", "Retry")
+	l.eventually("it has failed again", func() bool { return strings.Count(l.logs("failed"), " failed ") == 2 })
 	b.until(`document.querySelector('#l-failed')?.innerText.includes('404')`)
 	b.press("#l-failed li", "Dismiss")
 	b.until(`document.querySelectorAll('#l-failed li').length === 0`)
