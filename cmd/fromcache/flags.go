@@ -182,6 +182,44 @@ func (d *span) String() string {
 	return n.String()
 }
 
+// port is a TCP port; 0 is any free one.
+type port int
+
+func (p *port) String() string { return strconv.Itoa(int(*p)) }
+
+func (p *port) Set(v string) error {
+	n, err := strconv.ParseUint(v, 10, 16)
+	if err != nil {
+		return errors.New("a port is a number from 0 to 65535")
+	}
+	*p = port(n)
+	return nil
+}
+
+// digest is a SHA-256 that an operator expects.
+type digest string
+
+func (d *digest) String() string { return string(*d) }
+
+func (d *digest) Set(v string) error {
+	v = strings.ToLower(strings.TrimSpace(v))
+	if v != "" && (len(v) != 64 || strings.Trim(v, "0123456789abcdef") != "") {
+		return errors.New("a SHA-256 has 64 hexadecimal digits")
+	}
+	*d = digest(v)
+	return nil
+}
+
+// hosts are names of this machine; a port after one means nothing.
+type hosts struct{ list }
+
+func (h *hosts) Set(v string) error {
+	if strings.Contains(v, "/") {
+		return errors.New("it is a name alone, as in cache.lab.example")
+	}
+	return h.list.Set(v)
+}
+
 // prefixes are networks or single addresses; the flag may be repeated, and takes several with commas.
 type prefixes []netip.Prefix
 

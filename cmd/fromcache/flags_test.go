@@ -77,3 +77,16 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestPort(t *testing.T) {
+	for in, want := range map[string]port{"0": 0, "1": 1, "65535": 65535} {
+		if p := port(7); p.Set(in) != nil || p != want {
+			t.Errorf("%q is %d", in, p)
+		}
+	}
+	for _, in := range []string{"", "-1", "65536", "x", "80x", "1.5", "99999999999999999999"} {
+		if p := port(7); p.Set(in) == nil {
+			t.Errorf("%q is %d", in, p)
+		}
+	}
+}

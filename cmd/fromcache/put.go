@@ -21,12 +21,13 @@ import (
 func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
 	dir := a.storeFlags(f)
 	minFree := defaultMinFree
-	sum := f.String("sha256", "", "the digest that FILE must have, in `HEX`")
+	var sum digest
+	f.Var(&sum, "sha256", "the digest that FILE must have, in `HEX`")
 	var accept list
 	f.Var(&accept, "accept", "keep FILE although it is not what the URL's name says: `WHAT` is text/html for a page, any for whatever it is")
 	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
 	return func(ctx context.Context, operands []string) error {
-		add := fsstore.Addition{URL: operands[0], SHA256: *sum}
+		add := fsstore.Addition{URL: operands[0], SHA256: string(sum)}
 		if err := accepts(&add, accept); err != nil {
 			return err
 		}

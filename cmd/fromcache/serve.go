@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,7 +25,7 @@ import (
 type serveFlags struct {
 	store               *storeFlags
 	host                string
-	port                int
+	port                port
 	workers, retries    int
 	maxMisses           int
 	history             span
@@ -34,14 +33,14 @@ type serveFlags struct {
 	scrubRate           size
 	credentials         string
 	allowOrigin         prefixes
-	publicHosts         list
+	publicHosts         hosts
 	logFormat, logLevel string
 }
 
 func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
-	o := &serveFlags{store: a.storeFlags(f), history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate}
+	o := &serveFlags{store: a.storeFlags(f), port: defaultPort, history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate}
 	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (all addresses unless given)")
-	f.IntVar(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
+	f.Var(&o.port, "port", "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
 	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
 	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "note at most `N` misses")
@@ -86,7 +85,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	defer paceGC()()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(o.port)))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, o.port.String()))
 	if err != nil {
 		return fmt.Errorf("%w: choose another --host or --port", err)
 	}
@@ -221,7 +220,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	return httpd.New(store, httpd.Options{
 		Password:      password,
 		SessionSecret: secret,
-		PublicHosts:   o.publicHosts,
+		PublicHosts:   o.publicHosts.list,
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,

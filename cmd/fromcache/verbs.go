@@ -50,6 +50,11 @@ func (a *app) evict(f *flag.FlagSet) func(context.Context, []string) error {
 func (a *app) move(f *flag.FlagSet, m moving) func(context.Context, []string) error {
 	dir := a.storeFlags(f)
 	return func(_ context.Context, operands []string) error {
+		for _, operand := range operands {
+			if err := m.understands(operand); err != nil {
+				return usageError{err: err}
+			}
+		}
 		s, err := dir.open(fsstore.Options{})
 		if err != nil {
 			return err
@@ -60,6 +65,21 @@ func (a *app) move(f *flag.FlagSet, m moving) func(context.Context, []string) er
 		}
 		return a.tell(failed)
 	}
+}
+
+// understands says why an operand can name nothing, before any is looked for.
+func (m moving) understands(operand string) error {
+	if strings.Contains(operand, "://") {
+		return nil
+	}
+	name := path.Base(operand)
+	if _, err := path.Match(name, ""); err != nil {
+		return fmt.Errorf("%s: %w; a [ that stands for itself is \\[", operand, err)
+	}
+	if m.done == "denied" && strings.Contains(operand, "/") && !strings.ContainsAny(name, "*?[") && !key.Valid(strings.TrimSuffix(name, ".job")) {
+		return fmt.Errorf("%s is neither a key nor a host; a URL begins with https:// or http://", operand)
+	}
+	return nil
 }
 
 func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []error) {
@@ -112,9 +132,6 @@ func (m moving) names(s *fsstore.Store, operand string) ([]string, error) {
 // match returns what a glob names. It is held against the file's name and against the key, so that *.run and *run* both do
 // what the operator who looked at ls expects.
 func (m moving) match(s *fsstore.Store, glob string) ([]string, error) {
-	if _, err := path.Match(glob, ""); err != nil {
-		return nil, fmt.Errorf("%s: %w", glob, err)
-	}
 	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
 	var names []string
 	if m.in == nil {
@@ -138,11 +155,12 @@ func (m moving) match(s *fsstore.Store, glob string) ([]string, error) {
 func (a *app) add(f *flag.FlagSet) func(context.Context, []string) error {
 	dir := a.storeFlags(f)
 	var add fsstore.Addition
+	var sum digest
 	var accept list
-	f.StringVar(&add.SHA256, "sha256", "", "the digest that the artifact must have, in `HEX`; one URL only")
+	f.Var(&sum, "sha256", "the digest that the artifact must have, in `HEX`; one URL only")
 	f.Var(&accept, "accept", "`WHAT` is fine although it is refused by default: any, text/html or http; may be repeated")
 	return func(_ context.Context, urls []string) error {
-		if add.SHA256 != "" && len(urls) > 1 {
+		if add.SHA256 = string(sum); sum != "" && len(urls) > 1 {
 			return usageError{err: errors.New("--sha256 is the digest of one artifact: give one URL")}
 		}
 		if err := accepts(&add, accept); err != nil {

@@ -25,22 +25,29 @@ func (a *app) url(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", a.cacheHost(*server), base64.RawURLEncoding.EncodeToString([]byte(raw)), u.Basename())
+		base, err := a.cacheHost(*server)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", base, base64.RawURLEncoding.EncodeToString([]byte(raw)), u.Basename())
 		return err
 	}
 }
 
 // cacheHost is the address of the cache-host, as the shim reads it: of several the first, and http where it has no scheme.
-func (a *app) cacheHost(said string) string {
+func (a *app) cacheHost(said string) (string, error) {
 	all := splitList(orDefault(said, a.getenv("FROMCACHE_SERVER")))
 	if len(all) == 0 {
-		return fmt.Sprintf("http://localhost:%d", defaultPort)
+		return fmt.Sprintf("http://localhost:%d", defaultPort), nil
 	}
 	base := strings.TrimRight(all[0], "/")
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
-	return base
+	if _, err := key.Parse(base+"/", key.Keep); err != nil {
+		return "", usageError{err: fmt.Errorf("the cache-host %s: %w", key.Redact(all[0]), err)}
+	}
+	return base, nil
 }
 
 // whyRow is a report as programs read it.
