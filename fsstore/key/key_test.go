@@ -141,6 +141,10 @@ func TestKey(t *testing.T) {
 		{"http://.a/..b", "_a--..b"},
 		{"http://-a/-b", "_a---b"},
 		{"http://" + long + "/" + long + "-0123456789abcdef.run", long[:80] + "--" + long[:60] + "0123456789abcdef.run"},
+		{"http://h/last.bin;jsessionid=x", "h--last.bin_jsessionid_REDACTED"},
+		{"http://h/token=x", "h--token_REDACTED"},
+		{"http://h/eyJhbGciOiJIUzI1NiJ9.e30.xx", "h--REDACTED"},
+		{"http://h/version=2", "h--version_2"},
 		{"http://h/" + long + ".tar.gz", "h--" + long[:139] + long[:13] + ".tar.gz"},
 	}
 	for _, tt := range tests {

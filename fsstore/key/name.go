@@ -1,6 +1,9 @@
 package key
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+	"strings"
+)
 
 // The parts of a key: 80 bytes of host and 160 of host and basename together leave a key of at most 180, far below the 255
 // that file systems allow, so that "@<worker>.job" and a ".2" fit behind it.
@@ -25,7 +28,7 @@ func (u URL) Key() string {
 	}
 	left := maxParts - len(b)
 	b = append(b, "--"...)
-	switch base := u.base; {
+	switch base := shownBase(u.base); {
 	case base == "":
 		b = append(b, "index"...)
 	case len(base) <= left:
@@ -36,6 +39,14 @@ func (u URL) Key() string {
 	}
 	b = append(b, "--"...)
 	return string(hex.AppendEncode(b, u.sum[:hashLen/2]))
+}
+
+// shownBase is a basename as everybody may see it: a key is in every list and log. What tells two URLs apart is the hash.
+func shownBase(base string) string {
+	if strings.IndexByte(base, '=') < 0 && !strings.Contains(base, "eyJ") {
+		return base
+	}
+	return string(redactSegments(nil, base, 0))
 }
 
 // Valid reports whether name has the shape of a key. It promises nothing about where name came from.

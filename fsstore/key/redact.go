@@ -14,8 +14,8 @@ func Redact(raw string) string {
 	return printable(redactWord(nil, raw, 0), false)
 }
 
-// RedactText does as Redact for text that holds URLs, such as an error. It makes it one line: line ends and tabs become
-// spaces.
+// RedactText does as Redact for text that holds URLs, such as an error, and shows no value of a header line such as
+// "Authorization: …". It makes it one line: line ends and tabs become spaces.
 func RedactText(s string) string {
 	b := make([]byte, 0, min(len(s), MaxURL)+len(redacted))
 	for s != "" && len(b) <= MaxURL {
@@ -24,13 +24,32 @@ func RedactText(s string) string {
 			n = len(s)
 		}
 		b = redactWord(b, s[:n], 0)
+		secret := isSecretField(s[:n])
 		if n < len(s) {
 			b = append(b, s[n])
 			n++
 		}
 		s = s[n:]
+		if secret && s != "" {
+			b = append(b, redacted...)
+			s = s[lineLen(s):]
+		}
 	}
 	return printable(b, true)
+}
+
+// isSecretField reports whether word begins a header line whose value is a credential.
+func isSecretField(word string) bool {
+	name, ok := strings.CutSuffix(word, ":")
+	return ok && isOneOf(strings.ToLower(name), secretFields[:])
+}
+
+// lineLen is the length of the first line of s, without its end.
+func lineLen(s string) int {
+	if n := strings.IndexByte(s, '\n'); n >= 0 {
+		return n
+	}
+	return len(s)
 }
 
 // printable returns b as printable ASCII, cut to MaxURL bytes.

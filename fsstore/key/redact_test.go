@@ -26,6 +26,7 @@ func TestRedact(t *testing.T) {
 		"https://h/a?Policy=a&Key-Pair-Id=b&Signature=c&Expires=1": "https://h/a?Policy=REDACTED&Key-Pair-Id=REDACTED&Signature=REDACTED&Expires=1",
 		"https://h/a?monkey=x&author=y&q=z":                        "https://h/a?monkey=x&author=y&q=z",
 		"https://h/a?api_key=x&auth=y&password=z":                  "https://h/a?api_key=REDACTED&auth=REDACTED&password=REDACTED",
+		"https://h/a?authkey=x&PHPSESSID=y&SAMLart=z":              "https://h/a?authkey=REDACTED&PHPSESSID=REDACTED&SAMLart=REDACTED",
 		"https://h/a#access_token=x&b=c":                           "https://h/a#access_token=REDACTED&b=c",
 		"https://h/a?x=1;token=y":                                  "https://h/a?x=1;token=REDACTED",
 		"https://h/a?hdnea=exp=1~acl=/*~hmac=ab":                   "https://h/a?hdnea=REDACTED",
@@ -60,6 +61,9 @@ func TestRedactText(t *testing.T) {
 		"write to bob@example.com at 12:30:45":                        "write to bob@example.com at 12:30:45",
 		"Location: /x?sig=a&b=c":                                      "Location: /x?sig=REDACTED&b=c",
 		"<a href=\"https://h/?key=a&amp;sig=b\">":                     "<a href=\"https://h/?key=REDACTED&amp;sig=REDACTED\">",
+		"Authorization: Bearer x y\nHost: h":                          "Authorization: REDACTED Host: h",
+		"sent set-cookie: a=b; Path=/":                                "sent set-cookie: REDACTED",
+		"the host wants credentials: put them":                        "the host wants credentials: put them",
 		"503 Service Unavailable, after 2026-11-22T21:33:40Z":         "503 Service Unavailable, after 2026-11-22T21:33:40Z",
 	} {
 		if got := RedactText(s); got != want {

@@ -5,7 +5,12 @@ import "strings"
 // secretWords are parts of the names of query parameters whose values are credentials. Lower case.
 var secretWords = [...]string{
 	"token", "secret", "passw", "signature", "credential", "hmac", "hdnea", "hdnts", "jwt", "oauth", "authoriz", "session",
-	"apikey", "accesskey", "accessid", "cookie", "_gda_",
+	"apikey", "authkey", "accesskey", "accessid", "cookie", "sessid", "bearer", "saml", "_gda_",
+}
+
+// secretFields are header fields whose whole value is a credential. Lower case.
+var secretFields = [...]string{
+	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "private-token", "job-token", "x-jfrog-art-api",
 }
 
 // secretNames are whole names, or the end of a name after a "-", "_" or ".". Lower case.
