@@ -20,11 +20,12 @@ type origin struct {
 	*httptest.Server
 	mu    sync.Mutex
 	asked map[string]int
-	sum   atomic.Int64 // of asked
+	again map[string]int // of asked, those that had a copy and asked whether it is still good
+	sum   atomic.Int64   // of asked
 }
 
 func newOrigin() *origin {
-	o := &origin{asked: map[string]int{}}
+	o := &origin{asked: map[string]int{}, again: map[string]int{}}
 	o.Server = httptest.NewServer(o)
 	return o
 }
@@ -48,6 +49,9 @@ func digest(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.asked[r.URL.Path]++
+	if r.Header.Get("If-None-Match") != "" {
+		o.again[r.URL.Path]++
+	}
 	o.sum.Add(1)
 	o.mu.Unlock()
 	version := 0

@@ -14,18 +14,19 @@ import (
 // places are the directories of the tree.
 var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "tmp"}
 
-// planted: threat 7. Links, FIFOs, sockets, devices, directories and hard links
-// under every name that the server could take for its own, before it starts and
-// beside it; and a link that swaps with a file. Nothing outside may change, and
+// planted: threat 7. Links, FIFOs, sockets, devices and directories under every
+// name that the server could take for its own, before it starts and beside it; a
+// link that swaps with a file; and hard links. Nothing outside may change, and
 // what is held is answered.
 func planted(p *program, _ int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
-	l.hold(one)
+	a := l.hold(one)
 	l.add(l.url(two))
 	if err := os.WriteFile(l.root+"/secret", []byte(l.p.origin.URL+"/60/secret.bin\n"), 0o644); err != nil {
 		panic(err)
 	}
+	l.hardLinks(a.SHA256)
 	outside, _ := torture.Outside(l.root, l.data)
 	kinds := l.plant(row)
 	s, err := p.serve(l.data, nil)
@@ -41,8 +42,10 @@ func planted(p *program, _ int, row *torture.Row) {
 		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
 	}
 	answers(l, s, one, "planted", row)
-	if err := until("the job beside the planted ones is done", func() bool { return l.exists("done/" + l.key(two) + ".job") }); err != nil {
-		row.Violated("%v: %s\n%s", err, l.ls(), s.text())
+	for _, path := range []string{two, linked, linkedTwice} {
+		if err := until(path+", beside what is planted, is done", func() bool { return l.exists("done/" + l.key(path) + ".job") }); err != nil {
+			row.Violated("%v: %s\n%s", err, l.ls(), s.text())
+		}
 	}
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
@@ -54,9 +57,36 @@ func planted(p *program, _ int, row *torture.Row) {
 		row.Violated("I6: something beside the data directory changed")
 	}
 	row.Tried("planted files", kinds)
+	row.Tried("hard links", 4)
 	l.uproot()
-	for _, v := range l.finish() {
-		row.Violated("finished: %s", v)
+	l.say(row, "finished", l.finish())
+	p.origin.mu.Lock()
+	defer p.origin.mu.Unlock()
+	for _, path := range []string{linked, linkedTwice} {
+		if n := p.origin.asked[path] - p.origin.again[path]; n != 1 {
+			row.Violated("%s, a hard link, was fetched %d times", path, n)
+		}
+	}
+}
+
+const (
+	linked      = "/60/linked.bin"
+	linkedTwice = "/60/twice.bin"
+)
+
+// hardLinks: a blob and a part that have a name outside of the tree, a job that
+// has one, and a job of two names.
+func (l *lab) hardLinks(blob string) {
+	for _, path := range []string{linked, linkedTwice} {
+		queued(path)(l)
+	}
+	err := sh(`cd %s; ln data/blobs/%s blob
+		printf half > part; ln part data/tmp/%s@0123456789abcdef.part
+		echo %s > job; ln job data/queue/linked.job
+		echo %s > data/queue/%s.job; ln data/queue/%s.job data/queue/%s.2.job`,
+		l.root, blob, l.key(two), l.url(linked), l.url(linkedTwice), l.key(linkedTwice), l.key(linkedTwice), l.key(linkedTwice))
+	if err != nil {
+		panic(err)
 	}
 }
 
@@ -128,6 +158,7 @@ func (l *lab) swap(stop <-chan struct{}) {
 
 // uproot removes what was planted, and what became of it.
 func (l *lab) uproot() {
+	os.Remove(l.root + "/blob")
 	for _, dir := range places {
 		list, _ := os.ReadDir(l.data + "/" + dir)
 		for _, e := range list {

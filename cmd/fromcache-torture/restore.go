@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/torture"
+)
+
+// restores are the ways in which somebody copies an old tree over a live one:
+// as one should, with what came since removed, with the server's own files
+// removed too, and without the temporary names that rsync writes to otherwise.
+var restores = []string{
+	"rsync -a",
+	"rsync -a --delete --exclude=/tmp --exclude=/session-secret",
+	"rsync -a --delete",
+	"rsync -a --inplace",
+}
+
+// restored: threat 13. An old copy comes back under a live server, while clients
+// ask and a worker fetches: each answer is a miss or the true bytes, and fsck
+// --repair makes the tree sound.
+func restored(p *program, rounds int, row *torture.Row) {
+	if !hasRsync(row) {
+		return
+	}
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	urls := []string{p.origin.URL + one}
+	for n := range rounds {
+		way := restores[n%len(restores)]
+		urls = l.more(s, urls, n, 0)
+		l.quiet(row, "before the copy")
+		dir := fmt.Sprintf("%s/old-%d", l.root, n)
+		if err := l.backUp(dir); err != nil {
+			row.Violated("copy %d: %v", n, err)
+			return
+		}
+		urls = l.more(s, urls, n, 1)
+		s.post("/admin/evict", "key", torture.KeyOf(urls[1]))
+		l.restoreUnder(s, way+" "+dir+"/ "+l.data+"/", urls, row)
+		os.RemoveAll(dir)
+		l.mend(s, fmt.Sprintf("restore %d, %s", n, way), row)
+		row.Tried("restores", 1)
+		if len(row.Violations()) > 0 {
+			break // the next would only say it again
+		}
+	}
+	l.end("restore", s, row)
+}
+
+// more has a few more URLs fetched, one of them for some time.
+func (l *lab) more(s *server, urls []string, n, turn int) []string {
+	for i := range 3 {
+		urls = append(urls, l.url(fmt.Sprintf("/%d/old-%d-%d-%d.bin", 300+i*9000, n, turn, i)))
+	}
+	urls = append(urls, l.url(fmt.Sprintf("/slow/%d/old-%d-%d.bin", 100_000, n, turn)))
+	for _, url := range urls[len(urls)-4:] {
+		s.post("/admin/fetch", "url", url)
+	}
+	return urls
+}
+
+// restoreUnder runs the copy while clients ask for everything, the newest first.
+func (l *lab) restoreUnder(s *server, command string, urls []string, row *torture.Row) {
+	recent := urls[max(0, len(urls)-30):]
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i := range 4 {
+		clients.Go(func() {
+			for n := i; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					l.p.trueOrMiss(s, recent[n%len(recent)], row)
+				}
+			}
+		})
+	}
+	if err := sh("%s || test $? = 24", command); err != nil {
+		row.Violated("%v", err)
+	}
+	close(stop)
+	clients.Wait()
+	if s.dead() {
+		row.Violated("the server died:\n%s", s.text())
+	}
+}
+
+// mend is what the README tells an operator to do, and what must come of it.
+func (l *lab) mend(s *server, what string, row *torture.Row) {
+	l.quiet(row, what)
+	if out, err := exec.Command(l.p.path, "--data-dir", l.data, "fsck", "--repair").CombinedOutput(); err != nil && !strings.Contains(string(out), "repaired") {
+		row.Violated("%s: fsck --repair: %v\n%s", what, err, out)
+	}
+	l.quiet(row, what+", repaired")
+	l.say(row, what+", repaired", append(l.judge(), fsckLines(l.open())...))
+	if code := l.p.trueOrMiss(s, l.p.origin.URL+one, row); code != 200 {
+		row.Violated("%s: what was always held is answered with %d", what, code)
+	}
+}
+
+// quiet waits for the end of all work.
+func (l *lab) quiet(row *torture.Row, what string) {
+	store := l.open()
+	defer store.Close()
+	err := until("all work is over", func() bool {
+		l.hurry(store)
+		queue, err1 := store.Count(fsstore.Queue)
+		active, err2 := store.Count(fsstore.Active)
+		return queue+active == 0 && err1 == nil && err2 == nil
+	})
+	if err != nil {
+		row.Violated("%s: %v: %s", what, err, l.ls())
+	}
+}

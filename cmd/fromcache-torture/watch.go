@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"fromcache/fsstore/torture"
+)
+
+// lostWatch: threat 11. No event tells of what is moved, for the system gives
+// the server no watch, or the directory that was watched is another now: the
+// ticker does the work.
+func lostWatch(p *program, rounds int, row *torture.Row) {
+	var all sync.WaitGroup
+	for _, limit := range []string{"max_inotify_instances", "max_inotify_watches"} {
+		all.Go(func() { p.withoutWatch(limit, rounds, row) })
+	}
+	all.Go(func() { p.otherDirectory(rounds, row) })
+	all.Wait()
+}
+
+func (p *program) otherDirectory(rounds int, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, nil)
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	for n := range rounds {
+		for i, swap := range []string{
+			"mv queue ../away; mv ../away queue",
+			"cp -a queue ../other; mv queue ../away; mv ../other queue; rm -r ../away",
+			"rmdir queue; mkdir -m 2770 queue",
+		} {
+			if err := sh("cd %s; %s", l.data, swap); err != nil {
+				row.Violated("%v", err)
+			}
+			l.moveIn(s, fmt.Sprintf("/75/swap-%d-%d.bin", n, i), swap, row)
+			row.Tried("directories put in another's place", 1)
+		}
+	}
+	l.end("lost watch", s, row)
+}
+
+// withoutWatch runs a server in a user namespace that may have none.
+func (p *program) withoutWatch(limit string, rounds int, row *torture.Row) {
+	prefix := []string{"unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/" + limit + ` && exec "$0" "$@"`}
+	if out, err := exec.Command(prefix[0], append(prefix[1:], "true")...).CombinedOutput(); err != nil {
+		row.Note("%s can't be set in a user namespace here: not run: %s", limit, strings.TrimSpace(string(out)))
+		return
+	}
+	l := p.newLab()
+	defer l.close()
+	l.hold(one)
+	s, err := p.serve(l.data, prefix)
+	if err != nil {
+		row.Violated("%s: %v\n%s", limit, err, s.text())
+		return
+	}
+	for n := range rounds {
+		l.moveIn(s, fmt.Sprintf("/75/%s-%d.bin", limit, n), limit, row)
+		row.Tried("moves that no event told of", 1)
+	}
+	if !strings.Contains(s.text(), "watch") {
+		row.Violated("%s is 0, and the log says nothing of a watch", limit)
+	}
+	l.end(limit, s, row)
+}
+
+// moveIn has a client ask, approves by a shell's mv, and waits for the artifact.
+func (l *lab) moveIn(s *server, path, what string, row *torture.Row) {
+	url := l.url(path)
+	s.get(url)
+	k := l.key(path)
+	if err := until("the miss is noted", func() bool { return l.exists("misses/" + k) }); err != nil {
+		row.Violated("%s: %v", what, err)
+		return
+	}
+	l.move("misses/"+k, "queue/"+k)
+	l.known.Queued = append(l.known.Queued, url)
+	if err := until("it is done", func() bool { return l.exists("done/" + k + ".job") }); err != nil {
+		row.Violated("%s: %v: %s\n%s", what, err, l.ls(), s.text())
+		return
+	}
+	answers(l, s, one, what, row)
+}
