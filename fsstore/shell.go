@@ -1,63 +1,200 @@
 package fsstore
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 )
 
-// Shell is what a shell on the cache-host does for each verb: the same renames.
-// A line is "" where a file's name is no text.
-type Shell struct{ dir string }
+// Shell writes the line that a shell on the cache-host runs to do what a verb
+// does: the same renames, found as the verb finds them. Where a verb has
+// nothing to do its line is fs.ErrNotExist. A line that is shown late may find
+// what it names gone, and then says so and changes nothing.
+type Shell struct{ s *Store }
 
 // Shell returns the lines for this directory.
-func (s *Store) Shell() Shell { return Shell{s.dir + "/"} }
+func (s *Store) Shell() Shell { return Shell{s} }
 
-// Approve is the line for a miss.
-func (sh Shell) Approve(k string) string { return sh.move("misses/"+k, "queue/"+k+".job") }
+// Approve is the line for misses; with no name, for all that wait.
+func (sh Shell) Approve(names ...string) (string, error) {
+	if len(names) != 1 {
+		return sh.each(names, `mv -n -- "$k" ../queue/"$k".job`)
+	}
+	from, err := sh.find(names[0], Misses)
+	if err != nil {
+		return "", err
+	}
+	return sh.line(sh.move(from, sh.free(names[0])))
+}
 
-// Deny is the line for a miss.
-func (sh Shell) Deny(k string) string { return sh.move("misses/"+k, "denied/"+k) }
+// Deny is the line for misses; with no name, for all that wait. One name may
+// also be another job's, the key of an artifact, a host, or *.domain.
+func (sh Shell) Deny(names ...string) (string, error) {
+	if len(names) != 1 {
+		return sh.each(names, `mv -n -- "$k" ../denied/"$k"`)
+	}
+	k := strings.TrimSuffix(names[0], ".job")
+	from, err := sh.find(k, Misses, Queue, Failed, Cancelled)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sh.denyName(k)
+	}
+	if err != nil {
+		return "", err
+	}
+	return sh.line(sh.move(from, "denied/"+k))
+}
+
+// denyName is for what has no job.
+func (sh Shell) denyName(name string) (string, error) {
+	if a, err := sh.s.Artifact(name); err == nil {
+		return sh.line("printf '%s\\n' " + Quote(a.URL) + " > " + sh.file("denied/"+name))
+	}
+	if !isHostPattern(name) {
+		return "", fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", ErrInvalid, name)
+	}
+	return sh.line("touch -- " + sh.file("denied/"+name))
+}
+
+// Dismiss is the line for misses; with no name, for all that wait. One name
+// may also be that of a job that has ended.
+func (sh Shell) Dismiss(names ...string) (string, error) {
+	if len(names) != 1 {
+		return sh.each(names, `rm -- "$k"`)
+	}
+	name, err := sh.find(names[0], Misses, Failed, Cancelled)
+	if err != nil {
+		return "", err
+	}
+	return sh.line("rm -- " + sh.file(name) + sh.why(name))
+}
+
+// why is a second operand: the reason that stands beside a job which could not
+// be read.
+func (sh Shell) why(name string) string {
+	if !sh.has(name + ".why") {
+		return ""
+	}
+	return " " + sh.file(name+".why")
+}
 
 // Cancel is the line for a job that waits or runs. What left active/ gets its
-// final name from its worker.
-func (sh Shell) Cancel(st State, name string) string {
-	return sh.move(string(st)+"/"+name, "cancelled/"+name)
+// final name from its worker; what waited goes behind the history that is
+// there.
+func (sh Shell) Cancel(name string) (string, error) {
+	from, err := sh.find(name, Queue, Active)
+	if errors.Is(err, fs.ErrNotExist) {
+		from, err = sh.find(sh.s.activeName(strings.TrimSuffix(name, ".job")), Active)
+	}
+	if err != nil {
+		return "", err
+	}
+	to := "cancelled/" + strings.TrimSuffix(base(from), ".job") + ".job"
+	if sh.has(to) {
+		return sh.line("tail -n +2 -- " + sh.file(from) + " >> " + sh.file(to) + " && rm -- " + sh.file(from))
+	}
+	return sh.line(sh.move(from, to))
 }
 
-// Retry is the line for a job that has ended.
-func (sh Shell) Retry(st State, name string) string {
-	return sh.move(string(st)+"/"+name, "queue/"+name)
+// Retry is the line for a job that has ended, with another URL of the same
+// artifact or "".
+func (sh Shell) Retry(name, rawURL string) (string, error) {
+	from, err := sh.find(name, Failed, Cancelled, Done)
+	if err != nil {
+		return "", err
+	}
+	stem, _, ok := splitActive(base(from))
+	if !ok {
+		stem = strings.TrimSuffix(base(from), ".job")
+	}
+	line := sh.move(from, sh.free(stem))
+	if why := sh.why(from); why != "" {
+		line += " && rm --" + why
+	}
+	if rawURL == "" {
+		return sh.line(line)
+	}
+	note, err := sh.noteURL(from, "retry", rawURL)
+	return note + " && " + line, err
 }
-
-// Dismiss is the line for a miss or a job that has ended.
-func (sh Shell) Dismiss(st State, name string) string { return sh.remove(string(st) + "/" + name) }
 
 // Evict is the line for an artifact.
-func (sh Shell) Evict(k string) string { return sh.remove("meta/" + k + ".json") }
-
-// Add is the line that queues a URL under the name of its key.
-func (sh Shell) Add(k, rawURL string) string {
-	return valid("printf '%s\\n' " + Quote(rawURL) + " > " + Quote(sh.dir+"queue/"+k+".job"))
+func (sh Shell) Evict(k string) (string, error) {
+	name := "meta/" + k + ".json"
+	if !plain(k) || !sh.has(name) {
+		return "", &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
+	}
+	return sh.line("rm -- " + sh.file(name))
 }
 
 // Clear is the line that removes the finished jobs.
-func (sh Shell) Clear() string {
-	return valid("find " + Quote(sh.dir+"done/") + " " + Quote(sh.dir+"cancelled/") + " -type f -delete")
+func (sh Shell) Clear() (string, error) {
+	return sh.line("find " + sh.file("done/") + " " + sh.file("cancelled/") + " -type f ! -name '.*' ! -name '*~' -delete")
+}
+
+// find is where a verb finds a job: the first of the states that has its name.
+func (sh Shell) find(name string, states ...State) (string, error) {
+	if !plain(name) {
+		return "", absent(states[0], name)
+	}
+	for _, st := range states {
+		for _, n := range endedNames(name) {
+			if sh.has(string(st) + "/" + n) {
+				return string(st) + "/" + n, nil
+			}
+		}
+	}
+	return "", absent(states[0], name)
+}
+
+// free is the name in queue/ that a verb would give a job.
+func (sh Shell) free(stem string) string {
+	name := "queue/" + stem + ".job"
+	for n := 2; sh.has(name); n++ {
+		name = fmt.Sprintf("queue/%s.%d.job", stem, n)
+	}
+	return name
+}
+
+// each does one line for every miss, from within misses/: for those named, or
+// for all that exist for us.
+func (sh Shell) each(names []string, do string) (string, error) {
+	list := "*[!~]"
+	if len(names) > 0 {
+		quoted := make([]string, len(names))
+		for i, name := range names {
+			quoted[i] = Quote(name)
+		}
+		list = strings.Join(quoted, " ")
+	}
+	return sh.line("(cd " + sh.file("misses/") + " && for k in " + list + "; do " + do + "; done)")
 }
 
 // move never replaces: a name that is taken is for a person to look at.
 func (sh Shell) move(from, to string) string {
-	return valid("mv -n -- " + Quote(sh.dir+from) + " " + Quote(sh.dir+to))
+	return "mv -n -- " + sh.file(from) + " " + sh.file(to)
 }
 
-func (sh Shell) remove(name string) string { return valid("rm -- " + Quote(sh.dir+name)) }
+func (sh Shell) has(name string) bool { return exists(sh.s.dir + "/" + name) }
 
-func valid(line string) string {
-	if !utf8.ValidString(line) {
-		return ""
+// file is a name in the data directory as one word.
+func (sh Shell) file(name string) string {
+	dir := sh.s.dir
+	if strings.HasPrefix(dir, "-") {
+		dir = "./" + dir // else tools take it for an option
 	}
-	return line
+	return Quote(dir + "/" + name)
 }
+
+func (sh Shell) line(line string) (string, error) {
+	if !utf8.ValidString(line) {
+		return "", fmt.Errorf("%w: its name is not text, so no line can be shown: use the button", ErrInvalid)
+	}
+	return line, nil
+}
+
+func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 // Quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
 // nothing that a shell might take for more, else in single quotes, in which

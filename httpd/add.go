@@ -56,7 +56,7 @@ func (s *Server) queued(r *http.Request, name string) {
 // additions reads a form: what it accepts is said for all of its URLs, the
 // digest only where there is one.
 func additions(f url.Values) ([]fsstore.Addition, error) {
-	sum := strings.ToLower(strings.TrimSpace(f.Get("sha256")))
+	sum := digestIn(f)
 	text := strings.TrimSpace(strings.ReplaceAll(f.Get("url"), "\r\n", "\n"))
 	switch {
 	case text == "":

@@ -3,6 +3,7 @@ package httpd
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,8 @@ func (s *Server) done(w http.ResponseWriter, r *http.Request, text string) error
 	return nil
 }
 
+var lists = []string{"/misses", "/downloads", "/artifacts", "/add", "/stats"}
+
 // backTo is the page that the form was on, where the browser says so and it is
 // one of ours.
 func backTo(r *http.Request) string {
@@ -34,12 +37,16 @@ func backTo(r *http.Request) string {
 	if err != nil || u.Host != r.Host {
 		return "/"
 	}
-	switch u.Path {
-	case "/misses", "/downloads", "/artifacts", "/add", "/stats":
+	stays := strings.HasSuffix(r.URL.Path, "/shell") || r.URL.Path == "/admin/again"
+	switch {
+	case slices.Contains(lists, u.Path), stays && (u.Path == "/job" || strings.HasPrefix(u.Path, "/artifacts/")):
 		return u.RequestURI()
-	}
-	if strings.HasPrefix(u.Path, "/artifacts/") && strings.HasPrefix(r.URL.Path, "/admin/again") {
-		return u.RequestURI()
+	case u.Path == "/job": // it may have another address now
+		return "/downloads"
+	case strings.HasPrefix(u.Path, "/artifacts/"):
+		return "/artifacts"
+	case u.Path == "/admin/ask":
+		return "/misses"
 	}
 	return "/"
 }

@@ -10,6 +10,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/templates"
 )
 
 // artifactPage is all that is known of one artifact.
@@ -22,7 +23,7 @@ type artifactPage struct {
 	Headers       [][2]string
 	Approved      string
 	Jobs          []jobRow
-	Again         []shellLine
+	Acts          []templates.Action
 	Hidden        bool // the URL held a credential, which is kept nowhere
 }
 
@@ -58,22 +59,17 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 	if ap := a.Approved; ap != nil {
 		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
 	}
+	p.Acts = []templates.Action{rowAction("again", "Fetch again", "quiet", "key", a.Key), rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
 	s.jobsOf(p)
 	return p
 }
 
-// jobsOf finds the key's files in the spool, and with them how it is fetched
-// again.
+// jobsOf finds the key's files in the spool.
 func (s *Server) jobsOf(p *artifactPage) {
-	sh := s.store.Shell()
-	p.Again = []shellLine{{"fetch again", sh.Add(p.Key, p.URL)}}
 	for i := range sections {
 		st := sections[i].state
 		if j, ok := s.view.Job(st, p.Key+".job"); ok {
 			p.Jobs = append(p.Jobs, s.jobRow(&j))
-			if st == fsstore.Done {
-				p.Again = []shellLine{{"fetch again", sh.Retry(st, j.Name)}}
-			}
 		}
 	}
 	for _, j := range s.view.Jobs(fsstore.Active) {
@@ -109,20 +105,33 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.store.Artifact(names[0])
-	if err != nil {
-		return err
-	}
-	if _, e := s.store.JobFile(fsstore.Done, a.Key+".job"); e == nil {
-		err = s.store.Retry(a.Key+".job", by(r))
-	} else if strings.Contains(a.URL, "REDACTED") {
-		return &refusal{http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again"}
-	} else {
-		_, err = s.store.Add(fsstore.Addition{URL: a.URL}, by(r))
+	name, rawURL, err := s.fetchedAgain(names[0])
+	switch {
+	case err != nil:
+	case name != "":
+		err = s.store.Retry(name, by(r))
+	default:
+		_, err = s.store.Add(fsstore.Addition{URL: rawURL}, by(r))
 	}
 	if err != nil {
 		return err
 	}
-	s.view.Reread(a.Key)
-	return s.done(w, r, "Queued "+a.Key)
+	s.view.Reread(names[0])
+	return s.done(w, r, "Queued "+names[0])
+}
+
+// fetchedAgain is how an artifact is: by the job that fetched it, or where
+// there is none any more by its URL.
+func (s *Server) fetchedAgain(k string) (name, rawURL string, err error) {
+	a, err := s.store.Artifact(k)
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := s.store.JobFile(fsstore.Done, k+".job"); err == nil {
+		return k + ".job", "", nil
+	}
+	if strings.Contains(a.URL, "REDACTED") {
+		return "", "", &refusal{http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again"}
+	}
+	return "", a.URL, nil
 }

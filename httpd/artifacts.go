@@ -10,6 +10,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/templates"
 )
 
 type artifactList struct {
@@ -32,7 +33,7 @@ type artifactRow struct {
 	Misses                          int
 	AtLeast                         bool
 	Fetched                         time.Time
-	Shell                           []shellLine
+	Acts                            []templates.Action
 }
 
 func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
@@ -124,6 +125,6 @@ func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	if a.SHA256 == "" {
 		r.Why = "its meta can't be read: run fromcache fsck"
 	}
-	r.Shell = []shellLine{{"evict", s.store.Shell().Evict(a.Key)}}
+	r.Acts = []templates.Action{rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
 	return r
 }

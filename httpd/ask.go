@@ -28,6 +28,7 @@ type facts struct {
 	Status, Size, Type, Modified string
 	Final, Host                  string
 	Redirects                    int
+	Acts                         []templates.Action
 }
 
 // askPatience: an operator waits for it.
@@ -62,6 +63,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	found.Acts = missActs(j.Name, "")
 	f.Facts = found
 	return s.write(w, r, http.StatusOK, f)
 }

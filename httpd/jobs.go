@@ -18,7 +18,6 @@ type jobList struct {
 	Only     string // the state that is shown alone, "" all
 	Sections []jobSection
 	Finished bool
-	Shell    []shellLine // of clearing
 }
 
 type jobSection struct {
@@ -36,9 +35,9 @@ type jobRow struct {
 	Part, Total, Percent                  int64
 	Progress                              bool
 	When                                  time.Time
-	CanCancel, CanRetry, CanDismiss       bool
+	CanRetry                              bool
 	Log                                   string // address of the page with its log
-	Shell                                 []shellLine
+	Acts                                  []templates.Action
 }
 
 // section is one directory of the spool as the downloads page shows it.
@@ -78,7 +77,7 @@ func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) jobList(only string, page int) jobList {
-	l := jobList{Shell: []shellLine{{"clear finished", s.store.Shell().Clear()}}}
+	var l jobList
 	l.Finished = s.view.Count(fsstore.Done)+s.view.Count(fsstore.Cancelled) > 0
 	for i := range sections {
 		if sections[i].word == only {
@@ -135,24 +134,29 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 	if c := sectionOf(j.State); c != nil {
 		r.State = c.word
 	}
-	r.CanCancel = j.State == fsstore.Active || j.State == fsstore.Queue
-	r.CanRetry = !r.CanCancel
-	r.CanDismiss = j.State == fsstore.Failed || j.State == fsstore.Cancelled
+	r.CanRetry = j.State == fsstore.Failed || j.State == fsstore.Cancelled || j.State == fsstore.Done
+	r.Acts = jobActs(j)
 	r.Log = "/job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
-	r.Shell = s.jobShell(j)
 	s.amounts(&r, j)
 	return r
 }
 
-func (s *Server) jobShell(j *fsstore.JobFile) (lines []shellLine) {
-	sh := s.store.Shell()
+// jobActs are the buttons of one job, by the directory that it is in.
+func jobActs(j *fsstore.JobFile) []templates.Action {
+	act := func(verb, label, look, field string) templates.Action {
+		return rowAction(verb, label, look, field, j.Name)
+	}
 	switch j.State {
 	case fsstore.Active, fsstore.Queue:
-		return []shellLine{{"cancel", sh.Cancel(j.State, j.Name)}}
+		return []templates.Action{act("cancel", "Cancel", "quiet warn", "id")}
 	case fsstore.Done:
-		return []shellLine{{"fetch again", sh.Retry(j.State, j.Name)}}
+		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
+	case fsstore.Failed, fsstore.Cancelled:
+		return []templates.Action{act("retry", "Retry", "quiet", "id"), act("dismiss", "Dismiss", "quiet", "key")}
+	case fsstore.Misses:
+		return missActs(j.Name, "")
 	}
-	return []shellLine{{"retry", sh.Retry(j.State, j.Name)}, {"dismiss", sh.Dismiss(j.State, j.Name)}}
+	return nil
 }
 
 // amounts says how many bytes there are, and of a download that runs how fast

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"fromcache/templates"
 )
 
 // What the lists have in common. Whatever a stranger chose is redacted where a
@@ -16,6 +18,11 @@ import (
 func rowID(dir, name string) string {
 	sum := sha256.Sum256([]byte(dir + "/" + name))
 	return "r" + hex.EncodeToString(sum[:8])
+}
+
+// rowAction is a button in a row, of the form that all rows share.
+func rowAction(verb, label, look, field, name string) templates.Action {
+	return templates.Action{Verb: verb, Label: label, Look: look, Form: "act", Field: field, Value: name}
 }
 
 // pager says which rows of a list a page shows, and where the others are.

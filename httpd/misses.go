@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/templates"
 )
 
 // missQuery is what a person wants to see of misses/.
@@ -67,7 +68,7 @@ type missRow struct {
 	First, Last           time.Time
 	Clients               []job.Client
 	Note                  string
-	Shell                 []shellLine
+	Acts                  []templates.Action
 }
 
 // hostRow heads the misses of one host.
@@ -75,9 +76,6 @@ type hostRow struct {
 	Name          string
 	Misses, Asked int
 }
-
-// shellLine is what a shell does for a button.
-type shellLine struct{ Label, Line string }
 
 // matching returns the misses, their facts, and which of them q asks for, in
 // its order.
@@ -184,9 +182,20 @@ func (s *Server) missRow(j *fsstore.JobFile) missRow {
 		r.URLs[0] = j.Name
 	}
 	r.Clients = clients[:min(few, len(clients))]
-	sh := s.store.Shell()
-	r.Shell = []shellLine{{"approve", sh.Approve(j.Name)}, {"dismiss", sh.Dismiss(fsstore.Misses, j.Name)}, {"deny", sh.Deny(j.Name)}}
+	r.Acts = missActs(j.Name, "f"+r.ID)
 	return r
+}
+
+// missActs are the buttons of one miss. into is the element that takes what
+// the origin says, "" on the page that says it.
+func missActs(k, into string) []templates.Action {
+	list := []templates.Action{rowAction("approve", "Approve", "", "key", k), rowAction("dismiss", "Dismiss", "quiet", "key", k), rowAction("deny", "Deny", "quiet warn", "key", k)}
+	if into == "" {
+		return list
+	}
+	ask := rowAction("ask", "Ask the origin", "quiet", "key", k)
+	ask.Into = into
+	return append(list, ask)
 }
 
 func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {

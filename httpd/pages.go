@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"fromcache/fsstore"
+	"fromcache/templates"
 )
 
 // frame is what every page has.
@@ -29,6 +30,8 @@ type frame struct {
 	Facts     *facts
 	Stats     *statsPage
 	Findings  []fsstore.Finding
+	Line      string // of a shell
+	Upload    templates.Action
 	Dir       string
 	Words     []string // of the states of a download
 }
@@ -65,13 +68,14 @@ func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f.Dir = s.store.Dir()
+	f.Upload = templates.Action{Verb: "upload", Label: "Upload", NameOnly: true}
 	return s.write(w, r, http.StatusOK, f)
 }
 
 var titles = map[string]string{
 	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache", "job": "Job – fromcache",
 	"artifacts": "Artifacts – fromcache", "artifact": "Artifact – fromcache", "add": "Add – fromcache", "stats": "Plots – fromcache",
-	"ask": "What the origin says – fromcache", "login": "fromcache", "error": "Error – fromcache",
+	"shell": "In a shell – fromcache", "ask": "What the origin says – fromcache", "login": "fromcache", "error": "Error – fromcache",
 }
 
 // frame begins a page for an operator.

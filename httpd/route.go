@@ -17,7 +17,7 @@ type route struct {
 
 // table is every address that this server knows.
 func (s *Server) table() []route {
-	return []route{
+	return append([]route{
 		{"GET HEAD", "/b/:token", s.byToken}, // httprouter gives *name no empty match without its slash
 		{"GET HEAD", "/b/:token/*name", s.byToken},
 		{"GET HEAD", "/blob", s.byQuery},
@@ -38,18 +38,7 @@ func (s *Server) table() []route {
 
 		{"POST", "/ui/login", s.open(s.login)},
 		{"POST", "/ui/logout", s.open(s.logout)},
-		{"POST", "/admin/fetch", s.pageTo(maxList, s.fetch)},
-		{"POST", "/admin/upload", s.pageTo(maxUpload, s.upload)},
-		{"POST", "/admin/ask", s.page(s.ask)},
-		{"POST", "/admin/again", s.page(s.again)},
-		{"POST", "/admin/approve", s.page(s.approve)},
-		{"POST", "/admin/dismiss", s.page(s.dismiss)},
-		{"POST", "/admin/deny", s.page(s.deny)},
-		{"POST", "/admin/cancel", s.page(s.cancel)},
-		{"POST", "/admin/retry", s.page(s.retry)},
-		{"POST", "/admin/evict", s.page(s.evict)},
-		{"POST", "/admin/clear", s.page(s.clear)},
-	}
+	}, s.verbRoutes()...)
 }
 
 func (s *Server) routes() *httprouter.Router {

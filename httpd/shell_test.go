@@ -1,8 +1,15 @@
 package httpd
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"html"
+	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,135 +19,282 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/job"
 )
 
-// tree is every file of the spool and of meta/, with its first line.
+var claims = regexp.MustCompile(`@[0-9a-f]{16}`)
+
+// tree is every file, with what a worker would read in it: the URL that would
+// be fetched, and how.
 func (w *world) tree() (files []string) {
-	for _, dir := range []string{"misses", "queue", "active", "done", "failed", "cancelled", "denied", "meta"} {
+	for _, dir := range []string{"misses", "queue", "active", "done", "failed", "cancelled", "denied", "meta", "blobs"} {
 		list, err := os.ReadDir(filepath.Join(w.dir, dir))
 		w.must(err)
 		for _, e := range list {
 			b, err := os.ReadFile(filepath.Join(w.dir, dir, e.Name()))
 			w.must(err)
-			first, _, _ := strings.Cut(string(b), "\n")
-			if dir == "meta" {
-				first = ""
+			what := ""
+			if dir != "meta" && dir != "blobs" {
+				for _, j := range job.Parse(b).Jobs {
+					what += fmt.Sprint(" ", j.FetchURL(), " ", j.Sha256, " ", j.AcceptHTML, j.AcceptAny, j.AcceptHTTP)
+				}
 			}
-			files = append(files, dir+"/"+e.Name()+" "+first)
+			files = append(files, dir+"/"+claims.ReplaceAllString(e.Name(), "@")+what)
 		}
 	}
 	slices.Sort(files)
 	return files
 }
 
-const awkward = "it's $HOME `id` \"x\" & ; * [a] é \\ (b)"
+const (
+	awkward = "it's $HOME `id` \"x\" & ; * [a] é \\ (b)"
+	payload = "carried in by hand"
+)
 
 // furnish makes the same files in every world that is given it.
-func furnish(w *world) {
-	missed(w, "https://vendor.example/a.bin")
-	missed(w, "https://vendor.example/b'c$d.bin")
-	for dir, name := range map[string]string{"failed": "lost.job", "cancelled": "stopped.job", "done": "fetched.job", "queue": "waiting.job"} {
-		for _, n := range []string{name, awkward + " " + name} {
-			w.must(os.WriteFile(filepath.Join(w.dir, dir, n), []byte("https://vendor.example/"+dir+".bin\n2026-11-22T21:27:26Z "+dir+" x\n"), 0o660))
+func furnish(w *world, origin string) {
+	k := missed(w, origin+"/a.bin?sig=one")
+	missed(w, origin+"/b'c$d.bin")
+	missed(w, origin+"/other/e.bin")
+	w.append("misses/"+k, "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?sig='two'\n")
+	for _, name := range []string{"failed/lost.job", "cancelled/stopped.job", "done/fetched.job", "queue/waiting.job", "queue/again.job", "cancelled/again.job"} {
+		dir, file, _ := strings.Cut(name, "/")
+		for _, n := range []string{file, awkward + " " + file} {
+			w.must(os.WriteFile(filepath.Join(w.dir, dir, n), []byte(origin+"/"+file+".bin\n2026-11-22T21:27:26Z "+dir+" x\n"), 0o660))
 		}
 	}
-	for _, u := range []string{"https://vendor.example/held.bin", "https://vendor.example/cleared.bin"} {
+	w.must(os.WriteFile(filepath.Join(w.dir, "failed", "lost.job.why"), []byte("it could not be read\n"), 0o660))
+	w.must(os.WriteFile(filepath.Join(w.dir, "done", ".keep"), nil, 0o660))
+	w.must(os.WriteFile(filepath.Join(w.dir, "misses", "copy~"), nil, 0o660))
+	for _, u := range []string{origin + "/held.bin", origin + "/cleared.bin"} {
 		a := w.hold(u, []byte(u), noOrigin)
 		if strings.Contains(u, "cleared") {
 			w.must(os.Remove(filepath.Join(w.dir, "done", a.Key+".job")))
 		}
 	}
-	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
+	_, err := w.store.Add(fsstore.Addition{URL: origin + "/queued.bin"}, operator)
 	w.must(err)
+	running, err := w.store.ClaimFor(fsstore.Addition{URL: origin + "/running.bin"}, operator)
+	w.must(err)
+	w.t.Cleanup(func() { running.Cancelled() })
 }
 
-var (
-	shellLines = regexp.MustCompile(`<p><span>([^<]*)</span> <code>([^<]*)</code>`)
-	buttons    = regexp.MustCompile(`<button form="act" name="([a-z]+)" value="([^"]*)" formaction="([^"]*)"[^>]*>([^<]*)</button>`)
-)
-
-// rows cuts a page into what stands together: a row, or the head of a page.
-func rows(body string) []string {
-	return regexp.MustCompile(`(?s)<li id=.*?</li>|<tr id=.*?</tr>|<div class="acts left">.*?<div id="page"`).FindAllString(body, -1)
+// shellPages are all pages with actions.
+func shellPages(w *world) []string {
+	held, err := w.store.Keys()
+	w.must(err)
+	pages := []string{"/", "/misses", "/misses?q=other", "/downloads", "/artifacts", "/add"}
+	for _, k := range held {
+		pages = append(pages, "/artifacts/"+k)
+	}
+	for _, in := range []string{"failed", "done", "queue", "misses"} {
+		list, err := os.ReadDir(filepath.Join(w.dir, in))
+		w.must(err)
+		for _, e := range list[:1] {
+			pages = append(pages, "/job?"+url.Values{"in": {in}, "name": {e.Name()}}.Encode())
+		}
+	}
+	return pages
 }
 
-// TestShellLines runs every shell line of every page in sh, and compares the
-// tree with what its button does.
+// fillings are what a person may put into the form of a verb.
+func fillings(c *control, origin string) []url.Values {
+	sum := sha256.Sum256([]byte(payload))
+	digest := hex.EncodeToString(sum[:])
+	switch verb := strings.TrimPrefix(c.to, "/admin/"); {
+	case verb == "fetch":
+		return []url.Values{
+			{"url": {"https://vendor.example/new$(id)'s.bin"}},
+			{"url": {"https://vendor.example/new.bin"}, "sha256": {strings.ToUpper(digest)}, "accept": {"any", "http"}},
+			{"url": {origin + "/a.bin?sig=two"}, "sha256": {digest}},
+			{"url": {"# a list\r\nhttps://vendor.example/1.bin\r\nsha256 " + digest + "\r\n\r\n" + origin + "/b'c$d.bin\r\n" + origin + "/queued.bin\r\nhttps://vendor.example/2.bin\r\n"}},
+		}
+	case verb == "upload":
+		return []url.Values{{"url": {"https://vendor.example/firm'ware.bin"}, "sha256": {digest}}, {"url": {origin + "/other/e.bin"}, "accept": {"any"}}}
+	case verb == "retry" && slices.Contains(c.form.texts, "url"):
+		name := c.form.fields.Get("id")
+		return []url.Values{{"url": {origin + "/" + strings.TrimPrefix(name, awkward+" ") + ".bin?sig='new'"}}}
+	case verb == "deny" && slices.Contains(c.form.texts, "key"):
+		return []url.Values{{"key": {"*.ads.example"}}, {"key": {"ads.example"}}, {"key": {"HELD"}}}
+	case c.form.id == "bulk":
+		return []url.Values{{"key": c.form.boxes[:1]}, {"key": c.form.boxes[:2]}}
+	}
+	return []url.Values{{}}
+}
+
+// TestShellLines presses every button of every page in one world, runs the
+// line that the button beside it shows in another, and compares their trees.
+// It knows no verb by itself: a page without a line fails, and a verb without
+// a page.
 func TestShellLines(t *testing.T) {
 	t.Parallel()
-	pages := func(w *world) []string {
-		held, err := w.store.Keys()
-		w.must(err)
-		return []string{"/misses", "/downloads", "/artifacts", "/artifacts/" + held[0], "/artifacts/" + held[1]}
+	origin := httptest.NewServer(http.NotFoundHandler())
+	defer origin.Close()
+	tools := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", tools, "fromcache/cmd/fromcache").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
 	}
 	first := newWorld(t, Options{})
-	furnish(first)
-	ran := map[string]int{}
-	for i, page := range pages(first) {
-		_, body := first.browser().get(page)
-		for j, row := range rows(body) {
-			for k, line := range shellLines.FindAllStringSubmatch(row, -1) {
-				compareLine(t, pages, i, j, k, line[1])
-				ran[line[1]]++
+	furnish(first, origin.URL)
+	seen, ran := map[string]bool{}, map[string]int{}
+	t.Run("lines", func(t *testing.T) {
+		for i, page := range shellPages(first) {
+			_, body := first.browser().get(page)
+			list := verbControls(t, page, body)
+			for j, c := range list {
+				id := fmt.Sprint(c.to, c.form.id, c.form.action, c.form.fields["q"], c.form.texts, c.name, c.value)
+				if seen[id] {
+					continue
+				}
+				seen[id] = true
+				ran[c.to]++
+				for n := range fillings(c, origin.URL) {
+					t.Run(fmt.Sprintf("%s/%s/%d", strings.TrimPrefix(c.to, "/admin/"), c.label, n), func(t *testing.T) {
+						t.Parallel()
+						compareLine(t, origin.URL, tools, press{i, j, n})
+					})
+				}
 			}
 		}
-	}
-	for _, label := range []string{"approve", "dismiss", "deny", "cancel", "retry", "fetch again", "evict"} {
-		if ran[label] == 0 {
-			t.Errorf("no page has a line for %s", label)
+	})
+	for _, v := range first.srv.verbs() {
+		if ran["/admin/"+v.name] == 0 {
+			t.Errorf("no page has a button for %s", v.name)
 		}
 	}
 }
 
-// compareLine does line k of row j of page i in one world by sh, in another by
-// the button.
-func compareLine(t *testing.T, pages func(*world) []string, i, j, k int, label string) {
+// verbControls are the buttons of a page that change something. Each must have
+// its line's button right behind it, of the same form with the same value.
+func verbControls(t *testing.T, page, body string) (list []*control) {
 	t.Helper()
-	byShell, byButton := newWorld(t, Options{}), newWorld(t, Options{})
-	furnish(byShell)
-	furnish(byButton)
-	_, body := byShell.browser().get(pages(byShell)[i])
-	line := html.UnescapeString(shellLines.FindAllStringSubmatch(rows(body)[j], -1)[k][2])
-	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%s: %v %s", line, err, out)
-	}
-	_, body = byButton.browser().get(pages(byButton)[i])
-	pressed := false
-	for _, b := range buttons.FindAllStringSubmatch(rows(body)[j], -1) {
-		if strings.EqualFold(b[4], label) {
-			resp, answer := byButton.browser().post(b[3], b[1], html.UnescapeString(b[2]))
-			if resp.StatusCode != http.StatusSeeOther {
-				t.Errorf("%s: %d %s", label, resp.StatusCode, answer)
-			}
-			pressed = true
-			break
+	all := controlsOf(t, body)
+	for i, c := range all {
+		switch {
+		case strings.HasSuffix(c.to, "/shell"), c.form != nil && !c.form.post && c.form.action != "", c.form.action == "/ui/logout":
+			continue
+		case !strings.HasPrefix(c.to, "/admin/"):
+			t.Errorf("%s: the button %s posts to %q", page, c.label, c.to)
+			continue
 		}
+		if i+1 == len(all) || all[i+1].to != c.to+"/shell" || all[i+1].form != c.form || all[i+1].name != c.name || all[i+1].value != c.value {
+			t.Errorf("%s: no shell line beside %s", page, c.label)
+			continue
+		}
+		list = append(list, c)
 	}
-	if !pressed {
-		t.Errorf("no button for %s", line)
-	}
-	if a, b := byShell.tree(), byButton.tree(); !slices.Equal(a, b) {
-		t.Errorf("%s\nby shell:  %s\nby button: %s", line, strings.Join(a, "\n           "), strings.Join(b, "\n           "))
-	}
-	byShell.stop()
-	byButton.stop()
+	return list
 }
 
-// TestShellClear: the line below the finished jobs.
-func TestShellClear(t *testing.T) {
-	t.Parallel()
-	byShell, byButton := newWorld(t, Options{}), newWorld(t, Options{})
-	furnish(byShell)
-	furnish(byButton)
-	line := byShell.store.Shell().Clear()
-	if _, body := byShell.browser().get("/downloads"); !strings.Contains(html.UnescapeString(body), line) {
-		t.Error("the page has no such line")
+// press is one way to press a button: page, button, and what is filled in.
+type press struct{ page, button, filled int }
+
+func (p press) in(w *world, origin string) (*browser, *control, url.Values) {
+	b := w.browser()
+	page := shellPages(w)[p.page]
+	_, body := b.get(page)
+	b.header.Set("Referer", w.url(page))
+	c := verbControls(w.t.(*testing.T), page, body)[p.button]
+	filled := fillings(c, origin)[p.filled]
+	if filled.Get("key") == "HELD" {
+		held, err := w.store.Keys()
+		w.must(err)
+		filled.Set("key", held[0])
 	}
-	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
+	return b, c, c.sends(filled)
+}
+
+func compareLine(t *testing.T, origin, tools string, p press) {
+	byShell, byButton := newWorld(t, Options{}), newWorld(t, Options{})
+	for _, w := range []*world{byShell, byButton} {
+		defer w.stop()
+		furnish(w, origin)
+	}
+	before := byButton.tree()
+	b, c, form := p.in(byShell, origin)
+	line := shownLine(b, c, form)
+	runLine(t, tools, c, line)
+	b, c, form = p.in(byButton, origin)
+	var resp *http.Response
+	var answer string
+	if c.to == "/admin/upload" {
+		resp, answer = b.carry(form)
+	} else {
+		resp, answer = b.do(http.MethodPost, c.to, form)
+	}
+	if c.to != "/admin/ask" && resp.StatusCode != http.StatusSeeOther || resp.StatusCode >= 400 {
+		t.Fatalf("%s: %d %s", c.label, resp.StatusCode, answer)
+	}
+	after := byButton.tree()
+	if c.to != "/admin/ask" && slices.Equal(before, after) {
+		t.Errorf("%s did nothing", c.label)
+	}
+	if a := byShell.tree(); !slices.Equal(a, after) {
+		t.Errorf("%s\nby shell:  %s\nby button: %s", line, strings.Join(a, "\n           "), strings.Join(after, "\n           "))
+	}
+}
+
+// shownLine is the line as the page shows it, and as the script is given it.
+func shownLine(b *browser, c *control, form url.Values) string {
+	b.w.t.Helper()
+	if c.to == "/admin/upload" {
+		form.Set("file", "it's a file.bin")
+	}
+	before := b.w.tree()
+	_, body := b.do(http.MethodPost, c.to+"/shell", form)
+	b.header.Set("X-Fromcache-Live", "1")
+	resp, line := b.do(http.MethodPost, c.to+"/shell", form)
+	line = strings.TrimSuffix(line, "\n")
+	if resp.StatusCode != http.StatusOK || !strings.Contains(html.UnescapeString(body), line) {
+		b.w.t.Fatalf("%s: %d %s, and the page %s", c.label, resp.StatusCode, line, body)
+	}
+	if !slices.Equal(before, b.w.tree()) {
+		b.w.t.Errorf("%s: showing its line did something", c.label)
+	}
+	return line
+}
+
+// runLine has a real sh run it. Only curl and put have something to say.
+func runLine(t *testing.T, tools string, c *control, line string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "NO_PROXY=*")
+	if err := os.WriteFile(filepath.Join(cmd.Dir, "it's a file.bin"), []byte(payload), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil || len(out) > 0 && c.to != "/admin/ask" && c.to != "/admin/upload" {
 		t.Errorf("%s: %v %s", line, err, out)
 	}
-	byButton.browser().post("/admin/clear")
-	if a, b := byShell.tree(), byButton.tree(); !slices.Equal(a, b) {
-		t.Errorf("%s: %v, not %v", line, a, b)
+	if c.to == "/admin/ask" && !bytes.Contains(out, []byte("404 Not Found")) {
+		t.Errorf("%s prints %s", line, out)
 	}
+}
+
+// carry uploads, as a browser does.
+func (b *browser) carry(fields url.Values) (*http.Response, string) {
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	for name, values := range fields {
+		for _, v := range values {
+			b.w.must(m.WriteField(name, v))
+		}
+	}
+	f, err := m.CreateFormFile("file", "it's a file.bin")
+	b.w.must(err)
+	_, err = f.Write([]byte(payload))
+	b.w.must(err)
+	b.w.must(m.Close())
+	req, err := http.NewRequest(http.MethodPost, b.w.url("/admin/upload"), &body)
+	b.w.must(err)
+	req.Header = b.header.Clone()
+	req.Header.Set("Content-Type", m.FormDataContentType())
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	b.w.must(err)
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	_, err = answer.ReadFrom(resp.Body)
+	b.w.must(err)
+	return resp, answer.String()
 }

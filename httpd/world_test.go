@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -123,6 +124,15 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// append adds lines to a file, as echo does.
+func (w *world) append(name, lines string) {
+	w.t.Helper()
+	f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_APPEND|os.O_WRONLY, 0)
+	w.must(err)
+	_, err = f.WriteString(lines)
+	w.must(errors.Join(err, f.Close()))
 }
 
 // files counts the files of one directory.

@@ -24,13 +24,26 @@ type Pages struct{ set *template.Template }
 // Parse parses the embedded templates.
 func Parse() (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped,
+		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction,
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
 	}
 	return &Pages{set}, nil
 }
+
+// Action is a button, and beside it a small one for the shell line of the same
+// verb. Both send the form that they belong to.
+type Action struct {
+	Verb, Label  string
+	Look         string // classes
+	Form         string // id of the form, where the button is not in it
+	Field, Value string // sent with the form
+	Into         string // id of the element that takes the answer, else it is a new page
+	NameOnly     bool   // the line wants of a file its name alone, and no field filled
+}
+
+func newAction(verb, label, look string) Action { return Action{Verb: verb, Label: label, Look: look} }
 
 // Execute writes the page or row of that name.
 func (p *Pages) Execute(w io.Writer, name string, data any) error {

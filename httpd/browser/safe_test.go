@@ -71,7 +71,8 @@ func TestSafety(t *testing.T) {
 	}
 	b.open("/misses?sort=asked")
 	b.live()
-	b.run(chromedp.Click(chromedp.CSS("#l-misses .sh summary")))
+	b.press("#l-misses li", "$")
+	b.until(`document.querySelector('#line pre')?.textContent.startsWith('mv ')`)
 	b.press("#l-misses li", "Approve")
 	b.text("Approved")
 	if got := b.eval(`document.querySelectorAll('main script, main iframe, main img, main object, main style, main link, main base').length`); got != "0" {

@@ -189,25 +189,52 @@
 
   // Buttons.
 
-  const send = async (form, button) => {
-    const body = new URLSearchParams(new FormData(form, button))
-    if (button) button.setAttribute('aria-busy', 'true')
+  const post = async (form, button) => { // of a file its name
+    const body = new URLSearchParams([...new FormData(form, button)].map(([name, value]) => [name, value.name ?? value]))
+    button?.setAttribute('aria-busy', 'true')
     try {
       const answer = await fetch(button?.getAttribute('formaction') || form.getAttribute('action'), { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } })
-      flash((await answer.text()).trim(), !answer.ok)
       if (answer.status === 401) location.reload()
+      return [answer, (await answer.text()).trim()]
+    } finally {
+      button?.removeAttribute('aria-busy')
+    }
+  }
+  const send = async (form, button) => {
+    try {
+      const [answer, words] = await post(form, button)
+      flash(words, !answer.ok)
       if (answer.ok && form.dataset.clear !== undefined) form.reset()
       if (answer.ok && form.id === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
       if (!source || source.readyState !== 1 || page()?.dataset.live === undefined || form.id !== 'act') sync()
     } catch {
       flash('The server does not answer. Nothing is known to have been done.', true)
-    } finally {
-      button?.removeAttribute('aria-busy')
     }
+  }
+
+  // The shell line of a button, shown beside it and copied.
+
+  const showLine = async (form, button) => {
+    const [answer, line] = await post(form, button).catch(() => [{}, 'The server does not answer.'])
+    if (!answer.ok) return flash(line, true)
+    $('#line')?.remove()
+    document.body.append(parse('<div id="line" popover role="group" aria-label="Shell line"><pre tabindex="0"></pre><p><span role="status"></span><button type="button" class="copy">Copy</button></p></div>'))
+    const box = $('#line')
+    $('pre', box).textContent = line
+    $('.copy', box).dataset.copy = line
+    box.showPopover?.({ source: button })
+    const at = button.getBoundingClientRect()
+    const under = at.bottom + box.offsetHeight + 8 < innerHeight || at.top < box.offsetHeight + 8
+    box.style.top = `${scrollY + (under ? at.bottom + 4 : at.top - box.offsetHeight - 4)}px`
+    box.style.left = `${scrollX + Math.max(4, Math.min(at.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`
+    $('[role=status]', box).textContent = await copy(line) ? 'Copied: it does what the button does.' : 'It does what the button does.'
   }
   document.addEventListener('submit', (e) => {
     const form = e.target
-    if (form.dataset.upload !== undefined) {
+    if (e.submitter?.classList.contains('sh')) {
+      e.preventDefault()
+      showLine(form, e.submitter)
+    } else if (form.dataset.upload !== undefined) {
       e.preventDefault()
       upload(form)
     } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== '/admin/ask') {
@@ -220,6 +247,7 @@
     const data = new FormData()
     data.append('url', form.elements.url.value)
     data.append('sha256', form.elements.sha256.value)
+    for (const box of $$('[name=accept]:checked', form)) data.append('accept', box.value)
     data.append('size', String(form.elements.file.files[0].size))
     data.append('file', form.elements.file.files[0])
     const bar = $('progress', form)
@@ -240,21 +268,27 @@
     request.send(data)
   }
 
-  // The clipboard's own call needs https; the old way does not.
+  // The clipboard's own call needs https, and leave; the old way needs neither, but takes the focus.
   const copy = async (words) => {
-    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(words)
+    if (navigator.clipboard && window.isSecureContext) {
+      const done = await navigator.clipboard.writeText(words).then(() => true, () => false)
+      if (done) return true
+    }
+    const had = document.activeElement
     const area = document.createElement('textarea')
     area.value = words
+    area.className = 'hidden'
     document.body.append(area)
     area.select()
-    document.execCommand('copy')
+    const done = document.execCommand('copy')
     area.remove()
+    had?.focus()
+    return done
   }
   document.addEventListener('click', async (e) => {
     const button = e.target.closest?.('.copy')
     if (!button) return
-    await copy(button.dataset.copy)
-    button.textContent = 'Copied'
+    button.textContent = await copy(button.dataset.copy) ? 'Copied' : 'Select it to copy'
     setTimeout(() => { button.textContent = 'Copy' }, 1500)
   })
   document.addEventListener('change', (e) => {

@@ -1,0 +1,135 @@
+package fsstore
+
+import (
+	"fmt"
+	"strings"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// Add is the lines that queue URLs, one each. A miss of the same key is
+// approved with its URL; one that waits or runs already has no line.
+func (sh Shell) Add(list ...Addition) (string, error) {
+	var lines []string
+	var none error
+	for _, a := range list {
+		line, err := sh.add(a)
+		if err != nil {
+			none = err
+			continue
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		return "", none
+	}
+	return sh.line(strings.Join(lines, "\n"))
+}
+
+func (sh Shell) add(a Addition) (string, error) {
+	u, _, err := sh.s.prepare(a, By{})
+	if err != nil {
+		return "", err
+	}
+	fetch, err := key.FetchURL(a.URL)
+	if err != nil {
+		return "", err
+	}
+	k := u.Key()
+	if sh.has("misses/" + k) {
+		return sh.approveWith(k, fetch, options(a))
+	}
+	if name := sh.s.activeName(k); name != "" {
+		return "", fmt.Errorf("%w: active/%s fetches it now, there is nothing to do", ErrBusy, name)
+	}
+	if sh.has("queue/" + k + ".job") {
+		return "", fmt.Errorf("%w: queue/%s.job waits already, there is nothing to do", ErrBusy, k)
+	}
+	return "printf '%s\\n'" + words(fetch+"\n"+options(a)) + " > " + sh.file("queue/"+k+".job"), nil
+}
+
+// approveWith approves a miss under the URL and the options of an addition.
+func (sh Shell) approveWith(k, fetch, opts string) (string, error) {
+	line := sh.move("misses/"+k, sh.free(k))
+	if opts != "" {
+		line = "printf '%s\\n'" + words(opts) + " >> " + sh.file("misses/"+k) + " && " + line
+	}
+	b, err := readFile(sh.s.job(Misses, k), maxJobFile)
+	if err != nil {
+		return "", err
+	}
+	pinned := pin(b, fetch)
+	if pinned == "" {
+		return line, nil
+	}
+	note, err := sh.noteURL("misses/"+k, job.Approve, pinned)
+	return note + " && " + line, err
+}
+
+// noteURL appends the line that has a job fetch a URL of its artifact.
+func (sh Shell) noteURL(name string, kind job.Kind, rawURL string) (string, error) {
+	fetch, err := key.FetchURL(rawURL)
+	if err != nil {
+		return "", err
+	}
+	f, err := openJob(sh.s.dir + "/" + name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := sh.s.sameArtifact(f, fetch); err != nil {
+		return "", err
+	}
+	return sh.line(`printf '%s ` + string(kind) + ` shell %s\n' "$(date -u +%Y-%m-%dT%TZ)" ` + Quote(fetch) + " >> " + sh.file(name))
+}
+
+// words are the lines of a text, each quoted, with a blank before it.
+func words(text string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		b.WriteString(" " + Quote(line))
+	}
+	return b.String()
+}
+
+// Put is the line that holds a file as the artifact of a URL.
+func (sh Shell) Put(a Addition, file string) (string, error) {
+	if _, err := key.Parse(a.URL, sh.s.opt.Rule); err != nil {
+		return "", err
+	}
+	line := "fromcache put --data-dir " + sh.file("")
+	if a.SHA256 != "" {
+		line += " --sha256 " + Quote(a.SHA256)
+	}
+	switch {
+	case a.AcceptAny:
+		line += " --accept any"
+	case a.AcceptHTML:
+		line += " --accept text/html"
+	}
+	if strings.HasPrefix(file, "-") {
+		file = "./" + file // a name alone would be an option, or standard input
+	}
+	if rule := sh.s.opt.Rule; rule != key.Auto {
+		line = map[key.Rule]string{key.Keep: "FROMCACHE_QUERY=keep ", key.Drop: "FROMCACHE_QUERY=drop "}[rule] + line
+	}
+	return sh.line(line + " " + Quote(a.URL) + " " + Quote(file))
+}
+
+// Ask is the line that asks a miss's origin for the header of what would be
+// fetched. It reads the URL from the file, for it may hold a credential.
+func (sh Shell) Ask(k string) (string, error) {
+	j, err := sh.s.JobFile(Misses, k)
+	if err != nil {
+		return "", err
+	}
+	switch fetch := j.Job.FetchURL(); fetch {
+	case "":
+		return "", absent(Misses, k)
+	case j.Job.URL:
+		return sh.line(`curl -sSIL "$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`)
+	default: // the newest that was noted
+		return sh.line(`curl -sSIL "$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`)
+	}
+}
