@@ -16,10 +16,9 @@ import (
 // move it returns fs.ErrNotExist.
 
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
-// approval survives a power cut. What will be fetched is the newest URL noted
-// up to now; nothing noted later can change it.
+// approval survives a power cut. What will be fetched is what Job.FetchURL said
+// up to now, which is what pages show; nothing noted later can change it.
 func (s *Store) Approve(k string, by By) error {
-	s.flushKey(k)
 	_, err := s.approve(k, Addition{}, by)
 	return err
 }
@@ -54,6 +53,7 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.flushKey(k) // after the look: what a page has shown is what is approved
 	name, err := renameFree(f.Name(), s.path(string(Queue), ""), k)
 	if err != nil {
 		return "", err
@@ -80,26 +80,13 @@ func pin(b []byte, url string) string {
 	}
 	j := &jobs[0]
 	if url == "" {
-		urls := j.URLs()
-		if len(urls) < 2 {
+		if len(j.URLs()) < 2 {
 			return ""
 		}
-		url = newestNoted(j)
+		url = j.FetchURL()
 	}
 	if url == j.URL && len(j.URLs()) < 2 {
 		return ""
-	}
-	return url
-}
-
-func newestNoted(j *job.Job) string {
-	url := j.URL
-	for _, e := range j.Events {
-		if e.Kind == job.Miss && e.URL != "" {
-			url = e.URL
-		} else if e.Kind == job.Miss {
-			url = j.URL
-		}
 	}
 	return url
 }
@@ -135,7 +122,6 @@ func (s *Store) Add(a Addition, by By) (string, error) {
 		return "", err
 	}
 	k := u.Key()
-	s.flushKey(k)
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}

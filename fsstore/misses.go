@@ -17,6 +17,10 @@ import (
 const (
 	// gather: a client's repeats of one miss make at most one line in this time.
 	gather = time.Minute
+	// urlsAtOnce: another URL of the same artifact is written without waiting, for
+	// what a page shows, and what mv and a button approve, is what the file says.
+	// So many lines a client may write in the time of one gathering.
+	urlsAtOnce = 10
 	// maxGathered bounds the repeats kept in memory; past it each is written at once.
 	maxGathered = 50_000
 	// staleMiss: a miss that nobody asked for in this time goes.
@@ -43,11 +47,13 @@ type ask struct {
 	tool, url string
 }
 
-// repeat is what one client asked for again, since its last line was written.
+// repeat is what one client asked for again. What is gathered counts for the URL
+// that was written last.
 type repeat struct {
-	written time.Time
-	n       int
-	newest  ask
+	began time.Time // of the gathering
+	lines int       // written since
+	last  ask       // written
+	n     int       // not written
 }
 
 // Miss notes that a client asked for rawURL, which is not held, unless it is
@@ -73,18 +79,15 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 func (s *Store) repeated(a ask) bool {
 	s.notes.mu.Lock()
 	r := s.notes.repeat[a.asked]
-	if r == nil || time.Since(r.written) >= gather {
-		s.notes.mu.Unlock()
-		return false
-	}
+	gathers := r != nil && time.Since(r.began) < gather && (a.url == r.last.url || r.lines >= urlsAtOnce)
 	s.notes.mu.Unlock()
-	if !exists(s.job(Misses, a.key)) {
+	if !gathers || !exists(s.job(Misses, a.key)) {
 		return false
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	r.n++
-	r.newest = a
+	r.last.tool = a.tool
 	return true
 }
 
@@ -132,14 +135,20 @@ func (s *Store) taken(who asked) int {
 	return n
 }
 
-func (s *Store) remember(who asked) {
+// remember notes that a line was written.
+func (s *Store) remember(a ask) {
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	if s.notes.repeat == nil {
 		s.notes.repeat = map[asked]*repeat{}
 	}
-	if len(s.notes.repeat) < maxGathered || s.notes.repeat[who] != nil {
-		s.notes.repeat[who] = &repeat{written: time.Now()}
+	r := s.notes.repeat[a.asked]
+	switch {
+	case r != nil && time.Since(r.began) < gather:
+		r.lines++
+		r.last = a
+	case r != nil || len(s.notes.repeat) < maxGathered:
+		s.notes.repeat[a.asked] = &repeat{began: time.Now(), lines: 1, last: a}
 	}
 }
 
@@ -156,7 +165,7 @@ func (s *Store) appendMiss(a ask, n int) error {
 	if err != nil {
 		return err
 	}
-	s.remember(a.asked)
+	s.remember(a)
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
 	}
@@ -209,7 +218,7 @@ func (s *Store) makeMiss(a ask) error {
 		s.disown(a.asked)
 		return err
 	}
-	s.remember(a.asked)
+	s.remember(a)
 	return nil
 }
 
@@ -233,7 +242,7 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 	var list []repeat
 	s.notes.mu.Lock()
 	for who, r := range s.notes.repeat {
-		if !all && t.Sub(r.written) < gather {
+		if !all && t.Sub(r.began) < gather {
 			continue
 		}
 		if r.n > 0 {
@@ -244,7 +253,7 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 	s.notes.mu.Unlock()
 	var errs []error
 	for _, r := range list {
-		err := s.appendMiss(r.newest, r.n)
+		err := s.appendMiss(r.last, r.n)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -252,7 +261,7 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 	return errors.Join(errs...)
 }
 
-// flushKey writes what is gathered of one key, so that an approval sees it.
+// flushKey writes what is gathered of one key, before its file moves on.
 func (s *Store) flushKey(k string) {
 	s.notes.mu.Lock()
 	var list []repeat
@@ -264,7 +273,7 @@ func (s *Store) flushKey(k string) {
 	}
 	s.notes.mu.Unlock()
 	for _, r := range list {
-		s.complain("misses", s.appendMiss(r.newest, r.n))
+		s.complain("misses", s.appendMiss(r.last, r.n))
 	}
 }
 

@@ -1,0 +1,83 @@
+package fsstore
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// shown is the URL that a page shows of a miss.
+func shown(t *testing.T, s *Store, k string) string {
+	t.Helper()
+	j, err := s.JobFile(Misses, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j.Job.FetchURL()
+}
+
+// What a page shows of a miss is what its button approves, what mv approves, and
+// what is fetched, in whatever order clients came with their URLs.
+func TestApprovedIsWhatWasShown(t *testing.T) {
+	for _, asked := range []string{"", "1", "12", "121", "1221", "12131", "111222", "122112"} {
+		for _, way := range []string{"button", "mv", "add"} {
+			for _, clients := range []int{1, 2} {
+				s := testStore(t)
+				for i, n := range "0" + asked {
+					noteMiss(t, s, fmt.Sprintf("%s?t=%c", cudaURL, n), fmt.Sprintf("10.0.0.%d", i%clients))
+				}
+				k := keyOf(t, cudaURL)
+				want := shown(t, s, k)
+				switch way {
+				case "button":
+					if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+						t.Fatal(err)
+					}
+				case "mv":
+					if err := os.Rename(s.job(Misses, k), s.job(Queue, k)); err != nil {
+						t.Fatal(err)
+					}
+				case "add":
+					want = cudaURL + "?t=9"
+					if _, err := s.Add(Addition{URL: want}, By{"web", "10.0.0.2"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				noteMiss(t, s, cudaURL+"?t=late", "10.0.0.9")
+				c := claimNext(t, s)
+				if c.URL != want {
+					t.Errorf("asked 0%s by %d, %s: fetched %s, shown %s\n%s", asked, clients, way, c.URL, want, text(t, s, Active, ls(t, s, Active)[0]))
+				}
+				if n, _ := c.Job.Misses(); way != "mv" && n != 1+len(asked) {
+					t.Errorf("asked 0%s by %d, %s: %d misses", asked, clients, way, n)
+				}
+			}
+		}
+	}
+}
+
+// The newest of a client's URLs is seen at once; yet a client that makes up a new
+// one each time writes few lines, and all of its asking counts.
+func TestNewURLsAreSeenAtOnce(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 1000 {
+		url := fmt.Sprintf("%s?t=%d", cudaURL, i)
+		noteMiss(t, s, url, client1)
+		if got := shown(t, s, k); i < urlsAtOnce && got != url {
+			t.Fatalf("shown is %s, asked for was %s", got, url)
+		}
+	}
+	if n := strings.Count(text(t, s, Misses, k), "\n"); n > urlsAtOnce+1 {
+		t.Errorf("%d lines", n)
+	}
+	want := shown(t, s, k)
+	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	c := claimNext(t, s)
+	if n, _ := c.Job.Misses(); n != 1000 || c.URL != want {
+		t.Errorf("%d misses, fetched %s, shown %s", n, c.URL, want)
+	}
+}
