@@ -68,7 +68,7 @@ func fuzzTargets() (targets []string, err error) {
 }
 
 func fuzzOne(pkg, name string, n int, row *torture.Row) {
-	out, err := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg).CombinedOutput()
+	out, err := exec.Command("go", "test", "-timeout=0", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg).CombinedOutput()
 	if err != nil {
 		row.Violated("%s %s: %v\n%s", pkg, name, err, out)
 	}
@@ -86,7 +86,7 @@ func fuzzOne(pkg, name string, n int, row *torture.Row) {
 // model: every verb in any order, against the model of fsstore's own test.
 func model(p *program, checks int, row *torture.Row) {
 	out, err := exec.Command("go", "test", "-run", "^TestModel$", "fromcache/fsstore",
-		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile").CombinedOutput()
+		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile", "-timeout=0").CombinedOutput()
 	if err != nil {
 		row.Violated("%v\n%s", err, out)
 	}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"fromcache/fsstore/torture"
+)
+
+// proof is tests of a package that are a threat's proof by themselves. `go test
+// ./...` runs them, too; here they get their row.
+type proof struct {
+	pkg, run string
+	count    string // an environment variable that takes the number of cases, or ""
+}
+
+// proofs by part.
+var proofs = map[string][]proof{
+	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate"}},
+	"addresses": {{pkg: "fsstore/fetch", run: "^Test(Inside|Classify|AllowSeesThrough|Rebinding|RedirectInside|Proxy)"}},
+	"pages":     {{pkg: "httpd", run: "^Test(CrossSite|SignedOutPosts|HostileText|FormCap|OpenHost|SessionCookie)"}, {pkg: "httpd/browser", run: "^Test(Safety|Access)"}},
+	"guesses":   {{pkg: "httpd", run: "^TestGuess"}},
+	"canaries":  {{pkg: "cmd/fromcache", run: "^TestCanaries"}, {pkg: "fsstore/key", run: "^Test(Redact|Key)"}},
+}
+
+// prove runs the tests of a part, and counts what they say they have tried.
+func prove(part string) func(*program, int, *torture.Row) {
+	return func(_ *program, n int, row *torture.Row) {
+		for _, t := range proofs[part] {
+			cmd := exec.Command("go", "test", "-v", "-count=1", "-timeout=0", "-run", t.run, "fromcache/"+t.pkg)
+			cmd.Env = os.Environ()
+			if t.count != "" {
+				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", t.count, n))
+			}
+			out, err := cmd.CombinedOutput()
+			if passed := readTests(string(out), row); err != nil || passed == 0 {
+				row.Violated("%s -run %s: %d tests passed, %v\n%s", t.pkg, t.run, passed, err, failures(string(out)))
+			}
+		}
+	}
+}
+
+var (
+	passLine = regexp.MustCompile(`(?m)^--- PASS: (\S+)`)
+	skipLine = regexp.MustCompile(`(?m)^\s*--- SKIP: (\S+)`)
+	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: ([0-9]+) ([a-z][A-Za-z -]+)$`) // "300 rebindings"
+	failWord = regexp.MustCompile(`(?m)^.*(?:FAIL|_test\.go:|panic).*$`)
+)
+
+// readTests counts the tests that passed, and what they logged as tried.
+func readTests(out string, row *torture.Row) (passed int) {
+	passed = len(passLine.FindAllString(out, -1))
+	row.Tried("tests", passed)
+	for _, said := range saidLine.FindAllStringSubmatch(out, -1) {
+		if n, err := strconv.Atoi(said[1]); err == nil {
+			row.Tried(said[2], n)
+		}
+	}
+	for _, skipped := range skipLine.FindAllStringSubmatch(out, -1) {
+		row.Note("%s is skipped here", skipped[1])
+	}
+	return passed
+}
+
+// failures is what of a test's output tells why it failed.
+func failures(out string) string {
+	return strings.Join(failWord.FindAllString(out, 40), "\n")
+}
