@@ -54,12 +54,10 @@ func (l *lab) backUp(dir string) error {
 		dir, l.data, dir, l.data, dir)
 }
 
-// judgeCopy asks a server on the copy for all that its metas name.
+// judgeCopy asks a server on the copy for all that its metas name: as meta/ was
+// copied first, the blobs are there.
 func (p *program) judgeCopy(dir string, row *torture.Row) {
-	c := p.newLab()
-	defer c.close()
-	c.data = dir
-	urls := c.heldURLs()
+	urls := p.heldIn(dir)
 	s, err := p.serve(dir, nil)
 	if err != nil {
 		row.Violated("a server does not start on a copy: %v\n%s", err, s.text())
@@ -67,7 +65,9 @@ func (p *program) judgeCopy(dir string, row *torture.Row) {
 	}
 	defer s.kill()
 	for _, url := range urls {
-		p.trueOrMiss(s, url, row)
+		if code := p.trueOrMiss(s, url, row); code == 404 {
+			row.Violated("a meta was copied, and %s is not held", url)
+		}
 	}
 }
 
@@ -82,7 +82,11 @@ func (p *program) trueOrMiss(s *server, url string, row *torture.Row) (code int)
 	return code
 }
 
-func (l *lab) heldURLs() (urls []string) {
+// heldIn lists what the metas of a tree name.
+func (p *program) heldIn(dir string) (urls []string) {
+	l := p.newLab()
+	defer l.close()
+	l.data = dir
 	for a, err := range l.open().Artifacts() {
 		if err == nil {
 			urls = append(urls, a.URL)

@@ -33,6 +33,20 @@ func within(long time.Duration, what string, is func() bool) error {
 	return errors.New("it never comes to this: " + what)
 }
 
+// worksAgain: the server itself, and no other, does what is queued.
+func (l *lab) worksAgain(s *server, when string, row *torture.Row) {
+	store := l.open()
+	defer store.Close()
+	for _, url := range l.known.Queued {
+		k := torture.KeyOf(url)
+		if err := until("what was approved is held", func() bool { l.hurry(store); return l.exists("done/"+k+".job") && l.exists("meta/"+k+".json") }); err != nil {
+			row.Violated("%s: %v: %s\n%s", when, err, l.ls(), s.text())
+			return
+		}
+		row.Tried("jobs after it", 1)
+	}
+}
+
 func (p *program) movedAway(rounds int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
@@ -65,6 +79,7 @@ func (p *program) movedAway(rounds int, row *torture.Row) {
 		answers(l, s, one, "moved back", row)
 		row.Tried("moves of data/", 1)
 	}
+	l.worksAgain(s, "moved back", row)
 	l.end("moved away", s, row)
 }
 
@@ -92,6 +107,7 @@ func (p *program) fewDescriptors(row *torture.Row) {
 		c.Close()
 	}
 	answersSoon(l, s, one, row)
+	l.worksAgain(s, "with descriptors again", row)
 	row.Tried("connections past the limit", len(open))
 	l.end("64 descriptors", s, row)
 }
@@ -135,6 +151,7 @@ func (p *program) readOnly(row *torture.Row) {
 		row.Violated("read-only: %v", err)
 	}
 	l.add(l.url(two))
+	l.worksAgain(s, "writable again", row)
 	row.Tried("read-only disks", 1)
 	l.end("read-only", s, row)
 }

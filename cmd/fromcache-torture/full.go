@@ -42,6 +42,10 @@ func (p *program) fill(options string, rounds int, row *torture.Row) error {
 		return fmt.Errorf("%w: %s", err, s.text())
 	}
 	for n := range rounds {
+		caught := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n))
+		if err := l.halfWay(s, caught); err != nil {
+			return err
+		}
 		undo := stuff(m.dir, strings.HasPrefix(options, "size=24m"))
 		url := p.origin.URL + fmt.Sprintf("/%d/late-%d.bin", 400_000, n)
 		code, _, err := s.get(url)
@@ -49,20 +53,36 @@ func (p *program) fill(options string, rounds int, row *torture.Row) error {
 			row.Violated("%s, round %d: a miss on a full disk: %d, %v", options, n, code, err)
 		}
 		l.known.Bodies[url] = digest(body(strings.TrimPrefix(url, p.origin.URL), 0))
+		taken := false
 		if code, err := s.post("/admin/fetch", "url", url); err == nil && code == http.StatusSeeOther && l.exists("*/"+torture.KeyOf(url)+"*") {
 			l.known.Queued = append(l.known.Queued, url)
+			taken = true
+			row.Tried("jobs taken on a full disk", 1)
 		}
 		answers(l, s, held, options, row)
 		if err := undo(); err != nil {
 			return err
 		}
 		row.Tried("fills", 1)
-		if err := l.roomAgain(s, url, n == 0 && p.long); err != nil {
+		if err := l.roomAgain(s, caught, true, false); err != nil {
+			row.Violated("%s, round %d, under way: %v", options, n, err)
+		}
+		if err := l.roomAgain(s, url, taken, n == 0 && p.long); err != nil {
 			row.Violated("%s, round %d: %v", options, n, err)
 		}
 	}
 	l.end(options, s, row)
 	return nil
+}
+
+// halfWay has a job under way whose bytes are still coming.
+func (l *lab) halfWay(s *server, url string) error {
+	code, err := s.post("/admin/fetch", "url", url)
+	if err != nil || code != http.StatusSeeOther {
+		return fmt.Errorf("%s is not taken: %d, %w", url, code, err)
+	}
+	l.known.Queued = append(l.known.Queued, url)
+	return until("a download is under way", func() bool { return l.exists("tmp/*.part") })
 }
 
 // stuff fills a file system's bytes or its inodes, and returns what frees them.
@@ -95,13 +115,16 @@ func (l *lab) forget(store *fsstore.Store, url string) error {
 	return errors.Join(err, clearErr, gcErr)
 }
 
-// roomAgain: what was asked for on the full disk is fetched now. A job that
-// waits is due later than anyone wants to wait here, but for once.
-func (l *lab) roomAgain(s *server, url string, patient bool) error {
+// roomAgain: what was taken on the full disk is fetched now, and nobody asks for
+// it again. A job that waits is due later than anyone wants to wait here, but
+// for once.
+func (l *lab) roomAgain(s *server, url string, taken, patient bool) error {
 	store := l.open()
 	defer store.Close()
-	if _, err := store.Add(fsstore.Addition{URL: url}, by); err != nil {
-		return fmt.Errorf("with room again: %w", err)
+	if !taken {
+		if _, err := store.Add(fsstore.Addition{URL: url}, by); err != nil {
+			return fmt.Errorf("with room again: %w", err)
+		}
 	}
 	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := store.Lookup(url); err == nil && !l.exists("active/*") && !l.exists("queue/*") {

@@ -46,11 +46,12 @@ func restored(p *program, rounds int, row *torture.Row) {
 			row.Violated("copy %d: %v", n, err)
 			return
 		}
+		copied := p.heldIn(dir)
 		urls = l.more(s, urls, n, 1)
 		s.post("/admin/evict", "key", torture.KeyOf(urls[1]))
 		l.restoreUnder(s, way+" "+dir+"/ "+l.data+"/", urls, row)
 		os.RemoveAll(dir)
-		l.mend(s, fmt.Sprintf("restore %d, %s", n, way), row)
+		l.mend(s, fmt.Sprintf("restore %d, %s", n, way), copied, row)
 		row.Tried("restores", 1)
 		if len(row.Violations()) > 0 {
 			break // the next would only say it again
@@ -98,16 +99,19 @@ func (l *lab) restoreUnder(s *server, command string, urls []string, row *tortur
 	}
 }
 
-// mend is what the README tells an operator to do, and what must come of it.
-func (l *lab) mend(s *server, what string, row *torture.Row) {
+// mend is what the README tells an operator to do, and what must come of it:
+// what the old copy held is held again.
+func (l *lab) mend(s *server, what string, copied []string, row *torture.Row) {
 	l.quiet(row, what)
 	if out, err := exec.Command(l.p.path, "--data-dir", l.data, "fsck", "--repair").CombinedOutput(); err != nil && !strings.Contains(string(out), "repaired") {
 		row.Violated("%s: fsck --repair: %v\n%s", what, err, out)
 	}
 	l.quiet(row, what+", repaired")
 	l.say(row, what+", repaired", append(l.judge(), fsckLines(l.open())...))
-	if code := l.p.trueOrMiss(s, l.p.origin.URL+one, row); code != 200 {
-		row.Violated("%s: what was always held is answered with %d", what, code)
+	for _, url := range copied {
+		if code := l.p.trueOrMiss(s, url, row); code != 200 {
+			row.Violated("%s: the copy held %s, and it is answered with %d", what, url, code)
+		}
 	}
 }
 

@@ -5,15 +5,43 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"fromcache/fsstore/torture"
 )
 
-// rot: threat 15. One bit flips in each blob; fsck finds each, takes it out of
-// service, and a server fetches all again.
+// rot: threat 15. One bit flips in each blob; fsck finds each, and so does the
+// scrub of a server, takes it out of service, and all are fetched again.
 func rot(p *program, n int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
+	l.flipBits(n)
+	out, _ := exec.Command(p.path, "--data-dir", l.data, "fsck", "--repair").CombinedOutput()
+	if found := strings.Count(string(out), "repaired: blobs/"); found != n {
+		row.Violated("%d of %d flipped bits were found", found, n)
+	}
+	l.say(row, "finished", l.finish())
+	row.Tried("flipped bits found by fsck", n)
+	p.scrubbed(n, row)
+}
+
+func (p *program) scrubbed(n int, row *torture.Row) {
+	l := p.newLab()
+	defer l.close()
+	l.flipBits(n)
+	s, err := p.serve(l.data, nil, "--scrub-rate", "1GiB")
+	if err != nil {
+		row.Violated("%v\n%s", err, s.text())
+		return
+	}
+	if err := within(10*time.Minute, "the scrub has found all", func() bool { return len(torture.Check(l.data, l.known)) == 0 }); err != nil {
+		row.Violated("%v: %d are not sound", err, len(torture.Check(l.data, l.known)))
+	}
+	row.Tried("by the scrub", n)
+	l.end("scrub", s, row)
+}
+
+func (l *lab) flipBits(n int) {
 	for i := range n {
 		a := l.hold(fmt.Sprintf("/%d/rot-%d.bin", 100+i*13, i))
 		path := l.data + "/blobs/" + a.SHA256
@@ -22,12 +50,4 @@ func rot(p *program, n int, row *torture.Row) {
 		os.Chmod(path, 0o644)
 		os.WriteFile(path, b, 0o644)
 	}
-	out, _ := exec.Command(p.path, "--data-dir", l.data, "fsck", "--repair").CombinedOutput()
-	if found := strings.Count(string(out), "repaired: blobs/"); found != n {
-		row.Violated("%d of %d flipped bits were found", found, n)
-	}
-	for _, v := range l.finish() {
-		row.Violated("finished: %s", v)
-	}
-	row.Tried("flipped bits", n)
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fromcache/fsstore/torture"
@@ -21,7 +22,10 @@ const (
 	slowEnv    = "FROMCACHE_TORTURE_SLOW" // "ADDR URL NUMBER"
 	slowEach   = 5000                     // clients of one process
 	slowMemory = 512 << 10                // KiB that the server may take
+	slowBytes  = 8_000_000                // of the artifact that they ask for
 )
+
+var slowPath = fmt.Sprintf("/%d/large.bin", slowBytes)
 
 // slowClients: threat 20. Clients that send their request a byte a second, read
 // a byte a second, or read nothing, by the thousand; who is cut off comes back.
@@ -34,7 +38,7 @@ func slowClients(p *program, n int, row *torture.Row) {
 	}
 	l := p.newLab()
 	defer l.close()
-	l.hold("/8000000/large.bin")
+	l.hold(slowPath)
 	l.hold(one)
 	s, err := p.serve(l.data, nil)
 	if err != nil {
@@ -42,7 +46,7 @@ func slowClients(p *program, n int, row *torture.Row) {
 		return
 	}
 	before := descriptors(s)
-	crowd := p.crowd(s.addr+" "+p.origin.URL+"/8000000/large.bin", n, row)
+	crowd := p.crowd(s.addr+" "+p.origin.URL+slowPath, n, row)
 	if err := until("they have come", func() bool { return descriptors(s) >= before+n*9/10 }); err != nil {
 		row.Violated("only %d descriptors for %d slow clients: %v", descriptors(s), n, err)
 	}
@@ -56,7 +60,11 @@ func slowClients(p *program, n int, row *torture.Row) {
 		row.Violated("%d KiB of memory for %d slow clients", peak, n)
 	}
 	row.Note("at most %d KiB resident and %d descriptors, for %v", peak, most, long)
-	crowd()
+	sent, read := crowd()
+	row.Note("cut off: %d who sent slowly, %d who read nothing", sent, read)
+	if p.long && (sent < n || read < n) { // a third are of each kind, and each is cut some times
+		row.Violated("only %d of those who send slowly and %d of those who read nothing were cut off", sent, read)
+	}
 	if err := until("their descriptors are free", func() bool { return descriptors(s) <= before+8 }); err != nil {
 		row.Violated("%v: %d before, %d after", err, before, descriptors(s))
 	}
@@ -64,17 +72,19 @@ func slowClients(p *program, n int, row *torture.Row) {
 	l.end("slow clients", s, row)
 }
 
-// crowd starts n clients, and returns what sends them away.
-func (p *program) crowd(what string, n int, row *torture.Row) (leave func()) {
+// crowd starts n clients, and returns what sends them away, and says how many
+// had been cut off.
+func (p *program) crowd(what string, n int, row *torture.Row) (leave func() (sent, read int)) {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
 	var ends []func()
+	var said strings.Builder
 	for ; n > 0; n -= slowEach {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", slowEnv, what, min(n, slowEach)))
-		cmd.Stderr = os.Stderr
+		cmd.Stdout, cmd.Stderr = new(strings.Builder), os.Stderr
 		in, err := cmd.StdinPipe()
 		if err == nil {
 			err = cmd.Start()
@@ -83,14 +93,27 @@ func (p *program) crowd(what string, n int, row *torture.Row) (leave func()) {
 			row.Violated("slow clients: %v", err)
 			continue
 		}
-		ends = append(ends, func() { in.Close(); cmd.Wait() })
+		ends = append(ends, func() {
+			in.Close()
+			cmd.Wait()
+			fmt.Fprint(&said, cmd.Stdout)
+		})
 	}
-	return func() {
+	return func() (sent, read int) {
 		for _, end := range ends {
 			end()
 		}
+		for line := range strings.Lines(said.String()) {
+			var s, r int
+			fmt.Sscan(line, &s, &r)
+			sent, read = sent+s, read+r
+		}
+		return sent, read
 	}
 }
+
+// cut counts those who were cut off, by their kind.
+var cut [3]atomic.Int64
 
 // beSlow is the other process, until its standard input ends.
 func beSlow(spec string) {
@@ -112,16 +135,19 @@ func beSlow(spec string) {
 		}
 	}
 	clients.Wait()
+	fmt.Println(cut[0].Load(), cut[1].Load())
 }
 
 // comeBack is one client. Who was cut off asks again.
 func comeBack(addr, url string, i int, stop <-chan struct{}) {
-	kind := []func(net.Conn, string, <-chan struct{}){sendSlowly, readNothing, readSlowly}[i%3]
+	kind := []func(net.Conn, string, <-chan struct{}) (cut bool){sendSlowly, readNothing, readSlowly}[i%3]
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%200))} // more ports than one address has
 	for {
 		c, err := (&net.Dialer{LocalAddr: from, Timeout: 30 * time.Second}).Dial("tcp", addr)
 		if err == nil {
-			kind(c, url, stop)
+			if kind(c, url, stop) {
+				cut[i%3].Add(1)
+			}
 			c.Close()
 		}
 		if wait(time.Second, stop) {
@@ -140,27 +166,40 @@ func wait(d time.Duration, stop <-chan struct{}) bool {
 	}
 }
 
-func sendSlowly(c net.Conn, url string, stop <-chan struct{}) {
+func sendSlowly(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 	head := "GET /blob?url=" + url + " HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("y", 10_000)
 	for i := range head {
-		if _, err := c.Write([]byte{head[i]}); err != nil || wait(time.Second, stop) {
-			return
+		if _, err := c.Write([]byte{head[i]}); err != nil {
+			return true
+		}
+		if wait(time.Second, stop) {
+			return false
 		}
 	}
+	return false
 }
 
-func readNothing(c net.Conn, url string, stop <-chan struct{}) {
+// readNothing looks at last how much had been sent before it was cut off, which
+// happens after 60 s.
+func readNothing(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 	c.(*net.TCPConn).SetReadBuffer(4096)
 	fmt.Fprintf(c, "GET /blob?url=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url)
-	wait(75*time.Second, stop) // the server cuts it off after 60
+	if wait(75*time.Second, stop) {
+		return false
+	}
+	n, _ := io.Copy(io.Discard, c)
+	return n < slowBytes
 }
 
-func readSlowly(c net.Conn, url string, stop <-chan struct{}) {
+func readSlowly(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 	c.(*net.TCPConn).SetReadBuffer(4096)
 	fmt.Fprintf(c, "GET /blob?url=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url)
 	for r := bufio.NewReaderSize(c, 16); ; {
-		if _, err := r.ReadByte(); err != nil || wait(time.Second, stop) {
-			return
+		if _, err := r.ReadByte(); err != nil {
+			return true
+		}
+		if wait(time.Second, stop) {
+			return false
 		}
 	}
 }
