@@ -24,7 +24,7 @@ const kindQueued job.Kind = "queued" // of a batch: this URL has a job of its ow
 // claimBatch turns a file of many URLs into one job for each, without
 // replacing any, and notes each, so that a crash repeats only the rest.
 func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
-	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f}
+	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f, author: author(f, p.Jobs)}
 	got, err := c.take(s.job(Queue, name), batchStem(name))
 	if got == nil {
 		return err
@@ -86,18 +86,18 @@ func (c *Claim) queueOne(j *job.Job, noted map[string]bool) (string, error) {
 	if noted[stem] {
 		return "", nil
 	}
-	err := c.s.publishNew(batchJob(j), c.s.job(Queue, stem+".job"), true)
+	err := c.s.publishNew(batchJob(j, c.author), c.s.job(Queue, stem+".job"), true)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return stem, nil
 }
 
-func batchJob(j *job.Job) string {
+func batchJob(j *job.Job, author string) string {
 	a := Addition{SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP}
 	text := j.URL + "\n" + options(a)
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
 	}
-	return text + By{Via: "batch"}.event(job.Approve).Line()
+	return text + By{Via: "batch", Addr: author}.event(job.Approve).Line()
 }

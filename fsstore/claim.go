@@ -28,6 +28,7 @@ type Claim struct {
 	f       *os.File // in active/, flocked
 	path    string
 	url     key.URL
+	author  string // of a file that a person wrote
 	part    *Part
 	written atomic.Int64 // bytes in the part
 }
@@ -141,7 +142,7 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if s.activeName(u.Key()) != "" {
 		return nil, nil
 	}
-	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j})}
 	return c.take(s.job(Queue, name), c.Key)
 }
 
@@ -227,7 +228,7 @@ func (c *Claim) makeOwn() error {
 // URL, and this claim's host and process.
 func (c *Claim) open() error {
 	if !c.Job.Approved() {
-		e := By{Via: "shell"}.event(job.Approve)
+		e := By{Via: "shell", Addr: c.author}.event(job.Approve)
 		if c.Job.Ended() {
 			e.Kind = job.Retry
 		} else if len(c.Job.URLs()) > 1 {
