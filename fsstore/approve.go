@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -36,7 +37,7 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
+	if err := lockSoon(f); err != nil && !errors.Is(err, errLocked) {
 		return "", err
 	}
 	info, err := f.Stat()
@@ -63,6 +64,19 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	s.logLine(f, e)
 	defer letGo(f)
 	return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+}
+
+// lockSoon waits for a lock that somebody may hold for a moment: a worker that
+// opened the file where it was before, and is about to see that it has moved.
+// After a second it is errLocked.
+func lockSoon(f *os.File) (err error) {
+	for range 500 {
+		if err = lock(f); !errors.Is(err, errLocked) {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return err
 }
 
 // letGo unlocks a file in queue/ and touches its mode, which wakes whoever

@@ -131,7 +131,7 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 	if err := s.sameArtifact(f, e.URL); err != nil {
 		return err
 	}
-	if err := lock(f); err != nil && !errors.Is(err, errLocked) {
+	if err := lockSoon(f); err != nil && !errors.Is(err, errLocked) {
 		return err
 	}
 	stem, _, ok := splitActive(name)
