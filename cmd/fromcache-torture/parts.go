@@ -28,7 +28,7 @@ var parts = []part{
 	{"faults", "4 11 faults of a machine", "read-only, data/ moved away, few descriptors", 2, 20, "moves of data/", faults},
 	{"planted", "7 planted files", "links, FIFOs, devices and directories under names of ours", 1, 1, "of each kind in each directory", planted},
 	{"tools", "8 people's tools", "cp, rsync, editors and pipes, slowly", 1, 1, "of each tool", tools},
-	{"moves", "11 bursts of moves", "more events than a queue of events holds", 3000, 50_000, "files, moved three times", moves},
+	{"moves", "11 bursts of moves", "more events than a queue of events holds", 17_000, 50_000, "files, moved three times", moves},
 	{"watch", "11 lost watches", "no watch is to be had, or it is of another directory", 1, 20, "moves of each kind", lostWatch},
 	{"servers", "12 two servers", "on one directory", 600, 100_000, "jobs", twoServers},
 	{"moosefs", "12 two servers", "each on its own mount of a MooseFS", 60, 2000, "jobs", sharedDirectory},
