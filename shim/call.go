@@ -33,6 +33,7 @@ type group struct {
 	maxRedirs    string     // curl --max-redirs, wget --max-redirect
 	wantsCode    bool       // curl -w with the response code
 	tls          string     // an option that says how a TLS server must be, by name
+	tlsVersion   []string   // curl: the options that say which TLS, for a probe to say the same
 	family       int        // 4, 6, or 0 for either
 	ranges       bool       // asks for a part
 	ranged       bool       // by a header
@@ -40,7 +41,6 @@ type group struct {
 	outFile   bool // wget -O
 	dirs      bool // wget --directories
 	httpsOnly bool // wget --https-only
-	noNetrc   bool
 	hushed    bool // wget -q, the last of them
 	notLoud   bool // wget -nv without a later -v
 	logged    bool // wget -o FILE, which is not standard output

@@ -240,8 +240,11 @@ func (g *group) neutralCurl(o given) {
 		g.family = 4
 	case "ipv6":
 		g.family = 6
-	case "cacert", "capath", "ca-native", "ciphers", "tls13-ciphers", "curves", "sigalgs", "tlsv1", "tlsv1.0", "tlsv1.1",
-		"tlsv1.2", "tlsv1.3", "tls-max", "sslv2", "sslv3", "ssl-sessions", "tls-earlydata":
+	case "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2", "tlsv1.3":
+		g.tlsVersion = append(g.tlsVersion, "--"+o.Name)
+	case "tls-max":
+		g.tlsVersion = append(g.tlsVersion, "--"+o.Name, o.value)
+	case "cacert", "capath", "ca-native", "ciphers", "tls13-ciphers", "curves", "sigalgs", "sslv2", "sslv3", "ssl-sessions", "tls-earlydata":
 		g.tls = o.shown
 	}
 }

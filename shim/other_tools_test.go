@@ -126,7 +126,10 @@ func TestTLSCache(t *testing.T) {
 		{"hit", "curl -sSO {{o}}/a -O {{o}}/b"},
 		{"hit", "curl -sS4 {{o}}/a"},
 		{"pass", "curl -sS --cacert " + ca + " {{o}}/a"},
-		{"pass", "curl -sS --tlsv1.2 {{o}}/a"},
+		{"hit", "curl -sS --proto =https,http --tlsv1.2 {{o}}/a"},
+		{"hit", "curl -sS1 --tls-max 1.3 {{o}}/a"},
+		{"pass", "curl -sS --tlsv1.0 --tls-max 1.1 {{o}}/a"},
+		{"pass", "curl -sS --ciphers DEFAULT {{o}}/a"},
 		{"pass", "curl -sS --proto =http {{o}}/a"},
 		{"hit", "curl -sS --proto =http,https {{o}}/a"},
 	} {

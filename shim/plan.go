@@ -25,6 +25,7 @@ type Question struct {
 	Family      int     // 4 or 6 for that address family alone, 0 for either
 	NeedsRanges bool
 	MayRedirect bool // the tool would follow the origin's redirect, too
+	tlsVersion  []string
 	t           target
 }
 
@@ -142,7 +143,7 @@ func (p *planner) group(g *group) {
 		if p.Tool == Wget && !g.outFile {
 			c.suffix = t.query
 		}
-		c.q = Question{t: t, Family: g.family, NeedsRanges: g.ranges, MayRedirect: p.followsAll(g, t.scheme)}
+		c.q = Question{t: t, Family: g.family, NeedsRanges: g.ranges, MayRedirect: p.followsAll(g, t.scheme), tlsVersion: g.tlsVersion}
 		if c.q.Caches, reason = p.usable(g); reason != "" {
 			p.verdicts[c.verdict].Reason = reason
 			continue

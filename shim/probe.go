@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -110,7 +111,7 @@ func (s *silence) caches() (bases []string) {
 
 // key tells questions with the same answer.
 func (q Question) key() string {
-	k := q.t.String() + string(rune('0'+q.Family))
+	k := q.t.String() + string(rune('0'+q.Family)) + strings.Join(q.tlsVersion, " ")
 	if q.NeedsRanges {
 		k += "r"
 	}

@@ -45,6 +45,7 @@ func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
 		args = []string{"--no-config", "--spider", "-S", "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
 			"--connect-timeout=" + seconds(p.connectTimeout), "--read-timeout=" + seconds(left)}
 	}
+	args = append(args, q.tlsVersion...)
 	if q.Family != 0 {
 		args = append(args, "-"+strconv.Itoa(q.Family))
 	}

@@ -146,8 +146,6 @@ func (p *wgetCall) option(o given) {
 		return
 	case "no-config":
 		p.noConfig = true
-	case "netrc":
-		p.g.noNetrc = o.no
 	}
 	if o.Class == options.N {
 		p.g.neutralWget(o)
