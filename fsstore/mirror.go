@@ -15,14 +15,14 @@ type mirror[T any] struct {
 	load func(name string) (T, bool)
 
 	mu      sync.Mutex
-	rows    map[string]row[T]
-	gen     uint64          // counts changes
+	rows    map[string]*row[T]
 	touched map[string]bool // names that changed since taken; nil: any may have
 }
 
 // maxTouched: beyond so many changes a sorted copy is cheaper made anew.
 const maxTouched = 1000
 
+// row is never changed once it is in the map: it is replaced.
 type row[T any] struct {
 	identity
 	value T
@@ -80,9 +80,9 @@ func (m *mirror[T]) refresh(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rows == nil {
-		m.rows = map[string]row[T]{}
+		m.rows = map[string]*row[T]{}
 	}
-	m.rows[name] = row[T]{identify(&st), v}
+	m.rows[name] = &row[T]{identify(&st), v}
 	m.note(name)
 	return true
 }
@@ -100,7 +100,6 @@ func (m *mirror[T]) drop(name string) bool {
 
 // note remembers a change; the caller holds mu.
 func (m *mirror[T]) note(name string) {
-	m.gen++
 	if m.touched == nil || len(m.touched) >= maxTouched {
 		m.touched = nil
 		return
@@ -118,22 +117,34 @@ func (m *mirror[T]) take() (names map[string]bool, whole bool) {
 	return names, names == nil
 }
 
-// all returns the rows in no order, and the generation they are of.
-func (m *mirror[T]) all() ([]T, uint64) {
+// all returns the rows in no order.
+func (m *mirror[T]) all() []*T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	list := make([]T, 0, len(m.rows))
+	list := make([]*T, 0, len(m.rows))
 	for _, r := range m.rows {
-		list = append(list, r.value)
+		list = append(list, &r.value)
 	}
-	return list, m.gen
+	return list
 }
 
-func (m *mirror[T]) get(name string) (T, bool) {
+// get returns a row that nobody changes.
+func (m *mirror[T]) get(name string) (*T, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.rows[name]
-	return r.value, ok
+	if !ok {
+		return nil, false
+	}
+	return &r.value, true
+}
+
+func (m *mirror[T]) value(name string) (v T, ok bool) {
+	r, ok := m.get(name)
+	if ok {
+		v = *r
+	}
+	return v, ok
 }
 
 func (m *mirror[T]) len() int {

@@ -128,11 +128,15 @@ func (v *View) loadMeta(name string) (ArtifactRow, bool) {
 func (v *View) Job(st State, name string) (JobFile, bool) {
 	v.touch()
 	v.jobs[st].refresh(name)
-	j, ok := v.jobs[st].get(name)
-	if ok && st == Active {
+	r, ok := v.jobs[st].get(name)
+	if !ok {
+		return JobFile{}, false
+	}
+	j := *r
+	if st == Active {
 		j.Part = v.s.partSize(&j)
 	}
-	return j, ok
+	return j, true
 }
 
 // Count is the number of files in a directory, for a header line.
@@ -173,5 +177,4 @@ func (m *mirror[T]) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows, m.touched = nil, nil
-	m.gen++
 }

@@ -11,16 +11,16 @@ import (
 // orders are the rows in the order of their names, kept while nothing changes.
 type orders struct {
 	mu        sync.Mutex
-	artifacts []ArtifactRow
+	artifacts []*ArtifactRow
 	blobs     map[string]int // artifacts of each digest
 	bytes     int64          // of the blobs, each once
 	jobs      map[State][]JobFile
 }
 
-// Artifacts returns every artifact, sorted by key. The slice is shared: it
-// must not be changed, and it stays the same while nothing does, so that what
+// Artifacts returns every artifact, sorted by key. Slice and rows are shared:
+// they must not be changed, and it stays the same while nothing does, so that what
 // is computed from it can be kept.
-func (v *View) Artifacts() []ArtifactRow {
+func (v *View) Artifacts() []*ArtifactRow {
 	v.touch()
 	v.glance("meta")
 	v.glance("hits")
@@ -38,31 +38,44 @@ func (v *View) Held() (n int, bytes int64) {
 	return len(v.artifacts()), v.order.bytes
 }
 
-func (v *View) artifacts() []ArtifactRow {
+func (v *View) artifacts() []*ArtifactRow {
 	metas, all := v.metas.take()
 	hits, allHits := v.hits.take()
 	o := &v.order
 	switch {
 	case o.artifacts == nil || all || allHits:
 		o.artifacts, o.blobs, o.bytes = v.sortArtifacts(), map[string]int{}, 0
-		for i := range o.artifacts {
-			o.hold(&o.artifacts[i], 1)
+		for _, r := range o.artifacts {
+			o.hold(r, 1)
 		}
 	case len(metas)+len(hits) > 0:
 		changed := maps.Clone(hits)
 		for name := range metas {
 			changed[strings.TrimSuffix(name, ".json")] = true
 		}
-		o.artifacts = patch(o.artifacts, changed, func(r *ArtifactRow) string { return r.Key }, v.artifactRow, o.hold)
+		o.artifacts = patch(o.artifacts, changed, func(r *ArtifactRow) string { return r.Key }, v.artifactNow, o.hold)
 	}
 	return o.artifacts
 }
 
-func (v *View) artifactRow(k string) (ArtifactRow, bool) {
+func (v *View) artifactNow(k string) (*ArtifactRow, bool) {
 	r, ok := v.metas.get(k + ".json")
-	h, _ := v.hits.get(k)
-	r.Hits = h.n
-	return r, ok
+	if !ok {
+		return nil, false
+	}
+	return v.withHits(r), true
+}
+
+// withHits is a copy where there are any: rows that were never hit, which are
+// most, are in memory once.
+func (v *View) withHits(r *ArtifactRow) *ArtifactRow {
+	h, ok := v.hits.get(r.Key)
+	if !ok || h.n == 0 {
+		return r
+	}
+	hit := *r
+	hit.Hits = h.n
+	return &hit
 }
 
 // hold counts an artifact in, or with -1 out.
@@ -81,32 +94,31 @@ func (o *orders) hold(r *ArtifactRow, n int) {
 	}
 }
 
-func (v *View) sortArtifacts() []ArtifactRow {
-	list, _ := v.metas.all()
-	for i := range list {
-		h, _ := v.hits.get(list[i].Key)
-		list[i].Hits = h.n
+func (v *View) sortArtifacts() []*ArtifactRow {
+	list := v.metas.all()
+	for i, r := range list {
+		list[i] = v.withHits(r)
 	}
-	slices.SortFunc(list, func(a, b ArtifactRow) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(list, func(a, b *ArtifactRow) int { return cmp.Compare(a.Key, b.Key) })
 	return list
 }
 
 // patch is a copy of a sorted list with the rows that changed: a tenth of the
 // work of sorting anew. count, if any, is told what goes and what comes.
-func patch[T any](old []T, changed map[string]bool, name func(*T) string, get func(string) (T, bool), count func(*T, int)) []T {
+func patch[T any](old []T, changed map[string]bool, name func(T) string, get func(string) (T, bool), count func(T, int)) []T {
 	list := make([]T, 0, len(old)+len(changed))
 	for _, k := range slices.Sorted(maps.Keys(changed)) {
-		n, found := slices.BinarySearchFunc(old, k, func(r T, k string) int { return cmp.Compare(name(&r), k) })
+		n, found := slices.BinarySearchFunc(old, k, func(r T, k string) int { return cmp.Compare(name(r), k) })
 		list, old = append(list, old[:n]...), old[n:]
 		if found {
 			if count != nil {
-				count(&old[0], -1)
+				count(old[0], -1)
 			}
 			old = old[1:]
 		}
 		if r, ok := get(k); ok {
 			if count != nil {
-				count(&r, 1)
+				count(r, 1)
 			}
 			list = append(list, r)
 		}
@@ -139,10 +151,13 @@ func (v *View) jobsInOrder(st State) []JobFile {
 	list, ok := v.order.jobs[st]
 	switch {
 	case !ok || all:
-		list, _ = m.all()
+		list = nil
+		for _, j := range m.all() {
+			list = append(list, *j)
+		}
 		slices.SortFunc(list, func(a, b JobFile) int { return cmp.Compare(a.Name, b.Name) })
 	case len(changed) > 0:
-		list = patch(list, changed, func(j *JobFile) string { return j.Name }, m.get, nil)
+		list = patch(list, changed, func(j JobFile) string { return j.Name }, m.value, nil)
 	default:
 		return list
 	}

@@ -208,13 +208,13 @@ func (v *View) tick() {
 
 // tellParts tells of downloads whose part has grown.
 func (v *View) tellParts() {
-	list, _ := v.jobs[Active].all()
+	list := v.jobs[Active].all()
 	sizes := make(map[string]int64, len(list))
-	for i := range list {
-		n := v.s.partSize(&list[i])
-		sizes[list[i].Name] = n
-		if v.parts[list[i].Name] != n {
-			v.tell(string(Active), list[i].Name)
+	for _, j := range list {
+		n := v.s.partSize(j)
+		sizes[j.Name] = n
+		if v.parts[j.Name] != n {
+			v.tell(string(Active), j.Name)
 		}
 	}
 	v.parts = sizes

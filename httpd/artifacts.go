@@ -71,7 +71,7 @@ func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
 	l.Top = len(q) == 0 && pageOf(r) == 1
 	l.Pager = newPager("/artifacts", q, pageOf(r), rows, len(found))
 	for _, i := range found[l.Pager.lo:l.Pager.hi] {
-		l.Rows = append(l.Rows, s.artifactRow(&all[i]))
+		l.Rows = append(l.Rows, s.artifactRow(all[i]))
 	}
 	return l, nil
 }
@@ -97,7 +97,7 @@ func sortLinks(q url.Values, on string) []sortLink {
 
 // find looks for a part of a URL, a key or a digest, or for a whole URL, which
 // is normalised as a client's is.
-func (s *Server) find(all []fsstore.ArtifactRow, q, sort string) ([]int32, error) {
+func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
 	if !strings.Contains(q, "://") {
 		return s.picture.artifacts(all, strings.ToLower(q), sort), nil
 	}

@@ -232,11 +232,11 @@ func (s *Server) rowEvent(dir, name string) []byte {
 // artifactNow finds a row of the view by its key.
 func (s *Server) artifactNow(k string) *fsstore.ArtifactRow {
 	all := s.view.Artifacts()
-	i, ok := slices.BinarySearchFunc(all, k, func(a fsstore.ArtifactRow, k string) int { return strings.Compare(a.Key, k) })
+	i, ok := slices.BinarySearchFunc(all, k, func(a *fsstore.ArtifactRow, k string) int { return strings.Compare(a.Key, k) })
 	if !ok {
 		return nil
 	}
-	return &all[i]
+	return all[i]
 }
 
 func (s *Server) rendered(kind, template string, data any) []byte {

@@ -14,9 +14,9 @@ import (
 // hands out the same rows: a sorted order, a search, a sum.
 type picture struct {
 	mu        sync.Mutex
-	rows      []fsstore.ArtifactRow // of which the rest is computed
-	orders    map[string][]int32    // by sort, into rows
-	found     map[string][]int32    // by sort and query
+	rows      []*fsstore.ArtifactRow // of which the rest is computed
+	orders    map[string][]int32     // by sort, into rows
+	found     map[string][]int32     // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
 	missKnown map[string]missFact
@@ -34,7 +34,7 @@ func same[T any](a, b []T) bool {
 }
 
 // fresh forgets what was computed from other rows; the caller holds mu.
-func (p *picture) fresh(rows []fsstore.ArtifactRow) {
+func (p *picture) fresh(rows []*fsstore.ArtifactRow) {
 	if p.rows != nil && same(p.rows, rows) {
 		return
 	}
@@ -42,7 +42,7 @@ func (p *picture) fresh(rows []fsstore.ArtifactRow) {
 }
 
 // artifacts returns the rows that match q in the order of sort, as indexes.
-func (p *picture) artifacts(rows []fsstore.ArtifactRow, q, sort string) []int32 {
+func (p *picture) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fresh(rows)
@@ -58,7 +58,7 @@ func (p *picture) artifacts(rows []fsstore.ArtifactRow, q, sort string) []int32 
 	found, ok := p.found[name]
 	if !ok {
 		for _, i := range order {
-			if rowHas(&rows[i], q) {
+			if rowHas(rows[i], q) {
 				found = append(found, i)
 			}
 		}
@@ -71,7 +71,7 @@ func (p *picture) artifacts(rows []fsstore.ArtifactRow, q, sort string) []int32 
 }
 
 // orderOf sorts pairs of a number and an index: much quicker than rows.
-func orderOf(rows []fsstore.ArtifactRow, sort string) []int32 {
+func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
 	type pair struct {
 		by int64
 		i  int32
@@ -79,7 +79,7 @@ func orderOf(rows []fsstore.ArtifactRow, sort string) []int32 {
 	pairs := make([]pair, len(rows))
 	for i := range rows {
 		pairs[i].i = int32(i)
-		switch r := &rows[i]; sort {
+		switch r := rows[i]; sort {
 		case "size":
 			pairs[i].by = -r.Size
 		case "hits":

@@ -114,7 +114,7 @@ const topRows = 10
 func (s *Server) saved() (list []topRow) {
 	all := s.view.Artifacts()
 	for _, i := range s.picture.artifacts(all, "", "saved") {
-		a := &all[i]
+		a := all[i]
 		if len(list) == topRows || a.Hits == 0 {
 			break
 		}
