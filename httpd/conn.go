@@ -28,8 +28,19 @@ func (l progressListener) Accept() (net.Conn, error) {
 		return c, err
 	}
 	raw, err := tcp.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
+		})
+	}
 	return &conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
 }
+
+// unsentMost bounds what the kernel takes from us before the network wants it,
+// tcp(7) TCP_NOTSENT_LOWAT: else each of a thousand stalled readers holds
+// megabytes of the memory that all connections of the machine share. What is
+// under way on a long fat link is not bounded by it.
+const unsentMost = 128 << 10
 
 // connKey finds a request's conn in its context.
 type connKey struct{}
@@ -159,8 +170,8 @@ func (c *conn) arm() {
 
 // onward decides what a write of n bytes that ended in err means: where it was
 // the deadline and the reader has taken something since, the deadline moves.
-// The kernel holds megabytes for a reader and wakes us only when a third of
-// them are gone, so what it still holds is asked for too.
+// The kernel wakes us only when a good part of what it holds for a reader is
+// gone, so what it still holds is asked for too.
 func (c *conn) onward(n int, err error) bool {
 	var timeout net.Error
 	if !errors.As(err, &timeout) || !timeout.Timeout() {

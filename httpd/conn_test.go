@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,49 @@ func TestShortBlob(t *testing.T) {
 	if n, err := io.Copy(io.Discard, resp.Body); err != io.ErrUnexpectedEOF || n >= 64<<20 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
+}
+
+// TestStalledReaderHoldsLittle: the kernel's memory for connections is shared
+// by all, and a machine that has none left resets every one of them.
+func TestStalledReaderHoldsLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.hollow("https://vendor.example/big.bin", 1<<30)
+	slowReader(t, w, "/b/"+token("https://vendor.example/big.bin"))
+	most := 0
+	for held, still := -1, 0; still < 10; time.Sleep(50 * time.Millisecond) { // until it moves no more
+		n := kernelHolds(t, w.addr)
+		if n == held && n > 0 {
+			still++
+		} else {
+			held, still = n, 0
+		}
+		most = max(most, n)
+	}
+	if most > 1<<20 {
+		t.Errorf("the kernel holds %d bytes for a reader that takes nothing", most)
+	}
+}
+
+// kernelHolds is the sum of the send queues of a server's connections,
+// proc(5) /proc/net/tcp.
+func kernelHolds(t *testing.T, addr string) (sum int) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(port)
+	b, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) > 4 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", n)) {
+			queue, _, _ := strings.Cut(f[4], ":")
+			held, _ := strconv.ParseInt(queue, 16, 64)
+			sum += int(held)
+		}
+	}
+	return sum
 }
 
 // TestSlowHeader: a head or a form that never ends is cut off.
