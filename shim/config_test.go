@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"fromcache/shim/options"
 )
 
 // TestConfigFiles holds which configuration files are judged, and how.
@@ -96,6 +98,41 @@ func TestConfigFiles(t *testing.T) {
 		b.check(t, c.want, c.line)
 		if t.Failed() {
 			t.Fatalf("%+v", c)
+		}
+	}
+}
+
+// TestConfigClasses gives each option of the tables, as a line of a configuration file, to a call that would else hit.
+func TestConfigClasses(t *testing.T) {
+	for _, o := range options.Curl {
+		want := classWants("curl", o)
+		if want == "" {
+			continue
+		}
+		forms := []string{o.Name, "--" + o.Name}
+		if o.TakesValue() {
+			forms = []string{o.Name + " = 1", o.Name + ": 1", "--" + o.Name + " 1", o.Name + ` "1"`}
+		}
+		if living := options.Letter(options.Curl, o.Short); living != nil && living.Name == o.Name {
+			forms = append(forms, "-"+string(o.Short)+strings.Repeat("1", len(forms)/4))
+		}
+		for _, line := range forms {
+			b := &bench{files: map[string]string{"/home/u/.curlrc": "# ours\n" + line + "\n"}}
+			b.check(t, want, "curl -o f U")
+			if t.Failed() {
+				t.Fatalf("curlrc: %q", line)
+			}
+		}
+	}
+	for _, o := range options.Wget {
+		want := classWants("wget", o)
+		if o.RCName() == "" || want == "" || o.RCName() == "dirstruct" {
+			continue
+		}
+		b := &bench{files: map[string]string{"/home/u/.wgetrc": o.RCName() + " = 1\n"}}
+		b.check(t, want, "wget -qO f U")
+		if t.Failed() {
+			t.Fatalf("wgetrc: %q", o.RCName())
 		}
 	}
 }

@@ -507,7 +507,7 @@ func TestPlanClasses(t *testing.T) {
 					value = " v"
 				}
 			}
-			if !strings.Contains(" waitretry compression backups report-speed restrict-file-names ", " "+o.Name+" ") {
+			if !strings.Contains(readDifferently, " "+o.Name+" ") {
 				new(bench).check(t, want, tool+" -Of --"+o.Name+value+" U")
 			}
 			if living := options.Letter(table, o.Short); living != nil && living.Name == o.Name {
@@ -515,6 +515,61 @@ func TestPlanClasses(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPlanForms gives each option in every form that the tools read: its letter with the value attached, at the end of a
+// cluster, after the URL, and its name cut to the shortest prefix that fits no other.
+func TestPlanForms(t *testing.T) {
+	for _, tool := range []string{"curl", "wget"} {
+		table, flag := options.Curl, "-s"
+		if tool == "wget" {
+			table, flag = options.Wget, "-q"
+		}
+		for _, o := range table {
+			want := classWants(tool, o)
+			if want == "" || strings.Contains(readDifferently, " "+o.Name+" ") {
+				continue
+			}
+			attached, separate := "", ""
+			if o.TakesValue() {
+				attached, separate = "1", " 1"
+				if o.Name == "no" {
+					attached, separate = "v", " v"
+				}
+			}
+			if living := options.Letter(table, o.Short); living != nil && living.Name == o.Name {
+				letter := string(o.Short)
+				new(bench).check(t, want, tool+" -Of -"+letter+attached+" U")
+				new(bench).check(t, want, tool+" -Of "+flag+letter+separate+" U")
+				new(bench).check(t, want, tool+" -Of "+flag+letter+attached+" U")
+				new(bench).check(t, want, tool+" U -Of -"+letter+separate)
+			}
+			new(bench).check(t, want, tool+" U -Of --"+o.Name+separate)
+			if short := shortest(table, o.Name); short != "" {
+				new(bench).check(t, want, tool+" -Of --"+short+separate+" U")
+			}
+		}
+	}
+}
+
+// readDifferently are the options of which wget and wget2 differ, or that say something else when they are cut.
+const readDifferently = " waitretry compression backups report-speed restrict-file-names "
+
+// shortest is the shortest prefix of a long name that no other option's name, nor --no- form, begins with; "" where only the
+// whole name will do.
+func shortest(table []options.Option, name string) string {
+	for n := 2; n < len(name); n++ {
+		fits := 0
+		for _, o := range table {
+			if strings.HasPrefix(o.Name, name[:n]) || strings.HasPrefix("no-"+o.Name, name[:n]) {
+				fits++
+			}
+		}
+		if fits == 1 {
+			return name[:n]
+		}
+	}
+	return ""
 }
 
 // classWants is what an option's class means for a call; empty where the value decides and other tests look.
@@ -526,7 +581,7 @@ func classWants(tool string, o options.Option) string {
 		if o.Name == "output-document" || o.Name == "no" || o.Name == "max-redirs" || o.Name == "no-config" {
 			return ""
 		}
-		if strings.Contains(" waitretry compression backups report-speed restrict-file-names ", " "+o.Name+" ") && !o.TakesValue() {
+		if strings.Contains(readDifferently, " "+o.Name+" ") && !o.TakesValue() {
 			return ""
 		}
 		return "hit"
