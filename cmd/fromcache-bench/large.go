@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,8 +25,8 @@ const (
 
 // large is what a cache-host of many years feels like.
 func large(ctx context.Context, b *bench) error {
-	data := filepath.Join(b.dir, "large")
-	if err := manyArtifacts(ctx, data, largeTree); err != nil {
+	data, err := b.largeTree(ctx)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "\nlarge: %d artifacts\n", largeTree)
@@ -40,10 +38,18 @@ func large(ctx context.Context, b *bench) error {
 	if err := b.residentAfterHits(ctx, s); err != nil {
 		return err
 	}
-	if err := b.list(ctx, data); err != nil {
-		return err
+	return b.list(ctx, data)
+}
+
+// largeTree makes the artifacts of a large cache-host, once.
+func (b *bench) largeTree(ctx context.Context) (string, error) {
+	data := filepath.Join(b.dir, "large")
+	if b.hasLarge {
+		return data, nil
 	}
-	return b.page(ctx, s)
+	err := manyArtifacts(ctx, data, largeTree)
+	b.hasLarge = err == nil
+	return data, err
 }
 
 // manyArtifacts writes the files of n artifacts of a few bytes each, in the documented format and without fsync.
@@ -193,35 +199,4 @@ func (b *bench) list(ctx context.Context, data string) error {
 	median := spreadOf(took).median
 	b.figure("fromcache ls artifacts", fmt.Sprintf("%.3f s", median), "limit 3 s", median <= 3)
 	return nil
-}
-
-// page times the operator's front page. It has no target.
-func (b *bench) page(ctx context.Context, s *server) error {
-	h := &http.Client{Timeout: time.Minute}
-	var took []float64
-	var size int64
-	for range 3 {
-		begin := time.Now()
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr(s.port)+"/", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := h.Do(r)
-		if err != nil {
-			return err
-		}
-		size, err = io.Copy(io.Discard, answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return err
-		}
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("the page / answered %s", answer.Status)
-		}
-		took = append(took, time.Since(begin).Seconds())
-	}
-	now, _, err := s.memory()
-	fmt.Fprintf(b.out, "%-44s %14s   first %.3f s; %s; then resident %s\n",
-		"page / (no target)", fmt.Sprintf("%.3f s", spreadOf(took).median), took[0], mib(size), mib(now))
-	return err
 }

@@ -12,7 +12,8 @@
 //	miss     HEAD of what is noted in misses/ already, against nginx's 404
 //	newmiss  HEAD of what was never asked for: notes made a second, against files made a second by a plain write and rename
 //	fetch    a download from queue/ to the commit, against curl | tee FILE | sha256sum && sync FILE from the same origin
-//	large    100,000 artifacts: the first answer after the start, memory after 10,000 hits, fromcache ls artifacts, the page
+//	large    100,000 artifacts: the first answer after the start, memory after 10,000 hits, fromcache ls artifacts
+//	pages    the same with 10,000 misses and 200 open pages: each page, an mv to its event, first paint, memory
 //
 // # How to read it
 //
@@ -64,6 +65,7 @@ var sections = []section{
 	{"newmiss", newMiss},
 	{"fetch", fetch},
 	{"large", large},
+	{"pages", pages},
 }
 
 // bench is one run: where its files are, how much it does, and where it prints.
@@ -73,6 +75,8 @@ type bench struct {
 	bare   int    // not 0: be net/http alone at this port
 	quick  bool
 	out    io.Writer
+
+	hasLarge bool // the tree of the sections large and pages is there
 }
 
 // whole is how long a run may take: several times what it does take, so that it only ends what hangs.
@@ -124,7 +128,7 @@ func (b *bench) parse(args []string) ([]section, error) {
 	f.StringVar(&b.binary, "fromcache", "", "measure this `FILE` instead of building ./cmd/fromcache")
 	f.IntVar(&b.bare, "alone", 0, "be a net/http server with nothing to do, at this `PORT`; the bench starts itself so")
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "usage: fromcache-bench [-quick] [-fromcache FILE] [section…]\nsections: head get64k cpu miss newmiss fetch large; all unless given")
+		fmt.Fprintln(f.Output(), "usage: fromcache-bench [-quick] [-fromcache FILE] [section…]\nsections: head get64k cpu miss newmiss fetch large pages; all unless given")
 		f.PrintDefaults()
 	}
 	switch err := f.Parse(args); {

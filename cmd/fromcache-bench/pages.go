@@ -1,0 +1,370 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+const (
+	largeMisses = 10_000
+	openPages   = 200
+)
+
+// The limits of the operator's window.
+const (
+	pageLimit   = 0.05 // seconds
+	eventLimit  = time.Second
+	paintLimit  = 100_000
+	memoryLimit = 192 << 20
+)
+
+// pages is the operator's window on a large tree, with many of them open.
+func pages(ctx context.Context, b *bench) error {
+	data, err := b.largeTree(ctx)
+	if err != nil {
+		return err
+	}
+	misses, err := manyMisses(data, largeMisses)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\npages: %d artifacts, %d misses, %d open pages\n", largeTree, largeMisses, openPages)
+	s, err := b.serve(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	w := newWindow(s)
+	if err := w.first(ctx, b); err != nil {
+		return s.postMortem(err)
+	}
+	streams, err := w.open(ctx, openPages)
+	if err != nil {
+		return s.postMortem(err)
+	}
+	defer streams.close()
+	for _, step := range []func() error{
+		func() error { return w.times(ctx, b, data) },
+		func() error { return w.events(ctx, b, data, misses) },
+		func() error { return w.paint(ctx, b) },
+		func() error { return w.resident(b) },
+	} {
+		if err := step(); err != nil {
+			return s.postMortem(err)
+		}
+	}
+	return nil
+}
+
+// manyMisses writes n misses that nobody will fetch: each is put off for good. It returns their keys.
+func manyMisses(data string, n int) ([]string, error) {
+	keys := make([]string, n)
+	for i := range keys {
+		u, err := key.Parse(fmt.Sprintf("https://host%d.vendor.example/wanted/%d/model-%d.safetensors", i%70, i%100, i), key.Auto)
+		if err != nil {
+			return nil, err
+		}
+		var text strings.Builder
+		fmt.Fprintf(&text, "%s\nafter 2999-01-01T00:00:00Z\n", u)
+		for k := range 1 + i%5 {
+			at := time.Date(2026, 1, 1, 0, 0, i*7+k, 0, time.UTC).Format(time.RFC3339)
+			fmt.Fprintf(&text, "%s miss x%d 10.0.%d.%d curl/7.88.1\n", at, i%37+1, i%200, k)
+		}
+		keys[i] = u.Key()
+		if err := os.WriteFile(filepath.Join(data, "misses", keys[i]), []byte(text.String()), 0o660); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// window asks for pages as a browser does, and counts what comes over the wire. Streams have connections of their own.
+type window struct {
+	s      *server
+	client *http.Client
+	wire   atomic.Int64
+}
+
+func newWindow(s *server) *window {
+	w := &window{s: s}
+	w.client = &http.Client{Transport: &http.Transport{
+		DisableCompression:  true, // Accept-Encoding is ours to say
+		MaxIdleConnsPerHost: 4,
+		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, to)
+			return countingConn{c, &w.wire}, err
+		},
+	}}
+	return w
+}
+
+type countingConn struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c countingConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// cost is what a page took: by the clock from the request to its last byte, and of the server's CPU, in seconds.
+type cost struct{ clock, cpu float64 }
+
+// timed gets a page and says what it took. The server does little else meanwhile.
+func (w *window) timed(ctx context.Context, path string) (cost, error) {
+	before, err := cpuTime(w.s.cmd.Process.Pid)
+	if err != nil {
+		return cost{}, err
+	}
+	_, took, err := w.get(ctx, path)
+	if err != nil {
+		return cost{}, err
+	}
+	after, err := cpuTime(w.s.cmd.Process.Pid)
+	return cost{took.Seconds(), (after - before).Seconds()}, err
+}
+
+func middle(costs []cost) cost {
+	var clock, cpu []float64
+	for _, c := range costs {
+		clock, cpu = append(clock, c.clock), append(cpu, c.cpu)
+	}
+	return cost{spreadOf(clock).median, spreadOf(cpu).median}
+}
+
+func (c cost) String() string { return fmt.Sprintf("%.1f ms", c.clock*1e3) }
+
+// get returns the body, and the time from the request to its last byte.
+func (w *window) get(ctx context.Context, path string) ([]byte, time.Duration, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr(w.s.port)+path, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Accept-Encoding", "gzip")
+	begin := time.Now()
+	answer, err := w.client.Do(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	took := time.Since(begin)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %s", path, answer.Status)
+	}
+	if err == nil && answer.Header.Get("Content-Encoding") == "gzip" {
+		body, err = unzip(body)
+	}
+	return body, took, err
+}
+
+func unzip(b []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
+
+// first is the page after a start, which waits for the first listing. It has no target.
+func (w *window) first(ctx context.Context, b *bench) error {
+	body, took, err := w.get(ctx, "/")
+	if err != nil {
+		return err
+	}
+	if want := []byte("<b>100,000</b> artifacts"); !bytes.Contains(body, want) {
+		return fmt.Errorf("the first page does not say %s", want)
+	}
+	fmt.Fprintf(b.out, "%-44s %14s   no target: it waits for the first listing\n", "first page after the start", seconds(took))
+	return nil
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
+
+// largePages are all pages; the artifact's is found by its key.
+func largePages() []string {
+	u, _ := key.Parse(smallArtifact(77).url, key.Auto)
+	return []string{
+		"/", "/misses", "/misses?sort=asked", "/misses?sort=clients&group=1", "/misses?q=model-77", "/misses?page=50",
+		"/downloads", "/downloads?state=queued", "/artifacts", "/artifacts?sort=hits", "/artifacts?sort=size&page=700",
+		"/artifacts?q=package-0777", "/artifacts/" + u.Key(), "/add", "/stats",
+	}
+}
+
+// times is the time of each page: as it is asked for again and again, and each time after an artifact and a miss have
+// come, so that nothing that was kept is of use. The clock's time is the promise, and on a machine that does other things
+// no measure: what the server computed is beside it, and has the verdict.
+func (w *window) times(ctx context.Context, b *bench, data string) error {
+	n := 0
+	for _, path := range largePages() {
+		var kept, changed []cost
+		for range choose(b, 9, 5) {
+			c, err := w.timed(ctx, path)
+			if err != nil {
+				return err
+			}
+			kept = append(kept, c)
+		}
+		for range choose(b, 5, 3) {
+			n++
+			if err := w.change(ctx, data, n); err != nil {
+				return err
+			}
+			c, err := w.timed(ctx, path)
+			if err != nil {
+				return err
+			}
+			changed = append(changed, c)
+		}
+		again, after := middle(kept), middle(changed)
+		b.figure("page "+short(path), again.String(), fmt.Sprintf("after a change %s; computed %.1f and %.1f ms, limit %.0f ms",
+			after, again.cpu*1e3, after.cpu*1e3, pageLimit*1e3), max(again.cpu, after.cpu) <= pageLimit)
+	}
+	return nil
+}
+
+func short(path string) string {
+	if strings.HasPrefix(path, "/artifacts/") {
+		return "/artifacts/KEY"
+	}
+	return path
+}
+
+// change makes an artifact and a miss, and waits until the pages know.
+func (w *window) change(ctx context.Context, data string, n int) error {
+	if err := writeArtifact(data, smallArtifact(largeTree+n), key.Auto); err != nil {
+		return err
+	}
+	if err := w.s.asked(ask("GET", tokenPath(fmt.Sprintf("https://new.example/late-%d.bin", n)), w.s.port, http.StatusNotFound, -1, "")); err != nil {
+		return err
+	}
+	late := fmt.Sprintf("late-%d.bin", n)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		body, _, err := w.get(ctx, "/misses?q="+late)
+		if err != nil || bytes.Contains(body, []byte(late+"--")) {
+			return err
+		}
+	}
+	return fmt.Errorf("no page ever shows %s", late)
+}
+
+var assets = regexp.MustCompile(`(?:(?:href|src)="|url\("?)(/static/[^")]+)`)
+
+// paint is what comes over the wire before a page that was never seen is painted: itself, what it links to, and what
+// that draws with.
+func (w *window) paint(ctx context.Context, b *bench) error {
+	for _, path := range []string{"/", "/misses", "/downloads", "/artifacts", "/add", "/stats"} {
+		begin, seen := w.wire.Load(), []string{path}
+		for i := 0; i < len(seen); i++ {
+			body, _, err := w.get(ctx, seen[i])
+			if err != nil {
+				return err
+			}
+			for _, m := range assets.FindAllSubmatch(body, -1) {
+				if name := string(m[1]); !slices.Contains(seen, name) {
+					seen = append(seen, name)
+				}
+			}
+		}
+		n := w.wire.Load() - begin
+		b.figure("first paint of "+path, fmt.Sprintf("%.1f kB", float64(n)/1000),
+			fmt.Sprintf("%d requests; limit %d kB", len(seen), paintLimit/1000), n <= paintLimit && len(seen) > 2)
+	}
+	return nil
+}
+
+func (w *window) resident(b *bench) error {
+	now, most, err := w.s.memory()
+	b.figure(fmt.Sprintf("resident with %d open pages", openPages), mib(now),
+		fmt.Sprintf("greatest since the start %s; limit %s", mib(most), mib(memoryLimit)), now <= memoryLimit)
+	return err
+}
+
+// streams are the event streams of open pages, each on a connection of its own.
+type streams []io.ReadCloser
+
+func (st streams) close() {
+	for _, body := range st {
+		body.Close()
+	}
+}
+
+// open opens streams that nobody listens to: what they say is read and forgotten.
+func (w *window) open(ctx context.Context, n int) (streams, error) {
+	var st streams
+	for range n {
+		body, err := w.stream(ctx)
+		if err != nil {
+			st.close()
+			return nil, err
+		}
+		st = append(st, body)
+		go io.Copy(io.Discard, body)
+	}
+	return st, nil
+}
+
+func (w *window) stream(ctx context.Context) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr(w.s.port)+"/events", nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("/events answered %s", answer.Status)
+	}
+	return answer.Body, nil
+}
+
+// events moves misses as mv does, and times until a stream says so. What is moved is put off for good, so no origin is
+// asked.
+func (w *window) events(ctx context.Context, b *bench, data string, misses []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*patience)
+	defer cancel()
+	stream, err := w.stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	said := bufio.NewReader(stream)
+	var took []time.Duration
+	for _, k := range misses[:choose(b, 20, 8)] {
+		begin := time.Now()
+		if err := os.Rename(filepath.Join(data, "misses", k), filepath.Join(data, "queue", k+".job")); err != nil {
+			return err
+		}
+		for line := ""; !strings.Contains(line, k+".job"); {
+			if line, err = said.ReadString('\n'); err != nil {
+				return fmt.Errorf("no event for %s: %w", k, err)
+			}
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	most := took[len(took)-1]
+	b.figure("from an mv to its event", seconds(took[len(took)/2]),
+		fmt.Sprintf("at most %s of %d; limit %s", seconds(most), len(took), seconds(eventLimit)), most <= eventLimit)
+	return nil
+}
