@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -178,13 +179,10 @@ func fsckLines(s *fsstore.Store) (found []string) {
 }
 
 // settle plays the operator who retries what failed and waits for nothing. It
-// gives up when no job has been done for 30 s.
+// gives up when no job has ended for a minute.
 func (l *lab) settle(s *fsstore.Store) bool {
-	done, end := 0, time.Now().Add(30*time.Second)
+	least, end := math.MaxInt, time.Now().Add(time.Minute)
 	for ; time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
-		if n := l.count("done"); n > done {
-			done, end = n, time.Now().Add(30*time.Second)
-		}
 		if s.Recover() != nil {
 			continue
 		}
@@ -195,8 +193,15 @@ func (l *lab) settle(s *fsstore.Store) bool {
 		}
 		queue, err1 := s.Count(fsstore.Queue)
 		active, err2 := s.Count(fsstore.Active)
-		if queue+active+len(failed) == 0 && err1 == nil && err2 == nil {
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		left := queue + active + len(failed)
+		if left == 0 {
 			return true
+		}
+		if left < least {
+			least, end = left, time.Now().Add(time.Minute)
 		}
 	}
 	return false

@@ -47,7 +47,7 @@ var parts = []part{
 	{"clock", "10 clock steps", "the tests of what goes by a clock; `go test ./...` runs these and those below, too", 0, 1, "of each test", prove("clock")},
 	{"addresses", "17 ways inside", "spellings, redirects and resolvers that lead to addresses inside", 0, 1, "of each test", prove("addresses")},
 	{"pages", "18 hostile pages", "cross-site requests, and script in every field, in a real browser", 0, 1, "of each test", prove("pages")},
-	{"guesses", "19 guessing", "of the password", 0, 1, "of each test", prove("guesses")},
+	{"guesses", "19 guessing", "of the password", 0, 100_000, "guesses", prove("guesses")},
 	{"canaries", "22 credentials", "secrets in every input, looked for in every output", 0, 1, "of each test", prove("canaries")},
 	{"model", "1 12 any order", "the store against a model in memory; a slice is TestModel of fsstore", 0, 5000, "walks", model},
 	{"guards", "all: taken away", "each guard removed, and the test that misses it", 0, 1, "of each guard", guards},

@@ -20,10 +20,10 @@ type proof struct {
 
 // proofs by part.
 var proofs = map[string][]proof{
-	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate"}},
+	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate|SessionAge", count: "FROMCACHE_CLOCK"}},
 	"addresses": {{pkg: "fsstore/fetch", run: "^Test(Inside|Classify|AllowSeesThrough|Rebinding|RedirectInside|Proxy)"}},
-	"pages":     {{pkg: "httpd", run: "^Test(CrossSite|SignedOutPosts|HostileText|FormCap|OpenHost|SessionCookie)"}, {pkg: "httpd/browser", run: "^Test(Safety|Access)"}},
-	"guesses":   {{pkg: "httpd", run: "^TestGuess"}},
+	"pages":     {{pkg: "httpd", run: "^Test(CrossSite|OnlyFormsChange|Rebound|Framing|Fixation|SignedOutPosts|HostileText|FormCap|OpenHost|SessionCookie)"}, {pkg: "httpd/browser", run: "^Test(OtherSite|Safety|Access)"}},
+	"guesses":   {{pkg: "httpd", run: "^TestGuess|^TestLimiterTable", count: "FROMCACHE_GUESSES"}},
 	"canaries":  {{pkg: "cmd/fromcache", run: "^TestCanaries"}, {pkg: "fsstore/key", run: "^Test(Redact|Key)"}},
 }
 

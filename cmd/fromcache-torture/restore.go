@@ -14,11 +14,12 @@ import (
 // restores are the ways in which somebody copies an old tree over a live one:
 // as one should, with what came since removed, with the server's own files
 // removed too, and without the temporary names that rsync writes to otherwise.
+// Slowly, so that metas stand for a while whose blobs are gone.
 var restores = []string{
 	"rsync -a",
-	"rsync -a --delete --exclude=/tmp --exclude=/session-secret",
-	"rsync -a --delete",
-	"rsync -a --inplace",
+	"rsync -a --delete --ignore-times --bwlimit=2M --exclude=/tmp --exclude=/session-secret",
+	"rsync -a --delete --ignore-times --bwlimit=2M",
+	"rsync -a --inplace --bwlimit=2M",
 }
 
 // restored: threat 13. An old copy comes back under a live server, while clients
@@ -49,6 +50,7 @@ func restored(p *program, rounds int, row *torture.Row) {
 		copied := p.heldIn(dir)
 		urls = l.more(s, urls, n, 1)
 		s.post("/admin/evict", "key", torture.KeyOf(urls[1]))
+		l.loseBlobs(copied)
 		l.restoreUnder(s, way+" "+dir+"/ "+l.data+"/", urls, row)
 		os.RemoveAll(dir)
 		l.mend(s, fmt.Sprintf("restore %d, %s", n, way), copied, row)
@@ -60,10 +62,21 @@ func restored(p *program, rounds int, row *torture.Row) {
 	l.end("restore", s, row)
 }
 
+// loseBlobs is why somebody restores: the newest artifacts of the copy have no
+// bytes any more.
+func (l *lab) loseBlobs(copied []string) {
+	for _, url := range copied[max(0, len(copied)-4):] {
+		path := strings.TrimPrefix(url, l.p.origin.URL)
+		if path != one {
+			os.Remove(l.data + "/blobs/" + digest(body(path, 0)))
+		}
+	}
+}
+
 // more has a few more URLs fetched, one of them for some time.
 func (l *lab) more(s *server, urls []string, n, turn int) []string {
 	for i := range 3 {
-		urls = append(urls, l.url(fmt.Sprintf("/%d/old-%d-%d-%d.bin", 300+i*9000, n, turn, i)))
+		urls = append(urls, l.url(fmt.Sprintf("/%d/old-%d-%d-%d.bin", 300+i*90_000, n, turn, i)))
 	}
 	urls = append(urls, l.url(fmt.Sprintf("/slow/%d/old-%d-%d.bin", 100_000, n, turn)))
 	for _, url := range urls[len(urls)-4:] {

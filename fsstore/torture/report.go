@@ -96,7 +96,10 @@ func (r *Row) Took(d time.Duration) {
 	r.Date = time.Now().UTC().Truncate(time.Second)
 }
 
-// Print writes the table, and below it each violation and each note in a line.
+// mostLines: one fault of the program may be seen a thousand times.
+const mostLines = 20
+
+// Print writes the table, and below it violations and notes, a line each.
 func Print(w io.Writer, rows []*Row) (violations int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "THREAT\tPART\tCASES\tVIOLATIONS\tTIME\tCOMMIT")
@@ -106,8 +109,12 @@ func Print(w io.Writer, rows []*Row) (violations int) {
 	}
 	t.Flush()
 	for _, r := range rows {
-		for _, v := range r.violations {
-			fmt.Fprintf(w, "violated: %s: %s\n", r.Part, v)
+		for i, v := range r.violations {
+			if i == mostLines {
+				fmt.Fprintf(w, "violated: %s: and %d more\n", r.Part, len(r.violations)-i)
+				break
+			}
+			fmt.Fprintf(w, "violated: %s: %.2000s\n", r.Part, v)
 		}
 		for _, n := range r.notes {
 			fmt.Fprintf(w, "note: %s: %s\n", r.Part, n)

@@ -79,4 +79,18 @@ var guards = []guard{
 	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstrongETag(a.Header.Get(\"Etag\")) == start.ETag", new: "", pkg: harness, run: "TestParts/schedules"},
 	{name: "a range begins where the part ends", file: "fsstore/fetch/answer.go", old: "first == from && ", new: "", pkg: "./fsstore/fetch", run: "TestResume|TestSchedules"},
 	{name: "an answer's end is certain", file: "fsstore/fetch/attempt.go", old: "if !endIsCertain(d.Response) && ", new: "if false && ", pkg: "./fsstore/fetch", run: "TestBehaviours"},
+
+	// what the harness would miss, if its parts were blind
+	{name: "harness: a job is done after its commit", file: "fsstore/publish.go", old: "\ta, err := c.commit(c.meta(", new: "\tos.Rename(c.path, c.s.job(Done, c.Key+\".job\"))\n\ta, err := c.commit(c.meta(", pkg: harness, run: "TestParts/kill$"},
+	{name: "harness: an approval that could not be made", file: "fsstore/approve.go", old: "\tname, err := renameFree(f.Name(), s.path(string(Queue), \"\"), k)\n\tif err != nil {\n\t\treturn \"\", err\n\t}", new: "\tname, _ := renameFree(f.Name(), s.path(string(Queue), \"\"), k)", pkg: harness, run: "TestParts/errno"},
+	{name: "harness: an approval is answered when it is made", file: "httpd/admin.go", old: `"Approved", s.store.Approve)`, new: `"Approved", func(string, fsstore.By) error { return nil })`, pkg: harness, run: "TestParts/randomkill"},
+	{name: "harness: who was stopped by the disk goes on", file: "fsstore/fetch/pool.go", old: "p.paused.Store(time.Now().Add(p.o.Interval).UnixNano())", new: "p.paused.Store(time.Now().Add(time.Hour).UnixNano())", pkg: harness, run: "TestParts/faults"},
+	{name: "harness: a full disk is no fault of a job", file: "fsstore/fetch/end.go", old: "do: wait}", new: "do: fail}", pkg: harness, run: "TestParts/full"},
+	{name: "harness: an overflow of events is no end", file: "fsstore/watch.go", old: "s.complain(\"watch\", err) // an", new: "s.complain(\"watch\", err); return // an", pkg: harness, run: "TestParts/moves"},
+	{name: "harness: a ticker beside the watch", file: "fsstore/watch.go", old: "time.NewTicker(every)", new: "time.NewTicker(every + time.Hour)", pkg: harness, run: "TestParts/watch"},
+	{name: "harness: a blob of another size is not served", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: harness, run: "TestParts/restore"},
+	{name: "harness: the scrub takes out what is rotten", file: "fsstore/scrub.go", old: "err = errors.Join(err, r.blob(sumHex(blobs[(from+i)%len(blobs)])))", new: "_ = sumHex(blobs[(from+i)%len(blobs)])", pkg: harness, run: "TestParts/rot"},
+	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
+	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 {", new: " {", pkg: harness, run: "TestParts/planted"},
+	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestParts/copies"},
 }
