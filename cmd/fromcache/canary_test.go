@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -20,7 +19,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestCanaries puts a secret of its own into every input that may hold one, has the real server and all verbs do all they
@@ -32,27 +30,22 @@ func TestCanaries(t *testing.T) {
 			c := newCage(t, format)
 			c.putIn()
 			c.lookOut()
-			c.end()
+			c.lookBack()
 		})
 	}
 }
 
 // cage is a server that is fed with canaries.
 type cage struct {
-	t       *testing.T
-	dir     string // what it may write; data/ is in it
-	origin  *httptest.Server
-	cmd     *exec.Cmd
-	env     []string
-	url     string
-	log     strings.Builder // complete when the server has ended
-	read    sync.WaitGroup
-	client  *http.Client
-	mu      sync.Mutex
-	seen    []string // found where none may be
-	sent    bool     // the credentials reached the origin
-	stream  sync.WaitGroup
-	secrets []string // that look like no canary
+	*process
+	origin   *httptest.Server
+	password string
+	client   *http.Client
+	mu       sync.Mutex
+	seen     []string // found where none may be
+	sent     bool     // the credentials reached the origin
+	stream   sync.WaitGroup
+	secrets  []string // that look like no canary
 }
 
 var (
@@ -93,7 +86,7 @@ func signedBy(names []string) string {
 }
 
 func newCage(t *testing.T, format string) *cage {
-	c := &cage{t: t, dir: t.TempDir()}
+	c := &cage{process: newProcess(t, ""), password: canary("password")}
 	c.origin = httptest.NewServer(http.HandlerFunc(c.serveOrigin))
 	t.Cleanup(c.origin.Close)
 	jar, _ := cookiejar.New(nil)
@@ -102,62 +95,18 @@ func newCage(t *testing.T, format string) *cage {
 	c.must(os.Mkdir(credentials, 0o700))
 	c.must(os.WriteFile(filepath.Join(credentials, "127.0.0.1"), []byte("# allow http\nAuthorization: Bearer "+canary("bearer")+"\nX-Licence: "+canary("licence")+"\n"), 0o600))
 	c.must(os.Mkdir(filepath.Join(c.dir, "tmp"), 0o700))
-	c.env = append(os.Environ(), "HOME="+c.dir, "TMPDIR="+filepath.Join(c.dir, "tmp"), "FROMCACHE_DATA_DIR="+filepath.Join(c.dir, "data"), "GOCOVERDIR=",
-		"NO_PROXY=", "HTTP_PROXY=http://operator:"+canary("proxy")+"@127.0.0.1:9", "FROMCACHE_ADMIN_PASSWORD="+canary("password"))
+	c.env = append(c.env, "TMPDIR="+filepath.Join(c.dir, "tmp"),
+		"NO_PROXY=", "HTTP_PROXY=http://operator:"+canary("proxy")+"@127.0.0.1:9", "FROMCACHE_ADMIN_PASSWORD="+c.password)
 	if format == "json" {
 		c.env = append(c.env, "FROMCACHE_SESSION_SECRET="+canary("session-secret"))
 	}
-	c.start("--log-format", format, "--log-level", "debug", "--credentials", credentials)
+	c.start("--workers", "4", "--log-format", format, "--log-level", "debug", "--credentials", credentials)
 	if b, err := os.ReadFile(c.data("session-secret")); err == nil {
 		c.secrets = append(c.secrets, strings.TrimSpace(string(b)))
 	} else if format == "text" {
 		t.Error(err)
 	}
 	return c
-}
-
-func (c *cage) data(names ...string) string {
-	return filepath.Join(append([]string{c.dir, "data"}, names...)...)
-}
-
-func (c *cage) must(err error) {
-	c.t.Helper()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// program is this test's binary as fromcache: TestMain sees to that.
-func (c *cage) program(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
-	cmd.Args = append([]string{"fromcache"}, args...)
-	cmd.Env = c.env
-	cmd.Dir = c.dir
-	return cmd
-}
-
-func (c *cage) start(flags ...string) {
-	c.cmd = c.program(append([]string{"serve", "--host", "127.0.0.1", "--port", "0", "--min-free", "0", "--workers", "4", "--allow-origin", "127.0.0.0/8"}, flags...)...)
-	pipe, err := c.cmd.StderrPipe()
-	c.must(err)
-	c.must(c.cmd.Start())
-	c.t.Cleanup(func() { c.cmd.Process.Kill(); c.read.Wait(); c.cmd.Wait() }) //nolint:errcheck // it has mostly ended
-	addr := make(chan string, 1)
-	c.read.Go(func() {
-		listening := regexp.MustCompile(`serving"?,? ?"?addr"?[=:]"?([0-9.:]+)`)
-		for lines := bufio.NewScanner(pipe); lines.Scan(); {
-			c.log.WriteString(lines.Text() + "\n")
-			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-				addr <- m[1]
-			}
-		}
-	})
-	select {
-	case a := <-addr:
-		c.url = "http://" + a
-	case <-time.After(patience):
-		c.t.Fatal("the server does not listen")
-	}
 }
 
 // serveOrigin hides a canary in every answer.
@@ -293,15 +242,6 @@ func (c *cage) settle() {
 	})
 }
 
-func (c *cage) eventually(what string, so func() bool) {
-	c.t.Helper()
-	for end := time.Now().Add(2 * patience); !so(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			c.t.Fatalf("waited for: %s", what)
-		}
-	}
-}
-
 func (c *cage) first(dir, glob string) string {
 	names, _ := filepath.Glob(c.data(dir, glob))
 	if len(names) == 0 {
@@ -313,12 +253,8 @@ func (c *cage) first(dir, glob string) string {
 // sign guesses, and then signs in; later guesses are another site's.
 func (c *cage) sign() {
 	c.post("/ui/login", "password", canary("guess"))
-	for _, v := range c.env {
-		if p, ok := strings.CutPrefix(v, "FROMCACHE_ADMIN_PASSWORD="); ok {
-			if body := c.post("/ui/login", "password", p); !strings.Contains(body, "Misses") {
-				c.t.Fatalf("no sign-in: %s", body)
-			}
-		}
+	if body := c.post("/ui/login", "password", c.password); !strings.Contains(body, "Misses") {
+		c.t.Fatalf("no sign-in: %s", body)
 	}
 }
 
@@ -430,7 +366,7 @@ func (c *cage) lookOut() {
 		shown += c.verb("why", u) + c.verb("why", "--json", u)
 		c.get("/blob?url=" + url.QueryEscape(u))
 	}
-	for _, words := range []string{"ls", "ls --json", "ls artifacts", "ls artifacts --json", "stats", "stats --json", "fsck", "fsck --quick", "fsck --repair", "gc --dry-run", "gc", "health",
+	for _, words := range []string{"ls", "ls --json", "ls artifacts", "ls artifacts --json", "stats", "stats --days 3", "fsck", "fsck --quick", "fsck --repair", "gc --dry-run", "gc", "health",
 		"version", "dismiss *", "evict *signed1.bin*", "nonsense", "help"} {
 		shown += c.verb(strings.Fields(words)...)
 	}
@@ -441,15 +377,13 @@ func (c *cage) lookOut() {
 	}
 }
 
-// end stops the server, and looks at its log, at every file and at a backup.
-func (c *cage) end() {
-	c.must(c.cmd.Process.Signal(syscall.SIGTERM))
-	c.read.Wait()
-	if err := c.cmd.Wait(); err != nil {
+// lookBack stops the server, and looks at its log, at every file and at a backup.
+func (c *cage) lookBack() {
+	if err := c.end(syscall.SIGTERM); err != nil {
 		c.t.Errorf("the server ended with %v", err)
 	}
 	c.stream.Wait()
-	c.look("the log", c.log.String())
+	c.look("the log", c.log())
 	c.mu.Lock()
 	if !c.sent {
 		c.t.Error("the origin saw no credentials")
