@@ -80,6 +80,8 @@ func (c *Claim) Cancelled() error {
 	}
 	st, name := c.s.find(c.f)
 	switch {
+	case name != "" && c.s.job(st, name) == c.path: // nobody moved it: a look at it had failed
+		return c.giveBack()
 	case st == Queue:
 		return nil
 	case st == Denied:
