@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,16 +51,20 @@ func slowClients(p *program, n int, row *torture.Row) {
 	if err := until("they have come", func() bool { return descriptors(s) >= before+n*9/10 }); err != nil {
 		row.Violated("only %d descriptors for %d slow clients: %v", descriptors(s), n, err)
 	}
-	most := 0
+	most, kernel, resets := 0, 0, tcpCount("netstat", "TcpExt:", "TCPAbortOnMemory")
 	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(long / 400) {
 		answers(l, s, one, "among slow clients", row)
 		most = max(most, descriptors(s))
+		kernel = max(kernel, tcpCount("sockstat", "TCP:", "mem")*os.Getpagesize())
+	}
+	if n := tcpCount("netstat", "TcpExt:", "TCPAbortOnMemory") - resets; n > 0 {
+		row.Violated("the kernel had no memory left for connections, and reset %d", n)
 	}
 	peak := memory(s, "VmHWM")
 	if peak > slowMemory {
 		row.Violated("%d KiB of memory for %d slow clients", peak, n)
 	}
-	row.Note("at most %d KiB resident and %d descriptors, for %v", peak, most, long)
+	row.Note("at most %d KiB resident, %d MiB in the kernel for all connections of the machine, %d descriptors, for %v", peak, kernel>>20, most, long)
 	sent, read := crowd()
 	row.Note("cut off: %d who sent slowly, %d who read nothing", sent, read)
 	if p.long && (sent < n || read < n) { // a third are of each kind, and each is cut some times
@@ -217,4 +222,27 @@ func memory(s *server, line string) int {
 	_, rest, _ := strings.Cut(string(b), line+":")
 	kib, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
 	return kib
+}
+
+// tcpCount is a number of the kernel's in /proc/net: in netstat a line of names
+// stands above the line of numbers, in sockstat each name before its number.
+func tcpCount(file, line, name string) int {
+	b, _ := os.ReadFile("/proc/net/" + file)
+	var names []string
+	for text := range strings.Lines(string(b)) {
+		words := strings.Fields(text)
+		if len(words) == 0 || words[0] != line {
+			continue
+		}
+		if i := slices.Index(names, name); i >= 0 {
+			n, _ := strconv.Atoi(words[i])
+			return n
+		}
+		if i := slices.Index(words, name); file == "sockstat" && i >= 0 {
+			n, _ := strconv.Atoi(words[i+1])
+			return n
+		}
+		names = words
+	}
+	return 0
 }
