@@ -20,6 +20,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
 var claims = regexp.MustCompile(`@[0-9a-f]{16}`)
@@ -51,12 +52,13 @@ const (
 	payload = "carried in by hand"
 )
 
-// furnish makes the same files in every world that is given it.
+// furnish makes the same files in every world that is given it, with the same
+// times, for the pages sort by them.
 func furnish(w *world, origin string) {
-	k := missed(w, origin+"/a.bin?sig=one")
-	missed(w, origin+"/b'c$d.bin")
-	missed(w, origin+"/other/e.bin")
-	w.append("misses/"+k, "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?sig='two'\n")
+	for at, u := range []string{origin + "/a.bin?sig=one", origin + "/b'c$d.bin", origin + "/other/e.bin"} {
+		w.must(os.WriteFile(filepath.Join(w.dir, "misses", keyOf(w, u)), fmt.Appendf(nil, "%s\n2026-11-22T20:00:0%dZ miss 10.0.0.7 curl/8\n", u, at), 0o660))
+	}
+	w.append("misses/"+keyOf(w, origin+"/a.bin"), "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?sig='two'\n")
 	for _, name := range []string{"failed/lost.job", "cancelled/stopped.job", "done/fetched.job", "queue/waiting.job", "queue/again.job", "cancelled/again.job"} {
 		dir, file, _ := strings.Cut(name, "/")
 		for _, n := range []string{file, awkward + " " + file} {
@@ -68,6 +70,7 @@ func furnish(w *world, origin string) {
 	w.must(os.WriteFile(filepath.Join(w.dir, "misses", "copy~"), nil, 0o660))
 	for _, u := range []string{origin + "/held.bin", origin + "/cleared.bin"} {
 		a := w.hold(u, []byte(u), noOrigin)
+		w.fetchedAt(a.Key, "2026-11-22T20:30:00Z")
 		if strings.Contains(u, "cleared") {
 			w.must(os.Remove(filepath.Join(w.dir, "done", a.Key+".job")))
 		}
@@ -77,6 +80,23 @@ func furnish(w *world, origin string) {
 	running, err := w.store.ClaimFor(fsstore.Addition{URL: origin + "/running.bin"}, operator)
 	w.must(err)
 	w.t.Cleanup(func() { running.Cancelled() })
+}
+
+var fetchedTime = regexp.MustCompile(`"fetched": "[^"]*"`)
+
+func (w *world) fetchedAt(k, at string) {
+	w.t.Helper()
+	meta := filepath.Join(w.dir, "meta", k+".json")
+	b, err := os.ReadFile(meta)
+	w.must(err)
+	w.must(os.WriteFile(meta, fetchedTime.ReplaceAll(b, []byte(`"fetched": "`+at+`"`)), 0o640))
+}
+
+func keyOf(w *world, rawURL string) string {
+	w.t.Helper()
+	u, err := key.Parse(rawURL, w.store.Rule())
+	w.must(err)
+	return u.Key()
 }
 
 // shellPages are all pages with actions.
