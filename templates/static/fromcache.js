@@ -102,10 +102,13 @@
       syncing = null
       const here = page()
       if (!here) return
-      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } }).catch(() => null)
+      // A connection that died in its sleep answers nothing: the next try gets another.
+      const options = { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(10000) }
+      const [answer, html] = await fetch(location.href, options).then(async (a) => [a, await a.text()]).catch(() => [])
+      if (!answer && source?.readyState === 1) sync(1000)
       if (!answer?.ok) return
       if (answer.redirected) return location.reload()
-      const doc = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      const doc = new DOMParser().parseFromString(html, 'text/html')
       const fresh = $('#page', doc)
       if (here !== page() || !fresh) return
       if ($('#sum', doc)) $('#sum').replaceWith($('#sum', doc))
@@ -169,10 +172,12 @@
     el.replaceWith(twin)
     window.htmx.process(twin)
   }
-  setInterval(() => {
-    if (!source) return
-    if (Date.now() - heard > 25000 && !document.hidden) restart()
+  setInterval(() => { // a stream that was refused is closed, and htmx would wait longer each time
+    if (!source || document.hidden) return
+    const silent = Date.now() - heard
+    if (source.readyState === 2 || silent > 25000 || (source.readyState === 0 && silent > 8000)) restart()
   }, 5000)
+  window.addEventListener('online', () => { if (source) restart() })
   let hiding = null
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hiding)
