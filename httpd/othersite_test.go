@@ -256,7 +256,7 @@ func TestFraming(t *testing.T) {
 // session of its own, and no other cookie of ours is one.
 func TestFixation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password, GuessRate: 1000, GuessRateAll: 1000})
+	w := newWorld(t, Options{Password: password, GuessRate: 1e6, GuessRateAll: 1e6})
 	b := signedIn(t, w)
 	b.post("/admin/clear")
 	flash, mine := b.cookies[flashCookie], b.cookies[sessionCookie]
