@@ -105,9 +105,7 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
-	if v := r.Header["Range"]; v != nil && !strings.HasPrefix(v[0], "bytes=") {
-		delete(r.Header, "Range") // a unit that nobody knows is ignored, RFC 9110 14.2
-	}
+	settleRange(r.Header, a.size)
 	if conditional(r.Header) {
 		s.sendChosen(w, r, a, f)
 		return
