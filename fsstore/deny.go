@@ -30,6 +30,9 @@ func (s *Store) Deny(name string, by By) error {
 			}
 		}
 	}
+	if !key.Valid(k) {
+		k = strings.ToLower(k)
+	}
 	return s.denyName(k, by)
 }
 

@@ -100,6 +100,10 @@ func (s *Store) describe(j *JobFile, b []byte) {
 		j.Note = s.queueNote(j, parsed, b)
 	case Active:
 		s.progress(j)
+	case Denied:
+		if !key.Valid(stemOf(j.Name)) && !isHostPattern(j.Name) {
+			j.Note = "it denies nothing: a host is written in lower case, without scheme and port"
+		}
 	case Failed:
 		if why, err := readFile(s.job(Failed, j.Name+".why"), job.MaxFile); err == nil {
 			j.Note = strings.TrimSpace(string(why))
