@@ -48,7 +48,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
 # Each part's row is kept in dist/torture: what was broken off goes on there. PARTS="rot slow" runs those again, PARTS=-again all.
-torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (hours)
+torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (3 hours)
 	$(GO) run ./cmd/fromcache-torture -long -keep $(DIST)/torture $(PARTS)
 
 bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
