@@ -38,6 +38,7 @@ var parts = []part{
 	{"rot", "15 bit rot", "a bit flips in each blob", 60, 1000, "flipped bits", rot},
 	{"schedules", "16 a lying origin", "random cuts, changes and lies, and stops of the worker", 300, 100_000, "schedules", schedules},
 	{"slow", "20 slow clients", "requests a byte a second, and readers that read nothing", 400, 10_000, "clients", slowClients},
+	{"soak", "21 leaks", "descriptors, threads and memory after all that clients and operators do", 100, 20_000, "rounds", soak},
 	{"fuzz-key", "6 forged keys", "URLs, names and request lines; a slice is `make fuzz`, as of all fuzzing", 0, 10_000_000, "runs of each target", fuzz("fuzz-key")},
 	{"fuzz-job", "9 garbled jobs", "the text of job files", 0, 10_000_000, "runs of each target", fuzz("fuzz-job")},
 	{"fuzz-tree", "9 14 garbled files", "metas and numbers", 0, 10_000_000, "runs of each target", fuzz("fuzz-tree")},

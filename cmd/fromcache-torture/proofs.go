@@ -47,7 +47,7 @@ func prove(part string) func(*program, int, *torture.Row) {
 var (
 	passLine = regexp.MustCompile(`(?m)^--- PASS: (\S+)`)
 	skipLine = regexp.MustCompile(`(?m)^\s*--- SKIP: (\S+)`)
-	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: ([0-9]+) ([a-z][A-Za-z -]+)$`) // "300 rebindings"
+	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: ([0-9]+) ([a-z][A-Za-z0-9 ,:.-]+)$`) // "300 rebindings"
 	failWord = regexp.MustCompile(`(?m)^.*(?:FAIL|_test\.go:|panic).*$`)
 )
 
