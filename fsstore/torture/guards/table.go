@@ -81,7 +81,7 @@ var guards = []guard{
 	{name: "an answer's end is certain", file: "fsstore/fetch/attempt.go", old: "if !endIsCertain(d.Response) && ", new: "if false && ", pkg: "./fsstore/fetch", run: "TestBehaviours"},
 
 	// what the harness would miss, if its parts were blind
-	{name: "harness: a job is done after its commit", file: "fsstore/publish.go", old: "\ta, err := c.commit(c.meta(", new: "\tos.Rename(c.path, c.s.job(Done, c.Key+\".job\"))\n\ta, err := c.commit(c.meta(", pkg: harness, run: "TestParts/kill$"},
+	{name: "harness: a claim is one rename", file: "fsstore/claim.go", old: "if err := os.Rename(from, c.path); err", new: "hop := c.s.path(\"tmp\", c.Worker)\n\tos.Rename(from, hop)\n\tif err := os.Rename(hop, c.path); err", pkg: harness, run: "TestParts/kill$"},
 	{name: "harness: an approval that could not be made", file: "fsstore/approve.go", old: "\tname, err := renameFree(f.Name(), s.path(string(Queue), \"\"), k)\n\tif err != nil {\n\t\treturn \"\", err\n\t}", new: "\tname, _ := renameFree(f.Name(), s.path(string(Queue), \"\"), k)", pkg: harness, run: "TestParts/errno"},
 	{name: "harness: an approval is answered when it is made", file: "httpd/admin.go", old: `"Approved", s.store.Approve)`, new: `"Approved", func(string, fsstore.By) error { return nil })`, pkg: harness, run: "TestParts/randomkill"},
 	{name: "harness: who was stopped by the disk goes on", file: "fsstore/fetch/pool.go", old: "p.paused.Store(time.Now().Add(p.o.Interval).UnixNano())", new: "p.paused.Store(time.Now().Add(time.Hour).UnixNano())", pkg: harness, run: "TestParts/faults"},
