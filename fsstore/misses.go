@@ -10,17 +10,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
 const (
-	// gather: a client's repeats of one miss make at most one line in this time.
+	// youngMiss: until a file has so many bytes, some twenty lines, each asking is
+	// written at once, so that counts are exact while they are small.
+	youngMiss = 1 << 10
+	// gather: after that a client's repeats make at most one line in this time.
 	gather = time.Minute
-	// urlsAtOnce: another URL of the same artifact is written without waiting, for
-	// what a page shows, and what mv and a button approve, is what the file says.
-	// So many lines a client may write in the time of one gathering.
-	urlsAtOnce = 10
+	// linesAtOnce: another URL of the same artifact, or another tool, is written
+	// without waiting, for what a page shows, and what mv and a button approve, is
+	// what the file says. So many lines a client may write in the time of one
+	// gathering.
+	linesAtOnce = 10
 	// maxGathered bounds the repeats kept in memory; past it each is written at once.
 	maxGathered = 50_000
 	// staleMiss: a miss that nobody asked for in this time goes.
@@ -37,8 +43,7 @@ type noteBook struct {
 	lost   atomic.Int64
 }
 
-// asked is a client's interest in one key. Its tool is no part of it, or a
-// client could write a line for each name that it calls itself.
+// asked is a client's interest in one key, by whatever tool.
 type asked struct{ key, addr string }
 
 // ask is one request for what is not held.
@@ -79,15 +84,18 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 func (s *Store) repeated(a ask) bool {
 	s.notes.mu.Lock()
 	r := s.notes.repeat[a.asked]
-	gathers := r != nil && time.Since(r.began) < gather && (a.url == r.last.url || r.lines >= urlsAtOnce)
+	gathers := r != nil && time.Since(r.began) < gather && (a == r.last || r.lines >= linesAtOnce)
 	s.notes.mu.Unlock()
-	if !gathers || !exists(s.job(Misses, a.key)) {
+	if !gathers {
+		return false
+	}
+	var st unix.Stat_t
+	if unix.Lstat(s.job(Misses, a.key), &st) != nil || st.Size < youngMiss {
 		return false
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	r.n++
-	r.last.tool = a.tool
 	return true
 }
 

@@ -157,16 +157,6 @@ func TestHitsAreAdded(t *testing.T) {
 	}
 }
 
-func TestAClientWritesALineAMinuteWhateverItIsCalled(t *testing.T) {
-	s := testStore(t)
-	for i := range 100 {
-		s.Miss(cudaURL, Asker{client1, fmt.Sprintf("curl/%d", i)})
-	}
-	if n := strings.Count(text(t, s, Misses, keyOf(t, cudaURL)), "\n"); n != 2 {
-		t.Errorf("%d lines", n)
-	}
-}
-
 func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 	s := openAt(t, t.TempDir()+"/data", Options{MaxMisses: 2000})
 	var wg sync.WaitGroup

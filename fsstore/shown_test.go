@@ -57,20 +57,24 @@ func TestApprovedIsWhatWasShown(t *testing.T) {
 	}
 }
 
-// The newest of a client's URLs is seen at once; yet a client that makes up a new
-// one each time writes few lines, and all of its asking counts.
+// The newest of a client's URLs and each of its tools are seen at once; yet a
+// client that makes up new ones each time writes few lines, and all of its asking
+// counts.
 func TestNewURLsAreSeenAtOnce(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	for i := range 1000 {
 		url := fmt.Sprintf("%s?t=%d", cudaURL, i)
-		noteMiss(t, s, url, client1)
-		if got := shown(t, s, k); i < urlsAtOnce && got != url {
+		if _, err := s.Miss(url, Asker{client1, fmt.Sprintf("tool%d", i)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := shown(t, s, k); i < linesAtOnce && got != url {
 			t.Fatalf("shown is %s, asked for was %s", got, url)
 		}
 	}
-	if n := strings.Count(text(t, s, Misses, k), "\n"); n > urlsAtOnce+1 {
-		t.Errorf("%d lines", n)
+	log := text(t, s, Misses, k)
+	if len(log) > youngMiss+linesAtOnce*200 || !strings.Contains(log, " tool3 ") {
+		t.Errorf("%d bytes: %s", len(log), log)
 	}
 	want := shown(t, s, k)
 	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
@@ -79,5 +83,31 @@ func TestNewURLsAreSeenAtOnce(t *testing.T) {
 	c := claimNext(t, s)
 	if n, _ := c.Job.Misses(); n != 1000 || c.URL != want {
 		t.Errorf("%d misses, fetched %s, shown %s", n, c.URL, want)
+	}
+}
+
+// While they are few, askings are counted in the file at once, for mv and ls in
+// another process; the rest is gathered, and none is lost by a button.
+func TestFewAreCountedAtOnce(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 500 {
+		noteMiss(t, s, cudaURL, client1)
+		j, err := s.JobFile(Misses, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := j.Job.Misses(); i < 15 && n != i+1 {
+			t.Fatalf("asked %d times, and %d are noted", i+1, n)
+		}
+	}
+	if n := len(text(t, s, Misses, k)); n > youngMiss+200 {
+		t.Errorf("%d bytes for one client", n)
+	}
+	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := claimNext(t, s).Job.Misses(); n != 500 {
+		t.Errorf("%d misses", n)
 	}
 }

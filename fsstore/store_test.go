@@ -243,14 +243,15 @@ func TestRepeatsAreGathered(t *testing.T) {
 		noteMiss(t, s, cudaURL, client1)
 	}
 	list, err := s.Jobs(Misses)
-	if err != nil || len(list) != 1 || len(list[0].Job.Events) != 1 {
+	if err != nil || len(list) != 1 || list[0].Job.Size > youngMiss+100 {
 		t.Fatalf("%+v, %v", list, err)
 	}
+	lines := len(list[0].Job.Events)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	list, _ = s.Jobs(Misses)
-	if n, _ := list[0].Job.Misses(); n != 1000 || len(list[0].Job.Events) != 2 {
+	if n, _ := list[0].Job.Misses(); n != 1000 || len(list[0].Job.Events) != lines+1 {
 		t.Errorf("%d misses in %d lines", n, len(list[0].Job.Events))
 	}
 }
