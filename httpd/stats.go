@@ -124,6 +124,13 @@ func (s *Server) saved() (list []topRow) {
 	return list
 }
 
+func clientsOf(n int) string {
+	if n == 1 {
+		return "by one client"
+	}
+	return "by " + strconv.Itoa(n) + " clients"
+}
+
 // costly are the misses that were asked for most: each time is a download from
 // the origin.
 func (s *Server) costly() (list []topRow) {
@@ -131,7 +138,7 @@ func (s *Server) costly() (list []topRow) {
 	for _, i := range found[:min(topRows, len(found))] {
 		f := &facts[i]
 		list = append(list, topRow{cut(f.url, 600), "/misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
-			"by " + strconv.Itoa(f.clients) + " clients"})
+			clientsOf(f.clients)})
 	}
 	return list
 }

@@ -24,7 +24,7 @@ type Pages struct{ set *template.Template }
 // Parse parses the embedded templates.
 func Parse() (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction,
+		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "many": many,
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
@@ -76,6 +76,14 @@ func grouped(n any) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// many is the word for n of something.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
 }
 
 // When is a time for people, in UTC; "–" where there is none.

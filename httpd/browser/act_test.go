@@ -56,7 +56,7 @@ func TestActions(t *testing.T) {
 	b.press(li("/moved/f.bin"), "Ask the origin")
 	b.text("Final host")
 	b.text("2026-11-03")
-	b.text("after 1 redirects")
+	b.text("after 1 redirect")
 	b.press(li("/a.bin"), "$")
 	b.until(`document.querySelector('#line pre')?.textContent.match(/^mv -n -- .*a.bin.* .*queue.*a.bin.*job$/)`)
 	b.until(`document.querySelector('#line [role=status]').textContent.includes('does what the button does')`)

@@ -107,7 +107,12 @@ func TestAccess(t *testing.T) {
 			b.open(path)
 			b.eval(`document.querySelectorAll('details').forEach(e => { e.open = true })`)
 			b.run(chromedp.Evaluate[chromedp.Void](string(axe)))
-			found := b.eval(`axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + n.any.map(a => a.message).join(';')).join(' | ')).join('\n'))`)
+			found := b.violations("document")
+			if b.eval(`Boolean(document.querySelector('.rows .sh, td .sh'))`) == "true" {
+				b.eval(`document.querySelector('.rows .sh, td .sh').click()`)
+				b.until(`document.querySelector('#line pre')?.textContent`)
+				found += b.violations("'#line'")
+			}
 			if found != "" {
 				t.Errorf("%s, dark %v: %s", path, dark, found)
 			}
@@ -117,6 +122,26 @@ func TestAccess(t *testing.T) {
 	b.quiet()
 }
 
+// violations is what axe-core finds in a part of the page.
+func (b *tab) violations(in string) string {
+	b.l.t.Helper()
+	return b.eval(`axe.run(` + in + `, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + n.any.map(a => a.message).join(';')).join(' | ')).join('\n'))`)
+}
+
+// line has the shell line of the button before which the focus is shown and
+// copied, puts it away, and comes back.
+func (b *tab) line() {
+	b.run(chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"))
+	b.until(`document.querySelector('#line pre')?.textContent.startsWith('mv -n -- ')`)
+	b.until(`document.querySelector('#line [role=status]').textContent.startsWith('Copied')`)
+	b.run(chromedp.KeyEvent("\x1b"))
+	b.until(`!document.querySelector('#line').matches(':popover-open')`)
+	if at := b.eval(`document.activeElement.className`); at != "sh" {
+		b.l.t.Errorf("the focus is on %s", at)
+	}
+	b.run(chromedp.KeyEvent("\t", chromedp.KeyModifiers(chromedp.ModifierShift)))
+}
+
 // keyboard approves a miss with Tab and Enter alone, and keeps its place.
 func (b *tab) keyboard() {
 	b.open("/misses")
@@ -124,6 +149,7 @@ func (b *tab) keyboard() {
 	for range 60 {
 		b.run(chromedp.KeyEvent("\t"))
 		if b.eval(`document.activeElement.textContent`) == "Approve" && b.eval(`document.activeElement.closest('#l-misses li') !== null`) == "true" {
+			b.line()
 			b.run(chromedp.KeyEvent("\r"))
 			b.text("Approved")
 			b.until(`document.querySelectorAll('#l-misses li').length === 2`)

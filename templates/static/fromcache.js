@@ -223,7 +223,7 @@
     const [answer, line] = await post(form, button).catch(() => [{}, 'The server does not answer.'])
     if (!answer.ok) return flash(line, true)
     $('#line')?.remove()
-    document.body.append(parse('<div id="line" popover role="group" aria-label="Shell line"><pre tabindex="0"></pre><p><span role="status"></span><button type="button" class="copy">Copy</button></p></div>'))
+    document.body.append(parse('<div id="line" popover role="region" aria-label="Shell line"><pre tabindex="0"></pre><p><span role="status"></span><button type="button" class="copy">Copy</button></p></div>'))
     const box = $('#line')
     $('pre', box).textContent = line
     $('.copy', box).dataset.copy = line
