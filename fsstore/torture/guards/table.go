@@ -74,6 +74,9 @@ var guards = []guard{
 	{name: "a cancel keeps earlier history", file: "fsstore/moves.go", old: "if st == Queue && lock(f) == nil {", new: "if false {", pkg: store, run: "CancelInTheQueue"},
 	{name: "fsck takes out only what it judged", file: "fsstore/fsck.go", old: "if !same(f, s.path(\"blobs\", d)) {", new: "if false {", pkg: store, run: "FsckTakesOutOnly"},
 	{name: "a line after a cut one", file: "fsstore/approve.go", old: "lineEnd(f, info) + options(a)", new: "lineEnd(f, info)[:0] + options(a)", pkg: store, run: "CutLine"},
+	{name: "what is carried in is what its name says", file: "fsstore/carry.go", old: "m != nil && p.Size() > 0 && ", new: "m != nil && p.Size() < 0 && ", pkg: "./httpd", run: "UploadIsJudged"},
+	{name: "an approval is of the URL that was shown", file: "fsstore/approve.go", old: "url = j.FetchURL()", new: "url = j.URL", pkg: store, run: "ApprovedIsWhatWasShown"},
+	{name: "a verb waits for a look at its file", file: "fsstore/approve.go", old: "for range 500 {", new: "for range 1 {", pkg: store, run: "VerbsWait"},
 
 	// the origin
 	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstrongETag(a.Header.Get(\"Etag\")) == start.ETag", new: "", pkg: harness, run: "TestParts/schedules"},
