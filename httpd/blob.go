@@ -132,6 +132,9 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *answer, f
 	if f == nil {
 		f = &hole{size: a.size}
 	}
+	if h["Content-Encoding"] != nil && r.Header["If-Match"] == nil && r.Header["If-Unmodified-Since"] == nil {
+		h["Content-Length"] = a.length // ServeContent leaves it out of a 200 that is encoded, and takes it out of all others but 412
+	}
 	http.ServeContent(w, r, "", a.modified, f)
 	s.tally.served.Add(sentBytes(r, h))
 	s.count(r, a, startsAtZero(h, r.Header))

@@ -1,11 +1,14 @@
 package httpd
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"fromcache/fsstore"
 )
 
 // FuzzRange: whatever a Range field holds, an answer in parts says where each is,
@@ -48,4 +51,42 @@ func (w *spare) WriteHeader(code int) { w.code = code }
 func (w *spare) Write(b []byte) (int, error) {
 	w.n += len(b)
 	return len(b), nil
+}
+
+// TestEncodedHasALength: an artifact that is stored encoded promises its length
+// in each answer that is a hit, whatever was asked for beside it.
+func TestEncodedHasALength(t *testing.T) {
+	w := newWorld(t, Options{})
+	const rawURL = "https://vendor.example/x.tar.gz"
+	a := w.hold(rawURL, []byte("\x1f\x8b34567890"), fsstore.Origin{Header: map[string]string{"Content-Encoding": "gzip", "Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT"}})
+	tag := `"` + a.SHA256 + `"`
+	for _, c := range []struct {
+		name, value string
+		code        int
+		length      string
+	}{
+		{"X-Nothing", "", 200, "10"}, {"If-None-Match", `"other"`, 200, "10"}, {"If-None-Match", tag, 304, ""}, {"If-Match", tag, 200, ""},
+		{"If-Match", `"other"`, 412, "0"}, {"If-Modified-Since", "Tue, 03 Nov 2026 09:00:00 GMT", 200, "10"}, {"Range", "bytes=2-4", 206, "3"},
+		{"Range", "bytes=10-", 416, ""}, {"Range", "bytes=9-5", 416, ""}, {"If-Unmodified-Since", "Tue, 03 Nov 2026 09:00:00 GMT", 412, "0"},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			req, err := http.NewRequest(method, w.url("/b/"+token(rawURL)+"/x.tar.gz"), nil)
+			w.must(err)
+			req.Header.Set(c.name, c.value)
+			req.Header.Set("Accept-Encoding", "identity")
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			w.must(err)
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != c.code {
+				t.Errorf("%s %s: %s: %s, %v", method, c.name, c.value, resp.Status, err)
+			}
+			if got := resp.Header.Get("Content-Length"); c.length != "" && got != c.length && (method == http.MethodGet || c.code != 412) {
+				t.Errorf("%s %s: %s: Content-Length %q, want %s", method, c.name, c.value, got, c.length)
+			}
+			if method == http.MethodGet && c.code == 200 && len(body) != 10 {
+				t.Errorf("%s: %s: %d bytes", c.name, c.value, len(body))
+			}
+		}
+	}
 }
