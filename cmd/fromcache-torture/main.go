@@ -90,6 +90,9 @@ func (p *program) tryAll(chosen []part, w wish) (rows []*torture.Row, err error)
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", part.name, part.about)
 		row := p.try(part)
+		if err := p.ctx.Err(); err != nil {
+			return nil, err // what was broken off has no row
+		}
 		rows = append(rows, row)
 		if w.keep == "" {
 			continue

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,16 +27,15 @@ var proofs = map[string][]proof{
 
 // prove runs the tests of a part, and counts what they say they have tried.
 func prove(part string) func(*program, int, *torture.Row) {
-	return func(_ *program, n int, row *torture.Row) {
+	return func(p *program, n int, row *torture.Row) {
 		for _, t := range proofs[part] {
-			cmd := exec.Command("go", "test", "-v", "-count=1", "-timeout=0", "-run", t.run, "fromcache/"+t.pkg)
-			cmd.Env = os.Environ()
+			var env []string
 			if t.count != "" {
-				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", t.count, n))
+				env = append(env, fmt.Sprintf("%s=%d", t.count, n))
 			}
-			out, err := cmd.CombinedOutput()
-			if passed := readTests(string(out), row); err != nil || passed == 0 {
-				row.Violated("%s -run %s: %d tests passed, %v\n%s", t.pkg, t.run, passed, err, failures(string(out)))
+			out, err := p.tool(env, "test", "-v", "-count=1", "-timeout=0", "-run", t.run, "fromcache/"+t.pkg)
+			if passed := readTests(out, row); err != nil || passed == 0 {
+				row.Violated("%s -run %s: %d tests passed, %v\n%s", t.pkg, t.run, passed, err, failures(out))
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,10 @@ type program struct {
 	temp   string
 	origin *origin
 	long   bool
+
+	ctx    context.Context // of the tools
+	cancel context.CancelFunc
+	tools  sync.WaitGroup
 }
 
 func newProgram(long bool) (*program, error) {
@@ -31,6 +36,7 @@ func newProgram(long bool) (*program, error) {
 		return nil, err
 	}
 	p := &program{path: filepath.Join(temp, "fromcache"), temp: temp, long: long}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	build := exec.Command("go", "build", "-o", p.path, "fromcache/cmd/fromcache")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -42,9 +48,24 @@ func newProgram(long bool) (*program, error) {
 }
 
 func (p *program) close() {
+	p.cancel()
+	p.tools.Wait()
 	p.origin.CloseClientConnections()
 	p.origin.Close()
 	os.RemoveAll(p.temp)
+}
+
+// tool runs the go command, and returns what it prints. What it has started
+// ends with this process.
+func (p *program) tool(env []string, args ...string) (string, error) {
+	p.tools.Add(1)
+	defer p.tools.Done()
+	cmd := exec.CommandContext(p.ctx, "go", args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // server is a running `fromcache serve`.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -34,25 +33,25 @@ func fuzzPart(target string) string {
 
 // fuzz runs each target of a part n times: threats 6, 9 and 14.
 func fuzz(part string) func(*program, int, *torture.Row) {
-	return func(_ *program, n int, row *torture.Row) {
-		all, err := fuzzTargets()
+	return func(p *program, n int, row *torture.Row) {
+		all, err := p.fuzzTargets()
 		if err != nil {
 			row.Violated("%v", err)
 		}
 		for _, target := range all {
 			if fuzzPart(target) == part {
 				pkg, name, _ := strings.Cut(target, " ")
-				fuzzOne("fromcache/"+pkg, name, n, row)
+				p.fuzz("fromcache/"+pkg, name, n, row)
 			}
 		}
 	}
 }
 
 // fuzzTargets lists those of the tree, as "fsstore FuzzMeta".
-func fuzzTargets() (targets []string, err error) {
-	out, err := exec.Command("go", "test", "-list", "^Fuzz", "fromcache/...").Output()
+func (p *program) fuzzTargets() (targets []string, err error) {
+	out, err := p.tool(nil, "test", "-list", "^Fuzz", "fromcache/...")
 	var names []string
-	for line := range strings.Lines(string(out)) { // a package's stand above its "ok"
+	for line := range strings.Lines(out) { // a package's stand above its "ok"
 		words := strings.Fields(line)
 		switch {
 		case strings.HasPrefix(line, "Fuzz"):
@@ -67,26 +66,26 @@ func fuzzTargets() (targets []string, err error) {
 	return targets, err
 }
 
-func fuzzOne(pkg, name string, n int, row *torture.Row) {
-	out, err := exec.Command("go", "test", "-timeout=0", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg).CombinedOutput()
+func (p *program) fuzz(pkg, name string, n int, row *torture.Row) {
+	out, err := p.tool(nil, "test", "-timeout=0", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg)
 	if err != nil {
 		row.Violated("%s %s: %v\n%s", pkg, name, err, out)
 	}
 	row.Tried("targets", 1)
-	i := strings.LastIndex(string(out), "execs: ")
+	i := strings.LastIndex(out, "execs: ")
 	if i < 0 {
 		row.Violated("%s %s: it did not run: %s", pkg, name, out)
 		return
 	}
-	if n, err := strconv.Atoi(strings.Fields(string(out[i+len("execs: "):]))[0]); err == nil {
+	if n, err := strconv.Atoi(strings.Fields(out[i+len("execs: "):])[0]); err == nil {
 		row.Tried("runs", n)
 	}
 }
 
 // model: every verb in any order, against the model of fsstore's own test.
 func model(p *program, checks int, row *torture.Row) {
-	out, err := exec.Command("go", "test", "-run", "^TestModel$", "fromcache/fsstore",
-		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile", "-timeout=0").CombinedOutput()
+	out, err := p.tool(nil, "test", "-run", "^TestModel$", "fromcache/fsstore",
+		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile", "-timeout=0")
 	if err != nil {
 		row.Violated("%v\n%s", err, out)
 	}
@@ -95,8 +94,8 @@ func model(p *program, checks int, row *torture.Row) {
 
 // guards: each line of defence is missed by a test when it is taken away.
 func guards(p *program, _ int, row *torture.Row) {
-	out, err := exec.Command("go", "run", "fromcache/fsstore/torture/guards").CombinedOutput()
-	for line := range strings.Lines(string(out)) {
+	out, err := p.tool(nil, "run", "fromcache/fsstore/torture/guards")
+	for line := range strings.Lines(out) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch {
 		case word == "red" || word == "FINDING" && strings.Contains(rest, "no test can miss it here"):
