@@ -27,7 +27,7 @@ type program struct {
 
 	ctx    context.Context // of the tools
 	cancel context.CancelFunc
-	tools  sync.WaitGroup
+	tools  sync.RWMutex // held by each that runs, and by close to wait for all
 }
 
 func newProgram(long bool) (*program, error) {
@@ -49,7 +49,8 @@ func newProgram(long bool) (*program, error) {
 
 func (p *program) close() {
 	p.cancel()
-	p.tools.Wait()
+	p.tools.Lock()
+	defer p.tools.Unlock()
 	p.origin.CloseClientConnections()
 	p.origin.Close()
 	os.RemoveAll(p.temp)
@@ -58,8 +59,8 @@ func (p *program) close() {
 // tool runs the go command, and returns what it prints. What it has started
 // ends with this process.
 func (p *program) tool(env []string, args ...string) (string, error) {
-	p.tools.Add(1)
-	defer p.tools.Done()
+	p.tools.RLock()
+	defer p.tools.RUnlock()
 	cmd := exec.CommandContext(p.ctx, "go", args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
