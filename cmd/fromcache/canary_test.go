@@ -24,6 +24,7 @@ import (
 // TestCanaries puts a secret of its own into every input that may hold one, has the real server and all verbs do all they
 // do, and looks for them in every answer, page, log line and file. Job files and session-secret may hold some, by name.
 func TestCanaries(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
@@ -347,9 +348,11 @@ func (c *cage) lookOut() {
 	for _, dir := range []string{"misses", "queue", "active", "done", "failed", "cancelled", "denied"} {
 		files, err := os.ReadDir(c.data(dir))
 		c.must(err)
-		for _, f := range files {
+		for i, f := range files {
 			c.get("/job?" + url.Values{"in": {dir}, "name": {f.Name()}}.Encode())
-			c.verb("why", f.Name())
+			if i%10 == 0 { // a process each
+				c.verb("why", f.Name())
+			}
 		}
 		c.verb("ls", dir)
 		c.verb("ls", dir, "--json")

@@ -28,6 +28,7 @@ const soakEnv = "FROMCACHE_SOAK"
 // TestSoak loads a server with everything at once, and compares what it holds afterwards with what a server holds that has
 // done each thing once: descriptors, goroutines, memory.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	long := 3 * time.Second
 	if d, err := time.ParseDuration(os.Getenv(soakEnv)); err == nil {
 		long = d
@@ -37,6 +38,9 @@ func TestSoak(t *testing.T) {
 	s.still()
 	files, memory := s.descriptors(), s.resident()
 	half := s.halfway(long)
+	for tries := 0; s.light() && tries < 30; tries++ { // on a machine that does much else
+		s.load(time.Second)
+	}
 	s.still()
 	s.eventually("no descriptor is left open", func() bool { return s.descriptors() <= files })
 	now := s.resident()
@@ -45,7 +49,7 @@ func TestSoak(t *testing.T) {
 	if long >= time.Minute && now > half+half/4+32<<20 {
 		t.Errorf("resident memory grew from %d to %d MiB in the second half", half>>20, now>>20)
 	}
-	if s.requests.Load() < 100 || s.fetched.Load() < 3 || s.evicted.Load() < 3 {
+	if s.light() {
 		t.Error("that was no load")
 	}
 	if out := s.verb("fsck"); !strings.Contains(out, ": 0 problems") {
@@ -115,6 +119,11 @@ func (s *soak) load(long time.Duration) {
 		})
 	}
 	all.Wait()
+}
+
+// light: that was no load yet.
+func (s *soak) light() bool {
+	return s.requests.Load() < 100 || s.fetched.Load() < 3 || s.evicted.Load() < 3
 }
 
 // halfway loads, and returns the resident memory in the middle.
