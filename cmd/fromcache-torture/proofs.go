@@ -44,7 +44,7 @@ func prove(part string) func(*program, int, *torture.Row) {
 var (
 	passLine = regexp.MustCompile(`(?m)^--- PASS: (\S+)`)
 	skipLine = regexp.MustCompile(`(?m)^\s*--- SKIP: (\S+)`)
-	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: ([0-9]+) ([a-z][A-Za-z0-9 ,:.-]+)$`) // "300 rebindings"
+	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: ([0-9]+) ([a-z][A-Za-z0-9 ,:.-]+)$`) // "300 rebindings", "767 forms to 13 routes"
 	failWord = regexp.MustCompile(`(?m)^.*(?:FAIL|_test\.go:|panic).*$`)
 )
 
@@ -54,7 +54,9 @@ func readTests(out string, row *torture.Row) (passed int) {
 	row.Tried("tests", passed)
 	for _, said := range saidLine.FindAllStringSubmatch(out, -1) {
 		if n, err := strconv.Atoi(said[1]); err == nil {
-			row.Tried(said[2], n)
+			kind, _, _ := strings.Cut(said[2], " in ")
+			kind, _, _ = strings.Cut(kind, " to ")
+			row.Tried(kind, n)
 		}
 	}
 	for _, skipped := range skipLine.FindAllStringSubmatch(out, -1) {
