@@ -64,8 +64,8 @@ type Pool struct {
 	tls      *tls.Config   // nil: the system's roots
 	poll     time.Duration // between looks whether a job is still ours
 
-	paused atomic.Int64 // nothing is claimed before this time, in Unix nanoseconds
-	said   sync.Map     // name in queue/ to the last complaint about it: each is made once
+	paused atomic.Pointer[time.Time] // nothing is claimed before this time, on the monotonic clock
+	said   sync.Map                  // name in queue/ to the last complaint about it: each is made once
 }
 
 // New returns a pool that works on s. It refuses credentials that others than their owner and group could read, or others
@@ -173,8 +173,12 @@ func (p *Pool) ended(err error, name string) {
 
 // pause stops the claiming until the next tick: what is wrong is the disk, and no job can go on.
 func (p *Pool) pause(what string, err error) {
-	p.paused.Store(time.Now().Add(p.o.Interval).UnixNano())
+	until := time.Now().Add(p.o.Interval)
+	p.paused.Store(&until)
 	p.log.Error(what, "err", err)
 }
 
-func (p *Pool) isPaused() bool { return time.Now().UnixNano() < p.paused.Load() }
+func (p *Pool) isPaused() bool {
+	until := p.paused.Load()
+	return until != nil && time.Now().Before(*until)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// keeps are the methods of a time.Time that go by its monotonic reading where both have one.
+var keeps = map[string]bool{"Add": true, "Sub": true, "Before": true, "After": true, "Compare": true}
+
+// TestClockIsMonotonic: a moment that is kept in memory and compared later has its monotonic reading. Wherever one is taken off
+// the clock without it, it is written to a file, shown, or compared with what a file says.
+func TestClockIsMonotonic(t *testing.T) {
+	allowed := map[string]string{
+		"fsstore/misses.go UTC": "lines of a job",
+		"fsstore/stats.go UTC":  "the name of a day",
+		"httpd/misses.go Unix":  "when a page was made, for its form",
+	}
+	calls := 0
+	for _, dir := range []string{"fsstore", "fsstore/fetch", "fsstore/job", "fsstore/key", "httpd", "cmd/fromcache"} {
+		files, err := filepath.Glob("../../" + dir + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if isNow(n) {
+					calls++
+				}
+				if s, ok := n.(*ast.SelectorExpr); ok && overNow(s.X) && !keeps[s.Sel.Name] {
+					if use := dir + "/" + filepath.Base(path) + " " + s.Sel.Name; allowed[use] == "" {
+						t.Errorf("%s: the clock's time loses its monotonic reading", use)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if calls < 20 {
+		t.Errorf("only %d calls of time.Now", calls)
+	}
+}
+
+func isNow(n ast.Node) bool {
+	c, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	s, ok := c.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && x.Name == "time" && s.Sel.Name == "Now"
+}
+
+// overNow: time.Now(), or that with something added.
+func overNow(e ast.Expr) bool {
+	if isNow(e) {
+		return true
+	}
+	c, ok := e.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	s, ok := c.Fun.(*ast.SelectorExpr)
+	return ok && (s.Sel.Name == "Add" || s.Sel.Name == "AddDate") && overNow(s.X)
+}
