@@ -44,7 +44,8 @@ type cage struct {
 	client   *http.Client
 	mu       sync.Mutex
 	seen     []string // found where none may be
-	sent     bool     // the credentials reached the origin
+	looks    int
+	sent     bool // the credentials reached the origin
 	stream   sync.WaitGroup
 	secrets  []string // that look like no canary
 }
@@ -400,6 +401,7 @@ func (c *cage) lookBack() {
 	for _, s := range c.seen {
 		c.t.Error(s)
 	}
+	c.t.Logf("%d outputs searched", c.looks)
 }
 
 // backup is the README's: of secrets it has what is in the job files.
@@ -471,6 +473,7 @@ func (c *cage) look(where, text string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.looks++
 	for _, f := range found {
 		c.seen = append(c.seen, fmt.Sprintf("%s shows %s", where, f))
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,9 @@ func TestInside(t *testing.T) {
 		if strings.Contains(string(out), "=== RUN") {
 			if err != nil {
 				t.Fatalf("in a network namespace: %v\n%s", err, out)
+			}
+			for _, said := range regexp.MustCompile(`\d+ tries .*`).FindAllString(string(out), -1) {
+				t.Log(said)
 			}
 			return
 		}
@@ -228,6 +232,7 @@ func (in *inside) rebound(t *testing.T) {
 	}
 	in.mu.Unlock()
 	const rounds = 300
+	t.Logf("%d tries by a name that changes", rounds)
 	for range rounds {
 		in.ask(in.origin.url+"/f.run", "http://shifty.example:"+in.port+"/f.run")
 	}
