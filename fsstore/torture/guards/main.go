@@ -19,6 +19,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -80,14 +82,14 @@ func (g *guard) tryWithout(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
+	defer cleanUp(dir)
 	overlay, err := g.overlay(root, dir)
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.Command("go", "test", "-failfast", "-count=1", "-timeout=100s", "-run", g.run, g.pkg)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay) // the programs that tests build get it, too
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "GOFLAGS=-overlay="+overlay) // the programs that tests build get it, too
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err == nil {
@@ -97,6 +99,17 @@ func (g *guard) tryWithout(root string) (string, error) {
 		return "", nil
 	}
 	return firstRed(string(out), time.Since(began))
+}
+
+// cleanUp removes what a test has left that hung: its file systems, too.
+func cleanUp(dir string) {
+	mounts, _ := os.ReadFile("/proc/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if words := strings.Fields(line); len(words) > 1 && strings.HasPrefix(words[1], dir+"/") {
+			unix.Unmount(words[1], unix.MNT_DETACH)
+		}
+	}
+	os.RemoveAll(dir)
 }
 
 var failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
