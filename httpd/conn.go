@@ -39,8 +39,10 @@ func (l progressListener) Accept() (net.Conn, error) {
 // unsentMost bounds what the kernel takes from us before the network wants it,
 // tcp(7) TCP_NOTSENT_LOWAT: else each of a thousand stalled readers holds
 // megabytes of the memory that all connections of the machine share. What is
-// under way on a long fat link is not bounded by it.
-const unsentMost = 128 << 10
+// under way on a long fat link is not bounded by it. So little is also still
+// in the processor's cache when it is sent: a GiB on loopback costs a third of
+// the CPU that it costs with 128 KiB.
+const unsentMost = 32 << 10
 
 // connKey finds a request's conn in its context.
 type connKey struct{}
@@ -183,6 +185,7 @@ func (c *conn) onward(n int, err error) bool {
 		before = now + 1 // nothing to compare with: one more turn
 	}
 	if n == 0 && now >= before {
+		c.SetLinger(0) // else the kernel keeps what it holds for minutes more
 		return false
 	}
 	c.arm()
