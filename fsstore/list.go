@@ -133,7 +133,7 @@ func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {
 		return "not taken yet: its last line has no end; finish it with a newline"
 	case len(p.Jobs) == 0:
 		return "it holds no URL"
-	case j.Due.After(time.Now()):
+	case waits(j.Due, j.Job.Told(), time.Now()):
 		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
 	}
 	j.promise()

@@ -35,6 +35,7 @@ type queueIndex struct {
 type queueFile struct {
 	identity
 	due     time.Time
+	told    time.Time // when a worker wrote that
 	written bool      // by a program, whole: its name is a key
 	whole   bool      // ends with a newline
 	keys    []string  // in a file whose name does not say it
@@ -76,7 +77,14 @@ func (s *Store) Due() ([]string, error) {
 }
 
 func (q *queueFile) ready(t time.Time) bool {
-	return q.complete(t) && !q.due.After(t)
+	return q.complete(t) && !waits(q.due, q.told, t)
+}
+
+// waits reports whether due is to come. What a worker wrote in a time that is
+// itself to come, it wrote by a clock that was wrong and has been set back: such
+// a job would wait for years.
+func waits(due, told, t time.Time) bool {
+	return due.After(t) && !told.After(t.Add(time.Minute))
 }
 
 func (q *queueFile) complete(t time.Time) bool {
@@ -123,7 +131,7 @@ func (s *Store) look(name string) (queueFile, bool) {
 	}
 	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
-		q.due = earliest(jobs)
+		q.due, q.told = earliest(jobs)
 		if stem := stemOf(name); !q.written {
 			q.keys = s.keysOf(jobs)
 		} else if stem+".job" != name {
@@ -156,12 +164,12 @@ func (s *Store) queued(k string) bool {
 
 // earliest: a batch is taken apart as soon as one of its URLs is due; each
 // carries its own time with it.
-func earliest(jobs []job.Job) time.Time {
-	t := jobs[0].Due()
+func earliest(jobs []job.Job) (due, told time.Time) {
+	first := &jobs[0]
 	for i := range jobs {
-		if d := jobs[i].Due(); d.Before(t) {
-			t = d
+		if jobs[i].Due().Before(first.Due()) {
+			first = &jobs[i]
 		}
 	}
-	return t
+	return first.Due(), first.Told()
 }

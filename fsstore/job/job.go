@@ -100,6 +100,17 @@ func (j *Job) Add(e Event) {
 // counts until a later failed, cancelled, done or retry.
 func (j *Job) Due() time.Time { return j.After }
 
+// Told returns the time of the line that Due comes from, where a worker wrote it: zero for an option. A time to come is one
+// of a clock that was wrong.
+func (j *Job) Told() time.Time {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if e := &j.Events[i]; !e.After.IsZero() && e.After.Equal(j.After) {
+			return e.Time
+		}
+	}
+	return time.Time{}
+}
+
 // Attempts counts the errors since the last failed or retry, or since the last start that shows progress: that resumed
 // beyond every earlier start, so that bytes were kept since.
 func (j *Job) Attempts() int {
