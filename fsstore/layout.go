@@ -39,6 +39,9 @@ func lay(dir string) error {
 		return err
 	}
 	for _, name := range directories {
+		if !begin && (name == "blobs" || name == "meta") && !exists(dir+"/"+name) {
+			return fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
+		}
 		if err := laySub(dir+"/"+name, root); err != nil {
 			return err
 		}
@@ -54,6 +57,9 @@ func lay(dir string) error {
 func layRoot(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if to, err := os.Readlink(dir); err == nil {
+		return fmt.Errorf("%s is a link to %s, which is not there: mount it or make it", dir, to)
 	}
 	if err := os.MkdirAll(dir, 0o770); err != nil {
 		return err

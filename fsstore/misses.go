@@ -118,6 +118,9 @@ func (s *Store) note(u key.URL, a ask) (Verdict, error) {
 	if s.held(u) {
 		return Noted, nil // published while we looked
 	}
+	if !s.whole() {
+		return IsFull, nil // it may well be held
+	}
 	if !s.room(a.asked) {
 		s.notes.lost.Add(1)
 		return IsFull, nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -253,25 +252,6 @@ func TestFsckFindsAndMends(t *testing.T) {
 	publish(t, claimNext(t, s), "lost")
 	if r, _ = s.Fsck(t.Context(), FsckOptions{Quick: true}); len(r.Problems) != 2 {
 		t.Errorf("after mending: %+v", r.Problems)
-	}
-}
-
-func TestHealth(t *testing.T) {
-	s := testStore(t)
-	if err := s.Health(); err != nil {
-		t.Fatal(err)
-	}
-	run(t, s.dir, "mv ../data ../elsewhere")
-	if err := s.Health(); err == nil || !strings.Contains(err.Error(), "gone") {
-		t.Errorf("%v", err)
-	}
-	noteErr(s)
-	if _, err := os.Stat(s.dir); err == nil {
-		t.Error("an empty tree was made in place of the one that is gone")
-	}
-	run(t, "/", "mkdir "+s.dir)
-	if err := s.Health(); err == nil {
-		t.Error("another directory in its place is healthy")
 	}
 }
 

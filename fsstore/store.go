@@ -28,7 +28,7 @@ const (
 // people may work on one directory at once: names give correctness.
 type Store struct {
 	dir     string
-	id      unix.Stat_t // of the directory at Open, to notice that it was moved away
+	id      place // of the directory, to notice that another has its name
 	host    string
 	opt     Options
 	log     *slog.Logger
@@ -40,6 +40,7 @@ type Store struct {
 	queue   queueIndex
 	space   space
 	found   findingBook
+	health  healthBook
 	still   observer // files of other hosts, and how long they have stood still
 	quiet   quieter  // complaints already made
 }
@@ -70,7 +71,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, unix.Stat(dir, &s.id)
+	var st unix.Stat_t
+	err = unix.Stat(dir, &st)
+	s.id = placeOf(&st)
+	return s, err
 }
 
 // Dir is the absolute path of the data directory, for messages.
@@ -82,29 +86,6 @@ func (s *Store) Rule() key.Rule { return s.opt.Rule }
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {
 	return errors.Join(s.flushNotes(time.Now(), true), s.flushHits(), s.flushStats())
-}
-
-// Health says what is wrong with the data directory: gone, another one in its
-// place, or not writable. nil: all is well.
-func (s *Store) Health() error {
-	var now unix.Stat_t
-	if err := unix.Stat(s.dir, &now); err != nil {
-		return fmt.Errorf("the data directory is gone: %w", err)
-	}
-	if now.Dev != s.id.Dev || now.Ino != s.id.Ino {
-		return errors.New("the data directory was replaced by another one: restart the server")
-	}
-	for _, d := range directories {
-		if err := unix.Lstat(s.dir+"/"+d, &now); err != nil {
-			return fmt.Errorf("%s/ is gone from the data directory: %w", d, err)
-		}
-	}
-	f, err := s.writeTemp([]byte("\n"), 0o600, false)
-	if err != nil {
-		return fmt.Errorf("the data directory can't be written: %w", err)
-	}
-	defer f.Close()
-	return os.Remove(f.Name())
 }
 
 // SessionSecret returns the key of the sign-in cookies, 32 random bytes that
@@ -154,12 +135,14 @@ func newWorker() string {
 }
 
 // Run keeps the tree in order until ctx ends: it recovers orphans, writes what
-// is gathered in memory, and removes what has had its time. One Run a process;
-// any number of processes may run beside each other. It returns after a last
-// flush.
+// is gathered in memory, looks at its health, and removes what has had its
+// time. One Run a process; any number of processes may run beside each other.
+// It returns after a last flush.
 func (s *Store) Run(ctx context.Context) error {
-	flush := time.NewTicker(10 * time.Second)
+	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
 	hour := time.NewTimer(time.Minute) // clients come first
 	defer hour.Stop()
 	s.beat()
@@ -169,6 +152,8 @@ func (s *Store) Run(ctx context.Context) error {
 			return s.Close()
 		case <-flush.C:
 			s.beat()
+		case <-look.C:
+			s.lookAfter()
 		case <-hour.C:
 			s.tidy(ctx)
 			hour.Reset(time.Hour)
@@ -176,24 +161,47 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
+const flushEvery = 10 * time.Second
+
+// beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	s.complain("recover", s.Recover())
-	s.complain("misses", s.flushNotes(time.Now(), false))
-	s.complain("hits", s.flushHits())
-	s.complain("stats", s.flushStats())
-	s.complain("misses", s.countMisses())
+	s.checkup(flushEvery)
+	if !s.whole() {
+		return
+	}
+	s.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Recover())
+	s.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.flushNotes(time.Now(), false), s.countMisses()))
+	s.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.flushHits())
+	s.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.flushStats())
+}
+
+// lookAfter looks at the directory each second while something is wrong, and
+// goes on with all that waited as soon as it is over.
+func (s *Store) lookAfter() {
+	if len(s.health.list()) > 0 {
+		s.checkup(0)
+		if len(s.health.list()) == 0 {
+			s.beat()
+		}
+	}
+	if s.short() && s.quiet.may("room", time.Minute) {
+		s.collect()
+	}
 }
 
 // tidy is the hourly round.
 func (s *Store) tidy(ctx context.Context) {
 	s.beat()
-	if s.Health() != nil {
-		return // never tidy what may be half a tree
-	}
-	s.complain("history", s.prune(time.Now()))
-	if ctx.Err() != nil {
+	if !s.whole() {
 		return
 	}
+	s.complain("history", s.prune(time.Now()))
+	if ctx.Err() == nil {
+		s.collect()
+	}
+}
+
+func (s *Store) collect() {
 	report, err := s.GC(GCOptions{})
 	s.complain("gc", err)
 	debug.FreeOSMemory() // it has read every meta
@@ -202,8 +210,9 @@ func (s *Store) tidy(ctx context.Context) {
 	}
 }
 
+// complain logs what is no lasting trouble.
 func (s *Store) complain(what string, err error) {
-	if err != nil && s.quiet.may(what, time.Minute) {
+	if err != nil && s.quiet.may(what, time.Minute) && !s.Explains() {
 		s.log.Error(what, "err", err)
 	}
 }

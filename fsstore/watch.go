@@ -2,9 +2,12 @@ package fsstore
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 )
 
 // Watch wakes its reader when something may have changed in one of the given
@@ -46,33 +49,68 @@ func (s *Store) watch(ctx context.Context, every time.Duration, states []State, 
 
 // watcher is an fsnotify watcher, or nil where the system gives us none: then
 // the ticker does.
-type watcher struct{ *fsnotify.Watcher }
+type watcher struct {
+	*fsnotify.Watcher
+	at []place // of each directory, for a watch follows it when it is moved away
+}
 
 func (s *Store) watcher(states []State) *watcher {
-	n, err := fsnotify.NewWatcher()
-	if err != nil {
-		s.complain("watch", err)
-		return nil
+	w, err := s.watchAll(states)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is the directory that is in trouble
 	}
-	w := &watcher{n}
-	for _, st := range states {
-		if err := n.Add(s.path(string(st), "")); err != nil {
-			s.complain("watch", err)
-			w.close()
-			return nil
-		}
-	}
+	s.Trouble("watch "+string(states[0]), "changes made by hand show some seconds late, for the system gives no inotify watch: raise fs.inotify.max_user_instances and max_user_watches (sysctl)", err)
 	return w
 }
 
-// rewatch begins anew after a watch was lost: the directory was moved away
-// and came back.
+func (s *Store) watchAll(states []State) (*watcher, error) {
+	n, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{Watcher: n}
+	for _, st := range states {
+		p, err := s.placeOf(st)
+		if err == nil {
+			err = n.Add(s.path(string(st), ""))
+		}
+		if err != nil {
+			w.close()
+			return nil, err
+		}
+		w.at = append(w.at, p)
+	}
+	return w, nil
+}
+
+func (s *Store) placeOf(st State) (place, error) {
+	var stat unix.Stat_t
+	err := unix.Lstat(s.dir+"/"+string(st), &stat)
+	return placeOf(&stat), err
+}
+
+// rewatch begins anew after a watch was lost: a directory was removed,
+// unmounted or replaced, and is there again.
 func (s *Store) rewatch(w *watcher, states []State) *watcher {
-	if w != nil && len(w.WatchList()) == len(states) {
+	if s.watches(w, states) {
 		return w
 	}
 	w.close()
 	return s.watcher(states)
+}
+
+// watches reports whether w watches what now has the names of the states. What
+// is away may come back.
+func (s *Store) watches(w *watcher, states []State) bool {
+	if w == nil || len(w.WatchList()) != len(states) {
+		return false
+	}
+	for i, st := range states {
+		if p, err := s.placeOf(st); err == nil && p != w.at[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *watcher) close() {

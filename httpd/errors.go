@@ -66,9 +66,10 @@ func isPage(path string) bool {
 	return !strings.HasPrefix(path, "/b/") && !strings.HasPrefix(path, "/by-hash/") && path != "/blob"
 }
 
-// complain logs err at most once a minute.
+// complain logs err at most once a minute, and not at all where the store's
+// health has said why.
 func (s *Server) complain(by *sparse, what string, err error) {
-	if unsaid, ok := by.may(); ok {
+	if unsaid, ok := by.may(); ok && !s.store.Explains() {
 		s.log.Error(what, "err", key.RedactText(err.Error()), "not_logged", unsaid)
 	}
 }

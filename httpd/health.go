@@ -1,49 +1,32 @@
 package httpd
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"syscall"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/julienschmidt/httprouter"
+
+	"fromcache/fsstore"
 )
 
-// health remembers the store's state for a second: the question writes a file,
-// and anyone may ask it.
-type health struct {
-	mu    sync.Mutex
-	asked time.Time
-	err   error
-	said  sparse
-}
-
-func (h *health) of(ask func() error) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if time.Since(h.asked) >= time.Second {
-		h.err = ask()
-		h.asked = time.Now()
-	}
-	return h.err
-}
-
-// healthz says whether the data directory is there and can be written.
+// healthz says what is wrong, a line each, in the words that the pages have.
+// It is red only where a load balancer should ask another server: what is held
+// can't be read, or nothing new can be written.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
-	if err := s.health.of(s.store.Health); err != nil {
-		s.complain(&s.health.said, "unhealthy", err)
-		text := "the data directory is gone or can't be written"
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			text = "the disk is full: what is held is served, nothing new can be written"
-		}
-		plainText(w, http.StatusServiceUnavailable, text)
-		return
+	troubles := s.store.Health()
+	code, text := http.StatusOK, "ok"
+	if slices.ContainsFunc(troubles, func(t fsstore.Trouble) bool { return t.Grave }) {
+		code, text = http.StatusServiceUnavailable, "not well"
 	}
-	text := "ok"
+	var b strings.Builder
+	b.WriteString(text)
+	for _, t := range troubles {
+		b.WriteString("\n" + t.What)
+	}
 	if n := len(s.store.Findings()); n > 0 {
-		text = fmt.Sprintf("ok, but %d artifacts were found rotten and wait to be fetched again: see the pages or run fromcache fsck", n)
+		fmt.Fprintf(&b, "\n%d artifacts were found rotten and wait to be fetched again: see the pages or run fromcache fsck", n)
 	}
-	plainText(w, http.StatusOK, text)
+	plainText(w, code, b.String())
 }

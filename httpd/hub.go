@@ -49,6 +49,8 @@ const (
 	// beats keep proxies from closing the stream, and tell a page that woke up
 	// whether it still has one.
 	beats = 10 * time.Second
+	// sums: the header line says what is wrong, and when it is over.
+	sums = 2 * time.Second
 	// maxStreams bounds the memory that pages take: about 40 KiB each.
 	maxStreams = 2000
 )
@@ -152,7 +154,7 @@ func (h *hub) watch(ctx context.Context) {
 			continue
 		case <-tick.C:
 		}
-		if len(changed) > 0 || time.Since(summed) > beats {
+		if len(changed) > 0 || time.Since(summed) > sums {
 			h.tellRows(changed)
 			h.tellSummary()
 			clear(changed)
@@ -193,10 +195,7 @@ func (h *hub) tellRows(changed map[string][]string) {
 }
 
 func (h *hub) tellSummary() {
-	sum, err := h.s.summary()
-	if err != nil {
-		return
-	}
+	sum := h.s.summary()
 	sum.Free -= sum.Free % (64 << 20) // else it would be news each time
 	message := h.s.rendered("summary", "summary", sum)
 	if !bytes.Equal(message, h.last) {

@@ -40,6 +40,7 @@ type frame struct {
 type summary struct {
 	Artifacts, Misses, Queued, Running, Failed, Jobs, Rotten int
 	Bytes, NotNoted, Free, Total                             int64
+	Troubles                                                 []fsstore.Trouble
 }
 
 const (
@@ -80,20 +81,17 @@ var titles = map[string]string{
 
 // frame begins a page for an operator.
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) (*frame, error) {
-	sum, err := s.summary()
-	if err != nil {
-		return nil, err
-	}
+	sum := s.summary()
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
 		Summary: sum, Flash: s.takeFlash(w, r), Findings: s.store.Findings(),
 	}, nil
 }
 
-func (s *Server) summary() (sum summary, err error) {
-	if sum.Free, sum.Total, err = s.store.Free(); err != nil {
-		return sum, err
-	}
+// summary needs no disk: it also says what is wrong with it.
+func (s *Server) summary() (sum summary) {
+	sum.Troubles = s.store.Health()
+	sum.Free, sum.Total, _ = s.store.Free() // no number says enough
 	sum.Misses = s.view.Count(fsstore.Misses)
 	sum.Queued = s.view.Count(fsstore.Queue)
 	sum.Running = s.view.Count(fsstore.Active)
@@ -102,7 +100,7 @@ func (s *Server) summary() (sum summary, err error) {
 	sum.NotNoted = s.store.NotNoted()
 	sum.Rotten = len(s.store.Findings())
 	sum.Artifacts, sum.Bytes = s.view.Held()
-	return sum, nil
+	return sum
 }
 
 // render writes a page that needs no list: the sign-in, or an error. To who is
@@ -111,10 +109,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 	f := &frame{Page: page, Title: titles[page], Open: s.signIn.off, Text: text, Back: backTo(r)}
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
 	if page == "error" && s.signIn.holds(r) {
-		f.Version = s.opt.Version
-		if sum, err := s.summary(); err == nil {
-			f.Summary, f.SignedIn = sum, true
-		}
+		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {
 		plainText(w, code, text)

@@ -66,7 +66,6 @@ type Server struct {
 	signIn  *signIn
 	unnoted sparse // complaints
 	broken  sparse
-	health  health
 	cross   *http.CrossOriginProtection
 	view    *fsstore.View // what the pages show
 	picture picture

@@ -75,7 +75,7 @@ func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 		case <-mine.Done():
 			return
 		case <-tick.C:
-			if !a.c.Held() {
+			if !a.c.Held() && !a.store.Ill() { // a directory that is away may come back
 				cancel(errTaken)
 				return
 			}

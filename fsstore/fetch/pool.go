@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -112,13 +113,16 @@ func (p *Pool) scan(ctx context.Context, names chan<- string) {
 }
 
 func (p *Pool) hand(ctx context.Context, names chan<- string) {
-	if p.isPaused() {
+	if p.isPaused() || p.store.Ill() {
 		return
 	}
 	due, err := p.store.Due()
 	if err != nil {
 		p.pause("queue/ can't be listed", err)
 		return
+	}
+	if len(due) == 0 {
+		p.goesOn()
 	}
 	for _, name := range due {
 		if ctx.Err() != nil || p.isPaused() {
@@ -168,17 +172,28 @@ func diskTrouble(err error) bool {
 func (p *Pool) ended(err error, name string) {
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		p.pause("the end of a job can't be written: "+name, err)
+	} else if !p.isPaused() {
+		p.goesOn()
 	}
 }
 
-// pause stops the claiming until the next tick: what is wrong is the disk, and no job can go on.
+// pause stops the claiming until the next tick: what is wrong is the disk, and no job can go on. Where the whole directory
+// is in trouble the store says so, and nothing is claimed until that is over.
 func (p *Pool) pause(what string, err error) {
 	until := time.Now().Add(p.o.Interval)
 	p.paused.Store(&until)
-	p.log.Error(what, "err", err)
+	p.store.Trouble(troubleName, waiting, fmt.Errorf("%s: %w", what, err))
 }
+
+// goesOn ends what pause told.
+func (p *Pool) goesOn() { p.store.Trouble(troubleName, waiting, nil) }
+
+const (
+	troubleName = "downloads"
+	waiting     = "downloads wait in queue/, for files can't be written or opened: look at the disk and the number of open files; the log says more"
+)
 
 func (p *Pool) isPaused() bool {
 	until := p.paused.Load()
-	return until != nil && time.Now().Before(*until)
+	return until != nil && time.Until(*until) > 0
 }

@@ -1,0 +1,108 @@
+package fsstore
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// is looks again, and wants one trouble whose words hold what, or none.
+func (s *Store) is(t *testing.T, what string, grave bool) {
+	t.Helper()
+	s.checkup(0)
+	list := s.health.list()
+	switch {
+	case what == "" && len(list) > 0:
+		t.Errorf("it is not well: %+v", list)
+	case what != "" && (len(list) != 1 || !strings.Contains(list[0].What, what) || list[0].Grave != grave):
+		t.Errorf("%q was to be wrong: %+v", what, list)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	s := testStore(t)
+	s.is(t, "", false)
+	run(t, s.dir, "mv ../data ../elsewhere")
+	s.is(t, "is gone", true)
+	noteErr(s)
+	if _, err := os.Stat(s.dir); err == nil {
+		t.Error("an empty tree was made in place of the one that is gone")
+	}
+	run(t, "/", "mkdir "+s.dir)
+	s.is(t, "not in its place", true)
+	noteErr(s)
+	if list, _ := os.ReadDir(s.dir); len(list) > 0 {
+		t.Errorf("something was made in an empty directory: %v", list)
+	}
+	run(t, s.dir, "rmdir ../data; mv ../elsewhere ../data")
+	s.is(t, "", false)
+	run(t, s.dir, "cp -a ../data ../copy; mv ../data ../elsewhere; mv ../copy ../data")
+	s.is(t, "", false) // a restored one is taken
+}
+
+func TestLinkToNothing(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	run(t, filepath.Dir(dir), "ln -s ../nowhere data")
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is a link to ../nowhere") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestHealthOfParts(t *testing.T) {
+	s := testStore(t)
+	for _, vital := range []string{"blobs", "meta"} {
+		run(t, s.dir, "mv "+vital+" ../away")
+		for range 2 {
+			s.is(t, vital+"/ is gone", true)
+			s.health.missing = map[string]time.Time{vital: time.Now().Add(-time.Hour)}
+		}
+		run(t, s.dir, "mv ../away "+vital)
+		s.is(t, "", false)
+	}
+	run(t, s.dir, "rmdir misses")
+	s.is(t, "misses/ is gone", false)
+	s.is(t, "misses/ is gone", false) // it may be on its way back
+	s.health.missing["misses"] = time.Now().Add(-time.Hour)
+	s.is(t, "", false)
+	noteMiss(t, s, cudaURL, client1)
+	run(t, s.dir, "mv hits ../hits; ln -s ../hits hits")
+	s.is(t, "hits/ is a link", false)
+}
+
+// TestTroubleIsSaidOnce: the log has one line when it begins and one when it
+// is over, whoever noticed, and none for what follows from another.
+func TestTroubleIsSaidOnce(t *testing.T) {
+	log := &bytes.Buffer{}
+	s := openAt(t, t.TempDir()+"/data", Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	begins, over := "trouble begins", "trouble is over"
+	for range 5 {
+		s.Trouble("watch a", "no watch", errors.New("x"))
+		s.Trouble("watch b", "no watch", errors.New("x"))
+	}
+	s.is(t, "no watch", false)
+	s.Trouble("watch a", "no watch", nil)
+	s.is(t, "no watch", false)
+	if n := strings.Count(log.String(), begins); n != 1 || strings.Contains(log.String(), over) {
+		t.Errorf("%d begin:\n%s", n, log)
+	}
+	s.Trouble("watch b", "no watch", nil)
+	s.is(t, "", false)
+	if n := strings.Count(log.String(), over); n != 1 {
+		t.Errorf("%d are over:\n%s", n, log)
+	}
+	run(t, s.dir, "mv ../data ../elsewhere")
+	for range 5 {
+		s.Trouble("hits", "no hits", errors.New("x"))
+		s.beat()
+	}
+	s.is(t, "is gone", true)
+	if n := strings.Count(log.String(), begins); n != 2 {
+		t.Errorf("%d begin:\n%s", n, log)
+	}
+	run(t, "/", "cd "+filepath.Dir(s.dir)+"; mv elsewhere data")
+}
