@@ -110,17 +110,23 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	crowd := newCrowd(progressListener{ln, s.opt.StallTimeout}, descriptorRoom(), s.crowded)
+	hs.ConnState = crowd.state
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		s.drain(hs)
 	})
-	err := hs.Serve(progressListener{ln, s.opt.StallTimeout})
+	err := hs.Serve(crowd)
 	if stop() {
 		return errors.Join(err, hs.Close())
 	}
 	<-drained
 	return nil
+}
+
+func (s *Server) crowded(err error) {
+	s.store.Trouble("connections", "there are more connections than open files allow: those that wait longest without a request are cut; raise LimitNOFILE= or ulimit -n", err)
 }
 
 // beside starts what runs beside the answers, and returns the call that ends

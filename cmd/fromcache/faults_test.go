@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -165,6 +166,31 @@ func wrapped(t *testing.T, line string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestFewDescriptors: far more connections than files may be open.
+func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, wrapped(t, "ulimit -n 96 && run \"$@\""))
+	w.open()
+	var idle []net.Conn
+	for range 200 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		w.must(err)
+		t.Cleanup(func() { c.Close() })
+		idle = append(idle, c)
+	}
+	w.eventually("a hit is answered among 200 connections", func() bool {
+		code, body := w.blob("/held.bin")
+		return code == http.StatusOK && body == wardBytes
+	})
+	w.eventually("the log says so", func() bool { // for the second or two until the idle ones are cut /healthz does too
+		return strings.Contains(w.log(), "more connections than open files allow")
+	})
+	for _, c := range idle {
+		c.Close()
+	}
+	w.recovers()
 }
 
 // TestNoWatch: the system gives no inotify watch, and then it does.

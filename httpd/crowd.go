@@ -1,0 +1,172 @@
+package httpd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// crowd is a listener that knows how many files the process may have open: a
+// connection takes one, and its answer another. It leaves enough for the rest
+// of the server, so that a hit finds its blob. When it is full, those go first
+// who have been waiting without a request for a while; who is being answered
+// stays.
+type crowd struct {
+	net.Listener
+	room int             // descriptors for connections and answers
+	tell func(err error) // why it is full, or with nil that it isn't any more
+
+	telling sync.Mutex // so that what was told last is so
+	mu      sync.Mutex
+	change  sync.Cond // somebody left or was answered, or time has passed
+	guests  map[net.Conn]*guest
+	busy    int   // those that are being answered
+	full    error // since it was, and until a quarter has left
+	closed  bool
+}
+
+type guest struct {
+	busy  bool
+	since time.Time // that it waits
+}
+
+// graceful: a request that is on its way has come by then.
+const graceful = time.Second
+
+func newCrowd(ln net.Listener, room int, tell func(error)) *crowd {
+	l := &crowd{Listener: ln, room: room, tell: tell, guests: map[net.Conn]*guest{}}
+	l.change.L = &l.mu
+	return l
+}
+
+// descriptorRoom is how many descriptors are for connections: an eighth, or at
+// least 32, are for jobs, listings and watches.
+func descriptorRoom() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > 1<<24 {
+		return 1 << 24
+	}
+	n := int(limit.Cur)
+	return max(8, n-max(32, n/8))
+}
+
+// most is how many connections there may be: a quarter of the room stays for
+// answers, so that some always get on.
+func (l *crowd) most() int { return l.room * 3 / 4 }
+
+// Accept waits for room, and for the next connection.
+func (l *crowd) Accept() (net.Conn, error) {
+	l.makeRoom()
+	c, err := l.Listener.Accept()
+	for errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		l.mu.Lock()
+		l.isFull(err)
+		l.cutIdle()
+		l.mu.Unlock()
+		time.Sleep(graceful / 10)
+		c, err = l.Listener.Accept()
+	}
+	if err == nil {
+		l.mu.Lock()
+		l.guests[c] = &guest{since: time.Now()}
+		l.mu.Unlock()
+	}
+	return c, err
+}
+
+// Close ends Accept too while it waits for room.
+func (l *crowd) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.change.Broadcast()
+	return l.Listener.Close()
+}
+
+func (l *crowd) makeRoom() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.guests) >= l.most() && !l.closed {
+		l.isFull(fmt.Errorf("%d connections", len(l.guests)))
+		if !l.cutIdle() {
+			look := time.AfterFunc(graceful/10, l.change.Broadcast)
+			l.change.Wait()
+			look.Stop()
+		}
+	}
+}
+
+// isFull tells it once; the caller holds mu.
+func (l *crowd) isFull(why error) {
+	if l.full == nil {
+		l.full = why
+		go l.report()
+	}
+}
+
+func (l *crowd) leave(c net.Conn) {
+	delete(l.guests, c)
+	if l.full != nil && len(l.guests) < l.most()*3/4 {
+		l.full = nil
+		go l.report()
+	}
+}
+
+func (l *crowd) report() {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	why := l.full
+	l.mu.Unlock()
+	l.tell(why)
+}
+
+// cutIdle closes what has waited long enough without a request, and reports whether
+// that was anybody; the caller holds mu.
+func (l *crowd) cutIdle() (any bool) {
+	for c, g := range l.guests {
+		if !g.busy && time.Since(g.since) >= graceful {
+			c.Close()
+			l.leave(c)
+			any = true
+		}
+	}
+	return any
+}
+
+// state is an http.Server's ConnState. A request waits here for a descriptor
+// that its answer can have.
+func (l *crowd) state(c net.Conn, st http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.guests[c]
+	if g == nil {
+		return // it was cut
+	}
+	switch st {
+	case http.StateActive:
+		for !l.closed && len(l.guests)+l.busy >= l.room {
+			l.change.Wait()
+		}
+		g.busy = true
+		l.busy++
+	case http.StateIdle:
+		l.answered(g)
+	case http.StateClosed, http.StateHijacked:
+		l.answered(g)
+		l.leave(c)
+	}
+}
+
+func (l *crowd) answered(g *guest) {
+	if g.busy {
+		l.busy--
+	}
+	g.busy, g.since = false, time.Now()
+	l.change.Broadcast()
+}
