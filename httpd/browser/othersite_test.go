@@ -151,7 +151,7 @@ func (l *lab) evil() string {
 	return s.URL
 }
 
-// routes are the server's own, by what they answer to: those of its table
+// routes are the server's own, by what they answer to: those of its tables
 // that need no key and end.
 func (l *lab) routes() map[string][]string {
 	source, err := os.ReadFile("../route.go")
@@ -161,6 +161,11 @@ func (l *lab) routes() map[string][]string {
 		if !strings.ContainsAny(m[2], ":*") && m[2] != "/events" && m[2] != "/blob" && m[2] != "/healthz" {
 			byMethods[m[1]] = append(byMethods[m[1]], m[2])
 		}
+	}
+	verbs, err := os.ReadFile("../verbs.go")
+	l.must(err)
+	for _, m := range regexp.MustCompile(`\{"([a-z]+)", max`).FindAllStringSubmatch(string(verbs), -1) {
+		byMethods["POST"] = append(byMethods["POST"], "/admin/"+m[1], "/admin/"+m[1]+"/shell")
 	}
 	if len(byMethods["POST"]) < 12 || len(byMethods["GET HEAD"]) < 8 {
 		l.t.Fatalf("routes: %v", byMethods)
