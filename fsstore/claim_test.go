@@ -110,6 +110,32 @@ func TestCancelAfterTheCommitSaysSo(t *testing.T) {
 	}
 }
 
+// A disk that takes neither the last line nor a copy with it: the job stays in
+// active/, and recovery ends it when the disk takes lines again.
+func TestDoneWaitsForItsLine(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	p, _ := c.Part(false)
+	p.Write([]byte("bytes"))
+	must(os.Rename(p.path, s.path("blobs", p.SHA256())))
+	a, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{}))
+	must(err)
+	f := c.f
+	c.f, err = os.Open(c.path)
+	must(err)
+	run(t, s.dir, "mv tmp ../tmp")
+	if err := c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}); err == nil {
+		t.Error("finished without its line")
+	}
+	f.Close()
+	run(t, s.dir, "mv ../tmp tmp")
+	want(t, s, Done)
+	must(s.Recover())
+	if got := text(t, s, Done, c.Key+".job"); strings.Count(got, " done 5 ") != 1 {
+		t.Error(got)
+	}
+}
+
 func TestCancelByVerb(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
