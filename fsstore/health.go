@@ -30,6 +30,7 @@ type healthBook struct {
 	looked  time.Time
 	missing map[string]time.Time // directories, and since when looks miss them
 	half    atomic.Bool          // parts of the tree are missing
+	blind   atomic.Bool          // so many that nobody can say what is held
 	full    atomic.Bool          // there is no room, or less than is kept free
 
 	mu   sync.Mutex
@@ -146,6 +147,9 @@ func (h *healthBook) list() []Trouble {
 // tree.
 func (s *Store) whole() bool { return !s.health.half.Load() }
 
+// blind reports whether what is held may look as if it were not.
+func (s *Store) blind() bool { return s.health.blind.Load() }
+
 // short reports whether the last look found too little room.
 func (s *Store) short() bool { return s.health.full.Load() }
 
@@ -164,6 +168,7 @@ func (s *Store) checkup(age time.Duration) {
 		t, err = s.examineParts()
 	}
 	h.half.Store(err != nil)
+	h.blind.Store(err != nil && t.Grave)
 	if err == nil {
 		t, err = s.examineWriting()
 	}

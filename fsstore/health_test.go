@@ -59,11 +59,21 @@ func TestHealthOfParts(t *testing.T) {
 		run(t, s.dir, "mv "+vital+" ../away")
 		for range 2 {
 			s.is(t, vital+"/ is gone", true)
+			if v := noteMiss(t, s, cudaURL, client1); v != IsFull {
+				t.Errorf("a miss while %s/ is gone: %s", vital, v)
+			}
 			s.health.missing = map[string]time.Time{vital: time.Now().Add(-time.Hour)}
 		}
 		run(t, s.dir, "mv ../away "+vital)
 		s.is(t, "", false)
 	}
+	run(t, s.dir, "mv queue ../away")
+	s.is(t, "queue/ is gone", false)
+	if v := noteMiss(t, s, "https://example.com/y.run", client1); v != Noted {
+		t.Errorf("a miss while queue/ is gone: %s", v)
+	}
+	run(t, s.dir, "mv ../away queue; rm misses/*")
+	s.is(t, "", false)
 	run(t, s.dir, "rmdir misses")
 	s.is(t, "misses/ is gone", false)
 	s.is(t, "misses/ is gone", false) // it may be on its way back

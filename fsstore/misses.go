@@ -118,7 +118,7 @@ func (s *Store) note(u key.URL, a ask) (Verdict, error) {
 	if s.held(u) {
 		return Noted, nil // published while we looked
 	}
-	if !s.whole() {
+	if s.blind() {
 		return IsFull, nil // it may well be held
 	}
 	if !s.room(a.asked) {
