@@ -32,10 +32,7 @@ func (s *Server) showArtifact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := s.frame(w, r, "artifact")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "artifact")
 	f.Artifact = s.artifactPage(r, a)
 	return s.write(w, r, http.StatusOK, f)
 }

@@ -37,10 +37,8 @@ type artifactRow struct {
 }
 
 func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "artifacts")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "artifacts")
+	var err error
 	if f.Artifacts, err = s.artifactList(r, perPage); err != nil {
 		return err
 	}

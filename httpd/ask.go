@@ -59,10 +59,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	if isLive(r) {
 		return s.fragment(w, "facts", found)
 	}
-	f, err := s.frame(w, r, "ask")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "ask")
 	found.Acts = missActs(j.Name, "")
 	f.Facts = found
 	return s.write(w, r, http.StatusOK, f)

@@ -65,10 +65,7 @@ func sectionOf(st fsstore.State) *section {
 }
 
 func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "downloads")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "downloads")
 	for i := range sections {
 		f.Words = append(f.Words, sections[i].word)
 	}
@@ -218,10 +215,7 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := s.frame(w, r, "job")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "job")
 	f.Job = s.jobRow(&j)
 	if j.Key != "" {
 		if _, err := s.store.Artifact(j.Key); err == nil {

@@ -199,10 +199,7 @@ func missActs(k, into string) []templates.Action {
 }
 
 func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "misses")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "misses")
 	f.Misses = s.missList(missQueryOf(r.URL.Query()), pageOf(r), perPage)
 	return s.write(w, r, http.StatusOK, f)
 }

@@ -49,10 +49,8 @@ const (
 )
 
 func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "all")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "all")
+	var err error
 	f.Misses = s.missList(missQuery{Sort: "last"}, 1, glance)
 	for _, st := range []fsstore.State{fsstore.Active, fsstore.Queue, fsstore.Failed} {
 		f.Jobs.Sections = append(f.Jobs.Sections, s.jobSection(sectionOf(st), 1, glance))
@@ -64,10 +62,7 @@ func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "add")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "add")
 	f.Dir = s.store.Dir()
 	f.Upload = templates.Action{Verb: "upload", Label: "Upload", NameOnly: true}
 	return s.write(w, r, http.StatusOK, f)
@@ -80,12 +75,11 @@ var titles = map[string]string{
 }
 
 // frame begins a page for an operator.
-func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) (*frame, error) {
-	sum := s.summary()
+func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: sum, Flash: s.takeFlash(w, r), Findings: s.store.Findings(),
-	}, nil
+		Summary: s.summary(), Flash: s.takeFlash(w, r), Findings: s.store.Findings(),
+	}
 }
 
 // summary needs no disk: it also says what is wrong with it.

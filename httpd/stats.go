@@ -46,10 +46,7 @@ type topRow struct {
 }
 
 func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.frame(w, r, "stats")
-	if err != nil {
-		return err
-	}
+	f := s.frame(w, r, "stats")
 	days, err := s.store.Stats(statsDays)
 	if err != nil {
 		return err

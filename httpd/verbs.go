@@ -56,10 +56,7 @@ func (s *Server) showLine(line func(*http.Request) (string, error)) operation {
 			plainText(w, http.StatusOK, text)
 			return nil
 		}
-		f, err := s.frame(w, r, "shell")
-		if err != nil {
-			return err
-		}
+		f := s.frame(w, r, "shell")
 		f.Line, f.Back = text, backTo(r)
 		return s.write(w, r, http.StatusOK, f)
 	}
