@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestAClockSetBack: what a worker put off by a clock that was ahead is due when
@@ -26,5 +27,30 @@ func TestAClockSetBack(t *testing.T) {
 	jobs, err := s.Jobs(Queue)
 	if err != nil || strings.Contains(jobs[0].Note, "again at") || !strings.Contains(jobs[1].Note, "again at") {
 		t.Errorf("%+v, %v", jobs, err)
+	}
+}
+
+// TestClockBook: a step is told for an hour or until it is taken back; slewing
+// and a sleep of the machine are no steps.
+func TestClockBook(t *testing.T) {
+	var c clockBook
+	wall, up := time.Date(2030, 1, 31, 2, 0, 0, 0, time.UTC), time.Hour
+	for i, x := range []struct{ wall, up, off time.Duration }{
+		{0, 0, 0},
+		{10 * time.Second, 10 * time.Second, 0},
+		{8 * time.Hour, 8 * time.Hour, 0},                           // slept
+		{9 * time.Second, time.Second, 0},                           // slewed
+		{time.Hour + time.Second, time.Second, time.Hour},           // set forward
+		{time.Minute, time.Minute, time.Hour},                       // still
+		{-30 * time.Minute, 0, 30 * time.Minute},                    // half of it taken back
+		{59 * time.Minute, 59 * time.Minute, 30 * time.Minute},      //
+		{2 * time.Minute, 2 * time.Minute, 0},                       // an hour is over
+		{-25 * time.Hour, time.Second, -25*time.Hour - time.Second}, // set back
+		{25*time.Hour + time.Second, 0, 0},                          // and right again
+	} {
+		wall, up = wall.Add(x.wall), up+x.up
+		if off := c.look(wall, up); off != x.off {
+			t.Errorf("%d: off by %v, want %v", i, off, x.off)
+		}
 	}
 }

@@ -32,14 +32,15 @@ type healthBook struct {
 	half    atomic.Bool          // parts of the tree are missing
 	blind   atomic.Bool          // so many that nobody can say what is held
 	full    atomic.Bool          // there is no room, or less than is kept free
+	clock   clockBook
 
 	mu   sync.Mutex
 	open map[string]Trouble
 	said map[string]bool // what the log says has begun
 }
 
-// inData and inSpace are the troubles that a look at the directory finds; all
-// others are told by Trouble.
+// inData and inSpace are the troubles that a look at the directory finds, and
+// inClock goes with them; all others are told by Trouble.
 const (
 	inData  = "data"
 	inSpace = "space"
@@ -143,6 +144,18 @@ func (h *healthBook) list() []Trouble {
 	return slices.CompactFunc(list, func(a, b Trouble) bool { return a.What == b.What })
 }
 
+// pressing reports whether something is wrong that may be over at any moment.
+func (h *healthBook) pressing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.open {
+		if name != inClock {
+			return true
+		}
+	}
+	return false
+}
+
 // whole reports whether the last look found all directories. Never tidy half a
 // tree.
 func (s *Store) whole() bool { return !s.health.half.Load() }
@@ -180,6 +193,7 @@ func (s *Store) checkup(age time.Duration) {
 		noRoom = err != nil
 	}
 	h.full.Store(noRoom)
+	s.examineClock()
 	h.looked = time.Now()
 }
 

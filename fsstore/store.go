@@ -178,9 +178,9 @@ func (s *Store) beat() {
 // lookAfter looks at the directory each second while something is wrong, and
 // goes on with all that waited as soon as it is over.
 func (s *Store) lookAfter() {
-	if len(s.health.list()) > 0 {
+	if s.health.pressing() {
 		s.checkup(0)
-		if len(s.health.list()) == 0 {
+		if !s.health.pressing() {
 			s.beat()
 		}
 	}

@@ -18,7 +18,7 @@ type proof struct {
 
 // proofs by part.
 var proofs = map[string][]proof{
-	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate|SessionAge", count: "FROMCACHE_CLOCK"}},
+	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate|SessionAge"}},
 	"addresses": {{pkg: "fsstore/fetch", run: "^Test(Inside|Classify|AllowSeesThrough|Rebinding|RedirectInside|Proxy)"}},
 	"pages":     {{pkg: "httpd", run: "^Test(CrossSite|OnlyFormsChange|Rebound|Framing|Fixation|SignedOutPosts|HostileText|FormCap|OpenHost|SessionCookie)"}, {pkg: "httpd/browser", run: "^Test(OtherSite|Safety|Access)"}},
 	"guesses":   {{pkg: "httpd", run: "^TestGuess|^TestLimiterTable", count: "FROMCACHE_GUESSES"}},
