@@ -64,10 +64,16 @@ func sharedDirectory(p *program, jobs int, row *torture.Row) {
 	if !mayMount(row, "mfsmaster", "mfschunkserver", "mfsmount", "ip", "nsenter") {
 		return
 	}
+	if fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+		row.Note("no FUSE here: not run: %v", err)
+		return
+	} else {
+		fuse.Close()
+	}
 	m, err := p.newMoose()
 	defer m.close()
 	if err != nil {
-		row.Note("MooseFS does not come up here: %v", err)
+		row.Violated("MooseFS does not come up: %v", err)
 		return
 	}
 	l := p.newLab()
