@@ -15,11 +15,11 @@ import (
 // fuzzing says which part a target belongs to, by its package and name; what
 // is not here belongs to fuzz-rest.
 var fuzzing = map[string]*regexp.Regexp{
-	"fuzz-key":  regexp.MustCompile(`^fsstore/key |^fsstore FuzzNames$|^httpd FuzzTarget$`),
+	"fuzz-key":  regexp.MustCompile(`^fsstore/key FuzzParse$|^fsstore FuzzNames$|^httpd FuzzTarget$`),
 	"fuzz-job":  regexp.MustCompile(`^fsstore/job `),
 	"fuzz-tree": regexp.MustCompile(`^fsstore Fuzz(Meta|Hits)$`),
 	"fuzz-disk": regexp.MustCompile(`^fsstore Fuzz(Claim|Recover)$`),
-	"fuzz-http": regexp.MustCompile(`^fsstore/(fetch|kind) |^httpd FuzzFields$`),
+	"fuzz-http": regexp.MustCompile(`^fsstore/(fetch|kind) |^httpd Fuzz(Fields|Range)$`),
 }
 
 func fuzzPart(target string) string {
