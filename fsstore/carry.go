@@ -3,8 +3,11 @@ package fsstore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"time"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -76,9 +79,129 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	return c.take(f.Name(), u.Key())
 }
 
-// Fits reports as a *kind.Mismatch what keeps a whole part from being what its
+// NotWhole is why what was carried in is not all that was to come.
+type NotWhole struct {
+	Have, Size int64 // bytes; Size is -1 where nobody said how many
+	Err        error // of its reader; nil: it ended, and has another size
+}
+
+func (e *NotWhole) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("it broke off after %d bytes: %v", e.Have, e.Err)
+	}
+	return fmt.Sprintf("it has %d bytes, and %d were to come", e.Have, e.Size)
+}
+
+func (e *NotWhole) Unwrap() error { return e.Err }
+
+// WrongDigest is why whole bytes are not those that were asked for.
+type WrongDigest struct{ Got, Want string }
+
+func (e *WrongDigest) Error() string {
+	return fmt.Sprintf("sha256 is %s, and %s was asked for", e.Got, e.Want)
+}
+
+// CarryIn makes what from brings the artifact of the claim's key, and ends the
+// claim. size is in bytes, -1 unknown; each is told now and then how many have
+// come, and an error that it returns ends the way in.
+//
+// With an artifact there is no error: it is held, and neither a cancel after
+// the commit nor a job that can't be moved to done/ takes that back. With an
+// error the part is gone, and the job is in failed/ and says why, or where an
+// operator has put it (ErrLost). The error is what each returned, or holds
+// *NotWhole, *WrongDigest, *kind.Mismatch or ErrNoSpace, or is the disk's.
+func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error) (*Artifact, error) {
+	p, err := c.Part(false)
+	if err == nil {
+		err = c.receive(p, from, size, each)
+	}
+	if err == nil {
+		err = c.whole(p, size)
+	}
+	if err == nil {
+		var a *Artifact
+		if a, err = c.Publish(p, Origin{}); a != nil {
+			c.afterCommit(err)
+			return a, nil
+		}
+	}
+	if p != nil {
+		c.s.complain("part", p.Discard())
+	}
+	return nil, errors.Join(err, c.giveUp(err))
+}
+
+// afterCommit ends a claim whose job Publish could not move. Where the disk is
+// why, recovery moves it once it can.
+func (c *Claim) afterCommit(err error) {
+	if errors.Is(err, ErrLost) {
+		err = c.Cancelled()
+	}
+	c.s.complain("the job of what is held", err)
+}
+
+// giveUp ends a claim that brought no artifact. An operator may have taken the
+// job away for all that why says.
+func (c *Claim) giveUp(why error) error {
+	err := c.Fail("put: " + key.RedactText(why.Error()))
+	if errors.Is(err, ErrLost) {
+		return c.Cancelled()
+	}
+	return err
+}
+
+func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) error) error {
+	if err := c.Reserve(max(size, 0)); err != nil {
+		return err
+	}
+	if err := c.Start(Started{Size: size}); err != nil {
+		return err
+	}
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := readSome(from, buf)
+		if _, werr := p.Write(buf[:n]); werr != nil {
+			return werr
+		}
+		switch {
+		case err == io.EOF:
+			return each(p.Size())
+		case err != nil:
+			return &NotWhole{p.Size(), size, err}
+		case !c.Held():
+			return ErrLost
+		}
+		if err := each(p.Size()); err != nil {
+			return err
+		}
+	}
+}
+
+// readSome fills b, for a form comes in pieces of 4 KiB, but waits for a slow
+// sender no longer than a cancel may go unnoticed. io.ReadFull won't do: a
+// body that ends before its boundary is ErrUnexpectedEOF to mime/multipart.
+func readSome(r io.Reader, b []byte) (n int, err error) {
+	for begun := time.Now(); n < len(b) && err == nil && time.Since(begun) < time.Second/2; {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	return n, err
+}
+
+func (c *Claim) whole(p *Part, size int64) error {
+	if size >= 0 && p.Size() != size {
+		return &NotWhole{Have: p.Size(), Size: size}
+	}
+	if want := c.Job.Sha256; want != "" && !strings.EqualFold(want, p.SHA256()) {
+		return &WrongDigest{p.SHA256(), want}
+	}
+	return c.fits(p)
+}
+
+// fits reports as a *kind.Mismatch what keeps a whole part from being what its
 // URL's name says: as a download is judged, where there is no origin to blame.
-func (c *Claim) Fits(p *Part) error {
+func (c *Claim) fits(p *Part) error {
 	if c.Job.AcceptAny {
 		return nil
 	}

@@ -48,8 +48,10 @@ func (c *Claim) Previous() *Artifact {
 //  3. the blob is brought back if gc took it between 1 and 2
 //  4. the job moves to done/, the miss goes
 //
-// No step needs undoing. ErrLost: an operator took the job away; nothing was
-// published.
+// No step needs undoing. With an artifact it is held, whatever the error: that
+// then says why the job was not moved, ErrLost that an operator took it away
+// after the commit. Without one it is not known to be held; ErrLost: an
+// operator took the job away before the commit.
 func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed

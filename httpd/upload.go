@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/key"
 	"fromcache/fsstore/kind"
 )
 
@@ -42,9 +41,15 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.fill(c, in, http.NewResponseController(w))
+	conn := http.NewResponseController(w)
+	patience := func(int64) error {
+		conn.SetReadDeadline(time.Now().Add(uploadStall))
+		return nil
+	}
+	patience(0)
+	a, err := c.CarryIn(in.from, in.size, patience)
 	if err != nil {
-		return err
+		return uploadError(err)
 	}
 	s.log.Info("uploaded", "key", a.Key, "size", a.Size, "addr", clientAddr(r))
 	s.view.Reread(a.Key)
@@ -100,82 +105,22 @@ func (in *carried) check() error {
 	return nil
 }
 
-// fill ends the claim: the artifact is held, or the job is in failed/ and its
-// part is gone.
-func (s *Server) fill(c *fsstore.Claim, in *carried, conn *http.ResponseController) (*fsstore.Artifact, error) {
-	part, err := c.Part(false)
-	if err == nil {
-		err = copyIn(c, part, in, conn)
-	}
-	if err == nil {
-		var a *fsstore.Artifact
-		if a, err = c.Publish(part, fsstore.Origin{}); a != nil {
-			return a, err
+// uploadError is what the outcome means to the person at the browser.
+func uploadError(err error) error {
+	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok {
+		if short.Err != nil {
+			return &refusal{http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have)}
 		}
+		return &refusal{http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size)}
 	}
-	if part != nil {
-		part.Discard()
+	if sum, ok := errors.AsType[*fsstore.WrongDigest](err); ok {
+		return &refusal{http.StatusUnprocessableEntity, "its SHA-256 is " + sum.Got + ", and " + sum.Want + " was expected: it was not kept"}
 	}
-	if errors.Is(err, fsstore.ErrLost) {
-		return nil, errors.Join(&refusal{http.StatusConflict, "the upload was cancelled"}, c.Cancelled())
-	}
-	reason := key.RedactText(err.Error())
-	if _, text := httpError(err); text != "" {
-		reason = text
-	}
-	return nil, errors.Join(err, c.Fail("upload: "+reason))
-}
-
-func copyIn(c *fsstore.Claim, part *fsstore.Part, in *carried, conn *http.ResponseController) error {
-	if err := c.Reserve(max(in.size, 0)); err != nil {
-		return err
-	}
-	if err := c.Start(fsstore.Started{Size: in.size}); err != nil {
-		return err
-	}
-	buf := make([]byte, 256<<10)
-	looked := time.Now()
-	for {
-		conn.SetReadDeadline(time.Now().Add(uploadStall))
-		n, err := readFull(in.from, buf)
-		if _, werr := part.Write(buf[:n]); werr != nil {
-			return werr
-		}
-		switch {
-		case err == io.EOF:
-			return checkIn(c, in, part)
-		case err != nil:
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", part.Size())}
-		}
-		if time.Since(looked) > 500*time.Millisecond {
-			if looked = time.Now(); !c.Held() {
-				return fsstore.ErrLost
-			}
-		}
-	}
-}
-
-// readFull is io.ReadFull, but for its ErrUnexpectedEOF: from mime/multipart
-// that is a body that ended before its boundary.
-func readFull(r io.Reader, b []byte) (n int, err error) {
-	for n < len(b) && err == nil {
-		var m int
-		m, err = r.Read(b[n:])
-		n += m
-	}
-	return n, err
-}
-
-func checkIn(c *fsstore.Claim, in *carried, part *fsstore.Part) error {
-	if in.size >= 0 && part.Size() != in.size {
-		return &refusal{http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", part.Size(), in.size)}
-	}
-	if got := part.SHA256(); in.SHA256 != "" && got != in.SHA256 {
-		return &refusal{http.StatusUnprocessableEntity, "its SHA-256 is " + got + ", and " + in.SHA256 + " was expected: it was not kept"}
-	}
-	err := c.Fits(part)
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
 		return &refusal{http.StatusUnprocessableEntity, m.Why + "; it was not kept. To keep it all the same, send it again with accept=" + m.Accept}
+	}
+	if errors.Is(err, fsstore.ErrLost) {
+		return &refusal{http.StatusConflict, "the upload was cancelled"}
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"fromcache/fsstore"
@@ -46,7 +45,7 @@ func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
 		}
-		return a.fill(ctx, claim, from, size)
+		return a.carryIn(ctx, claim, from, size)
 	}
 }
 
@@ -73,65 +72,28 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
-// fill ends the claim: the artifact is held, or the job is in failed/ and its part is gone.
-func (a *app) fill(ctx context.Context, claim *fsstore.Claim, from io.Reader, size int64) error {
-	part, err := claim.Part(false)
-	if err == nil {
-		err = a.copyPart(ctx, claim, part, from, size)
-	}
-	if err == nil {
-		var art *fsstore.Artifact
-		if art, err = claim.Publish(part, fsstore.Origin{}); err == nil {
-			_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", art.Key, art.SHA256, bytes(art.Size))
-			return err
-		}
-	}
-	if part != nil {
-		err = errors.Join(err, part.Discard())
-	}
-	if errors.Is(err, fsstore.ErrLost) {
-		return errors.Join(err, claim.Cancelled())
-	}
-	return errors.Join(err, claim.Fail("put: "+oneLine(err)))
-}
-
-func (a *app) copyPart(ctx context.Context, claim *fsstore.Claim, part *fsstore.Part, from io.Reader, size int64) error {
-	if err := claim.Reserve(max(size, 0)); err != nil {
-		return err
-	}
-	if err := claim.Start(fsstore.Started{Size: size}); err != nil {
-		return err
-	}
+// carryIn lets the operator see how far it has come, and how it ended.
+func (a *app) carryIn(ctx context.Context, claim *fsstore.Claim, from io.Reader, size int64) error {
 	show := a.progress("put")
-	defer show.end()
-	buf := make([]byte, 1<<20)
-	for {
-		n, err := from.Read(buf)
-		if _, werr := part.Write(buf[:n]); werr != nil {
-			return werr
-		}
-		show.at(part.Size(), size)
-		switch {
-		case err == io.EOF:
-			return whole(claim, part, size)
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
+	art, err := claim.CarryIn(from, size, func(have int64) error {
+		show.at(have, size)
+		if ctx.Err() != nil {
 			return errors.New("interrupted")
-		case !claim.Held():
-			return fsstore.ErrLost
 		}
+		return nil
+	})
+	show.end()
+	if err != nil {
+		return putError(err)
 	}
+	_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", art.Key, art.SHA256, bytes(art.Size))
+	return err
 }
 
-func whole(claim *fsstore.Claim, part *fsstore.Part, size int64) error {
-	if size >= 0 && part.Size() != size {
-		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", size, part.Size())
+func putError(err error) error {
+	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok && short.Err == nil {
+		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", short.Size, short.Have)
 	}
-	if want := claim.Job.Sha256; want != "" && !strings.EqualFold(want, part.SHA256()) {
-		return fmt.Errorf("sha256 is %s, and %s was asked for", part.SHA256(), want)
-	}
-	err := claim.Fits(part)
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
 		return fmt.Errorf("%w; to keep it all the same: --accept %s", m, m.Accept)
 	}

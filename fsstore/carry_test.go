@@ -1,0 +1,168 @@
+package fsstore
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"fromcache/fsstore/kind"
+)
+
+const carriedURL = "https://vendor.example/carried.tar"
+
+func noHurry(int64) error { return nil }
+
+func mustClaimFor(t *testing.T, s *Store, a Addition) *Claim {
+	t.Helper()
+	c, err := s.ClaimFor(a, By{"cli", "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// letGoOf wants that an ended claim holds no file open, and so no lock.
+func letGoOf(t *testing.T, c *Claim) {
+	t.Helper()
+	if _, err := c.f.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the job's file is still open: %v", err)
+	}
+	if c.part != nil {
+		t.Error("the part is still open")
+	}
+}
+
+// The job leaves active/ after the commit, and before it could be moved to
+// done/: by digests' lock, which a commit takes between the two.
+func TestCarriedInAndCancelledAfterTheCommit(t *testing.T) {
+	s := testStore(t)
+	c := mustClaimFor(t, s, Addition{URL: carriedURL})
+	s.digests.mu.Lock()
+	cancelled := make(chan error, 1)
+	go func() {
+		defer s.digests.mu.Unlock()
+		meta := s.path("meta", c.Key+".json")
+		for end := time.Now().Add(10 * time.Second); !exists(meta) && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		cancelled <- s.Cancel(c.Key, By{"web", "10.0.0.2"})
+	}()
+	a, err := c.CarryIn(strings.NewReader("bytes"), 5, noHurry)
+	if e := <-cancelled; e != nil {
+		t.Fatal(e)
+	}
+	if err != nil || a == nil || a.SHA256 != digestOf("bytes") {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if _, err := s.Lookup(carriedURL); err != nil {
+		t.Error(err)
+	}
+	letGoOf(t, c)
+	want(t, s, Active)
+	want(t, s, Done)
+	want(t, s, Cancelled, c.Key+".job")
+	if got := text(t, s, Cancelled, c.Key+".job"); !strings.Contains(got, " done 5 ") || !strings.Contains(got, " cancelled web 10.0.0.2") {
+		t.Error(got)
+	}
+	sound(t, s)
+}
+
+func TestCarriedInWhereTheJobCantBeMoved(t *testing.T) {
+	s := testStore(t)
+	c := mustClaimFor(t, s, Addition{URL: carriedURL})
+	a, err := c.CarryIn(strings.NewReader("bytes"), 5, func(int64) error {
+		return os.Rename(s.path("done", ""), s.dir+"/../done")
+	})
+	if err != nil || a == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	letGoOf(t, c)
+	run(t, s.dir, "mv ../done done")
+	must(s.Recover())
+	want(t, s, Active)
+	want(t, s, Done, c.Key+".job")
+	sound(t, s)
+}
+
+func TestCarriedInAndCancelledBefore(t *testing.T) {
+	for _, reason := range []error{nil, errors.New("interrupted")} { // a cancel that is noticed, and one that is not
+		s := testStore(t)
+		c := mustClaimFor(t, s, Addition{URL: carriedURL})
+		a, err := c.CarryIn(strings.NewReader("bytes"), 5, func(int64) error {
+			return errors.Join(s.Cancel(c.Key, By{"cli", "test"}), reason)
+		})
+		if a != nil || !errors.Is(err, ErrLost) && reason == nil || !errors.Is(err, reason) && reason != nil {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		letGoOf(t, c)
+		want(t, s, Active)
+		want(t, s, Failed)
+		want(t, s, Cancelled, c.Key+".job")
+		run(t, s.dir, `test -z "$(ls tmp meta | grep -v :)"`)
+	}
+}
+
+func TestWhatIsNotCarriedIn(t *testing.T) {
+	broken := errors.New("connection reset")
+	for _, c := range []struct {
+		name string
+		add  Addition
+		from io.Reader
+		size int64
+		is   func(error) bool
+		log  string
+	}{
+		{"a reader that breaks off", Addition{}, io.MultiReader(strings.NewReader("byt"), iotest.ErrReader(broken)), 5,
+			func(err error) bool {
+				short, ok := errors.AsType[*NotWhole](err)
+				return ok && short.Have == 3 && errors.Is(err, broken)
+			}, "put: it broke off after 3 bytes: connection reset"},
+		{"a file that shrank", Addition{}, strings.NewReader("byte"), 5,
+			func(err error) bool {
+				short, ok := errors.AsType[*NotWhole](err)
+				return ok && short.Have == 4 && short.Size == 5 && short.Err == nil
+			}, "put: it has 4 bytes, and 5 were to come"},
+		{"another digest", Addition{SHA256: digestOf("other")}, strings.NewReader("bytes"), -1,
+			func(err error) bool { _, ok := errors.AsType[*WrongDigest](err); return ok },
+			"put: sha256 is " + digestOf("bytes")},
+		{"a page", Addition{}, strings.NewReader("<!DOCTYPE html><title>Sign in</title>"), -1,
+			func(err error) bool { _, ok := errors.AsType[*kind.Mismatch](err); return ok },
+			"put: an HTML page came"},
+	} {
+		s := testStore(t)
+		c.add.URL = "https://vendor.example/carried.run"
+		claim := mustClaimFor(t, s, c.add)
+		if a, err := claim.CarryIn(c.from, c.size, noHurry); a != nil || !c.is(err) {
+			t.Errorf("%s: %+v, %v", c.name, a, err)
+		}
+		letGoOf(t, claim)
+		if _, err := s.Lookup(c.add.URL); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is held: %v", c.name, err)
+		}
+		want(t, s, Active)
+		want(t, s, Failed, claim.Key+".job")
+		if got := text(t, s, Failed, claim.Key+".job"); !strings.Contains(got, " failed "+c.log) {
+			t.Errorf("%s: %s", c.name, got)
+		}
+		run(t, s.dir, `test -z "$(ls tmp)"`)
+	}
+}
+
+func TestCarriedInIsToldOf(t *testing.T) {
+	s := testStore(t)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<16/2)
+	var have []int64
+	_, err := mustClaimFor(t, s, Addition{URL: carriedURL}).CarryIn(iotest.HalfReader(bytes.NewReader(body)), -1, func(n int64) error {
+		have = append(have, n)
+		return nil
+	})
+	if n := len(have); err != nil || n < 3 || have[n-1] != int64(len(body)) {
+		t.Errorf("told of %d, %v", have, err)
+	}
+}
