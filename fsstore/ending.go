@@ -21,7 +21,7 @@ func (c *Claim) Wait(reason string, after time.Time) error {
 	return c.back(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
 }
 
-// PutBack puts the job back into queue/, due at once: the server stops.
+// PutBack puts the job back into queue/, due at once.
 func (c *Claim) PutBack(reason string) error {
 	return c.back(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
 }

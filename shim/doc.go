@@ -56,7 +56,7 @@
 //	FROMCACHE_LOOPBACK         1: ask about URLs of this machine, too, for tests
 //	REAL_CURL, REAL_WGET       the real tools, as paths or names
 //
-// With FROMCACHE_SERVER unset nothing is parsed, read or asked.
+// With none of the first three set nothing is parsed, read or asked.
 //
 // # Limits
 //

@@ -157,7 +157,7 @@ func hasCache(caches []Cache, base string) bool {
 // url returns the address at which the cache serves t under the given name.
 func (c Cache) url(t target) string { return c.Base + "/b/" + token(t.String()) + "/" + t.name() }
 
-// Is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
+// is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
 func (c Cache) is(t target) bool {
 	return portOf(c.t) == portOf(t) && (c.t.host == t.host || isLoopback(c.t.host) && isLoopback(t.host))
 }

@@ -38,7 +38,7 @@ var ours = map[string]bool{
 	"Transfer-Encoding": true, "Upgrade": true,
 }
 
-// unsafe says that a file of the credentials can't be used as it is.
+// unsafeCredentials says that a file of the credentials can't be used as it is.
 type unsafeCredentials struct{ file, why, do string }
 
 func (e *unsafeCredentials) Error() string {
