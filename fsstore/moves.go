@@ -184,8 +184,8 @@ func (s *Store) Evict(k string, by By) error {
 
 // Clear removes the finished jobs, those in done/ and cancelled/, and returns
 // how many. What failed stays until someone has looked at it.
-func (s *Store) Clear(_ By) (int, error) {
-	n := 0
+func (s *Store) Clear(by By) (n int, err error) {
+	defer func() { s.log.Info("cleared", "jobs", n, "via", by.Via, "addr", by.Addr) }()
 	for _, st := range []State{Done, Cancelled} {
 		names, err := s.names(string(st))
 		if err != nil {
