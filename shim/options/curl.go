@@ -1,5 +1,3 @@
-// Written by gen; a row may be edited by hand.
-
 package options
 
 // Curl holds the options of curl(1), sorted by name.

@@ -4,8 +4,7 @@
 //
 // The two tables are facts about other people's programs, not decisions taken at run time: nothing is parsed out of
 // --help. They are plain composite literals of constants, so the linker lays them out and no code runs for them at start.
-// curl.go and wget.go are written by the program in gen from two JSON files of the same facts; a row may as well be
-// edited by hand. Both are sorted by name, which Long and Prefix rely on and a test checks.
+// Both are sorted by name, which Long and Prefix rely on and a test checks; a new option is a new row.
 //
 // An option that is missing here makes the shim step aside, so an outdated table costs downloads and breaks nothing.
 package options

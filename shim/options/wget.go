@@ -1,5 +1,3 @@
-// Written by gen; a row may be edited by hand.
-
 package options
 
 // Wget holds the options of wget(1), sorted by name.
