@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// version is what the client's tool calls itself.
-const version = "1.0"
+// version is set by the linker.
+var version = "unversioned"
 
 // usage is the help text of the client's tool.
 const usage = `fromcache-shim stands in for curl and wget and lets a cache-host serve what it holds.
