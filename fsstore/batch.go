@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -33,7 +32,7 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 	if err := c.expand(p); err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
 	}
-	stem, _, _ := splitActive(c.path[strings.LastIndexByte(c.path, '/')+1:])
+	stem, _, _ := splitActive(base(c.path))
 	if why := badLines(p); why != "" {
 		return c.failAs(stem, why)
 	}

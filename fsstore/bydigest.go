@@ -23,7 +23,7 @@ type digestIndex struct {
 // names among it. What another server has published since the last listing may
 // be absent for some seconds.
 func (s *Store) OpenDigest(digest string) (*Artifact, *os.File, error) {
-	if !isDigest(digest) {
+	if !IsDigest(digest) {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs", Err: fs.ErrNotExist}
 	}
 	a, f, err := s.openKnown(digest)

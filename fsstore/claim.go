@@ -37,6 +37,8 @@ const kindClaim job.Kind = "claim" // a claim's host, process and worker, before
 
 func activeJobName(stem, worker string) string { return stem + "@" + worker + ".job" }
 
+func partName(stem, worker string) string { return stem + "@" + worker + ".part" }
+
 // splitActive takes a name in active/ apart.
 func splitActive(name string) (stem, worker string, ok bool) {
 	base, ok := strings.CutSuffix(name, ".job")
@@ -189,7 +191,7 @@ func (c *Claim) outranked(stem string) bool {
 }
 
 func (c *Claim) giveBack() error {
-	stem, _, _ := splitActive(c.path[strings.LastIndexByte(c.path, '/')+1:])
+	stem, _, _ := splitActive(base(c.path))
 	_, err := renameFree(c.path, c.s.path(string(Queue), ""), stem)
 	return err
 }

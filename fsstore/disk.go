@@ -260,3 +260,5 @@ func (s *Store) eachNames(dir string, do func(names []string) error) error {
 		}
 	}
 }
+
+func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

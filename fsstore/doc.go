@@ -17,18 +17,21 @@
 //	hits/<key>                 times served
 //	stats/<date>               what was counted that day: lines of name and number
 //	tmp/                       everything half-written
+//	session-secret             key of the sign-in cookies
 //
-// Package key names URLs, package job reads and writes the job files. A miss
-// is a job that nobody has approved yet: one format, several directories.
+// Package key names URLs, package job reads and writes the job files, package
+// kind tells what bytes are by their beginning. A miss is a job that nobody has
+// approved yet: one format, several directories.
 //
 // # Who may change what
 //
 // Anyone in the operators' group, with mv, rm, echo and rsync, at any time;
-// any number of servers; and this package. None of them takes a lock that
-// another would wait for. Names give correctness: what must happen once is a
-// rename to a name that only one process can make (a claim's has 16 random hex
-// digits). flock answers one question, whether an owner is still alive: it
-// follows a file through every rename and dies with its process.
+// any number of servers; and this package. Names give correctness: what must
+// happen once is a rename to a name that only one process can make (a claim's
+// has 16 random hex digits). flock answers one question, whether an owner is
+// still alive: it follows a file through every rename and dies with its
+// process. Only the numbers in hits/ and stats/ are added to under a lock that
+// is waited for.
 //
 // A listing is the truth; an event of fsnotify is a hint that spares a wait.
 // Times of files mean nothing, for any append changes them; what counts is

@@ -98,7 +98,7 @@ func (c *checker) blobs() error {
 }
 
 func (c *checker) blob(d string) error {
-	if !isDigest(d) {
+	if !IsDigest(d) {
 		c.found("blobs/"+d, "its name is no SHA-256", "move it away")
 		return nil
 	}

@@ -187,7 +187,7 @@ func (c *checker) saidTwoNames(path string) bool {
 // halfWritten: what is in tmp/ is younger than its rule, which gc applies
 // every hour.
 func (c *checker) halfWritten() error {
-	names, err := c.s.allNames("tmp")
+	names, err := c.s.tmpNames()
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (c *checker) ruleOf(name string) (time.Duration, string) {
 	switch d, gone := strings.CutSuffix(name, goneSuffix); {
 	case name[0] == '.':
 		return oldTemp, "half-written, by a process that has died"
-	case gone && isDigest(d):
+	case gone && IsDigest(d):
 		if len(c.wanted[d]) > 0 {
 			return 0, ""
 		}

@@ -28,7 +28,7 @@ func FuzzMeta(f *testing.F) {
 		if m.decode(b) != nil {
 			return
 		}
-		if !isDigest(m.SHA256) || !isDigest(m.URLSum) || m.Size < 0 {
+		if !IsDigest(m.SHA256) || !IsDigest(m.URLSum) || m.Size < 0 {
 			t.Fatalf("taken: %+v", m)
 		}
 		again, err := m.encode()

@@ -57,14 +57,14 @@ func (s *Store) GC(o GCOptions) (GCReport, error) {
 type digests map[[32]byte]struct{}
 
 func (d digests) add(s string) {
-	if isDigest(s) {
+	if IsDigest(s) {
 		d[digestBytes(s)] = struct{}{}
 	}
 }
 
 func (d digests) has(s string) bool {
 	_, ok := d[digestBytes(s)]
-	return ok && isDigest(s)
+	return ok && IsDigest(s)
 }
 
 func digestBytes(s string) (sum [32]byte) {
@@ -112,7 +112,7 @@ func namedDigest(b []byte) string {
 	var m struct {
 		SHA256 string `json:"sha256"`
 	}
-	if json.Unmarshal(b, &m) != nil || !isDigest(m.SHA256) {
+	if json.Unmarshal(b, &m) != nil || !IsDigest(m.SHA256) {
 		return ""
 	}
 	return m.SHA256
@@ -140,7 +140,7 @@ func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 	var unwanted []string
 	err := s.eachNames("blobs", func(names []string) error {
 		for _, d := range names {
-			if isDigest(d) && !wanted.has(d) {
+			if IsDigest(d) && !wanted.has(d) {
 				unwanted = append(unwanted, d)
 			}
 		}
@@ -177,7 +177,7 @@ func (s *Store) takeOutOne(d string) error {
 
 // sweep goes through tmp/: what is wanted comes back, what is old goes.
 func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
-	names, err := s.allNames("tmp")
+	names, err := s.tmpNames()
 	if err != nil {
 		return err
 	}
@@ -245,9 +245,9 @@ func (s *Store) partWanted(name string) bool {
 	return exists(s.job(Failed, k+".job")) || exists(s.job(Cancelled, k+".job"))
 }
 
-// allNames lists tmp/, where dot names are ours too.
-func (s *Store) allNames(dir string) ([]string, error) {
-	d, err := os.Open(s.path(dir, ""))
+// tmpNames lists tmp/, where dot names are ours too.
+func (s *Store) tmpNames() ([]string, error) {
+	d, err := os.Open(s.path("tmp", ""))
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,25 @@ type hitBook struct {
 }
 
 // Hit counts one time that the artifact of key k was served.
-func (s *Store) Hit(k string) {
-	s.hits.mu.Lock()
-	defer s.hits.mu.Unlock()
-	if s.hits.n == nil {
-		s.hits.n = map[string]int64{}
+func (s *Store) Hit(k string) { s.hits.add(k, 1) }
+
+func (b *hitBook) add(k string, n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n == nil {
+		b.n = map[string]int64{}
 	}
-	s.hits.n[k]++
+	b.n[k] += n
+}
+
+// sum is all that is gathered.
+func (b *hitBook) sum() (n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, hits := range b.n {
+		n += hits
+	}
+	return n
 }
 
 // Hits is how often the artifact of key k was served, by every server on this
@@ -75,20 +87,11 @@ func (s *Store) flushHits() error {
 	var errs []error
 	for k, n := range gathered {
 		if err := s.addHits(k, n); err != nil {
-			s.restoreHits(k, n)
+			s.hits.add(k, n)
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (s *Store) restoreHits(k string, n int64) {
-	s.hits.mu.Lock()
-	defer s.hits.mu.Unlock()
-	if s.hits.n == nil {
-		s.hits.n = map[string]int64{}
-	}
-	s.hits.n[k] += n
 }
 
 // addHits adds in place under the file's lock. The number never gets shorter,

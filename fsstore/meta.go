@@ -117,13 +117,15 @@ func (s *Store) broken(a *Artifact) error {
 
 // OpenBlob opens the bytes with this digest, 64 lower-case hex digits.
 func (s *Store) OpenBlob(digest string) (*os.File, error) {
-	if !isDigest(digest) {
+	if !IsDigest(digest) {
 		return nil, fmt.Errorf("blob %.80q: %w", digest, fs.ErrNotExist)
 	}
 	return open(s.path("blobs", digest), os.O_RDONLY)
 }
 
-func isDigest(s string) bool {
+// IsDigest reports whether s is a SHA-256 as blobs are named: 64 hexadecimal
+// digits in lower case.
+func IsDigest(s string) bool {
 	if len(s) != 64 {
 		return false
 	}
@@ -168,9 +170,9 @@ func (m *Meta) decode(b []byte) error {
 		return err
 	}
 	switch {
-	case !isDigest(m.SHA256):
+	case !IsDigest(m.SHA256):
 		return errors.New("sha256 is not 64 lower-case hex digits")
-	case !isDigest(m.URLSum):
+	case !IsDigest(m.URLSum):
 		return errors.New("url_sha256 is not 64 lower-case hex digits")
 	case m.Size < 0:
 		return errors.New("size is negative")

@@ -152,3 +152,9 @@ func (m *mirror[T]) len() int {
 	defer m.mu.Unlock()
 	return len(m.rows)
 }
+
+func (m *mirror[T]) reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows, m.touched = nil, nil
+}

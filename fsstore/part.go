@@ -38,7 +38,7 @@ func (c *Claim) Part(resume bool) (*Part, error) {
 	if c.part != nil {
 		return c.part, nil
 	}
-	p := &Part{c: c, path: c.s.path("tmp", c.Key+"@"+c.Worker+".part"), sum: sha256.New()}
+	p := &Part{c: c, path: c.s.path("tmp", partName(c.Key, c.Worker)), sum: sha256.New()}
 	err := fs.ErrNotExist
 	if resume {
 		err = p.adopt()
@@ -289,4 +289,13 @@ func (p *Part) seal() error {
 		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)
+}
+
+func (s *Store) partSize(j *JobFile) int64 {
+	stem, worker, ok := splitActive(j.Name)
+	var st unix.Stat_t
+	if !ok || unix.Lstat(s.path("tmp", partName(stem, worker)), &st) != nil {
+		return 0
+	}
+	return st.Size
 }

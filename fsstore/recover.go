@@ -64,7 +64,7 @@ func (s *Store) recoverOne(name string) error {
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		j = jobs[len(jobs)-1]
 	}
-	if s.foreign(&j) && !s.still.stoodStill(path, s.path("tmp", stem+"@"+worker+".part"), foreignStill) {
+	if s.foreign(&j) && !s.still.stoodStill(path, s.path("tmp", partName(stem, worker)), foreignStill) {
 		return nil
 	}
 	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path}

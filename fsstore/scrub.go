@@ -145,7 +145,7 @@ func (s *Store) blobs() ([][32]byte, error) {
 	var list [][32]byte
 	err := s.eachNames("blobs", func(names []string) error {
 		for _, d := range names {
-			if isDigest(d) {
+			if IsDigest(d) {
 				list = append(list, digestBytes(d))
 			}
 		}
@@ -221,16 +221,6 @@ func (r *scrubber) isBusy() bool {
 	r.busy = err != nil || n > 0 || hits != r.hits
 	r.hits, r.looked = hits, time.Now()
 	return r.busy
-}
-
-// sum is all that is gathered.
-func (b *hitBook) sum() (n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, hits := range b.n {
-		n += hits
-	}
-	return n
 }
 
 // sleep reports whether the scrub goes on.

@@ -194,8 +194,6 @@ func (sh Shell) line(line string) (string, error) {
 	return line, nil
 }
 
-func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
-
 // Quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
 // nothing that a shell might take for more, else in single quotes, in which
 // only the quote itself is special.

@@ -151,11 +151,6 @@ type Origin struct {
 	Header    map[string]string
 }
 
-// Digests of a whole part.
-type Digests struct {
-	SHA256 [32]byte
-}
-
 // Report answers "why": what is known of one URL.
 type Report struct {
 	URL      string    `json:"url"` // normalised, redacted

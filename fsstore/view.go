@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"fromcache/fsstore/job"
 )
 
@@ -163,18 +161,3 @@ func (v *View) Reread(name string) {
 
 // Relist lists a directory of which much has changed.
 func (v *View) Relist(st State) { v.look(string(st), 0) }
-
-func (s *Store) partSize(j *JobFile) int64 {
-	stem, worker, ok := splitActive(j.Name)
-	var st unix.Stat_t
-	if !ok || unix.Lstat(s.path("tmp", stem+"@"+worker+".part"), &st) != nil {
-		return 0
-	}
-	return st.Size
-}
-
-func (m *mirror[T]) reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rows, m.touched = nil, nil
-}

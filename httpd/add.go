@@ -61,7 +61,7 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	switch {
 	case text == "":
 		return nil, &refusal{http.StatusBadRequest, "the form lacks url="}
-	case sum != "" && !isDigest(sum):
+	case sum != "" && !fsstore.IsDigest(sum):
 		return nil, &refusal{http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits"}
 	}
 	list, err := pasted(text)

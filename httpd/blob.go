@@ -11,6 +11,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
 
@@ -54,7 +55,7 @@ func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 // from, while an artifact that is held has them. It counts no hit, for it names no artifact, and notes no miss.
 func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	digest := strings.ToLower(p[0].Value)
-	if !isDigest(digest) {
+	if !fsstore.IsDigest(digest) {
 		s.fail(w, r, errDigest)
 		return
 	}
@@ -204,16 +205,4 @@ func (b *hole) Seek(offset int64, whence int) (int64, error) {
 		b.at = b.size + offset
 	}
 	return b.at, nil
-}
-
-func isDigest(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

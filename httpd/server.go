@@ -27,7 +27,7 @@ type Options struct {
 	DrainTimeout  time.Duration // how long answers may take to finish after ctx ends; 0: 30 s
 	HeaderTimeout time.Duration // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
-	StallTimeout  time.Duration // a reader that takes nothing for so long is cut off; 0: 60 s
+	StallTimeout  time.Duration // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL string) (OriginFacts, error)
 

@@ -99,7 +99,7 @@ func (in *carried) check() error {
 		return &refusal{http.StatusBadRequest, "the form lacks url=, or it comes after the file"}
 	case in.from.FileName() == "":
 		return &refusal{http.StatusBadRequest, "no file was chosen"}
-	case in.SHA256 != "" && !isDigest(in.SHA256):
+	case in.SHA256 != "" && !fsstore.IsDigest(in.SHA256):
 		return &refusal{http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits"}
 	}
 	return nil

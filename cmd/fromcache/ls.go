@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,8 +133,11 @@ func (a *app) shortList(st fsstore.State, jobs []fsstore.JobFile) error {
 
 func (a *app) listJobs(s *fsstore.Store, st fsstore.State, asJSON bool) error {
 	jobs, err := s.Jobs(st)
-	if err != nil || !asJSON {
-		return firstError(err, func() error { return a.jobTable(st, jobs) })
+	if err != nil {
+		return err
+	}
+	if !asJSON {
+		return a.jobTable(st, jobs)
 	}
 	out := json.NewEncoder(a.stdout)
 	for i := range jobs {
@@ -142,13 +146,6 @@ func (a *app) listJobs(s *fsstore.Store, st fsstore.State, asJSON bool) error {
 		}
 	}
 	return nil
-}
-
-func firstError(err error, next func() error) error {
-	if err != nil {
-		return err
-	}
-	return next()
 }
 
 // jobRow is a job file as programs read it.
@@ -224,7 +221,7 @@ func (a *app) jobTable(st fsstore.State, jobs []fsstore.JobFile) error {
 
 func writeJob(w io.Writer, j *fsstore.JobFile) {
 	r := describe(j)
-	url := orDash(r.URL)
+	url := cmp.Or(r.URL, "-")
 	if r.URLs > 0 {
 		url = fmt.Sprintf("%d URLs", r.URLs)
 	}
@@ -236,7 +233,7 @@ func writeJob(w io.Writer, j *fsstore.JobFile) {
 	case fsstore.Misses:
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", printable(j.Name), times(r.Misses, r.AtLeast), r.Clients, when(j.Job.LastAsked()), orNote(r, url))
 	case fsstore.Active:
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(orDefault(j.Key, j.Name)), fetched(r), url, orDefault(r.Note, orDefault(r.Event, "claimed")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(cmp.Or(j.Key, j.Name)), fetched(r), url, cmp.Or(r.Note, r.Event, "claimed"))
 	default:
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(j.Name), when(since), url, state(j, r))
 	}
@@ -256,7 +253,7 @@ func state(j *fsstore.JobFile, r jobRow) string {
 		}
 		return bytes(e.Size)
 	}
-	return orDash(r.Event)
+	return cmp.Or(r.Event, "-")
 }
 
 func fetched(r jobRow) string {
@@ -271,13 +268,6 @@ func times(n int, atLeast bool) string {
 		return "≥" + strconv.Itoa(n)
 	}
 	return strconv.Itoa(n)
-}
-
-func orDefault(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }
 
 func orNote(r jobRow, url string) string {

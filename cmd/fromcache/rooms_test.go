@@ -29,11 +29,11 @@ var rooms = []room{
 	},
 	{path: "fromcache/fsstore/key", not: []string{"os", "net/http", "net/url", "time"}},
 	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
+	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{
-		path:  "fromcache/fsstore/fetch",
-		ours:  []string{"fromcache/fsstore"},
-		third: []string{"golang.org/x/net"},
-		not:   []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
+		path: "fromcache/fsstore/fetch",
+		ours: []string{"fromcache/fsstore"},
+		not:  []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
 	},
 	{
 		path:  "fromcache/httpd",

@@ -29,14 +29,6 @@ func printable(s string) string {
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) || r == '\uFFFD' }
 
-// orDash keeps a column where there is nothing to say.
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // when is t for people, in their own time zone.
 func when(t time.Time) string {
 	if t.IsZero() {

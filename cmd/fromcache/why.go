@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -36,7 +37,7 @@ func (a *app) url(f *flag.FlagSet) func(context.Context, []string) error {
 
 // cacheHost is the address of the cache-host, as the shim reads it: of several the first, and http where it has no scheme.
 func (a *app) cacheHost(said string) (string, error) {
-	all := splitList(orDefault(said, a.getenv("FROMCACHE_SERVER")))
+	all := splitList(cmp.Or(said, a.getenv("FROMCACHE_SERVER")))
 	if len(all) == 0 {
 		return fmt.Sprintf("http://localhost:%d", defaultPort), nil
 	}

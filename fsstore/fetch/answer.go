@@ -17,7 +17,7 @@ func resumable(j *job.Job) (job.Event, bool) {
 	return e, ok && e.ETag != "" && e.Size > 0
 }
 
-// request fields for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
+// resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
 // where nothing is missing, for a range of no bytes can't be asked for.
 func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	from = min(n, start.Size-1)
@@ -89,19 +89,11 @@ func decimal(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// maxETag is the longest that a job notes.
-const maxETag = 512
-
-// strongETag returns s if it is a strong validator (RFC 9110, 8.8.3) that a job can note, else "".
+// strongETag returns s if it is a strong validator that a job can note, else "".
 func strongETag(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) < 2 || len(s) > maxETag || s[0] != '"' || s[len(s)-1] != '"' {
+	if !job.StrongETag(s) {
 		return ""
-	}
-	for _, c := range []byte(s[1 : len(s)-1]) {
-		if c <= 0x20 || c >= 0x7f || c == '"' {
-			return ""
-		}
 	}
 	return s
 }

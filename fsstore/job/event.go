@@ -104,7 +104,7 @@ func (e Event) start(s string) (Event, string) {
 		e.From, from = parseSize(f[3])
 		ok = ok && from
 	}
-	if !ok || pid > maxCount || etag != "-" && !strongETag(etag) || !all(f[0], inField) {
+	if !ok || pid > maxCount || etag != "-" && !StrongETag(etag) || !all(f[0], inField) {
 		return e, want
 	}
 	e.ETag, e.Host, e.PID = dash(etag), dash(f[0]), int(pid)

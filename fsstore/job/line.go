@@ -79,7 +79,7 @@ func appendVia(b []byte, e *Event) []byte {
 func appendStart(b []byte, e *Event) []byte {
 	b = appendSize(append(b, ' '), e.Size)
 	etag := e.ETag
-	if !strongETag(etag) {
+	if !StrongETag(etag) {
 		etag = "-"
 	}
 	b = append(append(b, ' '), etag...)
@@ -204,8 +204,9 @@ func alnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// strongETag reports whether s is a strong validator as RFC 9110, 8.8.3 has it, of ASCII and not too long to note.
-func strongETag(s string) bool {
+// StrongETag reports whether s is a strong validator as RFC 9110, 8.8.3 has it, of ASCII and of at most 512 bytes: one that a
+// job can note.
+func StrongETag(s string) bool {
 	if len(s) < 2 || len(s) > maxETag || s[0] != '"' || s[len(s)-1] != '"' {
 		return false
 	}
