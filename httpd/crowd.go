@@ -22,6 +22,7 @@ type crowd struct {
 	tell func(err error) // why it is full, or with nil that it isn't any more
 
 	telling sync.Mutex // so that what was told last is so
+	reports sync.WaitGroup
 	mu      sync.Mutex
 	change  sync.Cond // somebody left or was answered, or time has passed
 	guests  map[net.Conn]*guest
@@ -105,7 +106,7 @@ func (l *crowd) makeRoom() {
 func (l *crowd) isFull(why error) {
 	if l.full == nil {
 		l.full = why
-		go l.report()
+		l.report()
 	}
 }
 
@@ -113,17 +114,24 @@ func (l *crowd) leave(c net.Conn) {
 	delete(l.guests, c)
 	if l.full != nil && len(l.guests) < l.most()*3/4 {
 		l.full = nil
-		go l.report()
+		l.report()
 	}
 }
 
+// report tells how it is, unless the server ends; the caller holds mu, and need
+// not wait for who is told.
 func (l *crowd) report() {
-	l.telling.Lock()
-	defer l.telling.Unlock()
-	l.mu.Lock()
-	why := l.full
-	l.mu.Unlock()
-	l.tell(why)
+	if l.closed {
+		return
+	}
+	l.reports.Go(func() {
+		l.telling.Lock()
+		defer l.telling.Unlock()
+		l.mu.Lock()
+		why := l.full
+		l.mu.Unlock()
+		l.tell(why)
+	})
 }
 
 // cutIdle closes what has waited long enough without a request, and reports whether

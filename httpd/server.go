@@ -111,6 +111,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	crowd := newCrowd(progressListener{ln, s.opt.StallTimeout}, descriptorRoom(), s.crowded)
+	defer crowd.reports.Wait()
 	hs.ConnState = crowd.state
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
