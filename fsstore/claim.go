@@ -1,6 +1,8 @@
 package fsstore
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,6 +36,13 @@ type Claim struct {
 }
 
 const kindClaim job.Kind = "claim" // a claim's host, process and worker, before it has started
+
+// newWorker is the name of one claim: 16 random hex digits.
+func newWorker() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
 
 func activeJobName(stem, worker string) string { return stem + "@" + worker + ".job" }
 

@@ -50,4 +50,15 @@
 // before the commit is thrown away or resumed (Claim.Part), what was half done
 // after it is completed (Store.Recover, Store.GC). No step needs undoing.
 // misses/ and hits/ are notes, and not fsynced.
+//
+// # Where to read
+//
+//	ways in         misses, misscap, approve, author, carry, batch
+//	a job's life    queue, claim, refuse, part, space, publish, ending, recover
+//	what is held    meta, metacache, artifacts, bydigest, hits, stats
+//	other verbs     moves, deny, shell, shelladd
+//	upkeep          gc, scrub, rotten, fsck
+//	troubles        health, examine, clock
+//	for the pages   list, view, viewrun, vieworder, mirror
+//	the disk        layout, disk, watch, secret
 package fsstore

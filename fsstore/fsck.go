@@ -10,13 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"fromcache/fsstore/key"
 )
-
-// rottenSuffix is what Repair adds to a blob that is not what its name says.
-// gc never touches it: it may be the only copy.
-const rottenSuffix = ".rotten"
 
 // checker is one run of Fsck.
 type checker struct {
@@ -213,42 +207,5 @@ func (c *checker) restored(d string) bool {
 func (c *checker) refetch(p *Problem, k, url string) {
 	if c.o.Repair {
 		p.Do, p.Repaired = c.s.requeue(k, url, By{Via: "fsck"})
-	}
-}
-
-// requeue says what was done about the artifact of key k, or what to do, and
-// whether its URL is queued again, with the options that it was fetched with. The job in done/ has the whole URL; the one
-// in meta is redacted, and good only where nothing is.
-func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
-	again := Addition{URL: url}
-	if j, err := s.JobFile(Done, k+".job"); err == nil && j.Key == k {
-		again = Addition{j.Job.FetchURL(), j.Job.Sha256, j.Job.AcceptHTML, j.Job.AcceptAny, j.Job.AcceptHTTP}
-	}
-	u, err := key.Parse(again.URL, s.opt.Rule)
-	if err != nil || u.Key() != k {
-		return "its whole URL is not known: fetch it again with `fromcache add URL`", false
-	}
-	if _, err := s.Add(again, by); err != nil {
-		return "it could not be queued: " + err.Error(), false
-	}
-	return "queued again", true
-}
-
-// takeOutRotten takes a blob that was judged through f out of service, if f is
-// still the one by that name: a worker may have put a sound one in its place.
-// What an earlier take-out left stays beside it.
-func (s *Store) takeOutRotten(f *os.File, d string) error {
-	for n := 1; ; n++ {
-		if !same(f, s.path("blobs", d)) {
-			return nil
-		}
-		to := d + rottenSuffix
-		if n > 1 {
-			to = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
-		}
-		err := renameNew(s.path("blobs", d), s.path("tmp", to))
-		if !errors.Is(err, fs.ErrExist) || n > 999 {
-			return err
-		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,51 +30,6 @@ type ScrubStatus struct {
 	Round        int // from 1
 	Blobs, Total int // of this round
 	Bytes        int64
-}
-
-// Finding is a blob that the scrub took out of service, and what became of it.
-type Finding struct {
-	Time         time.Time
-	Key, Digest  string // of the artifact that needs it; Key is "" where none does
-	What, Advice string
-}
-
-// maxFindings bounds what is remembered; each is in the log as well.
-const maxFindings = 100
-
-// findingBook remembers the newest findings.
-type findingBook struct {
-	mu   sync.Mutex
-	list []Finding
-}
-
-// Findings lists what the scrub of this process found and has not been mended,
-// newest first, at most 100. An artifact that is held again, or was evicted, is
-// no finding any more.
-func (s *Store) Findings() []Finding {
-	s.found.mu.Lock()
-	list := slices.Clone(s.found.list)
-	s.found.mu.Unlock()
-	open := slices.DeleteFunc(list, s.mended)
-	slices.Reverse(open)
-	return open
-}
-
-func (s *Store) mended(f Finding) bool {
-	if f.Key == "" {
-		return exists(s.path("blobs", f.Digest))
-	}
-	a, err := s.Artifact(f.Key)
-	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
-}
-
-func (s *Store) addFinding(f Finding) {
-	s.found.mu.Lock()
-	defer s.found.mu.Unlock()
-	s.found.list = append(s.found.list, f)
-	if n := len(s.found.list) - maxFindings; n > 0 {
-		s.found.list = slices.Delete(s.found.list, 0, n)
-	}
 }
 
 // Scrub reads every blob, round after round, until ctx ends, whose error it
@@ -233,36 +187,4 @@ func (r *scrubber) sleep(d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// rotten takes a blob out of service and has its artifacts fetched again. A
-// crash between the two leaves metas without their blob, which are served as
-// misses and which fsck names.
-func (s *Store) rotten(f *os.File, d string) error {
-	if !same(f, s.path("blobs", d)) {
-		return nil
-	}
-	var need []*Artifact
-	for a, err := range s.Artifacts() {
-		if err == nil && a.SHA256 == d {
-			need = append(need, a)
-		}
-	}
-	if err := s.takeOutRotten(f, d); err != nil {
-		return err
-	}
-	if len(need) == 0 {
-		s.report(Finding{Digest: d, Advice: "no artifact needs it: rm it when you have looked at it"})
-	}
-	for _, a := range need {
-		do, _ := s.requeue(a.Key, a.URL, By{Via: "scrub"})
-		s.report(Finding{Key: a.Key, Digest: d, Advice: do})
-	}
-	return nil
-}
-
-func (s *Store) report(f Finding) {
-	f.Time, f.What = now(), "its blob is rotten on the disk, and was taken out of service"
-	s.addFinding(f)
-	s.log.Error("scrub: a blob is not what its name says; it is now in tmp/, as <digest>"+rottenSuffix, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
 }

@@ -75,7 +75,7 @@ var guards = []guard{
 	{name: "a commit brings its blob back", file: "fsstore/publish.go", old: "return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)", new: "return &Artifact{Key: c.Key, Meta: *m}, nil", pkg: store, run: "GC|Commit"},
 	{name: "a move to queue/ never replaces", file: "fsstore/disk.go", old: "unix.RENAME_NOREPLACE)", new: "0)", pkg: store, run: "MovesNeverReplace|Model"},
 	{name: "a cancel keeps earlier history", file: "fsstore/moves.go", old: "if st == Queue && lock(f) == nil {", new: "if false {", pkg: store, run: "CancelInTheQueue"},
-	{name: "fsck takes out only what it judged", file: "fsstore/fsck.go", old: "if !same(f, s.path(\"blobs\", d)) {", new: "if false {", pkg: store, run: "FsckTakesOutOnly"},
+	{name: "fsck takes out only what it judged", file: "fsstore/rotten.go", old: "if !same(f, s.path(\"blobs\", d)) {", new: "if false {", pkg: store, run: "FsckTakesOutOnly"},
 	{name: "a line after a cut one", file: "fsstore/approve.go", old: "lineEnd(f, info) + options(a)", new: "lineEnd(f, info)[:0] + options(a)", pkg: store, run: "CutLine"},
 	{name: "what is carried in is what its name says", file: "fsstore/carry.go", old: "m != nil && p.Size() > 0 && ", new: "m != nil && p.Size() < 0 && ", pkg: "./httpd", run: "UploadIsJudged"},
 	{name: "an approval is of the URL that was shown", file: "fsstore/approve.go", old: "url = j.FetchURL()", new: "url = j.URL", pkg: store, run: "ApprovedIsWhatWasShown"},
@@ -114,14 +114,14 @@ var guards = []guard{
 	{name: "no secret in a meta's header", file: "fsstore/publish.go", old: "m.Header[name] = key.RedactText(v)", new: "m.Header[name] = v", pkg: program, run: "TestCanaries"},
 	{name: "no secret in a key", file: "fsstore/key/name.go", old: "switch base := shownBase(u.base); {", new: "switch base := u.base; {", pkg: program, run: "TestCanaries"},
 	{name: "no secret in the log", file: "fsstore/fetch/attempt.go", old: `a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL),`, new: `a.log.Info("downloaded", "key", a.c.Key, "url", a.c.URL,`, pkg: program, run: "TestCanaries"},
-	{name: "no secret in ls", file: "cmd/fromcache/ls.go", old: "r.URL = key.Redact(j.Job.FetchURL())", new: "r.URL = j.Job.FetchURL()", pkg: program, run: "TestCanaries"},
+	{name: "no secret in ls", file: "cmd/fromcache/jobs.go", old: "r.URL = key.Redact(j.Job.FetchURL())", new: "r.URL = j.Job.FetchURL()", pkg: program, run: "TestCanaries"},
 	{name: "no header line on a page", file: "fsstore/key/redact.go", old: "if secret && s != \"\" {", new: "if secret && s == \"\" {", pkg: program, run: "TestCanaries"},
 
 	// a machine in trouble
 	{name: "a stalled reader holds little", file: "httpd/conn.go", old: "const unsentMost = 32 << 10", new: "const unsentMost = 32 << 20", pkg: pages, run: "HoldsLittle"},
 	{name: "a finished job that can't say so stays", file: "fsstore/publish.go", old: "return err // it stays in active/", new: "_ = err // it stays in active/", pkg: store, run: "TestDoneWaits"},
-	{name: "blobs/ and meta/ are never made again", file: "fsstore/health.go", old: `if name == "blobs" || name == "meta" {`, new: "if false {", pkg: store, run: "TestHealthOfParts"},
-	{name: "an empty directory is not ours", file: "fsstore/health.go", old: "if begin, err := checkReadme(s.dir); begin || err != nil {", new: "if _, err := checkReadme(s.dir); err != nil {", pkg: store, run: "TestHealth"},
+	{name: "blobs/ and meta/ are never made again", file: "fsstore/examine.go", old: `if name == "blobs" || name == "meta" {`, new: "if false {", pkg: store, run: "TestHealthOfParts"},
+	{name: "an empty directory is not ours", file: "fsstore/examine.go", old: "if begin, err := checkReadme(s.dir); begin || err != nil {", new: "if _, err := checkReadme(s.dir); err != nil {", pkg: store, run: "TestHealth"},
 	{name: "a clock that is set back frees jobs", file: "fsstore/queue.go", old: " && !told.After(t.Add(time.Minute))", new: "", pkg: store, run: "TestAClockSetBack"},
 	{name: "descriptors are left for answers", file: "httpd/crowd.go", old: "return l.room * 3 / 4", new: "return l.room * 64", pkg: program, run: "TestFewDescriptors"},
 

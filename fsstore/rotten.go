@@ -1,0 +1,131 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+// rottenSuffix is what Repair adds to a blob that is not what its name says.
+// gc never touches it: it may be the only copy.
+const rottenSuffix = ".rotten"
+
+// Finding is a blob that the scrub took out of service, and what became of it.
+type Finding struct {
+	Time         time.Time
+	Key, Digest  string // of the artifact that needs it; Key is "" where none does
+	What, Advice string
+}
+
+// maxFindings bounds what is remembered; each is in the log as well.
+const maxFindings = 100
+
+// findingBook remembers the newest findings.
+type findingBook struct {
+	mu   sync.Mutex
+	list []Finding
+}
+
+// Findings lists what the scrub of this process found and has not been mended,
+// newest first, at most 100. An artifact that is held again, or was evicted, is
+// no finding any more.
+func (s *Store) Findings() []Finding {
+	s.found.mu.Lock()
+	list := slices.Clone(s.found.list)
+	s.found.mu.Unlock()
+	open := slices.DeleteFunc(list, s.mended)
+	slices.Reverse(open)
+	return open
+}
+
+func (s *Store) mended(f Finding) bool {
+	if f.Key == "" {
+		return exists(s.path("blobs", f.Digest))
+	}
+	a, err := s.Artifact(f.Key)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
+}
+
+func (s *Store) addFinding(f Finding) {
+	s.found.mu.Lock()
+	defer s.found.mu.Unlock()
+	s.found.list = append(s.found.list, f)
+	if n := len(s.found.list) - maxFindings; n > 0 {
+		s.found.list = slices.Delete(s.found.list, 0, n)
+	}
+}
+
+// rotten takes a blob out of service and has its artifacts fetched again. A
+// crash between the two leaves metas without their blob, which are served as
+// misses and which fsck names.
+func (s *Store) rotten(f *os.File, d string) error {
+	if !same(f, s.path("blobs", d)) {
+		return nil
+	}
+	var need []*Artifact
+	for a, err := range s.Artifacts() {
+		if err == nil && a.SHA256 == d {
+			need = append(need, a)
+		}
+	}
+	if err := s.takeOutRotten(f, d); err != nil {
+		return err
+	}
+	if len(need) == 0 {
+		s.report(Finding{Digest: d, Advice: "no artifact needs it: rm it when you have looked at it"})
+	}
+	for _, a := range need {
+		do, _ := s.requeue(a.Key, a.URL, By{Via: "scrub"})
+		s.report(Finding{Key: a.Key, Digest: d, Advice: do})
+	}
+	return nil
+}
+
+func (s *Store) report(f Finding) {
+	f.Time, f.What = now(), "its blob is rotten on the disk, and was taken out of service"
+	s.addFinding(f)
+	s.log.Error("scrub: a blob is not what its name says; it is now in tmp/, as <digest>"+rottenSuffix, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
+}
+
+// requeue says what was done about the artifact of key k, or what to do, and
+// whether its URL is queued again, with the options that it was fetched with. The job in done/ has the whole URL; the one
+// in meta is redacted, and good only where nothing is.
+func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
+	again := Addition{URL: url}
+	if j, err := s.JobFile(Done, k+".job"); err == nil && j.Key == k {
+		again = Addition{j.Job.FetchURL(), j.Job.Sha256, j.Job.AcceptHTML, j.Job.AcceptAny, j.Job.AcceptHTTP}
+	}
+	u, err := key.Parse(again.URL, s.opt.Rule)
+	if err != nil || u.Key() != k {
+		return "its whole URL is not known: fetch it again with `fromcache add URL`", false
+	}
+	if _, err := s.Add(again, by); err != nil {
+		return "it could not be queued: " + err.Error(), false
+	}
+	return "queued again", true
+}
+
+// takeOutRotten takes a blob that was judged through f out of service, if f is
+// still the one by that name: a worker may have put a sound one in its place.
+// What an earlier take-out left stays beside it.
+func (s *Store) takeOutRotten(f *os.File, d string) error {
+	for n := 1; ; n++ {
+		if !same(f, s.path("blobs", d)) {
+			return nil
+		}
+		to := d + rottenSuffix
+		if n > 1 {
+			to = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
+		}
+		err := renameNew(s.path("blobs", d), s.path("tmp", to))
+		if !errors.Is(err, fs.ErrExist) || n > 999 {
+			return err
+		}
+	}
+}
