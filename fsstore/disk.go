@@ -150,6 +150,12 @@ func exists(path string) bool {
 	return unix.Lstat(path, &st) == nil
 }
 
+// isRegular reports whether a path names a regular file, and no link to one.
+func isRegular(path string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
+}
+
 // syncDir makes the names in a directory durable: on ext4 a rename without it
 // was lost in 3 of 2,786 power cuts.
 func syncDir(path string) error {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"fromcache/fsstore/key"
 )
 
 // checker is one run of Fsck.
@@ -22,6 +24,8 @@ type checker struct {
 	total   int64
 	done    int64
 	present map[string]bool // blobs that are what their names say
+	rotten  map[string]bool // blobs that are not
+	twice   map[string]bool // paths that were found to be second names of a job
 }
 
 // Fsck checks what the tree can show: that every meta is well formed and has
@@ -32,8 +36,8 @@ type checker struct {
 // out of service, queues their URLs again, puts orphans back and sweeps tmp/;
 // it never deletes the only copy of anything.
 func (s *Store) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
-	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}}
-	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.spool, c.notes, c.kinds, c.halfWritten} {
+	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}, rotten: map[string]bool{}, twice: map[string]bool{}}
+	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.spool, c.notes, c.kinds, c.brokenOff, c.halfWritten} {
 		if err := step(); err != nil {
 			return c.r, err
 		}
@@ -62,9 +66,7 @@ func (c *checker) metas() error {
 		case err != nil:
 			c.found("meta/"+a.Key+".json", err.Error(), "mend the disk or the file's mode")
 		default:
-			if !strings.HasSuffix(a.Key, "--"+a.URLSum[:16]) {
-				c.found("meta/"+a.Key+".json", "it is named for another URL than the one in it: no lookup finds it", "give it back its name, or rm it and fetch its URL with `fromcache add`")
-			}
+			c.named(a)
 			c.r.Artifacts++
 			c.wanted[a.SHA256] = append(c.wanted[a.SHA256], a)
 			if len(c.wanted[a.SHA256]) == 1 {
@@ -73,6 +75,20 @@ func (c *checker) metas() error {
 		}
 	}
 	return nil
+}
+
+// named: a lookup finds a meta by the key of its URL, and compares the sum of
+// the whole. What is redacted in meta can't be compared.
+func (c *checker) named(a *Artifact) {
+	path := "meta/" + a.Key + ".json"
+	if !strings.HasSuffix(a.Key, "--"+a.URLSum[:16]) {
+		c.found(path, "its name and its url_sha256 are of two URLs: no lookup finds it", "give it back its name, or rm it and fetch its URL with `fromcache add`")
+		return
+	}
+	u, err := key.Parse(a.URL, key.Keep) // what was to be dropped has been
+	if err == nil && !key.IsRedacted(a.URL) && (u.Key() != a.Key || u.Sum() != a.URLSum) {
+		c.found(path, "its name or its url_sha256 is of another URL than the one in it: no lookup finds it", "rm it, and fetch its URL with `fromcache add`")
+	}
 }
 
 func (c *checker) blobs() error {
@@ -106,48 +122,67 @@ func (c *checker) blob(d string) error {
 	}
 	defer f.Close()
 	c.r.Blobs++
-	why, err := c.judge(f, d)
+	size, why, err := c.judge(f, d)
 	if err != nil {
 		return err
 	}
 	if why == "" {
 		c.present[d] = true
+		c.sizes(d, size)
 		return nil
 	}
 	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service and queues its URL again")
+	c.rotten[d] = true
 	if c.o.Repair {
-		p.Repaired = c.s.takeOutRotten(f, d) == nil
+		if err := c.s.takeOutRotten(f, d); err != nil {
+			p.Do = "it could not be taken out of service: " + err.Error()
+			return nil
+		}
+		p.Do, p.Repaired = "taken out of service; it is in tmp/, as "+d+rottenSuffix, true
 	}
 	return nil
 }
 
-// judge says what is wrong with a blob, or "".
-func (c *checker) judge(f *os.File, d string) (string, error) {
+// judge says what is wrong with a blob, or "". Only its hash condemns it: a size
+// that no meta gives it is a reason to look.
+func (c *checker) judge(f *os.File, d string) (size int64, why string, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
-	for _, a := range c.wanted[d] {
-		if info.Size() != a.Size {
-			return fmt.Sprintf("it has %d bytes, meta/%s.json says %d", info.Size(), a.Key, a.Size), nil
-		}
+	size = info.Size()
+	fits := len(c.wanted[d]) == 0 || slices.ContainsFunc(c.wanted[d], func(a *Artifact) bool { return a.Size == size })
+	if c.o.Quick && fits {
+		return size, "", nil
 	}
-	if c.o.Quick {
-		return "", nil
+	if c.o.Quick && !c.o.Repair {
+		a := c.wanted[d][0]
+		return size, fmt.Sprintf("it has %d bytes, meta/%s.json says %d", size, a.Key, a.Size), nil
 	}
 	h := sha256.New()
 	n, err := io.CopyBuffer(h, &counted{c, f}, make([]byte, 1<<20))
 	c.r.Bytes += n
 	if c.ctx.Err() != nil {
-		return "", c.ctx.Err()
+		return 0, "", c.ctx.Err()
 	}
 	if err != nil {
-		return "it can't be read: " + err.Error(), nil
+		return size, "it can't be read: " + err.Error(), nil
 	}
 	if got := sumHex([32]byte(h.Sum(nil))); got != d {
-		return "its bytes have the SHA-256 " + got, nil
+		return size, fmt.Sprintf("its %d bytes have the SHA-256 %s", n, got), nil
 	}
-	return "", nil
+	return size, "", nil
+}
+
+// sizes: where the blob is sound, it is the meta that is wrong.
+func (c *checker) sizes(d string, size int64) {
+	for _, a := range c.wanted[d] {
+		if a.Size != size {
+			p := c.found("meta/"+a.Key+".json", fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, size),
+				fmt.Sprintf("write %d as its size, or have `fromcache fsck --repair` queue its URL again", size))
+			c.refetch(p, a.Key, a.URL)
+		}
+	}
 }
 
 // counted reports progress, and ends when the run does.
@@ -175,8 +210,8 @@ func (c *checker) missing() error {
 			continue
 		}
 		for _, a := range list {
-			if now, err := c.s.Artifact(a.Key); err != nil || now.SHA256 != d {
-				continue // evicted or fetched again meanwhile
+			if c.mended(a) || c.rotten[d] && !c.o.Repair {
+				continue // of a rotten one its own line says what becomes of the meta
 			}
 			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again")
 			if c.o.Repair && c.restored(d) {
@@ -189,6 +224,12 @@ func (c *checker) missing() error {
 	return nil
 }
 
+// mended reports whether an artifact was evicted or fetched again meanwhile.
+func (c *checker) mended(a *Artifact) bool {
+	now, err := c.s.Artifact(a.Key)
+	return err != nil || now.SHA256 != a.SHA256 || !c.rotten[a.SHA256] && c.s.checkBlob(now) == nil
+}
+
 // restored brings back a blob that gc took out, if it is still what it was.
 func (c *checker) restored(d string) bool {
 	f, err := open(c.s.path("tmp", d+goneSuffix), os.O_RDONLY)
@@ -196,11 +237,7 @@ func (c *checker) restored(d string) bool {
 		return false
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil || sumHex([32]byte(h.Sum(nil))) != d {
-		return false
-	}
-	return c.s.bringBack(d) == nil
+	return hasDigest(f, d) && c.s.bringBack(d) == nil
 }
 
 // refetch queues the URL of a broken artifact again.

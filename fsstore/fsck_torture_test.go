@@ -16,11 +16,13 @@ func TestFsckFindsEachProblem(t *testing.T) {
 	other := "https://example.com/other.run"
 	for _, c := range []struct{ script, path, text, left string }{
 		{"rm blobs/" + blob, "meta/" + k + ".json", "missing or rotten", ""},
-		{"chmod 644 blobs/*; printf Bytes > blobs/" + blob, "blobs/" + blob, "its bytes have the SHA-256", ""},
-		{"chmod 644 blobs/*; printf byte > blobs/" + blob, "blobs/" + blob, "it has 4 bytes", ""},
+		{"chmod 644 blobs/*; printf Bytes > blobs/" + blob, "blobs/" + blob, "its 5 bytes have the SHA-256", ""},
+		{"chmod 644 blobs/*; printf byte > blobs/" + blob, "blobs/" + blob, "its 4 bytes have the SHA-256", ""},
+		{"sed -i 's/\"size\": 5/\"size\": 7/' meta/*", "meta/" + k + ".json", "it says 7 bytes, and its blob has 5", ""},
+		{"cp blobs/" + blob + " blobs/.x; touch -d '2 days ago' blobs/.x", "blobs/.x", "broken off", "same"},
 		{"echo x > blobs/README", "blobs/README", "its name is no SHA-256", "blobs/README"},
 		{"echo '{' > meta/" + k + ".json", "meta/" + k + ".json", "malformed", ""},
-		{"cp meta/" + k + ".json meta/" + keyOf(t, other) + ".json", "meta/" + keyOf(t, other) + ".json", "another URL", "same"},
+		{"cp meta/" + k + ".json meta/" + keyOf(t, other) + ".json", "meta/" + keyOf(t, other) + ".json", "of two URLs", "same"},
 		{"echo x > meta/notes.txt", "meta/notes.txt", "does not end in .json", "same"},
 		{"ln -s /etc/passwd queue/x.job", "queue/x.job", "not a regular file", "same"},
 		{"mkfifo misses/x", "misses/x", "not a regular file", "same"},
@@ -133,7 +135,7 @@ func TestFsckMindsOldTemporaries(t *testing.T) {
 	for name, rule := range map[string]time.Duration{
 		".new-1": oldTemp, digestOf("x") + ".gone": goneFor, k + "@0123456789abcdef.part": oldPart, digestOf("y") + ".rotten": 0,
 	} {
-		got, text := c.ruleOf(name)
+		got, text := c.ruleOf(name, digests{})
 		if got != rule || (text == "") != (rule == 0) {
 			t.Errorf("%s: %v %q", name, got, text)
 		}
@@ -142,7 +144,7 @@ func TestFsckMindsOldTemporaries(t *testing.T) {
 		t.Errorf("fresh files: %+v", found)
 	}
 	add(t, s, cudaURL)
-	if rule, text := c.ruleOf(k + "@0123456789abcdef.part"); rule != 0 || text != "" {
+	if rule, text := c.ruleOf(k+"@0123456789abcdef.part", digests{}); rule != 0 || text != "" {
 		t.Errorf("a part whose job waits: %v %q", rule, text)
 	}
 }
@@ -188,7 +190,115 @@ func TestFsckFindsEveryFlippedBit(t *testing.T) {
 	if found := fsck(t, s, FsckOptions{Quick: true}); len(found) != 0 {
 		t.Errorf("quick: %+v", found)
 	}
-	if found := fsck(t, s, FsckOptions{}); len(found) != 2*blobs { // the blob, and the meta that needs it
-		t.Errorf("%d of %d found", len(found), 2*blobs)
+	if found := fsck(t, s, FsckOptions{}); len(found) != blobs {
+		t.Errorf("%d of %d found", len(found), blobs)
+	}
+}
+
+// The bytes of a digest that some meta names, in whatever words, stay: neither
+// gc nor a repair may take them for nobody's.
+func TestNamedBytesStay(t *testing.T) {
+	for _, garble := range []string{
+		"sed -i 's/\"size\": 5/\"size\": five/' meta/*",
+		"mv meta/K.json meta/K.json.bak",
+		"sed -i '/\"sha256\"/s/: \".*\"/: \"'$(ls blobs | tr a-f A-F)'\"/' meta/*",
+		"sed -i '/sha256/d' meta/*; rm done/*", // of any blob
+		"truncate -s 60 meta/*",                // the job in done/ knows
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, strings.ReplaceAll(garble, "K", a.Key))
+		for range 2 {
+			s.GC(GCOptions{Older: 1})
+		}
+		if !exists(s.path("blobs", a.SHA256)) {
+			t.Errorf("%s: gc took the blob", garble)
+		}
+		run(t, s.dir, "mv blobs/"+a.SHA256+" tmp/"+a.SHA256+goneSuffix)
+		c := &checker{s: s}
+		wanted, err := s.wanted()
+		if err != nil {
+			wanted = nil
+		}
+		if _, text := c.ruleOf(a.SHA256+goneSuffix, wanted); text != "" {
+			t.Errorf("%s: fsck would unlink it: %s (%v)", garble, text, err)
+		}
+	}
+}
+
+// What gc took out is the only sound copy if another stands rotten, or a link, in
+// its place.
+func TestTheSoundCopyStays(t *testing.T) {
+	for _, place := range []string{"echo rot > blobs/D", "ln -s /nowhere blobs/D", "mkdir blobs/D", "mkfifo blobs/D"} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, strings.ReplaceAll("mv blobs/D tmp/D.gone; "+place, "D", a.SHA256))
+		fsck(t, s, FsckOptions{Repair: true})
+		for range 2 {
+			s.GC(GCOptions{Older: 1})
+		}
+		run(t, s.dir, fmt.Sprintf("for f in tmp/%s.gone blobs/%s; do if test -f $f -a ! -L $f && test $(stat -c %%s $f) = 5; then exit 0; fi; done; ls -l tmp blobs; exit 1", a.SHA256, a.SHA256))
+	}
+}
+
+// A meta whose size is wrong condemns no blob, which another artifact may share.
+func TestAWrongSizeCondemnsNoBlob(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	b := hold(t, s, "https://example.com/same.run", "bytes")
+	run(t, s.dir, "sed -i 's/\"size\": 5/\"size\": 7/' meta/"+b.Key+".json")
+	for _, o := range []FsckOptions{{Quick: true}, {Quick: true, Repair: true}, {Repair: true}} {
+		found := fsck(t, s, o)
+		if len(found) != 1 || found[0].Path != "meta/"+b.Key+".json" {
+			t.Errorf("%+v: %+v", o, found)
+		}
+		if _, err := s.Lookup(cudaURL); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if found := fsck(t, s, FsckOptions{}); len(found) != 1 || !exists(s.path("blobs", a.SHA256)) {
+		t.Errorf("%+v", found)
+	}
+}
+
+// A meta that no lookup finds is a problem, though its name ends as it should.
+func TestFsckFindsWhatNoLookupFinds(t *testing.T) {
+	k := keyOf(t, cudaURL)
+	for _, script := range []string{
+		"mv meta/K.json meta/example.com--x.run--" + k[len(k)-16:] + ".json",
+		"sed -i '/url_sha256/s/....\",/0000\",/' meta/*",
+	} {
+		s := testStore(t)
+		hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, strings.ReplaceAll(script, "K", k))
+		if _, err := s.Lookup(cudaURL); err == nil {
+			t.Errorf("%s: found", script)
+		}
+		if found := fsck(t, s, FsckOptions{}); len(found) != 1 || !strings.Contains(found[0].Text, "of another URL") {
+			t.Errorf("%s: %+v", script, found)
+		}
+	}
+}
+
+// A part is wanted by a job that a person named as he liked, also by a process
+// that has looked at no queue yet.
+func TestFsckKnowsTheQueue(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "echo x > tmp/"+k+"@0123456789abcdef.part; echo "+cudaURL+" > queue/mine.job")
+	if _, err := s.GC(GCOptions{DryRun: true}); err != nil || !s.partWanted(k+"@0123456789abcdef.part") {
+		t.Error("nobody wants the part", err)
+	}
+}
+
+// An orphan of another host waits its time: fsck says so.
+func TestFsckTellsAForeignOrphan(t *testing.T) {
+	s := testStore(t)
+	name := activeJobName(keyOf(t, cudaURL), "0123456789abcdef")
+	run(t, s.dir, "printf '"+cudaURL+"\n2026-11-22T21:31:00Z claim elsewhere 7 0123456789abcdef\n' > active/"+name)
+	for _, o := range []FsckOptions{{}, {Repair: true}} {
+		if found := fsck(t, s, o); len(found) != 1 || !strings.Contains(found[0].Do, "10 minutes") || found[0].Repaired {
+			t.Errorf("%+v: %+v", o, found)
+		}
 	}
 }

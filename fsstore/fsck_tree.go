@@ -1,7 +1,9 @@
 package fsstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -23,13 +25,25 @@ func (c *checker) spool() error {
 	inodes := map[uint64]string{}
 	claims := map[string]string{}
 	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
-		list, err := c.s.Jobs(st)
+		names, err := c.s.names(string(st))
 		if err != nil {
 			return err
 		}
-		c.r.Jobs += len(list)
-		for i := range list {
-			c.job(&list[i], inodes, claims)
+		slices.Sort(names)
+		for _, name := range names {
+			if st == Failed && strings.HasSuffix(name, ".why") {
+				continue
+			}
+			j, err := c.s.JobFile(st, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			c.r.Jobs++
+			if err != nil {
+				c.found(string(st)+"/"+name, "it can't be read: "+err.Error(), "mend the disk")
+				continue
+			}
+			c.job(&j, inodes, claims)
 		}
 	}
 	return nil
@@ -43,6 +57,7 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 	}
 	if other, ok := inodes[st.Ino]; ok && c.bothNow(path, other) {
 		c.found(path, "the same file is also "+other, "rm one of the two names")
+		c.twice[path], c.twice[other] = true, true
 	}
 	inodes[st.Ino] = path
 	if j.State == Active {
@@ -92,7 +107,7 @@ func (c *checker) claimed(j *JobFile, path string, claims map[string]string) {
 	defer f.Close()
 	if lock(f) == nil {
 		if same(f, f.Name()) {
-			c.orphan(f, j.Name, path)
+			c.orphan(f, j, path)
 		}
 		return // else it has just ended
 	}
@@ -102,11 +117,15 @@ func (c *checker) claimed(j *JobFile, path string, claims map[string]string) {
 	claims[j.Key] = path
 }
 
-func (c *checker) orphan(f *os.File, name, path string) {
+func (c *checker) orphan(f *os.File, j *JobFile, path string) {
 	p := c.found(path, "an orphan: its worker has died", "a running server takes it up within seconds")
+	if c.s.foreign(&j.Job) {
+		p.Text = "an orphan, or the job of a server on another host"
+		p.Do = "once it has stood still for 10 minutes a running server takes it up; if that host serves no more, mv it to queue/ now"
+	}
 	if c.o.Repair {
 		unlock(f)
-		p.Repaired = c.s.recoverOne(name) == nil && !exists(c.s.job(Active, name))
+		p.Repaired = c.s.recoverOne(j.Name) == nil && !exists(c.s.job(Active, j.Name))
 	}
 }
 
@@ -118,7 +137,11 @@ func (c *checker) notes() error {
 	}
 	for _, k := range hits {
 		b, err := readFile(c.s.path("hits", k), 32)
-		if n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && len(b) > 0 && (perr != nil || n < 0) {
+		n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			c.found("hits/"+k, "it can't be read: "+err.Error(), "mend the disk or the file's mode")
+		case err == nil && len(b) > 0 && (perr != nil || n < 0):
 			c.found("hits/"+k, "not a number: it counts as 0", "rm it, or write the number")
 		}
 	}
@@ -168,7 +191,7 @@ func (c *checker) kind(dir, name string) {
 	case unix.Lstat(c.s.path(dir, name), &st) != nil:
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		c.found(dir+"/"+name, "not a regular file: ignored", "move it away")
-	case st.Nlink > 1 && !c.saidTwoNames(dir+"/"+name):
+	case st.Nlink > 1 && !c.twice[dir+"/"+name]:
 		c.found(dir+"/"+name, fmt.Sprintf("the file has %d names: whoever writes to another of them changes this one", st.Nlink), "cp it to a name with a dot in front, then mv that over it")
 	case dir == "meta" && !strings.HasSuffix(name, ".json"):
 		c.found(dir+"/"+name, "ignored: its name does not end in .json", "rename it, or move it away")
@@ -177,47 +200,77 @@ func (c *checker) kind(dir, name string) {
 	}
 }
 
-// saidTwoNames reports whether c.job has found both names of a file.
-func (c *checker) saidTwoNames(path string) bool {
-	return slices.ContainsFunc(c.r.Problems, func(p Problem) bool {
-		return strings.HasPrefix(p.Text, "the same file is also") && (p.Path == path || strings.HasSuffix(p.Text, " "+path))
-	})
+// brokenOff: what a tool left under the name that it gives to what is not whole
+// does not exist for the server, and fills the disk.
+func (c *checker) brokenOff() error {
+	for _, dir := range []string{"blobs", "meta", string(Queue)} {
+		list, err := os.ReadDir(c.s.path(dir, ""))
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			info, err := e.Info()
+			if err == nil && !plain(e.Name()) && e.Type().IsRegular() && time.Since(info.ModTime()) > oldTemp {
+				c.found(dir+"/"+e.Name(), "a copy that was broken off, or an editor's, more than a day ago: ignored", "rm it")
+			}
+		}
+	}
+	return nil
 }
 
 // halfWritten: what is in tmp/ is younger than its rule, which gc applies
-// every hour.
+// every hour, and which Repair has it apply now. As gc does, it judges by what
+// every meta names at this moment, a malformed one too.
 func (c *checker) halfWritten() error {
+	if _, err := c.s.Due(); err != nil { // which parts are wanted
+		return err
+	}
+	wanted, err := c.s.wanted()
+	if err != nil {
+		c.found("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
+		wanted = nil
+	}
 	names, err := c.s.tmpNames()
 	if err != nil {
 		return err
 	}
+	before := len(c.r.Problems)
 	for _, name := range names {
 		var st unix.Stat_t
 		if unix.Lstat(c.s.path("tmp", name), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			continue
 		}
-		rule, text := c.ruleOf(name)
+		rule, text := c.ruleOf(name, wanted)
 		if text == "" || rule > 0 && time.Since(time.Unix(st.Ctim.Unix())) < rule+slack {
 			continue
 		}
 		p := c.found("tmp/"+name, text, "a running server's gc removes it; or `fromcache fsck --repair`")
 		if rule == 0 {
 			p.Do = "move it away"
-		} else if c.o.Repair {
-			p.Repaired = c.s.dropFree(c.s.path("tmp", name))
 		}
 	}
-	return nil
+	if !c.o.Repair || len(c.r.Problems) == before || wanted == nil {
+		return nil
+	}
+	return c.sweep(wanted, c.r.Problems[before:])
+}
+
+func (c *checker) sweep(wanted digests, found []Problem) error {
+	err := c.s.sweep(wanted, GCOptions{Older: goneFor}, &GCReport{})
+	for i, p := range found {
+		found[i].Repaired = !exists(c.s.dir + "/" + p.Path)
+	}
+	return err
 }
 
 // ruleOf is how old a name in tmp/ may get, and what is wrong with it then;
 // "" where it may stay.
-func (c *checker) ruleOf(name string) (time.Duration, string) {
+func (c *checker) ruleOf(name string, wanted digests) (time.Duration, string) {
 	switch d, gone := strings.CutSuffix(name, goneSuffix); {
 	case name[0] == '.':
 		return oldTemp, "half-written, by a process that has died"
 	case gone && IsDigest(d):
-		if len(c.wanted[d]) > 0 {
+		if wanted == nil || wanted.has(d) {
 			return 0, ""
 		}
 		return goneFor, "a blob that nothing names, out of service for more than a day"

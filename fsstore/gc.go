@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,7 @@ const (
 	oldPart = 7 * 24 * time.Hour
 )
 
-var digestIn = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 
 // GC takes blobs that no meta names out of service, brings back those that
 // are wanted after all, and unlinks what has been gone for a day, as the
@@ -72,8 +73,7 @@ func digestBytes(s string) (sum [32]byte) {
 	return sum
 }
 
-// wanted is every digest that a meta names. A malformed meta speaks for every
-// digest in its text.
+// wanted is every digest that a meta names.
 func (s *Store) wanted() (digests, error) {
 	wanted := digests{}
 	buf := make([]byte, 16<<10)
@@ -100,8 +100,27 @@ func (s *Store) want(wanted digests, name string, buf []byte) error {
 		wanted.add(d)
 		return nil
 	}
+	return s.wantMalformed(wanted, name, b)
+}
+
+// wantMalformed: such a meta speaks for every digest in its text, and for what
+// its job has fetched. One that tells nothing may be of any blob.
+func (s *Store) wantMalformed(wanted digests, name string, b []byte) error {
+	k, isMeta := strings.CutSuffix(name, ".json")
+	found := !isMeta
 	for _, d := range digestIn.FindAllString(string(b), -1) {
+		d = strings.ToLower(d)
 		wanted.add(d)
+		found = found || !strings.HasSuffix(k, "--"+d[:16]) // that is the URL's own
+	}
+	if j, err := s.JobFile(Done, k+".job"); err == nil {
+		if e, ok := j.Job.Newest(job.Done); ok && IsDigest(e.Sha256) {
+			wanted.add(e.Sha256)
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("gc touches no blob while meta/%s is malformed and names none: mend it, or rm it", name)
 	}
 	return nil
 }
@@ -167,9 +186,12 @@ func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 // takeOutOne never replaces: another gc may be unlinking what was taken out
 // earlier, and would unlink this one by its name.
 func (s *Store) takeOutOne(d string) error {
+	if !isRegular(s.path("blobs", d)) {
+		return fs.ErrNotExist
+	}
 	gone := s.path("tmp", d+goneSuffix)
 	err := renameNew(s.path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.dropFree(gone) {
+	if errors.Is(err, fs.ErrExist) && s.sound(d) && s.dropFree(gone) {
 		err = renameNew(s.path("blobs", d), gone)
 	}
 	return err
@@ -177,6 +199,9 @@ func (s *Store) takeOutOne(d string) error {
 
 // sweep goes through tmp/: what is wanted comes back, what is old goes.
 func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
+	if _, err := s.Due(); err != nil { // a job that a person named wants its part, too
+		return err
+	}
 	names, err := s.tmpNames()
 	if err != nil {
 		return err
@@ -185,13 +210,7 @@ func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 		d, gone := strings.CutSuffix(name, goneSuffix)
 		switch {
 		case gone && wanted.has(d):
-			if !o.DryRun {
-				if err := s.bringBack(d); err != nil {
-					return err
-				}
-				s.dropSecond(d)
-			}
-			r.Restored = append(r.Restored, d)
+			err = s.restore(d, o, r)
 		case gone:
 			err = s.unlinkOld(name, o.Older, o, r)
 		case strings.HasSuffix(name, ".part"):
@@ -208,18 +227,49 @@ func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 	return nil
 }
 
+// restore brings a blob back that is wanted after all. Where it was fetched again
+// meanwhile, what was taken out goes when it is old.
+func (s *Store) restore(d string, o GCOptions, r *GCReport) error {
+	switch blob := s.path("blobs", d); {
+	case isRegular(blob):
+		if !o.DryRun {
+			s.dropSecond(d, o.Older)
+		}
+		return nil
+	case exists(blob):
+		s.complain("gc", fmt.Errorf("%s is no file: move it away, the blob in tmp/ takes its place", blob))
+		return nil
+	}
+	if !o.DryRun {
+		if err := s.bringBack(d); err != nil {
+			return err
+		}
+	}
+	r.Restored = append(r.Restored, d)
+	return nil
+}
+
 // dropSecond removes what is left over where the blob was fetched again. It
-// looks for the blob under the lock, without which nobody takes it out.
-func (s *Store) dropSecond(d string) {
-	gone := s.path("tmp", d+goneSuffix)
-	f, err := open(gone, os.O_RDONLY)
+// reads the blob under the lock, without which nobody takes it out: of two
+// copies the other may be the rotten one.
+func (s *Store) dropSecond(d string, age time.Duration) {
+	s.dropIf(s.path("tmp", d+goneSuffix), age, func() bool { return s.sound(d) })
+}
+
+// sound reads a blob, and reports whether it is what its name says.
+func (s *Store) sound(d string) bool {
+	f, err := s.OpenBlob(d)
 	if err != nil {
-		return
+		return false
 	}
 	defer f.Close()
-	if lock(f) == nil && exists(s.path("blobs", d)) && same(f, gone) {
-		os.Remove(gone)
-	}
+	return hasDigest(f, d)
+}
+
+func hasDigest(r io.Reader, d string) bool {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return err == nil && sumHex([32]byte(h.Sum(nil))) == d
 }
 
 func (s *Store) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {

@@ -63,7 +63,7 @@ func TestGCUnlinksOnlyWhatIsOld(t *testing.T) {
 		t.Error("unlinked what was taken out a moment ago")
 	}
 	run(t, s.dir, "mv ../saved meta/"+a.Key+".json")
-	s.dropSecond(a.SHA256)
+	s.dropSecond(a.SHA256, 0)
 	if _, err := s.GC(GCOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -263,6 +263,11 @@ func (s *Store) dropFree(path string) bool { return s.dropOld(path, 0) }
 
 // dropOld does so if the file that it holds locked has had its name for age.
 func (s *Store) dropOld(path string, age time.Duration) bool {
+	return s.dropIf(path, age, func() bool { return true })
+}
+
+// dropIf does so if may says that it is to go.
+func (s *Store) dropIf(path string, age time.Duration, may func() bool) bool {
 	f, err := open(path, os.O_RDONLY)
 	if err != nil {
 		return false
@@ -272,7 +277,7 @@ func (s *Store) dropOld(path string, age time.Duration) bool {
 	if lock(f) != nil || unix.Fstat(int(f.Fd()), &st) != nil || time.Since(time.Unix(st.Ctim.Unix())) < age {
 		return false
 	}
-	return same(f, path) && os.Remove(path) == nil
+	return may() && same(f, path) && os.Remove(path) == nil
 }
 
 // seal makes the part's bytes durable and gives them their final mode.

@@ -129,13 +129,14 @@ func (c *Claim) commit(m *Meta) (*Artifact, error) {
 	return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)
 }
 
-// bringBack undoes what gc did to a blob that is wanted.
+// bringBack undoes what gc did to a blob that is wanted. What stands in its place
+// and is no file stays, and is an error.
 func (s *Store) bringBack(digest string) error {
 	blob := s.path("blobs", digest)
-	if exists(blob) {
+	if isRegular(blob) {
 		return nil
 	}
-	if err := os.Rename(s.path("tmp", digest+goneSuffix), blob); err != nil && !exists(blob) {
+	if err := renameNew(s.path("tmp", digest+goneSuffix), blob); err != nil && !isRegular(blob) {
 		return err
 	}
 	return syncDir(s.path("blobs", ""))

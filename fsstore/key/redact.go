@@ -14,6 +14,11 @@ func Redact(raw string) string {
 	return printable(redactWord(nil, raw, 0), false)
 }
 
+// IsRedacted reports whether s may be what Redact made of another URL, so that it names no artifact.
+func IsRedacted(s string) bool {
+	return strings.Contains(s, redacted) || strings.HasSuffix(s, "...")
+}
+
 // RedactText does as Redact for text that holds URLs, such as an error, and shows no value of a header line such as
 // "Authorization: …". It makes it one line: line ends and tabs become spaces.
 func RedactText(s string) string {
