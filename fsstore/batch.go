@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -19,6 +20,17 @@ func batchStem(name string) string {
 }
 
 const kindQueued job.Kind = "queued" // of a batch: this URL has a job of its own now
+
+// maxBatch leaves room in maxJobFile for a note of each URL, as long as five
+// times the URL where that is short.
+const maxBatch = 512 << 10
+
+// begun reports whether a batch has notes, as it comes back after a crash.
+func begun(p job.File) bool {
+	return slices.ContainsFunc(p.Jobs, func(j job.Job) bool {
+		return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == kindQueued })
+	})
+}
 
 // claimBatch turns a file of many URLs into one job for each, without
 // replacing any, and notes each, so that a crash repeats only the rest.

@@ -35,8 +35,6 @@ type Claim struct {
 	written atomic.Int64 // bytes in the part
 }
 
-const kindClaim job.Kind = "claim" // a claim's host, process and worker, before it has started
-
 // newWorker is the name of one claim: 16 random hex digits.
 func newWorker() string {
 	var b [8]byte
@@ -206,20 +204,25 @@ func (c *Claim) giveBack() error {
 }
 
 // makeOwn replaces by a copy a file that another user made, for a group's umask
-// may let us move it, yet not append to it; and one that has a second name,
-// which may be outside of the tree: what we append would stand there too.
+// may let us move it, yet not append to it; one that has a second name, which
+// may be outside of the tree: what we append would stand there too; and a long
+// log, of which the copy leaves out what is idle.
 func (c *Claim) makeOwn() error {
 	info, err := c.f.Stat()
 	if err != nil {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 && st.Nlink == 1 {
+	long := key.Valid(c.Key) && info.Size() > job.MissRoom
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 && st.Nlink == 1 && !long {
 		return c.f.Chmod(0o660)
 	}
 	b, err := slurp(c.f, maxJobFile)
 	if err != nil {
 		return err
+	}
+	if long {
+		b = job.Compact(b)
 	}
 	own, err := c.s.writeTemp(b, 0o660, true)
 	if err != nil {
@@ -253,7 +256,7 @@ func (c *Claim) open() error {
 	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
 		return err
 	}
-	return c.log(job.Event{Time: now(), Kind: kindClaim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.Worker})
+	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.Worker})
 }
 
 // log appends an event to the job, for its reader and for the claim itself.

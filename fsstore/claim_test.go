@@ -620,3 +620,96 @@ func TestPutTakesTheMissPastTheQueue(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+// TestAPartIsOfItsJob: two jobs may have one key, for their URLs differ in what is
+// dropped. What one has begun may be another version: the other does not go on
+// with it.
+func TestAPartIsOfItsJob(t *testing.T) {
+	s := testStore(t)
+	begin := func(name, etag, b string) {
+		c := mustClaim(t, s, name)
+		_, resume := c.Job.Newest(job.Start)
+		p, err := c.Part(resume)
+		if err != nil || p.Size() != 0 {
+			t.Fatalf("%s goes on with %d bytes of another job: %v", etag, p.Size(), err)
+		}
+		if err := c.Start(Started{Size: 9, ETag: etag}); err != nil {
+			t.Fatal(err)
+		}
+		p.Write([]byte(b))
+		if err := c.Again("cut", time.Now().Add(-time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := keyOf(t, cudaURL)
+	add(t, s, cudaURL+"?t=1")
+	begin(k+".job", `"1"`, "11111")
+	run(t, s.dir, "mv queue/* first.job")
+	add(t, s, cudaURL+"?t=2")
+	begin(k+".job", `"2"`, "222")
+	run(t, s.dir, "mv first.job queue/"+k+".2.job")
+	begin(k+".2.job", `"1"`, "1111")
+	for name, want := range map[string]int64{k + ".job": 3, k + ".2.job": 4} {
+		c := mustClaim(t, s, name)
+		if p, err := c.Part(true); err != nil || p.Size() != want {
+			t.Errorf("%s: its own part has %d bytes: %v", name, p.Size(), err)
+		}
+		if err := c.PutBack("x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWaitingIsNoAttempt: a job may wait as often as it must, and its log keeps
+// its size.
+func TestWaitingIsNoAttempt(t *testing.T) {
+	s := testStore(t)
+	k := add(t, s, cudaURL)
+	run(t, s.dir, "yes '2026-11-22T21:31:00Z wait there is no room, and it goes on by itself once there is' | head -c 64000 >> queue/"+k+"; echo >> queue/"+k)
+	for range 3 {
+		c := claimNext(t, s)
+		if err := c.Wait("no room", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(text(t, s, Queue, k)); n > 2<<10 {
+		t.Errorf("the log has %d bytes", n)
+	}
+	publish(t, claimNext(t, s), "bytes")
+}
+
+// TestALargeBatchGoesOn: each URL is noted in it, and it comes back from a crash
+// as a batch, however long its log is by then.
+func TestALargeBatchGoesOn(t *testing.T) {
+	s := testStore(t)
+	var text strings.Builder
+	const n = 400
+	for i := range n {
+		fmt.Fprintf(&text, "https://example.com/%s/%d.run\n", strings.Repeat("long", 40), i)
+	}
+	name := activeJobName(batchStem("list.job"), "0123456789abcdef")
+	if err := os.WriteFile(s.job(Active, name), []byte(text.String()), 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "test -z \"$(ls failed)\"; touch -d '1 hour ago' queue/*")
+	if c, err := s.Claim(batchStem("list.job") + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	if got := len(ls(t, s, Queue)); got != n {
+		t.Errorf("%d jobs", got)
+	}
+	var giant strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&giant, "https://example.com/giant/%d.run\n", i)
+	}
+	if err := os.WriteFile(s.job(Queue, keyOf(t, cudaURL)+".job"), []byte(giant.String()), 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Claim(keyOf(t, cudaURL) + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	run(t, s.dir, "grep -q 'split it' failed/*")
+}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
 // Again puts the job back into queue/ after an attempt that failed, due at
@@ -36,8 +37,8 @@ func (c *Claim) back(e job.Event) error {
 	if err := c.log(e); err != nil {
 		c.s.complain("log line", err)
 	}
-	if len(c.Job.Events) > 0 && c.logFull() {
-		return c.Fail("the job's log is full after many attempts: look at it, then retry with a fresh job")
+	if e.Kind == job.Error && c.logFull() {
+		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
 	}
 	err := c.giveBack()
 	letGo(c.f)
@@ -46,9 +47,10 @@ func (c *Claim) back(e job.Event) error {
 }
 
 // logFull: a job that can't count its attempts any more must not go on for ever.
+// Waits are no attempts, and the next claim drops them.
 func (c *Claim) logFull() bool {
 	info, err := c.f.Stat()
-	return err == nil && c.Key != "" && info.Size() > job.MaxFile-1<<10
+	return err == nil && key.Valid(c.Key) && info.Size() > job.MaxFile-1<<10
 }
 
 // Fail gives the job up: it goes to failed/, and its last line says why.

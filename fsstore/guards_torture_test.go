@@ -289,7 +289,12 @@ func TestAMissStopsGrowing(t *testing.T) {
 func TestHardLinksLeadNowhere(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
-	run(t, s.dir, "echo "+cudaURL+" > ../outside; chmod 644 ../outside; ln ../outside queue/"+k+".job; ln ../outside queue/"+k+".2.job")
+	const at = "2026-11-22T21:31:00Z "
+	text := cudaURL + "\n" + at + "claim host 1 0123456789abcdef\n" + at + "start 9 \"e\" host 1\n"
+	if err := os.WriteFile(s.dir+"/../outside", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "chmod 644 ../outside; ln ../outside queue/"+k+".job; ln ../outside queue/"+k+".2.job")
 	run(t, s.dir, "printf half > ../part; ln ../part tmp/"+k+"@0123456789abcdef.part")
 	c := mustClaim(t, s, k+".job")
 	if again, err := s.Claim(k + ".2.job"); again != nil || err != nil {
@@ -303,7 +308,9 @@ func TestHardLinksLeadNowhere(t *testing.T) {
 	if _, err := c.Publish(p, Origin{}); err != nil {
 		t.Fatal(err)
 	}
-	run(t, s.dir, `test "$(cat ../outside ../part)" = "`+cudaURL+`
-half"; test "$(stat -c %a ../outside)" = 644; test "$(stat -c %h blobs/* done/* | sort -u)" = 1; rm queue/*.2.job`)
+	if b, err := os.ReadFile(s.dir + "/../outside"); err != nil || string(b) != text {
+		t.Errorf("%q, %v", b, err)
+	}
+	run(t, s.dir, `test "$(cat ../part)" = half; test "$(stat -c %a ../outside)" = 644; test "$(stat -c %h blobs/* done/* | sort -u)" = 1; rm queue/*.2.job`)
 	sound(t, s)
 }

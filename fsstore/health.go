@@ -158,5 +158,12 @@ func (s *Store) whole() bool { return !s.health.half.Load() }
 // blind reports whether what is held may look as if it were not.
 func (s *Store) blind() bool { return s.health.blind.Load() }
 
+// Short looks at the directory, and reports whether there is less room than
+// MinFree keeps, so that no job of any size could start.
+func (s *Store) Short() bool {
+	s.checkup(time.Second)
+	return s.short()
+}
+
 // short reports whether the last look found too little room.
 func (s *Store) short() bool { return s.health.full.Load() }

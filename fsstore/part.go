@@ -8,10 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
 )
 
 // headSize is how much of a part's beginning is kept for a look at what the
@@ -102,6 +105,9 @@ func isPartOf(name, k string) bool {
 
 func (p *Part) adopt() error {
 	for _, name := range p.c.s.partsOf(p.c.Key) {
+		if !p.c.began(name[len(p.c.Key)+1 : len(name)-len(".part")]) {
+			continue
+		}
 		err := p.adoptFile(p.c.s.path("tmp", name))
 		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
@@ -109,6 +115,27 @@ func (p *Part) adopt() error {
 		return err
 	}
 	return fs.ErrNotExist
+}
+
+// began reports whether the part of a worker holds what this job's newest start
+// vouches for: that worker wrote the start, or took the part over after it.
+// Another job of the same key may have fetched another version.
+func (c *Claim) began(worker string) bool {
+	started := false
+	for _, e := range slices.Backward(c.Job.Events) {
+		switch e.Kind {
+		case job.Start:
+			started = true
+		case job.Claim:
+			if strings.HasSuffix(e.Text, " "+worker) {
+				return true
+			}
+			if started {
+				return false
+			}
+		}
+	}
+	return false
 }
 
 // adoptFile: the lock first, then the rename, then the look whether the name

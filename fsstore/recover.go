@@ -96,7 +96,7 @@ func (c *Claim) finishSilently() error {
 
 // foreign reports whether the newest claim of a job was another host's.
 func (s *Store) foreign(j *job.Job) bool {
-	e, ok := j.Newest(kindClaim)
+	e, ok := j.Newest(job.Claim)
 	if !ok {
 		return false // the owner died between its rename and its first line
 	}

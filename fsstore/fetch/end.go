@@ -32,7 +32,7 @@ func (a *attempt) end(err error) error {
 		err = a.again(reason, f.after)
 	case f.do == wait:
 		a.warn("download waits", reason)
-		err = a.c.Wait(reason, time.Now().Add(a.o.delay(1, f.after)))
+		err = a.c.Wait(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxWait)))
 	default:
 		if f.do == again {
 			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
@@ -46,6 +46,9 @@ func (a *attempt) end(err error) error {
 	}
 	return err
 }
+
+// maxWait: once there is room, a job is not to wait much longer.
+const maxWait = 10 * time.Minute
 
 func (a *attempt) again(reason string, asked time.Duration) error {
 	n := a.c.Job.Attempts() + 1

@@ -113,7 +113,7 @@ func (p *Pool) scan(ctx context.Context, names chan<- string) {
 }
 
 func (p *Pool) hand(ctx context.Context, names chan<- string) {
-	if p.isPaused() || p.store.Ill() {
+	if p.isPaused() || p.store.Ill() || p.store.Short() {
 		return
 	}
 	due, err := p.store.Due()

@@ -40,6 +40,7 @@ type Kind string
 const (
 	Miss      Kind = "miss"      // asked for and not held: Count, Addr, Tool, URL
 	Approve   Kind = "approve"   // Via, Addr, URL
+	Claim     Kind = "claim"     // a worker took it: Text is its host, process and name
 	Start     Kind = "start"     // a fetch begins: Size, ETag, Host, PID, From
 	Error     Kind = "error"     // an attempt that failed: Text, After
 	Wait      Kind = "wait"      // put off, and no attempt: Text, After
@@ -125,6 +126,20 @@ func (j *Job) Attempts() int {
 			if e.From > furthest {
 				n, furthest = 0, e.From
 			}
+		}
+	}
+	return n
+}
+
+// Waits counts the waits since anything else happened but claims.
+func (j *Job) Waits() (n int) {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		switch j.Events[i].Kind {
+		case Wait:
+			n++
+		case Claim:
+		default:
+			return n
 		}
 	}
 	return n
