@@ -81,7 +81,8 @@ func openJob(path string) (*os.File, error) {
 }
 
 // openCount opens a file of numbers for adding in place, makes it where there
-// is none, and waits for its lock: whoever holds it adds and is gone.
+// is none, and waits a while for its lock: whoever holds it adds and is gone.
+// Else it is errLocked, and the numbers wait in memory.
 func openCount(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
 	if err != nil {
@@ -95,7 +96,7 @@ func openCount(path string) (*os.File, error) {
 		err = f.Chmod(0o660) // whatever the umask
 	}
 	if err == nil {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		err = lockSoon(f)
 	}
 	if err != nil {
 		f.Close()

@@ -31,7 +31,7 @@
 // has 16 random hex digits). flock answers one question, whether an owner is
 // still alive: it follows a file through every rename and dies with its
 // process. Only the numbers in hits/ and stats/ are added to under a lock that
-// is waited for.
+// is waited for, a second at most.
 //
 // A listing is the truth; an event of fsnotify is a hint that spares a wait.
 // Times of files mean nothing, for any append changes them; what counts is

@@ -116,3 +116,24 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 	}
 	run(t, "/", "cd "+filepath.Dir(s.dir)+"; mv elsewhere data")
 }
+
+// TestALockThatIsHeld: who holds the lock of a number stops neither recovery nor
+// the end of the server.
+func TestALockThatIsHeld(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "echo 7 > hits/"+a.Key)
+	f, err := open(s.path("hits", a.Key), os.O_RDWR)
+	if err != nil || lock(f) != nil {
+		t.Fatal(err)
+	}
+	s.Hit(a.Key)
+	began := time.Now()
+	s.beat()
+	if took := time.Since(began); took > 10*time.Second || s.Hits(a.Key) != 8 {
+		t.Errorf("%v, %d hits", took, s.Hits(a.Key))
+	}
+	f.Close()
+	s.beat()
+	run(t, s.dir, "test $(cat hits/*) = 8")
+}

@@ -55,7 +55,7 @@ func (s *Store) openWhole(a *Artifact) (*os.File, error) {
 	if err == nil {
 		f.Close()
 	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EIO) {
 		err = s.broken(a)
 	}
 	return nil, err
@@ -97,12 +97,14 @@ func (s *Store) Artifact(k string) (*Artifact, error) {
 }
 
 // checkBlob: one stat, so that a meta without its blob (an rsync half-way, a
-// rotten disk) is a miss and never a broken promise.
+// rotten disk, a restore that only root can read) is a miss and never a broken
+// promise.
 func (s *Store) checkBlob(a *Artifact) error {
 	var st unix.Stat_t
 	path := s.path("blobs", a.SHA256)
 	err := unix.Lstat(path, &st)
-	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size {
+	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size &&
+		(st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil) { // ours are 0444
 		return nil
 	}
 	return s.broken(a)
@@ -110,7 +112,7 @@ func (s *Store) checkBlob(a *Artifact) error {
 
 func (s *Store) broken(a *Artifact) error {
 	if s.quiet.may("blob "+a.Key, time.Minute) {
-		s.log.Error("an artifact without its blob is not served: run fromcache fsck", "key", a.Key)
+		s.log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
 	}
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
 }

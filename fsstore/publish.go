@@ -26,8 +26,17 @@ func (c *Claim) Start(e Started) error {
 	return c.f.Sync()
 }
 
-// Previous is the artifact that is held under this key now, or nil.
+// Previous is the artifact that is held under this key now, or nil. Its blob was
+// read, which may take minutes, and is what its name says: an origin that says
+// nothing has changed speaks of the bytes that it sent.
 func (c *Claim) Previous() *Artifact {
+	if a := c.held(); a != nil && c.s.sound(a.SHA256) {
+		return a
+	}
+	return nil
+}
+
+func (c *Claim) held() *Artifact {
 	if !c.s.held(c.url) {
 		return nil
 	}
@@ -145,7 +154,7 @@ func (s *Store) bringBack(digest string) error {
 // Unchanged ends a job whose origin said 304: what is held is what the origin
 // has. Only the time of the look is new.
 func (c *Claim) Unchanged() error {
-	a := c.Previous()
+	a := c.held()
 	if a == nil {
 		return c.Again("the origin said 304, but the artifact was evicted meanwhile", time.Now())
 	}

@@ -294,3 +294,18 @@ func TestWatchWakes(t *testing.T) {
 		t.Error("no wake-up for a file in queue/")
 	}
 }
+
+// TestWhatIsRottenIsNotUnchanged: an origin's 304 is of the bytes that it sent.
+func TestWhatIsRottenIsNotUnchanged(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	add(t, s, cudaURL)
+	c := claimNext(t, s)
+	if c.Previous() == nil {
+		t.Error("nothing to compare with")
+	}
+	run(t, s.dir, "chmod 644 blobs/*; printf Bytes > blobs/"+a.SHA256)
+	if c.Previous() != nil {
+		t.Error("rotten bytes are compared by their tag")
+	}
+}
