@@ -20,12 +20,8 @@ func answers(l *lab, s *server, path, what string, row *torture.Row) {
 
 // healthy says what /healthz answers.
 func (s *server) healthy() bool {
-	resp, err := client.Get("http://" + s.addr + "/healthz")
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	code, err := s.look("/healthz")
+	return err == nil && code == http.StatusOK
 }
 
 // end judges a tree whose server is still there.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 // places are the directories of the tree.
-var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "tmp"}
+var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "tmp"}
 
 // planted: threat 7. Links, FIFOs, sockets, devices and directories under every
 // name that the server could take for its own, before it starts and beside it; a
@@ -23,9 +24,7 @@ func planted(p *program, _ int, row *torture.Row) {
 	defer l.close()
 	a := l.hold(one)
 	l.add(l.url(two))
-	if err := os.WriteFile(l.root+"/secret", []byte(l.p.origin.URL+"/60/secret.bin\n"), 0o644); err != nil {
-		panic(err)
-	}
+	l.beOutside()
 	l.hardLinks(a.SHA256)
 	outside, _ := torture.Outside(l.root, l.data)
 	kinds := l.plant(row)
@@ -42,6 +41,11 @@ func planted(p *program, _ int, row *torture.Row) {
 		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
 	}
 	answers(l, s, one, "planted", row)
+	for _, page := range []string{"/", "/downloads", "/artifacts", "/stats"} {
+		if code, err := s.look(page); err != nil || code != http.StatusOK {
+			row.Violated("%s beside planted files: %d, %v", page, code, err)
+		}
+	}
 	for _, path := range []string{two, linked, linkedTwice} {
 		if err := until(path+", beside what is planted, is done", func() bool { return l.exists("done/" + l.key(path) + ".job") }); err != nil {
 			row.Violated("%v: %s\n%s", err, l.ls(), s.text())
@@ -52,7 +56,9 @@ func planted(p *program, _ int, row *torture.Row) {
 	if s.dead() {
 		row.Violated("it died:\n%s", s.text())
 	}
-	s.kill()
+	if !s.stop() { // its last flush writes to stats/
+		row.Violated("it does not end at SIGTERM beside planted files")
+	}
 	if after, _ := torture.Outside(l.root, l.data); after != outside {
 		row.Violated("I6: something beside the data directory changed")
 	}
@@ -66,6 +72,15 @@ func planted(p *program, _ int, row *torture.Row) {
 		if n := p.origin.asked[path] - p.origin.again[path]; n != 1 {
 			row.Violated("%s, a hard link, was fetched %d times", path, n)
 		}
+	}
+}
+
+// beOutside makes what links lead to: a job, and what is none. They are files of
+// the lab, so that I6 judges them, and a server without a guard spoils no other.
+func (l *lab) beOutside() {
+	err := sh("cd %s; echo %s/60/secret.bin > secret; echo root:x:0:0:root:/root:/bin/sh > passwd", l.root, l.p.origin.URL)
+	if err != nil {
+		panic(err)
 	}
 }
 
@@ -119,6 +134,8 @@ func (l *lab) nameIn(dir string, i int) string {
 		return key + "@0123456789abcdef.part"
 	case "misses", "hits":
 		return key
+	case "stats":
+		return time.Now().UTC().AddDate(0, 0, -i).Format(time.DateOnly) // today's is written to, a page reads the others
 	case "denied":
 		return fmt.Sprintf("planted-%d.example.com", i)
 	}
@@ -127,7 +144,7 @@ func (l *lab) nameIn(dir string, i int) string {
 
 func (l *lab) kinds() []func(path string) error {
 	return []func(string) error{
-		func(path string) error { return os.Symlink("/etc/passwd", path) },
+		func(path string) error { return os.Symlink(l.root+"/passwd", path) },
 		func(path string) error { return os.Symlink(l.root+"/secret", path) },
 		func(path string) error { return os.Symlink(path, path) },
 		func(path string) error { return unix.Mkfifo(path, 0o666) },

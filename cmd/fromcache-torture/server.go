@@ -181,6 +181,17 @@ func (s *server) get(raw string) (int, []byte, error) {
 	return resp.StatusCode, b, err
 }
 
+// look asks for a page.
+func (s *server) look(page string) (int, error) {
+	resp, err := client.Get("http://" + s.addr + page)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
 // post sends a form, as a page's button does.
 func (s *server) post(path, field, value string) (int, error) {
 	resp, err := client.PostForm("http://"+s.addr+path, url.Values{field: {value}})

@@ -67,10 +67,7 @@ func (l *lab) live(s *server, n int, row *torture.Row) {
 	s.post("/admin/evict", "key", k)
 	s.post("/admin/dismiss", "key", k)
 	for _, page := range []string{"/", "/downloads", "/artifacts", "/nothing"} {
-		if resp, err := client.Get("http://" + s.addr + page); err == nil {
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-		}
+		s.look(page)
 	}
 	for _, request := range []string{
 		"GET /blob?url=" + url.QueryEscape(l.p.origin.URL+slowPath) + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
