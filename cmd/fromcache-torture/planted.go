@@ -56,7 +56,7 @@ func planted(p *program, _ int, row *torture.Row) {
 	if s.dead() {
 		row.Violated("it died:\n%s", s.text())
 	}
-	if !s.stop() { // its last flush writes to stats/
+	if !s.stop() { // its last flush writes to hits/ and stats/
 		row.Violated("it does not end at SIGTERM beside planted files")
 	}
 	if after, _ := torture.Outside(l.root, l.data); after != outside {
@@ -132,7 +132,12 @@ func (l *lab) nameIn(dir string, i int) string {
 		return key + "@0123456789abcdef.job"
 	case "tmp":
 		return key + "@0123456789abcdef.part"
-	case "misses", "hits":
+	case "hits":
+		if i == 0 { // only hits of what is held are counted
+			return l.key(one)
+		}
+		return key
+	case "misses":
 		return key
 	case "stats":
 		return time.Now().UTC().AddDate(0, 0, -i).Format(time.DateOnly) // today's is written to, a page reads the others
