@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,8 @@ func planted(p *program, _ int, row *torture.Row) {
 		return
 	}
 	stop := make(chan struct{})
-	go l.swap(stop)
+	var swapper sync.WaitGroup
+	swapper.Go(func() { l.swap(stop) })
 	for i := range 20 {
 		s.get(fmt.Sprintf("%s/50/planted-%d.bin", p.origin.URL, i))
 		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
@@ -53,6 +55,7 @@ func planted(p *program, _ int, row *torture.Row) {
 	}
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
+	swapper.Wait()
 	if s.dead() {
 		row.Violated("it died:\n%s", s.text())
 	}

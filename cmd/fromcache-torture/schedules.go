@@ -194,11 +194,13 @@ func (p *program) attempt(s *fsstore.Store, long time.Duration, done func() bool
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), long+2*time.Millisecond)
 	defer cancel()
-	go func() {
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
 		for ctx.Err() == nil && !done() {
 			time.Sleep(2 * time.Millisecond)
 		}
 		cancel()
-	}()
+	})
 	pool.Run(ctx)
+	watcher.Wait()
 }
