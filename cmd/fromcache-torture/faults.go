@@ -52,9 +52,8 @@ func (p *program) movedAway(rounds int, row *torture.Row) {
 	defer l.close()
 	l.hold(one)
 	l.add(l.url(slow))
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v", err)
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	elsewhere := l.root + "/elsewhere"
@@ -87,9 +86,8 @@ func (p *program) fewDescriptors(row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, []string{"prlimit", "--nofile=64"})
-	if err != nil {
-		row.Violated("64 descriptors: %v %s", err, s.text())
+	s, ok := l.serve(row, []string{"prlimit", "--nofile=64"})
+	if !ok {
 		return
 	}
 	var open []net.Conn
@@ -131,9 +129,8 @@ func (p *program) readOnly(row *torture.Row) {
 	l := m.on(p, "data")
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v %s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	if err := until("the file system is read-only", func() bool { return sh("mount -o remount,ro %s", m.dir) == nil }); err != nil {

@@ -39,7 +39,7 @@ func (p *program) fill(options string, rounds int, row *torture.Row) error {
 	l.hold(held)
 	s, err := p.serve(l.data, nil)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, s.text())
+		return err
 	}
 	for n := range rounds {
 		caught := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n))

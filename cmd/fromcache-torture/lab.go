@@ -39,6 +39,15 @@ func (p *program) newLab() *lab {
 
 func (l *lab) close() { os.RemoveAll(l.root) }
 
+// serve starts a server on the tree. One that does not start is a violation.
+func (l *lab) serve(row *torture.Row, prefix []string, flags ...string) (s *server, ok bool) {
+	s, err := l.p.serve(l.data, prefix, flags...)
+	if err != nil {
+		row.Violated("no server starts: %v", err)
+	}
+	return s, err == nil
+}
+
 // url is an origin's URL, whose true bytes are known from now on.
 func (l *lab) url(path string) string {
 	u := l.p.origin.URL + path

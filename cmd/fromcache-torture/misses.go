@@ -30,9 +30,8 @@ func manyMisses(p *program, n int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, nil, "--max-misses", fmt.Sprint(maxMisses))
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil, "--max-misses", fmt.Sprint(maxMisses))
+	if !ok {
 		return
 	}
 	alone := l.hitTime(s, row)

@@ -18,9 +18,8 @@ func tools(p *program, _ int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	var hands sync.WaitGroup
@@ -83,9 +82,8 @@ func twoServers(p *program, jobs int, row *torture.Row) {
 	l.open()
 	var servers []*server
 	for range 2 {
-		s, err := p.serve(l.data, nil, "--workers", "4")
-		if err != nil {
-			row.Violated("%v\n%s", err, s.text())
+		s, ok := l.serve(row, nil, "--workers", "4")
+		if !ok {
 			return
 		}
 		servers = append(servers, s)
@@ -156,9 +154,8 @@ func moves(p *program, files int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	for i := range files { // due in a later century: moved, and not fetched

@@ -50,7 +50,7 @@ func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
 	defer l.close()
 	s, err := p.serve(l.data, nil)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, s.text())
+		return err
 	}
 	r := rand.New(rand.NewPCG(uint64(n), uint64(len(m.kind))))
 	stop, stopped := make(chan struct{}), make(chan struct{})

@@ -56,7 +56,7 @@ const killHeld = "/5000/held.bin"
 func (p *program) killedAtWork(l *lab, while time.Duration, row *torture.Row) error {
 	s, err := p.serve(l.data, nil)
 	if err != nil {
-		return fmt.Errorf("the server does not start: %w\n%s", err, s.text())
+		return err
 	}
 	stopped := make(chan struct{})
 	go func() {

@@ -32,9 +32,8 @@ func restored(p *program, rounds int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	urls := []string{p.origin.URL + one}

@@ -78,18 +78,24 @@ type server struct {
 	log    bytes.Buffer
 }
 
-var errEarly = errors.New("it ended before it listened")
-
 // serve starts the server on a directory, behind the words of prefix: strace,
-// prlimit, ip netns exec.
+// prlimit, ip netns exec. The error says what was started, and what it logged.
 func (p *program) serve(data string, prefix []string, flags ...string) (*server, error) {
 	s := &server{cmd: p.command(data, prefix, flags), exited: make(chan struct{})}
+	if err := s.start(); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", s.cmd, err, s.text())
+	}
+	return s, nil
+}
+
+// start returns when the server listens, or has ended.
+func (s *server) start() error {
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	listening := make(chan string, 1)
 	go s.read(pipe, listening)
@@ -97,13 +103,13 @@ func (p *program) serve(data string, prefix []string, flags ...string) (*server,
 	case addr, ok := <-listening:
 		if ok {
 			s.addr = addr
-			return s, nil
+			return nil
 		}
 	case <-time.After(3 * time.Second): // the line itself was the write that failed
 		s.kill()
 	}
 	<-s.exited
-	return s, errEarly
+	return errors.New("it ended before it listened")
 }
 
 // command is the server in a process group of its own, which ends with this process.

@@ -41,9 +41,8 @@ func slowClients(p *program, n int, row *torture.Row) {
 	defer l.close()
 	l.hold(slowPath)
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	before := descriptors(s)

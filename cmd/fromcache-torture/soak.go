@@ -21,9 +21,8 @@ func soak(p *program, rounds int, row *torture.Row) {
 	defer l.close()
 	l.hold(slowPath)
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	each(upTo(rounds/10), func(n int) { l.live(s, n, row) })

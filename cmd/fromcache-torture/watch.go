@@ -25,9 +25,8 @@ func (p *program) otherDirectory(rounds int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		row.Violated("%v\n%s", err, s.text())
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
 	for n := range rounds {
@@ -56,9 +55,8 @@ func (p *program) withoutWatch(limit string, rounds int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(one)
-	s, err := p.serve(l.data, prefix)
-	if err != nil {
-		row.Violated("%s: %v\n%s", limit, err, s.text())
+	s, ok := l.serve(row, prefix)
+	if !ok {
 		return
 	}
 	for n := range rounds {
