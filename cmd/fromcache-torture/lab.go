@@ -196,16 +196,13 @@ func (l *lab) settle(s *fsstore.Store) bool {
 			continue
 		}
 		l.hurry(s)
-		failed, _ := s.Jobs(fsstore.Failed)
-		for _, j := range failed {
-			s.Retry(j.Name, by)
-		}
+		failed := l.retry(s)
 		queue, err1 := s.Count(fsstore.Queue)
 		active, err2 := s.Count(fsstore.Active)
 		if err1 != nil || err2 != nil {
 			continue
 		}
-		left := queue + active + len(failed)
+		left := queue + active + failed
 		if left == 0 {
 			return true
 		}
@@ -214,6 +211,15 @@ func (l *lab) settle(s *fsstore.Store) bool {
 		}
 	}
 	return false
+}
+
+// retry queues what failed, and reports how many jobs had.
+func (l *lab) retry(s *fsstore.Store) int {
+	failed, _ := s.Jobs(fsstore.Failed)
+	for _, j := range failed {
+		s.Retry(j.Name, by)
+	}
+	return len(failed)
 }
 
 // hurry makes jobs due that wait for a later attempt.

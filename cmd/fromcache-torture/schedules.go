@@ -166,12 +166,7 @@ func (p *program) schedule(w *whim, seed uint64) string {
 		}
 		p.attempt(s, long, held)
 		l.hurry(s)
-		for _, st := range []fsstore.State{fsstore.Failed} {
-			jobs, _ := s.Jobs(st)
-			for _, j := range jobs {
-				s.Retry(j.Name, by)
-			}
-		}
+		l.retry(s)
 		if held() {
 			l.known.Settled = true
 			break
