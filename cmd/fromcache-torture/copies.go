@@ -15,13 +15,11 @@ func copies(p *program, rounds int, row *torture.Row) {
 	if !hasRsync(row) {
 		return
 	}
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, nil)
+	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
 	}
+	defer l.close()
 	for n := range rounds {
 		for i := range 4 {
 			s.post("/admin/fetch", "url", fmt.Sprintf("%s/%d/copy-%d-%d.bin", p.origin.URL, 300+i*9000, n, i))
@@ -56,13 +54,13 @@ func (l *lab) backUp(dir string) error {
 // judgeCopy asks a server on the copy for all that its metas name: as meta/ was
 // copied first, the blobs are there.
 func (p *program) judgeCopy(dir string, row *torture.Row) {
-	urls := p.heldIn(dir)
-	s, err := p.serve(dir, nil)
-	if err != nil {
-		row.Violated("no server starts on a copy: %v", err)
+	l := p.labOn(dir)
+	defer l.close()
+	urls := l.urls()
+	s, ok := l.serve(row, nil)
+	if !ok {
 		return
 	}
-	defer s.kill()
 	for _, url := range urls {
 		if code := p.trueOrMiss(s, url, row); code == 404 {
 			row.Violated("a meta was copied, and %s is not held", url)
@@ -81,11 +79,8 @@ func (p *program) trueOrMiss(s *server, url string, row *torture.Row) (code int)
 	return code
 }
 
-// heldIn lists what the metas of a tree name.
-func (p *program) heldIn(dir string) (urls []string) {
-	l := p.newLab()
-	defer l.close()
-	l.data = dir
+// urls lists what the metas name.
+func (l *lab) urls() (urls []string) {
 	for a, err := range l.open().Artifacts() {
 		if err == nil {
 			urls = append(urls, a.URL)

@@ -48,14 +48,12 @@ func (l *lab) worksAgain(s *server, when string, row *torture.Row) {
 }
 
 func (p *program) movedAway(rounds int, row *torture.Row) {
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	l.add(l.url(slow))
-	s, ok := l.serve(row, nil)
+	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
 	}
+	defer l.close()
+	l.add(l.url(slow))
 	elsewhere := l.root + "/elsewhere"
 	for n := range rounds {
 		url := l.url(fmt.Sprintf("/slow/40000/moved-%d.bin", n))
@@ -83,13 +81,11 @@ func (p *program) movedAway(rounds int, row *torture.Row) {
 }
 
 func (p *program) fewDescriptors(row *torture.Row) {
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, []string{"prlimit", "--nofile=64"})
+	l, s, ok := p.serving(row, []string{"prlimit", "--nofile=64"})
 	if !ok {
 		return
 	}
+	defer l.close()
 	var open []net.Conn
 	for range 200 {
 		if c, err := net.DialTimeout("tcp", s.addr, time.Second); err == nil {
@@ -135,7 +131,6 @@ func (p *program) readOnly(row *torture.Row) {
 	}
 	if err := until("the file system is read-only", func() bool { return sh("mount -o remount,ro %s", m.dir) == nil }); err != nil {
 		row.Note("read-only: %v", err)
-		s.kill()
 		return
 	}
 	answers(l, s, one, "read-only", row)

@@ -97,7 +97,5 @@ func (p *program) newTmpfs(options string) (*mount, error) {
 
 // on is a lab whose data directory is on the mount.
 func (m *mount) on(p *program, name string) *lab {
-	l := p.newLab()
-	l.data = filepath.Join(m.dir, name)
-	return l
+	return p.labOn(filepath.Join(m.dir, name))
 }

@@ -37,9 +37,9 @@ func (p *program) fill(options string, rounds int, row *torture.Row) error {
 	defer l.close()
 	held := "/900000/held.bin"
 	l.hold(held)
-	s, err := p.serve(l.data, nil)
-	if err != nil {
-		return err
+	s, ok := l.serve(row, nil)
+	if !ok {
+		return nil
 	}
 	for n := range rounds {
 		caught := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n))

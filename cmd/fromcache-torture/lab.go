@@ -25,6 +25,8 @@ type lab struct {
 	files []string // globs that must match something from now on
 	rot   bool     // a blob was spoilt: nothing is judged until fsck has repaired
 	cut   bool     // the power was: misses, which are not fsynced, may be empty until then
+
+	servers []*server // end with it at the latest
 }
 
 func (p *program) newLab() *lab {
@@ -37,15 +39,47 @@ func (p *program) newLab() *lab {
 	return l
 }
 
-func (l *lab) close() { os.RemoveAll(l.root) }
+// labOn is a lab whose data directory is elsewhere: on a mount, or a copy.
+func (p *program) labOn(data string) *lab {
+	l := p.newLab()
+	l.data = data
+	return l
+}
+
+// serving is a lab where one is held, with a server on it. It is for the caller
+// to close.
+func (p *program) serving(row *torture.Row, prefix []string, flags ...string) (l *lab, s *server, ok bool) {
+	l = p.newLab()
+	l.hold(one)
+	if s, ok = l.serve(row, prefix, flags...); !ok {
+		l.close()
+	}
+	return l, s, ok
+}
+
+// close comes before the end of the file system that the tree is on.
+func (l *lab) close() {
+	l.killServers()
+	os.RemoveAll(l.root)
+}
+
+func (l *lab) killServers() {
+	for _, s := range l.servers {
+		if !s.dead() {
+			s.kill()
+		}
+	}
+}
 
 // serve starts a server on the tree. One that does not start is a violation.
 func (l *lab) serve(row *torture.Row, prefix []string, flags ...string) (s *server, ok bool) {
 	s, err := l.p.serve(l.data, prefix, flags...)
 	if err != nil {
 		row.Violated("no server starts: %v", err)
+		return nil, false
 	}
-	return s, err == nil
+	l.servers = append(l.servers, s)
+	return s, true
 }
 
 // url is an origin's URL, whose true bytes are known from now on.

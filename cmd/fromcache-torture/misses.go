@@ -27,13 +27,11 @@ const (
 // comes to its cap and no further, no client gets more than its tenth, memory
 // stays flat, and a hit is answered all the while.
 func manyMisses(p *program, n int, row *torture.Row) {
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, nil, "--max-misses", fmt.Sprint(maxMisses))
+	l, s, ok := p.serving(row, nil, "--max-misses", fmt.Sprint(maxMisses))
 	if !ok {
 		return
 	}
+	defer l.close()
 	alone := l.hitTime(s, row)
 	p.askFor(s, n/10, 0, row) // what it takes once, it has taken now
 	before := memory(s, "VmRSS")

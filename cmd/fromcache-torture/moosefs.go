@@ -76,18 +76,14 @@ func sharedDirectory(p *program, jobs int, row *torture.Row) {
 		row.Violated("MooseFS does not come up: %v", err)
 		return
 	}
-	l := p.newLab()
+	l, other := p.labOn(m.mounts[0]+"/data"), p.labOn(m.mounts[1]+"/data")
 	defer l.close()
-	l.data = m.mounts[0] + "/data"
+	defer other.close()
 	l.open()
-	var servers []*server
-	for _, dir := range m.mounts {
-		s, err := p.serve(dir+"/data", nil)
-		if err != nil {
-			row.Violated("%s: %v", dir, err)
+	for _, at := range []*lab{l, other} {
+		if _, ok := at.serve(row, nil); !ok {
 			return
 		}
-		servers = append(servers, s)
 	}
 	lists, err := l.feed("/95/moose-%d.bin", jobs)
 	if err == nil {
@@ -96,9 +92,8 @@ func sharedDirectory(p *program, jobs int, row *torture.Row) {
 	if err != nil {
 		row.Violated("%d of %d are done: %v: %s", l.count("done"), jobs, err, l.ls())
 	}
-	for _, s := range servers {
-		s.kill()
-	}
+	l.killServers()
+	other.killServers()
 	p.onceEach("/95/moose-%d.bin", jobs, row)
 	for _, v := range l.finish() {
 		row.Violated("finished: %s", v)

@@ -80,13 +80,10 @@ func twoServers(p *program, jobs int, row *torture.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
-	var servers []*server
 	for range 2 {
-		s, ok := l.serve(row, nil, "--workers", "4")
-		if !ok {
+		if _, ok := l.serve(row, nil, "--workers", "4"); !ok {
 			return
 		}
-		servers = append(servers, s)
 	}
 	lists, err := l.feed("/90/pair-%d.bin", jobs)
 	if err == nil {
@@ -95,12 +92,12 @@ func twoServers(p *program, jobs int, row *torture.Row) {
 	if err != nil {
 		row.Violated("%d of %d are done: %v", l.count("done"), jobs, err)
 	}
-	for _, s := range servers {
+	for _, s := range l.servers {
 		if s.dead() {
 			row.Violated("a server died:\n%s", s.text())
 		}
-		s.kill()
 	}
+	l.killServers()
 	p.onceEach("/90/pair-%d.bin", jobs, row)
 	for _, v := range l.finish() {
 		row.Violated("finished: %s", v)
@@ -151,13 +148,11 @@ func (l *lab) count(dir string) int {
 // moves: threat 11. Bursts of moves that overflow any queue of events: none of
 // the files is lost, the server goes on answering, and the last state counts.
 func moves(p *program, files int, row *torture.Row) {
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, nil)
+	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
 	}
+	defer l.close()
 	for i := range files { // due in a later century: moved, and not fetched
 		url := fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i)
 		l.write("misses/"+torture.KeyOf(url), url+"\nafter 2999-01-01T00:00:00Z\n")

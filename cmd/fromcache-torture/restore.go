@@ -29,13 +29,11 @@ func restored(p *program, rounds int, row *torture.Row) {
 	if !hasRsync(row) {
 		return
 	}
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, nil)
+	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
 	}
+	defer l.close()
 	urls := []string{p.origin.URL + one}
 	for n := range rounds {
 		way := restores[n%len(restores)]
@@ -46,7 +44,9 @@ func restored(p *program, rounds int, row *torture.Row) {
 			row.Violated("copy %d: %v", n, err)
 			return
 		}
-		copied := p.heldIn(dir)
+		old := p.labOn(dir)
+		copied := old.urls()
+		old.close()
 		urls = l.more(s, urls, n, 1)
 		s.post("/admin/evict", "key", torture.KeyOf(urls[1]))
 		l.loseBlobs(copied)

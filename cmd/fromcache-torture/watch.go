@@ -22,13 +22,11 @@ func lostWatch(p *program, rounds int, row *torture.Row) {
 }
 
 func (p *program) otherDirectory(rounds int, row *torture.Row) {
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, nil)
+	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
 	}
+	defer l.close()
 	for n := range rounds {
 		for i, swap := range []string{
 			"mv queue ../away; mv ../away queue",
@@ -52,13 +50,11 @@ func (p *program) withoutWatch(limit string, rounds int, row *torture.Row) {
 		row.Note("%s can't be set in a user namespace here: not run: %s", limit, strings.TrimSpace(string(out)))
 		return
 	}
-	l := p.newLab()
-	defer l.close()
-	l.hold(one)
-	s, ok := l.serve(row, prefix)
+	l, s, ok := p.serving(row, prefix)
 	if !ok {
 		return
 	}
+	defer l.close()
 	for n := range rounds {
 		l.moveIn(s, fmt.Sprintf("/75/%s-%d.bin", limit, n), limit, row)
 		row.Tried("moves that no event told of", 1)
