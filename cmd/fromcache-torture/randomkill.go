@@ -72,7 +72,7 @@ func (p *program) killedAtWork(l *lab, while time.Duration, row *torture.Row) er
 // killedAtStart kills a server a while after its exec, whether it listens by
 // then or not.
 func (p *program) killedAtStart(l *lab, while time.Duration) error {
-	s := &server{cmd: p.command(l.data, nil, nil), exited: make(chan struct{})}
+	s := p.newServer(l.data, nil)
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}

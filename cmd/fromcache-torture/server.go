@@ -81,15 +81,20 @@ type server struct {
 // serve starts the server on a directory, behind the words of prefix: strace,
 // prlimit, ip netns exec. The error says what was started, and what it logged.
 func (p *program) serve(data string, prefix []string, flags ...string) (*server, error) {
-	s := &server{cmd: p.command(data, prefix, flags), exited: make(chan struct{})}
-	if err := s.start(); err != nil {
+	s := p.newServer(data, prefix, flags...)
+	if err := s.start(time.Minute); err != nil { // a machine may be busy
 		return nil, fmt.Errorf("%s: %w\n%s", s.cmd, err, s.text())
 	}
 	return s, nil
 }
 
-// start returns when the server listens, or has ended.
-func (s *server) start() error {
+func (p *program) newServer(data string, prefix []string, flags ...string) *server {
+	return &server{cmd: p.command(data, prefix, flags), exited: make(chan struct{})}
+}
+
+// start returns when the server says that it listens, or has ended. It kills one
+// that does neither for so long.
+func (s *server) start(long time.Duration) error {
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -101,15 +106,15 @@ func (s *server) start() error {
 	go s.read(pipe, listening)
 	select {
 	case addr, ok := <-listening:
-		if ok {
-			s.addr = addr
-			return nil
+		if !ok {
+			return errors.New("it ended before it listened")
 		}
-	case <-time.After(3 * time.Second): // the line itself was the write that failed
+		s.addr = addr
+		return nil
+	case <-time.After(long):
 		s.kill()
+		return fmt.Errorf("it does not listen within %v", long)
 	}
-	<-s.exited
-	return errors.New("it ended before it listened")
 }
 
 // command is the server in a process group of its own, which ends with this process.
