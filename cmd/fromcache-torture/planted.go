@@ -36,17 +36,7 @@ func planted(p *program, _ int, row *torture.Row) {
 	stop := make(chan struct{})
 	var swapper sync.WaitGroup
 	swapper.Go(func() { l.swap(stop) })
-	for i := range 20 {
-		s.get(fmt.Sprintf("%s/50/planted-%d.bin", p.origin.URL, i))
-		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
-		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
-	}
-	answers(l, s, one, "planted", row)
-	for _, page := range []string{"/", "/downloads", "/artifacts", "/stats"} {
-		if code, err := s.look(page); err != nil || code != http.StatusOK {
-			row.Violated("%s beside planted files: %d, %v", page, code, err)
-		}
-	}
+	l.comeUpon(s, row)
 	for _, path := range []string{two, linked, linkedTwice} {
 		if err := until(path+", beside what is planted, is done", func() bool { return l.exists("done/" + l.key(path) + ".job") }); err != nil {
 			row.Violated("%v: %s\n%s", err, l.ls(), s.text())
@@ -68,6 +58,26 @@ func planted(p *program, _ int, row *torture.Row) {
 	row.Tried("hard links", 4)
 	l.uproot()
 	l.say(row, "finished", l.finish())
+	p.linksFetched(row)
+}
+
+// comeUpon has a client and an operator ask for what is planted.
+func (l *lab) comeUpon(s *server, row *torture.Row) {
+	for i := range 20 {
+		s.get(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i))
+		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
+		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
+	}
+	answers(l, s, one, "planted", row)
+	for _, page := range []string{"/", "/downloads", "/artifacts", "/stats"} {
+		if code, err := s.look(page); err != nil || code != http.StatusOK {
+			row.Violated("%s beside planted files: %d, %v", page, code, err)
+		}
+	}
+}
+
+// linksFetched: once each, wherever the second name is.
+func (p *program) linksFetched(row *torture.Row) {
 	p.origin.mu.Lock()
 	defer p.origin.mu.Unlock()
 	for _, path := range []string{linked, linkedTwice} {
