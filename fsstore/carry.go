@@ -64,7 +64,11 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	if err := lock(f); err != nil {
 		return nil, err
 	}
-	if _, err := f.WriteString(options(a) + by.event(job.Approve).Line()); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteString(lineEnd(f, info) + options(a) + by.event(job.Approve).Line()); err != nil {
 		return nil, err
 	}
 	b, err := slurp(f, maxJobFile)
@@ -173,6 +177,11 @@ func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) er
 		}
 		if err := each(p.Size()); err != nil {
 			return err
+		}
+		if size < 0 { // nobody could say it before
+			if err := c.Reserve(p.Size()); err != nil {
+				return err
+			}
 		}
 	}
 }

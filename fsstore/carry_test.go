@@ -166,3 +166,60 @@ func TestCarriedInIsToldOf(t *testing.T) {
 		t.Errorf("told of %d, %v", have, err)
 	}
 }
+
+// TestCarriedInAfterACutLine: an option stands on a line of its own.
+func TestCarriedInAfterACutLine(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "printf '%s\n2026-11-22T21:27:26Z miss 10.0.0.7 curl/8 https://exa' "+carriedURL+" > misses/"+keyOf(t, carriedURL))
+	c := mustClaimFor(t, s, Addition{URL: carriedURL, SHA256: digestOf("bytes")})
+	if c.Job.Sha256 != digestOf("bytes") {
+		t.Error("the digest is not asked for")
+	}
+	if _, err := c.CarryIn(strings.NewReader("other"), 5, noHurry); !errors.As(err, new(*WrongDigest)) {
+		t.Error(err)
+	}
+}
+
+// TestCarriedInByOneWhoDied: nobody approved that the URL is fetched.
+func TestCarriedInByOneWhoDied(t *testing.T) {
+	s := testStore(t)
+	c := mustClaimFor(t, s, Addition{URL: carriedURL})
+	unlock(c.f)
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, Queue)
+	want(t, s, Failed, c.Key+".job")
+	if err := s.Retry(c.Key+".job", By{"cli", "test"}); err != nil { // an operator may want that
+		t.Fatal(err)
+	}
+	if c := claimNext(t, s); c.Job.CarriedIn() {
+		t.Error("it is fetched now")
+	}
+}
+
+// TestCarriedInKeepsTheReserve: however long a stream of unknown length goes on.
+func TestCarriedInKeepsTheReserve(t *testing.T) {
+	s := testStore(t)
+	free, _, err := s.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mustClaimFor(t, s, Addition{URL: carriedURL})
+	s.opt.MinFree = free / 2
+	_, err = c.CarryIn(zeros{}, -1, func(have int64) error {
+		s.opt.MinFree = 2 * free // somebody else fills the disk
+		if have > 8<<20 {
+			return errors.New("it goes on")
+		}
+		return nil
+	})
+	if !errors.Is(err, ErrNoSpace) {
+		t.Error(err)
+	}
+}
+
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
