@@ -4,11 +4,14 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // layoutVersion is the first line of data/README. Another number means
@@ -34,17 +37,11 @@ func lay(dir string) error {
 	if err != nil {
 		return err
 	}
-	root, err := os.Stat(dir)
-	if err != nil {
+	if err := checkHalves(dir, begin); err != nil {
 		return err
 	}
-	for _, name := range directories {
-		if !begin && (name == "blobs" || name == "meta") && !exists(dir+"/"+name) {
-			return fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
-		}
-		if err := laySub(dir+"/"+name, root); err != nil {
-			return err
-		}
+	if err := layParts(dir); err != nil {
+		return err
 	}
 	if begin {
 		if err := writeReadme(dir); err != nil {
@@ -52,6 +49,67 @@ func lay(dir string) error {
 		}
 	}
 	return syncDir(dir)
+}
+
+// halves are never made again in a tree that has been in use: beside an empty
+// meta/ gc would take out of service all that blobs/ holds.
+var halves = []string{"blobs", "meta"}
+
+// checkHalves refuses a tree that has been in use and has lost a half. With its
+// README it has been in use; without one, when a half holds something: a first start makes both halves, then the README, and only then
+// fills them, so that wherever it was killed they are empty. They are looked
+// into before they are missed, for another server may begin the same tree now.
+func checkHalves(dir string, begin bool) error {
+	if begin {
+		if used, err := holdsAny(dir); !used || err != nil {
+			return err
+		}
+	}
+	for _, name := range halves {
+		if !exists(dir + "/" + name) {
+			return fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
+		}
+	}
+	return nil
+}
+
+// holdsAny reports whether a half holds something. What stands in its place,
+// such as a link, was never left by a first start either.
+func holdsAny(dir string) (bool, error) {
+	for _, name := range halves {
+		d, err := os.OpenFile(dir+"/"+name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if errors.Is(err, unix.ENOTDIR) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		names, err := d.Readdirnames(1)
+		d.Close()
+		if len(names) > 0 {
+			return true, nil
+		}
+		if err != io.EOF {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func layParts(dir string) error {
+	root, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range directories {
+		if err := laySub(dir+"/"+name, root); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func layRoot(dir string) error {
