@@ -28,49 +28,55 @@ var directories = []string{"blobs", "meta", "misses", "queue", "active", "done",
 const dirMode = 0o770 | fs.ModeSetgid
 
 // lay checks the data directory, and makes what is missing of it. It never
-// fills a directory that holds something else.
-func lay(dir string) error {
+// fills a directory that holds something else. Of a tree that had been in use
+// it names what was gone.
+func lay(dir string) (gone []string, err error) {
 	if err := layRoot(dir); err != nil {
-		return err
+		return nil, err
 	}
 	begin, err := checkReadme(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := checkHalves(dir, begin); err != nil {
-		return err
+	used, err := checkHalves(dir, begin)
+	if err != nil {
+		return nil, err
 	}
-	if err := layParts(dir); err != nil {
-		return err
+	gone, err = layParts(dir)
+	if err == nil && begin {
+		gone = append(gone, "README")
+		err = writeReadme(dir)
 	}
-	if begin {
-		if err := writeReadme(dir); err != nil {
-			return err
-		}
+	if err == nil {
+		err = syncDir(dir)
 	}
-	return syncDir(dir)
+	if !used {
+		gone = nil // a first start
+	}
+	return gone, err
 }
 
 // halves are never made again in a tree that has been in use: beside an empty
 // meta/ gc would take out of service all that blobs/ holds.
 var halves = []string{"blobs", "meta"}
 
-// checkHalves refuses a tree that has been in use and has lost a half. With its
-// README it has been in use; without one, when a half holds something: a first start makes both halves, then the README, and only then
+// checkHalves reports whether the tree has been in use, and refuses one that
+// has lost a half. With its README it has been; without one, when a half holds
+// something: a first start makes both halves, then the README, and only then
 // fills them, so that wherever it was killed they are empty. They are looked
 // into before they are missed, for another server may begin the same tree now.
-func checkHalves(dir string, begin bool) error {
+func checkHalves(dir string, begin bool) (used bool, err error) {
 	if begin {
 		if used, err := holdsAny(dir); !used || err != nil {
-			return err
+			return false, err
 		}
 	}
 	for _, name := range halves {
 		if !exists(dir + "/" + name) {
-			return fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
+			return true, fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // holdsAny reports whether a half holds something. What stands in its place,
@@ -99,17 +105,20 @@ func holdsAny(dir string) (bool, error) {
 	return false, nil
 }
 
-func layParts(dir string) error {
+func layParts(dir string) (made []string, err error) {
 	root, err := os.Stat(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range directories {
+		if !exists(dir + "/" + name) {
+			made = append(made, name+"/")
+		}
 		if err := laySub(dir+"/"+name, root); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return made, nil
 }
 
 func layRoot(dir string) error {

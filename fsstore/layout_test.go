@@ -1,6 +1,8 @@
 package fsstore
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +41,26 @@ func TestAFirstStartIsBegunAgain(t *testing.T) {
 			}
 			s := openAt(t, dir+"/data", Options{})
 			run(t, s.dir, "head -1 README | grep -qx 'fromcache data 1'")
+			if len(s.Remade()) > 0 {
+				t.Errorf("%v: a first start says what was gone: %v", made, s.Remade())
+			}
 		}
+	}
+}
+
+func TestOpenSaysWhatItMadeAgain(t *testing.T) {
+	s := testStore(t)
+	hold(t, s, cudaURL, "x")
+	run(t, s.dir, "rmdir misses tmp; rm README")
+	log := &bytes.Buffer{}
+	s = openAt(t, s.dir, Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if got := s.Remade(); !slices.Equal(got, []string{"misses/", "tmp/", "README"}) {
+		t.Errorf("made again: %v", got)
+	}
+	if n := strings.Count(log.String(), "was made again"); n != 3 {
+		t.Errorf("the log says %d of 3:\n%s", n, log)
+	}
+	if got := openAt(t, s.dir, Options{}).Remade(); len(got) > 0 {
+		t.Errorf("made again in a whole tree: %v", got)
 	}
 }

@@ -41,6 +41,7 @@ type Store struct {
 	health  healthBook
 	still   observer // files of other hosts, and how long they have stood still
 	quiet   quieter  // complaints already made
+	remade  []string // what Open found gone
 }
 
 // Open opens the data directory dir, and makes it where there is none. It
@@ -52,7 +53,8 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lay(dir); err != nil {
+	gone, err := lay(dir)
+	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	if o.MaxMisses == 0 {
@@ -64,7 +66,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dir: dir, opt: o, log: o.Logger}
+	s := &Store{dir: dir, opt: o, log: o.Logger, remade: gone}
+	for _, name := range gone {
+		s.log.Warn(name + " was gone from the data directory, and was made again")
+	}
 	s.host, err = os.Hostname()
 	if err != nil {
 		return nil, err
@@ -77,6 +82,10 @@ func Open(dir string, o Options) (*Store, error) {
 
 // Dir is the absolute path of the data directory, for messages.
 func (s *Store) Dir() string { return s.dir }
+
+// Remade names what Open found gone from a tree that had been in use, and made
+// again, empty: misses/. The log has it too, where there is one.
+func (s *Store) Remade() []string { return s.remade }
 
 // Rule is the query rule in force.
 func (s *Store) Rule() key.Rule { return s.opt.Rule }

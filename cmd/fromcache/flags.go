@@ -79,7 +79,14 @@ func (s *storeFlags) openOrMake(o fsstore.Options) (*fsstore.Store, error) {
 	if o.Rule, err = s.rule(); err != nil {
 		return nil, err
 	}
-	return fsstore.Open(s.dir, o)
+	store, err := fsstore.Open(s.dir, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range store.Remade() {
+		fmt.Fprintf(s.a.stderr, "fromcache: %s was gone from the data directory, and was made again\n", name)
+	}
+	return store, nil
 }
 
 // operator is who a job's log names for what this call does.
