@@ -60,5 +60,5 @@
 //	upkeep          gc, scrub, rotten, fsck
 //	troubles        health, examine, clock
 //	for the pages   list, view, viewrun, vieworder, mirror
-//	the disk        layout, disk, watch, secret
+//	the disk        layout, readme, disk, watch, secret
 package fsstore

@@ -1,25 +1,15 @@
 package fsstore
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// layoutVersion is the first line of data/README. Another number means
-// another layout, which this program must not touch.
-const layoutVersion = "fromcache data 1"
-
-//go:embed data-README
-var readme string
 
 var directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "tmp"}
 
@@ -79,8 +69,8 @@ func checkHalves(dir string, begin bool) (used bool, err error) {
 	return true, nil
 }
 
-// holdsAny reports whether a half holds something. What stands in its place,
-// such as a link, was never left by a first start either.
+// holdsAny reports whether a half holds something, and refuses what stands in
+// its place.
 func holdsAny(dir string) (bool, error) {
 	for _, name := range halves {
 		d, err := os.OpenFile(dir+"/"+name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
@@ -88,7 +78,7 @@ func holdsAny(dir string) (bool, error) {
 			continue
 		}
 		if errors.Is(err, unix.ENOTDIR) {
-			return true, nil
+			return false, notDirectory(dir + "/" + name)
 		}
 		if err != nil {
 			return false, err
@@ -134,61 +124,6 @@ func layRoot(dir string) error {
 	return os.Chmod(dir, dirMode)
 }
 
-// checkReadme reports whether there is no README yet, and refuses a directory
-// that is not ours.
-func checkReadme(dir string) (begin bool, err error) {
-	b, err := readFile(dir+"/README", 64<<10)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, onlyOurs(dir)
-	}
-	if err != nil {
-		return false, err
-	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	if first = strings.TrimSpace(first); first != layoutVersion {
-		return false, fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
-	}
-	return false, nil
-}
-
-func onlyOurs(dir string) error {
-	found, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range found {
-		if n := e.Name(); !slices.Contains(directories, n) && n != "lost+found" && n != "session-secret" && !strings.HasPrefix(n, ".") {
-			return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): name an empty or a new directory with --data-dir", dir, n)
-		}
-	}
-	return nil
-}
-
-// writeReadme comes after the directories: a crash before its rename leaves a
-// tree that is begun again, never one whose README says nothing.
-func writeReadme(dir string) error {
-	temp := dir + "/tmp/.new-" + newWorker()
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.WriteString(readme)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = renameNew(temp, dir+"/README")
-	}
-	if err != nil {
-		os.Remove(temp)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return nil // another server began the same tree at this moment
-	}
-	return err
-}
-
 func laySub(path string, root fs.FileInfo) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -204,10 +139,35 @@ func laySub(path string, root fs.FileInfo) error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s is not a directory but %s: move it away (data/ itself may be a link or a mount, the directories in it are real)", path, info.Mode().Type())
+		return notDirectory(path)
 	}
 	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev {
 		return fmt.Errorf("%s is on another file system than the data directory: a rename could not move files between them; mount the data directory as a whole instead", path)
 	}
 	return nil
+}
+
+func notDirectory(path string) error {
+	return fmt.Errorf("%s is not a directory but %s: move it away (data/ itself may be a link or a mount, the directories in it are real)", path, whatIs(path))
+}
+
+// whatIs says in a word what stands where a directory or a file should.
+func whatIs(path string) string {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "gone"
+	}
+	switch info.Mode().Type() {
+	case 0:
+		return "a file"
+	case fs.ModeDir:
+		return "a directory"
+	case fs.ModeSymlink:
+		return "a link"
+	case fs.ModeNamedPipe:
+		return "a FIFO"
+	case fs.ModeSocket:
+		return "a socket"
+	}
+	return "a device"
 }

@@ -197,18 +197,20 @@ func TestModesAreTheGroups(t *testing.T) {
 }
 
 func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
-	for name, script := range map[string]string{
-		"other content":  "mkdir d; touch d/thesis.tex",
-		"another layout": "mkdir d; echo fromcache data 2 > d/README",
-		"linked part":    "mkdir d; mkdir elsewhere; ln -s ../elsewhere d/blobs",
-		"a file":         "touch d",
+	for _, c := range []struct{ script, says string }{
+		{"mkdir d; touch d/thesis.tex", `is no fromcache data directory (it holds "thesis.tex" and no README): name an empty`},
+		{"mkdir d d/meta; touch d/thesis.tex", "is no fromcache data directory"},
+		{"mkdir d; : > d/README", "is no fromcache data directory (its README has an empty first line)"},
+		{"mkdir d d/meta; echo My thesis > d/README", `is no fromcache data directory (its README begins with "My thesis")`},
+		{"mkdir d; mkfifo d/README", "is no fromcache data directory (its README is a FIFO)"},
+		{"mkdir d d/blobs d/meta; echo fromcache data 2 > d/README", "run the version that made the directory"},
+		{"mkdir d; mkdir elsewhere; ln -s ../elsewhere d/blobs", "not a directory but a link"},
+		{"touch d", "not a directory"},
 	} {
 		dir := t.TempDir()
-		run(t, dir, script)
-		if _, err := Open(dir+"/d", Options{}); err == nil {
-			t.Errorf("%s: opened", name)
-		} else {
-			t.Logf("%s: %v", name, err)
+		run(t, dir, c.script)
+		if _, err := Open(dir+"/d", Options{}); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: it was to say %q: %v", c.script, c.says, err)
 		}
 	}
 	dir := t.TempDir()

@@ -55,8 +55,8 @@ var guards = []guard{
 	{name: "a person's file must end in a newline", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return t.Sub(q.since) >= settle", pkg: store, run: "WhatPeopleWrite"},
 	{name: "what is denied is not fetched", file: "fsstore/claim.go", old: `if d := s.deniedBy(u); d != "" {`, new: `if d := ""; d != "" {`, pkg: store, run: "BadJobs|Denied|Model"},
 	{name: "no URL with a password is fetched", file: "fsstore/claim.go", old: "if key.HasUserInfo(fetch) {", new: "if false {", pkg: store, run: "BadJobs"},
-	{name: "another layout is refused", file: "fsstore/layout.go", old: "first != layoutVersion {", new: "false {", pkg: store, run: "OpenRefuses"},
-	{name: "a directory of somebody else is refused", file: "fsstore/layout.go", old: "return true, onlyOurs(dir)", new: "return true, nil", pkg: store, run: "OpenRefuses"},
+	{name: "another layout is refused", file: "fsstore/readme.go", old: "first != layoutVersion {", new: "false {", pkg: store, run: "OpenRefuses"},
+	{name: "a directory of somebody else is refused", file: "fsstore/readme.go", old: "return true, onlyOurs(dir)", new: "return true, nil", pkg: store, run: "OpenRefuses"},
 
 	// limits
 	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
