@@ -110,6 +110,7 @@ var guards = []guard{
 	{name: "a session has its week", file: "httpd/login.go", old: "c.MaxAge(int(age / time.Second))", new: "c.MaxAge(0)", pkg: pages, run: "TestSessionAge"},
 
 	// secrets
+	{name: "a key of cookies that others know is not kept", file: "fsstore/secret.go", old: "info.Mode().Perm()&0o077 == 0", new: "true", pkg: store, run: "SessionSecret"},
 	{name: "no secret in a meta's final URL", file: "fsstore/publish.go", old: "m.FinalURL = key.Redact(o.FinalURL)", new: "m.FinalURL = o.FinalURL", pkg: program, run: "TestCanaries"},
 	{name: "no secret in a meta's header", file: "fsstore/publish.go", old: "m.Header[name] = key.RedactText(v)", new: "m.Header[name] = v", pkg: program, run: "TestCanaries"},
 	{name: "no secret in a key", file: "fsstore/key/name.go", old: "switch base := shownBase(u.base); {", new: "switch base := u.base; {", pkg: program, run: "TestCanaries"},
