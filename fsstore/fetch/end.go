@@ -47,8 +47,8 @@ func (a *attempt) end(err error) error {
 	return err
 }
 
-// maxWait: once there is room, a job is not to wait much longer.
-const maxWait = 10 * time.Minute
+// maxWait: once there is room, a job is not to wait much longer; until then its origin is asked so often.
+const maxWait = 2 * time.Minute
 
 func (a *attempt) again(reason string, asked time.Duration) error {
 	n := a.c.Job.Attempts() + 1
