@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -134,6 +135,9 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 	if err := lockSoon(f); err != nil && !errors.Is(err, errLocked) {
 		return err
 	}
+	if err := s.noteRetry(f, e); err != nil {
+		return err
+	}
 	stem, _, ok := splitActive(name)
 	if !ok {
 		stem = strings.TrimSuffix(name, ".job")
@@ -142,9 +146,21 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 		return err
 	}
 	os.Remove(s.job(st, name+".why"))
-	s.logLine(f, e)
 	defer letGo(f)
-	return errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+	return syncDir(s.path(string(Queue), ""))
+}
+
+// noteRetry writes a retry's line, which is durable before the job moves. One
+// that names a URL decides what is fetched: without it nothing may move. Of
+// another the claim writes what it needs, so that a full disk, or a file that
+// another user made, hinders no retry.
+func (s *Store) noteRetry(f *os.File, e job.Event) error {
+	if e.URL == "" {
+		s.logLine(f, e)
+	} else if err := appendWhole(f, e.Line()); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // sameArtifact reports whether a URL is one of the open job's, if another.
@@ -202,16 +218,32 @@ func (s *Store) Clear(by By) (n int, err error) {
 	return n, nil
 }
 
-// logLine appends an event to an open job file. The move it tells of has
-// happened: a line that can't be written is a pity and no more.
+// logLine appends an event to an open job file. It only tells of a move: a
+// line that can't be written is a pity and no more. Operators' lines are few,
+// and have no limit.
 func (s *Store) logLine(f *os.File, e job.Event) {
-	info, err := f.Stat()
-	if err == nil && info.Size() >= job.MaxFile {
-		return
-	}
+	info, _ := f.Stat()
 	if _, err := f.WriteString(lineEnd(f, info) + e.Line()); err != nil {
 		s.complain("log line", err)
 	}
+}
+
+// appendWhole appends lines that decide what is fetched to an open job file, or
+// takes back what a full disk let in of them: the half of a URL is another URL.
+// What a client noted in that moment goes with it.
+func appendWhole(f *os.File, lines string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	n, err := f.WriteString(lineEnd(f, info) + lines)
+	if err != nil && n > 0 {
+		return errors.Join(err, f.Truncate(info.Size()))
+	}
+	if errors.Is(err, syscall.EBADF) { // openJob could open it for reading only
+		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())
+	}
+	return err
 }
 
 // lineEnd is what a line needs before it where the last one has no end: a

@@ -21,7 +21,8 @@ var guards = []guard{
 	{name: "fsync of queue/ after an approval", file: "fsstore/approve.go", old: `return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))`, new: `return name, errors.Join(nil, nil)`, pkg: store, run: order},
 	{name: "fsync of a job's last line", file: "fsstore/publish.go", old: "err = c.f.Sync() // else", new: "err = nil // else", pkg: store, run: order},
 	{name: "fsync of queue/ after a pre-seed", file: "fsstore/approve.go", old: `return name, syncDir(s.path(string(Queue), ""))`, new: `return name, nil`, pkg: store, run: order},
-	{name: "fsync of queue/ after a retry", file: "fsstore/moves.go", old: `return errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))`, new: `return errors.Join(f.Sync())`, pkg: store, run: order},
+	{name: "fsync of queue/ after a retry", file: "fsstore/moves.go", old: `return syncDir(s.path(string(Queue), ""))`, new: `return nil`, pkg: store, run: order},
+	{name: "fsync of a retry's line", file: "fsstore/moves.go", old: "\treturn f.Sync()\n", new: "\treturn nil\n", pkg: store, run: order},
 	{name: "fsync of denied/", file: "fsstore/deny.go", old: "\t\treturn err\n\t}\n\treturn syncDir(s.path(string(Denied), \"\"))", new: "\t\treturn err\n\t}\n\treturn nil", pkg: store, run: order},
 	{name: "fsync of meta/ after an evict", file: "fsstore/moves.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: store, run: order},
 
@@ -78,6 +79,8 @@ var guards = []guard{
 	{name: "fsck takes out only what it judged", file: "fsstore/rotten.go", old: "n++ {\n\t\tif !same(f, s.path(\"blobs\", d)) {", new: "n++ {\n\t\tif false {", pkg: store, run: "FsckTakesOutOnly"},
 	{name: "a line after a cut one", file: "fsstore/approve.go", old: "lineEnd(f, info) + options(a)", new: "lineEnd(f, info)[:0] + options(a)", pkg: store, run: "CutLine"},
 	{name: "what is carried in is what its name says", file: "fsstore/carry.go", old: "m != nil && p.Size() > 0 && ", new: "m != nil && p.Size() < 0 && ", pkg: "./httpd", run: "UploadIsJudged"},
+	{name: "a line is written whole or not at all", file: "fsstore/moves.go", old: "err != nil && n > 0 {", new: "err != nil && n < 0 {", pkg: store, run: "HalfALine"},
+	{name: "no retry without its URL", file: "fsstore/moves.go", old: "} else if err := appendWhole(f, e.Line()); err != nil {", new: "} else if err := appendWhole(f, e.Line()); false {", pkg: store, run: "HalfALine"},
 	{name: "an approval is of the URL that was shown", file: "fsstore/approve.go", old: "url = j.FetchURL()", new: "url = j.URL", pkg: store, run: "ApprovedIsWhatWasShown"},
 	{name: "a verb waits for a look at its file", file: "fsstore/approve.go", old: "for range 500 {", new: "for range 1 {", pkg: store, run: "VerbsWait"},
 

@@ -1,0 +1,98 @@
+package fsstore
+
+import (
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/job"
+)
+
+// A job that failed so often that its log is full can still be given another URL.
+func TestRetryAsOfAFullLog(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Fail("the job's log is full"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "yes '2026-11-22T21:31:40Z error 503 Service Unavailable' | head -c 66000 >> failed/"+c.Key+".job; echo >> failed/"+c.Key+".job")
+	if err := s.RetryAs(c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	c = claimNext(t, s)
+	if e, _ := c.Job.Newest(job.Retry); c.URL != cudaURL+"?token=new" || e.Addr != "10.0.0.2" {
+		t.Errorf("fetching %s, retried by %+v", c.URL, e)
+	}
+}
+
+// fullAt makes every write beyond so many bytes of a file fail, in the middle
+// of a line, as a full disk does.
+func fullAt(t *testing.T, size int64) (roomy func()) {
+	t.Helper()
+	var was unix.Rlimit
+	signal.Ignore(syscall.SIGXFSZ)
+	must(unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
+	must(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: was.Max}))
+	return func() {
+		must(unix.Setrlimit(unix.RLIMIT_FSIZE, &was))
+		signal.Reset(syscall.SIGXFSZ)
+	}
+}
+
+func sizeOf(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// Half a line holds half a URL, which is another one: neither it nor the job
+// may come to the queue, then or by a plain retry.
+func TestHalfALineRetriesNothing(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Fail("403 Forbidden"); err != nil {
+		t.Fatal(err)
+	}
+	before := text(t, s, Failed, c.Key+".job")
+	roomy := fullAt(t, int64(len(before)+80))
+	err := s.RetryAs(c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"})
+	roomy()
+	if err == nil {
+		t.Error("retried under a URL that could not be written")
+	}
+	want(t, s, Failed, c.Key+".job")
+	if got := text(t, s, Failed, c.Key+".job"); got != before {
+		t.Errorf("left behind: %q", strings.TrimPrefix(got, before))
+	}
+	if err := s.Retry(c.Key, By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := claimNext(t, s); c.URL != cudaURL {
+		t.Errorf("fetching %s", c.URL)
+	}
+}
+
+// What only tells who it was may be lost: a full disk hinders no plain retry.
+func TestAPlainRetryNeedsNoRoom(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Fail("no"); err != nil {
+		t.Fatal(err)
+	}
+	roomy := fullAt(t, sizeOf(t, s.job(Failed, c.Key+".job")))
+	err := s.Retry(c.Key, By{"web", "10.0.0.2"})
+	roomy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := claimNext(t, s).Job.Newest(job.Retry); e.Via != "shell" {
+		t.Errorf("%+v", e)
+	}
+}
