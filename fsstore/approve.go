@@ -24,10 +24,10 @@ func (s *Store) Approve(k string, by By) error {
 	return err
 }
 
-// approve: the content is made durable, then the name, for a miss was never
-// fsynced. The lock is held until the line is written, so that no claim comes
-// before it. A crash before the rename leaves the miss; after it, the claim
-// writes the line that is missing.
+// approve writes the line that says what was approved, makes it durable, and
+// only then gives the file its new name: whatever is answered is on the disk,
+// and no client's line that comes later counts. A crash or an error before the
+// rename leaves a miss, which pages show with the URL that was to be fetched.
 func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if !plain(k) {
 		return "", absent(Misses, k)
@@ -40,30 +40,38 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if err := lockSoon(f); err != nil && !errors.Is(err, errLocked) {
 		return "", err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	if _, err := f.WriteString(lineEnd(f, info) + options(a)); err != nil {
-		return "", err
-	}
-	if err := f.Sync(); err != nil {
-		return "", err
+	if !same(f, f.Name()) { // what a claim has read takes no more options
+		return "", absent(Misses, k)
 	}
 	b, err := slurp(f, maxJobFile)
 	if err != nil {
 		return "", err
 	}
-	s.flushKey(k) // after the look: what a page has shown is what is approved
+	if err := appendWhole(f, approval(b, a, by)); err != nil {
+		return "", err
+	}
+	if err := f.Sync(); err != nil {
+		return "", err
+	}
+	s.flushKey(k)
 	name, err := renameFree(f.Name(), s.path(string(Queue), ""), k)
 	if err != nil {
 		return "", err
 	}
+	defer letGo(f)
+	return name, syncDir(s.path(string(Queue), "")) // the approval is acknowledged
+}
+
+// approval is the lines that approve a miss: the URL that an addition names, or
+// what a page has shown.
+func approval(b []byte, a Addition, by By) string {
 	e := by.event(job.Approve)
 	e.URL = pin(b, a.URL)
-	s.logLine(f, e)
-	defer letGo(f)
-	return name, errors.Join(f.Sync(), syncDir(s.path(string(Queue), "")))
+	line1 := ""
+	if a.URL != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
+		line1 = a.URL + "\n"
+	}
+	return line1 + options(a) + e.Line()
 }
 
 // lockSoon waits for a lock that somebody may hold for a moment: a worker that

@@ -16,9 +16,8 @@ import (
 // durable is the story's calls that matter, in the order that they must have.
 // Other calls may stand between them.
 var durable = []struct{ call, why string }{
-	{"fsync misses/K", "the miss was a note; approved, it must survive"},
+	{"fsync misses/K", "the miss was a note; approved, it must survive, with the line that says who approved what"},
 	{"rename misses/K queue/K.job", ""},
-	{"fsync queue/K.job", "the line that says who approved what"},
 	{"fsync queue", "its new name; then the approval is acknowledged"},
 	{"rename queue/K.job active/K@W.job", ""},
 	{"fsync tmp/K@W.part", "the bytes"},
