@@ -137,28 +137,33 @@ func options(a Addition) string {
 
 // Add queues a URL that nobody need have asked for, held or not, and returns
 // the name of its job. A miss of the same key is approved with it; a job that
-// is queued or active already is left as it is. ErrDenied: denied/ speaks for it.
+// waits already gets what it lacks of the addition. ErrBusy: the job that waits
+// must have another digest, or one runs that lacks what is asked for. ErrDenied:
+// denied/ speaks for it.
 func (s *Store) Add(a Addition, by By) (string, error) {
 	u, content, err := s.prepare(a, by)
 	if err != nil {
 		return "", err
 	}
-	k := u.Key()
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}
+	return again(u.Key(), func() (string, error) { return s.add(u.Key(), content, a, by) })
+}
+
+// add looks for the job in the direction in which jobs flow, so that a moving
+// one cannot slip past, and then makes it.
+func (s *Store) add(k, content string, a Addition, by By) (string, error) {
 	if name, err := s.approve(k, a, by); !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
+	if name, err := s.completeWaiting(k, a, by); !errors.Is(err, fs.ErrNotExist) {
+		return name, err
+	}
 	if name := s.activeName(k); name != "" {
-		return name, nil
+		return name, s.runs(k, name, a)
 	}
-	name := k + ".job"
-	err = s.publishNew(content, s.job(Queue, name), true)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	return name, syncDir(s.path(string(Queue), ""))
+	return s.enqueue(k, content)
 }
 
 // prepare checks an addition and writes the whole text of its job.

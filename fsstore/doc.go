@@ -53,7 +53,7 @@
 //
 // # Where to read
 //
-//	ways in         misses, misscap, approve, author, carry, batch
+//	ways in         misses, misscap, approve, waiting, author, carry, batch
 //	a job's life    queue, claim, refuse, part, space, publish, ending, recover
 //	what is held    meta, metacache, artifacts, bydigest, hits, stats
 //	other verbs     moves, deny, shell, shelladd

@@ -146,7 +146,7 @@ func (m *model) add(t *rapid.T) {
 		t.Fatal(err)
 	case u.where[Misses] > 0:
 		u.move(Misses, Queue)
-	case u.where[Active] == 0 && !exists(m.s.job(Queue, u.key()+".job")):
+	case u.where[Active] == 0 && !exists(m.s.job(Queue, u.key()+".job")) && !exists(m.s.job(Queue, u.key())):
 		t.Fatal("added, and not queued")
 	case u.where[Active] == 0 && m.count(Queue, u) > u.where[Queue]:
 		u.move("", Queue)

@@ -35,7 +35,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 		case err == nil:
 			queued++
 			s.queued(r, n)
-		case errors.Is(err, key.ErrBadURL), errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrInvalid):
+		case errors.Is(err, key.ErrBadURL), errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrInvalid), errors.Is(err, fsstore.ErrBusy):
 			refused = append(refused, shown(a.URL, "")+": "+key.RedactText(err.Error()))
 		default:
 			return err
