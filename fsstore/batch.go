@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -19,7 +20,12 @@ func batchStem(name string) string {
 	return "batch-" + hex.EncodeToString(sum[:8])
 }
 
-const kindQueued job.Kind = "queued" // of a batch: this URL has a job of its own now
+// What a batch's log says of each of its URLs.
+const (
+	kindQueued  job.Kind = "queued"  // it has a job of its own now; the text is its key
+	kindSame    job.Kind = "same"    // it is the artifact of a URL above; the text begins with its place
+	kindRefused job.Kind = "refused" // it is in failed/ with the reason, which the text is, after its place
+)
 
 // maxBatch leaves room in maxJobFile for a note of each URL, as long as five
 // times the URL where that is short.
@@ -28,12 +34,21 @@ const maxBatch = 512 << 10
 // begun reports whether a batch has notes, as it comes back after a crash.
 func begun(p job.File) bool {
 	return slices.ContainsFunc(p.Jobs, func(j job.Job) bool {
-		return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == kindQueued })
+		return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == kindQueued || e.Kind == kindSame || e.Kind == kindRefused })
 	})
 }
 
-// claimBatch turns a file of many URLs into one job for each, without
-// replacing any, and notes each, so that a crash repeats only the rest.
+// batch is the taking apart of a file of many URLs.
+type batch struct {
+	*Claim
+	jobs  []job.Job
+	first map[string]int  // key to the place of the first URL that has it
+	noted map[string]bool // what need not be done again
+	count map[job.Kind]int
+}
+
+// claimBatch turns a file of many URLs into one job for each artifact, without
+// replacing any, and notes each URL, so that a crash repeats only the rest.
 func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f, author: author(f, p.Jobs)}
 	got, err := c.take(s.job(Queue, name), batchStem(name))
@@ -41,14 +56,15 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 		return err
 	}
 	defer c.close()
-	if err := c.expand(p); err != nil {
+	b := &batch{c, p.Jobs, map[string]int{}, alreadyNoted(p.Jobs), map[job.Kind]int{}}
+	if err := b.expand(); err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
 	}
 	stem, _, _ := splitActive(base(c.path))
 	if why := badLines(p); why != "" {
 		return c.failAs(stem, why)
 	}
-	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: fmt.Sprintf("%d URLs queued", len(p.Jobs))}); err != nil {
+	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.sum()}); err != nil {
 		return err
 	}
 	return s.moveHistory(c.f, c.path, Done, stem)
@@ -61,54 +77,153 @@ func badLines(p job.File) string {
 	return fmt.Sprintf("the other URLs are queued, but line %d: %s", p.Bad[0].N, p.Bad[0].Why)
 }
 
-func (c *Claim) expand(p job.File) error {
+// sum tells what became of the URLs.
+func (b *batch) sum() string {
+	text := fmt.Sprintf("%d URLs queued", b.count[kindQueued])
+	if n := b.count[kindSame]; n > 0 {
+		text += fmt.Sprintf(", %d of the same artifacts", n)
+	}
+	if n := b.count[kindRefused]; n > 0 {
+		text += fmt.Sprintf(", %d refused: see failed/", n)
+	}
+	return text
+}
+
+// alreadyNoted is what an earlier claim of the batch did before it died.
+func alreadyNoted(jobs []job.Job) map[string]bool {
 	noted := map[string]bool{}
-	for _, j := range p.Jobs {
+	for _, j := range jobs {
 		for _, e := range j.Events {
 			switch e.Kind {
 			case kindQueued:
 				noted[e.Text] = true
+			case kindSame, kindRefused:
+				place, _, _ := strings.Cut(e.Text, ":")
+				noted[place] = true
 			case job.Failed, job.Done, job.Retry, job.Cancelled:
 				clear(noted) // an operator asks for the whole of it again
 			}
 		}
 	}
-	for i := range p.Jobs {
-		k, err := c.queueOne(&p.Jobs[i], noted)
+	return noted
+}
+
+func (b *batch) expand() error {
+	for i := range b.jobs {
+		e, err := b.one(i)
 		if err != nil {
 			return err
 		}
-		if k == "" {
-			continue
+		b.count[e.Kind]++
+		if e.Text == "" {
+			continue // noted already
 		}
-		noted[k] = true
-		if err := c.log(job.Event{Kind: kindQueued, Count: 1, Text: k}); err != nil {
+		e.Count = 1
+		if err := b.log(e); err != nil {
 			return err
 		}
 	}
-	return syncDir(c.s.path(string(Queue), ""))
+	return syncDir(b.s.path(string(Queue), ""))
 }
 
-func (c *Claim) queueOne(j *job.Job, noted map[string]bool) (string, error) {
-	stem := batchStem(j.URL) // a URL without a key still becomes a job, and fails with its reason
-	if u, err := key.Parse(j.URL, c.s.opt.Rule); err == nil {
+// one does what is to be done about one URL, and returns what to note.
+func (b *batch) one(i int) (job.Event, error) {
+	stem := batchStem(b.jobs[i].URL) // a URL without a key still becomes a job, and fails with its reason
+	u, err := key.Parse(b.jobs[i].URL, b.s.opt.Rule)
+	if err == nil {
 		stem = u.Key()
 	}
-	if noted[stem] {
-		return "", nil
+	if at, seen := b.first[stem]; seen {
+		return b.same(i, at, stem)
 	}
-	err := c.s.publishNew(batchJob(j, c.author), c.s.job(Queue, stem+".job"), true)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
+	if b.noted[nth(i)] {
+		return job.Event{Kind: kindRefused}, nil
 	}
-	return stem, nil
+	e := job.Event{Kind: kindQueued}
+	if !b.noted[stem] {
+		e.Text = stem
+		err = b.queueOne(&b.jobs[i], stem, err == nil)
+		if errors.Is(err, ErrBusy) {
+			return b.refuseOne(i, stem, err.Error())
+		}
+		if err != nil {
+			return e, err
+		}
+	}
+	b.first[stem] = i
+	return e, nil
 }
 
-func batchJob(j *job.Job, author string) string {
-	a := Addition{SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP}
-	text := j.URL + "\n" + options(a)
+// nth names a URL of the batch. The URL itself may hold a credential.
+func nth(i int) string { return fmt.Sprintf("URL %d", i+1) }
+
+// same is for a URL that has the key of one above: that one is fetched. What it
+// asks for beyond that can't be had.
+func (b *batch) same(i, at int, stem string) (job.Event, error) {
+	lack := lacking(&b.jobs[at], addition(&b.jobs[i]))
+	lack.URL = "" // the first is as good
+	kind := kindSame
+	if lack != (Addition{}) {
+		kind = kindRefused
+	}
+	if b.noted[nth(i)] {
+		return job.Event{Kind: kind}, nil
+	}
+	if kind == kindRefused {
+		return b.refuseOne(i, stem, "it is the same artifact as "+nth(at)+" of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query")
+	}
+	return job.Event{Kind: kind, Text: nth(i) + ": it is the same artifact as " + nth(at) + ", which is fetched"}, nil
+}
+
+// queueOne makes the job of a URL, or completes the one that waits.
+func (b *batch) queueOne(j *job.Job, stem string, hasKey bool) error {
+	text := batchJob(j, b.by())
+	if !hasKey {
+		if _, err := b.s.enqueue(stem, text); !errors.Is(err, errMoved) {
+			return err
+		}
+		return nil // it is there, and says no more
+	}
+	_, err := again(stem, func() (string, error) {
+		name, err := b.s.completeWaiting(stem, addition(j), b.by())
+		if !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
+		return b.s.enqueue(stem, text)
+	})
+	return err
+}
+
+// refuseOne puts a URL into failed/, where it is seen and can be retried.
+func (b *batch) refuseOne(i int, stem, why string) (job.Event, error) {
+	text := batchJob(&b.jobs[i], b.by()) + job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}.Line()
+	f, err := b.s.writeTemp([]byte(text), 0o660, true)
+	if err != nil {
+		return job.Event{}, err
+	}
+	defer f.Close()
+	if _, err := renameFree(f.Name(), b.s.path(string(Failed), ""), stem); err != nil {
+		os.Remove(f.Name())
+		return job.Event{}, err
+	}
+	return job.Event{Kind: kindRefused, Text: nth(i) + ": " + why}, syncDir(b.s.path(string(Failed), ""))
+}
+
+func (b *batch) by() By { return By{Via: "batch", Addr: b.author} }
+
+// addition is what a URL of a list asks for.
+func addition(j *job.Job) Addition {
+	a := Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP}
+	if fetch, err := key.FetchURL(j.URL); err == nil {
+		a.URL = fetch
+	}
+	return a
+}
+
+func batchJob(j *job.Job, by By) string {
+	text := j.URL + "\n" + options(addition(j))
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
 	}
-	return text + By{Via: "batch", Addr: author}.event(job.Approve).Line()
+	return text + by.event(job.Approve).Line()
 }

@@ -85,6 +85,7 @@ var guards = []guard{
 	{name: "a job that waits gets what it lacks", file: "fsstore/waiting.go", old: "err = appendWhole(f, lines)", new: "err = nil", pkg: store, run: "AddCompletes"},
 	{name: "a job that waits has one digest", file: "fsstore/waiting.go", old: "if lack.SHA256 != \"\" && j.Sha256 != \"\" {", new: "if false {", pkg: store, run: "AddCompletes"},
 	{name: "a job that runs is not said to have more", file: "fsstore/waiting.go", old: "lacking(j, a) == (Addition{}) {\n\t\treturn nil", new: "true {\n\t\treturn nil", pkg: store, run: "AddCompletes"},
+	{name: "a list drops no URL in silence", file: "fsstore/batch.go", old: "if at, seen := b.first[stem]; seen {", new: "if at, seen := b.first[stem]; seen && b.noted[stem] {", pkg: store, run: "TestBatch"},
 	{name: "an approval is of the URL that was shown", file: "fsstore/approve.go", old: "url = j.FetchURL()", new: "url = j.URL", pkg: store, run: "ApprovedIsWhatWasShown"},
 	{name: "a verb waits for a look at its file", file: "fsstore/approve.go", old: "for range 500 {", new: "for range 1 {", pkg: store, run: "VerbsWait"},
 

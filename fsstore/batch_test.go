@@ -1,0 +1,96 @@
+package fsstore
+
+import (
+	"strings"
+	"testing"
+
+	"fromcache/fsstore/job"
+)
+
+// takeApart has a list claimed, and returns its log.
+func takeApart(t *testing.T, s *Store, list string) string {
+	t.Helper()
+	run(t, s.dir, "rm -f done/* failed/*; cat > queue/list.job <<END\n"+list+"END")
+	if c, err := s.Claim("list.job"); c != nil || err != nil {
+		t.Fatalf("%v, %v", c, err)
+	}
+	done := ls(t, s, Done)
+	if len(done) != 1 {
+		t.Fatalf("done/ holds %q", done)
+	}
+	return text(t, s, Done, done[0])
+}
+
+const otherURL = "https://example.com/other.run"
+
+// Two URLs of a list are one artifact. The log says so, and what can't be had
+// of the second is in failed/.
+func TestBatchOfOneArtifactTwice(t *testing.T) {
+	one, other := digestOf("one"), digestOf("other")
+	for name, c := range map[string]struct {
+		first, second string // options
+		log           string
+		failed        int
+	}{
+		"no digest":           {"", "", "same URL 2: it is the same artifact as URL 1, which is fetched", 0},
+		"the same digest":     {"sha256 " + one + "\n", "sha256 " + one + "\n", "same URL 2", 0},
+		"digest of the first": {"sha256 " + one + "\n", "", "same URL 2", 0},
+		"another digest":      {"sha256 " + one + "\n", "sha256 " + other + "\n", "refused URL 2", 1},
+		"another accept":      {"", "accept any\n", "refused URL 2", 1},
+	} {
+		s := testStore(t)
+		log := takeApart(t, s, cudaURL+"?t=1\n"+c.first+cudaURL+"?t=2\n"+c.second+otherURL+"\n")
+		if !strings.Contains(log, c.log) || !strings.Contains(log, " 2 URLs queued, 1 ") {
+			t.Errorf("%s: the log is\n%s", name, log)
+		}
+		failed, err := s.Jobs(Failed)
+		if err != nil || len(failed) != c.failed || len(ls(t, s, Queue)) != 2 {
+			t.Fatalf("%s: failed %+v, queue %q, %v", name, failed, ls(t, s, Queue), err)
+		}
+		if c.failed > 0 && (failed[0].Job.URL != cudaURL+"?t=2" || !strings.Contains(failed[0].Job.Reason(), "same artifact as URL 1")) {
+			t.Errorf("%s: %+v", name, failed[0].Job)
+		}
+		if c := mustClaim(t, s, keyOf(t, cudaURL)+".job"); c.URL != cudaURL+"?t=1" {
+			t.Errorf("%s: fetching %s", name, c.URL)
+		}
+		sound(t, s)
+	}
+}
+
+// A URL of a list whose job waits already: what the list asks for is added to
+// that job, or the URL fails with the reason.
+func TestBatchOfWhatWaits(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	add(t, s, cudaURL)
+	sum := digestOf("x")
+	if log := takeApart(t, s, cudaURL+"\nsha256 "+sum+"\n"+otherURL+"\n"); !strings.Contains(log, "queued "+k) {
+		t.Error(log)
+	}
+	if j, err := s.JobFile(Queue, k+".job"); err != nil || j.Job.Sha256 != sum || j.Job.Approval().Via != "batch" {
+		t.Errorf("%+v, %v", j.Job, err)
+	}
+	log := takeApart(t, s, cudaURL+"\nsha256 "+digestOf("other")+"\n"+otherURL+"\n")
+	if !strings.Contains(log, "refused URL 1") || !strings.Contains(log, " 1 URLs queued, 1 refused: see failed/") {
+		t.Error(log)
+	}
+	want(t, s, Failed, k+".job")
+	if c := mustClaim(t, s, k+".job"); c.Job.Sha256 != sum {
+		t.Errorf("sha256 %q", c.Job.Sha256)
+	}
+	sound(t, s)
+}
+
+// A batch whose worker died does the rest, and nothing twice.
+func TestBatchGoesOnAfterACrash(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	list := cudaURL + "?t=1\n" + cudaURL + "?t=2\nsha256 " + digestOf("x") + "\n" + otherURL + "\n"
+	noted := job.Event{Time: now(), Kind: kindQueued, Count: 1, Text: k}.Line() +
+		job.Event{Time: now(), Kind: kindRefused, Count: 1, Text: "URL 2: no"}.Line()
+	if log := takeApart(t, s, list+noted); !strings.Contains(log, "2 URLs queued, 1 refused") {
+		t.Error(log)
+	}
+	want(t, s, Queue, keyOf(t, otherURL)+".job")
+	want(t, s, Failed)
+}
