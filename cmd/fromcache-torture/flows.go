@@ -27,6 +27,8 @@ const (
 	two   = "/200000/two.bin"
 	newer = "/new/100000/newer.bin"
 	slow  = "/slow/160000/slow.bin"
+
+	oldToken, newToken = "?token=old", "?token=new" // signatures, which the origin does not look at
 )
 
 func (l *lab) key(path string) string { return torture.KeyOf(l.p.origin.URL + path) }
@@ -34,6 +36,13 @@ func (l *lab) key(path string) string { return torture.KeyOf(l.p.origin.URL + pa
 func (l *lab) miss(path string) {
 	s := l.open()
 	if _, err := s.Miss(l.url(path), fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"}); err != nil {
+		panic(err)
+	}
+}
+
+// missSigned notes a miss by a URL with a signature, which its key does not have.
+func (l *lab) missSigned(path string) {
+	if _, err := l.open().Miss(l.p.origin.URL+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"}); err != nil {
 		panic(err)
 	}
 }
@@ -66,6 +75,17 @@ func saying(word string, do func(l *lab)) func(*lab, string) {
 
 func queued(path string) func(*lab) {
 	return func(l *lab) { l.known.Queued = append(l.known.Queued, l.url(path)) }
+}
+
+// fetches: the job of a path is acknowledged to be fetched with this query.
+func fetches(path, query string) func(*lab) {
+	return func(l *lab) {
+		queued(path)(l)
+		j, err := l.open().JobFile(fsstore.Queue, l.key(path)+".job")
+		if want := l.p.origin.URL + path + query; err != nil || j.Job.FetchURL() != want {
+			l.files = append(l.files, "a job that fetches "+want)
+		}
+	}
 }
 
 func held(path string) func(*lab) {
@@ -105,6 +125,8 @@ var verbFlows = []flow{
 	{name: "approve", prepare: func(l *lab) { l.miss(one) }, verb: verb("approve", "KEY"), ack: saying("approved ", queued(one))},
 	{name: "add", prepare: func(l *lab) { l.open(); l.url(one) }, verb: verb("add", one), ack: saying("queued ", queued(one))},
 	{name: "add of a miss", prepare: func(l *lab) { l.miss(one) }, verb: verb("add", "--accept", "any", one), ack: saying("queued ", queued(one))},
+	{name: "add, other signature", prepare: func(l *lab) { l.missSigned(one + oldToken) }, verb: verb("add", one+newToken), ack: saying("queued ", fetches(one, newToken))},
+	{name: "add, to one that waits", prepare: func(l *lab) { l.add(l.url(one)) }, verb: verb("add", one+newToken), ack: saying("queued ", fetches(one, newToken))},
 	{name: "put", prepare: func(l *lab) { l.open(); l.url(two); l.beside(two) }, verb: verb("put", "--min-free", "0", two, "FILE"), ack: saying("held ", held(two))},
 	{name: "put over", prepare: func(l *lab) { l.hold(two); l.beside(two) }, verb: verb("put", "--min-free", "0", two, "FILE")},
 	{name: "evict", prepare: func(l *lab) { l.hold(one); l.known.Held = nil }, verb: verb("evict", "KEY"),
