@@ -9,7 +9,8 @@ import (
 )
 
 // Add is the lines that queue URLs, one each. A miss of the same key is
-// approved with its URL; one that waits or runs already has no line.
+// approved with its URL; one that waits gets what it lacks, or has no line, as
+// one that runs.
 func (sh Shell) Add(list ...Addition) (string, error) {
 	var lines []string
 	var none error
@@ -40,13 +41,32 @@ func (sh Shell) add(a Addition) (string, error) {
 	if sh.has("misses/" + k) {
 		return sh.approveWith(k, fetch, options(a))
 	}
+	for _, name := range []string{k + ".job", k} {
+		if sh.has("queue/" + name) {
+			a.URL = fetch
+			return sh.complete(k, name, a)
+		}
+	}
 	if name := sh.s.activeName(k); name != "" {
 		return "", fmt.Errorf("%w: active/%s fetches it now, there is nothing to do", ErrBusy, name)
 	}
-	if sh.has("queue/" + k + ".job") {
-		return "", fmt.Errorf("%w: queue/%s.job waits already, there is nothing to do", ErrBusy, k)
-	}
 	return "printf '%s\\n'" + words(fetch+"\n"+options(a)) + " > " + sh.file("queue/"+k+".job"), nil
+}
+
+// complete adds to a job that waits what it lacks.
+func (sh Shell) complete(k, name string, a Addition) (string, error) {
+	b, err := readFile(sh.s.job(Queue, name), maxJobFile)
+	if err != nil {
+		return "", err
+	}
+	lines, err := sh.s.completion(b, k, name, a, By{Via: "shell"})
+	if err != nil {
+		return "", err
+	}
+	if lines == "" {
+		return "", fmt.Errorf("%w: queue/%s waits already, there is nothing to do", ErrBusy, name)
+	}
+	return "printf '%s\\n'" + words(lines) + " >> " + sh.file("queue/"+name), nil
 }
 
 // approveWith approves a miss under the URL and the options of an addition.

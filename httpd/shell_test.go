@@ -127,6 +127,7 @@ func fillings(c *control, origin string) []url.Values {
 			{"url": {"https://vendor.example/new$(id)'s.bin"}},
 			{"url": {"https://vendor.example/new.bin"}, "sha256": {strings.ToUpper(digest)}, "accept": {"any", "http"}},
 			{"url": {origin + "/a.bin?sig=two"}, "sha256": {digest}},
+			{"url": {origin + "/queued.bin?sig=two"}, "sha256": {digest}},
 			{"url": {"# a list\r\nhttps://vendor.example/1.bin\r\nsha256 " + digest + "\r\n\r\n" + origin + "/b'c$d.bin\r\n" + origin + "/queued.bin\r\nhttps://vendor.example/2.bin\r\n"}},
 		}
 	case verb == "upload":
