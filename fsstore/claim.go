@@ -145,6 +145,9 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if key.HasUserInfo(fetch) {
 		return nil, s.refuse(f, name, "the URL holds a user name or password: put credentials into the --credentials directory instead")
 	}
+	if first, err := key.Parse(j.URL, s.opt.Rule); err == nil && first.Key() != u.Key() {
+		return nil, s.refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off: take that line out, then move this file back to queue/")
+	}
 	if d := s.deniedBy(u); d != "" {
 		return nil, s.refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}

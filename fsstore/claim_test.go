@@ -713,3 +713,18 @@ func TestALargeBatchGoesOn(t *testing.T) {
 	}
 	run(t, s.dir, "grep -q 'split it' failed/*")
 }
+
+// TestACutURLIsNotFetched: a full disk or a power cut may leave half of the URL
+// that a miss noted last, and half of a host's name is another host.
+func TestACutURLIsNotFetched(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "printf '%s\n2026-11-22T21:27:26Z miss 10.0.0.7 curl/8 https://developer.down' "+cudaURL+" > misses/"+k)
+	if err := s.Approve(k, By{"cli", "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Claim(k + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	run(t, s.dir, "grep -q 'take that line out' failed/*")
+}
