@@ -117,6 +117,23 @@ func TestScrubKeepsItsRate(t *testing.T) {
 	}
 }
 
+// A worker puts a sound blob in the place of a rotten one while the scrub reads.
+func TestScrubTakesOutOnlyWhatItJudged(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	f, err := s.OpenBlob(a.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	run(t, s.dir, "cp blobs/"+a.SHA256+" x && mv x blobs/"+a.SHA256)
+	if err := s.rotten(f, a.SHA256); err != nil || len(s.Findings()) > 0 {
+		t.Errorf("%v, %+v", err, s.Findings())
+	}
+	want(t, s, Queue)
+	sound(t, s)
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	s := testStore(t)
 	for i := range 3 * maxFindings {
