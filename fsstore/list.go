@@ -171,6 +171,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	if r.Artifact, err = s.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	r.Broken = brokenInWords(err)
 	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
 		names, err := s.names(string(st))
 		if err != nil {
@@ -183,6 +184,17 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// brokenInWords says what keeps an artifact that has a meta from being served.
+func brokenInWords(err error) string {
+	switch {
+	case errors.Is(err, ErrCorrupt):
+		return "its blob is missing or has another size: run `fromcache fsck --repair`"
+	case errors.Is(err, errMalformed):
+		return "its meta is malformed: run `fromcache fsck --repair`"
+	}
+	return ""
 }
 
 // jobOf reads a file if it is of key k: by its name, or where a person named

@@ -29,10 +29,13 @@ const maxHistory = 10
 // the file each time.
 func (s *Store) Lookup(rawURL string) (*Artifact, error) {
 	a, err := s.named(rawURL)
+	if err == nil {
+		err = s.checkBlob(a)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return a, s.checkBlob(a)
+	return a, nil
 }
 
 // Open is Lookup, and opens the blob: what it returns has the size that meta

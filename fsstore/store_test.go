@@ -262,3 +262,22 @@ func sumOf(url string) string {
 	u, _ := key.Parse(url, key.Auto)
 	return u.Sum()
 }
+
+// What has a meta and not its blob is not held, and nobody is told so by half.
+func TestWithoutItsBlobItIsNotHeld(t *testing.T) {
+	for script, says := range map[string]string{
+		"rm blobs/*": "blob is missing",
+		"chmod 644 blobs/*; for b in blobs/*; do echo more >> $b; done": "another size",
+		"for m in meta/*; do echo '{' > $m; done":                       "malformed",
+	} {
+		s := testStore(t)
+		hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, script)
+		if got, err := s.Lookup(cudaURL); got != nil || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: Lookup gives %v, %v", script, got, err)
+		}
+		if r, err := s.Why(cudaURL); err != nil || r.Artifact != nil || !strings.Contains(r.Broken, says) || !strings.Contains(r.Broken, "fsck --repair") {
+			t.Errorf("%s: Why gives %+v, %v", script, r, err)
+		}
+	}
+}

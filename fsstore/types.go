@@ -155,8 +155,9 @@ type Origin struct {
 type Report struct {
 	URL      string    `json:"url"` // normalised, redacted
 	Key      string    `json:"key"`
-	Rule     string    `json:"rule"` // what became of the query, in words
-	Artifact *Artifact `json:"artifact,omitempty"`
+	Rule     string    `json:"rule"`               // what became of the query, in words
+	Artifact *Artifact `json:"artifact,omitempty"` // that is held
+	Broken   string    `json:"broken,omitempty"`   // why it is not held although it has a meta, and what to do
 	Hits     int64     `json:"hits"`
 	Jobs     []JobFile `json:"jobs,omitempty"`
 	Denied   string    `json:"denied,omitempty"` // the name in denied/ that speaks for it

@@ -105,7 +105,9 @@ func states(r *fsstore.Report) string {
 	for i := range r.Jobs {
 		words = append(words, string(r.Jobs[i].State))
 	}
-	if r.Artifact == nil && len(r.Jobs) == 0 {
+	if r.Broken != "" {
+		words[0] = "not held: " + r.Broken
+	} else if r.Artifact == nil && len(r.Jobs) == 0 {
 		words = append(words, "never asked for")
 	}
 	return strings.Join(words, ", ")
