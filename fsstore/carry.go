@@ -18,7 +18,7 @@ import (
 // that is carried in by hand. A miss of the same key becomes that job. It is
 // ErrBusy when the key is being fetched.
 func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
-	by.Via = "put"
+	by.Via = viaPut
 	u, content, err := s.prepare(a, by)
 	if err != nil {
 		return nil, err

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"fromcache/fsstore/key"
 )
 
 // rottenSuffix is what Repair adds to a blob that is not what its name says.
@@ -81,7 +79,7 @@ func (s *Store) rotten(f *os.File, d string) error {
 		s.report(Finding{Digest: d, Advice: "no artifact needs it: rm it when you have looked at it"})
 	}
 	for _, a := range need {
-		do, _ := s.requeue(a.Key, a.URL, By{Via: "scrub"})
+		do, _ := s.requeue(a.Key, a.URL, By{Via: viaScrub})
 		s.report(Finding{Key: a.Key, Digest: d, Advice: do})
 	}
 	return nil
@@ -91,24 +89,6 @@ func (s *Store) report(f Finding) {
 	f.Time, f.What = now(), "its blob is rotten on the disk, and was taken out of service"
 	s.addFinding(f)
 	s.log.Error("scrub: a blob is not what its name says; it is now in tmp/, as <digest>"+rottenSuffix, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
-}
-
-// requeue says what was done about the artifact of key k, or what to do, and
-// whether its URL is queued again, with the options that it was fetched with. The job in done/ has the whole URL; the one
-// in meta is redacted, and good only where nothing is.
-func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
-	again := Addition{URL: url}
-	if j, err := s.JobFile(Done, k+".job"); err == nil && j.Key == k {
-		again = Addition{j.Job.FetchURL(), j.Job.Sha256, j.Job.AcceptHTML, j.Job.AcceptAny, j.Job.AcceptHTTP}
-	}
-	u, err := key.Parse(again.URL, s.opt.Rule)
-	if err != nil || u.Key() != k {
-		return "its whole URL is not known: fetch it again with `fromcache add URL`", false
-	}
-	if _, err := s.Add(again, by); err != nil {
-		return "it could not be queued: " + err.Error(), false
-	}
-	return "queued again", true
 }
 
 // takeOutRotten takes a blob that was judged through f out of service, if f is

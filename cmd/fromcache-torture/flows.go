@@ -146,7 +146,7 @@ var verbFlows = []flow{
 	{name: "deny", prepare: func(l *lab) { l.miss(one) }, verb: verb("deny", "KEY"), ack: saying("denied ", file("denied/%s", one))},
 	{name: "fsck", prepare: func(l *lab) {
 		l.hold(one)
-		a := l.hold(two)
+		a := l.fetched(two)
 		l.known.Held = l.known.Held[:1]
 		os.Chmod(l.data+"/blobs/"+a.SHA256, 0o644)
 		l.write("blobs/"+a.SHA256, "rotten")

@@ -107,13 +107,31 @@ func (l *lab) add(url string) {
 	l.known.Queued = append(l.known.Queued, url)
 }
 
-// hold makes the bytes of a path held, as a fetch would.
+// hold makes the bytes of a path held, by the way of put.
 func (l *lab) hold(path string) *fsstore.Artifact {
-	url := l.url(path)
-	c, err := l.open().ClaimFor(fsstore.Addition{URL: url}, by)
+	c, err := l.open().ClaimFor(fsstore.Addition{URL: l.url(path)}, by)
 	if err != nil {
 		panic(err)
 	}
+	return l.fill(c, path)
+}
+
+// fetched is hold by the way of a download, before a server runs: what was carried in is never fetched again.
+func (l *lab) fetched(path string) *fsstore.Artifact {
+	s := l.open()
+	name, err := s.Add(fsstore.Addition{URL: l.url(path)}, by)
+	if err != nil {
+		panic(err)
+	}
+	c, err := s.Claim(name)
+	if err != nil || c == nil {
+		panic(fmt.Sprint("claim: ", err))
+	}
+	return l.fill(c, path)
+}
+
+// fill ends a claim with the bytes of its path.
+func (l *lab) fill(c *fsstore.Claim, path string) *fsstore.Artifact {
 	b := body(path, 0)
 	part, err := c.Part(false)
 	if err == nil {
@@ -126,7 +144,7 @@ func (l *lab) hold(path string) *fsstore.Artifact {
 	if err != nil {
 		panic(err)
 	}
-	l.known.Held = append(l.known.Held, url)
+	l.known.Held = append(l.known.Held, l.url(path))
 	return a
 }
 

@@ -42,7 +42,7 @@ func (p *program) scrubbed(n int, row *torture.Row) {
 
 func (l *lab) flipBits(n int) {
 	for i := range n {
-		a := l.hold(fmt.Sprintf("/%d/rot-%d.bin", 100+i*13, i))
+		a := l.fetched(fmt.Sprintf("/%d/rot-%d.bin", 100+i*13, i))
 		path := l.data + "/blobs/" + a.SHA256
 		b, _ := os.ReadFile(path)
 		b[(i*7919)%len(b)] ^= 1 << (i % 8)

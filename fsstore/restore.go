@@ -1,0 +1,70 @@
+package fsstore
+
+import (
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// How an artifact gets back the bytes that the disk has lost. The scrub and
+// fsck are no operators: what they queue stands on the approval under which the
+// artifact came in, and goes no further than that.
+
+const (
+	viaScrub = "scrub"
+	viaPut   = "put"
+)
+
+// What requeue has done, or says to do.
+const (
+	queuedAgain = "queued again"
+	carryAgain  = "it was carried in by hand: carry it in again, with `fromcache put URL FILE` or the form Upload"
+	addAgain    = "its whole URL is not known: fetch it again with `fromcache add URL`"
+)
+
+// requeue says what was done about the artifact of key k, or what to do, and
+// whether its URL is queued again, with the options that it was fetched with.
+// The job in done/ has the whole URL; the one in meta is redacted, and good only
+// where nothing is. What was carried in by hand is not queued: that somebody
+// vouched for a file is no leave to ask the net for that URL.
+func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
+	done, err := s.JobFile(Done, k+".job")
+	if err != nil || done.Key != k {
+		done = JobFile{}
+	}
+	if s.carriedIn(k, &done.Job) {
+		return carryAgain, false
+	}
+	again := Addition{URL: url}
+	if j := &done.Job; done.Key == k {
+		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP}
+	}
+	u, err := key.Parse(again.URL, s.opt.Rule)
+	if err != nil || u.Key() != k {
+		return addAgain, false
+	}
+	if _, err := s.Add(again, by); err != nil {
+		return "it could not be queued: " + err.Error(), false
+	}
+	return queuedAgain, true
+}
+
+// carriedIn reports whether what is held of key k came by put or upload. The
+// job in done/ knows; meta keeps the approval when a person has had it fetched
+// since, but then an origin's header too.
+func (s *Store) carriedIn(k string, done *job.Job) bool {
+	if e := leave(done); e.Kind != "" {
+		return e.Via == viaPut
+	}
+	a, err := s.Artifact(k)
+	return err == nil && a.Approved != nil && a.Approved.Via == viaPut && len(a.Header) == 0 && a.FinalURL == ""
+}
+
+// leave is what a job was done under: its newest approval or retry.
+func leave(j *job.Job) job.Event {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
+			return e
+		}
+	}
+	return job.Event{}
+}
