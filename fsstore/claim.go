@@ -26,6 +26,10 @@ type Claim struct {
 	Job    job.Job // as it was when it was claimed, and what the claim has added
 	URL    string  // to be requested: what was approved
 
+	// Restores: nobody but the scrub or fsck asks for it, to have back what the
+	// disk has lost. Job.Sha256 is the digest of that, and nothing else will do.
+	Restores bool
+
 	s       *Store
 	f       *os.File // in active/, flocked
 	path    string
@@ -155,6 +159,7 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 		return nil, nil
 	}
 	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j})}
+	c.restores()
 	return c.take(s.job(Queue, name), c.Key)
 }
 

@@ -11,6 +11,7 @@ import (
 
 const (
 	viaScrub = "scrub"
+	viaFsck  = "fsck" // as fsck writes it
 	viaPut   = "put"
 )
 
@@ -46,6 +47,27 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 		return "it could not be queued: " + err.Error(), false
 	}
 	return queuedAgain, true
+}
+
+// restores pins a claim of what the scrub or fsck has queued to the bytes that
+// were lost, unless a line in the job says which it wants: that approval was for
+// the artifact as it was held. An origin that has replaced its file since would
+// else change what clients get, at an hour that the disk chose, under a version
+// that somebody has checked. So the job fails and says so, and a person decides:
+// a retry is an approval of its own and takes what the origin has now. That is
+// why the digest is no line in the job, which would bind the retry as well, and
+// every fetch after it.
+func (c *Claim) restores() {
+	if e := leave(&c.Job); !c.Job.Approved() || e.Kind != job.Approve || e.Via != viaScrub && e.Via != viaFsck || c.Job.Sha256 != "" {
+		return
+	}
+	if a, err := c.s.Artifact(c.Key); err == nil {
+		c.Job.Sha256 = a.SHA256
+	} else if done, err := c.s.JobFile(Done, c.Key+".job"); err == nil && done.Key == c.Key {
+		e, _ := done.Job.Newest(job.Done) // meta is malformed
+		c.Job.Sha256 = e.Sha256
+	}
+	c.Restores = c.Job.Sha256 != ""
 }
 
 // carriedIn reports whether what is held of key k came by put or upload. The

@@ -1,8 +1,6 @@
 package fsstore
 
-import (
-	"testing"
-)
+import "testing"
 
 // carry holds what an operator has carried in by hand.
 func carry(t *testing.T, s *Store, url, body string) *Artifact {
@@ -60,4 +58,60 @@ func TestWhatWasFetchedSinceItWasCarriedIn(t *testing.T) {
 	flip(t, s, a.SHA256)
 	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
 	want(t, s, Queue, a.Key+".job")
+}
+
+// What the scrub and fsck queue is to bring the very bytes that were lost; a
+// retry by a person, whichever way, is for what the origin has now.
+func TestARestoreIsOfTheSameBytes(t *testing.T) {
+	other := By{"web", "10.0.0.2"}
+	for how, again := range map[string]func(s *Store, name string) error{
+		"retry": func(s *Store, name string) error { return s.Retry(name, other) },
+		"mv":    func(s *Store, name string) error { run(t, s.dir, "mv failed/"+name+" queue/"); return nil },
+		"add": func(s *Store, name string) error {
+			_, err := s.Add(Addition{URL: cudaURL}, other)
+			return err
+		},
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		flip(t, s, a.SHA256)
+		fsck(t, s, FsckOptions{Repair: true})
+		for range 2 { // an attempt that ends early changes nothing
+			c := claimNext(t, s)
+			if !c.Restores || c.Job.Sha256 != a.SHA256 {
+				t.Errorf("%s: restores %v, wants %q", how, c.Restores, c.Job.Sha256)
+			}
+			if err := c.PutBack("the server ends"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := claimNext(t, s).Fail("other bytes"); err != nil {
+			t.Fatal(err)
+		}
+		if err := again(s, a.Key+".job"); err != nil {
+			t.Fatal(err)
+		}
+		c := claimNext(t, s)
+		if c.Restores || c.Job.Sha256 != "" {
+			t.Errorf("%s: a person's fetch is bound to %s", how, c.Job.Sha256)
+		}
+		publish(t, c, "new bytes")
+		if err := s.Retry(a.Key+".job", other); err != nil {
+			t.Fatal(err)
+		}
+		if c = claimNext(t, s); c.Restores || c.Job.Sha256 != "" {
+			t.Errorf("%s: so is the one after it, to %s", how, c.Job.Sha256)
+		}
+	}
+}
+
+// Where meta tells nothing any more the job in done/ does.
+func TestARestoreOfAMalformedMeta(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "echo '{' > meta/"+a.Key+".json")
+	fsck(t, s, FsckOptions{Repair: true})
+	if c := claimNext(t, s); !c.Restores || c.Job.Sha256 != a.SHA256 {
+		t.Errorf("restores %v, wants %q", c.Restores, c.Job.Sha256)
+	}
 }

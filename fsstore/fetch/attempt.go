@@ -198,6 +198,9 @@ func noSpace(err error) error {
 // check judges the bytes: all of them are there.
 func (a *attempt) check(d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
+	if a.c.Restores && j.Sha256 != got {
+		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
+	}
 	if j.Sha256 != "" && j.Sha256 != got {
 		return spoilt("the bytes have the SHA-256 %s, but %s was expected: the origin has another version, or the line `sha256` of the job is wrong; correct it and retry", got, j.Sha256)
 	}
