@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// rottenSuffix is what Repair adds to a blob that is not what its name says.
-// gc never touches it: it may be the only copy.
+// rottenSuffix is what the scrub and fsck add to a blob that is not what its
+// name says. gc never touches it, for it may be the only copy: it stays until a
+// person removes it.
 const rottenSuffix = ".rotten"
 
 // Finding is a blob that the scrub took out of service, and what became of it.
@@ -19,6 +20,8 @@ type Finding struct {
 	Time         time.Time
 	Key, Digest  string // of the artifact that needs it; Key is "" where none does
 	What, Advice string
+
+	kept string // the rotten blob's name in tmp/
 }
 
 // maxFindings bounds what is remembered; each is in the log as well.
@@ -32,7 +35,7 @@ type findingBook struct {
 
 // Findings lists what the scrub of this process found and has not been mended,
 // newest first, at most 100. An artifact that is held again, or was evicted, is
-// no finding any more.
+// no finding any more, nor is a rotten blob that nothing needs once it is removed.
 func (s *Store) Findings() []Finding {
 	s.found.mu.Lock()
 	list := slices.Clone(s.found.list)
@@ -44,7 +47,7 @@ func (s *Store) Findings() []Finding {
 
 func (s *Store) mended(f Finding) bool {
 	if f.Key == "" {
-		return exists(s.path("blobs", f.Digest))
+		return !exists(s.path("tmp", f.kept))
 	}
 	a, err := s.Artifact(f.Key)
 	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
@@ -69,43 +72,52 @@ func (s *Store) rotten(f *os.File, d string) error {
 			need = append(need, a)
 		}
 	}
-	if err := s.takeOutRotten(f, d); err != nil {
+	kept, err := s.putAside(f, d)
+	if err != nil || kept == "" {
 		return err
 	}
-	if exists(s.path("blobs", d)) { // a worker put a sound one in its place
-		return nil
-	}
+	found := Finding{Digest: d, What: "its blob is rotten on the disk, and was taken out of service: it is tmp/" + kept + " now", kept: kept}
 	if len(need) == 0 {
-		s.report(Finding{Digest: d, Advice: "no artifact needs it: rm it when you have looked at it"})
+		found.What = "a blob that no artifact needs is rotten on the disk"
+		found.Advice = "look at tmp/" + kept + ", and rm it"
+		s.report(found)
 	}
 	for _, a := range need {
-		do, _ := s.requeue(a.Key, a.URL, By{Via: viaScrub})
-		s.report(Finding{Key: a.Key, Digest: d, Advice: do})
+		found.Key = a.Key
+		found.Advice, _ = s.requeue(a.Key, a.URL, By{Via: viaScrub})
+		s.report(found)
 	}
 	return nil
 }
 
 func (s *Store) report(f Finding) {
-	f.Time, f.What = now(), "its blob is rotten on the disk, and was taken out of service"
+	f.Time = now()
 	s.addFinding(f)
-	s.log.Error("scrub: a blob is not what its name says; it is now in tmp/, as <digest>"+rottenSuffix, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
+	s.log.Error("scrub: "+f.What, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
 }
 
-// takeOutRotten takes a blob that was judged through f out of service, if f is
-// still the one by that name: a worker may have put a sound one in its place.
-// What an earlier take-out left stays beside it.
+// takeOutRotten is putAside for who needs no name.
 func (s *Store) takeOutRotten(f *os.File, d string) error {
+	_, err := s.putAside(f, d)
+	return err
+}
+
+// putAside takes a blob that was judged through f out of service, if f is
+// still the one by that name: a worker may have put a sound one in its place,
+// and then the name that it has in tmp/ is "". What an earlier take-out left
+// stays beside it.
+func (s *Store) putAside(f *os.File, d string) (kept string, err error) {
 	for n := 1; ; n++ {
 		if !same(f, s.path("blobs", d)) {
-			return nil
+			return "", nil
 		}
-		to := d + rottenSuffix
+		kept = d + rottenSuffix
 		if n > 1 {
-			to = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
+			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
 		}
-		err := renameNew(s.path("blobs", d), s.path("tmp", to))
+		err := renameNew(s.path("blobs", d), s.path("tmp", kept))
 		if !errors.Is(err, fs.ErrExist) || n > 999 {
-			return err
+			return kept, err
 		}
 	}
 }

@@ -90,10 +90,19 @@ func TestScrubOfABlobThatNothingNeeds(t *testing.T) {
 	flip(t, s, a.SHA256)
 	run(t, s.dir, "rm meta/*")
 	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
-	if f := s.Findings(); len(f) != 1 || f[0].Key != "" {
+	f := s.Findings()
+	if len(f) != 1 || f[0].Key != "" || !strings.Contains(f[0].Advice, "tmp/"+a.SHA256+".rotten") {
 		t.Errorf("%+v", f)
 	}
 	want(t, s, Queue)
+	hold(t, s, cudaURL, "bytes") // sound again, and the rotten one still lies there
+	if f := s.Findings(); len(f) != 1 {
+		t.Errorf("nobody has looked at it: %+v", f)
+	}
+	run(t, s.dir, "rm tmp/"+a.SHA256+".rotten")
+	if f := s.Findings(); len(f) != 0 {
+		t.Errorf("its advice was followed, and it is still a finding: %+v", f)
+	}
 }
 
 // The clock is the test's own: a scrub takes the time that its rate says, an
@@ -136,11 +145,15 @@ func TestScrubTakesOutOnlyWhatItJudged(t *testing.T) {
 
 func TestFindingsAreBounded(t *testing.T) {
 	s := testStore(t)
+	last := ""
 	for i := range 3 * maxFindings {
-		s.report(Finding{Digest: digestOf(fmt.Sprint(i))})
+		last = digestOf(fmt.Sprint(i))
+		if err := os.WriteFile(s.path("tmp", last+rottenSuffix), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.report(Finding{Digest: last, kept: last + rottenSuffix})
 	}
-	list := s.Findings()
-	if len(list) != maxFindings || list[0].Digest != digestOf(fmt.Sprint(3*maxFindings-1)) {
+	if list := s.Findings(); len(list) != maxFindings || list[0].Digest != last {
 		t.Errorf("%d findings, the first %+v", len(list), list[0])
 	}
 }

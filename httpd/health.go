@@ -25,8 +25,25 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 	for _, t := range troubles {
 		b.WriteString("\n" + t.What)
 	}
-	if n := len(s.store.Findings()); n > 0 {
-		fmt.Fprintf(&b, "\n%d artifacts were found rotten and wait to be fetched again: see the pages or run fromcache fsck", n)
+	lost, kept := lostAndKept(s.store.Findings())
+	if lost > 0 {
+		fmt.Fprintf(&b, "\n%d artifacts have lost their blobs, and are not held until they are fetched or carried in again: see the pages or run fromcache fsck", lost)
+	}
+	if kept > 0 {
+		fmt.Fprintf(&b, "\n%d rotten blobs that no artifact needs lie in tmp/: look at them, and rm them", kept)
 	}
 	plainText(w, code, b.String())
+}
+
+// lostAndKept counts the artifacts among the findings, and the blobs that no
+// artifact needs.
+func lostAndKept(list []fsstore.Finding) (lost, kept int) {
+	for i := range list {
+		if list[i].Key == "" {
+			kept++
+		} else {
+			lost++
+		}
+	}
+	return lost, kept
 }
