@@ -1,6 +1,8 @@
 package fsstore
 
 import (
+	"fmt"
+
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
@@ -19,6 +21,7 @@ const (
 const (
 	queuedAgain = "queued again"
 	carryAgain  = "it was carried in by hand: carry it in again, with `fromcache put URL FILE` or the form Upload"
+	jobGone     = "its job is gone: fetch it again with `fromcache add URL`, or evict it"
 	addAgain    = "its whole URL is not known: fetch it again with `fromcache add URL`"
 )
 
@@ -28,10 +31,7 @@ const (
 // where nothing is. What was carried in by hand is not queued: that somebody
 // vouched for a file is no leave to ask the net for that URL.
 func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
-	done, err := s.JobFile(Done, k+".job")
-	if err != nil || done.Key != k {
-		done = JobFile{}
-	}
+	done := s.doneJob(k)
 	if s.carriedIn(k, &done.Job) {
 		return carryAgain, false
 	}
@@ -49,6 +49,55 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 	return queuedAgain, true
 }
 
+// doneJob is the job in done/ that fetched what is held of key k, or an empty one.
+func (s *Store) doneJob(k string) JobFile {
+	done, err := s.JobFile(Done, k+".job")
+	if err != nil || done.Key != k {
+		return JobFile{}
+	}
+	return done
+}
+
+// fate says where the job is that is to bring an artifact back, or who is to
+// do it, and "" where there is no such job.
+func (s *Store) fate(a *Artifact) string {
+	if s.queued(a.Key) {
+		return queuedAgain
+	}
+	if s.activeName(a.Key) != "" {
+		return "it is being fetched again"
+	}
+	done := s.doneJob(a.Key)
+	if s.carriedIn(a.Key, &done.Job) {
+		return carryAgain
+	}
+	for _, st := range []State{Failed, Cancelled} {
+		if name := s.endedSince(st, a); name != "" {
+			return fmt.Sprintf("%s: see %s/%s", st, st, name)
+		}
+	}
+	return ""
+}
+
+// endedSince is the name of a job that ended in st after the artifact was
+// fetched. An older one tells nothing: failed/ and cancelled/ are history.
+func (s *Store) endedSince(st State, a *Artifact) string {
+	for n := 1; n < 10; n++ {
+		name := a.Key + ".job"
+		if n > 1 {
+			name = fmt.Sprintf("%s.%d.job", a.Key, n)
+		}
+		if !exists(s.job(st, name)) {
+			continue
+		}
+		j, err := s.JobFile(st, name)
+		if last, ok := newest(&j.Job); err == nil && ok && !last.Before(a.Fetched) {
+			return name
+		}
+	}
+	return ""
+}
+
 // restores pins a claim of what the scrub or fsck has queued to the bytes that
 // were lost, unless a line in the job says which it wants: that approval was for
 // the artifact as it was held. An origin that has replaced its file since would
@@ -63,8 +112,9 @@ func (c *Claim) restores() {
 	}
 	if a, err := c.s.Artifact(c.Key); err == nil {
 		c.Job.Sha256 = a.SHA256
-	} else if done, err := c.s.JobFile(Done, c.Key+".job"); err == nil && done.Key == c.Key {
-		e, _ := done.Job.Newest(job.Done) // meta is malformed
+	} else { // it is malformed
+		done := c.s.doneJob(c.Key)
+		e, _ := done.Job.Newest(job.Done)
 		c.Job.Sha256 = e.Sha256
 	}
 	c.Restores = c.Job.Sha256 != ""

@@ -42,7 +42,26 @@ func (s *Store) Findings() []Finding {
 	s.found.mu.Unlock()
 	open := slices.DeleteFunc(list, s.mended)
 	slices.Reverse(open)
+	for i := range open {
+		s.bringUpToDate(&open[i])
+	}
 	return open
+}
+
+// bringUpToDate: what was advised at the time may have failed since.
+func (s *Store) bringUpToDate(f *Finding) {
+	if f.Key == "" {
+		return
+	}
+	a, err := s.Artifact(f.Key)
+	if err != nil {
+		return
+	}
+	if fate := s.fate(a); fate != "" {
+		f.Advice = fate
+	} else if f.Advice == queuedAgain {
+		f.Advice = jobGone
+	}
 }
 
 func (s *Store) mended(f Finding) bool {

@@ -143,6 +143,54 @@ func TestScrubTakesOutOnlyWhatItJudged(t *testing.T) {
 	sound(t, s)
 }
 
+// A finding says what became of its job, not what was done at the time.
+func TestFindingsSayWhatBecameOfTheJob(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	says := func(advice string) {
+		t.Helper()
+		if f := s.Findings(); len(f) != 1 || f[0].Advice != advice {
+			t.Errorf("%q was to be said: %+v", advice, f)
+		}
+	}
+	says("queued again")
+	c := claimNext(t, s)
+	says("it is being fetched again")
+	if err := c.Fail("404 Not Found"); err != nil {
+		t.Fatal(err)
+	}
+	says("failed: see failed/" + a.Key + ".job")
+	if err := s.Retry(a.Key+".job", By{"cli", ""}); err != nil {
+		t.Fatal(err)
+	}
+	says("queued again")
+	if err := s.Cancel(a.Key+".job", By{"cli", ""}); err != nil {
+		t.Fatal(err)
+	}
+	says("cancelled: see cancelled/" + a.Key + ".job")
+	run(t, s.dir, "rm cancelled/*")
+	says(jobGone)
+	run(t, s.dir, "rm meta/*")
+	if f := s.Findings(); len(f) != 0 {
+		t.Errorf("evicted, and still a finding: %+v", f)
+	}
+}
+
+// What failed before the artifact was fetched has nothing to do with its loss.
+func TestFindingsAndOlderHistory(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "printf '"+cudaURL+"\\n2020-01-01T00:00:00Z failed 404 Not Found\\n' > failed/"+keyOf(t, cudaURL)+".job")
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	run(t, s.dir, "rm queue/*")
+	if f := s.Findings(); len(f) != 1 || f[0].Advice != jobGone {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	s := testStore(t)
 	last := ""
