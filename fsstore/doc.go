@@ -57,7 +57,7 @@
 //	a job's life    queue, claim, refuse, part, space, publish, ending, recover
 //	what is held    meta, metacache, artifacts, bydigest, hits, stats
 //	other verbs     moves, deny, shell, shelladd
-//	upkeep          gc, scrub, rotten, restore, fsck
+//	upkeep          gc, scrub, rotten, lost, restore, fsck
 //	troubles        health, examine, clock
 //	for the pages   list, view, viewrun, vieworder, mirror
 //	the disk        layout, readme, disk, watch, secret

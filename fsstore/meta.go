@@ -103,14 +103,21 @@ func (s *Store) Artifact(k string) (*Artifact, error) {
 // rotten disk, a restore that only root can read) is a miss and never a broken
 // promise.
 func (s *Store) checkBlob(a *Artifact) error {
-	var st unix.Stat_t
-	path := s.path("blobs", a.SHA256)
-	err := unix.Lstat(path, &st)
-	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == a.Size &&
-		(st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil) { // ours are 0444
+	if s.HasBlob(a.SHA256, a.Size) {
 		return nil
 	}
 	return s.broken(a)
+}
+
+// HasBlob reports whether a blob is there with that size, and may be read: one
+// stat, and no look at its bytes.
+func (s *Store) HasBlob(digest string, size int64) bool {
+	var st unix.Stat_t
+	path := s.path("blobs", digest)
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size {
+		return false
+	}
+	return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil // ours are 0444
 }
 
 func (s *Store) broken(a *Artifact) error {

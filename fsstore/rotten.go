@@ -15,7 +15,8 @@ import (
 // person removes it.
 const rottenSuffix = ".rotten"
 
-// Finding is a blob that the scrub took out of service, and what became of it.
+// Finding is an artifact whose blob the scrub took out of service or found
+// missing, or a rotten blob that no artifact needs, and what became of it.
 type Finding struct {
 	Time         time.Time
 	Key, Digest  string // of the artifact that needs it; Key is "" where none does
@@ -72,18 +73,31 @@ func (s *Store) mended(f Finding) bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
 }
 
-func (s *Store) addFinding(f Finding) {
+// addFinding reports whether it is news: a round finds again what an earlier
+// one has found and nobody has mended.
+func (s *Store) addFinding(f Finding) bool {
 	s.found.mu.Lock()
 	defer s.found.mu.Unlock()
+	s.found.list = slices.DeleteFunc(s.found.list, s.mended)
+	again := slices.IndexFunc(s.found.list, func(old Finding) bool { return f.Key != "" && old.Key == f.Key && old.Digest == f.Digest })
+	switch {
+	case again < 0:
+	case f.kept == "":
+		s.found.list[again].Advice = f.Advice
+		return false
+	default: // it came back, and is rotten again
+		s.found.list = slices.Delete(s.found.list, again, again+1)
+	}
 	s.found.list = append(s.found.list, f)
 	if n := len(s.found.list) - maxFindings; n > 0 {
 		s.found.list = slices.Delete(s.found.list, 0, n)
 	}
+	return true
 }
 
 // rotten takes a blob out of service and has its artifacts fetched again. A
 // crash between the two leaves metas without their blob, which are served as
-// misses and which fsck names.
+// misses, and which the next round's lookForLost finds.
 func (s *Store) rotten(f *os.File, d string) error {
 	var need []*Artifact
 	for a, err := range s.Artifacts() {
@@ -111,8 +125,9 @@ func (s *Store) rotten(f *os.File, d string) error {
 
 func (s *Store) report(f Finding) {
 	f.Time = now()
-	s.addFinding(f)
-	s.log.Error("scrub: "+f.What, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
+	if s.addFinding(f) {
+		s.log.Error("scrub: "+f.What, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
+	}
 }
 
 // takeOutRotten is putAside for who needs no name.

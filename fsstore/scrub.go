@@ -36,7 +36,8 @@ type ScrubStatus struct {
 // returns. Its rate is Rate while the server is idle and an eighth of it while
 // artifacts are fetched or served. A blob that is not what its name says, twice
 // in a row, is renamed to tmp/<digest>.rotten, where it stays; the URLs of the
-// artifacts that need it are queued again; the log and Findings say so. What a
+// artifacts that need it are queued again, as are at the beginning of each round
+// those of artifacts whose blob is missing; the log and Findings say so. What a
 // round read leaves the page cache, so that it drives out nothing that clients
 // ask for; it also means that what they ask for often may be judged from memory.
 func (s *Store) Scrub(ctx context.Context, o ScrubOptions) error {
@@ -71,11 +72,13 @@ type scrubber struct {
 	busy   bool
 }
 
-// round reads each blob once. It begins anywhere, so that a server that is
+// round looks for blobs that are missing, and reads each that is there once. It
+// begins anywhere, so that a server that is
 // started every day reads the whole in time.
 func (r *scrubber) round() error {
+	lost := r.lookForLost()
 	blobs, err := r.s.blobs()
-	if err != nil || len(blobs) == 0 {
+	if err = errors.Join(lost, err); len(blobs) == 0 {
 		return err
 	}
 	r.status.Blobs, r.status.Total, r.status.Bytes = 0, len(blobs), 0

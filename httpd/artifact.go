@@ -24,7 +24,8 @@ type artifactPage struct {
 	Approved      string
 	Jobs          []jobRow
 	Acts          []templates.Action
-	Hidden        bool // the URL held a credential, which is kept nowhere
+	Lost          string // why it is not held, and what is done about it
+	Hidden        bool   // the URL held a credential, which is kept nowhere
 }
 
 func (s *Server) showArtifact(w http.ResponseWriter, r *http.Request) error {
@@ -41,7 +42,7 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 	row := s.artifactRow(&fsstore.ArtifactRow{
 		Key: a.Key, URL: a.URL, SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched, Misses: a.Misses, AtLeast: a.AtLeast, Hits: s.store.Hits(a.Key),
 	})
-	p := &artifactPage{Artifact: a, Row: row, Final: shown(a.FinalURL, ""), Hidden: strings.Contains(a.URL, "REDACTED")}
+	p := &artifactPage{Artifact: a, Row: row, Final: shown(a.FinalURL, ""), Lost: s.store.Lost(a), Hidden: strings.Contains(a.URL, "REDACTED")}
 	p.Address = base(r) + cachePath(a.URL)
 	if p.Hidden {
 		p.Address = base(r) + "/by-hash/sha256/" + a.SHA256

@@ -114,7 +114,8 @@ func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, erro
 	return nil, nil
 }
 
-// artifactRow shows one that can't be read too, so that it can be evicted.
+// artifactRow shows one that can't be read too, so that it can be evicted. The
+// look at its blob is one stat, of the rows that are shown.
 func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	r := artifactRow{
 		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: a.Hits,
@@ -122,6 +123,8 @@ func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	}
 	if a.SHA256 == "" {
 		r.Why = "its meta can't be read: run fromcache fsck"
+	} else if !s.store.HasBlob(a.SHA256, a.Size) {
+		r.Why = "not in the cache: its blob is missing or has another size"
 	}
 	r.Acts = []templates.Action{rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
 	return r

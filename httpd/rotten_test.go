@@ -57,3 +57,24 @@ func TestRottenBlobThatNothingNeeds(t *testing.T) {
 	w.says("/artifacts", kept, false)
 	w.says("/healthz", "rotten", false)
 }
+
+// TestLostBlob: after a restart the pages and /healthz know that an artifact is not held, and offer no address of it.
+func TestLostBlob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	a := w.hold("https://vendor.example/a.bin", []byte("bytes"), noOrigin)
+	w.hold("https://vendor.example/b.bin", []byte("other bytes"), noOrigin)
+	w.says("/artifacts/"+a.Key, "<dt>In the cache", true)
+	w.says("/artifacts", "not in the cache", false)
+	w.must(os.Remove(filepath.Join(w.dir, "blobs", a.SHA256)))
+	w.says("/artifacts/"+a.Key, "<dt>In the cache", false)
+	w.says("/artifacts/"+a.Key, "carry it in again", true)
+	w.says("/artifacts", "not in the cache", true)
+	w.scrub()
+	w.says("/healthz", "1 artifacts have lost their blobs", true)
+	w.says("/artifacts", "its blob is missing", true)
+	w.says("/", "1 blob is rotten or missing", true)
+	w.hold("https://vendor.example/a.bin", []byte("bytes"), noOrigin)
+	w.says("/healthz", "lost", false)
+	w.says("/", "rotten or missing", false)
+}
