@@ -27,7 +27,7 @@ func TestLostBlobsAreFound(t *testing.T) {
 		a := hold(t, s, cudaURL, "bytes")
 		run(t, s.dir, "K="+a.Key+"; "+strings.ReplaceAll(c.script, "/K.", "/$K."))
 		s = openAt(t, s.dir, Options{})
-		r := &scrubber{s: s, ctx: t.Context()}
+		r := newScrubber(t.Context(), s, ScrubOptions{})
 		for range 2 { // the second round has no news
 			if err := r.lookForLost(); err != nil {
 				t.Fatal(err)
@@ -51,10 +51,8 @@ func TestScrubOfAnEmptyBlobs(t *testing.T) {
 	s := testStore(t)
 	a := carry(t, s, cudaURL, "bytes")
 	run(t, s.dir, "rm blobs/*")
-	r := &scrubber{s: s, ctx: t.Context()}
-	if err := r.round(); err != nil {
-		t.Fatal(err)
-	}
+	r := newScrubber(t.Context(), s, ScrubOptions{})
+	r.round()
 	if f := s.Findings(); len(f) != 1 || f[0].Advice != carryAgain || s.Lost(a) == "" {
 		t.Errorf("%+v, %q", f, s.Lost(a))
 	}
@@ -72,7 +70,7 @@ func TestSoManyLostThatNoneIsQueued(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &scrubber{s: s, ctx: t.Context()}
+	r := newScrubber(t.Context(), s, ScrubOptions{})
 	run(t, s.dir, "mv blobs ..")
 	if r.lookForLost(); len(s.Findings()) != 0 {
 		t.Error("blobs/ is away, and nothing else")

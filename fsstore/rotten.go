@@ -98,16 +98,19 @@ func (s *Store) addFinding(f Finding) bool {
 // rotten takes a blob out of service and has its artifacts fetched again. A
 // crash between the two leaves metas without their blob, which are served as
 // misses, and which the next round's lookForLost finds.
-func (s *Store) rotten(f *os.File, d string) error {
+func (s *Store) rotten(d string, still func(path string) bool) error {
 	var need []*Artifact
 	for a, err := range s.Artifacts() {
 		if err == nil && a.SHA256 == d {
 			need = append(need, a)
 		}
 	}
-	kept, err := s.putAside(f, d)
-	if err != nil || kept == "" {
-		return err
+	kept, err := s.putAside(d, still)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStuck, err)
+	}
+	if kept == "" {
+		return nil
 	}
 	found := Finding{Digest: d, What: "its blob is rotten on the disk, and was taken out of service: it is tmp/" + kept + " now", kept: kept}
 	if len(need) == 0 {
@@ -130,26 +133,26 @@ func (s *Store) report(f Finding) {
 	}
 }
 
-// takeOutRotten is putAside for who needs no name.
+// takeOutRotten takes out of service a blob that was judged through f.
 func (s *Store) takeOutRotten(f *os.File, d string) error {
-	_, err := s.putAside(f, d)
+	_, err := s.putAside(d, func(path string) bool { return same(f, path) })
 	return err
 }
 
-// putAside takes a blob that was judged through f out of service, if f is
-// still the one by that name: a worker may have put a sound one in its place,
-// and then the name that it has in tmp/ is "". What an earlier take-out left
-// stays beside it.
-func (s *Store) putAside(f *os.File, d string) (kept string, err error) {
+// putAside takes a blob out of service, if the one by that name is still what
+// was judged: a worker may have put a sound one in its place, and then the name
+// that it has in tmp/ is "". What an earlier take-out left stays beside it.
+func (s *Store) putAside(d string, still func(path string) bool) (kept string, err error) {
+	path := s.path("blobs", d)
 	for n := 1; ; n++ {
-		if !same(f, s.path("blobs", d)) {
+		if !still(path) {
 			return "", nil
 		}
 		kept = d + rottenSuffix
 		if n > 1 {
 			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
 		}
-		err := renameNew(s.path("blobs", d), s.path("tmp", kept))
+		err := renameNew(path, s.path("tmp", kept))
 		if !errors.Is(err, fs.ErrExist) || n > 999 {
 			return kept, err
 		}

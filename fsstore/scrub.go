@@ -47,12 +47,10 @@ func (s *Store) Scrub(ctx context.Context, o ScrubOptions) error {
 	if o.Pause <= 0 {
 		o.Pause = 24 * time.Hour
 	}
-	r := &scrubber{s: s, ctx: ctx, o: o, buf: make([]byte, scrubStep)}
+	r := newScrubber(ctx, s, o)
 	for r.status.Round = 1; ; r.status.Round++ {
-		if err := r.round(); ctx.Err() == nil {
-			s.complain("scrub", err)
-		}
-		if !r.sleep(o.Pause) {
+		r.round()
+		if !r.rest() {
 			return ctx.Err()
 		}
 	}
@@ -70,31 +68,91 @@ type scrubber struct {
 	hits   int64     // gathered at the last look
 	looked time.Time // for whether the server is idle
 	busy   bool
+	ill    map[string]error // what could not be done, by digest, or by the directory that could not be listed
+}
+
+func newScrubber(ctx context.Context, s *Store, o ScrubOptions) *scrubber {
+	return &scrubber{s: s, ctx: ctx, o: o, buf: make([]byte, scrubStep), ill: map[string]error{}}
 }
 
 // round looks for blobs that are missing, and reads each that is there once. It
 // begins anywhere, so that a server that is
 // started every day reads the whole in time.
-func (r *scrubber) round() error {
-	lost := r.lookForLost()
+func (r *scrubber) round() {
+	r.note("meta", r.lookForLost())
 	blobs, err := r.s.blobs()
-	if err = errors.Join(lost, err); len(blobs) == 0 {
-		return err
+	r.note("blobs", err)
+	if len(blobs) == 0 {
+		return
 	}
 	r.status.Blobs, r.status.Total, r.status.Bytes = 0, len(blobs), 0
 	from := rand.IntN(len(blobs))
 	for i := range blobs {
-		if err := r.ctx.Err(); err != nil {
-			return err
+		if r.ctx.Err() != nil {
+			return
 		}
-		err = errors.Join(err, r.blob(sumHex(blobs[(from+i)%len(blobs)])))
+		r.again(sumHex(blobs[(from+i)%len(blobs)]))
 		r.status.Blobs++
 		if r.o.Progress != nil {
 			r.o.Progress(r.status)
 		}
 	}
-	return err
 }
+
+// illAgain: what could not be read is tried so often, not once a round.
+const illAgain = time.Hour
+
+// rest is the time between two rounds; it reports whether there is to be
+// another. A directory that could not be listed is a round that was none.
+func (r *scrubber) rest() bool {
+	for left := r.o.Pause; left > 0; left -= illAgain {
+		if !r.sleep(min(left, illAgain)) {
+			return false
+		}
+		for d := range r.ill {
+			if !IsDigest(d) {
+				return true
+			}
+			r.again(d)
+		}
+	}
+	return true
+}
+
+func (r *scrubber) again(d string) { r.note(d, r.blob(d)) }
+
+// note tells at once what could not be done, for a round may take a day, and
+// that it is over as soon as all of it has been done.
+func (r *scrubber) note(what string, err error) {
+	if _, was := r.ill[what]; r.ctx.Err() != nil || err == nil && !was {
+		return
+	}
+	if err == nil {
+		delete(r.ill, what)
+	} else {
+		r.ill[what] = err
+		r.s.complain("scrub", err)
+	}
+	var unread, stuck error
+	for _, err := range r.ill {
+		if errors.Is(err, errStuck) {
+			stuck = err
+		} else {
+			unread = err
+		}
+	}
+	r.s.Trouble("scrub", cantScrub, unread)
+	r.s.setTrouble("scrub out", Trouble{What: rottenStays}, stuck) // a disk that is read-only doesn't say it
+}
+
+// What the scrub tells; the log has the digests.
+const (
+	cantScrub   = "the scrub can't read all of blobs/ and meta/, so that nobody knows whether it is sound: look at the log and at dmesg, and mend the disk or the files' modes"
+	rottenStays = "a rotten blob can't be taken out of service and may still be served: the log says which; evict its artifact, or mend the disk (dmesg may say why)"
+)
+
+// errStuck is a rotten blob that stays where it is.
+var errStuck = errors.New("it is rotten, and can't be taken out of service")
 
 // blobs lists the digests in blobs/, in order; a round of 100,000 takes hours,
 // and 3 MiB.
@@ -114,23 +172,41 @@ func (s *Store) blobs() ([][32]byte, error) {
 
 func (r *scrubber) blob(d string) error {
 	f, err := r.s.OpenBlob(d)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
+	case spoilt(err):
+		return r.s.rotten(d, r.s.staysShut)
+	case err != nil:
 		return err
 	}
 	defer f.Close()
 	for range 2 { // a flipped bit of memory is not one of the disk
 		got, err := r.sum(f)
-		if errors.Is(err, unix.EIO) {
+		if spoilt(err) {
 			got, err = "", nil
 		}
 		if err != nil || got == d {
 			return err
 		}
 	}
-	return r.s.rotten(f, d)
+	return r.s.rotten(d, func(path string) bool { return same(f, path) })
+}
+
+// spoilt reports whether an error says that the disk has not kept what was
+// written: EUCLEAN and EBADMSG are what XFS and ext4 answer to a checksum that
+// is wrong.
+func spoilt(err error) bool {
+	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EUCLEAN) || errors.Is(err, unix.EBADMSG)
+}
+
+// staysShut judges a blob that can't even be opened.
+func (s *Store) staysShut(path string) bool {
+	f, err := open(path, os.O_RDONLY)
+	if err == nil {
+		f.Close()
+	}
+	return spoilt(err)
 }
 
 // sum hashes a file from the disk, at the scrub's rate.

@@ -1,0 +1,105 @@
+package fsstore
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const faultDir = "FROMCACHE_TEST_SCRUB"
+
+// Each line has the disk answer one call on a blob as a bad one does. Either
+// the blob is out of service, or it is told at once that it is not.
+func TestScrubOfABadDisk(t *testing.T) {
+	if dir := os.Getenv(faultDir); dir != "" {
+		scrubAndTell(t, dir)
+		return
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("strace is missing: `make test` installs it")
+	}
+	for fault, says := range map[string]string{
+		"pread64:error=EIO":           "rotten",
+		"pread64:error=EUCLEAN":       "rotten",
+		"pread64:error=EBADMSG":       "rotten",
+		"openat:error=EIO":            "rotten",
+		"openat:error=EUCLEAN":        "rotten",
+		"openat:error=EACCES":         cantScrub,
+		"pread64:error=ENOMEM":        cantScrub,
+		"pread64,renameat2:error=EIO": rottenStays,
+		"renameat2:error=EROFS":       rottenStays,
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		if strings.HasPrefix(fault, "renameat2") {
+			flip(t, s, a.SHA256)
+		}
+		path := s.path("blobs", a.SHA256)
+		cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-P", path, "-e", "inject="+fault, os.Args[0], "-test.run=^TestScrubOfABadDisk$")
+		cmd.Env = append(os.Environ(), faultDir+"="+s.dir)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "said: "+says) {
+			t.Errorf("%s: %q was to be said: %v\n%s", fault, says, err, out)
+		}
+		if exists(path) == (says == "rotten") {
+			t.Errorf("%s: in service: %v", fault, exists(path))
+		}
+	}
+}
+
+func scrubAndTell(t *testing.T, dir string) {
+	s := openAt(t, dir, Options{})
+	newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40}).round()
+	said := "well"
+	for _, f := range s.Findings() {
+		said = f.What[strings.Index(f.What, "rotten"):]
+	}
+	for _, trouble := range s.health.list() {
+		said = trouble.What
+	}
+	fmt.Println("said: " + said)
+}
+
+// A trouble lasts as long as its cause, and no round longer: what could not be
+// done is tried again each hour.
+func TestScrubTroubleIsOver(t *testing.T) {
+	s := testStore(t)
+	bad, gone := hold(t, s, cudaURL, "bytes"), hold(t, s, "https://example.com/gone.run", "gone")
+	hold(t, s, "https://example.com/fine.run", "fine")
+	for _, a := range []*Artifact{bad, gone} {
+		flip(t, s, a.SHA256)
+		for n := range 1000 { // no name is free
+			name := strings.Replace(fmt.Sprintf("%s.%d.rotten", a.SHA256, n+1), ".1.rotten", ".rotten", 1)
+			if err := os.WriteFile(s.path("tmp", name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stuck := func(want bool) {
+		t.Helper()
+		if is := slices.ContainsFunc(s.health.list(), func(t Trouble) bool { return t.What == rottenStays }); is != want {
+			t.Errorf("it is told: %v", is)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40, Pause: 24 * time.Hour})
+		r.round()
+		stuck(true)
+		run(t, s.dir, "rm tmp/"+bad.SHA256+"*.rotten")
+		for _, d := range []string{bad.SHA256, gone.SHA256} { // one goes, the other still can't
+			r.again(d)
+			stuck(true)
+		}
+		run(t, s.dir, "rm blobs/"+gone.SHA256)
+		if !r.rest() {
+			t.Error("there is no other round")
+		}
+		stuck(false)
+	})
+}
