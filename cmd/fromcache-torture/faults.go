@@ -130,7 +130,7 @@ func (p *program) readOnly(row *torture.Row) {
 		return
 	}
 	if err := until("the file system is read-only", func() bool { return sh("mount -o remount,ro %s", m.dir) == nil }); err != nil {
-		row.Note("read-only: %v", err)
+		row.Violated("a file system that was mounted just now can't be made read-only, so that this was not tried: %v", err)
 		return
 	}
 	answers(l, s, one, "read-only", row)
