@@ -49,9 +49,23 @@ func manyMisses(p *program, n int, row *torture.Row) {
 	}
 	row.Note("%d KiB resident after a tenth of them, %d after all; a hit took %v alone, %v among %d misses a second, with their clients on the same processors",
 		before, after, alone, among, missesAtOnce)
+	if p.long {
+		judgeLatency(alone, among, row)
+	}
 	l.judgeMisses(row)
 	row.Tried("distinct URLs", n)
 	l.end("misses", s, row)
+}
+
+// hitSlack is what a hit may take longer beside clients that share its processors,
+// whatever it takes alone: some 100 µs, which are soon doubled by them.
+const hitSlack = 300 * time.Microsecond
+
+// judgeLatency: at most doubled. A slice has too few misses to go by.
+func judgeLatency(alone, among time.Duration, row *torture.Row) {
+	if among > 2*alone && among > alone+hitSlack {
+		row.Violated("a hit took %v alone, and %v among misses", alone, among)
+	}
 }
 
 // askFor asks for n URLs that nobody has asked for before.
