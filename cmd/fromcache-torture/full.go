@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,66 +12,99 @@ import (
 	"fromcache/fsstore/torture"
 )
 
-// fullDisk: threat 4. A tmpfs is filled, then its inodes, then both are freed,
-// again and again, while a server holds an artifact and has jobs to fetch. Hits
-// are answered all the time; what was approved is held once there is room.
+// fullDisk: threat 4. A tmpfs is filled, its bytes or its inodes or all but the
+// reserve, and freed, again and again, while a server holds an artifact and has
+// jobs to fetch. Hits are answered all the time; what was approved is held once
+// there is room, and nobody but the server does anything for it.
+//
+// A job that met a full disk comes again after half a minute, and nobody hurries
+// it here. So the rounds are dealt to disks that are filled beside one another.
 func fullDisk(p *program, rounds int, row *torture.Row) {
 	if !mayMount(row, "mount") {
 		return
 	}
-	for _, kind := range []string{"size=24m,nr_inodes=5000", "size=64m,nr_inodes=160"} {
-		if err := p.fill(kind, rounds, row); err != nil {
-			row.Violated("%s: %v", kind, err)
+	each(disks(rounds), func(d disk) {
+		if err := p.fillDisk(d, row); err != nil {
+			row.Violated("%s: %v", d.name, err)
 		}
-	}
+	})
 }
 
-func (p *program) fill(options string, rounds int, row *torture.Row) error {
-	m, err := p.newTmpfs(options)
+// disk is one file system, with one server on it.
+type disk struct {
+	shortage
+	rounds int
+}
+
+// disks deals the rounds of each shortage out: at most ten to a disk.
+func disks(rounds int) (all []disk) {
+	onEach := max(1, rounds/10)
+	for _, s := range shortages {
+		for left := rounds; left > 0; left -= onEach {
+			all = append(all, disk{s, min(onEach, left)})
+		}
+	}
+	return all
+}
+
+func (p *program) fillDisk(d disk, row *torture.Row) error {
+	m, err := p.newTmpfs(d.options)
 	if err != nil {
 		return err
 	}
 	defer m.close()
 	l := m.on(p, "data")
 	defer l.close()
-	held := "/900000/held.bin"
-	l.hold(held)
-	s, ok := l.serve(row, nil)
+	l.hold(fullHeld)
+	s, ok := l.serve(row, nil, d.flags...)
 	if !ok {
 		return nil
 	}
-	for n := range rounds {
-		caught := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n))
+	for n := range d.rounds {
+		if err := l.fillOnce(s, m, d.shortage, n, row); err != nil {
+			return fmt.Errorf("round %d: %w", n, err)
+		}
+	}
+	row.Tried("waits for room", strings.Count(s.text(), "download waits"))
+	l.end(d.name, s, row)
+	return nil
+}
+
+const fullHeld = "/900000/held.bin"
+
+// fillOnce is one round. A job is under way when the room goes, another comes
+// while there is none.
+func (l *lab) fillOnce(s *server, m *mount, short shortage, n int, row *torture.Row) error {
+	caught, late := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n)), l.url(fmt.Sprintf("/%d/late-%d.bin", 400_000, n))
+	if !short.reserve {
 		if err := l.halfWay(s, caught); err != nil {
 			return err
 		}
-		undo := stuff(m.dir, strings.HasPrefix(options, "size=24m"))
-		url := p.origin.URL + fmt.Sprintf("/%d/late-%d.bin", 400_000, n)
-		code, _, err := s.get(url)
-		if err != nil || code != http.StatusNotFound {
-			row.Violated("%s, round %d: a miss on a full disk: %d, %v", options, n, code, err)
-		}
-		l.known.Bodies[url] = digest(body(strings.TrimPrefix(url, p.origin.URL), 0))
-		taken := false
-		if code, err := s.post("/admin/fetch", "url", url); err == nil && code == http.StatusSeeOther && l.exists("*/"+torture.KeyOf(url)+"*") {
-			l.known.Queued = append(l.known.Queued, url)
-			taken = true
-			row.Tried("jobs taken on a full disk", 1)
-		}
-		answers(l, s, held, options, row)
-		if err := undo(); err != nil {
-			return err
-		}
-		row.Tried("fills", 1)
-		if err := l.roomAgain(s, caught, true, false); err != nil {
-			row.Violated("%s, round %d, under way: %v", options, n, err)
-		}
-		if err := l.roomAgain(s, url, taken, n == 0 && p.long); err != nil {
-			row.Violated("%s, round %d: %v", options, n, err)
-		}
 	}
-	l.end(options, s, row)
-	return nil
+	undo, err := short.fill(m.dir)
+	if err != nil {
+		return err
+	}
+	if code, _, err := s.get(late); err != nil || code != http.StatusNotFound {
+		row.Violated("%s, round %d: a miss: %d, %v", short.name, n, code, err)
+	}
+	taken := l.comesLate(s, late)
+	if taken {
+		row.Tried("jobs taken without room", 1)
+	}
+	answers(l, s, fullHeld, short.name, row)
+	if short.reserve {
+		err = l.keptBack(m, late)
+		answers(l, s, fullHeld, short.name, row)
+	}
+	if err := errors.Join(err, undo()); err != nil {
+		return err
+	}
+	row.Tried("fills of "+short.name, 1)
+	if !short.reserve {
+		err = l.roomAgain(s, caught, true)
+	}
+	return errors.Join(err, l.roomAgain(s, late, taken))
 }
 
 // halfWay has a job under way whose bytes are still coming.
@@ -85,26 +117,58 @@ func (l *lab) halfWay(s *server, url string) error {
 	return until("a download is under way", func() bool { return l.exists("tmp/*.part") })
 }
 
-// stuff fills a file system's bytes or its inodes, and returns what frees them.
-func stuff(dir string, bytes bool) (undo func() error) {
-	if bytes {
-		path := dir + "/filler"
-		f, err := os.Create(path)
-		for b := make([]byte, 64<<10); err == nil; {
-			_, err = f.Write(b)
-		}
-		f.Close()
-		return func() error { return os.Remove(path) }
+// comesLate reports whether a job is taken for which there is no room.
+func (l *lab) comesLate(s *server, url string) bool {
+	code, err := s.post("/admin/fetch", "url", url)
+	if err != nil || code != http.StatusSeeOther || !l.exists("*/"+torture.KeyOf(url)+"*") {
+		return false
 	}
-	os.Mkdir(dir+"/fillers", 0o700)
-	for i := 0; ; i++ {
-		f, err := os.Create(fmt.Sprintf("%s/fillers/%d", dir, i))
-		if err != nil {
-			return func() error { return os.RemoveAll(dir + "/fillers") }
-		}
-		f.Close()
-	}
+	l.known.Queued = append(l.known.Queued, url)
+	return true
 }
+
+// keptBack: a job waits in queue/, and nothing takes from the reserve.
+func (l *lab) keptBack(m *mount, url string) error {
+	k := torture.KeyOf(url)
+	before := m.free()
+	waits := func() bool { return l.exists("queue/"+k+".job") && !l.exists("active/*") }
+	if err := until("what there is no room for waits in queue/", waits); err != nil {
+		return fmt.Errorf("%w: %s", err, l.ls())
+	}
+	time.Sleep(3 * time.Second) // a server looks at queue/ every two
+	if free := m.free(); !waits() || l.exists("meta/"+k+".json") || free < before-64<<10 {
+		return fmt.Errorf("%s was to wait, and %d bytes to stay free: %d are: %s", url, before, free, l.ls())
+	}
+	return nil
+}
+
+// roomAgain: what was taken without room is fetched now, and nobody asks for it
+// again or hurries it.
+func (l *lab) roomAgain(s *server, url string, taken bool) error {
+	store := l.open()
+	defer store.Close()
+	if !taken {
+		if _, err := store.Add(fsstore.Addition{URL: url}, by); err != nil {
+			return fmt.Errorf("with room again: %w", err)
+		}
+	}
+	k := torture.KeyOf(url)
+	held := func() bool { _, err := store.Lookup(url); return err == nil }
+	err := within(roomWait, "what was approved is over, as there is room", func() bool {
+		return l.exists("failed/"+k+"*") || held() && !l.exists("active/*") && !l.exists("queue/"+k+"*")
+	})
+	if err == nil && !held() {
+		err = errors.New("it failed for want of room")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s\n%s", url, err, l.ls(), s.text())
+	}
+	return l.forget(store, url)
+}
+
+// roomWait: a shortage of a few seconds makes a job wait for 30 s, or for 60
+// more where it was tried again meanwhile, and up to a quarter longer.
+const roomWait = 3 * time.Minute
 
 // forget makes room for the next round.
 func (l *lab) forget(store *fsstore.Store, url string) error {
@@ -113,26 +177,4 @@ func (l *lab) forget(store *fsstore.Store, url string) error {
 	_, clearErr := store.Clear(by)
 	_, gcErr := store.GC(fsstore.GCOptions{Older: time.Nanosecond})
 	return errors.Join(err, clearErr, gcErr)
-}
-
-// roomAgain: what was taken on the full disk is fetched now, and nobody asks for
-// it again. A job that waits is due later than anyone wants to wait here, but
-// for once.
-func (l *lab) roomAgain(s *server, url string, taken, patient bool) error {
-	store := l.open()
-	defer store.Close()
-	if !taken {
-		if _, err := store.Add(fsstore.Addition{URL: url}, by); err != nil {
-			return fmt.Errorf("with room again: %w", err)
-		}
-	}
-	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := store.Lookup(url); err == nil && !l.exists("active/*") && !l.exists("queue/*") {
-			return l.forget(store, url)
-		}
-		if !patient {
-			l.hurry(store)
-		}
-	}
-	return fmt.Errorf("%s is not fetched although there is room: %s\n%s", url, l.ls(), s.text())
 }

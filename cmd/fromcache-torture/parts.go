@@ -24,7 +24,7 @@ var parts = []part{
 	{"errno", "3 any call fails", "an error from each system call of each flow", 2, 60, "turns of each call", failAll},
 	{"powercut", "2 power cut", "ext4 and xfs on loop devices, cut without a flush of the journal", 20, 500, "cuts of each", powerCuts},
 	{"randomkill", "1 random kills", "SIGKILL at any moment, and again during recovery", 6, 500, "kills, each with one in recovery", randomKills},
-	{"full", "4 disk or inodes full", "a tmpfs is filled and freed under a server", 2, 100, "fills of bytes, and of inodes", fullDisk},
+	{"full", "4 disk or inodes full", "a tmpfs is filled and freed under a server, which goes on by itself", 2, 100, "fills of each kind", fullDisk},
 	{"faults", "4 11 faults of a machine", "read-only, data/ moved away, few descriptors", 2, 20, "moves of data/", faults},
 	{"planted", "7 planted files", "links, FIFOs, devices and directories under names of ours", 1, 1, "of each kind in each directory", planted},
 	{"tools", "8 people's tools", "cp, rsync, editors and pipes, slowly", 1, 1, "of each tool", tools},
