@@ -15,6 +15,7 @@ import (
 // off anywhere, and be finished by whoever comes next.
 type flow struct {
 	name    string
+	flags   []string // of a server
 	prepare func(l *lab)
 	verb    func(l *lab) []string        // nil: a server
 	ack     func(l *lab, out string)     // what a verb's output, or a server's tree, acknowledges

@@ -114,7 +114,7 @@ func (p *program) runVerb(l *lab, s shot, prefix []string) {
 // runServer drives a server until the flow is over, the injection has had its
 // effect, or nothing moves any more; what still lives then is killed.
 func (p *program) runServer(l *lab, s shot, prefix []string, trace string) (alive bool) {
-	srv := p.newServer(l.data, prefix)
+	srv := p.newServer(l.data, prefix, s.flow.flags...)
 	if srv.start(3*time.Second) != nil { // the line that says so may be the write that failed
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 // flows are all of them, those that wait for a person's file to settle only in
 // the long run.
 func (p *program) flows() []flow {
-	all := slices.Concat(verbFlows, serveFlows)
+	all := slices.Concat(verbFlows, serveFlows, []flow{scrubFlow})
 	if !p.long {
 		all = slices.DeleteFunc(all, func(f flow) bool { return f.name == "batch" })
 	}
