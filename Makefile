@@ -36,9 +36,9 @@ run: build ## build and start the cache-host on ./data, port 3000
 demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
 	$(GO) run ./cmd/fromcache-demo
 
-# -count=1: go's cache of results does not know the programs and files that some tests run.
+# -count=1: go's cache of results does not know the programs and files that some tests run. It also says what was skipped.
 test: needs assets ## install what tests need, and run every test
-	$(GO) test -count=1 ./...
+	@.ci/test $(GO) -count=1 ./...
 
 # The packages left out run programs that were built without the detector.
 race: needs assets ## run the tests under the race detector

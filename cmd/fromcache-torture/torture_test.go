@@ -26,9 +26,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestParts runs a slice of every part. `make torture` runs the whole.
+// TestParts runs a slice of every part that has one. `make torture` runs the
+// whole. The table is for .ci/test, which shows it although all is well: what
+// this machine can't do is told below it.
 func TestParts(t *testing.T) {
+	var rows []*torture.Row
 	for _, part := range parts {
+		if part.slice == 0 {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) {
 			if testing.Short() {
 				t.Skip("not with -short")
@@ -37,11 +43,11 @@ func TestParts(t *testing.T) {
 			for _, v := range row.Violations() {
 				t.Error(v)
 			}
-			for _, n := range row.Notes() {
-				t.Log(n)
-			}
-			torture.Print(os.Stderr, []*torture.Row{row})
+			rows = append(rows, row)
 		})
+	}
+	if len(rows) > 0 {
+		torture.Print(os.Stdout, rows)
 	}
 }
 
