@@ -133,5 +133,8 @@ func (p *program) try(part part) (row *torture.Row) {
 		row.Took(time.Since(began))
 	}()
 	part.run(p, n, row)
+	for _, f := range floors[part.name] {
+		f.judge(p.long, row)
+	}
 	return row
 }

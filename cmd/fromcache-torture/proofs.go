@@ -12,17 +12,21 @@ import (
 // proof is tests of a package that are a threat's proof by themselves. `go test
 // ./...` runs them, too; here they get their row.
 type proof struct {
-	pkg, run string
-	count    string // an environment variable that takes the number of cases, or ""
+	pkg   string
+	tests string // how their names go on after Test, a regular expression each
+	count string // an environment variable that takes the number of cases, or ""
 }
 
 // proofs by part.
 var proofs = map[string][]proof{
-	"clock":     {{pkg: "...", run: "Clock|KeepsItsRate|SessionAge"}},
-	"addresses": {{pkg: "fsstore/fetch", run: "^Test(Inside|Classify|AllowSeesThrough|Rebinding|RedirectInside|Proxy)"}},
-	"pages":     {{pkg: "httpd", run: "^Test(CrossSite|OnlyFormsChange|Rebound|Framing|Fixation|SignedOutPosts|HostileText|FormCap|OpenHost|SessionCookie)"}, {pkg: "httpd/browser", run: "^Test(OtherSite|Safety|Access)"}},
-	"guesses":   {{pkg: "httpd", run: "^TestGuess|^TestLimiterTable", count: "FROMCACHE_GUESSES"}},
-	"canaries":  {{pkg: "cmd/fromcache", run: "^TestCanaries"}, {pkg: "fsstore/key", run: "^Test(Redact|Key)"}},
+	"clock":     {{pkg: "...", tests: ".*Clock ScrubKeepsItsRate SessionAge"}},
+	"addresses": {{pkg: "fsstore/fetch", tests: "Inside Classify AllowSeesThrough Rebinding RedirectInside Proxy"}},
+	"pages": {
+		{pkg: "httpd", tests: "CrossSite OnlyFormsChange Rebound Framing Fixation SignedOutPosts HostileText FormCap OpenHost SessionCookie"},
+		{pkg: "httpd/browser", tests: "OtherSite Safety Access"},
+	},
+	"guesses":  {{pkg: "httpd", tests: "Guess LimiterTable", count: "FROMCACHE_GUESSES"}},
+	"canaries": {{pkg: "cmd/fromcache", tests: "Canaries"}, {pkg: "fsstore/key", tests: "Redact Key"}},
 }
 
 // prove runs the tests of a part, and counts what they say they have tried.
@@ -33,12 +37,27 @@ func prove(part string) func(*program, int, *torture.Row) {
 			if t.count != "" {
 				env = append(env, fmt.Sprintf("%s=%d", t.count, n))
 			}
-			out, err := p.tool(env, "test", "-v", "-count=1", "-timeout=0", "-run", t.run, "fromcache/"+t.pkg)
+			run := "^Test(" + strings.ReplaceAll(t.tests, " ", "|") + ")"
+			out, err := p.tool(env, "test", "-v", "-count=1", "-timeout=0", "-run", run, "fromcache/"+t.pkg)
 			if passed := readTests(out, row); err != nil || passed == 0 {
-				row.Violated("%s -run %s: %d tests passed, %v\n%s", t.pkg, t.run, passed, err, failures(out))
+				row.Violated("%s -run %s: %d tests passed, %v\n%s", t.pkg, run, passed, err, failures(out))
+			}
+			for _, name := range t.without(out) {
+				row.Violated("%s has no test Test%s any more", t.pkg, name)
 			}
 		}
 	}
+}
+
+// without lists those of the tests' names that none has which ran. One that was
+// given another name would be missed by nobody.
+func (t proof) without(out string) (names []string) {
+	for _, name := range strings.Fields(t.tests) {
+		if !regexp.MustCompile(`(?m)^--- \w+: Test` + name).MatchString(out) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 var (

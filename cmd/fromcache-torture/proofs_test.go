@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"fromcache/fsstore/torture"
@@ -15,5 +16,41 @@ func TestReadTests(t *testing.T) {
 	}
 	if len(row.Notes()) != 1 {
 		t.Errorf("notes: %q", row.Notes())
+	}
+	if names := (proof{tests: "Inside Net .*sid Gone"}).without(out); !slices.Equal(names, []string{"Gone"}) {
+		t.Errorf("without %q", names)
+	}
+}
+
+func TestFloors(t *testing.T) {
+	for name := range floors {
+		if _, err := choose([]string{name}); err != nil {
+			t.Error(err)
+		}
+	}
+	f := floor{"kills", 2, 5}
+	for _, test := range []struct {
+		tried  int
+		note   string
+		long   bool
+		passes bool
+	}{
+		{tried: 2, passes: true},
+		{tried: 1},
+		{tried: 0},
+		{tried: 0, note: "needs root: not run", passes: true},
+		{tried: 1, note: "needs root: not run"},
+		{tried: 4, long: true},
+		{tried: 5, long: true, passes: true},
+	} {
+		row := torture.NewRow("1 kill", "kill")
+		row.Tried("kills", test.tried)
+		if test.note != "" {
+			row.Note("%s", test.note)
+		}
+		f.judge(test.long, row)
+		if passes := len(row.Violations()) == 0; passes != test.passes {
+			t.Errorf("%+v: %q", test, row.Violations())
+		}
 	}
 }

@@ -25,6 +25,7 @@ func soak(p *program, rounds int, row *torture.Row) {
 	if !ok {
 		return
 	}
+	asked := p.origin.sum.Load()
 	each(upTo(rounds/10), func(n int) { l.live(s, n, row) })
 	before := l.takes(s)
 	each(upTo(rounds-rounds/10), func(n int) { l.live(s, rounds/10+n, row) })
@@ -37,6 +38,7 @@ func soak(p *program, rounds int, row *torture.Row) {
 	}
 	row.Note("after a tenth: %v; after all: %v", before, after)
 	row.Tried("rounds", rounds)
+	row.Tried("fetches", int(p.origin.sum.Load()-asked))
 	l.end("soak", s, row)
 }
 

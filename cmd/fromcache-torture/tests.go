@@ -84,13 +84,18 @@ func (p *program) fuzz(pkg, name string, n int, row *torture.Row) {
 
 // model: every verb in any order, against the model of fsstore's own test.
 func model(p *program, checks int, row *torture.Row) {
-	out, err := p.tool(nil, "test", "-run", "^TestModel$", "fromcache/fsstore",
+	out, err := p.tool(nil, "test", "-v", "-run", "^TestModel$", "fromcache/fsstore",
 		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile", "-timeout=0")
 	if err != nil {
 		row.Violated("%v\n%s", err, out)
 	}
-	row.Tried("walks", checks)
+	if said := walksLine.FindStringSubmatch(out); said != nil {
+		n, _ := strconv.Atoi(said[1])
+		row.Tried("walks", n)
+	}
 }
+
+var walksLine = regexp.MustCompile(`OK, passed (\d+) tests`) // rapid's word for a walk
 
 // guards: each line of defence is missed by a test when it is taken away.
 func guards(p *program, _ int, row *torture.Row) {
