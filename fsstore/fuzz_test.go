@@ -2,6 +2,8 @@ package fsstore
 
 import (
 	"bytes"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,12 +45,39 @@ func FuzzMeta(f *testing.F) {
 }
 
 func FuzzHits(f *testing.F) {
-	for _, seed := range []string{"", "0", "7\n", "-1", "99999999999999999999", "1 2", "0x10"} {
-		f.Add([]byte(seed))
+	for _, seed := range []string{"", "0", "7\n", "-1", "9223372036854775807", "99999999999999999999", "1 2", "0x10"} {
+		f.Add([]byte(seed), int64(1))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if n := parseHits(b); n < 0 {
+	f.Fuzz(func(t *testing.T, b []byte, more int64) {
+		n := parseHits(b)
+		if n < 0 {
 			t.Fatalf("%q counts as %d", b, n)
+		}
+		if more = max(more, 0); plus(n, more, math.MaxInt64) < max(n, more) {
+			t.Fatalf("%q and %d more are %d", b, more, plus(n, more, math.MaxInt64))
+		}
+	})
+}
+
+// FuzzStats: no number of a day's file is negative, and none gets smaller by
+// what is added, or other by being written.
+func FuzzStats(f *testing.F) {
+	for _, seed := range []string{"", "hits 7\nmisses 9\n", "hits 7\nhits 9", "hits -1\n", "hits 1 2\nhits", "hits 9223372036854775807\nhits 9\n",
+		"hits 9007199254740992\n", "\xff 1\n\u2003x\u00a0+2\n"} {
+		f.Add([]byte(seed), int64(1))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, more int64) {
+		n := parseStats(b)
+		for name, v := range n {
+			if v < 0 || v > maxDay || name == "" {
+				t.Fatalf("%q: %q counts as %d", b, name, v)
+			}
+			if got := plus(v, max(more, 0), maxDay); got < v || got > maxDay {
+				t.Fatalf("%d and %d more are %d", v, more, got)
+			}
+		}
+		if again := parseStats(statLines(n)); !maps.Equal(n, again) {
+			t.Fatalf("%q: %v became %v", b, n, again)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +42,7 @@ func (s *Store) Hits(k string) int64 {
 	s.hits.mu.Lock()
 	n := s.hits.n[k]
 	s.hits.mu.Unlock()
-	return n + s.readHits(k)
+	return plus(n, s.readHits(k), math.MaxInt64)
 }
 
 func (s *Store) readHits(k string) int64 {
@@ -74,7 +75,7 @@ func (s *Store) AllHits() (map[string]int64, error) {
 	s.hits.mu.Lock()
 	defer s.hits.mu.Unlock()
 	for k, n := range s.hits.n {
-		all[k] += n
+		all[k] = plus(all[k], n, math.MaxInt64)
 	}
 	return all, nil
 }
@@ -95,7 +96,7 @@ func (s *Store) flushHits() error {
 }
 
 // addHits adds in place under the file's lock. The number never gets shorter,
-// so that a reader beside it sees the old or the new one.
+// so that a reader beside it sees the old or the new one: it stops at the largest.
 func (s *Store) addHits(k string, n int64) error {
 	f, err := openCount(s.path("hits", k))
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *Store) addHits(k string, n int64) error {
 	if err != nil {
 		return err
 	}
-	line := strconv.AppendInt(nil, parseHits(b)+n, 10)
+	line := strconv.AppendInt(nil, plus(parseHits(b), n, math.MaxInt64), 10)
 	if _, err := f.WriteAt(append(line, '\n'), 0); err != nil {
 		return err
 	}

@@ -24,7 +24,18 @@ const (
 const (
 	dayFormat = "2006-01-02"
 	maxStats  = 64 << 10 // bytes read of one day's file
+	// maxDay is where a day's number stops, which a file may hold of any size:
+	// JSON's readers hold it exactly, and a few hundred of them can be added.
+	maxDay = 1 << 53
 )
+
+// plus adds two numbers that are not negative, and stops at most.
+func plus(a, b, most int64) int64 {
+	if b > most || a > most-b {
+		return most
+	}
+	return a + b
+}
 
 // statBook gathers the day's numbers in memory: a crash loses at most 10 s.
 type statBook struct {
@@ -53,7 +64,7 @@ func (b *statBook) add(day, name string, n int64) {
 	if b.n[day] == nil {
 		b.n[day] = map[string]int64{}
 	}
-	b.n[day][name] += n
+	b.n[day][name] = plus(b.n[day][name], n, maxDay)
 }
 
 // Stats returns the last so many days, oldest first, today last. A day on
@@ -76,7 +87,7 @@ func (s *Store) withGathered(date string, n map[string]int64) map[string]int64 {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	for name, more := range s.stats.n[date] {
-		n[name] += more
+		n[name] = plus(n[name], more, maxDay)
 	}
 	return n
 }
@@ -90,7 +101,7 @@ func parseStats(b []byte) map[string]int64 {
 			continue
 		}
 		if v, err := strconv.ParseInt(f[1], 10, 64); err == nil && v >= 0 {
-			n[f[0]] += v
+			n[f[0]] = plus(n[f[0]], v, maxDay)
 		}
 	}
 	return n
@@ -131,18 +142,23 @@ func (s *Store) addStats(day string, n map[string]int64) error {
 	}
 	all := parseStats(b)
 	for name, more := range n {
-		all[name] += more
+		all[name] = plus(all[name], more, maxDay)
 	}
 	return rewriteStats(f, all)
 }
 
 func rewriteStats(f *os.File, all map[string]int64) error {
-	var b []byte
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		b = fmt.Appendf(b, "%s %d\n", name, all[name])
-	}
+	b := statLines(all)
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return err
 	}
 	return f.Truncate(int64(len(b)))
+}
+
+// statLines is what parseStats reads.
+func statLines(all map[string]int64) (b []byte) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b = fmt.Appendf(b, "%s %d\n", name, all[name])
+	}
+	return b
 }
