@@ -2,12 +2,16 @@ package fsstore
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"fromcache/fsstore/key"
 )
@@ -102,9 +106,99 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// FuzzWanted: a digest that stands in a meta's text, in any case, is wanted by gc
+// where the text names no other as its own; a meta that is served names one digest.
+func FuzzWanted(f *testing.F) {
+	good := Meta{URL: cudaURL, URLSum: strings.Repeat("a", 64), SHA256: strings.Repeat("0", 64), Size: 5}
+	b, err := good.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	before, after, _ := strings.Cut(string(b), good.SHA256)
+	for _, seed := range []struct{ before, after string }{
+		{before, after}, {"", ""}, {before, after[:5]}, {before + "sha256:", after}, {"<<<<<<< " + before, "\n======="}, {"\"SHA256\":\"", "\"\x00"},
+		{"{\"sha256\":\"" + good.SHA256 + "\"", "}"}, {good.SHA256 + "\n", " " + good.SHA256},
+	} {
+		f.Add([]byte(seed.before), []byte(seed.after), uint64(7), uint64(0))
+		f.Add([]byte(seed.before), []byte(seed.after), uint64(7), ^uint64(0))
+	}
+	s := quickStore(f)
+	name := keyOf(f, cudaURL) + ".json"
+	f.Fuzz(func(t *testing.T, before, after []byte, n, upper uint64) {
+		digest := sumHex(sha256.Sum256(binary.BigEndian.AppendUint64(nil, n)))
+		if isWord(before, len(before)-1) || isWord(after, 0) {
+			t.Skip() // it is a part of a longer word
+		}
+		text := slices.Concat(before, inCases(digest, upper), after)
+		wanted := digests{}
+		var m Meta
+		switch named := namedDigest(text); {
+		case m.decode(text) == nil:
+			if named != m.SHA256 {
+				t.Fatalf("%q: %q is wanted, and %q is served", text, named, m.SHA256)
+			}
+		case named != "" && !IsDigest(named):
+			t.Fatalf("%q: %q", text, named)
+		case named == "":
+			if err := s.wantMalformed(wanted, name, text); !wanted.has(digest) {
+				t.Fatalf("%q: %s is not wanted, %v", text, digest, err)
+			}
+		}
+	})
+}
+
+// inCases is a digest with some of its letters in upper case.
+func inCases(digest string, upper uint64) []byte {
+	b := []byte(digest)
+	for i := range b {
+		if upper>>i&1 == 1 {
+			b[i] = byte(unicode.ToUpper(rune(b[i])))
+		}
+	}
+	return b
+}
+
+func isWord(b []byte, i int) bool {
+	return i >= 0 && i < len(b) && (b[i] == '_' || b[i] < 0x80 && (unicode.IsLetter(rune(b[i])) || unicode.IsDigit(rune(b[i]))))
+}
+
+// FuzzDeny: what may be denied by name is a name for a file, and denies every
+// URL of the host that it names, and none other's.
+func FuzzDeny(f *testing.F) {
+	for _, seed := range []string{"h.example", "*.h.example", "*.*.x", "*.", "H.example", "h.example.", "h:80", "10.0.0.1", "::1", "[::1]", "*.::1", "a/b", "..", "-x", "u@h", "h?", "x~"} {
+		f.Add(seed)
+	}
+	s := quickStore(f)
+	f.Fuzz(func(t *testing.T, name string) {
+		if !isHostPattern(name) {
+			return
+		}
+		if strings.ContainsAny(name, "/\x00\n") || name == "" {
+			t.Fatalf("%q is no name for a file", name)
+		}
+		if s.Deny(name, By{"cli", "test"}) != nil {
+			t.Skip() // it is too long for a file's, or an option's
+		}
+		defer os.Remove(s.job(Denied, name))
+		host, any := strings.CutPrefix(name, "*.")
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		for rawURL, want := range map[string]bool{"https://" + host + ":99/x": !any, "https://a." + host + "/x": any, "https://a" + host + "/x": false} {
+			u, err := key.Parse(rawURL, key.Auto)
+			if err != nil {
+				continue
+			}
+			if got := s.deniedBy(u) == name; got != want {
+				t.Fatalf("%q denies %q: %v", name, rawURL, got)
+			}
+		}
+	})
+}
+
 // quickStore is in memory where the machine has such a file system: fsync is
 // what a run costs.
-func quickStore(t *testing.T) *Store {
+func quickStore(t testing.TB) *Store {
 	dir, err := os.MkdirTemp("/dev/shm", "fuzz-")
 	if err != nil {
 		dir = t.TempDir()
