@@ -105,9 +105,9 @@ var units = []struct {
 	name string
 	n    float64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40}, {"B", 1},
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"PiB", 1 << 50},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"PB", 1e15},
+	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40}, {"P", 1 << 50}, {"B", 1},
 }
 
 func (s *size) Set(v string) error {
@@ -155,13 +155,16 @@ func bytes(n int64) string {
 // span is a length of time: what Go takes, and days: 90d.
 type span time.Duration
 
+// maxDays are as many as a span in hours may have, too.
+const maxDays = math.MaxInt64 / (24 * time.Hour)
+
 func (d *span) Set(v string) error {
 	var n time.Duration
 	var err error
 	if days, ok := strings.CutSuffix(v, "d"); ok {
 		var f float64
 		f, err = strconv.ParseFloat(days, 64)
-		if f > 100*365 {
+		if f > float64(maxDays) {
 			err = strconv.ErrRange
 		}
 		n = time.Duration(f * float64(24*time.Hour))

@@ -90,3 +90,46 @@ func TestPort(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSize: a size is not negative, is taken again as it is shown, to the figure
+// that is shown, and no text means less than a part of it that is a number.
+func FuzzSize(f *testing.F) {
+	for _, v := range []string{"0", "off", "1GiB", "1.5 g", "-0", "-1", "0.4", "1e18", "9223372036854775807", "8388607T", "2048TiB", "3PiB", "nan", "inf", "0x1p62", "1_0", "٣K", "1KiBB"} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		var s, again size
+		if s.Set(v) != nil {
+			return
+		}
+		if s < 0 {
+			t.Fatalf("%q is %d", v, s)
+		}
+		shown := s.String()
+		if err := again.Set(shown); err != nil && s < 1<<62 {
+			t.Fatalf("%q is %q, %v", v, shown, err)
+		}
+		if diff := s - again; s < 1<<62 && (diff > s/20 || diff < -s/20) {
+			t.Fatalf("%q is %d, and %q is %d", v, s, shown, again)
+		}
+	})
+}
+
+// FuzzSpan: a span is more than nothing, and is taken again as it is shown.
+func FuzzSpan(f *testing.F) {
+	for _, v := range []string{"90d", "1.5d", "36h", "48h", "-1d", "0", "36500d", "36501d", "876024h", "2562047h47m16.854775807s", "106751d", "106752d", "nand", "infd", "1e-20d", "1ns", "0x1p4d", "1h1d"} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		var d, again span
+		if d.Set(v) != nil {
+			return
+		}
+		if d <= 0 {
+			t.Fatalf("%q is %v", v, time.Duration(d))
+		}
+		if err := again.Set(d.String()); err != nil || again != d {
+			t.Fatalf("%q is %q, which is %q, %v", v, d.String(), again.String(), err)
+		}
+	})
+}
