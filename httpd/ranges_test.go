@@ -1,8 +1,10 @@
 package httpd
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +38,63 @@ func FuzzRange(f *testing.F) {
 			}
 		default:
 			t.Errorf("%q of %d: %d", v, size, w.code)
+		}
+	})
+}
+
+// FuzzConditions: whatever a client asks under whichever conditions, the bytes
+// of a 200 are all, those of a 206 are where it says, and none come otherwise.
+func FuzzConditions(f *testing.F) {
+	const body, modified = "0123456789", "Tue, 03 Nov 2026 10:00:00 GMT"
+	d := newDesk(f)
+	w := &world{t: f, store: d.store}
+	a := w.hold("https://vendor.example/digits.bin", []byte(body), fsstore.Origin{Header: map[string]string{"Last-Modified": modified}})
+	tag := `"` + a.SHA256 + `"`
+	for _, v := range []string{"", tag, "W/" + tag, `"other"`, "*", modified, "Tue, 03 Nov 2026 09:00:00 GMT", "yesterday", tag[:9], `"a", ` + tag} {
+		f.Add("bytes=2-4", v, "", "", "")
+		f.Add("bytes=-3", "", v, "", "")
+		f.Add("bytes=0-0,5-", "", "", v, "")
+		f.Add("", "", "", "", v)
+	}
+	path := "/b/" + token("https://vendor.example/digits.bin") + "/digits.bin"
+	f.Fuzz(func(t *testing.T, ranges, ifRange, ifNoneMatch, ifMatch, since string) {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		for k, v := range map[string]string{"Range": ranges, "If-Range": ifRange, "If-None-Match": ifNoneMatch, "If-Match": ifMatch, "If-Modified-Since": since, "If-Unmodified-Since": since} {
+			if v != "" {
+				r.Header[k] = []string{v}
+			}
+		}
+		rec := httptest.NewRecorder()
+		d.srv.ServeHTTP(rec, r)
+		got, said := rec.Body.String(), rec.Header().Get("Content-Range")
+		var first, last int
+		switch rec.Code {
+		case http.StatusOK:
+			if got != body {
+				t.Errorf("200 and %q", got)
+			}
+		case http.StatusPartialContent:
+			if ifRange != "" && ifRange != tag && ifRange != modified {
+				if when, err := http.ParseTime(ifRange); err != nil || when.UTC().Format(http.TimeFormat) != modified {
+					t.Errorf("206 if it is %q", ifRange)
+				}
+			}
+			if said == "" && strings.HasPrefix(rec.Header().Get("Content-Type"), "multipart/byteranges") {
+				return
+			}
+			if n, err := fmt.Sscanf(said, "bytes %d-%d/10", &first, &last); n != 2 || err != nil || got != body[first:last+1] {
+				t.Errorf("%q: 206 of %q and %q", ranges, said, got)
+			}
+		case http.StatusNotModified, http.StatusPreconditionFailed:
+			if got != "" {
+				t.Errorf("%d and %q", rec.Code, got)
+			}
+		case http.StatusRequestedRangeNotSatisfiable:
+			if said != "bytes */10" {
+				t.Errorf("416 and %q", said)
+			}
+		default:
+			t.Errorf("%d", rec.Code)
 		}
 	})
 }
