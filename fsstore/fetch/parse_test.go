@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/kind"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -237,6 +240,66 @@ func FuzzFields(f *testing.F) {
 			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || ours[name] || err != nil {
 				t.Errorf("%q: %q %v", creds, h, err)
 			}
+		}
+	})
+}
+
+// FuzzETag: what a resume goes by is strong, can be sent, and is in the job as it was said.
+func FuzzETag(f *testing.F) {
+	for _, s := range []string{`"a"`, `W/"a"`, `""`, ` "a" `, `"a"b"`, "\"a\r\nX: y\"", `"a b"`, `"ü"`, `"` + strings.Repeat("x", 300) + `"`, `"a" from 5`, `"from"`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		tag := strongETag(s)
+		if tag == "" {
+			return
+		}
+		if tag != strings.TrimSpace(s) || len(tag) < 2 || tag[0] != '"' || strings.ContainsFunc(tag, func(r rune) bool { return r <= 0x20 || r >= 0x7f }) {
+			t.Fatalf("%q: %q", s, tag)
+		}
+		e := job.Event{Time: time.Unix(1795383086, 0), Kind: job.Start, Count: 1, Size: 9, ETag: tag, Host: "h", PID: 1}
+		file := job.Parse([]byte("http://h/a\n" + e.Line()))
+		if len(file.Jobs) != 1 || len(file.Bad) != 0 {
+			t.Fatalf("%q: %+v", tag, file)
+		}
+		start, ok := resumable(&file.Jobs[0])
+		if !ok || start.ETag != tag {
+			t.Fatalf("%q became %q", tag, start.ETag)
+		}
+		if h, from := resumeFields(start, 5); h.Get("If-Range") != tag || from != 5 {
+			t.Fatalf("%q: %v", tag, h)
+		}
+	})
+}
+
+// FuzzCoding: what comes encoded is kept where its name says the same coding, and no field of an origin changes what may be sent on.
+func FuzzCoding(f *testing.F) {
+	for _, s := range []string{"", "gzip", "GZip ", "x-gzip", "br", "identity", "gzip, gzip", "gzip,", "aws-chunked", "aws-chunked,gzip", "none", "utf-8", "deflate", "zstd", "\x00"} {
+		f.Add("https://h/a.run", s)
+		f.Add("https://h/a.tar.gz?x=.br", s)
+		f.Add("https://h/.gz/", s)
+	}
+	f.Fuzz(func(t *testing.T, rawURL, coding string) {
+		name := kind.Name(rawURL)
+		err := checkCoding(name, http.Header{"Content-Encoding": {coding}})
+		if err != nil {
+			if len(err.Error()) > 600 {
+				t.Fatalf("%q: %v", coding, err)
+			}
+			return
+		}
+		word := strings.ToLower(strings.TrimSpace(coding))
+		switch word {
+		case "", "identity", "none", "binary", "utf-8", "aws-chunked":
+			return
+		}
+		endings := map[string]string{"gzip": ".gz .tgz .gzip .crate", "br": ".br", "zstd": ".zst .zstd .tzst", "xz": ".xz .txz", "bzip2": ".bz2 .tbz .tbz2", "compress": ".z"}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 || !slices.Contains(strings.Fields(endings[strings.TrimPrefix(word, "x-")]), name[i:]) {
+			t.Fatalf("%q is kept as %q", name, coding)
+		}
+		if checkCoding(name, http.Header{"Content-Encoding": {coding, coding}}) == nil {
+			t.Fatalf("%q is kept as twice %q", name, coding)
 		}
 	})
 }

@@ -101,8 +101,12 @@ func FuzzRedact(f *testing.F) {
 			}
 		}
 		if !strings.ContainsAny(s, "&#?") && s != "" {
-			if got := Redact("https://h/?token=" + s); got != "https://h/?token=REDACTED" {
+			got := Redact("https://h/?token=" + s)
+			if got != "https://h/?token=REDACTED" {
 				t.Fatalf("%q: %q", s, got)
+			}
+			if !IsRedacted(got) {
+				t.Fatalf("%q passes for a URL", got)
 			}
 		}
 		if !strings.ContainsAny(s, "@/?#") {
