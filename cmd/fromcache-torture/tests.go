@@ -17,9 +17,9 @@ import (
 var fuzzing = map[string]*regexp.Regexp{
 	"fuzz-key":  regexp.MustCompile(`^fsstore/key FuzzParse$|^fsstore FuzzNames$|^httpd FuzzTarget$`),
 	"fuzz-job":  regexp.MustCompile(`^fsstore/job `),
-	"fuzz-tree": regexp.MustCompile(`^fsstore Fuzz(Meta|Hits)$`),
-	"fuzz-disk": regexp.MustCompile(`^fsstore Fuzz(Claim|Recover)$`),
-	"fuzz-http": regexp.MustCompile(`^fsstore/(fetch|kind) |^httpd Fuzz(Fields|Range)$`),
+	"fuzz-tree": regexp.MustCompile(`^fsstore Fuzz(Meta|Hits|Stats|Wanted)$`),
+	"fuzz-disk": regexp.MustCompile(`^fsstore Fuzz(Claim|Recover|Deny)$|^httpd FuzzForm$`),
+	"fuzz-http": regexp.MustCompile(`^fsstore/(fetch|kind) |^httpd Fuzz(Conditions|Fields|Host|Range|Referer)$`),
 }
 
 func fuzzPart(target string) string {
