@@ -15,8 +15,9 @@ func Redact(raw string) string {
 }
 
 // IsRedacted reports whether s may be what Redact made of another URL, so that it names no artifact.
+// One in another may have had user-info, of which nothing is left.
 func IsRedacted(s string) bool {
-	return strings.Contains(s, redacted) || strings.HasSuffix(s, "...")
+	return strings.Contains(s, redacted) || strings.HasSuffix(s, "...") || strings.Count(s, "://") > 1
 }
 
 // RedactText does as Redact for text that holds URLs, such as an error, and shows no value of a header line such as

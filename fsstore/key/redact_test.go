@@ -91,10 +91,14 @@ func TestRedactIsLinear(t *testing.T) {
 func FuzzRedact(f *testing.F) {
 	for _, s := range []string{
 		"https://u:p@h/a?sig=x&se=1#access_token=y", "a://b://c://d://e://f?g=h://i", "https://h/?url=https%3A%2F%2Fu%3Ap%40h", "https://u:p/@h", "\x00%%%zz",
+		"https://h/get?url=http://u:p@k/y", "https://h/http://u:p@k/y.run",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if u, err := Parse(s, Keep); err == nil && Redact(u.String()) != u.String() && !IsRedacted(Redact(u.String())) {
+			t.Fatalf("%q is shown as %q, which passes for another URL", u, Redact(u.String()))
+		}
 		for _, got := range []string{Redact(s), RedactText(s), Redact("https://h/?token=" + s)} {
 			if len(got) > MaxURL+3 || strings.ContainsFunc(got, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 				t.Fatalf("%q: %q", s, got)
