@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		crashStory(dir)
 		os.Exit(0)
 	}
+	if dir := os.Getenv(crashSteps); dir != "" {
+		takeSteps(dir)
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -76,6 +76,7 @@ var (
 	renameCall = regexp.MustCompile(`renameat2?\([^"]*"([^"]*)", [^"]*"([^"]*)"`)
 	unlinkCall = regexp.MustCompile(`unlinkat\([^"]*"([^"]*)"`)
 	worker     = regexp.MustCompile(`@[0-9a-f]{16}`)
+	batchName  = regexp.MustCompile(`batch-[0-9a-f]{16}`)
 	blob       = regexp.MustCompile(`[0-9a-f]{64}`)
 	temp       = regexp.MustCompile(`tmp/\.[^ /]*`)
 )
@@ -93,8 +94,8 @@ func callsOf(trace, dir, k string) (calls []string) {
 		} else {
 			continue
 		}
-		c = strings.NewReplacer(dir+"/", "", k, "K", mustKey(addedURL), "K2").Replace(c)
-		c = strings.ReplaceAll(c, "//", "/")
+		c = strings.NewReplacer(dir+"/", "", dir, ".", k, "K", mustKey(addedURL), "K2").Replace(c)
+		c = batchName.ReplaceAllString(strings.ReplaceAll(c, "//", "/"), "batch")
 		c = temp.ReplaceAllString(blob.ReplaceAllString(worker.ReplaceAllString(c, "@W"), "D"), "tmp/M")
 		calls = append(calls, strings.TrimSuffix(c, "/"))
 	}
