@@ -261,6 +261,17 @@ func TestAWrongSizeCondemnsNoBlob(t *testing.T) {
 	}
 }
 
+// Nor where no other does: a quick repair reads it first.
+func TestAWrongSizeIsNoProof(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "sed -i 's/\"size\": 5/\"size\": 7/' meta/*")
+	fsck(t, s, FsckOptions{Quick: true, Repair: true})
+	if !exists(s.path("blobs", a.SHA256)) {
+		t.Error("a sound blob was taken out of service")
+	}
+}
+
 // A meta that no lookup finds is a problem, though its name ends as it should.
 func TestFsckFindsWhatNoLookupFinds(t *testing.T) {
 	k := keyOf(t, cudaURL)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -184,11 +185,18 @@ func TestGiantJob(t *testing.T) {
 	s := testStore(t)
 	run(t, s.dir, "echo "+cudaURL+" > queue/x.job; truncate -s 10G queue/x.job; echo >> queue/x.job")
 	run(t, s.dir, "(echo "+cudaURL+"; yes '# a long story' | head -n 400000) > queue/y.job")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	for _, name := range []string{"x.job", "y.job"} {
 		c, err := s.Claim(s.waitDue(t, name))
 		if c != nil || err != nil {
 			t.Fatalf("%s: %v, %v", name, c, err)
 		}
+	}
+	runtime.ReadMemStats(&after)
+	t.Logf("%d MiB of garbage", (after.TotalAlloc-before.TotalAlloc)>>20)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 200<<20 {
+		t.Errorf("it took %d MiB", n>>20)
 	}
 	want(t, s, Queue)
 	if list, _ := s.Jobs(Failed); len(list) != 2 {

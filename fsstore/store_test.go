@@ -205,6 +205,7 @@ func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 		{"mkdir d; mkfifo d/README", "is no fromcache data directory (its README is a FIFO)"},
 		{"mkdir d d/blobs d/meta; echo fromcache data 2 > d/README", "run the version that made the directory"},
 		{"mkdir d; mkdir elsewhere; ln -s ../elsewhere d/blobs", "not a directory but a link"},
+		{"mkdir d; mkdir elsewhere; ln -s ../elsewhere d/misses", "not a directory but a link"},
 		{"touch d", "not a directory"},
 	} {
 		dir := t.TempDir()

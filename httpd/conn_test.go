@@ -80,6 +80,10 @@ func TestStalledReaderIsCut(t *testing.T) {
 	eventually(t, "the server keeps goroutines or descriptors", func() bool {
 		return runtime.NumGoroutine() <= before+2 && descriptors(t) <= mine+2
 	})
+	eventually(t, "the kernel keeps what nobody reads", func() bool { return kernelHolds(t, w.addr) == 0 })
+	if t.Failed() {
+		return
+	}
 	n, err := io.Copy(io.Discard, stalled[0])
 	if n >= 1<<30 || n == 0 {
 		t.Errorf("%d bytes, %v: a short answer must not look whole", n, err)
@@ -175,6 +179,21 @@ func TestSlowHeader(t *testing.T) {
 		if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%s: the connection stays: %v", name, err)
 		}
+	}
+}
+
+// TestIdleConnection: it has a time of its own.
+func TestIdleConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{IdleTimeout: 200 * time.Millisecond})
+	c, err := net.Dial("tcp", w.addr)
+	w.must(err)
+	defer c.Close()
+	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	w.must(err)
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection stays: %v", err)
 	}
 }
 

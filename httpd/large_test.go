@@ -247,3 +247,20 @@ func TestSlowReader(t *testing.T) {
 		t.Errorf("%d messages wait", n)
 	}
 }
+
+// TestStreamsAreBounded: each takes memory, and who leaves makes room.
+func TestStreamsAreBounded(t *testing.T) {
+	h := newHub(nil)
+	var last *stream
+	for range maxStreams {
+		if last = h.join(); last == nil {
+			t.Fatalf("%d streams, and no room", len(h.streams))
+		}
+	}
+	if h.join() != nil {
+		t.Error("there is no end")
+	}
+	if h.leave(last); h.join() == nil {
+		t.Error("nobody can come after one has left")
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,6 +121,9 @@ func TestResume(t *testing.T) {
 			if seen[1].Header.Get("Range") != "" && seen[1].Header.Get("If-Range") != `"a"` {
 				t.Errorf("a range without If-Range: %v", seen[1].Header)
 			}
+			if long := b.name == "206 in chunks, long"; long && !strings.Contains(l.log.String(), "more bytes than it had promised") {
+				t.Error("it was not cut off: ", l.log)
+			}
 			l.fsck()
 		})
 	}
@@ -214,6 +219,31 @@ func TestResumeLeft(t *testing.T) {
 				t.Error("a part is left")
 			}
 		})
+	}
+}
+
+// A part that could not be published is not gone on with: of what the disk took
+// nobody knows.
+func TestNoResumeAfterAFailedPublish(t *testing.T) {
+	l := newLab(t, Options{})
+	blobs := filepath.Join(l.dir, "blobs")
+	o := newLying(t, func(w *wire) {
+		if w.n == 0 {
+			os.Rename(blobs, l.dir+"-blobs")
+		}
+		w.honest(body, `"a"`, -1)
+	})
+	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	l.step()
+	if err := os.Rename(l.dir+"-blobs", blobs); err != nil {
+		t.Fatal(err)
+	}
+	if st, reason := l.state(k); st != fsstore.Queue || l.parts() > 0 {
+		t.Errorf("%s: %s; %d parts", st, reason, l.parts())
+	}
+	l.drive()
+	if seen := o.requests(); len(seen) != 2 || seen[1].Header.Get("Range") != "" || !bytes.Equal(l.held(o.url+"/f.run"), body) {
+		t.Errorf("%d requests, the last with %v", len(seen), seen[len(seen)-1].Header)
 	}
 }
 

@@ -266,6 +266,52 @@ func TestPause(t *testing.T) {
 	l.until("it goes on", func() bool { return l.held(o.url+"/f.run") != nil })
 }
 
+// A data directory that is away for a moment cancels no download.
+func TestRunWhileTheDirectoryIsAway(t *testing.T) {
+	back := make(chan bool)
+	o := newLying(t, func(w *wire) {
+		w.say("200 OK", []string{length, `ETag: "a"`}, body[:half])
+		<-back
+		w.Write(body[half:])
+	})
+	l := newLab(t, Options{})
+	l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	l.running()
+	l.until("half is there", func() bool { return partSize(l) == half })
+	if err := os.Rename(l.dir, l.dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * l.p.poll)
+	if err := os.Rename(l.dir+"-away", l.dir); err != nil {
+		t.Fatal(err)
+	}
+	close(back)
+	l.until("it is done", func() bool { return l.count(fsstore.Done)+l.count(fsstore.Cancelled) > 0 })
+	if !bytes.Equal(l.held(o.url+"/f.run"), body) || len(o.requests()) != 1 {
+		t.Errorf("%d requests, log:\n%s", len(o.requests()), l.log)
+	}
+}
+
+// Without blobs/ nothing that is fetched could be held: nothing is begun.
+func TestRunWithoutBlobs(t *testing.T) {
+	o := newLying(t, func(w *wire) { w.ok(body) })
+	l := newLab(t, Options{})
+	blobs := filepath.Join(l.dir, "blobs")
+	if err := os.Rename(blobs, l.dir+"-blobs"); err != nil {
+		t.Fatal(err)
+	}
+	l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	l.running()
+	time.Sleep(10 * l.p.o.Interval)
+	if n := len(o.requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	if err := os.Rename(l.dir+"-blobs", blobs); err != nil {
+		t.Fatal(err)
+	}
+	l.until("it goes on", func() bool { return l.held(o.url+"/f.run") != nil })
+}
+
 // Run returns when all that it began has ended.
 func TestRunLeavesNoGoroutine(t *testing.T) {
 	o := newLying(t, slow)
