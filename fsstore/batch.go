@@ -123,7 +123,7 @@ func (b *batch) expand() error {
 			return err
 		}
 	}
-	return syncDir(b.s.path(string(Queue), ""))
+	return nil
 }
 
 // one does what is to be done about one URL, and returns what to note.

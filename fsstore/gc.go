@@ -32,10 +32,14 @@ var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 
 // GC takes blobs that no meta names out of service, brings back those that
 // are wanted after all, and unlinks what has been gone for a day, as the
-// rename's ctime says. It never touches a blob while a meta can't be read.
+// rename's ctime says. It never touches a blob while a meta can't be read, or a
+// part of the tree is away.
 // Crash-safe: each step is a rename or an unlink of its own.
 func (s *Store) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
+	if s.checkup(0); !s.whole() {
+		return r, errors.New("gc touches nothing while a part of the data directory is away")
+	}
 	if o.Older == 0 {
 		o.Older = goneFor
 	}

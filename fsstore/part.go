@@ -239,7 +239,7 @@ func (p *Part) Restart() error {
 	}
 	if p.size > 0 {
 		if err := p.f.Sync(); err != nil {
-			return errors.Join(err, p.Discard())
+			return errors.Join(err, p.discardLost())
 		}
 	}
 	p.sum.Reset()
@@ -270,6 +270,12 @@ func (p *Part) Discard() error {
 	p.c.part = nil
 	p.c.written.Store(0)
 	return err
+}
+
+// discardLost is for after a failed fsync: the kernel may call the lost pages
+// clean now, so nobody must resume them, not after a power cut either.
+func (p *Part) discardLost() error {
+	return errors.Join(p.Discard(), syncDir(p.c.s.path("tmp", "")))
 }
 
 // dropParts removes the parts of a key that nobody holds, for good: one that a
@@ -317,8 +323,7 @@ func (p *Part) seal() error {
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
 	}
 	if err := p.f.Sync(); err != nil {
-		// The kernel may call the lost pages clean now: nobody must resume them.
-		return errors.Join(err, p.Discard())
+		return errors.Join(err, p.discardLost())
 	}
 	return p.f.Chmod(0o444)
 }

@@ -309,3 +309,17 @@ func TestWhatIsRottenIsNotUnchanged(t *testing.T) {
 		t.Error("rotten bytes are compared by their tag")
 	}
 }
+
+// TestGCLeavesHalfATreeAlone: a download that wants room calls gc at any time.
+func TestGCLeavesHalfATreeAlone(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "mv meta ../meta; mkdir ../empty; ln -s ../empty meta")
+	if _, err := s.GC(GCOptions{Older: 1}); err == nil {
+		t.Error("gc went through half a tree")
+	}
+	run(t, s.dir, "test -f blobs/"+a.SHA256+"; rm meta; mv ../meta meta")
+	if _, err := s.GC(GCOptions{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -153,9 +153,6 @@ func (s *Store) lookAfter() {
 // tidy is the hourly round.
 func (s *Store) tidy(ctx context.Context) {
 	s.beat()
-	if !s.whole() {
-		return
-	}
 	s.complain("history", s.prune(time.Now()))
 	if ctx.Err() == nil {
 		s.collect()
