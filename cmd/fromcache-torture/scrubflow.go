@@ -17,9 +17,9 @@ var scrubFlow = flow{
 	},
 }
 
-// spoil makes a path held, and its blob rotten.
+// spoil makes a path held by way of a download, and its blob rotten.
 func (l *lab) spoil(path string) {
-	blob := "blobs/" + l.hold(path).SHA256
+	blob := "blobs/" + l.fetched(path).SHA256
 	os.Chmod(l.data+"/"+blob, 0o644)
 	l.write(blob, "rotten")
 	l.rot = true
