@@ -193,7 +193,7 @@ func TestCarriedInByOneWhoDied(t *testing.T) {
 	if err := s.Retry(c.Key+".job", By{"cli", "test"}); err != nil { // an operator may want that
 		t.Fatal(err)
 	}
-	if c := claimNext(t, s); c.Job.CarriedIn() {
+	if c := claimNext(t, s); leave(&c.Job).Via == viaPut {
 		t.Error("it is fetched now")
 	}
 }

@@ -51,10 +51,10 @@ func TestGCTouchesNothingUnreadably(t *testing.T) {
 	}
 }
 
-// While a part of the tree is away nothing is put in order: with meta/ an
-// orphan's commit is away, and with another in its place every blob is nobody's.
-func TestHalfATreeIsLeftAlone(t *testing.T) {
-	s := testStore(t)
+// committedOrphan is a claim whose worker died between the commit and the move
+// to done/.
+func committedOrphan(t *testing.T, s *Store) *Claim {
+	t.Helper()
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	p, _ := c.Part(false)
 	p.Write([]byte("bytes"))
@@ -63,6 +63,14 @@ func TestHalfATreeIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.close()
+	return c
+}
+
+// While a part of the tree is away nothing is put in order: with meta/ an
+// orphan's commit is away, and with another in its place every blob is nobody's.
+func TestHalfATreeIsLeftAlone(t *testing.T) {
+	s := testStore(t)
+	c := committedOrphan(t, s)
 	run(t, s.dir, "mv meta ../meta")
 	s.health.looked = time.Time{}
 	s.beat()
@@ -101,14 +109,7 @@ func TestAnOrphanIsDoneIfItIsHeld(t *testing.T) {
 		"rm blobs/D": false,
 	} {
 		s := testStore(t)
-		c := mustClaim(t, s, add(t, s, cudaURL))
-		p, _ := c.Part(false)
-		p.Write([]byte("bytes"))
-		must(os.Rename(p.path, s.path("blobs", p.SHA256())))
-		if _, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{})); err != nil {
-			t.Fatal(err)
-		}
-		c.close()
+		committedOrphan(t, s)
 		run(t, s.dir, strings.ReplaceAll(script, "D", digestOf("bytes")))
 		if err := s.Recover(); err != nil {
 			t.Fatal(err)

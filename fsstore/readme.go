@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -89,8 +88,8 @@ func looksOurs(dir string) bool {
 func strays(dir string) (names []string, err error) {
 	found, err := os.ReadDir(dir)
 	for _, e := range found {
-		if n := e.Name(); !slices.Contains(directories, n) && n != "README" && n != "lost+found" && n != "session-secret" && !strings.HasPrefix(n, ".") {
-			names = append(names, n)
+		if !ours(e.Name()) {
+			names = append(names, e.Name())
 		}
 	}
 	return names, err

@@ -193,16 +193,6 @@ func (j *Job) FetchURL() string {
 	return approved
 }
 
-// CarriedIn reports whether the newest approval is of a file that was carried in by hand, and not of a fetch.
-func (j *Job) CarriedIn() bool {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		if e := &j.Events[i]; e.Kind == Approve || e.Kind == Retry {
-			return e.Via == "put"
-		}
-	}
-	return false
-}
-
 // Newest returns the newest event of a kind, and whether there is one.
 func (j *Job) Newest(k Kind) (Event, bool) {
 	for i := len(j.Events) - 1; i >= 0; i-- {
