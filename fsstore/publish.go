@@ -2,8 +2,10 @@ package fsstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -26,17 +28,8 @@ func (c *Claim) Start(e Started) error {
 	return c.f.Sync()
 }
 
-// Previous is the artifact that is held under this key now, or nil. Its blob was
-// read, which may take minutes, and is what its name says: an origin that says
-// nothing has changed speaks of the bytes that it sent.
+// Previous is the artifact that is held under this key now, or nil.
 func (c *Claim) Previous() *Artifact {
-	if a := c.held(); a != nil && c.s.sound(a.SHA256) {
-		return a
-	}
-	return nil
-}
-
-func (c *Claim) held() *Artifact {
 	if !c.s.held(c.url) {
 		return nil
 	}
@@ -45,6 +38,35 @@ func (c *Claim) held() *Artifact {
 		return nil
 	}
 	return a
+}
+
+// PreviousIsSound reads the blob of Previous, which may take minutes unless ctx
+// ends, and reports whether it is what its name says: an origin that says
+// nothing has changed speaks of the bytes that it sent.
+func (c *Claim) PreviousIsSound(ctx context.Context) bool {
+	a := c.Previous()
+	if a == nil {
+		return false
+	}
+	f, err := c.s.OpenBlob(a.SHA256)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return hasDigest(untilDone{ctx, f}, a.SHA256)
+}
+
+// untilDone is a reader that ends when ctx does.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r untilDone) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(b)
 }
 
 // Publish makes the part the artifact of the claim's key; the caller has
@@ -154,7 +176,7 @@ func (s *Store) bringBack(digest string) error {
 // Unchanged ends a job whose origin said 304: what is held is what the origin
 // has. Only the time of the look is new.
 func (c *Claim) Unchanged() error {
-	a := c.held()
+	a := c.Previous()
 	if a == nil {
 		return c.Again("the origin said 304, but the artifact was evicted meanwhile", time.Now())
 	}

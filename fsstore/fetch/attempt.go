@@ -120,6 +120,11 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 	}
 	fields := conditionalFields(a.c.Previous(), a.c.Job.Sha256)
 	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	if err == nil && unchanged(ans, fields) && !a.c.PreviousIsSound(ctx) {
+		ans.close()
+		fields = http.Header{}
+		ans, err = a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	}
 	if err != nil {
 		return nil, err
 	}
