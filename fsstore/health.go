@@ -139,16 +139,14 @@ func (h *healthBook) list() []Trouble {
 	return slices.CompactFunc(list, func(a, b Trouble) bool { return a.What == b.What })
 }
 
-// pressing reports whether something is wrong that may be over at any moment.
+// pressing reports whether something is wrong that a look finds, and that may
+// be over at any moment.
 func (h *healthBook) pressing() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for name := range h.open {
-		if name != inClock {
-			return true
-		}
-	}
-	return false
+	_, data := h.open[inData]
+	_, space := h.open[inSpace]
+	return data || space
 }
 
 // whole reports whether the last look found all directories. Never tidy half a

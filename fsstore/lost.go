@@ -18,11 +18,12 @@ const lookShare = 10
 func (r *scrubber) lookForLost() error {
 	l := losses{s: r.s}
 	buf := make([]byte, 16<<10)
+	var unread error
 	err := r.s.eachNames("meta", func(names []string) error {
 		began := time.Now()
 		for _, name := range names {
 			if err := l.look(name, buf); err != nil {
-				return err
+				unread = err // the others may be well
 			}
 		}
 		if !r.sleep((lookShare - 1) * time.Since(began)) {
@@ -33,8 +34,8 @@ func (r *scrubber) lookForLost() error {
 	if err != nil || r.s.Explains() { // blobs/ itself may be away
 		return err
 	}
-	l.settle()
-	return nil
+	r.many = l.settle()
+	return unread
 }
 
 // losses are the artifacts that a look found without their blobs.
@@ -89,9 +90,9 @@ const (
 	notQueued   = "not queued, for too many are missing: run `fromcache fsck --repair`"
 )
 
-// settle queues what was found, if it is not too much.
-func (l *losses) settle() {
-	many := l.count > maxLost
+// settle queues what was found, unless there is too much of it, as it reports.
+func (l *losses) settle() (many bool) {
+	many = l.count > maxLost
 	for _, a := range l.open[:min(len(l.open), maxLost)] {
 		do := notQueued
 		if !many {
@@ -104,6 +105,7 @@ func (l *losses) settle() {
 		err = fmt.Errorf("%d artifacts", l.count)
 	}
 	l.s.Trouble("lost", tooManyLost, err)
+	return many
 }
 
 func (s *Store) reportLost(a *Artifact, do string) {

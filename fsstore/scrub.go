@@ -68,6 +68,7 @@ type scrubber struct {
 	hits   int64     // gathered at the last look
 	looked time.Time // for whether the server is idle
 	busy   bool
+	many   bool             // artifacts have lost their blobs, more than are queued
 	ill    map[string]error // what could not be done, by digest, or by the directory that could not be listed
 }
 
@@ -79,7 +80,7 @@ func newScrubber(ctx context.Context, s *Store, o ScrubOptions) *scrubber {
 // begins anywhere, so that a server that is
 // started every day reads the whole in time.
 func (r *scrubber) round() {
-	r.note("meta", r.lookForLost())
+	r.note(metas, r.lookForLost())
 	blobs, err := r.s.blobs()
 	r.note("blobs", err)
 	if len(blobs) == 0 {
@@ -99,21 +100,29 @@ func (r *scrubber) round() {
 	}
 }
 
+// metas is what lookForLost reads, among what could not be done.
+const metas = "meta"
+
 // illAgain: what could not be read is tried so often, not once a round.
 const illAgain = time.Hour
 
 // rest is the time between two rounds; it reports whether there is to be
-// another. A directory that could not be listed is a round that was none.
+// another. A round of blobs/ that could not be listed was none.
 func (r *scrubber) rest() bool {
 	for left := r.o.Pause; left > 0; left -= illAgain {
 		if !r.sleep(min(left, illAgain)) {
 			return false
 		}
+		if r.many || r.ill[metas] != nil {
+			r.note(metas, r.lookForLost())
+		}
 		for d := range r.ill {
-			if !IsDigest(d) {
+			switch {
+			case IsDigest(d):
+				r.again(d)
+			case d != metas:
 				return true
 			}
-			r.again(d)
 		}
 	}
 	return true
