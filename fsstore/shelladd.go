@@ -66,14 +66,14 @@ func (sh Shell) complete(k, name string, a Addition) (string, error) {
 	if lines == "" {
 		return "", fmt.Errorf("%w: queue/%s waits already, there is nothing to do", ErrBusy, name)
 	}
-	return "printf '%s\\n'" + words(lines) + " >> " + sh.file("queue/"+name), nil
+	return sh.append("queue/"+name, "printf '%s\\n'"+words(lines)), nil
 }
 
 // approveWith approves a miss under the URL and the options of an addition.
 func (sh Shell) approveWith(k, fetch, opts string) (string, error) {
 	line := sh.move("misses/"+k, sh.free(k))
 	if opts != "" {
-		line = "printf '%s\\n'" + words(opts) + " >> " + sh.file("misses/"+k) + " && " + line
+		line = sh.append("misses/"+k, "printf '%s\\n'"+words(opts)) + " && " + line
 	}
 	b, err := readFile(sh.s.job(Misses, k), maxJobFile)
 	if err != nil {
@@ -101,7 +101,13 @@ func (sh Shell) noteURL(name string, kind job.Kind, rawURL string) (string, erro
 	if err := sh.s.sameArtifact(f, fetch); err != nil {
 		return "", err
 	}
-	return sh.line(`printf '%s ` + string(kind) + ` shell %s\n' "$(date -u +%Y-%m-%dT%TZ)" ` + Quote(fetch) + " >> " + sh.file(name))
+	return sh.line(sh.append(name, `printf '%s `+string(kind)+` shell %s\n' "$(date -u +%Y-%m-%dT%TZ)" `+Quote(fetch)))
+}
+
+// append adds what a command prints to a file that is still there: else it would
+// make another job.
+func (sh Shell) append(name, command string) string {
+	return "test -f " + sh.file(name) + " && " + command + " >> " + sh.file(name)
 }
 
 // words are the lines of a text, each quoted, with a blank before it.
