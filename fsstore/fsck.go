@@ -134,13 +134,23 @@ func (c *checker) blob(d string) error {
 	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service and queues its URL again")
 	c.rotten[d] = true
 	if c.o.Repair {
-		if err := c.s.takeOutRotten(f, d); err != nil {
-			p.Do = "it could not be taken out of service: " + err.Error()
-			return nil
-		}
-		p.Do, p.Repaired = "taken out of service; it is in tmp/, as "+d+rottenSuffix, true
+		c.takeOut(f, d, p)
 	}
 	return nil
+}
+
+func (c *checker) takeOut(f *os.File, d string, p *Problem) {
+	kept, err := c.s.takeOutRotten(f, d)
+	switch {
+	case err != nil:
+		p.Do = "it could not be taken out of service: " + err.Error()
+	case kept == "":
+		p.Do, p.Repaired = "another has taken its place meanwhile", true
+		delete(c.rotten, d)
+		c.present[d] = true
+	default:
+		p.Do, p.Repaired = "taken out of service: it is tmp/"+kept+" now", true
+	}
 }
 
 // judge says what is wrong with a blob, or "". Only its hash condemns it: a size

@@ -159,7 +159,7 @@ func TestFsckTakesOutOnlyWhatItJudged(t *testing.T) {
 	}
 	defer f.Close()
 	run(t, s.dir, "cp blobs/"+a.SHA256+" x && mv x blobs/"+a.SHA256)
-	if err := s.takeOutRotten(f, a.SHA256); err != nil {
+	if _, err := s.takeOutRotten(f, a.SHA256); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Lookup(cudaURL); err != nil {

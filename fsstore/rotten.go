@@ -133,10 +133,10 @@ func (s *Store) report(f Finding) {
 	}
 }
 
-// takeOutRotten takes out of service a blob that was judged through f.
-func (s *Store) takeOutRotten(f *os.File, d string) error {
-	_, err := s.putAside(d, func(path string) bool { return same(f, path) })
-	return err
+// takeOutRotten takes out of service a blob that was judged through f, as
+// putAside does.
+func (s *Store) takeOutRotten(f *os.File, d string) (kept string, err error) {
+	return s.putAside(d, func(path string) bool { return same(f, path) })
 }
 
 // putAside takes a blob out of service, if the one by that name is still what
