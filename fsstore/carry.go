@@ -56,6 +56,9 @@ func (s *Store) claimMiss(u key.URL, a Addition, by By) (*Claim, error) {
 	c, err := s.claimMissFile(f, u, a, by)
 	if c == nil {
 		f.Close()
+		if err == nil {
+			err = fmt.Errorf("%w: %s is being fetched now: wait for it", ErrBusy, u.Key())
+		}
 	}
 	return c, err
 }
@@ -64,11 +67,10 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	if err := lock(f); err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	if !same(f, f.Name()) { // it was approved meanwhile
+		return nil, absent(Misses, u.Key())
 	}
-	if _, err := f.WriteString(lineEnd(f, info) + options(a) + by.event(job.Approve).Line()); err != nil {
+	if err := appendWhole(f, options(a)+by.event(job.Approve).Line()); err != nil {
 		return nil, err
 	}
 	b, err := slurp(f, maxJobFile)

@@ -155,6 +155,9 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if d := s.deniedBy(u); d != "" {
 		return nil, s.refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}
+	if restoring(&j) && !exists(s.path("meta", u.Key()+".json")) {
+		return nil, s.refuse(f, name, "its artifact was evicted, and nobody else has asked for its bytes: retry to fetch it all the same")
+	}
 	if s.activeName(u.Key()) != "" {
 		return nil, nil
 	}
@@ -207,7 +210,12 @@ func (c *Claim) outranked(stem string) bool {
 
 func (c *Claim) giveBack() error {
 	stem, _, _ := splitActive(base(c.path))
-	_, err := renameFree(c.path, c.s.path(string(Queue), ""), stem)
+	to := Queue
+	if leave(&c.Job).Via == viaPut { // nobody approved that its URL is fetched
+		to = Failed
+		c.s.logLine(c.f, job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: "put: it could not begin: carry it in again"})
+	}
+	_, err := renameFree(c.path, c.s.path(string(to), ""), stem)
 	return err
 }
 

@@ -35,6 +35,9 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 	if s.carriedIn(k, &done.Job) {
 		return carryAgain, false
 	}
+	if s.queued(k) || s.activeName(k) != "" { // a person's approval is wider, and may have a fresher URL
+		return queuedAgain, true
+	}
 	again := Addition{URL: url}
 	if j := &done.Job; done.Key == k {
 		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP}
@@ -107,7 +110,7 @@ func (s *Store) endedSince(st State, a *Artifact) string {
 // why the digest is no line in the job, which would bind the retry as well, and
 // every fetch after it.
 func (c *Claim) restores() {
-	if e := leave(&c.Job); !c.Job.Approved() || e.Kind != job.Approve || e.Via != viaScrub && e.Via != viaFsck || c.Job.Sha256 != "" {
+	if !c.Job.Approved() || !restoring(&c.Job) || c.Job.Sha256 != "" {
 		return
 	}
 	if a, err := c.s.Artifact(c.Key); err == nil {
@@ -119,6 +122,14 @@ func (c *Claim) restores() {
 	}
 	c.Restores = c.Job.Sha256 != ""
 }
+
+// restoring reports whether nobody but the scrub or fsck asks for a job.
+func restoring(j *job.Job) bool {
+	e := leave(j)
+	return e.Kind == job.Approve && restorer(By{Via: e.Via})
+}
+
+func restorer(by By) bool { return by.Via == viaScrub || by.Via == viaFsck }
 
 // carriedIn reports whether what is held of key k came by put or upload. The
 // job in done/ knows; meta keeps the approval when a person has had it fetched

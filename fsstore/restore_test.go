@@ -1,6 +1,13 @@
 package fsstore
 
-import "testing"
+import (
+	"errors"
+	"io/fs"
+	"testing"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
 
 // carry holds what an operator has carried in by hand.
 func carry(t *testing.T, s *Store, url, body string) *Artifact {
@@ -114,4 +121,101 @@ func TestARestoreOfAMalformedMeta(t *testing.T) {
 	if c := claimNext(t, s); !c.Restores || c.Job.Sha256 != a.SHA256 {
 		t.Errorf("restores %v, wants %q", c.Restores, c.Job.Sha256)
 	}
+}
+
+// A person's approval is wider than a restore, and may name a fresher URL: the
+// scrub adds nothing to a job that waits for it.
+func TestARestoreLeavesAnApprovalAlone(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL+"?sig=1", "bytes")
+	name := add(t, s, cudaURL+"?sig=2")
+	flip(t, s, a.SHA256)
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	want(t, s, Queue, name)
+	if c := claimNext(t, s); c.URL != cudaURL+"?sig=2" || c.Restores {
+		t.Errorf("%s is fetched, pinned: %v", c.URL, c.Restores)
+	}
+}
+
+// Who adds a URL whose restore waits, or runs, or that is being carried in, asks
+// for more than that.
+func TestAnAdditionIsMoreThanARestore(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	add(t, s, cudaURL)
+	c := claimNext(t, s)
+	if c.Restores {
+		t.Error("an addition is bound to the bytes that were lost")
+	}
+	publish(t, c, "new bytes")
+	flip(t, s, digestOf("new bytes"))
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	busy := func(what string) {
+		if _, err := s.Add(Addition{URL: cudaURL}, By{"cli", "test"}); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c = claimNext(t, s)
+	busy("while a restore runs")
+	publish(t, c, "new bytes")
+	if c, err := s.ClaimFor(Addition{URL: cudaURL}, By{"cli", "test"}); err != nil {
+		t.Fatal(err)
+	} else {
+		busy("while it is carried in")
+		c.Fail("x")
+	}
+}
+
+// What was evicted stays so, though its restore waits.
+func TestARestoreUndoesNoEvict(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	if err := s.Evict(a.Key, By{"cli", "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Claim(a.Key + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	want(t, s, Failed, a.Key+".job")
+}
+
+// A put that can't begin leaves nothing that is fetched: its key is claimed at
+// the same moment, or its miss was approved.
+func TestAPutThatCannotBegin(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	noteMiss(t, s, cudaURL, client1)
+	f, err := openJob(s.job(Misses, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := s.Approve(k, By{"cli", "test"}); err != nil {
+		t.Fatal(err)
+	}
+	u, _ := key.Parse(cudaURL, key.Auto)
+	if c, err := s.claimMissFile(f, u, Addition{URL: cudaURL}, By{"put", "test"}); c != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Error(c, err)
+	}
+	unlock(f)
+	other := claimNext(t, s)
+	if v := leave(&other.Job).Via; v != "cli" {
+		t.Errorf("the approved job is of a %s now", v)
+	}
+	content := cudaURL + "\n" + By{Via: "put"}.event(job.Approve).Line()
+	g, err := s.writeTemp([]byte(content), 0o660, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	c := &Claim{Key: k, Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: g, url: u}
+	if got, err := c.take(g.Name(), k); got != nil || err != nil {
+		t.Fatal(got, err)
+	}
+	want(t, s, Queue)
+	want(t, s, Failed, k+".job")
 }

@@ -79,6 +79,9 @@ func (s *Store) complete(k, name string, a Addition, by By) error {
 	if lines != "" {
 		err = appendWhole(f, lines)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: queue/%s was made by another user and can't be added to: chmod g+w it, then add the URL again", ErrBusy, name)
+	}
 	return errors.Join(err, f.Sync(), syncDir(s.path(string(Queue), "")))
 }
 
@@ -93,7 +96,7 @@ func (s *Store) completion(b []byte, k, name string, a Addition, by By) (string,
 	if lack.SHA256 != "" && j.Sha256 != "" {
 		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", ErrBusy, name, j.Sha256)
 	}
-	if lack == (Addition{}) && j.Approved() {
+	if lack == (Addition{}) && j.Approved() && (!restoring(j) || restorer(by)) {
 		return "", nil
 	}
 	e := by.event(job.Approve)
@@ -111,10 +114,10 @@ func (s *Store) runs(k, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.ownJob(b, k); j != nil && lacking(j, a) == (Addition{}) {
+	if j := s.ownJob(b, k); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) && leave(j).Via != viaPut {
 		return nil
 	}
-	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
+	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, by hand, for the bytes that the disk lost, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
 }
 
 // ownJob is the one job of a file, if its key is k.
