@@ -40,7 +40,7 @@ func (s *Store) openKnown(digest string) (*Artifact, *os.File, error) {
 	if k == "" {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}
-	a, err := s.Artifact(k)
+	a, err := s.legible(k)
 	if err == nil && a.SHA256 != digest {
 		err = &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}

@@ -190,9 +190,11 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 func brokenInWords(err error) string {
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		return "its blob is missing or has another size: run `fromcache fsck --repair`"
+		return "its blob is missing, has another size or can't be read: run `fromcache fsck --repair`"
 	case errors.Is(err, errMalformed):
 		return "its meta is malformed: run `fromcache fsck --repair`"
+	case errors.Is(err, errIllegible):
+		return "its meta can't be read: give the file to the server's user and group, and look at dmesg; `fromcache fsck` says more"
 	}
 	return ""
 }

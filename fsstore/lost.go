@@ -122,5 +122,5 @@ func (s *Store) Lost(a *Artifact) string {
 	if do == "" {
 		do = "run `fromcache fsck --repair`"
 	}
-	return "its blob is missing or has another size: " + do
+	return "its blob is missing, has another size or can't be read: " + do
 }

@@ -58,7 +58,7 @@ func (s *Store) openWhole(a *Artifact) (*os.File, error) {
 	if err == nil {
 		f.Close()
 	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EIO) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || unreadable(err) {
 		err = s.broken(a)
 	}
 	return nil, err
@@ -70,7 +70,7 @@ func (s *Store) named(rawURL string) (*Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.Artifact(u.Key())
+	a, err := s.legible(u.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,27 @@ func (s *Store) named(rawURL string) (*Artifact, error) {
 	return a, nil
 }
 
+// legible is Artifact to those who only serve: a meta whose bytes are not to be
+// had (the disk is bad, or only root may read it) is a miss to them.
+func (s *Store) legible(k string) (*Artifact, error) {
+	a, err := s.Artifact(k)
+	if !unreadable(err) {
+		return a, err
+	}
+	if s.quiet.may("meta "+k, time.Minute) {
+		s.log.Error("a meta that can't be read is not served: run fromcache fsck", "key", k, "err", err)
+	}
+	return nil, fmt.Errorf("%w: %v", errIllegible, err) // its kind is not passed on: it would say that the tree can't be written
+}
+
+// errIllegible is absence to those who serve.
+var errIllegible error = absence("it can't be read")
+
+// unreadable reports whether err is of one file, whose bytes are not to be had.
+func unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || spoilt(err) }
+
 // Artifact reads the artifact of one key. A malformed meta reads as absent
-// and is logged.
+// and is logged; one that can't be read is an error.
 func (s *Store) Artifact(k string) (*Artifact, error) {
 	path := s.path("meta", k+".json")
 	var st unix.Stat_t

@@ -282,3 +282,35 @@ func TestWithoutItsBlobItIsNotHeld(t *testing.T) {
 		}
 	}
 }
+
+// What only root may read is a miss to everyone, and held again when it may be.
+func TestWhatCantBeReadIsAMiss(t *testing.T) {
+	for script, says := range map[string]string{
+		"chmod 0 meta/*":  "can't be read",
+		"chmod 0 blobs/*": "blob is missing",
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, script)
+		unprivileged(t, func() {
+			_, lookup := s.Lookup(cudaURL)
+			_, _, open := s.Open(cudaURL)
+			_, _, digest := s.OpenDigest(a.SHA256)
+			for how, err := range map[string]error{"Lookup": lookup, "Open": open, "OpenDigest": digest} {
+				if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+					t.Errorf("%s: %s gives %v", script, how, err)
+				}
+			}
+			if v := noteMiss(t, s, cudaURL, client1); v != Noted {
+				t.Errorf("%s: the miss: %v", script, v)
+			}
+			if r, err := s.Why(cudaURL); err != nil || !strings.Contains(r.Broken, says) {
+				t.Errorf("%s: Why gives %+v, %v", script, r, err)
+			}
+		})
+		run(t, s.dir, "chmod 660 meta/*; chmod 444 blobs/*")
+		if _, err := s.Lookup(cudaURL); err != nil {
+			t.Errorf("after %s: %v", script, err)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	if a.SHA256 == "" {
 		r.Why = "its meta can't be read: run fromcache fsck"
 	} else if !s.store.HasBlob(a.SHA256, a.Size) {
-		r.Why = "not in the cache: its blob is missing or has another size"
+		r.Why = "not in the cache: its blob is missing, has another size or can't be read"
 	}
 	r.Acts = []templates.Action{rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
 	return r

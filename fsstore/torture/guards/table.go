@@ -136,6 +136,8 @@ var guards = []guard{
 	{name: "gc leaves half a tree alone", file: "fsstore/gc.go", old: "if s.checkup(0); !s.whole() {", new: "if false {", pkg: store, run: "GCLeavesHalf"},
 	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: `if d := namedDigest(b); d != "" {`, new: "if d := namedDigest(b); true {", pkg: store, run: "GCTrusts"},
 	{name: "gc touches nothing where a malformed meta names none", file: "fsstore/gc.go", old: "if !found {", new: "if false {", pkg: store, run: "NamedBytes"},
+	{name: "a meta that can't be read is a miss", file: "fsstore/meta.go", old: "if !unreadable(err) {", new: "if true {", pkg: store, run: "CantBeRead"},
+	{name: "a blob that can't be read is a miss", file: "fsstore/meta.go", old: "return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil", new: "return true", pkg: store, run: "CantBeRead"},
 	{name: "gc touches nothing where a meta can't be read", file: "fsstore/gc.go", old: `return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)`, new: "return nil", pkg: store, run: "GCTouchesNothing"},
 	{name: "gc keeps the part of a job", file: "fsstore/gc.go", old: "if !s.partWanted(name) {", new: "if true {", pkg: store, run: "GCKeepsTheParts"},
 	{name: "gc waits a day", file: "fsstore/gc.go", old: "o.Older = goneFor", new: "o.Older = 1", pkg: store, run: "EvictAndGC|GC"},
