@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -118,10 +119,28 @@ func layRoot(dir string) error {
 	if to, err := os.Readlink(dir); err == nil {
 		return fmt.Errorf("%s is a link to %s, which is not there: mount it or make it", dir, to)
 	}
-	if err := os.MkdirAll(dir, 0o770); err != nil {
+	if err := makeDir(filepath.Clean(dir)); err != nil {
 		return err
 	}
 	return os.Chmod(dir, dirMode)
+}
+
+// makeDir makes a directory and what is missing above it. Its name in its
+// parent is made durable: without it all that is acknowledged later is lost.
+func makeDir(dir string) error {
+	parent := filepath.Dir(dir)
+	if !exists(parent) {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(parent); !errors.Is(err, fs.ErrPermission) { // of one that may be entered and not read
+		return err
+	}
+	return nil
 }
 
 func laySub(path string, root fs.FileInfo) error {

@@ -24,7 +24,7 @@ var tester = By{"cli", "test"}
 
 var steps = []step{
 	{"a new tree", func(*Store, string) {},
-		[]string{"fsync tmp/M", "rename tmp/M README", "fsync ."}},
+		[]string{"fsync ..", "fsync tmp/M", "rename tmp/M README", "fsync ."}},
 	{"start", func(s *Store, url string) {
 		c, _ := begin(s, url)
 		must(c.Start(Started{Size: 9, ETag: `"a"`}))

@@ -3,6 +3,7 @@ package fsstore
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -82,6 +83,7 @@ var (
 )
 
 // callsOf reads a trace: what was done to which names, without what is random.
+// The data directory is ".".
 func callsOf(trace, dir, k string) (calls []string) {
 	for line := range strings.Lines(trace) {
 		var c string
@@ -94,7 +96,7 @@ func callsOf(trace, dir, k string) (calls []string) {
 		} else {
 			continue
 		}
-		c = strings.NewReplacer(dir+"/", "", dir, ".", k, "K", mustKey(addedURL), "K2").Replace(c)
+		c = strings.NewReplacer(dir+"/", "", dir, ".", filepath.Dir(dir), "..", k, "K", mustKey(addedURL), "K2").Replace(c)
 		c = batchName.ReplaceAllString(strings.ReplaceAll(c, "//", "/"), "batch")
 		c = temp.ReplaceAllString(blob.ReplaceAllString(worker.ReplaceAllString(c, "@W"), "D"), "tmp/M")
 		calls = append(calls, strings.TrimSuffix(c, "/"))
