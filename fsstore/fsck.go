@@ -58,7 +58,7 @@ func (c *checker) metas() error {
 		}
 		switch {
 		case errors.Is(err, errMalformed):
-			p := c.found("meta/"+a.Key+".json", err.Error(), "it is served as a miss; `fromcache fsck --repair` queues its URL again")
+			p := c.found("meta/"+a.Key+".json", err.Error(), "it is served as a miss; `fromcache fsck --repair` queues its URL again if it was fetched")
 			c.refetch(p, a.Key, "")
 		case errors.Is(err, errForeign):
 		case a == nil:
@@ -131,7 +131,7 @@ func (c *checker) blob(d string) error {
 		c.sizes(d, size)
 		return nil
 	}
-	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service and queues its URL again")
+	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service, and queues its URL again if it was fetched")
 	c.rotten[d] = true
 	if c.o.Repair {
 		c.takeOut(f, d, p)
@@ -223,7 +223,7 @@ func (c *checker) missing() error {
 			if c.mended(a) || c.rotten[d] && !c.o.Repair {
 				continue // of a rotten one its own line says what becomes of the meta
 			}
-			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again")
+			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again if it was fetched")
 			if c.o.Repair && c.restored(d) {
 				p.Repaired = true
 				continue
