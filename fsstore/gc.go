@@ -1,7 +1,7 @@
 package fsstore
 
 import (
-	"crypto/sha256"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -195,7 +195,7 @@ func (s *Store) takeOutOne(d string) error {
 	}
 	gone := s.path("tmp", d+goneSuffix)
 	err := renameNew(s.path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.sound(d) && s.dropFree(gone) {
+	if errors.Is(err, fs.ErrExist) && s.sound(context.Background(), d) && s.dropFree(gone) {
 		err = renameNew(s.path("blobs", d), gone)
 	}
 	return err
@@ -257,23 +257,7 @@ func (s *Store) restore(d string, o GCOptions, r *GCReport) error {
 // reads the blob under the lock, without which nobody takes it out: of two
 // copies the other may be the rotten one.
 func (s *Store) dropSecond(d string, age time.Duration) {
-	s.dropIf(s.path("tmp", d+goneSuffix), age, func() bool { return s.sound(d) })
-}
-
-// sound reads a blob, and reports whether it is what its name says.
-func (s *Store) sound(d string) bool {
-	f, err := s.OpenBlob(d)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return hasDigest(f, d)
-}
-
-func hasDigest(r io.Reader, d string) bool {
-	h := sha256.New()
-	_, err := io.Copy(h, r)
-	return err == nil && sumHex([32]byte(h.Sum(nil))) == d
+	s.dropIf(s.path("tmp", d+goneSuffix), age, func() bool { return s.sound(context.Background(), d) })
 }
 
 func (s *Store) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {

@@ -128,44 +128,11 @@ func (s *Store) checkBlob(a *Artifact) error {
 	return s.broken(a)
 }
 
-// HasBlob reports whether a blob is there with that size, and may be read: one
-// stat, and no look at its bytes.
-func (s *Store) HasBlob(digest string, size int64) bool {
-	var st unix.Stat_t
-	path := s.path("blobs", digest)
-	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size {
-		return false
-	}
-	return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil // ours are 0444
-}
-
 func (s *Store) broken(a *Artifact) error {
 	if s.quiet.may("blob "+a.Key, time.Minute) {
 		s.log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
 	}
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
-}
-
-// OpenBlob opens the bytes with this digest, 64 lower-case hex digits.
-func (s *Store) OpenBlob(digest string) (*os.File, error) {
-	if !IsDigest(digest) {
-		return nil, fmt.Errorf("blob %.80q: %w", digest, fs.ErrNotExist)
-	}
-	return open(s.path("blobs", digest), os.O_RDONLY)
-}
-
-// IsDigest reports whether s is a SHA-256 as blobs are named: 64 hexadecimal
-// digits in lower case.
-func IsDigest(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // errMalformed is absence to a reader and a finding to fsck.

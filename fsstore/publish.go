@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -45,28 +44,7 @@ func (c *Claim) Previous() *Artifact {
 // nothing has changed speaks of the bytes that it sent.
 func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 	a := c.Previous()
-	if a == nil {
-		return false
-	}
-	f, err := c.s.OpenBlob(a.SHA256)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return hasDigest(untilDone{ctx, f}, a.SHA256)
-}
-
-// untilDone is a reader that ends when ctx does.
-type untilDone struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r untilDone) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
+	return a != nil && c.s.sound(ctx, a.SHA256)
 }
 
 // Publish makes the part the artifact of the claim's key; the caller has
