@@ -3,6 +3,7 @@ package fsstore
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -62,6 +63,15 @@ type ArtifactRow struct {
 	Misses  int
 	AtLeast bool
 	Hits    int64
+}
+
+// Saved is how many bytes its hits have spared the origin, at most 2^63-1:
+// people write numbers into these files.
+func (r *ArtifactRow) Saved() int64 {
+	if r.Size > 0 && r.Hits > math.MaxInt64/r.Size {
+		return math.MaxInt64
+	}
+	return r.Size * r.Hits
 }
 
 type hitRow struct {

@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -81,6 +82,18 @@ func TestViewForgetsAndComesBack(t *testing.T) {
 			t.Error("the picture is not the directory")
 		}
 		v.forget()
+	}
+}
+
+func TestWhatIsSavedIsNeverNegative(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	for hits, want := range map[string]int64{"3": 15, "9223372036854775807": math.MaxInt64} {
+		run(t, s.dir, "echo "+hits+" > hits/"+a.Key)
+		v := s.NewView()
+		if list := v.Artifacts(); len(list) != 1 || list[0].Saved() != want {
+			t.Errorf("%s hits: %+v saved %d", hits, list, list[0].Saved())
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
 		case "misses":
 			pairs[i].by = -int64(r.Misses)
 		case "saved":
-			pairs[i].by = -r.Size * r.Hits
+			pairs[i].by = -r.Saved()
 		case "new":
 			pairs[i].by = -r.Fetched.Unix()
 		}

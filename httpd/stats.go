@@ -116,7 +116,7 @@ func (s *Server) saved() (list []topRow) {
 			break
 		}
 		row := s.artifactRow(a)
-		list = append(list, topRow{row.URL, row.Page, templates.Size(a.Size * a.Hits), templates.Count(a.Hits) + " × " + templates.Size(a.Size)})
+		list = append(list, topRow{row.URL, row.Page, templates.Size(a.Saved()), templates.Count(a.Hits) + " × " + templates.Size(a.Size)})
 	}
 	return list
 }
