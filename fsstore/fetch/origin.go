@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -166,10 +165,6 @@ func (p *Pool) transport(proxy *url.URL, privateToo bool) (*http.Transport, *net
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if p.tls != nil {
-		config = p.tls.Clone()
-	}
 	return &http.Transport{
 		Proxy: http.ProxyURL(proxy),
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -180,7 +175,7 @@ func (p *Pool) transport(proxy *url.URL, privateToo bool) (*http.Transport, *net
 			}
 			return conn, err
 		},
-		TLSClientConfig:        config,
+		TLSClientConfig:        p.tls.Clone(), // nil is one of Go's own
 		TLSHandshakeTimeout:    p.o.Connect,
 		ResponseHeaderTimeout:  p.o.Header,
 		MaxResponseHeaderBytes: maxHeader,
