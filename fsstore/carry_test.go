@@ -190,6 +190,8 @@ func TestCarriedInByOneWhoDied(t *testing.T) {
 	}
 	want(t, s, Queue)
 	want(t, s, Failed, c.Key+".job")
+	// else it is taken for one that could not begin
+	run(t, s.dir, "tail -1 failed/* | grep -q ' failed put: it broke off, '")
 	if err := s.Retry(c.Key+".job", By{"cli", "test"}); err != nil { // an operator may want that
 		t.Fatal(err)
 	}

@@ -37,7 +37,10 @@ func TestAPartHasOneWriter(t *testing.T) {
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	p, _ := c.Part(true)
 	p.Write([]byte("mine"))
-	c2 := &Claim{Key: c.Key, Worker: newWorker(), s: s, f: c.f, path: c.path, url: c.url}
+	if err := c.Start(Started{Size: 8, ETag: `"a"`}); err != nil {
+		t.Fatal(err)
+	}
+	c2 := &Claim{Key: c.Key, Worker: newWorker(), Job: c.Job, s: s, f: c.f, path: c.path, url: c.url}
 	p2, err := c2.Part(true)
 	if err != nil || p2.Size() != 0 {
 		t.Fatalf("adopted a part that is being written: %d bytes, %v", p2.Size(), err)

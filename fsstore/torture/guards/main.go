@@ -119,7 +119,7 @@ func firstRed(out string, took time.Duration) (string, error) {
 	if len(all) > 0 {
 		return fmt.Sprintf("%s (%v)", all[len(all)-1][1], took.Round(time.Second)), nil
 	}
-	if strings.Contains(out, "panic: test timed out") {
+	if strings.Contains(out, "panic: test timed out") || strings.Contains(out, "SIGQUIT: quit") { // go's, when the test does not end then
 		return "a test hangs", nil
 	}
 	if strings.Contains(out, "panic: ") {

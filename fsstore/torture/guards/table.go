@@ -67,7 +67,7 @@ var guards = []guard{
 	{name: "a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: store, run: "HardLinks"},
 	{name: "a part that has a second name is not resumed", file: "fsstore/part.go", old: "(!same(f, p.path) || hasSecondName(f))", new: "(!same(f, p.path))", pkg: store, run: "HardLinks"},
 	{name: "a part is resumed by the job that began it", file: "fsstore/part.go", old: `if !p.c.began(name[len(p.c.Key)+1 : len(name)-len(".part")]) {`, new: "if false {", pkg: store, run: "APartIsOfItsJob"},
-	{name: "what was carried in by one who died is not fetched", file: "fsstore/recover.go", old: "if leave(&c.Job).Via == viaPut {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
+	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if leave(&c.Job).Via == viaPut {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
 	{name: "a claim that a cancel overtook after the commit is let go", file: "fsstore/carry.go", old: "err = c.Cancelled()", new: "err = nil", pkg: store, run: "CarriedIn"},
 
 	// whole bytes
