@@ -313,3 +313,32 @@ func TestFsckTellsAForeignOrphan(t *testing.T) {
 		}
 	}
 }
+
+// What root reads, and the server does not: a backup that root has copied back.
+func TestFsckFindsWhatTheServerMayNotRead(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to another user")
+	}
+	k := keyOf(t, cudaURL)
+	for script, paths := range map[string][]string{
+		"true":                                   nil,
+		"chown 4242 .":                           nil, // meta is the group's, a blob everyone's
+		"chmod 600 */*":                          nil, // the server is root, too
+		"chown 4242 . && chmod 600 meta/*":       {"meta/" + k + ".json"},
+		"chown 4242:4242 . && chmod 440 blobs/*": {"blobs/" + digestOf("bytes"), "meta/" + k + ".json"},
+		"chown 4242 . && chown 4242 meta/* && chmod 600 meta/*": nil,
+	} {
+		s := testStore(t)
+		hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, script)
+		found := fsck(t, s, FsckOptions{})
+		if len(found) != len(paths) {
+			t.Errorf("%s: found %+v", script, found)
+		}
+		for _, path := range paths {
+			if !names(found, path, "may not read it") {
+				t.Errorf("%s: found %+v, and not %s", script, found, path)
+			}
+		}
+	}
+}

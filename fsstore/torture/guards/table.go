@@ -83,6 +83,7 @@ var guards = []guard{
 	{name: "fsck reads each blob", file: "fsstore/fsck.go", old: "got != d {", new: "false {", pkg: store, run: "EveryFlippedBit"},
 	{name: "only its hash condemns a blob", file: "fsstore/fsck.go", old: "if c.o.Quick && !c.o.Repair {", new: "if c.o.Quick {", pkg: store, run: "AWrongSize"},
 	{name: "what is rotten is queued again", file: "fsstore/restore.go", old: "_, err := s.Add(again, by); err", new: "err := error(nil); err", pkg: store, run: "ScrubTakesOut"},
+	{name: "fsck finds what only root may read", file: "fsstore/fsck_tree.go", old: "!readable(&st, root.Uid, root.Gid) {", new: "false {", pkg: store, run: "FsckFindsWhatTheServer"},
 	{name: "fsck brings back only what it has read", file: "fsstore/fsck.go", old: "return hasDigest(f, d) && ", new: "return ", pkg: store, run: "FsckBringsBack"},
 	{name: "what is queued again is of the same key", file: "fsstore/restore.go", old: "err != nil || u.Key() != k {", new: `err != nil || u.Key() == "" {`, pkg: store, run: "OnlyItsOwn"},
 	{name: "the scrub reads twice before it condemns", file: "fsstore/scrub.go", old: "for range 2 {", new: "for range 1 {", pkg: store, run: "ScrubLooksTwice"},
