@@ -26,6 +26,21 @@ type carried struct {
 	fsstore.Addition
 	size int64 // as the page says, -1 unknown
 	from *multipart.Part
+	form *multipart.Reader
+}
+
+// Read is of the file, whose end is the form's: a digest that comes after it
+// would not be looked at.
+func (in *carried) Read(b []byte) (int, error) {
+	n, err := in.from.Read(b)
+	if err == io.EOF {
+		if _, next := in.form.NextPart(); next == nil {
+			err = &refusal{http.StatusBadRequest, "the form has fields after file=: they stand before it"}
+		} else {
+			err = next
+		}
+	}
+	return n, err
 }
 
 // upload makes a file that was carried in by hand the artifact of a URL. It
@@ -47,7 +62,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	patience(0)
-	a, err := c.CarryIn(in.from, in.size, patience)
+	a, err := c.CarryIn(in, in.size, patience)
 	if err != nil {
 		return uploadError(err)
 	}
@@ -62,7 +77,7 @@ func carriedIn(r *http.Request) (*carried, error) {
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, "the form can't be read"}
 	}
-	in := &carried{size: -1}
+	in := &carried{size: -1, form: form}
 	for {
 		p, err := form.NextPart()
 		if err != nil {
@@ -107,6 +122,9 @@ func (in *carried) check() error {
 
 // uploadError is what the outcome means to the person at the browser.
 func uploadError(err error) error {
+	if _, ok := errors.AsType[*refusal](err); ok {
+		return err
+	}
 	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok {
 		if short.Err != nil {
 			return &refusal{http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have)}

@@ -16,15 +16,24 @@ import (
 // sendFile uploads body with the fields before it, as the page's form does.
 func (w *world) sendFile(body string, fields ...string) (int, string) {
 	w.t.Helper()
+	return w.sendForm(append(fields, "file", body)...)
+}
+
+// sendForm sends these fields in this order.
+func (w *world) sendForm(fields ...string) (int, string) {
+	w.t.Helper()
 	var form bytes.Buffer
 	m := multipart.NewWriter(&form)
 	for i := 0; i < len(fields); i += 2 {
-		w.must(m.WriteField(fields[i], fields[i+1]))
+		if fields[i] != "file" {
+			w.must(m.WriteField(fields[i], fields[i+1]))
+			continue
+		}
+		part, err := m.CreateFormFile("file", "carried")
+		w.must(err)
+		_, err = part.Write([]byte(fields[i+1]))
+		w.must(err)
 	}
-	part, err := m.CreateFormFile("file", "carried")
-	w.must(err)
-	_, err = part.Write([]byte(body))
-	w.must(err)
 	w.must(m.Close())
 	resp, err := http.Post(w.url("/admin/upload"), m.FormDataContentType(), &form)
 	w.must(err)
@@ -126,4 +135,19 @@ func (w *world) moveJobWhen(name string) bool {
 func (w *world) glob(pattern string) []string {
 	names, _ := filepath.Glob(filepath.Join(w.dir, pattern))
 	return names
+}
+
+// TestUploadWithFieldsAfterTheFile: none is dropped in silence.
+func TestUploadWithFieldsAfterTheFile(t *testing.T) {
+	const url = "https://vendor.example/x.run"
+	for _, after := range [][]string{{"sha256", strings.Repeat("0", 64)}, {"accept", "any"}, {"file", "another"}} {
+		w := newWorld(t, Options{})
+		code, text := w.sendForm(append([]string{"url", url, "file", "#!/bin/sh\n"}, after...)...)
+		if code != http.StatusBadRequest || !strings.Contains(text, "fields after file=") {
+			t.Errorf("%s: %d %s", after[0], code, text)
+		}
+		if _, err := w.store.Lookup(url); err == nil {
+			t.Errorf("%s: held", after[0])
+		}
+	}
 }
