@@ -14,8 +14,8 @@ import (
 // crowd is a listener that knows how many files the process may have open: a
 // connection takes one, and its answer another. It leaves enough for the rest
 // of the server, so that a hit finds its blob. When it is full, those go first
-// who have been waiting without a request for a while; who is being answered
-// stays.
+// who have been waiting for a while, for their next request or for a descriptor;
+// who is being answered stays.
 type crowd struct {
 	net.Listener
 	room int             // descriptors for connections and answers
@@ -134,8 +134,8 @@ func (l *crowd) report() {
 	})
 }
 
-// cutIdle closes what has waited long enough without a request, and reports whether
-// that was anybody; the caller holds mu.
+// cutIdle closes what has waited long enough without being answered, and reports
+// whether that was anybody; the caller holds mu.
 func (l *crowd) cutIdle() (any bool) {
 	for c, g := range l.guests {
 		if !g.busy && time.Since(g.since) >= graceful {
@@ -143,6 +143,9 @@ func (l *crowd) cutIdle() (any bool) {
 			l.leave(c)
 			any = true
 		}
+	}
+	if any {
+		l.change.Broadcast()
 	}
 	return any
 }
@@ -158,8 +161,11 @@ func (l *crowd) state(c net.Conn, st http.ConnState) {
 	}
 	switch st {
 	case http.StateActive:
-		for !l.closed && len(l.guests)+l.busy >= l.room {
+		for !l.closed && l.guests[c] == g && len(l.guests)+l.busy >= l.room {
 			l.change.Wait()
+		}
+		if l.guests[c] != g {
+			return // it was cut while it waited
 		}
 		g.busy = true
 		l.busy++

@@ -240,6 +240,7 @@ var guards = []guard{
 	{name: "without blobs/ nothing is claimed", file: "fsstore/fetch/pool.go", old: "p.store.Ill() || ", new: "", pkg: wayOut, run: "TestRunWithoutBlobs"},
 	{name: "a clock that is set back frees jobs", file: "fsstore/queue.go", old: " && !told.After(t.Add(time.Minute))", new: "", pkg: store, run: "TestAClockSetBack"},
 	{name: "descriptors are left for answers", file: "httpd/crowd.go", old: "return l.room * 3 / 4", new: "return l.room * 64", pkg: program, run: "TestFewDescriptors"},
+	{name: "who is cut while it waits leaves its place", file: "httpd/crowd.go", old: "if l.guests[c] != g {", new: "if false {", pkg: "./httpd", run: "WhoIsCut"},
 	{name: "no field of an upload is dropped", file: "httpd/upload.go", old: "; next == nil {", new: "; false {\n\t\t\t_ = next", pkg: "./httpd", run: "UploadWithFields"},
 
 	// what the harness would miss, if its parts were blind
