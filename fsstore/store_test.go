@@ -277,6 +277,9 @@ func TestWithoutItsBlobItIsNotHeld(t *testing.T) {
 		if got, err := s.Lookup(cudaURL); got != nil || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: Lookup gives %v, %v", script, got, err)
 		}
+		if _, f, err := s.Open(cudaURL); f != nil || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: Open gives %v, %v", script, f, err)
+		}
 		if r, err := s.Why(cudaURL); err != nil || r.Artifact != nil || !strings.Contains(r.Broken, says) || !strings.Contains(r.Broken, "fsck --repair") {
 			t.Errorf("%s: Why gives %+v, %v", script, r, err)
 		}

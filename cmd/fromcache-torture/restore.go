@@ -19,7 +19,7 @@ var restores = []string{
 	"rsync -a",
 	"rsync -a --delete --ignore-times --bwlimit=2M --exclude=/tmp --exclude=/session-secret",
 	"rsync -a --delete --ignore-times --bwlimit=2M",
-	"rsync -a --inplace --bwlimit=2M",
+	"rsync -a --inplace --bwlimit=400",
 }
 
 // restored: threat 13. An old copy comes back under a live server, while clients
