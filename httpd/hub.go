@@ -28,7 +28,7 @@ type hub struct {
 	mu      sync.Mutex
 	streams map[*stream]bool
 	wake    chan struct{} // the first stream has come
-	ended   chan struct{} // closed when the server stops; nil before it runs
+	ended   chan struct{} // closed when the server stops; nil before it begins
 	last    []byte        // summary that was told last
 }
 
@@ -120,13 +120,19 @@ func event(name, text string) []byte {
 	return b.Bytes()
 }
 
-// run serves streams until ctx ends.
-func (h *hub) run(ctx context.Context) {
-	ended := make(chan struct{})
-	defer close(ended)
+// begin comes before the first answer: a stream that joined earlier would not
+// know when run ends.
+func (h *hub) begin() (ended chan struct{}) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	ended = make(chan struct{})
 	h.ended = ended
-	h.mu.Unlock()
+	return ended
+}
+
+// run serves streams until ctx ends, and then ends them.
+func (h *hub) run(ctx context.Context, ended chan struct{}) {
+	defer close(ended)
 	for {
 		select {
 		case <-ctx.Done():

@@ -231,6 +231,28 @@ func TestStreamEnds(t *testing.T) {
 	}
 }
 
+// TestAStreamMayComeFirst: one that joins before run has begun ends with it.
+func TestAStreamMayComeFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.stop()
+	w.must(<-w.ended)
+	w.ended <- nil
+	for range 100 {
+		ctx, cancel := context.WithCancel(context.Background())
+		end := w.srv.beside(ctx)
+		st := w.srv.hub.join()
+		w.srv.hub.leave(st)
+		cancel()
+		end()
+		select {
+		case <-st.ended:
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not end")
+		}
+	}
+}
+
 // TestSlowReader: who reads nothing is told to get the page again, and holds
 // nobody up.
 func TestSlowReader(t *testing.T) {

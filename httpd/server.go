@@ -137,7 +137,8 @@ func (s *Server) beside(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { s.view.Run(ctx) })
-	work.Go(func() { s.hub.run(ctx) })
+	ended := s.hub.begin()
+	work.Go(func() { s.hub.run(ctx, ended) })
 	work.Go(func() { s.tally.run(ctx, s.store) })
 	return func() {
 		cancel()
