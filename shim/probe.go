@@ -146,7 +146,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 		}()
 	}
 	best := Answer{Reason: "the cache was down a moment ago"}
-	late := time.NewTimer(time.Until(deadline) + 50*time.Millisecond) // the probes end by themselves; this is for one that can't
+	late := time.NewTimer(time.Until(deadline) + time.Second) // the probes end by themselves; this is for one that can't
 	defer late.Stop()
 	for known := false; waiting > 0; waiting-- {
 		select {

@@ -11,8 +11,8 @@ import (
 // probeByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
 // would triple its size. It costs a process, some ten milliseconds.
 func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
-	left := time.Until(deadline)
-	header, status, err := p.runTool(p.toolArgs(q, c, left), pastProxy(p.env, p.tool, c), left)
+	args := p.toolArgs(q, c, time.Until(deadline))
+	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
 		return reply{reason: "the real tool could not be run"}
 	}
@@ -62,8 +62,8 @@ func seconds(d time.Duration) string {
 	return strings.TrimLeft(ms[1:4], "0") + ms[4:5] + "." + ms[5:]
 }
 
-// runTool runs the real tool and returns the header that it prints. It ends it when the time is over; status is then -1.
-func (p *prober) runTool(args []string, env Env, left time.Duration) (header string, status int, err error) {
+// runTool runs the real tool and returns the header that it prints. It ends it at the deadline; status is then -1.
+func (p *prober) runTool(args []string, env Env, deadline time.Time) (header string, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return "", 0, err
@@ -84,7 +84,7 @@ func (p *prober) runTool(args []string, env Env, left time.Duration) (header str
 	if err != nil {
 		return "", 0, err
 	}
-	end := time.AfterFunc(left, func() { proc.Kill() })
+	end := time.AfterFunc(time.Until(deadline), func() { proc.Kill() })
 	defer end.Stop()
 	data, _ := io.ReadAll(io.LimitReader(r, maxHeader))
 	state, err := proc.Wait()
