@@ -38,17 +38,17 @@ demo: build ## show a miss become a hit: an origin, a cache-host and the shim on
 
 # -count=1: go's cache of results does not know the programs and files that some tests run. It also says what was skipped.
 test: needs assets ## install what tests need, and run every test
-	@.ci/test $(GO) -count=1 ./...
+	@.ci/test $(GO) -count=1 -timeout 40m ./...
 
 # The packages left out run programs that were built without the detector.
 race: needs assets ## run the tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture -e /deploy)
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture -e /deploy)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
 # Each part's row is kept in dist/torture: what was broken off goes on there. PARTS="rot slow" runs those again, PARTS=-again all.
-torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (3 hours)
+torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (4 hours)
 	$(GO) run ./cmd/fromcache-torture -long -keep $(DIST)/torture $(PARTS)
 
 bench: build ## compare with nginx on the same files, then run the benchmarks of the packages

@@ -30,8 +30,8 @@
 // happen once is a rename to a name that only one process can make (a claim's
 // has 16 random hex digits). flock answers one question, whether an owner is
 // still alive: it follows a file through every rename and dies with its
-// process. Only the numbers in hits/ and stats/ are added to under a lock that
-// is waited for, a second at most.
+// process. Only a verb, and whoever adds to the numbers in hits/ and stats/,
+// waits for a lock, a second at most.
 //
 // A listing is the truth; an event of fsnotify is a hint that spares a wait.
 // Times of files mean nothing, for any append changes them; what counts is
@@ -55,7 +55,7 @@
 //
 //	ways in         misses, misscap, approve, waiting, author, carry, batch
 //	a job's life    queue, claim, refuse, part, space, publish, ending, recover
-//	what is held    meta, metacache, artifacts, bydigest, hits, stats
+//	what is held    meta, blob, metacache, artifacts, bydigest, hits, stats
 //	other verbs     moves, deny, shell, shelladd
 //	upkeep          gc, scrub, rotten, lost, restore, fsck
 //	troubles        health, examine, clock
