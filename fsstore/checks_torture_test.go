@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -152,11 +153,15 @@ func TestScrubLooksTwice(t *testing.T) {
 		a := hold(t, s, cudaURL, strings.Repeat("0123456789abcdef", 1<<17))
 		run(t, s.dir, "cp blobs/* ../sound; chmod 644 blobs/*; printf rot | dd of=blobs/"+a.SHA256+" conv=notrunc status=none")
 		synctest.Test(t, func(t *testing.T) {
+			mended := make(chan error, 1)
 			go func() {
 				time.Sleep(time.Second / 2)
-				run(t, s.dir, strings.ReplaceAll(mend, "D", a.SHA256))
+				mended <- exec.Command("sh", "-c", "cd "+s.dir+" && "+strings.ReplaceAll(mend, "D", a.SHA256)).Run()
 			}()
 			scrubOnce(t, s, ScrubOptions{Rate: 1 << 20})
+			if err := <-mended; err != nil {
+				t.Error(err)
+			}
 		})
 		if list := s.Findings(); len(list) != 0 || len(ls(t, s, Queue)) != 0 {
 			t.Errorf("%s: %+v, queue %q", name, list, ls(t, s, Queue))

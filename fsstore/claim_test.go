@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"fromcache/fsstore/job"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 func add(t testing.TB, s *Store, url string) string {
@@ -170,7 +172,6 @@ func TestCancelByVerb(t *testing.T) {
 	}
 }
 
-// An operator cancels while no server lives to notice.
 // Retry and Dismiss of a job that a listing showed before its worker noticed
 // the cancel, and of one whose worker has not noticed yet.
 func TestRetryRightAfterCancel(t *testing.T) {
@@ -210,6 +211,7 @@ func TestClearRightAfterCancel(t *testing.T) {
 	want(t, s, Queue)
 }
 
+// An operator cancels while no server lives to notice.
 func TestCancelOfAnOrphanGetsItsName(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
@@ -599,7 +601,14 @@ func TestAKeysNameIsTakenWhole(t *testing.T) {
 // What is carried in by hand must not be fetched by a worker on the way.
 func TestPutTakesTheMissPastTheQueue(t *testing.T) {
 	s := testStore(t)
-	wake := s.Watch(t.Context(), time.Hour, Queue)
+	w, err := fsnotify.NewWatcher()
+	if err == nil {
+		err = w.Add(s.path(string(Queue), ""))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
 	k := keyOf(t, cudaURL)
 	noteMiss(t, s, cudaURL, client1)
 	c, err := s.ClaimFor(Addition{URL: cudaURL}, By{"cli", "op"})
@@ -613,12 +622,14 @@ func TestPutTakesTheMissPastTheQueue(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	want(t, s, Done, k+".job")
-	select {
-	case <-wake:
-		t.Error("it went through queue/")
-	default:
-	}
 	sound(t, s)
+	run(t, s.dir, ": > queue/.end")
+	for e := range w.Events {
+		if base(e.Name) == ".end" {
+			break
+		}
+		t.Errorf("it went through queue/: %v", e)
+	}
 }
 
 // TestAPartIsOfItsJob: two jobs may have one key, for their URLs differ in what is

@@ -131,22 +131,29 @@ func TestEveryCallMayFail(t *testing.T) {
 	if err != nil {
 		t.Fatal("strace is missing: `make test` installs it")
 	}
+	errs := 0
 	for _, call := range []string{"renameat", "renameat2", "fsync", "write", "fchmod", "flock", "unlinkat"} {
-		failEach(t, strace, call, "error=EIO:when=%d")
-		failEach(t, strace, call, "error=ENOSPC:when=%d+") // a full disk stays full
+		errs += failEach(t, strace, call, "error=EIO:when=%d")
+		errs += failEach(t, strace, call, "error=ENOSPC:when=%d+") // a full disk stays full
+	}
+	t.Logf("%d errors", errs)
+	if errs < 16 {
+		t.Errorf("only %d errors: the harness does not bite", errs)
 	}
 }
 
-func failEach(t *testing.T, strace, call, how string) {
+func failEach(t *testing.T, strace, call, how string) (hits int) {
 	for n := 1; !testing.Short() || n <= 2; n++ {
 		dir := t.TempDir() + "/data"
 		openAt(t, dir, Options{})
 		out, hit := crashRun(t, strace, dir, "inject="+call+":"+fmt.Sprintf(how, n))
 		if !hit {
-			return
+			break
 		}
+		hits++
 		afterCrash(t, dir, out, call+":"+fmt.Sprintf(how, n))
 	}
+	return hits
 }
 
 // crashRun walks the story under strace; hit says whether it came to the call

@@ -21,7 +21,7 @@ func startView(t testing.TB, s *Store) *View {
 // told waits until a change of dir and name comes.
 func told(t testing.TB, c <-chan Change, dir, name string) {
 	t.Helper()
-	end := time.After(5 * time.Second)
+	end := time.After(30 * time.Second)
 	for {
 		select {
 		case got := <-c:

@@ -70,6 +70,7 @@ func readSlowly(t *testing.T, c net.Conn, size int64) {
 func TestStalledReaderIsCut(t *testing.T) {
 	w := newWorld(t, Options{StallTimeout: 300 * time.Millisecond})
 	w.hollow("https://vendor.example/big.bin", 1<<30)
+	eventually(t, "the server does not watch", func() bool { return watches(t) > 0 }) // the last that it begins
 	before, open := runtime.NumGoroutine(), descriptors(t)
 	var stalled []net.Conn
 	for range 20 {
@@ -88,6 +89,21 @@ func TestStalledReaderIsCut(t *testing.T) {
 	if n >= 1<<30 || n == 0 {
 		t.Errorf("%d bytes, %v: a short answer must not look whole", n, err)
 	}
+}
+
+// watches is how many inotify descriptors this process has.
+func watches(t *testing.T) (n int) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if to, _ := os.Readlink(link); to == "anon_inode:inotify" {
+			n++
+		}
+	}
+	return n
 }
 
 func descriptors(t *testing.T) int {
@@ -111,7 +127,7 @@ func TestShortBlob(t *testing.T) {
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	w.must(err)
 	w.must(os.Truncate(filepath.Join(w.dir, "blobs", a.SHA256), 32<<20))
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if n, err := io.Copy(io.Discard, resp.Body); err != io.ErrUnexpectedEOF || n >= 64<<20 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
@@ -125,7 +141,8 @@ func TestStalledReaderHoldsLittle(t *testing.T) {
 	w.hollow("https://vendor.example/big.bin", 1<<30)
 	slowReader(t, w, "/b/"+token("https://vendor.example/big.bin"))
 	most := 0
-	for held, still := -1, 0; still < 10; time.Sleep(50 * time.Millisecond) { // until it moves no more
+	for held, still, looks := -1, 0, 0; still < 10 && looks < 600; time.Sleep(50 * time.Millisecond) { // until it moves no more
+		looks++
 		n := kernelHolds(t, w.addr)
 		if n == held && n > 0 {
 			still++
@@ -134,7 +151,7 @@ func TestStalledReaderHoldsLittle(t *testing.T) {
 		}
 		most = max(most, n)
 	}
-	if most > 256<<10 {
+	if most == 0 || most > 256<<10 {
 		t.Errorf("the kernel holds %d bytes for a reader that takes nothing", most)
 	}
 }
@@ -175,7 +192,7 @@ func TestSlowHeader(t *testing.T) {
 		defer c.Close()
 		_, err = io.WriteString(c, text)
 		w.must(err)
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%s: the connection stays: %v", name, err)
 		}
@@ -191,7 +208,7 @@ func TestIdleConnection(t *testing.T) {
 	defer c.Close()
 	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	w.must(err)
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.Copy(io.Discard, c); err != nil {
 		t.Errorf("the connection stays: %v", err)
 	}
@@ -232,7 +249,7 @@ func TestDrain(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the drain has no end")
 	}
 	w.ended <- nil
@@ -266,7 +283,7 @@ func TestHeaderArrivesByteByByte(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		line, err := bufio.NewReader(c).ReadString('\n')
 		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 200") {
 			t.Errorf("cut at %d: %q, %v", n, line, err)
