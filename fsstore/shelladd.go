@@ -154,8 +154,8 @@ func (sh Shell) Ask(k string) (string, error) {
 	case "":
 		return "", absent(Misses, k)
 	case j.Job.URL:
-		return sh.line(`curl -sSIL "$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`)
+		return sh.line(`curl -gsSIL "$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`)
 	default: // the newest that was noted
-		return sh.line(`curl -sSIL "$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`)
+		return sh.line(`curl -gsSIL "$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`)
 	}
 }

@@ -42,7 +42,7 @@ import (
 //	mkfile FILE SIZE            make FILE of SIZE bytes, different for each name and size
 //	smalldisk DIR SIZE          mount a tmpfs of SIZE at DIR (as root)
 //
-// Whatever waits has a deadline, and no script sleeps.
+// Whatever waits has a deadline, and no script sleeps but to ask again.
 
 func TestMain(m *testing.M) {
 	whole := func() {
