@@ -305,14 +305,20 @@ func (s *Store) prune(t time.Time) error {
 	return s.pruneDir(Misses, t.Add(-staleMiss))
 }
 
+// pruneDir holds one file at a time: strangers fill misses/, and 10,000 of theirs
+// at once are gigabytes.
 func (s *Store) pruneDir(st State, before time.Time) error {
-	list, err := s.Jobs(st)
+	names, err := s.names(string(st))
 	if err != nil {
 		return err
 	}
-	for _, j := range list {
+	for _, name := range names {
+		j, err := s.JobFile(st, name)
+		if err != nil {
+			continue
+		}
 		if last, ok := newest(&j.Job); ok && last.Before(before) {
-			if err := os.Remove(s.job(st, j.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Remove(s.job(st, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}

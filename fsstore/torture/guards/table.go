@@ -122,6 +122,7 @@ var guards = []guard{
 	{name: "repeats are gathered", file: "fsstore/misses.go", old: "if s.repeated(a) {", new: "if false {", pkg: store, run: "RepeatsAreGathered|NewURLs"},
 	{name: "a client writes so many lines at once", file: "fsstore/misses.go", old: " || r.lines >= linesAtOnce)", new: ")", pkg: store, run: "NewURLs"},
 	{name: "misses that nobody asks for any more go", file: "fsstore/gc.go", old: "return s.pruneDir(Misses, t.Add(-staleMiss))", new: "return nil", pkg: store, run: "PruneGoes"},
+	{name: "prune holds one file at a time", file: "fsstore/gc.go", old: "j, err := s.JobFile(st, name)", new: "j, err := s.JobFile(st, name)\n\t\tdefer func(_ []job.Event) {}(j.Job.Events)", pkg: store, run: "PruneHolds"},
 	{name: "what waits is left out of a long log", file: "fsstore/claim.go", old: "b = job.Compact(b)", new: "_ = long", pkg: store, run: "WaitingIsNoAttempt"},
 	{name: "the reserve of the disk", file: "fsstore/space.go", old: "if free-need < c.s.opt.MinFree {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
 	{name: "room is promised once", file: "fsstore/space.go", old: "need += max(0, n-other.written.Load())", new: "_ = n", pkg: store, run: "SpaceIsReserved"},
