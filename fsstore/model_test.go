@@ -310,7 +310,7 @@ func (m *model) retry(t *rapid.T) {
 	u := m.pick(t)
 	for _, st := range []State{Failed, Cancelled, Done} {
 		if exists(m.s.job(st, u.key()+".job")) {
-			if err := m.s.Retry(u.key(), By{"cli", "x"}); err != nil {
+			if err := m.s.RetryAs(st, u.key(), "", By{"cli", "x"}); err != nil {
 				t.Fatal(err)
 			}
 			u.move(st, Queue)

@@ -1,10 +1,12 @@
 package fsstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -12,23 +14,58 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Dismiss removes a miss, or a job that has ended: it may come back.
-func (s *Store) Dismiss(name string, _ By) error {
+// What a verb takes files from, when it is not told one directory.
+var (
+	dismissed = []State{Misses, Failed, Cancelled}
+	retried   = []State{Failed, Cancelled, Done}
+)
+
+// Dismiss removes a miss, or a job that has ended: it may come back. Of several
+// of that name it is the miss, else the job whose log is newest.
+func (s *Store) Dismiss(name string, by By) error { return s.DismissIn("", name, by) }
+
+// DismissIn is Dismiss of the file in one directory and in no other.
+func (s *Store) DismissIn(st State, name string, _ By) error {
 	if !plain(name) {
 		return absent(Misses, name)
 	}
-	for _, st := range []State{Misses, Failed, Cancelled} {
-		for _, n := range endedNames(name) {
-			err := os.Remove(s.job(st, n))
-			if !errors.Is(err, fs.ErrNotExist) {
-				if st == Failed {
-					os.Remove(s.job(st, n+".why"))
-				}
-				return err
+	for _, j := range s.inTurn(st, name, dismissed) {
+		err := os.Remove(s.job(j.State, j.Name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			if j.State == Failed {
+				os.Remove(s.job(j.State, j.Name+".why"))
 			}
+			return err
 		}
 	}
-	return absent(Misses, name)
+	return absent(cmp.Or(st, Misses), name)
+}
+
+// inTurn are the places where a verb looks for a file, in their order: the one
+// directory that it was told, or "" each. done/ may hold what failed/ holds an
+// earlier history of: of two jobs an operator means the one whose log is newer.
+func (s *Store) inTurn(st State, name string, all []State) []JobFile {
+	var list []JobFile
+	for _, from := range all {
+		if st != "" && st != from {
+			continue
+		}
+		for _, n := range endedNames(name) {
+			j, _ := s.JobFile(from, n)
+			j.State, j.Name = from, n
+			list = append(list, j)
+		}
+	}
+	jobs := list
+	for len(jobs) > 0 && jobs[0].State == Misses {
+		jobs = jobs[1:] // a miss is no job's history
+	}
+	slices.SortStableFunc(jobs, func(a, b JobFile) int {
+		x, _ := newest(&a.Job)
+		y, _ := newest(&b.Job)
+		return y.Compare(x)
+	})
+	return list
 }
 
 // Cancel stops a queued or active job, named by its file or its key, and puts
@@ -85,12 +122,14 @@ func (s *Store) cancelFile(f *os.File, st State, name string) error {
 	return s.moveHistory(f, s.job(Cancelled, target), Cancelled, k)
 }
 
-// Retry puts a failed, cancelled or done job back into queue/, due at once.
-func (s *Store) Retry(name string, by By) error { return s.RetryAs(name, "", by) }
+// Retry puts a failed, cancelled or done job back into queue/, due at once. Of
+// several of that name it is the one whose log is newest.
+func (s *Store) Retry(name string, by By) error { return s.RetryAs("", name, "", by) }
 
-// RetryAs is Retry with another URL of the same artifact, such as one with a
-// new signature. ErrInvalid: the URL has another key.
-func (s *Store) RetryAs(name, rawURL string, by By) error {
+// RetryAs is Retry of the file in one directory and in no other, or "" in
+// whichever; with another URL of the same artifact, such as one with a new
+// signature, or "". ErrInvalid: the URL has another key.
+func (s *Store) RetryAs(st State, name, rawURL string, by By) error {
 	if !plain(name) {
 		return absent(Failed, name)
 	}
@@ -102,15 +141,13 @@ func (s *Store) RetryAs(name, rawURL string, by By) error {
 		}
 		e.URL = fetch
 	}
-	for _, st := range []State{Failed, Cancelled, Done} {
-		for _, n := range endedNames(name) {
-			err := s.retryFrom(st, n, e)
-			if !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+	for _, j := range s.inTurn(st, name, retried) {
+		err := s.retryFrom(j.State, j.Name, e)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
-	return absent(Failed, name)
+	return absent(cmp.Or(st, Failed), name)
 }
 
 // endedNames are the names under which an ended job may be found. One that was

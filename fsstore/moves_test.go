@@ -1,6 +1,8 @@
 package fsstore
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -21,12 +23,68 @@ func TestRetryAsOfAFullLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, s.dir, "yes '2026-11-22T21:31:40Z error 503 Service Unavailable' | head -c 66000 >> failed/"+c.Key+".job; echo >> failed/"+c.Key+".job")
-	if err := s.RetryAs(c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"}); err != nil {
+	if err := s.RetryAs("", c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	c = claimNext(t, s)
 	if e, _ := c.Job.Newest(job.Retry); c.URL != cudaURL+"?token=new" || e.Addr != "10.0.0.2" {
 		t.Errorf("fetching %s, retried by %+v", c.URL, e)
+	}
+}
+
+// One name in several directories: a button's is its own row's, and without a
+// directory a verb takes the job whose log is newest, of which the others are
+// history. The line beside it says the same.
+func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
+	const name = "k.job"
+	at := map[State]string{Failed: "2026-11-22T21:31:00Z failed 503", Cancelled: "2026-11-23T21:31:00Z cancelled web", Done: "2026-11-24T21:31:00Z done - -"}
+	retry := func(s *Store, st State) error { return s.RetryAs(st, name, "", By{"web", ""}) }
+	dismiss := func(s *Store, st State) error { return s.DismissIn(st, name, By{"web", ""}) }
+	for _, c := range []struct {
+		told, takes State
+		do          func(*Store, State) error
+		line        func(Shell, State) (string, error)
+	}{
+		{Failed, Failed, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
+		{Cancelled, Cancelled, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
+		{Done, Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
+		{"", Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
+		{Failed, Failed, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
+		{Cancelled, Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
+		{"", Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
+	} {
+		s := testStore(t)
+		for st, line := range at {
+			if err := os.WriteFile(s.job(st, name), []byte(cudaURL+"\n"+line+"\n"), 0o660); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if line, err := c.line(s.Shell(), c.told); err != nil || !strings.Contains(line, "/"+string(c.takes)+"/"+name) {
+			t.Errorf("told %q, the line is %s, %v", c.told, line, err)
+		}
+		if err := c.do(s, c.told); err != nil {
+			t.Fatal(err)
+		}
+		for st := range at {
+			if gone := !exists(s.job(st, name)); gone != (st == c.takes) {
+				t.Errorf("told %q: gone from %s/ is %v", c.told, st, gone)
+			}
+		}
+		if err := c.do(s, Queue); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("told queue/: %v", err)
+		}
+	}
+}
+
+// A row whose miss has been approved meanwhile removes no older job of its key.
+func TestDismissOfAMissIsOfNoJob(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	if err := c.Fail("503"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DismissIn(Misses, c.Key, By{"web", ""}); !errors.Is(err, fs.ErrNotExist) || len(ls(t, s, Failed)) != 1 {
+		t.Errorf("%v; failed/ has %v", err, ls(t, s, Failed))
 	}
 }
 
@@ -87,7 +145,7 @@ func TestHalfALineRetriesNothing(t *testing.T) {
 	}
 	before := text(t, s, Failed, c.Key+".job")
 	roomy := fullAt(t, int64(len(before)+80))
-	err := s.RetryAs(c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"})
+	err := s.RetryAs("", c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"})
 	roomy()
 	if err == nil {
 		t.Error("retried under a URL that could not be written")

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,12 +59,12 @@ func (sh Shell) denyName(name string) (string, error) {
 }
 
 // Dismiss is the line for misses; with no name, for all that wait. One name
-// may also be that of a job that has ended.
-func (sh Shell) Dismiss(names ...string) (string, error) {
+// may also be that of a job that has ended, in one directory or "" in any.
+func (sh Shell) Dismiss(st State, names ...string) (string, error) {
 	if len(names) != 1 {
 		return sh.each(names, `rm -- "$k"`)
 	}
-	name, err := sh.find(names[0], Misses, Failed, Cancelled)
+	name, err := sh.first(st, names[0], dismissed)
 	if err != nil {
 		return "", err
 	}
@@ -97,10 +98,10 @@ func (sh Shell) Cancel(name string) (string, error) {
 	return sh.line(sh.move(from, to))
 }
 
-// Retry is the line for a job that has ended, with another URL of the same
-// artifact or "".
-func (sh Shell) Retry(name, rawURL string) (string, error) {
-	from, err := sh.find(name, Failed, Cancelled, Done)
+// Retry is the line for a job that has ended, in one directory or "" in any,
+// with another URL of the same artifact or "".
+func (sh Shell) Retry(st State, name, rawURL string) (string, error) {
+	from, err := sh.first(st, name, retried)
 	if err != nil {
 		return "", err
 	}
@@ -146,6 +147,18 @@ func (sh Shell) find(name string, states ...State) (string, error) {
 		}
 	}
 	return "", absent(states[0], name)
+}
+
+// first is where a verb that may be told a directory finds a job.
+func (sh Shell) first(st State, name string, all []State) (string, error) {
+	if plain(name) {
+		for _, j := range sh.s.inTurn(st, name, all) {
+			if at := string(j.State) + "/" + j.Name; sh.has(at) {
+				return at, nil
+			}
+		}
+	}
+	return "", absent(cmp.Or(st, all[0]), name)
 }
 
 // free is the name in queue/ that a verb would give a job.

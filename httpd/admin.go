@@ -16,6 +16,10 @@ import (
 
 func by(r *http.Request) fsstore.By { return fsstore.By{Via: "web", Addr: clientAddr(r)} }
 
+// dirOf is the directory of the row that a button is in, for another may hold a
+// file of the same name; "" where a script posts the name alone.
+func dirOf(r *http.Request) fsstore.State { return fsstore.State(r.Form.Get("in")) }
+
 // done ends a post: words for the next page, and the page that the form was
 // on. A page that shows changes by itself gets the words alone.
 func (s *Server) done(w http.ResponseWriter, r *http.Request, text string) error {
@@ -61,7 +65,8 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "key", "Dismissed", s.store.Dismiss)
+	st := dirOf(r)
+	return s.each(w, r, "key", "Dismissed", func(name string, by fsstore.By) error { return s.store.DismissIn(st, name, by) })
 }
 
 func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
@@ -73,8 +78,8 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
-	raw := strings.TrimSpace(r.PostForm.Get("url"))
-	return s.each(w, r, "id", "Retried", func(name string, by fsstore.By) error { return s.store.RetryAs(name, raw, by) })
+	st, raw := dirOf(r), strings.TrimSpace(r.PostForm.Get("url"))
+	return s.each(w, r, "id", "Retried", func(name string, by fsstore.By) error { return s.store.RetryAs(st, name, raw, by) })
 }
 
 func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {

@@ -107,7 +107,7 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 	case name != "":
-		err = s.store.Retry(name, by(r))
+		err = s.store.RetryAs(fsstore.Done, name, "", by(r))
 	default:
 		_, err = s.store.Add(fsstore.Addition{URL: rawURL}, by(r))
 	}

@@ -14,7 +14,7 @@ import (
 // control is a button of a page that posts a form.
 type control struct {
 	form        *formOf
-	to          string // address
+	to, query   string // address
 	label       string
 	name, value string
 	class       string
@@ -80,7 +80,8 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 				}
 			case "button":
 				if a["type"] != "button" {
-					in = &control{form: form(a), to: a["formaction"], name: a["name"], value: a["value"], class: a["class"]}
+					to, query, _ := strings.Cut(a["formaction"], "?")
+					in = &control{form: form(a), to: to, query: query, name: a["name"], value: a["value"], class: a["class"]}
 					list = append(list, in)
 				}
 			}

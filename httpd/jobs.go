@@ -141,11 +141,13 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 // jobActs are the buttons of one job, by the directory that it is in.
 func jobActs(j *fsstore.JobFile) []templates.Action {
 	act := func(verb, label, look, field string) templates.Action {
-		return rowAction(verb, label, look, field, j.Name)
+		a := rowAction(verb, label, look, field, j.Name)
+		a.In = string(j.State)
+		return a
 	}
 	switch j.State {
 	case fsstore.Active, fsstore.Queue:
-		return []templates.Action{act("cancel", "Cancel", "quiet warn", "id")}
+		return []templates.Action{rowAction("cancel", "Cancel", "quiet warn", "id", j.Name)} // wherever it is by now
 	case fsstore.Done:
 		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
 	case fsstore.Failed, fsstore.Cancelled:

@@ -190,6 +190,7 @@ func (s *Server) missRow(j *fsstore.JobFile) missRow {
 // the origin says, "" on the page that says it.
 func missActs(k, into string) []templates.Action {
 	list := []templates.Action{rowAction("approve", "Approve", "", "key", k), rowAction("dismiss", "Dismiss", "quiet", "key", k), rowAction("deny", "Deny", "quiet warn", "key", k)}
+	list[1].In = string(fsstore.Misses)
 	if into == "" {
 		return list
 	}

@@ -59,7 +59,7 @@ func furnish(w *world, origin string) {
 		w.must(os.WriteFile(filepath.Join(w.dir, "misses", keyOf(w, u)), fmt.Appendf(nil, "%s\n2026-11-22T20:00:0%dZ miss 10.0.0.7 curl/8\n", u, at), 0o660))
 	}
 	w.append("misses/"+keyOf(w, origin+"/a.bin"), "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?sig='two'\n")
-	for _, name := range []string{"failed/lost.job", "cancelled/stopped.job", "done/fetched.job", "queue/waiting.job", "queue/again.job", "cancelled/again.job"} {
+	for _, name := range []string{"failed/lost.job", "cancelled/stopped.job", "done/fetched.job", "queue/waiting.job", "queue/again.job", "cancelled/again.job", "failed/fetched.job"} {
 		dir, file, _ := strings.Cut(name, "/")
 		for _, n := range []string{file, awkward + " " + file} {
 			w.must(os.WriteFile(filepath.Join(w.dir, dir, n), []byte(origin+"/"+file+".bin\n2026-11-22T21:27:26Z "+dir+" x\n"), 0o660))
@@ -163,7 +163,7 @@ func TestShellLines(t *testing.T) {
 			_, body := first.browser().get(page)
 			list := verbControls(t, page, body)
 			for j, c := range list {
-				id := fmt.Sprint(c.to, c.form.id, c.form.action, c.form.fields["q"], c.form.texts, c.name, c.value)
+				id := fmt.Sprint(c.to, c.query, c.form.id, c.form.action, c.form.fields["q"], c.form.texts, c.name, c.value)
 				if seen[id] {
 					continue
 				}
@@ -198,7 +198,7 @@ func verbControls(t *testing.T, page, body string) (list []*control) {
 			t.Errorf("%s: the button %s posts to %q", page, c.label, c.to)
 			continue
 		}
-		if i+1 == len(all) || all[i+1].to != c.to+"/shell" || all[i+1].form != c.form || all[i+1].name != c.name || all[i+1].value != c.value {
+		if i+1 == len(all) || all[i+1].to != c.to+"/shell" || all[i+1].query != c.query || all[i+1].form != c.form || all[i+1].name != c.name || all[i+1].value != c.value {
 			t.Errorf("%s: no shell line beside %s", page, c.label)
 			continue
 		}
@@ -241,7 +241,7 @@ func compareLine(t *testing.T, origin, tools string, p press) {
 	if c.to == "/admin/upload" {
 		resp, answer = b.carry(form)
 	} else {
-		resp, answer = b.do(http.MethodPost, c.to, form)
+		resp, answer = b.do(http.MethodPost, c.to+"?"+c.query, form)
 	}
 	if c.to != "/admin/ask" && resp.StatusCode != http.StatusSeeOther || resp.StatusCode >= 400 {
 		t.Fatalf("%s: %d %s", c.label, resp.StatusCode, answer)
@@ -262,9 +262,9 @@ func shownLine(b *browser, c *control, form url.Values) string {
 		form.Set("file", "it's a file.bin")
 	}
 	before := b.w.tree()
-	_, body := b.do(http.MethodPost, c.to+"/shell", form)
+	_, body := b.do(http.MethodPost, c.to+"/shell?"+c.query, form)
 	b.header.Set("X-Fromcache-Live", "1")
-	resp, line := b.do(http.MethodPost, c.to+"/shell", form)
+	resp, line := b.do(http.MethodPost, c.to+"/shell?"+c.query, form)
 	line = strings.TrimSuffix(line, "\n")
 	if resp.StatusCode != http.StatusOK || !strings.Contains(html.UnescapeString(body), line) {
 		b.w.t.Fatalf("%s: %d %s, and the page %s", c.label, resp.StatusCode, line, body)

@@ -67,6 +67,41 @@ func TestRetryAs(t *testing.T) {
 	}
 }
 
+// TestButtonsOfOneName: failed/ and cancelled/ hold another history of what
+// done/ holds, and each button is its own row's.
+func TestButtonsOfOneName(t *testing.T) {
+	t.Parallel()
+	for _, pressed := range []struct{ in, verb, page string }{
+		{"done", "retry", "/downloads"}, {"failed", "retry", "/downloads"}, {"cancelled", "dismiss", "/downloads"}, {"done", "again", "/artifacts/"},
+	} {
+		w := newWorld(t, Options{})
+		a := w.hold("https://vendor.example/a.run", []byte("a"), noOrigin)
+		for _, dir := range []string{"failed", "cancelled"} {
+			w.must(os.WriteFile(filepath.Join(w.dir, dir, a.Key+".job"), []byte(a.URL+"\n2099-11-22T21:27:26Z "+dir+" x\n"), 0o660))
+		}
+		b := w.browser()
+		if pressed.page == "/artifacts/" {
+			pressed.page += a.Key
+		}
+		_, body := b.get(pressed.page)
+		var own *control
+		for _, c := range verbControls(t, pressed.page, body) {
+			if c.to == "/admin/"+pressed.verb && (c.query == "in="+pressed.in || pressed.verb == "again") {
+				own = c
+			}
+		}
+		if own == nil {
+			t.Fatalf("no button of %v in %s", pressed, body)
+		}
+		b.do(http.MethodPost, own.to+"?"+own.query, own.sends(nil))
+		for _, dir := range []string{"failed", "cancelled", "done"} {
+			if gone := !w.is(dir + "/" + a.Key + ".job"); gone != (dir == pressed.in) {
+				t.Errorf("%v: gone from %s/ is %v", pressed, dir, gone)
+			}
+		}
+	}
+}
+
 // TestPastedList: what a batch in queue/ means; a bad line queues nothing.
 func TestPastedList(t *testing.T) {
 	t.Parallel()

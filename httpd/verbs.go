@@ -22,7 +22,7 @@ func (s *Server) verbs() []verb {
 	sh := s.store.Shell()
 	return []verb{
 		{"approve", maxForm, s.approve, s.missLine(sh.Approve)},
-		{"dismiss", maxForm, s.dismiss, s.missLine(sh.Dismiss)},
+		{"dismiss", maxForm, s.dismiss, s.dismissLine},
 		{"deny", maxForm, s.deny, s.missLine(sh.Deny)},
 		{"ask", maxForm, s.ask, oneLine("key", sh.Ask)},
 		{"cancel", maxForm, s.cancel, oneLine("id", sh.Cancel)},
@@ -87,9 +87,15 @@ func (s *Server) missLine(line func(...string) (string, error)) func(*http.Reque
 	}
 }
 
+func (s *Server) dismissLine(r *http.Request) (string, error) {
+	return s.missLine(func(names ...string) (string, error) {
+		return s.store.Shell().Dismiss(dirOf(r), names...)
+	})(r)
+}
+
 func (s *Server) retryLine(r *http.Request) (string, error) {
 	return oneLine("id", func(name string) (string, error) {
-		return s.store.Shell().Retry(name, strings.TrimSpace(r.PostForm.Get("url")))
+		return s.store.Shell().Retry(dirOf(r), name, strings.TrimSpace(r.PostForm.Get("url")))
 	})(r)
 }
 
@@ -100,7 +106,7 @@ func (s *Server) againLine(r *http.Request) (string, error) {
 			return "", err
 		}
 		if name != "" {
-			return s.store.Shell().Retry(name, "")
+			return s.store.Shell().Retry(fsstore.Done, name, "")
 		}
 		return s.store.Shell().Add(fsstore.Addition{URL: rawURL})
 	})(r)

@@ -39,6 +39,7 @@ type Action struct {
 	Look         string // classes
 	Form         string // id of the form, where the button is not in it
 	Field, Value string // sent with the form
+	In           string // the row's directory, where others may hold its name
 	Into         string // id of the element that takes the answer, else it is a new page
 	NameOnly     bool   // the line wants of a file its name alone, and no field filled
 }
