@@ -19,31 +19,45 @@ import (
 type moving struct {
 	done string // what is printed before each name
 	in   []fsstore.State
-	do   func(*fsstore.Store, string, fsstore.By) error
+	do   func(*fsstore.Store, fsstore.State, string, fsstore.By) error
+}
+
+// file is what an operand names; where in is "" the verb looks for it.
+type file struct {
+	in   fsstore.State
+	name string
+}
+
+// anywhere is a verb that always looks for its file.
+func anywhere(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, fsstore.State, string, fsstore.By) error {
+	return func(s *fsstore.Store, _ fsstore.State, name string, by fsstore.By) error { return do(s, name, by) }
 }
 
 func (a *app) approve(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, (*fsstore.Store).Approve})
+	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, anywhere((*fsstore.Store).Approve)})
 }
 
 func (a *app) dismiss(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, (*fsstore.Store).Dismiss})
+	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, (*fsstore.Store).DismissIn})
 }
 
 func (a *app) deny(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"denied", []fsstore.State{fsstore.Misses, fsstore.Queue}, (*fsstore.Store).Deny})
+	return a.move(f, moving{"denied", []fsstore.State{fsstore.Misses, fsstore.Queue}, anywhere((*fsstore.Store).Deny)})
 }
 
 func (a *app) cancel(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"cancelled", []fsstore.State{fsstore.Queue, fsstore.Active}, (*fsstore.Store).Cancel})
+	return a.move(f, moving{"cancelled", []fsstore.State{fsstore.Queue, fsstore.Active}, anywhere((*fsstore.Store).Cancel)})
 }
 
 func (a *app) retry(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"queued", []fsstore.State{fsstore.Failed, fsstore.Cancelled}, (*fsstore.Store).Retry})
+	again := func(s *fsstore.Store, in fsstore.State, name string, by fsstore.By) error {
+		return s.RetryAs(in, name, "", by)
+	}
+	return a.move(f, moving{"queued", []fsstore.State{fsstore.Failed, fsstore.Cancelled}, again})
 }
 
 func (a *app) evict(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"evicted", nil, (*fsstore.Store).Evict})
+	return a.move(f, moving{"evicted", nil, anywhere((*fsstore.Store).Evict)})
 }
 
 // move does the verb to each operand. One that fails does not keep the rest from being done.
@@ -83,73 +97,91 @@ func (m moving) understands(operand string) error {
 }
 
 func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []error) {
-	names, err := m.names(s, operand)
+	files, err := m.files(s, operand)
 	if err != nil {
 		return []error{err}
 	}
-	for _, name := range names {
-		switch err := m.do(s, name, a.operator()); {
+	for _, f := range files {
+		switch err := m.do(s, f.in, f.name, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
-			failed = append(failed, fmt.Errorf("nothing there by the name %s", name))
+			failed = append(failed, fmt.Errorf("nothing there by the name %s", f.name))
 		case err != nil:
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
 		default:
-			fmt.Fprintf(a.stdout, "%s %s\n", m.done, printable(name))
+			fmt.Fprintf(a.stdout, "%s %s\n", m.done, printable(f.name))
 		}
 	}
 	return failed
 }
 
-// names resolves one operand.
-func (m moving) names(s *fsstore.Store, operand string) ([]string, error) {
+// files resolves one operand.
+func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 	if strings.Contains(operand, "://") {
 		u, err := key.Parse(operand, s.Rule())
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
-		return []string{u.Key()}, nil
+		return []file{{name: u.Key()}}, nil
 	}
 	name := path.Base(operand)
 	if m.in == nil {
 		name = strings.TrimSuffix(name, ".json")
 	}
 	if !strings.ContainsAny(name, "*?[") {
-		return []string{name}, nil
+		return []file{{dirIn(operand), name}}, nil
 	}
-	names, err := m.match(s, name)
+	files, err := m.match(s, dirIn(operand), name)
 	if err != nil {
 		return nil, err
 	}
-	if len(names) == 0 && m.done == "denied" && strings.HasPrefix(name, "*.") {
-		return []string{name}, nil // a whole domain
+	if len(files) == 0 && m.done == "denied" && strings.HasPrefix(name, "*.") {
+		return []file{{name: name}}, nil // a whole domain
 	}
-	if len(names) == 0 {
+	if len(files) == 0 {
 		return nil, fmt.Errorf("nothing matches %s", operand)
 	}
-	return names, nil
+	return files, nil
+}
+
+// dirIn is the directory of the spool that a path names.
+func dirIn(operand string) fsstore.State {
+	st := fsstore.State(path.Base(path.Dir(operand)))
+	if slices.Contains(spool[:], st) {
+		return st
+	}
+	return ""
 }
 
 // match returns what a glob names. It is held against the file's name and against the key, so that *.run and *run* both do
 // what the operator who looked at ls expects.
-func (m moving) match(s *fsstore.Store, glob string) ([]string, error) {
+func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, error) {
 	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
-	var names []string
+	var files []file
 	if m.in == nil {
 		keys, err := s.Keys()
-		return slices.DeleteFunc(keys, func(k string) bool { return !hit(k) }), err
+		for _, k := range keys {
+			if hit(k) {
+				files = append(files, file{name: k})
+			}
+		}
+		return files, err
 	}
-	for _, st := range m.in {
+	states := m.in
+	if in != "" {
+		states = []fsstore.State{in} // dismiss 'failed/*' is not about misses
+	}
+	for _, st := range states {
 		jobs, err := s.Jobs(st)
 		if err != nil {
 			return nil, err
 		}
 		for i := range jobs {
 			if hit(jobs[i].Name) || hit(jobs[i].Key) {
-				names = append(names, jobs[i].Name)
+				files = append(files, file{st, jobs[i].Name})
 			}
 		}
 	}
-	return names, nil
+	return files, nil
 }
 
 func (a *app) add(f *flag.FlagSet) func(context.Context, []string) error {
