@@ -35,15 +35,14 @@ func (s *Store) room(who asked) bool {
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
-	client := network(who.addr)
 	if _, ok := s.notes.owner[who.key]; ok {
 		return true
 	}
-	if len(s.notes.owner) >= s.opt.MaxMisses || s.notes.share[client] >= max(1, s.opt.MaxMisses/10) {
+	if len(s.notes.owner) >= s.opt.MaxMisses || s.notes.share[who.client] >= max(1, s.opt.MaxMisses/10) {
 		return false
 	}
-	s.notes.owner[who.key] = client
-	s.notes.share[client]++
+	s.notes.owner[who.key] = who.client
+	s.notes.share[who.client]++
 	s.notes.making[who.key] = true
 	return true
 }

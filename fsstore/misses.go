@@ -43,17 +43,18 @@ type noteBook struct {
 	lost   atomic.Int64
 }
 
-// asked is a client's interest in one key, by whatever tool.
-type asked struct{ key, addr string }
+// asked is a client's interest in one key, by whatever tool. The client is a
+// network, for a host has 2^64 addresses of its own to fill a miss with.
+type asked struct{ key, client string }
 
 // ask is one request for what is not held.
 type ask struct {
 	asked
-	tool, url string
+	addr, tool, url string
 }
 
-// repeat is what one client asked for again. What is gathered counts for the URL
-// that was written last.
+// repeat is what one client asked for again. What is gathered counts for the
+// address and the URL that were written last.
 type repeat struct {
 	began time.Time // of the gathering
 	lines int       // written since
@@ -73,7 +74,8 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 	if err != nil {
 		return "", err
 	}
-	a := ask{asked{u.Key(), address(by.Addr)}, job.Tool(by.UserAgent), fetch}
+	addr := address(by.Addr)
+	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), fetch}
 	if s.repeated(a) {
 		return Noted, nil
 	}

@@ -86,6 +86,27 @@ func TestNewURLsAreSeenAtOnce(t *testing.T) {
 	}
 }
 
+// A host writes no more lines with all addresses of its network than with one,
+// and each asking counts; another network's are not held back by it.
+func TestOneNetworkWritesFewLines(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 1000 {
+		noteMiss(t, s, cudaURL, fmt.Sprintf("2001:db8::%x", i+1))
+	}
+	noteMiss(t, s, cudaURL, "2001:db8:1::1")
+	log := text(t, s, Misses, k)
+	if len(log) > youngMiss+linesAtOnce*200 || !strings.Contains(log, " 2001:db8:1::1 ") {
+		t.Errorf("%d bytes: %s", len(log), log)
+	}
+	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := claimNext(t, s).Job.Misses(); n != 1001 {
+		t.Errorf("%d misses of 1001", n)
+	}
+}
+
 // While they are few, askings are counted in the file at once, for mv and ls in
 // another process; the rest is gathered, and none is lost by a button.
 func TestFewAreCountedAtOnce(t *testing.T) {

@@ -120,11 +120,12 @@ var guards = []guard{
 
 	// limits
 	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[client] >= max(1, s.opt.MaxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = client\n\ts.notes.share[client]++\n\ts.notes.making", new: "\tgo func() { s.countMisses() }()\n\ts.notes.making", pkg: store, run: "Room"},
+	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[who.client] >= max(1, s.opt.MaxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = who.client\n\ts.notes.share[who.client]++\n\ts.notes.making", new: "\tgo func() { s.countMisses() }()\n\ts.notes.making", pkg: store, run: "Room"},
 	{name: "a miss stops growing", file: "fsstore/misses.go", old: "if info.Size() >= job.MissRoom {", new: "if false {", pkg: store, run: "StopsGrowing"},
 	{name: "repeats are gathered", file: "fsstore/misses.go", old: "if s.repeated(a) {", new: "if false {", pkg: store, run: "RepeatsAreGathered|NewURLs"},
 	{name: "a client writes so many lines at once", file: "fsstore/misses.go", old: " || r.lines >= linesAtOnce)", new: ")", pkg: store, run: "NewURLs"},
+	{name: "a network writes so many lines at once", file: "fsstore/misses.go", old: "asked{u.Key(), network(addr)}", new: "asked{u.Key(), addr}", pkg: store, run: "OneNetwork"},
 	{name: "misses that nobody asks for any more go", file: "fsstore/gc.go", old: "return s.pruneDir(Misses, t.Add(-staleMiss))", new: "return nil", pkg: store, run: "PruneGoes"},
 	{name: "prune holds one file at a time", file: "fsstore/gc.go", old: "j, err := s.JobFile(st, name)", new: "j, err := s.JobFile(st, name)\n\t\tdefer func(_ []job.Event) {}(j.Job.Events)", pkg: store, run: "PruneHolds"},
 	{name: "what waits is left out of a long log", file: "fsstore/claim.go", old: "b = job.Compact(b)", new: "_ = long", pkg: store, run: "WaitingIsNoAttempt"},
