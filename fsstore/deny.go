@@ -16,7 +16,8 @@ func (by By) denied() job.Event {
 }
 
 // Deny stops noting and fetching: of one key (its file moves to denied/), of a
-// host, or of "*.domain". What is held stays held and is served.
+// host, or of "*.domain". What is held stays held and is served. ErrInvalid: the
+// name is none of these, or its file holds several URLs.
 func (s *Store) Deny(name string, by By) error {
 	if !plain(name) || strings.HasPrefix(name, "-") {
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", ErrInvalid, name)
@@ -24,7 +25,7 @@ func (s *Store) Deny(name string, by By) error {
 	k := strings.TrimSuffix(name, ".job")
 	for _, st := range []State{Misses, Queue, Failed, Cancelled} {
 		for _, n := range []string{k, k + ".job"} {
-			err := s.denyFile(st, n, k, by)
+			err := s.denyFile(st, n, by)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -36,17 +37,41 @@ func (s *Store) Deny(name string, by By) error {
 	return s.denyName(k, by)
 }
 
-func (s *Store) denyFile(st State, name, k string, by By) error {
+func (s *Store) denyFile(st State, name string, by By) error {
 	f, err := openJob(s.job(st, name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	b, err := slurp(f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	j := JobFile{State: st, Name: name}
+	s.describe(&j, b)
+	k, err := deniedAs(&j)
+	if err != nil {
+		return err
+	}
 	if err := os.Rename(f.Name(), s.job(Denied, k)); err != nil {
 		return err
 	}
 	s.logLine(f, by.denied())
 	return errors.Join(f.Sync(), syncDir(s.path(string(Denied), "")))
+}
+
+// deniedAs is the name under which a job's file denies something: its key, which
+// a number or a person's own name for it hides.
+func deniedAs(j *JobFile) (string, error) {
+	switch stem := stemOf(j.Name); {
+	case key.Valid(stem):
+		return stem, nil
+	case j.Batch > 0:
+		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their host", ErrInvalid, j.State, j.Name, j.Batch)
+	case j.Key == "":
+		return "", fmt.Errorf("%w: %s/%.80q holds no URL that could be denied: remove it", ErrInvalid, j.State, j.Name)
+	}
+	return j.Key, nil
 }
 
 // denyName denies what has no job: a held artifact's key, or a host.

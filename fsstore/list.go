@@ -101,7 +101,10 @@ func (s *Store) describe(j *JobFile, b []byte) {
 	case Active:
 		s.progress(j)
 	case Denied:
-		if !key.Valid(stemOf(j.Name)) && !isHostPattern(j.Name) {
+		switch stem := stemOf(j.Name); {
+		case key.Valid(stem) && stem != strings.TrimSuffix(j.Name, ".job"):
+			j.Note = "it denies nothing under this name: mv it to denied/" + stem
+		case !key.Valid(stem) && !isHostPattern(j.Name):
 			j.Note = "it denies nothing: a host is written in lower case, without scheme and port"
 		}
 	case Failed:

@@ -85,6 +85,47 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// What a number or a person's own name hides is denied by its key; of a file of
+// many URLs there is no one key.
+func TestDenyOfAFileThatIsNotNamedByItsKey(t *testing.T) {
+	by := By{"cli", "test"}
+	k := keyOf(t, cudaURL)
+	for _, name := range []string{"failed/" + k + ".2.job", "cancelled/" + k + ".17.job", "queue/cuda.job"} {
+		s := testStore(t)
+		run(t, s.dir, "echo '"+cudaURL+"' > '"+name+"'")
+		line, err := s.Shell().Deny(base(name))
+		if err != nil || !strings.HasSuffix(line, "/denied/"+k) {
+			t.Errorf("%s: the line is %s, %v", name, line, err)
+		}
+		if err := s.Deny(base(name), by); err != nil {
+			t.Fatal(err)
+		}
+		want(t, s, Denied, k)
+		if _, err := s.Add(Addition{URL: cudaURL}, by); !errors.Is(err, ErrDenied) {
+			t.Errorf("%s is denied, and added: %v", name, err)
+		}
+		if v := noteMiss(t, s, cudaURL, client1); v != IsDenied {
+			t.Errorf("%s is denied, and asked for: %s", name, v)
+		}
+	}
+	s := testStore(t)
+	run(t, s.dir, "echo '"+cudaURL+"' > denied/"+k+".2.job") // by hand
+	if j, err := s.JobFile(Denied, k+".2.job"); err != nil || !strings.Contains(j.Note, "denies nothing") {
+		t.Errorf("the note: %q, %v", j.Note, err)
+	}
+	run(t, s.dir, "printf 'https://example.com/%s.run\n' a b > queue/list.job; echo '# none' > failed/empty.job")
+	for _, name := range []string{"list.job", "list", "empty.job"} {
+		if err := s.Deny(name, by); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.Shell().Deny(name); !errors.Is(err, ErrInvalid) {
+			t.Errorf("the line of %s: %v", name, err)
+		}
+	}
+	want(t, s, Queue, "list.job")
+	want(t, s, Failed, "empty.job")
+}
+
 func TestHostileURLsAreNotNoted(t *testing.T) {
 	s := testStore(t)
 	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {

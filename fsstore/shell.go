@@ -44,7 +44,16 @@ func (sh Shell) Deny(names ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return sh.line(sh.move(from, "denied/"+k))
+	st, name, _ := strings.Cut(from, "/")
+	j, err := sh.s.JobFile(State(st), name)
+	if err != nil {
+		return "", err
+	}
+	as, err := deniedAs(&j)
+	if err != nil {
+		return "", err
+	}
+	return sh.line(sh.move(from, "denied/"+as))
 }
 
 // denyName is for what has no job.

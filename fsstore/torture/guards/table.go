@@ -108,6 +108,8 @@ var guards = []guard{
 	{name: "of jobs of one name a verb takes the newest", file: "fsstore/moves.go", old: "return y.Compare(x)", new: "return 0 * y.Compare(x)", pkg: store, run: "VerbsTake"},
 	{name: "a button acts in its row's directory", file: "httpd/admin.go", old: `return fsstore.State(r.Form.Get("in"))`, new: `return ""`, pkg: pages, run: "ButtonsOfOneName"},
 	{name: "an artifact is fetched again by the job that fetched it", file: "httpd/artifact.go", old: "s.store.RetryAs(fsstore.Done, ", new: `s.store.RetryAs("", `, pkg: pages, run: "ButtonsOfOneName"},
+	{name: "a file is denied under its key", file: "fsstore/deny.go", old: "\tcase key.Valid(stem):\n\t\treturn stem, nil\n", new: "\tcase true:\n\t\treturn strings.TrimSuffix(j.Name, \".job\"), nil\n\tcase key.Valid(stem):\n\t\treturn stem, nil\n", pkg: store, run: "DenyOfAFile"},
+	{name: "a batch is not denied by its first URL", file: "fsstore/deny.go", old: "case j.Batch > 0:", new: "case false:", pkg: store, run: "DenyOfAFile"},
 	{name: "an evict stays in its directory", file: "fsstore/moves.go", old: "if !plain(k) {", new: "if false {", pkg: store, run: "VerbsStay"},
 	{name: "what is denied is not fetched", file: "fsstore/claim.go", old: `if d := s.deniedBy(u); d != "" {`, new: `if d := ""; d != "" {`, pkg: store, run: "BadJobs|Denied|Model"},
 	{name: "no URL with a password is fetched", file: "fsstore/claim.go", old: "if key.HasUserInfo(fetch) {", new: "if false {", pkg: store, run: "BadJobs"},
