@@ -92,7 +92,7 @@ func openCount(path string) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
 	}
-	if err == nil && info.Size() == 0 {
+	if err == nil && info.Size() == 0 && !hasSecondName(f) {
 		err = f.Chmod(0o660) // whatever the umask
 	}
 	if err == nil {
@@ -103,6 +103,46 @@ func openCount(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// openOwnCount is openCount of a file that has no second name, which may be
+// outside of the tree: one that has is replaced by a copy, under its lock. Who
+// waited for that lock then finds that its file is not there any more.
+func (s *Store) openOwnCount(path string) (*os.File, error) {
+	for range 3 {
+		f, err := openCount(path)
+		if err != nil {
+			return nil, err
+		}
+		there := same(f, path)
+		if there && !hasSecondName(f) {
+			return f, nil
+		}
+		if there {
+			err = s.replaceCount(f)
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, errLocked
+}
+
+func (s *Store) replaceCount(f *os.File) error {
+	b, err := slurp(f, maxStats)
+	if err != nil {
+		return err
+	}
+	own, err := s.writeTemp(b, 0o660, false)
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	if err = os.Rename(own.Name(), f.Name()); err != nil {
+		os.Remove(own.Name())
+	}
+	return err
 }
 
 // slurp reads an open file from its start, at most limit bytes.

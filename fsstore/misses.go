@@ -178,6 +178,9 @@ func (s *Store) appendMiss(a ask, n int) error {
 	if err != nil {
 		return err
 	}
+	if info.Size() < job.MissRoom && hasSecondName(f) {
+		return s.appendOwn(f, a, n)
+	}
 	s.remember(a)
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
@@ -193,6 +196,34 @@ func (s *Store) appendMiss(a ask, n int) error {
 		again, a.url = a.url+"\n", ""
 	}
 	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
+	return err
+}
+
+// appendOwn replaces by a copy a miss that has a second name, which may be outside
+// of the tree: what a client makes us write would stand there too. The name goes
+// first, for what an operator has just moved must not come back; a crash between
+// the two costs a note.
+func (s *Store) appendOwn(f *os.File, a ask, n int) error {
+	b, err := slurp(f, job.MaxFile)
+	if err != nil {
+		return err
+	}
+	own, err := s.writeTemp(b, 0o660, false)
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	unlock(own) // as publishNew does
+	err = os.Remove(f.Name())
+	if err == nil {
+		err = renameNew(own.Name(), f.Name())
+	}
+	if err != nil {
+		os.Remove(own.Name())
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = s.appendMiss(a, n)
+	}
 	return err
 }
 

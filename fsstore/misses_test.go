@@ -126,6 +126,37 @@ func TestDenyOfAFileThatIsNotNamedByItsKey(t *testing.T) {
 	want(t, s, Failed, "empty.job")
 }
 
+// What a client makes the server write stays in the tree, also where a file in
+// it has a second name outside; and nothing that was counted is lost.
+func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	day := now().Format(dayFormat)
+	noteMiss(t, s, cudaURL, client1)
+	was := text(t, s, Misses, k)
+	run(t, s.dir, "cp misses/"+k+" ../miss; ln -f ../miss misses/"+k+"; echo 7 > ../number; ln ../number hits/"+k+"; echo hits 7 > ../day; ln ../day stats/"+day+"; : > ../empty; ln ../empty hits/x; chmod 604 ../miss ../number ../day ../empty")
+	for range 2 {
+		noteMiss(t, s, cudaURL, "10.0.0.9")
+		s.Hit(k)
+		s.Hit("x")
+		s.Stat(StatHits, 1)
+		if err := errors.Join(s.flushHits(), s.flushStats()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, s.dir, `test "$(cat ../number)" = 7; test "$(cat ../day)" = 'hits 7'; test ! -s ../empty; test "$(stat -c %a ../miss ../number ../day ../empty | sort -u)" = 604; test "$(ls -A tmp | wc -l)" = 0`)
+	if b, err := os.ReadFile(s.dir + "/../miss"); err != nil || string(b) != was {
+		t.Errorf("outside stands %q, %v", b, err)
+	}
+	if now := text(t, s, Misses, k); !strings.HasPrefix(now, was) || strings.Count(now, " miss 10.0.0.9 ") != 2 {
+		t.Errorf("the miss: %s", now)
+	}
+	days, err := s.Stats(1)
+	if n := s.Hits(k); n != 9 || s.Hits("x") != 2 || err != nil || days[0].N[StatHits] != 9 {
+		t.Errorf("%d hits, %d, %v, %v", n, s.Hits("x"), days, err)
+	}
+}
+
 func TestHostileURLsAreNotNoted(t *testing.T) {
 	s := testStore(t)
 	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {
