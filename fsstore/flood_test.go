@@ -42,3 +42,36 @@ func TestPruneHoldsOneFileAtATime(t *testing.T) {
 		t.Errorf("it took %d MiB", more)
 	}
 }
+
+// The picture for the pages keeps little of each file, whatever strangers wrote
+// into it, and its numbers are right.
+func TestViewKeepsLittleOfAMiss(t *testing.T) {
+	for _, st := range viewed {
+		s := testStore(t)
+		flood(t, s, st, 100)
+		if st == Active {
+			run(t, s.dir, `cd active; for k in *; do mv $k $k@0123456789abcdef.job; done`)
+		}
+		run(t, s.dir, `cd `+string(st)+`; for k in *; do echo '2026-11-24T21:27:27Z cancelled web' >> $k; done`)
+		v := s.NewView()
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		list := v.Jobs(st)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / 100; len(list) != 100 || each > 10<<10 {
+			t.Errorf("%s: %d files, %d bytes for each", st, len(list), each)
+		}
+		whole, err := s.JobFile(st, list[0].Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := whole.Job.Misses()
+		if a := list[0].Asked; a != nil && (a.N != n || n < 1000 || a.ClientCount != n || a.AddrCount != n || a.URLCount != 1 || !a.AtLeast ||
+			!a.First.Equal(whole.Job.FirstAsked()) || !a.Last.Equal(whole.Job.LastAsked()) || len(a.Clients) != keptClients) {
+			t.Errorf("%s: %d misses are %+v", st, n, a)
+		}
+		runtime.KeepAlive(v)
+	}
+}

@@ -134,6 +134,8 @@ type JobFile struct {
 	Part   int64  // bytes fetched so far (active/), or kept for a resume
 	Total  int64  // bytes promised by the origin, -1 unknown
 	Due    time.Time
+
+	Asked *job.Asked // of a View, where the job has not ended: its misses, which Job.Events then lacks
 }
 
 // Started is what the origin promised in the header of the answer whose first

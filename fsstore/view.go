@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,21 +101,35 @@ func (s *Store) NewView() *View {
 	return v
 }
 
-// brief leaves of a job that has ended what a list shows: its URL, and how it
-// ended. There may be as many as artifacts.
+// What a View keeps of a job's misses. A page shows five clients and five URLs, and
+// a search sees no more clients than are kept. 10,000 files that strangers have
+// filled then take 100 MB; whole they took gigabytes.
+const (
+	keptClients = 50
+	keptURLs    = 4 << 10 // bytes, beside line 1
+)
+
+// brief leaves of a job what a list shows, and nothing of its file's text: of its
+// misses the sum, and of one that has ended no more than how it did, for there
+// may be as many as artifacts.
 func brief(j JobFile) JobFile {
-	if j.State != Done && j.State != Failed && j.State != Cancelled {
-		return j
+	ended := j.State == Done || j.State == Failed || j.State == Cancelled
+	if !ended {
+		j.Asked = j.Job.Asked(keptClients, keptURLs)
 	}
-	j.Job.URL = strings.Clone(j.Job.FetchURL())
-	var last []job.Event
-	for i := len(j.Job.Events) - 1; i >= 0 && len(last) < 2; i-- {
-		if e := j.Job.Events[i]; e.Kind != job.Miss {
-			e.URL, e.Text, e.Addr = "", strings.Clone(e.Text), strings.Clone(e.Addr)
-			last = append([]job.Event{e}, last...)
-		}
+	if j.State != Misses {
+		j.Job.URL = j.Job.FetchURL()
 	}
-	j.Job.Events = last
+	j.Job.URL, j.Job.Sha256, j.Note = strings.Clone(j.Job.URL), strings.Clone(j.Job.Sha256), strings.Clone(j.Note)
+	told := slices.DeleteFunc(j.Job.Events, func(e job.Event) bool { return e.Kind == job.Miss })
+	if ended {
+		told = told[max(0, len(told)-2):]
+	}
+	j.Job.Events = make([]job.Event, len(told))
+	for i, e := range told {
+		e.URL = "" // FetchURL has read it
+		j.Job.Events[i] = e.Clone()
+	}
 	return j
 }
 

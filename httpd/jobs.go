@@ -122,6 +122,9 @@ func lastEvent(j *fsstore.JobFile) time.Time {
 			return e.Time
 		}
 	}
+	if j.Asked != nil {
+		return j.Asked.Last
+	}
 	return j.Job.LastAsked()
 }
 

@@ -129,8 +129,8 @@ func (q missQuery) compare(a, b *missFact) int {
 }
 
 func askedBy(j *fsstore.JobFile, text string) bool {
-	for i := range j.Job.Events {
-		if e := &j.Job.Events[i]; e.Kind == job.Miss && (e.Addr == text || holds(e.Tool, text)) {
+	for i := range j.Asked.Clients {
+		if c := &j.Asked.Clients[i]; c.Addr == text || holds(c.Tool, text) {
 			return true
 		}
 	}
@@ -167,13 +167,12 @@ func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 
 func (s *Server) missRow(j *fsstore.JobFile) missRow {
 	const few = 5
-	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: j.Job.FirstAsked(), Last: j.Job.LastAsked(), Note: key.RedactText(j.Note)}
-	r.Count, r.AtLeast = j.Job.Misses()
-	urls, clients := j.Job.URLs(), j.Job.Clients()
-	r.ClientCount = len(clients)
-	r.Merged = len(urls) > 1
-	r.MoreURLs, r.MoreClients = max(0, len(urls)-few), max(0, len(clients)-few)
-	for _, u := range urls[:min(few, len(urls))] {
+	a := j.Asked
+	urls, clients := a.URLs[:min(few, len(a.URLs))], a.Clients[:min(few, len(a.Clients))]
+	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: clients, Note: key.RedactText(j.Note)}
+	r.ClientCount, r.Merged = a.ClientCount, a.URLCount > 1
+	r.MoreURLs, r.MoreClients = a.URLCount-len(urls), a.ClientCount-len(clients)
+	for _, u := range urls {
 		if u = shown(u, ""); !slices.Contains(r.URLs, u) {
 			r.URLs = append(r.URLs, u)
 		}
@@ -181,7 +180,6 @@ func (s *Server) missRow(j *fsstore.JobFile) missRow {
 	if len(r.URLs) == 1 && r.URLs[0] == "" {
 		r.URLs[0] = j.Name
 	}
-	r.Clients = clients[:min(few, len(clients))]
 	r.Acts = missActs(j.Name, "f"+r.ID)
 	return r
 }

@@ -187,15 +187,12 @@ type missFact struct {
 }
 
 func missFactOf(j *fsstore.JobFile) missFact {
-	f := missFact{size: j.Job.Size, url: key.Redact(j.Job.URL), first: j.Job.FirstAsked().Unix(), last: j.Job.LastAsked().Unix()}
-	f.asked, _ = j.Job.Misses()
-	addrs := map[string]bool{}
-	for _, c := range j.Job.Clients() {
-		addrs[c.Addr] = true
+	a := j.Asked
+	return missFact{
+		size: j.Job.Size, asked: a.N, clients: a.AddrCount,
+		host: hostOf(j.Job.URL), url: key.Redact(j.Job.URL),
+		first: a.First.Unix(), last: a.Last.Unix(),
 	}
-	f.clients = len(addrs)
-	f.host = hostOf(j.Job.URL)
-	return f
 }
 
 func hostOf(raw string) string {

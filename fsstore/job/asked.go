@@ -1,12 +1,56 @@
 package job
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Client is one address and tool that asked.
 type Client struct {
 	Addr, Tool  string
 	N           int // times
 	First, Last time.Time
+}
+
+// Asked is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients and URLs are
+// those that came first, for strangers can make both long.
+type Asked struct {
+	N           int       // times
+	AtLeast     bool      // N is a lower bound
+	First, Last time.Time // zero: never
+	Clients     []Client  // in the order in which they first asked
+	URLs        []string  // line 1 first
+	ClientCount int       // addresses with each of their tools
+	AddrCount   int       // addresses alone
+	URLCount    int
+}
+
+// Asked sums the misses up: with so many clients at most, and beside line 1 URLs of so many bytes. It keeps nothing of the
+// file's text alive.
+func (j *Job) Asked(clients, urlBytes int) *Asked {
+	a := &Asked{First: j.FirstAsked(), Last: j.LastAsked()}
+	a.N, a.AtLeast = j.Misses()
+	all, addrs := j.Clients(), map[string]bool{}
+	a.Clients = make([]Client, 0, min(clients, len(all)))
+	for i, c := range all {
+		addrs[c.Addr] = true
+		if i < clients {
+			c.Addr, c.Tool = strings.Clone(c.Addr), strings.Clone(c.Tool)
+			a.Clients = append(a.Clients, c)
+		}
+	}
+	urls := j.URLs()
+	a.ClientCount, a.AddrCount, a.URLCount = len(all), len(addrs), len(urls)
+	for i, u := range urls {
+		if i > 0 {
+			urlBytes -= len(u)
+		}
+		if urlBytes < 0 {
+			break
+		}
+		a.URLs = append(a.URLs, strings.Clone(u))
+	}
+	return a
 }
 
 // Misses returns how often the URL was asked for, and whether that is a lower bound.

@@ -71,6 +71,15 @@ type Event struct {
 	Text      string    // for people
 }
 
+// Clone returns the event with texts of its own: those that Parse made keep all of the file's alive.
+func (e Event) Clone() Event {
+	e.Kind = Kind(strings.Clone(string(e.Kind)))
+	for _, s := range []*string{&e.Addr, &e.Tool, &e.Via, &e.URL, &e.ETag, &e.Host, &e.Sha256, &e.Text} {
+		*s = strings.Clone(*s)
+	}
+	return e
+}
+
 // Job is what a file says about one URL.
 type Job struct {
 	URL        string    // as written

@@ -1,7 +1,9 @@
 package job
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +237,27 @@ func TestTool(t *testing.T) {
 	} {
 		if got := Tool(ua); got != want {
 			t.Errorf("Tool(%q) = %q, want %q", ua, got, want)
+		}
+	}
+}
+
+// TestAskedInSum: the numbers are of all misses, the lists of those that came first.
+func TestAskedInSum(t *testing.T) {
+	text := "https://example.com/a.run?t=0\n"
+	for i := range 9 {
+		text += fmt.Sprintf("2026-11-22T21:27:0%dZ miss x2 10.0.0.%d curl/%d https://example.com/a.run?t=%d\n", i, i/3, i/2, i%3)
+	}
+	j := Parse([]byte(text)).Jobs[0]
+	whole, few := j.Asked(100, 1000), j.Asked(2, len(j.URL))
+	if !slices.Equal(whole.Clients, j.Clients()) || !slices.Equal(whole.URLs, j.URLs()) {
+		t.Errorf("%+v", whole)
+	}
+	if !slices.Equal(few.Clients, j.Clients()[:2]) || !slices.Equal(few.URLs, j.URLs()[:2]) {
+		t.Errorf("%+v", few)
+	}
+	for _, a := range []*Asked{whole, few} {
+		if a.N != 18 || a.AtLeast || a.ClientCount != len(j.Clients()) || a.AddrCount != 3 || a.URLCount != 3 || !a.First.Equal(j.FirstAsked()) || !a.Last.Equal(j.LastAsked()) {
+			t.Errorf("%+v", a)
 		}
 	}
 }
