@@ -140,12 +140,15 @@ func (c *Claim) commit(m *Meta) (*Artifact, error) {
 
 // bringBack undoes what gc did to a blob that is wanted. What stands in its place
 // and is no file stays, and is an error.
-func (s *Store) bringBack(digest string) error {
+func (s *Store) bringBack(digest string) error { return s.bringFrom(digest+goneSuffix, digest) }
+
+// bringFrom is bringBack of a blob that has another name in tmp/.
+func (s *Store) bringFrom(name, digest string) error {
 	blob := s.path("blobs", digest)
 	if isRegular(blob) {
 		return nil
 	}
-	if err := renameNew(s.path("tmp", digest+goneSuffix), blob); err != nil && !isRegular(blob) {
+	if err := renameNew(s.path("tmp", name), blob); err != nil && !isRegular(blob) {
 		return err
 	}
 	return syncDir(s.path("blobs", ""))

@@ -145,6 +145,7 @@ func (s *Store) takeOutRotten(f *os.File, d string) (kept string, err error) {
 func (s *Store) putAside(d string, still func(path string) bool) (kept string, err error) {
 	path := s.path("blobs", d)
 	for n := 1; ; n++ {
+		judged, _ := os.Lstat(path)
 		if !still(path) {
 			return "", nil
 		}
@@ -153,8 +154,19 @@ func (s *Store) putAside(d string, still func(path string) bool) (kept string, e
 			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
 		}
 		err := renameNew(path, s.path("tmp", kept))
+		if err == nil && s.caughtAnother(judged, kept) {
+			return "", s.bringFrom(kept, d)
+		}
 		if !errors.Is(err, fs.ErrExist) || n > 999 {
 			return kept, err
 		}
 	}
+}
+
+// caughtAnother: a rename is of a name, and no look at the file before it can
+// tell which one it will catch. Until a sound one that came in between is back,
+// its artifact is a miss.
+func (s *Store) caughtAnother(judged fs.FileInfo, kept string) bool {
+	caught, err := os.Lstat(s.path("tmp", kept))
+	return err == nil && !os.SameFile(judged, caught)
 }

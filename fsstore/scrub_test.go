@@ -143,6 +143,28 @@ func TestScrubTakesOutOnlyWhatItJudged(t *testing.T) {
 	sound(t, s)
 }
 
+// A sound one that comes between the last look and the rename is put back.
+func TestNoSoundBlobIsPutAside(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	f, err := s.OpenBlob(a.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	kept, err := s.putAside(a.SHA256, func(path string) bool {
+		is := same(f, path)
+		carry(t, s, cudaURL, "bytes")
+		return is
+	})
+	if kept != "" || err != nil {
+		t.Errorf("%q, %v", kept, err)
+	}
+	run(t, s.dir, `test -z "$(ls tmp)"`)
+	sound(t, s)
+}
+
 // A finding says what became of its job, not what was done at the time.
 func TestFindingsSayWhatBecameOfTheJob(t *testing.T) {
 	s := testStore(t)
