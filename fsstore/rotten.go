@@ -16,10 +16,11 @@ import (
 const rottenSuffix = ".rotten"
 
 // Finding is an artifact whose blob the scrub took out of service or found
-// missing, or a rotten blob that no artifact needs, and what became of it.
+// missing, or a rotten blob that no artifact is known to need, and what became
+// of it.
 type Finding struct {
 	Time         time.Time
-	Key, Digest  string // of the artifact that needs it; Key is "" where none does
+	Key, Digest  string // of the artifact that needs it; Key is "" where none is known to
 	What, Advice string
 
 	kept string // the rotten blob's name in tmp/
@@ -100,8 +101,12 @@ func (s *Store) addFinding(f Finding) bool {
 // misses, and which the next round's lookForLost finds.
 func (s *Store) rotten(d string, still func(path string) bool) error {
 	var need []*Artifact
+	var unread error
 	for a, err := range s.Artifacts() {
-		if err == nil && a.SHA256 == d {
+		switch {
+		case err != nil:
+			unread = err
+		case a.SHA256 == d:
 			need = append(need, a)
 		}
 	}
@@ -114,8 +119,7 @@ func (s *Store) rotten(d string, still func(path string) bool) error {
 	}
 	found := Finding{Digest: d, What: "its blob is rotten on the disk, and was taken out of service: it is tmp/" + kept + " now", kept: kept}
 	if len(need) == 0 {
-		found.What = "a blob that no artifact needs is rotten on the disk"
-		found.Advice = "look at tmp/" + kept + ", and rm it"
+		found.What, found.Advice = ofNone(kept, unread)
 		s.report(found)
 	}
 	for _, a := range need {
@@ -124,6 +128,16 @@ func (s *Store) rotten(d string, still func(path string) bool) error {
 		s.report(found)
 	}
 	return nil
+}
+
+// ofNone is what to say of a rotten blob that no artifact names. A meta that
+// tells nothing may be of any blob, and the rotten one be the only copy.
+func ofNone(kept string, unread error) (what, advice string) {
+	if unread != nil {
+		return "a blob is rotten on the disk, and a meta that is malformed or can't be read may need it",
+			"run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" + kept + " until then"
+	}
+	return "a blob that no artifact needs is rotten on the disk", "look at tmp/" + kept + ", and rm it"
 }
 
 func (s *Store) report(f Finding) {

@@ -105,6 +105,20 @@ func TestScrubOfABlobThatNothingNeeds(t *testing.T) {
 	}
 }
 
+// A meta that can't be read may need what no other needs: nobody is told to
+// remove what may be the only copy.
+func TestScrubOfABlobThatAMalformedMetaNeeds(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	flip(t, s, a.SHA256)
+	run(t, s.dir, "truncate -s -3 meta/*")
+	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
+	f := s.Findings()
+	if len(f) != 1 || !strings.Contains(f[0].Advice, "keep tmp/"+a.SHA256+".rotten") || strings.Contains(f[0].What+f[0].Advice, "no artifact") {
+		t.Errorf("%+v", f)
+	}
+}
+
 // The clock is the test's own: a scrub takes the time that its rate says, an
 // eighth of the rate while something is fetched.
 func TestScrubKeepsItsRate(t *testing.T) {

@@ -30,13 +30,13 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 		fmt.Fprintf(&b, "\n%d artifacts have lost their blobs, and are not held until they are fetched or carried in again: see the pages or run fromcache fsck", lost)
 	}
 	if kept > 0 {
-		fmt.Fprintf(&b, "\n%d rotten blobs that no artifact needs lie in tmp/: look at them, and rm them", kept)
+		fmt.Fprintf(&b, "\n%d rotten blobs that no artifact is known to need lie in tmp/: the list of artifacts says what to do with each", kept)
 	}
 	plainText(w, code, b.String())
 }
 
 // lostAndKept counts the artifacts among the findings, and the blobs that no
-// artifact needs.
+// artifact is known to need.
 func lostAndKept(list []fsstore.Finding) (lost, kept int) {
 	for i := range list {
 		if list[i].Key == "" {

@@ -51,7 +51,7 @@ func TestRottenBlobThatNothingNeeds(t *testing.T) {
 	w.scrub()
 	kept := "tmp/" + a.SHA256 + ".rotten"
 	w.says("/artifacts", kept, true)
-	w.says("/healthz", "1 rotten blobs that no artifact needs", true)
+	w.says("/healthz", "1 rotten blobs that no artifact is known to need", true)
 	w.says("/healthz", "fetched", false)
 	w.must(os.Remove(filepath.Join(w.dir, kept)))
 	w.says("/artifacts", kept, false)
