@@ -271,6 +271,25 @@ func TestHistoryComesToNoOtherPlace(t *testing.T) {
 	c.close()
 }
 
+// What stands under the name of the history, and can't be read or replaced, does
+// not keep the key in active/.
+func TestHistoryThatIsInTheWay(t *testing.T) {
+	for _, place := range []string{
+		"mkdir done/K.job",
+		"echo history > done/K.job; chmod 0 done/K.job",
+	} {
+		s := testStore(t)
+		k := keyOf(t, cudaURL)
+		run(t, s.dir, strings.ReplaceAll(place, "K", k))
+		unprivileged(t, func() { hold(t, s, cudaURL, "bytes") })
+		want(t, s, Active)
+		if got := text(t, s, Done, k+".2.job"); !strings.Contains(got, " done 5 ") {
+			t.Errorf("%s: %s", place, got)
+		}
+		run(t, s.dir, fmt.Sprintf("test -d done/%[1]s.job || grep -q history done/%[1]s.job", k))
+	}
+}
+
 func TestNoURLWithAPasswordIsAdded(t *testing.T) {
 	s := testStore(t)
 	if _, err := s.Add(Addition{URL: "https://user:word@example.com/x.run"}, tester); !errors.Is(err, key.ErrBadURL) {

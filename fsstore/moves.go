@@ -297,19 +297,40 @@ func lineEnd(f *os.File, info fs.FileInfo) string {
 }
 
 // moveHistory moves the open job file at from, which is ours, to
-// st/<stem>.job. What is there already is older history of the same key: it
-// goes before the file's own lines, in a copy that takes the file's place
-// first, so that no moment shows two names. A crash in between leaves the file
-// where it was, with its history.
+// st/<stem>.job. What is there already is older history of the same key, and
+// goes before the file's own lines. History that can't be read or replaced, for
+// a bad sector or a directory of that name, stays where it is, and the file
+// goes beside it: its key would else be active for ever.
 func (s *Store) moveHistory(f *os.File, from string, st State, stem string) error {
 	to := s.job(st, stem+".job")
 	earlier, err := readFile(to, maxJobFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.Rename(from, to)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		if err := s.prepend(earlier, f, from, st); err != nil {
+			return err
+		}
+	case unreadable(err):
+		return s.moveBeside(from, st, stem)
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
+	err = os.Rename(from, to)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) {
+		return s.moveBeside(from, st, stem)
+	}
+	return err
+}
+
+func (s *Store) moveBeside(from string, st State, stem string) error {
+	_, err := renameFree(from, s.path(string(st), ""), stem)
+	return err
+}
+
+// prepend puts the earlier history before the lines of the open job file at
+// from, in a copy that takes the file's place before it moves, so that no moment
+// shows two names. A crash in between leaves the file where it was, with its
+// history.
+func (s *Store) prepend(earlier []byte, f *os.File, from string, st State) error {
 	own, err := slurp(f, maxJobFile)
 	if err != nil {
 		return err
@@ -327,7 +348,7 @@ func (s *Store) moveHistory(f *os.File, from string, st State, stem string) erro
 		os.Remove(merged.Name())
 		return err
 	}
-	return os.Rename(from, to)
+	return nil
 }
 
 func absent(st State, name string) error {

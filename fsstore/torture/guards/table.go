@@ -168,6 +168,8 @@ var guards = []guard{
 	{name: "a commit brings its blob back", file: "fsstore/publish.go", old: "return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)", new: "return &Artifact{Key: c.Key, Meta: *m}, nil", pkg: store, run: "GC|Commit"},
 	{name: "a move to queue/ never replaces", file: "fsstore/disk.go", old: "unix.RENAME_NOREPLACE)", new: "0)", pkg: store, run: "MovesNeverReplace|Model"},
 	{name: "a cancel keeps earlier history", file: "fsstore/moves.go", old: "if st == Queue && lock(f) == nil {", new: "if false {", pkg: store, run: "CancelInTheQueue"},
+	{name: "history that can't be read is not in the way", file: "fsstore/moves.go", old: "\tcase unreadable(err):\n\t\treturn s.moveBeside(from, st, stem)\n", new: "", pkg: store, run: "HistoryThatIsInTheWay"},
+	{name: "history that can't be replaced is not in the way", file: "fsstore/moves.go", old: "if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) {", new: "if false {", pkg: store, run: "HistoryThatIsInTheWay"},
 	{name: "history comes to no place that a job has left", file: "fsstore/moves.go", old: "if !same(f, from) {", new: "if false {", pkg: store, run: "HistoryComes"},
 	{name: "fsck takes out only what it judged", file: "fsstore/rotten.go", old: "if !still(path) {", new: "if false {", pkg: store, run: "FsckTakesOutOnly"},
 	{name: "a line after a cut one", file: "fsstore/moves.go", old: "lineEnd(f, info) + lines", new: "lineEnd(f, info)[:0] + lines", pkg: store, run: "CutLine"},
