@@ -85,6 +85,15 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	return c.take(f.Name(), u.Key())
 }
 
+// carriesIn reports whether the claim is ClaimFor's, alive or dead. A job whose
+// put has failed, and that a person then moved to queue/, has no line of theirs
+// until its claim writes one; the claim that failed is another then.
+func (c *Claim) carriesIn() bool {
+	last, _ := c.Job.Newest(job.Claim)
+	own := strings.HasSuffix(last.Text, " "+c.Worker)
+	return leave(&c.Job).Via == viaPut && (own || !c.Job.Ended())
+}
+
 // NotWhole is why what was carried in is not all that was to come.
 type NotWhole struct {
 	Have, Size int64 // bytes; Size is -1 where nobody said how many

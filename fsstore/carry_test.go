@@ -200,6 +200,33 @@ func TestCarriedInByOneWhoDied(t *testing.T) {
 	}
 }
 
+// TestFailedPutMovedToTheQueue: the mv is an approval, before its claim has
+// written so too. A put that died after the line that it has failed is none.
+func TestFailedPutMovedToTheQueue(t *testing.T) {
+	for how, c := range map[string]struct {
+		mv   string
+		then State
+	}{
+		"given back":         {"mv failed/K.job queue/; mv queue/K.job active/K@0123456789abcdef.job", Queue},
+		"died as it failed":  {"mv failed/K.job active/K@W.job", Failed},
+		"died as it began":   {"sed -i '/ claim /,$d' failed/K.job; mv failed/K.job active/K@W.job", Failed},
+		"died as it carried": {"sed -i '/ failed /d' failed/K.job; mv failed/K.job active/K@W.job", Failed},
+	} {
+		s := testStore(t)
+		claim := mustClaimFor(t, s, Addition{URL: carriedURL})
+		if _, err := claim.CarryIn(strings.NewReader("abc"), 4, noHurry); err == nil {
+			t.Fatal("it was not whole")
+		}
+		run(t, s.dir, strings.NewReplacer("K", claim.Key, "W", claim.Worker).Replace(c.mv))
+		if err := s.Recover(); err != nil {
+			t.Fatal(err)
+		}
+		if want := claim.Key + ".job"; !exists(s.job(c.then, want)) {
+			t.Errorf("%s: not in %s/: queue %q, failed %q", how, c.then, ls(t, s, Queue), ls(t, s, Failed))
+		}
+	}
+}
+
 // TestCarriedInKeepsTheReserve: however long a stream of unknown length goes on.
 func TestCarriedInKeepsTheReserve(t *testing.T) {
 	s := testStore(t)

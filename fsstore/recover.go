@@ -82,7 +82,7 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if leave(&c.Job).Via == viaPut {
+	if c.carriesIn() {
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.s.log.Info("an orphan goes back to queue/", "key", c.Key)

@@ -70,7 +70,9 @@ var guards = []guard{
 	{name: "the mode of a number's second name stays", file: "fsstore/disk.go", old: "info.Size() == 0 && !hasSecondName(f) {", new: "info.Size() == 0 {", pkg: store, run: "NotesLeave"},
 	{name: "a part that has a second name is not resumed", file: "fsstore/part.go", old: "(!same(f, p.path) || hasSecondName(f))", new: "(!same(f, p.path))", pkg: store, run: "HardLinks"},
 	{name: "a part is resumed by the job that began it", file: "fsstore/part.go", old: `if !p.c.began(name[len(p.c.Key)+1 : len(name)-len(".part")]) {`, new: "if false {", pkg: store, run: "APartIsOfItsJob"},
-	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if leave(&c.Job).Via == viaPut {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
+	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if c.carriesIn() {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
+	{name: "a put that died as it failed is not fetched", file: "fsstore/carry.go", old: "(own || !c.Job.Ended())", new: "(own && false || !c.Job.Ended())", pkg: store, run: "FailedPutMoved"},
+	{name: "a failed put that was given back is fetched", file: "fsstore/carry.go", old: " && (own || !c.Job.Ended())", new: " && (own || true)", pkg: store, run: "FailedPutMoved"},
 	{name: "a claim that a cancel overtook after the commit is let go", file: "fsstore/carry.go", old: "err = c.Cancelled()", new: "err = nil", pkg: store, run: "CarriedIn"},
 
 	// whole bytes
