@@ -23,18 +23,20 @@ type checker struct {
 	wanted  map[string][]*Artifact // digest to the artifacts that need it
 	total   int64
 	done    int64
-	present map[string]bool // blobs that are what their names say
-	rotten  map[string]bool // blobs that are not
-	twice   map[string]bool // paths that were found to be second names of a job
+	present map[string]bool     // blobs that are what their names say
+	rotten  map[string]bool     // blobs that are not
+	copies  map[string][]string // names in tmp/ of blobs that were taken out as rotten
+	twice   map[string]bool     // paths that were found to be second names of a job
 }
 
 // Fsck checks what the tree can show: that every meta is well formed and has
 // its blob, that every blob is what its name says (with Quick: has the size
 // that meta says), that the server's user may read both, that no job has two
 // names and no key two claims, that every name is a regular file of a known
-// kind, and that nothing half-written is older than its rule. A server may run meanwhile. Repair takes rotten blobs
-// out of service, queues their URLs again, puts orphans back and sweeps tmp/;
-// it never deletes the only copy of anything.
+// kind, and that nothing half-written is older than its rule. A server may run
+// meanwhile. Repair takes rotten blobs out of service, brings back those that
+// are sound after all, queues the URLs of the others again, puts orphans back
+// and sweeps tmp/; it never deletes the only copy of anything.
 func (s *Store) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}, rotten: map[string]bool{}, twice: map[string]bool{}}
 	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.shut, c.spool, c.notes, c.kinds, c.brokenOff, c.halfWritten} {
@@ -214,7 +216,12 @@ func (r *counted) Read(b []byte) (int, error) {
 }
 
 // missing: metas whose blob is not there, or not any more.
-func (c *checker) missing() error {
+func (c *checker) missing() (err error) {
+	if c.o.Repair {
+		if c.copies, err = c.s.rottenCopies(); err != nil {
+			return err
+		}
+	}
 	for d, list := range c.wanted {
 		if c.present[d] {
 			continue
@@ -224,7 +231,7 @@ func (c *checker) missing() error {
 				continue // of a rotten one its own line says what becomes of the meta
 			}
 			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again if it was fetched")
-			if c.o.Repair && c.restored(d) {
+			if c.o.Repair && (c.restored(d) || c.soundAgain(d)) {
 				p.Repaired = true
 				continue
 			}
@@ -248,6 +255,18 @@ func (c *checker) restored(d string) bool {
 	}
 	defer f.Close()
 	return hasDigest(f, d) && c.s.bringBack(d) == nil
+}
+
+// soundAgain brings back a blob that was taken out as rotten, now or earlier, if
+// it is what its name says.
+func (c *checker) soundAgain(d string) bool {
+	back := slices.ContainsFunc(c.copies[d], func(name string) bool {
+		return c.s.bringBackSound(name, d, func(f *os.File) bool { return hasDigest(untilDone{c.ctx, f}, d) })
+	})
+	if back {
+		delete(c.rotten, d)
+	}
+	return back
 }
 
 // refetch queues the URL of a broken artifact again.

@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
 // rottenSuffix is what the scrub and fsck add to a blob that is not what its
 // name says. gc never touches it, for it may be the only copy: it stays until a
-// person removes it.
+// person removes it, or until it turns out to be sound and its blob is missing.
 const rottenSuffix = ".rotten"
 
 // Finding is an artifact whose blob the scrub took out of service or found
@@ -145,6 +146,39 @@ func (s *Store) report(f Finding) {
 	if s.addFinding(f) {
 		s.log.Error("scrub: "+f.What, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
 	}
+}
+
+// rottenCopies lists the names in tmp/ of what was taken out of service as
+// rotten, by digest.
+func (s *Store) rottenCopies() (map[string][]string, error) {
+	names, err := s.tmpNames()
+	copies := map[string][]string{}
+	for _, name := range names {
+		if d, _, _ := strings.Cut(name, "."); IsDigest(d) && strings.HasSuffix(name, rottenSuffix) {
+			copies[d] = append(copies[d], name)
+		}
+	}
+	return copies, err
+}
+
+// bringBackSound undoes what the scrub or fsck did to a blob that is sound after
+// all: what the disk could not read then it may read now. is reads a copy, and
+// judges it.
+func (s *Store) bringBackSound(name, d string, is func(*os.File) bool) bool {
+	f, err := open(s.path("tmp", name), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if !is(f) || !same(f, f.Name()) {
+		return false
+	}
+	if err := s.bringFrom(name, d); err != nil {
+		s.complain("sound again", err)
+		return false
+	}
+	s.log.Info("a blob that was taken out of service is sound, and back", "digest", d)
+	return true
 }
 
 // takeOutRotten takes out of service a blob that was judged through f, as

@@ -35,7 +35,8 @@ type ScrubStatus struct {
 // Scrub reads every blob, round after round, until ctx ends, whose error it
 // returns. Its rate is Rate while the server is idle and an eighth of it while
 // artifacts are fetched or served. A blob that is not what its name says, twice
-// in a row, is renamed to tmp/<digest>.rotten, where it stays; the URLs of the
+// in a row, is renamed to tmp/<digest>.rotten, where it stays until a round finds
+// it sound while its blob is missing, and brings it back; the URLs of the
 // artifacts that need it are queued again, as are at the beginning of each round
 // those of artifacts whose blob is missing; the log and Findings say so. What a
 // round read leaves the page cache, so that it drives out nothing that clients
@@ -80,6 +81,7 @@ func newScrubber(ctx context.Context, s *Store, o ScrubOptions) *scrubber {
 // begins anywhere, so that a server that is
 // started every day reads the whole in time.
 func (r *scrubber) round() {
+	r.lookForSound()
 	r.note(metas, r.lookForLost())
 	blobs, err := r.s.blobs()
 	r.note("blobs", err)
@@ -96,6 +98,23 @@ func (r *scrubber) round() {
 		r.status.Blobs++
 		if r.o.Progress != nil {
 			r.o.Progress(r.status)
+		}
+	}
+}
+
+// lookForSound brings back what was taken out of service and is sound: its
+// artifact is not lost then.
+func (r *scrubber) lookForSound() {
+	copies, err := r.s.rottenCopies()
+	r.s.complain("scrub", err)
+	for d, names := range copies {
+		for _, name := range names {
+			if r.ctx.Err() == nil && !exists(r.s.path("blobs", d)) {
+				r.s.bringBackSound(name, d, func(f *os.File) bool {
+					got, err := r.sum(f)
+					return err == nil && got == d
+				})
+			}
 		}
 	}
 }

@@ -179,6 +179,31 @@ func TestNoSoundBlobIsPutAside(t *testing.T) {
 	sound(t, s)
 }
 
+// What the disk could not read when it was taken out is whole, and nobody may
+// be able to fetch it again.
+func TestWhatIsSoundAgainComesBack(t *testing.T) {
+	for how, look := range map[string]func(s *Store){
+		"scrub": func(s *Store) { scrubOnce(t, s, ScrubOptions{Rate: 1 << 40}) },
+		"fsck":  func(s *Store) { fsck(t, s, FsckOptions{Repair: true}) },
+	} {
+		s := testStore(t)
+		a, bad := carry(t, s, cudaURL, "bytes"), hold(t, s, "https://example.com/bad.run", "bad")
+		carry(t, s, "https://example.com/same.run", "bytes")
+		hold(t, s, "https://example.com/fine.run", "fine")
+		run(t, s.dir, fmt.Sprintf("cd blobs; mv %[1]s ../tmp/%[1]s.2.rotten; echo rot > ../tmp/%[1]s.rotten; rm %[2]s; echo rot > ../tmp/%[2]s.rotten", a.SHA256, bad.SHA256))
+		look(s)
+		if _, err := s.Lookup(cudaURL); err != nil || exists(s.path("tmp", a.SHA256+".2.rotten")) {
+			t.Errorf("%s: it is not back: %v", how, err)
+		}
+		if !exists(s.path("tmp", a.SHA256+".rotten")) || !exists(s.path("tmp", bad.SHA256+".rotten")) {
+			t.Errorf("%s: what is rotten is gone", how)
+		}
+		want(t, s, Queue, bad.Key+".job")
+		publish(t, claimNext(t, s), "bad")
+		sound(t, s)
+	}
+}
+
 // A finding says what became of its job, not what was done at the time.
 func TestFindingsSayWhatBecameOfTheJob(t *testing.T) {
 	s := testStore(t)

@@ -94,6 +94,9 @@ var guards = []guard{
 	{name: "what is queued again is of the same key", file: "fsstore/restore.go", old: "err != nil || u.Key() != k {", new: `err != nil || u.Key() == "" {`, pkg: store, run: "OnlyItsOwn"},
 	{name: "the scrub reads twice before it condemns", file: "fsstore/scrub.go", old: "for range 2 {", new: "for range 1 {", pkg: store, run: "ScrubLooksTwice"},
 	{name: "the scrub condemns only what is in its place", file: "fsstore/rotten.go", old: "if !still(path) {", new: "if false {", pkg: store, run: "ScrubLooksTwice"},
+	{name: "the scrub brings back what is sound again", file: "fsstore/scrub.go", old: "\tr.lookForSound()\n", new: "", pkg: store, run: "SoundAgain"},
+	{name: "fsck brings back what is sound again", file: "fsstore/fsck.go", old: " || c.soundAgain(d)", new: "", pkg: store, run: "SoundAgain"},
+	{name: "only what is sound comes back", file: "fsstore/rotten.go", old: "if !is(f) || ", new: "if ", pkg: store, run: "SoundAgain"},
 	{name: "a meta that can't be read may need any rotten blob", file: "fsstore/rotten.go", old: "if unread != nil {", new: "if false {", pkg: store, run: "AMalformedMetaNeeds"},
 	{name: "what came between the look and the rename goes back", file: "fsstore/rotten.go", old: " && s.caughtAnother(judged, kept) {", new: " && judged == nil {", pkg: store, run: "NoSoundBlobIsPutAside"},
 
