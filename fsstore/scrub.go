@@ -38,7 +38,9 @@ type ScrubStatus struct {
 // in a row, is renamed to tmp/<digest>.rotten, where it stays until a round finds
 // it sound while its blob is missing, and brings it back; the URLs of the
 // artifacts that need it are queued again, as are at the beginning of each round
-// those of artifacts whose blob is missing; the log and Findings say so. What a
+// those of artifacts whose blob is missing; the log and Findings say so. Where it
+// can't read three blobs in a row the disk is at fault, not each of them: it
+// takes out no more, Health says so, and an hour later it begins anew. What a
 // round read leaves the page cache, so that it drives out nothing that clients
 // ask for; it also means that what they ask for often may be judged from memory.
 func (s *Store) Scrub(ctx context.Context, o ScrubOptions) error {
@@ -69,6 +71,8 @@ type scrubber struct {
 	hits   int64     // gathered at the last look
 	looked time.Time // for whether the server is idle
 	busy   bool
+	unread int              // blobs in a row that the disk could not read
+	off    bool             // the round was broken off, for that
 	many   bool             // artifacts have lost their blobs, more than are queued
 	ill    map[string]error // what could not be done, by digest, or by the directory that could not be listed
 }
@@ -81,6 +85,7 @@ func newScrubber(ctx context.Context, s *Store, o ScrubOptions) *scrubber {
 // begins anywhere, so that a server that is
 // started every day reads the whole in time.
 func (r *scrubber) round() {
+	r.off = false
 	r.lookForSound()
 	r.note(metas, r.lookForLost())
 	blobs, err := r.s.blobs()
@@ -98,6 +103,9 @@ func (r *scrubber) round() {
 		r.status.Blobs++
 		if r.o.Progress != nil {
 			r.o.Progress(r.status)
+		}
+		if r.off = r.unread >= maxUnread; r.off {
+			return
 		}
 	}
 }
@@ -126,7 +134,8 @@ const metas = "meta"
 const illAgain = time.Hour
 
 // rest is the time between two rounds; it reports whether there is to be
-// another. A round of blobs/ that could not be listed was none.
+// another. A round of blobs/ that could not be listed was none, nor one that was
+// broken off.
 func (r *scrubber) rest() bool {
 	for left := r.o.Pause; left > 0; left -= illAgain {
 		if !r.sleep(min(left, illAgain)) {
@@ -142,6 +151,9 @@ func (r *scrubber) rest() bool {
 			case d != metas:
 				return true
 			}
+		}
+		if r.off {
+			return true
 		}
 	}
 	return true
@@ -161,26 +173,34 @@ func (r *scrubber) note(what string, err error) {
 		r.ill[what] = err
 		r.s.complain("scrub", err)
 	}
-	var unread, stuck error
+	var unread, stuck, disk error
 	for _, err := range r.ill {
-		if errors.Is(err, errStuck) {
+		switch {
+		case errors.Is(err, errStuck):
 			stuck = err
-		} else {
+		case errors.Is(err, errDisk):
+			disk = err
+		default:
 			unread = err
 		}
 	}
 	r.s.Trouble("scrub", cantScrub, unread)
 	r.s.setTrouble("scrub out", Trouble{What: rottenStays}, stuck) // a disk that is read-only doesn't say it
+	r.s.setTrouble("scrub disk", Trouble{What: diskUnread}, disk)
 }
 
 // What the scrub tells; the log has the digests.
 const (
 	cantScrub   = "the scrub can't read all of blobs/ and meta/, so that nobody knows whether it is sound: look at the log and at dmesg, and mend the disk or the files' modes"
+	diskUnread  = "the disk can't read one blob after another: the scrub has stopped, leaves the others in service, and tries again each hour; look at dmesg, and mend the disk"
 	rottenStays = "a rotten blob can't be taken out of service and may still be served: the log says which; evict its artifact, or mend the disk (dmesg may say why)"
 )
 
 // errStuck is a rotten blob that stays where it is.
 var errStuck = errors.New("it is rotten, and can't be taken out of service")
+
+// errDisk is a blob that stays in service though it can't be read.
+var errDisk = errors.New("it can't be read, nor could those before it")
 
 // blobs lists the digests in blobs/, in order; a round of 100,000 takes hours,
 // and 3 MiB.
@@ -204,21 +224,37 @@ func (r *scrubber) blob(d string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case spoilt(err):
-		return r.s.rotten(d, r.s.staysShut)
+		return r.condemn(d, err, r.s.staysShut)
 	case err != nil:
 		return err
 	}
 	defer f.Close()
 	for range 2 { // a flipped bit of memory is not one of the disk
-		got, err := r.sum(f)
-		if spoilt(err) {
-			got, err = "", nil
+		var got string
+		if got, err = r.sum(f); got == d {
+			r.unread = 0
+			return nil
 		}
-		if err != nil || got == d {
+		if err != nil && !spoilt(err) {
 			return err
 		}
 	}
-	return r.s.rotten(d, func(path string) bool { return same(f, path) })
+	return r.condemn(d, err, func(path string) bool { return same(f, path) })
+}
+
+// maxUnread: a bad sector is of one blob, seldom of two. A disk that is dying, or
+// whose cable is loose, answers so for every blob, and all of them may be whole.
+const maxUnread = 3
+
+// condemn takes a blob out of service that is rotten or, with an error, could
+// not be read.
+func (r *scrubber) condemn(d string, unread error, still func(path string) bool) error {
+	if unread == nil {
+		r.unread = 0
+	} else if r.unread++; r.unread >= maxUnread {
+		return fmt.Errorf("%w: %w", errDisk, unread)
+	}
+	return r.s.rotten(d, still)
 }
 
 // spoilt reports whether an error says that the disk has not kept what was

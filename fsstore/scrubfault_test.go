@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,54 @@ func scrubAndTell(t *testing.T, dir string) {
 		said = trouble.What
 	}
 	fmt.Println("said: " + said)
+}
+
+// A disk that reads nothing for a while takes the cache out of no service: the
+// scrub stops, says so, and an hour later finds that all is whole.
+func TestScrubOfADiskThatReadsNothing(t *testing.T) {
+	if dir := os.Getenv(faultDir); dir != "" {
+		scrubTwice(t, dir)
+		return
+	}
+	s := testStore(t)
+	args := []string{"-f", "-qq", "-o", os.DevNull, "-e", fmt.Sprintf("inject=pread64:error=EIO:when=1..%d", 2*maxUnread)}
+	for i := range 3 * maxUnread {
+		a := carry(t, s, fmt.Sprintf("https://example.com/%d.run", i), fmt.Sprint("the bytes of ", i))
+		args = append(args, "-P", s.path("blobs", a.SHA256))
+	}
+	cmd := exec.Command("strace", append(args, os.Args[0], "-test.run=^TestScrubOfADiskThatReadsNothing$")...)
+	cmd.Env = append(os.Environ(), faultDir+"="+s.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	want(t, s, Queue)
+	run(t, s.dir, `test -z "$(ls tmp)"`)
+	sound(t, s)
+}
+
+// scrubTwice runs while the first reads of blobs fail, two of each.
+func scrubTwice(t *testing.T, dir string) {
+	runtime.LockOSThread() // strace counts by thread
+	s := openAt(t, dir, Options{})
+	synctest.Test(t, func(t *testing.T) {
+		runtime.LockOSThread()
+		r := newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40, Pause: 24 * time.Hour})
+		r.round()
+		s.is(t, diskUnread, false)
+		if n := len(s.Findings()); n != maxUnread-1 {
+			t.Errorf("%d are out of service", n)
+		}
+		if began := time.Now(); !r.rest() || time.Since(began) > illAgain {
+			t.Error("it is not tried again soon")
+		}
+		r.round()
+		if list := s.health.list(); slices.ContainsFunc(list, func(t Trouble) bool { return t.What == diskUnread }) {
+			t.Errorf("it is over: %+v", list)
+		}
+		if f := s.Findings(); len(f) != 0 {
+			t.Errorf("all is whole: %+v", f)
+		}
+	})
 }
 
 // A trouble lasts as long as its cause, and no round longer: what could not be

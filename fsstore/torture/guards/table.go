@@ -93,6 +93,8 @@ var guards = []guard{
 	{name: "fsck brings back only what it has read", file: "fsstore/fsck.go", old: "return hasDigest(f, d) && ", new: "return ", pkg: store, run: "FsckBringsBack"},
 	{name: "what is queued again is of the same key", file: "fsstore/restore.go", old: "err != nil || u.Key() != k {", new: `err != nil || u.Key() == "" {`, pkg: store, run: "OnlyItsOwn"},
 	{name: "the scrub reads twice before it condemns", file: "fsstore/scrub.go", old: "for range 2 {", new: "for range 1 {", pkg: store, run: "ScrubLooksTwice"},
+	{name: "the scrub takes no cache out of service for its disk", file: "fsstore/scrub.go", old: "r.unread >= maxUnread {", new: "false {", pkg: store, run: "DiskThatReadsNothing"},
+	{name: "a round that was broken off begins anew", file: "fsstore/scrub.go", old: "\t\tif r.off {\n", new: "\t\tif false {\n", pkg: store, run: "DiskThatReadsNothing"},
 	{name: "the scrub condemns only what is in its place", file: "fsstore/rotten.go", old: "if !still(path) {", new: "if false {", pkg: store, run: "ScrubLooksTwice"},
 	{name: "the scrub brings back what is sound again", file: "fsstore/scrub.go", old: "\tr.lookForSound()\n", new: "", pkg: store, run: "SoundAgain"},
 	{name: "fsck brings back what is sound again", file: "fsstore/fsck.go", old: " || c.soundAgain(d)", new: "", pkg: store, run: "SoundAgain"},
