@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,9 @@ func TestSpaceIsReserved(t *testing.T) {
 	c2 := mustClaim(t, s, add(t, s, "https://example.com/other.run"))
 	if err := c2.Reserve(free / 3); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("two thirds, promised to two: %v", err)
+	}
+	if err := c2.Reserve(math.MaxInt64); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("all that a header can promise: %v", err)
 	}
 	if err := c.Wait("no room", time.Now()); err != nil {
 		t.Fatal(err)

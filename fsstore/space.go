@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -52,10 +53,10 @@ func (c *Claim) reserve(total int64) error {
 	need := total - c.written.Load()
 	for other, n := range sp.promised {
 		if other != c {
-			need += max(0, n-other.written.Load())
+			need = plus(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
-	if free-need < c.s.opt.MinFree {
+	if need > free-c.s.opt.MinFree {
 		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, c.s.opt.MinFree)
 	}
 	if sp.promised == nil {
