@@ -35,8 +35,9 @@ type Part struct {
 
 // Part returns the claim's part: with resume the newest one of its key that
 // nobody holds, hashed again from the file, for what a hash of what was once
-// received says nothing of what is on the disk. Without, or where there is
-// none, it is empty. What other claims left is removed when it is not used.
+// received says nothing of what is on the disk; one that the disk does not give
+// back is removed. Without, or where there is none, it is empty. What other
+// claims left is removed when it is not used.
 func (c *Claim) Part(resume bool) (*Part, error) {
 	if c.part != nil {
 		return c.part, nil
@@ -157,11 +158,25 @@ func (p *Part) adoptFile(path string) error {
 		p.f = f
 		err = p.rehash()
 	}
+	if p.f != nil && spoilt(err) {
+		return p.discardSpoilt(err)
+	}
 	if err != nil {
 		p.f = nil
 		f.Close()
 	}
 	return err
+}
+
+// discardSpoilt: what the disk has not kept no claim can go on with, and each
+// would adopt it again.
+func (p *Part) discardSpoilt(why error) error {
+	p.c.s.log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", why)
+	p.forget()
+	if err := p.discardLost(); err != nil {
+		return err
+	}
+	return fs.ErrNotExist
 }
 
 // rehash may take minutes: a cancel is noticed meanwhile.
@@ -242,10 +257,14 @@ func (p *Part) Restart() error {
 			return errors.Join(err, p.discardLost())
 		}
 	}
+	p.forget()
+	return nil
+}
+
+func (p *Part) forget() {
 	p.sum.Reset()
 	p.head = p.head[:0]
 	p.setSize(0)
-	return nil
 }
 
 // SHA256 is the digest of what is in the part, in 64 hex digits.
@@ -272,8 +291,9 @@ func (p *Part) Discard() error {
 	return err
 }
 
-// discardLost is for after a failed fsync: the kernel may call the lost pages
-// clean now, so nobody must resume them, not after a power cut either.
+// discardLost is for bytes that the disk has lost: nobody must resume them, not
+// after a power cut either. After a failed fsync the kernel may call their pages
+// clean.
 func (p *Part) discardLost() error {
 	return errors.Join(p.Discard(), syncDir(p.c.s.path("tmp", "")))
 }

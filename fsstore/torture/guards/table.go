@@ -73,6 +73,7 @@ var guards = []guard{
 	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if c.carriesIn() {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
 	{name: "a put that died as it failed is not fetched", file: "fsstore/carry.go", old: "(own || !c.Job.Ended())", new: "(own && false || !c.Job.Ended())", pkg: store, run: "FailedPutMoved"},
 	{name: "a failed put that was given back is fetched", file: "fsstore/carry.go", old: " && (own || !c.Job.Ended())", new: " && (own || true)", pkg: store, run: "FailedPutMoved"},
+	{name: "a part with a bad spot is in nobody's way", file: "fsstore/part.go", old: "if p.f != nil && spoilt(err) {", new: "if false {", pkg: store, run: "APartWithABadSpot"},
 	{name: "a claim that a cancel overtook after the commit is let go", file: "fsstore/carry.go", old: "err = c.Cancelled()", new: "err = nil", pkg: store, run: "CarriedIn"},
 
 	// whole bytes
