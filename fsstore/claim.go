@@ -112,6 +112,9 @@ func (s *Store) claimFile(f *os.File, name string) (*Claim, error) {
 		return nil, nil
 	}
 	parsed := job.Parse(b)
+	if waiting(parsed.Jobs) {
+		return nil, nil
+	}
 	if why := unfit(parsed, b, name); why != "" {
 		return nil, s.refuse(f, name, why)
 	}

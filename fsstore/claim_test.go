@@ -400,6 +400,25 @@ func TestWhatPeopleWriteIsTakenWhole(t *testing.T) {
 	}
 }
 
+// TestAListOfWhatIsDueGrowsOld: while long downloads keep every worker busy, what
+// waits on the list may be put off, or written anew.
+func TestAListOfWhatIsDueGrowsOld(t *testing.T) {
+	s := testStore(t)
+	off, job := add(t, s, cudaURL), "echo https://example.com/x.run > queue/x.job"
+	run(t, s.dir, job)
+	s.waitDue(t, "x.job")
+	run(t, s.dir, "echo after 2999-01-01T00:00:00Z >> queue/"+off+"; "+strings.Replace(job, "x.run", "y.run", 1))
+	for _, name := range []string{off, "x.job"} {
+		if c, err := s.Claim(name); c != nil || err != nil {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
+	if c := mustClaim(t, s, s.waitDue(t, "x.job")); c.URL != "https://example.com/y.run" {
+		t.Errorf("fetching %s", c.URL)
+	}
+	want(t, s, Queue, off)
+}
+
 func TestBatch(t *testing.T) {
 	s := testStore(t)
 	sum := digestOf("b")

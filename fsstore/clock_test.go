@@ -22,12 +22,13 @@ func TestAClockSetBack(t *testing.T) {
 	put(keyOf(t, "https://example.com/3.run"), strings.ReplaceAll(url, "%", "3")+"2020-01-01T00:00:00Z wait x, after 2099-01-01T00:00:00Z\n")
 	due, err := s.Due()
 	if err != nil || len(due) != 1 || !strings.Contains(due[0], "1.run") {
-		t.Errorf("due: %q, %v", due, err)
+		t.Fatalf("due: %q, %v", due, err)
 	}
 	jobs, err := s.Jobs(Queue)
 	if err != nil || strings.Contains(jobs[0].Note, "again at") || !strings.Contains(jobs[1].Note, "again at") {
 		t.Errorf("%+v, %v", jobs, err)
 	}
+	mustClaim(t, s, due[0])
 }
 
 // TestClockBook: a step is told for an hour or until it is taken back; slewing

@@ -87,6 +87,16 @@ func waits(due, told, t time.Time) bool {
 	return due.After(t) && !told.After(t.Add(time.Minute))
 }
 
+// waiting reports whether what a file holds is to come. A list that Due gave may
+// be hours old: the file says what was put off since.
+func waiting(jobs []job.Job) bool {
+	if len(jobs) == 0 {
+		return false
+	}
+	due, told := earliest(jobs)
+	return waits(due, told, time.Now())
+}
+
 func (q *queueFile) complete(t time.Time) bool {
 	if q.written {
 		return q.whole || t.Sub(q.since) >= torn
@@ -94,10 +104,12 @@ func (q *queueFile) complete(t time.Time) bool {
 	return q.whole && t.Sub(q.since) >= settle
 }
 
-// halfWritten reports whether a file that Due found complete, or that a program
-// named, is being written at this moment.
+// halfWritten reports whether a file is being written at this moment: one that
+// Due has seen is not as it stood still then, or one that it has not seen lacks
+// its newline. What a program named is whole once it ends with one.
 func (s *Store) halfWritten(f *os.File, name string, b []byte) bool {
-	if len(b) > 0 && b[len(b)-1] == '\n' {
+	ended := len(b) > 0 && b[len(b)-1] == '\n'
+	if ended && key.Valid(stemOf(name)) {
 		return false
 	}
 	var st unix.Stat_t
@@ -106,8 +118,11 @@ func (s *Store) halfWritten(f *os.File, name string, b []byte) bool {
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	q, ok := s.queue.seen[name]
-	return !ok || q.identity != identify(&st) || !q.complete(time.Now())
+	q, seen := s.queue.seen[name]
+	if !seen {
+		return !ended
+	}
+	return q.identity != identify(&st) || !q.complete(time.Now())
 }
 
 // look stats a queue file, and reads it where it is not as it was.

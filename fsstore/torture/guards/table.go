@@ -111,6 +111,8 @@ var guards = []guard{
 	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestParts/tools"},
 	{name: "a person's file must end in a newline", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return t.Sub(q.since) >= settle", pkg: store, run: "WhatPeopleWrite"},
 	{name: "a file under a key's name has time to get its newline", file: "fsstore/queue.go", old: "q.whole || t.Sub(q.since) >= torn", new: "true", pkg: store, run: "AKeysName"},
+	{name: "a person's file is what stood still", file: "fsstore/queue.go", old: "if ended && key.Valid(stemOf(name)) {", new: "if ended {", pkg: store, run: "GrowsOld"},
+	{name: "what was put off since is not claimed", file: "fsstore/claim.go", old: "if waiting(parsed.Jobs) {", new: "if false {", pkg: store, run: "GrowsOld"},
 	{name: "what is denied is not added", file: "fsstore/approve.go", old: "name := s.deniedBy(u); name", new: `name := ""; name`, pkg: store, run: "TestDenied"},
 	{name: "no URL with a password is added", file: "fsstore/approve.go", old: "if key.HasUserInfo(a.URL) {", new: "if false {", pkg: store, run: "NoURLWithAPassword"},
 	{name: "an approval stays in its directory", file: "fsstore/approve.go", old: "if !plain(k) {", new: "if false {", pkg: store, run: "VerbsStay"},
