@@ -3,6 +3,8 @@ package fsstore
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,7 +76,8 @@ func (c *Claim) failAs(stem, reason string) error {
 // Cancelled ends a claim whose file an operator moved or removed: the job goes
 // to cancelled/<key>.job from wherever it is now, and to there as a copy when
 // it is nowhere, unless a verb cancelled it: then it was cleared since. Moved
-// back into queue/ it stays there, and is fetched again.
+// back into queue/ it stays there, and is fetched again. What another worker has
+// claimed since is that worker's, wherever it is.
 func (c *Claim) Cancelled() error {
 	defer c.close()
 	if c.Held() {
@@ -84,7 +87,7 @@ func (c *Claim) Cancelled() error {
 	switch {
 	case name != "" && c.s.job(st, name) == c.path: // nobody moved it: a look at it had failed
 		return c.giveBack()
-	case st == Queue:
+	case st == Queue, c.passedOn(name):
 		return nil
 	case st == Denied:
 		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
@@ -93,6 +96,30 @@ func (c *Claim) Cancelled() error {
 		return c.s.moveHistory(c.f, c.s.job(st, name), Cancelled, c.Key)
 	}
 	return c.copyCancelled()
+}
+
+// passedOn reports whether another worker has the job by now, or had it: it was
+// moved back into queue/, or another host took it for an orphan. The name in
+// active/ says so before the log does; where that worker made a copy of its own,
+// the log alone.
+func (c *Claim) passedOn(name string) bool {
+	if _, worker, ok := splitActive(name); ok && worker != c.Worker {
+		return true
+	}
+	b, err := slurp(c.f, maxJobFile)
+	jobs := job.Parse(b).Jobs
+	if err != nil || len(jobs) == 0 {
+		return false
+	}
+	for _, e := range slices.Backward(jobs[0].Events) {
+		switch e.Kind {
+		case job.Requeue:
+			return true
+		case job.Claim:
+			return !strings.HasSuffix(e.Text, " "+c.Worker)
+		}
+	}
+	return false
 }
 
 // noteCancelled writes the line that a shell mv left out.

@@ -1,0 +1,81 @@
+package fsstore
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// twoHosts on one directory, where flock is each host's own affair.
+func twoHosts(t *testing.T, dir string) (a, b *Store) {
+	a, b = openAt(t, dir, Options{}), openAt(t, dir, Options{})
+	a.host, b.host = "a", "b"
+	return a, b
+}
+
+// claimUnseen is a claim whose lock the other host does not see.
+func claimUnseen(t *testing.T, s *Store) *Claim {
+	c := claimNext(t, s)
+	unlock(c.f)
+	return c
+}
+
+// TestTakenForAnOrphan: a host that was paused comes back, and finds that another
+// has its job. Nobody has cancelled that.
+func TestTakenForAnOrphan(t *testing.T) {
+	for what, does := range map[string]func(*Claim) State{
+		"fetches":  func(*Claim) State { return Active },
+		"fetched":  func(c *Claim) State { publish(t, c, "bytes"); return Done },
+		"gave up":  func(c *Claim) State { must(c.Fail("404")); return Failed },
+		"has lost": func(c *Claim) State { run(t, c.s.dir, "mv active/* failed/"); return Failed },
+	} {
+		dir := t.TempDir() + "/data"
+		synctest.Test(t, func(t *testing.T) {
+			a, b := twoHosts(t, dir)
+			add(t, a, cudaURL)
+			paused := claimUnseen(t, a)
+			must(b.Recover())
+			time.Sleep(foreignStill)
+			must(b.Recover())
+			c := claimUnseen(t, b)
+			st := does(c)
+			left := ls(t, b, st)
+			if paused.Held() {
+				t.Fatal("it was not taken")
+			}
+			must(paused.Cancelled())
+			want(t, b, st, left...)
+			want(t, b, Cancelled)
+			if text := text(t, b, st, left[0]); strings.Contains(text, "cancelled") {
+				t.Errorf("who %s it: %s", what, text)
+			}
+		})
+	}
+}
+
+// A job that another worker has only just got, and that has no line of it yet.
+func TestTakenForAnOrphanAtThisMoment(t *testing.T) {
+	s := testStore(t)
+	add(t, s, cudaURL)
+	c := claimNext(t, s)
+	name := activeJobName(c.Key, newWorker())
+	must(os.Rename(c.path, s.job(Active, name)))
+	must(c.Cancelled())
+	want(t, s, Active, name)
+}
+
+// A job that another worker copied, for it could not own the file.
+func TestTakenForAnOrphanAndCopied(t *testing.T) {
+	s := testStore(t)
+	add(t, s, cudaURL)
+	c := claimUnseen(t, s)
+	f, err := openJob(c.path)
+	must(err)
+	must((&Claim{Key: c.Key, Worker: c.Worker, Job: c.Job, s: s, f: f, path: c.path}).recover())
+	must(os.Link(s.job(Queue, c.Key+".job"), t.TempDir()+"/second"))
+	claimNext(t, s)
+	must(c.Cancelled())
+	want(t, s, Cancelled)
+}
