@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -303,3 +306,12 @@ const maxBatchLog = maxJobFile
 // has moved or removed its file. Then end the download and call Cancelled. It
 // must not run beside a call that ends the claim.
 func (c *Claim) Held() bool { return same(c.f, c.path) }
+
+// ShowLife tells other hosts that the claim's owner lives, for where flock is
+// each host's own affair they go by what stands still: who reads for longer than
+// a few minutes writes to neither its job nor its part. Once a minute is enough.
+// It must not run beside a call that ends the claim.
+func (c *Claim) ShowLife() {
+	t := unix.NsecToTimespec(time.Now().UnixNano())
+	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+}

@@ -15,7 +15,7 @@ import (
 
 // foreignStill is how long an orphan of another host must have stood still:
 // on some shared file systems flock is the host's own affair, and a free lock
-// says nothing.
+// says nothing. Its owner shows life far more often.
 const foreignStill = 10 * time.Minute
 
 // Recover takes care of orphans, the jobs in active/ whose owner has died: the

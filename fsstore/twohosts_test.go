@@ -22,6 +22,25 @@ func claimUnseen(t *testing.T, s *Store) *Claim {
 	return c
 }
 
+// TestNoOrphanShowsLife: a host may read a part for hours.
+func TestNoOrphanShowsLife(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		a, b := twoHosts(t, dir)
+		add(t, a, cudaURL)
+		c := claimUnseen(t, a)
+		for range 30 {
+			must(b.Recover())
+			time.Sleep(time.Minute)
+			c.ShowLife()
+		}
+		if !c.Held() {
+			t.Fatal("it was taken from a worker that lives")
+		}
+		must(c.PutBack("stopped"))
+	})
+}
+
 // TestTakenForAnOrphan: a host that was paused comes back, and finds that another
 // has its job. Nobody has cancelled that.
 func TestTakenForAnOrphan(t *testing.T) {

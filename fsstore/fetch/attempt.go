@@ -64,9 +64,12 @@ func (a *attempt) watched(ctx context.Context) (*delivery, error) {
 	return d, err
 }
 
+// guard shows other hosts, too, that the job has an owner: one that hashes a large part or blob changes no file.
 func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 	tick := time.NewTicker(a.poll)
 	defer tick.Stop()
+	life := time.NewTicker(a.life)
+	defer life.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,6 +82,8 @@ func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 				cancel(errTaken)
 				return
 			}
+		case <-life.C:
+			a.c.ShowLife()
 		}
 	}
 }

@@ -64,6 +64,7 @@ type Pool struct {
 	resolver *net.Resolver // nil: the system's
 	tls      *tls.Config   // nil: the system's roots
 	poll     time.Duration // between looks whether a job is still ours
+	life     time.Duration // between signs that its worker lives
 
 	paused atomic.Pointer[time.Time] // nothing is claimed before this time, on the monotonic clock
 	said   sync.Map                  // name in queue/ to the last complaint about it: each is made once
@@ -81,6 +82,7 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		addr:  addresses{rules: rules, allow: o.AllowOrigin},
 		proxy: http.ProxyFromEnvironment,
 		poll:  500 * time.Millisecond, // a cancel is to be noticed within a second
+		life:  time.Minute,            // other hosts give it ten
 	}
 	return p, p.creds.check()
 }

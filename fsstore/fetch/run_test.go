@@ -187,6 +187,26 @@ func TestRunCancel(t *testing.T) {
 	}
 }
 
+// A worker that waits or reads, and writes nothing, shows other hosts that it lives.
+func TestRunShowsLife(t *testing.T) {
+	o := newLying(t, slow)
+	l := newLab(t, Options{})
+	l.p.life = 20 * time.Millisecond
+	l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	l.running()
+	l.until("half is there", func() bool { return partSize(l) == half })
+	changed := func() time.Time {
+		list, _ := filepath.Glob(filepath.Join(l.dir, "active", "*.job"))
+		info, err := os.Stat(list[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.ModTime()
+	}
+	before := changed()
+	l.until("it shows life", func() bool { return changed().After(before) })
+}
+
 // Moved back into the queue by hand, an active job is fetched again.
 func TestRunMovedBack(t *testing.T) {
 	o := newLying(t, slow)
