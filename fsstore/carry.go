@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -126,7 +127,7 @@ func (e *WrongDigest) Error() string {
 // operator has put it (ErrLost). The error is what each returned, or holds
 // *NotWhole, *WrongDigest, *kind.Mismatch or ErrNoSpace, or is the disk's.
 func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error) (*Artifact, error) {
-	p, err := c.Part(false)
+	p, err := c.Part(context.Background(), false) // it reads none
 	if err == nil {
 		err = c.receive(p, from, size, each)
 	}

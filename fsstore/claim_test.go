@@ -62,7 +62,7 @@ func TestCancelByAnyMove(t *testing.T) {
 		if c.Held() {
 			t.Fatalf("%s: still held", script)
 		}
-		p, err := c.Part(false)
+		p, err := c.Part(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestCancelByAnyMove(t *testing.T) {
 func TestCancelAfterTheCommitSaysSo(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
 	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestCancelAfterTheCommitSaysSo(t *testing.T) {
 func TestDoneWaitsForItsLine(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
 	must(os.Rename(p.path, s.path("blobs", p.SHA256())))
 	a, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{}))
@@ -245,7 +245,7 @@ func TestOrphans(t *testing.T) {
 	}
 
 	// It dies between the commit and its last rename.
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
 	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
 		t.Fatal(err)
@@ -659,7 +659,7 @@ func TestAPartIsOfItsJob(t *testing.T) {
 	begin := func(name, etag, b string) {
 		c := mustClaim(t, s, name)
 		_, resume := c.Job.Newest(job.Start)
-		p, err := c.Part(resume)
+		p, err := c.Part(t.Context(), resume)
 		if err != nil || p.Size() != 0 {
 			t.Fatalf("%s goes on with %d bytes of another job: %v", etag, p.Size(), err)
 		}
@@ -681,7 +681,7 @@ func TestAPartIsOfItsJob(t *testing.T) {
 	begin(k+".2.job", `"1"`, "1111")
 	for name, want := range map[string]int64{k + ".job": 3, k + ".2.job": 4} {
 		c := mustClaim(t, s, name)
-		if p, err := c.Part(true); err != nil || p.Size() != want {
+		if p, err := c.Part(t.Context(), true); err != nil || p.Size() != want {
 			t.Errorf("%s: its own part has %d bytes: %v", name, p.Size(), err)
 		}
 		if err := c.PutBack("x"); err != nil {

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,7 +79,7 @@ func crashFetch(s *Store) {
 		if c == nil {
 			continue
 		}
-		p, err := c.Part(true)
+		p, err := c.Part(context.Background(), true)
 		must(err)
 		_, err = p.Write([]byte(crashBody[p.Size():]))
 		must(err)

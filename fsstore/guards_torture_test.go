@@ -168,7 +168,7 @@ func TestAForgedKeyIsAMiss(t *testing.T) {
 func TestSomebodyElseWritesToAPart(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, err := c.Part(false)
+	p, err := c.Part(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestAnEditorSavesOverAClaim(t *testing.T) {
 func TestCommitAfterGC(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
 	if err := os.Rename(p.path, s.path("blobs", p.SHA256())); err != nil {
 		t.Fatal(err)
@@ -308,7 +308,7 @@ func TestHardLinksLeadNowhere(t *testing.T) {
 	if again, err := s.Claim(k + ".2.job"); again != nil || err != nil {
 		t.Errorf("one file is claimed by both of its names: %v", err)
 	}
-	p, err := c.Part(true)
+	p, err := c.Part(t.Context(), true)
 	if err != nil || p.Size() != 0 {
 		t.Fatalf("a part with a second name is resumed: %v", err)
 	}

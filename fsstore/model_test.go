@@ -208,7 +208,7 @@ func (m *model) publish(t *rapid.T) {
 	if u == nil {
 		return
 	}
-	p, err := u.claim.Part(rapid.Bool().Draw(t, "resume"))
+	p, err := u.claim.Part(t.Context(), rapid.Bool().Draw(t, "resume"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func (m *model) giveUp(t *rapid.T) {
 		return
 	}
 	if rapid.Bool().Draw(t, "part") {
-		if p, err := u.claim.Part(true); err == nil {
+		if p, err := u.claim.Part(t.Context(), true); err == nil {
 			p.Write([]byte("some"))
 		}
 	}
@@ -292,7 +292,7 @@ func (m *model) yank(t *rapid.T) {
 	if err := os.Remove(u.claim.path); err != nil {
 		t.Fatal(err)
 	}
-	p, err := u.claim.Part(false)
+	p, err := u.claim.Part(t.Context(), false)
 	if err == nil {
 		_, err = u.claim.Publish(p, Origin{})
 	}

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -36,16 +37,17 @@ type Part struct {
 // Part returns the claim's part: with resume the newest one of its key that
 // nobody holds, hashed again from the file, for what a hash of what was once
 // received says nothing of what is on the disk; one that the disk does not give
-// back is removed. Without, or where there is none, it is empty. What other
-// claims left is removed when it is not used.
-func (c *Claim) Part(resume bool) (*Part, error) {
+// back is removed. That may take minutes unless ctx ends, whose error it then
+// returns, and the part stays for the next claim. Without, or where there is
+// none, it is empty. What other claims left is removed when it is not used.
+func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	if c.part != nil {
 		return c.part, nil
 	}
 	p := &Part{c: c, path: c.s.path("tmp", partName(c.Key, c.Worker)), sum: sha256.New()}
 	err := fs.ErrNotExist
 	if resume {
-		err = p.adopt()
+		err = p.adopt(ctx)
 	} else if dropErr := c.s.dropParts(c.Key); dropErr != nil {
 		err = dropErr
 	}
@@ -104,12 +106,12 @@ func isPartOf(name, k string) bool {
 	return ok && len(stem) == len(k)+17 && strings.HasPrefix(stem, k) && stem[len(k)] == '@'
 }
 
-func (p *Part) adopt() error {
+func (p *Part) adopt(ctx context.Context) error {
 	for _, name := range p.c.s.partsOf(p.c.Key) {
 		if !p.c.began(name[len(p.c.Key)+1 : len(name)-len(".part")]) {
 			continue
 		}
-		err := p.adoptFile(p.c.s.path("tmp", name))
+		err := p.adoptFile(ctx, p.c.s.path("tmp", name))
 		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
@@ -142,7 +144,7 @@ func (c *Claim) began(worker string) bool {
 // adoptFile: the lock first, then the rename, then the look whether the name
 // was still this file's. One that has a second name is left: by that it could be
 // changed once it is a blob.
-func (p *Part) adoptFile(path string) error {
+func (p *Part) adoptFile(ctx context.Context, path string) error {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
@@ -156,7 +158,7 @@ func (p *Part) adoptFile(path string) error {
 	}
 	if err == nil {
 		p.f = f
-		err = p.rehash()
+		err = p.rehash(ctx)
 	}
 	if p.f != nil && spoilt(err) {
 		return p.discardSpoilt(err)
@@ -179,10 +181,9 @@ func (p *Part) discardSpoilt(why error) error {
 	return fs.ErrNotExist
 }
 
-// rehash may take minutes: a cancel is noticed meanwhile.
-func (p *Part) rehash() error {
+func (p *Part) rehash(ctx context.Context) error {
 	buf := make([]byte, 1<<20)
-	for p.c.Held() {
+	for ctx.Err() == nil {
 		n, err := p.f.ReadAt(buf, p.size)
 		p.note(buf[:n])
 		p.setSize(p.size + int64(n))
@@ -193,7 +194,7 @@ func (p *Part) rehash() error {
 			return err
 		}
 	}
-	return ErrLost
+	return ctx.Err()
 }
 
 func (p *Part) note(b []byte) {

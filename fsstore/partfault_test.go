@@ -27,7 +27,7 @@ func TestAPartWithABadSpot(t *testing.T) {
 	for _, fault := range []string{"EIO", "EUCLEAN", "EBADMSG"} {
 		s := testStore(t)
 		c := mustClaim(t, s, add(t, s, cudaURL))
-		p, err := c.Part(false)
+		p, err := c.Part(t.Context(), false)
 		must(err)
 		must(c.Start(Started{Size: 9, ETag: `"a"`}))
 		p.Write([]byte("half"))
@@ -49,7 +49,7 @@ func TestAPartWithABadSpot(t *testing.T) {
 func resumeBadPart(t *testing.T, s *Store) {
 	c := claimNext(t, s)
 	c.Worker = badWorker
-	p, err := c.Part(true)
+	p, err := c.Part(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,14 +13,14 @@ import (
 func TestResumeHashesTheFile(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(true)
+	p, _ := c.Part(t.Context(), true)
 	p.Write([]byte("hello "))
 	if err := c.PutBack("stopped"); err != nil {
 		t.Fatal(err)
 	}
 	run(t, s.dir, "printf J | dd of=$(echo tmp/*.part) bs=1 conv=notrunc status=none") // rot
 	c = claimNext(t, s)
-	p, err := c.Part(true)
+	p, err := c.Part(t.Context(), true)
 	if err != nil || p.Size() != 6 || string(p.Head()) != "Jello " {
 		t.Fatalf("adopted %d bytes %q, %v", p.Size(), p.Head(), err)
 	}
@@ -36,13 +36,13 @@ func TestResumeHashesTheFile(t *testing.T) {
 func TestAPartHasOneWriter(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(true)
+	p, _ := c.Part(t.Context(), true)
 	p.Write([]byte("mine"))
 	if err := c.Start(Started{Size: 8, ETag: `"a"`}); err != nil {
 		t.Fatal(err)
 	}
 	c2 := &Claim{Key: c.Key, Worker: newWorker(), Job: c.Job, s: s, f: c.f, path: c.path, url: c.url}
-	p2, err := c2.Part(true)
+	p2, err := c2.Part(t.Context(), true)
 	if err != nil || p2.Size() != 0 {
 		t.Fatalf("adopted a part that is being written: %d bytes, %v", p2.Size(), err)
 	}
@@ -55,7 +55,7 @@ func TestAPartHasOneWriter(t *testing.T) {
 func TestDiscardAndRestart(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("wrong"))
 	if err := p.Restart(); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func carry(t *testing.T, s *Store, url, body string) *Artifact {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.Part(false)
+	p, err := c.Part(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

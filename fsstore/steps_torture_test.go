@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strings"
@@ -40,7 +41,7 @@ var steps = []step{
 		must(c.PutBack("stopped"))
 		c, err := s.Claim(mustKey(url) + ".job")
 		must(err)
-		_, err = c.Part(false)
+		_, err = c.Part(context.Background(), false)
 		must(err)
 		must(c.PutBack("stopped"))
 	}, []string{"unlink tmp/K@W.part", "fsync tmp", "rename tmp/M tmp/K@W.part"}},
@@ -126,7 +127,7 @@ func begin(s *Store, url string) (*Claim, *Part) {
 	must(err)
 	c, err := s.Claim(name)
 	must(err)
-	p, err := c.Part(false)
+	p, err := c.Part(context.Background(), false)
 	must(err)
 	_, err = p.Write([]byte(url))
 	must(err)

@@ -74,7 +74,7 @@ func claimNext(t testing.TB, s *Store) *Claim {
 
 func publish(t testing.TB, c *Claim, body string) *Artifact {
 	t.Helper()
-	p, err := c.Part(false)
+	p, err := c.Part(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestViewShowsWhatTheShellDoes(t *testing.T) {
 	told(t, changes, "queue", k)
 	c := claimNext(t, s)
 	told(t, changes, "queue", k)
-	p, _ := c.Part(false)
+	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("12345"))
 	told(t, changes, "active", activeJobName(k, c.Worker))
 	if list := v.Jobs(Active); len(list) != 1 || list[0].Part != 5 {

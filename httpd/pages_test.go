@@ -81,7 +81,7 @@ func TestJobRows(t *testing.T) {
 	w := newWorld(t, Options{})
 	c, err := w.store.ClaimFor(fsstore.Addition{URL: "https://vendor.example/running.bin"}, operator)
 	w.must(err)
-	p, err := c.Part(false)
+	p, err := c.Part(t.Context(), false)
 	w.must(err)
 	w.must(c.Start(fsstore.Started{Size: 1 << 20}))
 	_, err = p.Write(make([]byte, 256<<10))

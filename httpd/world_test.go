@@ -90,7 +90,7 @@ func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Arti
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p, err := c.Part(false)
+	p, err := c.Part(w.t.Context(), false)
 	if err != nil {
 		w.t.Fatal(err)
 	}

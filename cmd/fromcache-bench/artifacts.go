@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -45,7 +46,7 @@ func publish(s *fsstore.Store, url string, size int64) (*fsstore.Artifact, error
 	if err != nil {
 		return nil, err
 	}
-	part, err := claim.Part(false)
+	part, err := claim.Part(context.Background(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (l *lab) fetched(path string) *fsstore.Artifact {
 // fill ends a claim with the bytes of its path.
 func (l *lab) fill(c *fsstore.Claim, path string) *fsstore.Artifact {
 	b := body(path, 0)
-	part, err := c.Part(false)
+	part, err := c.Part(context.Background(), false)
 	if err == nil {
 		_, err = part.Write(b)
 	}
@@ -157,7 +157,7 @@ func (l *lab) half(path string) {
 		panic(fmt.Sprint("claim: ", err))
 	}
 	b := body(path, 0)
-	part, err := c.Part(false)
+	part, err := c.Part(context.Background(), false)
 	if err == nil {
 		_, err = part.Write(b[:len(b)/2])
 	}

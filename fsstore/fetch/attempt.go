@@ -91,7 +91,7 @@ func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 // run asks, receives and checks.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	start, resume := resumable(&a.c.Job)
-	part, err := a.c.Part(resume)
+	part, err := a.c.Part(ctx, resume)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	if err != nil {
 		return d, err
 	}
-	return d, a.check(d, have)
+	return d, a.check(ctx, d, have)
 }
 
 // open asks for the rest of the part where it has bytes, else or when that fails for the whole.
@@ -206,7 +206,7 @@ func noSpace(err error) error {
 }
 
 // check judges the bytes: all of them are there.
-func (a *attempt) check(d *delivery, have sums) error {
+func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if a.c.Restores && j.Sha256 != got {
 		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
@@ -216,7 +216,7 @@ func (a *attempt) check(d *delivery, have sums) error {
 	}
 	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
 	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
-	if err := verify(list, have, a.part); err != nil || j.AcceptAny {
+	if err := verify(ctx, list, have, a.part); err != nil || j.AcceptAny {
 		return err
 	}
 	if a.part.Size() == 0 && j.Sha256 == "" && (d.total != 0 || kind.Binary(d.name)) {

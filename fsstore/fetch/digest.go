@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -106,14 +107,28 @@ func (s sums) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// untilDone is a writer that ends when ctx does.
+type untilDone struct {
+	ctx context.Context
+	io.Writer
+}
+
+func (w untilDone) Write(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(b)
+}
+
 // whole is what verify needs of an fsstore.Part.
 type whole interface {
 	SHA256() string
 	io.WriterTo
 }
 
-// verify compares what was announced with what is there. Sums that were not computed on the way are computed from the part.
-func verify(list []digest, have sums, p whole) error {
+// verify compares what was announced with what is there. Sums that were not computed on the way are computed from the part,
+// unless ctx ends.
+func verify(ctx context.Context, list []digest, have sums, p whole) error {
 	missing := sums{}
 	for name, h := range newSums(list) {
 		if have[name] == nil {
@@ -121,7 +136,7 @@ func verify(list []digest, have sums, p whole) error {
 		}
 	}
 	if len(missing) > 0 {
-		if _, err := p.WriteTo(missing); err != nil {
+		if _, err := p.WriteTo(untilDone{ctx, missing}); err != nil {
 			return err
 		}
 	}

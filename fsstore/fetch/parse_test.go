@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -96,12 +98,18 @@ func TestAnnounced(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%q: %q, want %q", c.header, got, c.want)
 		}
-		if err := verify(list, nil, text("hello")); err != nil {
+		if err := verify(t.Context(), list, nil, text("hello")); err != nil {
 			t.Errorf("%q: %v", c.header, err)
 		}
-		if err := verify(list, nil, text("other")); (err != nil) != (len(list) > 0) {
+		if err := verify(t.Context(), list, nil, text("other")); (err != nil) != (len(list) > 0) {
 			t.Errorf("%q is true of other bytes", c.header)
 		}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	list := announced(http.Header{"Content-Md5": {"XUFAKrxLKna5cZ2REBfFkg=="}}, false)
+	if err := verify(over, list, nil, text("hello")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a stop does not end it: %v", err)
 	}
 }
 

@@ -166,7 +166,7 @@ func left(l *lab, url string, b []byte, s fsstore.Started) (k string) {
 	if err != nil || c == nil {
 		l.t.Fatal(c, err)
 	}
-	p, err := c.Part(false)
+	p, err := c.Part(l.t.Context(), false)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -135,6 +135,33 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
+// A part of many gigabytes is no reason to stop late: it is hashed when the next server begins.
+func TestRunStopsWhileAPartIsRead(t *testing.T) {
+	o := newLying(t, slow)
+	l := newLab(t, Options{})
+	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	stop := l.running()
+	l.until("half is there", func() bool { return partSize(l) == half })
+	stop()
+	list, _ := filepath.Glob(filepath.Join(l.dir, "tmp", "*.part"))
+	if err := os.Truncate(list[0], 16<<30); err != nil {
+		t.Fatal(err)
+	}
+	stop = l.running()
+	l.until("it is read", func() bool { return l.count(fsstore.Active) == 1 })
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if st, reason := l.state(k); st != fsstore.Queue || partSize(l) != 16<<30 {
+		t.Errorf("%s: %s; a part of %d bytes", st, reason, partSize(l))
+	}
+	if n := len(o.requests()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // A pool that stops while it waits for a header, or for a worker, leaves nothing behind.
 func TestRunStopsEarly(t *testing.T) {
 	o := newLying(t, func(w *wire) { w.Read(make([]byte, 1)) })

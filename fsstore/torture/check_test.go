@@ -24,7 +24,7 @@ func tree(t *testing.T) (dir, digest string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.Part(false)
+	p, err := c.Part(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,11 +77,13 @@ var guards = []guard{
 	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if c.carriesIn() {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
 	{name: "a put that died as it failed is not fetched", file: "fsstore/carry.go", old: "(own || !c.Job.Ended())", new: "(own && false || !c.Job.Ended())", pkg: store, run: "FailedPutMoved"},
 	{name: "a failed put that was given back is fetched", file: "fsstore/carry.go", old: " && (own || !c.Job.Ended())", new: " && (own || true)", pkg: store, run: "FailedPutMoved"},
+	{name: "a stop ends the reading of a part", file: "fsstore/part.go", old: "for ctx.Err() == nil {", new: "for {", pkg: wayOut, run: "StopsWhile"},
+	{name: "a stop ends the reading for an announced digest", file: "fsstore/fetch/digest.go", old: "p.WriteTo(untilDone{ctx, missing})", new: "p.WriteTo(missing)", pkg: wayOut, run: "TestAnnounced"},
 	{name: "a part with a bad spot is in nobody's way", file: "fsstore/part.go", old: "if p.f != nil && spoilt(err) {", new: "if false {", pkg: store, run: "APartWithABadSpot"},
 	{name: "a claim that a cancel overtook after the commit is let go", file: "fsstore/carry.go", old: "err = c.Cancelled()", new: "err = nil", pkg: store, run: "CarriedIn"},
 
 	// whole bytes
-	{name: "the hash of a resumed part is of the file", file: "fsstore/part.go", old: "\t\terr = p.rehash()\n", new: "\t\tif st, e := f.Stat(); e == nil {\n\t\t\tp.setSize(st.Size())\n\t\t}\n", pkg: store, run: "ResumeHashesTheFile"},
+	{name: "the hash of a resumed part is of the file", file: "fsstore/part.go", old: "\t\terr = p.rehash(ctx)\n", new: "\t\tif st, e := f.Stat(); e == nil {\n\t\t\tp.setSize(st.Size())\n\t\t}\n", pkg: store, run: "ResumeHashesTheFile"},
 	{name: "the part has as many bytes as were written", file: "fsstore/part.go", old: "if info.Size() != p.size {", new: "if false {", pkg: store, run: "PartHasOneWriter|SomebodyElse"},
 	{name: "a lookup compares the whole URL", file: "fsstore/meta.go", old: "if a.URLSum != u.Sum() {", new: "if false {", pkg: store, run: "Forged|AnotherURL|Lookup"},
 	{name: "what is opened has the size that meta says", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: store, run: "WithoutItsBlob"},
