@@ -3,6 +3,7 @@ package httpd
 import (
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,14 +34,14 @@ func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 			l.state(c, http.StateActive)
 			readers = append(readers, c)
 		}
-		asked := 0
+		var asked atomic.Int64
 		for range 4 {
 			for range 2 {
 				c := l.come()
 				go func() {
 					l.state(c, http.StateActive)
 					l.state(c, http.StateClosed)
-					asked++
+					asked.Add(1)
 				}()
 			}
 			time.Sleep(graceful)
@@ -50,8 +51,8 @@ func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 			l.mu.Unlock()
 			synctest.Wait()
 		}
-		if asked != 8 {
-			t.Errorf("of 8 requests that were cut %d have ended", asked)
+		if n := asked.Load(); n != 8 {
+			t.Errorf("of 8 requests that were cut %d have ended", n)
 		}
 		for _, c := range readers {
 			l.state(c, http.StateClosed)
