@@ -23,7 +23,7 @@ func (s *Store) Deny(name string, by By) error {
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", ErrInvalid, name)
 	}
 	k := strings.TrimSuffix(name, ".job")
-	for _, st := range []State{Misses, Queue, Failed, Cancelled} {
+	for _, st := range deniable(name) {
 		for _, n := range []string{k, k + ".job"} {
 			err := s.denyFile(st, n, by)
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -35,6 +35,15 @@ func (s *Store) Deny(name string, by By) error {
 		k = strings.ToLower(k)
 	}
 	return s.denyName(k, by)
+}
+
+// deniable is where a verb looks for the file of what is to be denied. A bare
+// host means the host, though a person may have named a list after it.
+func deniable(name string) []State {
+	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && isHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") {
+		return nil
+	}
+	return []State{Misses, Queue, Failed, Cancelled}
 }
 
 func (s *Store) denyFile(st State, name string, by By) error {

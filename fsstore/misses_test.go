@@ -126,6 +126,23 @@ func TestDenyOfAFileThatIsNotNamedByItsKey(t *testing.T) {
 	want(t, s, Failed, "empty.job")
 }
 
+// A host is denied, though a person has named a list after it.
+func TestDenyOfAHostThatAListIsNamedAfter(t *testing.T) {
+	const host = "vendor.example.com"
+	for _, at := range []string{"queue", "failed", "cancelled"} {
+		s := testStore(t)
+		run(t, s.dir, "printf 'https://other.example.com/%s.run\n' a b > "+at+"/"+host+".job")
+		if line, err := s.Shell().Deny(host); err != nil || !strings.HasSuffix(line, "/denied/"+host) || strings.Contains(line, at) {
+			t.Errorf("%s: the line is %s, %v", at, line, err)
+		}
+		if err := s.Deny(host, By{"cli", "test"}); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+		want(t, s, Denied, host)
+		want(t, s, State(at), host+".job")
+	}
+}
+
 // What a client makes the server write stays in the tree, also where a file in
 // it has a second name outside; and nothing that was counted is lost.
 func TestNotesLeaveTheOtherNameAlone(t *testing.T) {

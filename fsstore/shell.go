@@ -37,7 +37,10 @@ func (sh Shell) Deny(names ...string) (string, error) {
 		return sh.each(names, `mv -n -- "$k" ../denied/"$k"`)
 	}
 	k := strings.TrimSuffix(names[0], ".job")
-	from, err := sh.find(k, Misses, Queue, Failed, Cancelled)
+	from, err := "", error(absent(Misses, k))
+	if in := deniable(names[0]); in != nil {
+		from, err = sh.find(k, in...)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return sh.denyName(k)
 	}
