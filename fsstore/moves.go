@@ -56,6 +56,9 @@ func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 			list = append(list, j)
 		}
 	}
+	if st != "" {
+		return list // a row's own name comes before those that it may have had
+	}
 	jobs := list
 	for len(jobs) > 0 && jobs[0].State == Misses {
 		jobs = jobs[1:] // a miss is no job's history

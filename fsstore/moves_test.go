@@ -76,6 +76,18 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 	}
 }
 
+// In one directory, too: a name is that file's before it is a key's.
+func TestVerbsTakeTheVeryName(t *testing.T) {
+	for _, name := range []string{"k", "k.job"} {
+		s := testStore(t)
+		run(t, s.dir, `for n in k k.job; do echo https://example.com/x.run > cancelled/$n; done
+			echo '2026-11-22T21:31:00Z cancelled web' >> cancelled/k; echo '2026-11-24T21:31:00Z cancelled web' >> cancelled/k.job`)
+		if err := s.DismissIn(Cancelled, name, By{"web", ""}); err != nil || exists(s.job(Cancelled, name)) || len(ls(t, s, Cancelled)) != 1 {
+			t.Errorf("%s: %v; left %q", name, err, ls(t, s, Cancelled))
+		}
+	}
+}
+
 // A row whose miss has been approved meanwhile removes no older job of its key.
 func TestDismissOfAMissIsOfNoJob(t *testing.T) {
 	s := testStore(t)
