@@ -170,7 +170,7 @@ func (s *Store) bringBackSound(name, d string, is func(*os.File) bool) bool {
 		return false
 	}
 	defer f.Close()
-	if !is(f) || !same(f, f.Name()) {
+	if !is(f) || !same(f, f.Name()) || exists(s.path("blobs", d)) { // what stands there keeps its place
 		return false
 	}
 	if err := s.bringFrom(name, d); err != nil {

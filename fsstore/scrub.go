@@ -110,14 +110,18 @@ func (r *scrubber) round() {
 	}
 }
 
-// lookForSound brings back what was taken out of service and is sound: its
-// artifact is not lost then.
+// lookForSound brings back what was taken out of service, is sound and is needed:
+// its artifact is not lost then.
 func (r *scrubber) lookForSound() {
 	copies, err := r.s.rottenCopies()
+	var wanted digests
+	if err == nil && len(copies) > 0 {
+		wanted, err = r.s.wanted()
+	}
 	r.s.complain("scrub", err)
 	for d, names := range copies {
 		for _, name := range names {
-			if r.ctx.Err() == nil && !exists(r.s.path("blobs", d)) {
+			if r.ctx.Err() == nil && wanted.has(d) && !exists(r.s.path("blobs", d)) {
 				r.s.bringBackSound(name, d, func(f *os.File) bool {
 					got, err := r.sum(f)
 					return err == nil && got == d
@@ -251,6 +255,8 @@ const maxUnread = 3
 func (r *scrubber) condemn(d string, unread error, still func(path string) bool) error {
 	if unread == nil {
 		r.unread = 0
+	} else if errors.Is(r.ill[d], errStuck) {
+		// it was counted, and is looked at each hour
 	} else if r.unread++; r.unread >= maxUnread {
 		return fmt.Errorf("%w: %w", errDisk, unread)
 	}

@@ -204,6 +204,31 @@ func TestWhatIsSoundAgainComesBack(t *testing.T) {
 	}
 }
 
+// What nobody needs stays where it is, for gc would remove it.
+func TestWhatIsSoundAndNotNeededStays(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, fmt.Sprintf("mv blobs/%[1]s tmp/%[1]s.rotten; rm meta/*", a.SHA256))
+	newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40}).round()
+	if exists(s.path("blobs", a.SHA256)) || !exists(s.path("tmp", a.SHA256+".rotten")) {
+		t.Error("it was brought back")
+	}
+}
+
+// Nothing is brought back over a blob that could not be taken out, nor is it said.
+func TestSoundCopyBesideABlobThatStays(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, fmt.Sprintf("cp blobs/%[1]s tmp/%[1]s.rotten", a.SHA256))
+	flip(t, s, a.SHA256)
+	if s.bringBackSound(a.SHA256+rottenSuffix, a.SHA256, func(f *os.File) bool { return hasDigest(f, a.SHA256) }) {
+		t.Error("said to be back")
+	}
+	if !exists(s.path("tmp", a.SHA256+rottenSuffix)) {
+		t.Error("the sound copy is gone")
+	}
+}
+
 // A finding says what became of its job, not what was done at the time.
 func TestFindingsSayWhatBecameOfTheJob(t *testing.T) {
 	s := testStore(t)

@@ -115,6 +115,29 @@ func scrubTwice(t *testing.T, dir string) {
 	})
 }
 
+// TestScrubOfOneBlobThatStays: it is read each hour, and is one blob all the same.
+func TestScrubOfOneBlobThatStays(t *testing.T) {
+	if dir := os.Getenv(faultDir); dir != "" {
+		s := openAt(t, dir, Options{})
+		r := newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40})
+		r.round()
+		for range 2 * maxUnread {
+			for d := range r.ill {
+				r.again(d)
+			}
+		}
+		s.is(t, rottenStays, false)
+		return
+	}
+	s := testStore(t)
+	path := s.path("blobs", hold(t, s, cudaURL, "bytes").SHA256)
+	cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-P", path, "-e", "inject=pread64,renameat2:error=EIO", os.Args[0], "-test.run=^TestScrubOfOneBlobThatStays$")
+	cmd.Env = append(os.Environ(), faultDir+"="+s.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A trouble lasts as long as its cause, and no round longer: what could not be
 // done is tried again each hour.
 func TestScrubTroubleIsOver(t *testing.T) {
