@@ -11,9 +11,9 @@ import (
 // TestAskAsksOnce: a client chooses the URL that is noted, and curl would make
 // many of one with brackets in it.
 func TestAskAsksOnce(t *testing.T) {
-	var asked []string
+	requests := make(chan string, 100)
 	origin := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.Method+" "+r.RequestURI)
+		requests <- r.Method + " " + r.RequestURI
 	}))
 	defer origin.Close()
 	for _, path := range []string{"/[1-3].run", "/{a,b}.run", "/plain.run"} {
@@ -23,9 +23,12 @@ func TestAskAsksOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked = nil
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+		var asked []string
+		for len(requests) > 0 {
+			asked = append(asked, <-requests)
 		}
 		if !slices.Equal(asked, []string{"HEAD " + path}) {
 			t.Errorf("%s: asked for %q", line, asked)
