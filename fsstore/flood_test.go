@@ -38,7 +38,7 @@ func TestPruneHoldsOneFileAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if more := (after.HeapSys - before.HeapSys) >> 20; more > 32 {
+	if more := (int64(after.HeapSys) - int64(before.HeapSys)) >> 20; more > 32 { // it may be less, too: the heap lends to stacks
 		t.Errorf("it took %d MiB", more)
 	}
 }
