@@ -51,9 +51,7 @@ func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 			continue
 		}
 		for _, n := range endedNames(name) {
-			j, _ := s.JobFile(from, n)
-			j.State, j.Name = from, n
-			list = append(list, j)
+			list = append(list, JobFile{State: from, Name: n})
 		}
 	}
 	if st != "" {
@@ -62,6 +60,11 @@ func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 	jobs := list
 	for len(jobs) > 0 && jobs[0].State == Misses {
 		jobs = jobs[1:] // a miss is no job's history
+	}
+	for i := range jobs {
+		if j, err := s.JobFile(jobs[i].State, jobs[i].Name); err == nil {
+			jobs[i].Job = j.Job
+		}
 	}
 	slices.SortStableFunc(jobs, func(a, b JobFile) int {
 		x, _ := newest(&a.Job)
