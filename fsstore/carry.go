@@ -91,7 +91,7 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 // until its claim writes one; the claim that failed is another then.
 func (c *Claim) carriesIn() bool {
 	last, _ := c.Job.Newest(job.Claim)
-	own := strings.HasSuffix(last.Text, " "+c.Worker)
+	own := isClaimOf(last, c.Worker)
 	return leave(&c.Job).Via == viaPut && (own || !c.Job.Ended())
 }
 

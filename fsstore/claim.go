@@ -281,6 +281,9 @@ func (c *Claim) open() error {
 	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.Worker})
 }
 
+// isClaimOf reports whether a line that open wrote is that worker's.
+func isClaimOf(e job.Event, worker string) bool { return strings.HasSuffix(e.Text, " "+worker) }
+
 // log appends an event to the job, for its reader and for the claim itself.
 func (c *Claim) log(e job.Event) error {
 	if e.Time.IsZero() {

@@ -130,11 +130,7 @@ func (s *Store) openOwnCount(path string) (*os.File, error) {
 }
 
 func (s *Store) replaceCount(f *os.File) error {
-	b, err := slurp(f, maxStats)
-	if err != nil {
-		return err
-	}
-	own, err := s.writeTemp(b, 0o660, false)
+	own, err := s.copyOf(f, maxStats)
 	if err != nil {
 		return err
 	}
@@ -143,6 +139,15 @@ func (s *Store) replaceCount(f *os.File) error {
 		os.Remove(own.Name())
 	}
 	return err
+}
+
+// copyOf makes a file in tmp/ of what an open file holds, at most limit bytes.
+func (s *Store) copyOf(f *os.File, limit int64) (*os.File, error) {
+	b, err := slurp(f, limit)
+	if err != nil {
+		return nil, err
+	}
+	return s.writeTemp(b, 0o660, false)
 }
 
 // slurp reads an open file from its start, at most limit bytes.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,7 +115,7 @@ func (c *Claim) passedOn(name string) bool {
 		case job.Requeue:
 			return true
 		case job.Claim:
-			return !strings.HasSuffix(e.Text, " "+c.Worker)
+			return !isClaimOf(e, c.Worker)
 		}
 	}
 	return false

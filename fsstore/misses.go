@@ -204,11 +204,7 @@ func (s *Store) appendMiss(a ask, n int) error {
 // first, for what an operator has just moved must not come back; a crash between
 // the two costs a note.
 func (s *Store) appendOwn(f *os.File, a ask, n int) error {
-	b, err := slurp(f, job.MaxFile)
-	if err != nil {
-		return err
-	}
-	own, err := s.writeTemp(b, 0o660, false)
+	own, err := s.copyOf(f, job.MaxFile)
 	if err != nil {
 		return err
 	}

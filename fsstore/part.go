@@ -130,7 +130,7 @@ func (c *Claim) began(worker string) bool {
 		case job.Start:
 			started = true
 		case job.Claim:
-			if strings.HasSuffix(e.Text, " "+worker) {
+			if isClaimOf(e, worker) {
 				return true
 			}
 			if started {
