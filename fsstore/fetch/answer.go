@@ -81,6 +81,20 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 	return first, last, total, ok
 }
 
+// isWhole reports whether an answer is a 200 of all of it. Scripts that serve ranges forget the status: then Content-Range
+// says what they send. That it names a last byte one too far is another mistake of theirs, and harmless.
+func isWhole(r *http.Response) bool {
+	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
+	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") {
+		return r.StatusCode == http.StatusOK
+	}
+	span, size, _ := strings.Cut(rest, "/")
+	from, to, _ := strings.Cut(span, "-")
+	last, isLast := decimal(to)
+	total, isTotal := decimal(size)
+	return isLast && isTotal && from == "0" && last >= total-1 && (r.ContentLength < 0 || r.ContentLength == total)
+}
+
 func decimal(s string) (int64, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false

@@ -133,7 +133,7 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 	if err != nil {
 		return nil, err
 	}
-	if ans.StatusCode == http.StatusOK || unchanged(ans, fields) {
+	if isWhole(ans.Response) || unchanged(ans, fields) {
 		return a.fromStart(ans), nil
 	}
 	ans.close()
@@ -151,14 +151,15 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 	if goesOn(ans, start, from) {
 		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, etag: start.ETag, name: kind.Name(a.c.URL)}, nil
 	}
-	switch ans.StatusCode {
-	case http.StatusOK:
+	if isWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
 			ans.close()
 			return nil, err
 		}
 		return a.fromStart(ans), nil
-	case http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
+	}
+	switch ans.StatusCode {
+	case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
 		ans.close()
 		a.lasting = false
 		return nil, a.part.Restart()

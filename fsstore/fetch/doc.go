@@ -12,7 +12,8 @@
 // if it has changed. What answers is believed as little as can be:
 //
 //   - Only a 206 that begins where the part ends, with the same total and the same strong ETag, is appended. Anything else
-//     starts afresh, in the same attempt. Two versions are never spliced.
+//     starts afresh, in the same attempt. Two versions are never spliced. A 200 whose Content-Range says that it is a piece is
+//     not the whole either.
 //   - A part that was complete already (a crash before the commit) is asked for its last byte, which proves the same.
 //   - The end of the bytes must be certain: a length, chunks, or, where the connection's end is the only end (HTTP/1.0), an
 //     expected SHA-256 or a digest of the origin's. A 200 without one of these is refused, for it can't be told from a

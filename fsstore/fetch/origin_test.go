@@ -174,6 +174,15 @@ var behaviours = []behaviour{
 	{name: "206 unasked", serve: func(w *wire) {
 		w.say("206 Partial Content", []string{length, "Content-Range: bytes 0-299999/300000", `ETag: "a"`}, body)
 	}, want: fsstore.Failed, reason: "206", tries: 1},
+	{name: "200 of a piece", serve: func(w *wire) { w.ok(body[:100], "Content-Range: bytes 0-99/300000") }, want: fsstore.Failed, reason: "sent a piece", tries: 1},
+	{name: "200 of a piece, in chunks", serve: func(w *wire) {
+		w.say("200 OK", []string{"Transfer-Encoding: chunked", "Content-Range: bytes 0-99/300000"}, fmt.Appendf(nil, "64\r\n%s\r\n0\r\n\r\n", body[:100]))
+	}, want: fsstore.Failed, reason: "sent a piece", tries: 1},
+	{name: "200 of a piece that claims all", serve: func(w *wire) { w.ok(body[:100], "Content-Range: bytes 0-299999/300000") }, want: fsstore.Failed, reason: "sent a piece", tries: 1},
+	{name: "200 of a piece of who knows what", serve: func(w *wire) { w.ok(body[:100], "Content-Range: bytes 0-99/*") }, want: fsstore.Failed, reason: "sent a piece", tries: 1},
+	{name: "200 of a page of a list", serve: func(w *wire) { w.ok(body, "Content-Range: items 0-24/66") }, want: fsstore.Done, bytes: body, tries: 1},
+	{name: "200 of one byte too many", serve: func(w *wire) { w.ok(body, "Content-Range: bytes 0-300000/300000") }, want: fsstore.Done, bytes: body, tries: 1},
+	{name: "200 of all of it", serve: func(w *wire) { w.ok(body, "Content-Range: bytes 0-299999/300000") }, want: fsstore.Done, bytes: body, tries: 1},
 	{name: "304 unasked", serve: func(w *wire) { w.say("304 Not Modified", nil, nil) }, want: fsstore.Failed, reason: "304", tries: 1},
 	{name: "300", serve: always("300 Multiple Choices", "Location: /g.run"), want: fsstore.Failed, reason: "300", tries: 1},
 	{name: "101", serve: func(w *wire) { w.say("101 Switching Protocols", []string{"Upgrade: x"}, nil) }, want: fsstore.Failed, reason: "101"},

@@ -94,6 +94,14 @@ func TestResume(t *testing.T) {
 		{"206 of a weak version", `"a"`, part(tail, "bytes 150000-299999/300000", `ETag: W/"a"`), body, false, 3},
 		{"206 of no version", `"a"`, part(tail, "bytes 150000-299999/300000"), body, false, 3},
 		{"multipart", `"a"`, part([]byte("--x\r\n"), "bytes 150000-299999/300000", a, "Content-Type: multipart/byteranges; boundary=x"), body, false, 3},
+		{"200 that says it is a piece", `"a"`, func(w *wire) {
+			if from := w.from(); from >= 0 {
+				w.ok(body[from:], a, fmt.Sprintf("Content-Range: bytes %d-299999/300000", from))
+				return
+			}
+			w.ok(body, a)
+		}, body, false, 3},
+		{"200 that says it is all", `"a"`, func(w *wire) { w.ok(body, a, "Content-Range: bytes 0-299999/300000") }, body, false, 2},
 		{"416", `"a"`, func(w *wire) {
 			if w.from() >= 0 {
 				w.say("416 Range Not Satisfiable", []string{"Content-Length: 0"}, nil)

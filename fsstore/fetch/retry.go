@@ -113,7 +113,7 @@ func advice(code int, h hop) string {
 		return h.host + " wants fewer requests"
 	case code >= 500 && code <= 599:
 		return "the origin is in trouble"
-	case code == 206:
+	case code == 206, code == 200: // see isWhole
 		return "the origin sent a piece where the whole was asked for; retry later, or report it to the origin"
 	case code == 304:
 		return "the origin says that nothing changed, but nothing was there to compare; retry, or report it to the origin"

@@ -216,6 +216,7 @@ var guards = []guard{
 	{name: "a range begins where the part ends", file: "fsstore/fetch/answer.go", old: "first == from && ", new: "", pkg: "./fsstore/fetch", run: "TestResume|TestSchedules"},
 	{name: "a range ends where the file does", file: "fsstore/fetch/answer.go", old: "last == total-1 && ", new: "", pkg: wayOut, run: "TestResume"},
 	{name: "a range is of a file of the same size", file: "fsstore/fetch/answer.go", old: " && total == start.Size", new: "", pkg: wayOut, run: "TestResume"},
+	{name: "a 200 of a piece is not the whole", file: "fsstore/fetch/answer.go", old: "if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, \"bytes\") {", new: "if unit != \"\" || true {", pkg: wayOut, run: "TestResume$|TestBehaviours/200"},
 	{name: "a part that is too long is begun again", file: "fsstore/fetch/attempt.go", old: "if part.Size() > start.Size {", new: "if false {", pkg: wayOut, run: "TestResumeLeft"},
 	{name: "a part that was not published is not gone on with", file: "fsstore/fetch/attempt.go", old: "a.lasting = false // after", new: "// after", pkg: wayOut, run: "AfterAFailedPublish"},
 	{name: "an origin sends no more than it promised", file: "fsstore/fetch/receive.go", old: "case d.total >= 0 && size > d.total:", new: "case false:", pkg: wayOut, run: "TestResume"},
