@@ -139,6 +139,9 @@ func (b *batch) one(i int) (job.Event, error) {
 	if b.noted[nth(i)] {
 		return job.Event{Kind: kindRefused}, nil
 	}
+	if why := flaw(&b.jobs[i]); why != "" {
+		return b.refuseOne(i, stem, why)
+	}
 	e := job.Event{Kind: kindQueued}
 	if !b.noted[stem] {
 		e.Text = stem
@@ -224,6 +227,9 @@ func batchJob(j *job.Job, by By) string {
 	text := j.URL + "\n" + options(addition(j))
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
+	}
+	if j.Flaw.N > 0 {
+		text += j.Flaw.Text + "\n" // a retry is to fail for it as well
 	}
 	return text + by.event(job.Approve).Line()
 }

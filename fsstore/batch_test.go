@@ -94,3 +94,32 @@ func TestBatchGoesOnAfterACrash(t *testing.T) {
 	want(t, s, Queue, keyOf(t, otherURL)+".job")
 	want(t, s, Failed)
 }
+
+// A URL whose option can't be taken is not fetched without it, not by a retry
+// either; once the option is said well it is.
+func TestBatchOfWhatCannotBeTaken(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "cat > queue/list.job <<END\n"+cudaURL+"\nsha256 0123\n"+otherURL+"\nEND")
+	if c, err := s.Claim("list.job"); c != nil || err != nil {
+		t.Fatalf("%v, %v", c, err)
+	}
+	log := text(t, s, Failed, batchStem("list.job")+".job")
+	if !strings.Contains(log, "refused URL 1: line 2") || !strings.Contains(log, "the other URLs are queued, but line 2") {
+		t.Error(log)
+	}
+	want(t, s, Queue, keyOf(t, otherURL)+".job")
+	for range 2 {
+		if err := s.Retry(k+".job", By{"web", ""}); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := s.Claim(k + ".job"); c != nil || err != nil {
+			t.Fatalf("%+v, %v", c, err)
+		}
+	}
+	sum := digestOf("x")
+	run(t, s.dir, "echo 'sha256 "+sum+"' >> failed/"+k+".job; mv failed/"+k+".job queue/")
+	if c := mustClaim(t, s, k+".job"); c.Job.Sha256 != sum {
+		t.Errorf("sha256 %q", c.Job.Sha256)
+	}
+}

@@ -758,3 +758,23 @@ func TestACutURLIsNotFetched(t *testing.T) {
 	}
 	run(t, s.dir, "grep -q 'take that line out' failed/*")
 }
+
+// What a person adds to a miss decides what is fetched, and when: a miss with an
+// option that can't be taken is not fetched without it.
+func TestOptionThatCannotBeTaken(t *testing.T) {
+	for _, line := range []string{"sha256 0123", "SHA256: 0123", "after tomorrow", "accept html"} {
+		s := testStore(t)
+		k := keyOf(t, cudaURL)
+		noteMiss(t, s, cudaURL, client1)
+		run(t, s.dir, "echo '"+line+"' >> misses/"+k)
+		if err := s.Approve(k, By{"cli", "x"}); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := s.Claim(k + ".job"); c != nil || err != nil {
+			t.Errorf("%s: %+v, %v", line, c, err)
+		}
+		if log := text(t, s, Failed, k+".job"); !strings.Contains(log, `failed line 3, "`+line+`", can't be taken`) {
+			t.Errorf("%s: %s", line, log)
+		}
+	}
+}

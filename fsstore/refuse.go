@@ -23,8 +23,19 @@ func unfit(p job.File, b []byte, name string) string {
 		return "the file holds no URL: its first line is one, http or https"
 	case len(p.Bad) > 0 && !key.Valid(stemOf(name)) && len(p.Jobs) == 1:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
+	case len(p.Jobs) == 1:
+		return flaw(&p.Jobs[0])
 	}
 	return ""
+}
+
+// flaw says which option of a job can't be taken. Without it other bytes, or more
+// of them, would do than the person who wrote it asked for.
+func flaw(j *job.Job) string {
+	if j.Flaw.N == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d, %q, can't be taken: %s", j.Flaw.N, j.Flaw.Text, j.Flaw.Why)
 }
 
 // refuse puts a job that can't be one into failed/, with the reason as its

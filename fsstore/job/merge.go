@@ -28,7 +28,7 @@ func Merge(earlier, own []byte) []byte {
 
 // split returns the first URL line and the options of b, and its other lines but blank ones. Each has its line end.
 func split(b []byte) (head, log [][]byte) {
-	var options [][]byte
+	var below [][]byte // options
 	for line := range bytes.SplitSeq(bytes.TrimPrefix(b, []byte(mark)), []byte("\n")) {
 		if line = bytes.Trim(line, " \t\r"); len(line) == 0 {
 			continue
@@ -36,15 +36,15 @@ func split(b []byte) (head, log [][]byte) {
 		word, _ := cutWord(string(line))
 		line = append(slices.Clip(line), '\n')
 		switch {
-		case word == "sha256" || word == "after" || word == "accept":
-			options = append(options, line)
+		case slices.Contains(options, word):
+			below = append(below, line)
 		case head == nil && hasScheme(string(line)):
 			head = [][]byte{line}
 		default:
 			log = append(log, line)
 		}
 	}
-	return append(head, options...), log
+	return append(head, below...), log
 }
 
 // fitHead drops the last options of a head that is longer than a file may be.

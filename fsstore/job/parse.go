@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,12 @@ func Parse(b []byte) File {
 			continue
 		}
 		if why := p.line(line); why != "" {
-			p.file.Bad = append(p.file.Bad, BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why})
+			bad := BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why}
+			p.file.Bad = append(p.file.Bad, bad)
+			if j := p.job(); j.Flaw.N == 0 && !p.astray && optionOf(line) != "" {
+				bad.Text = strings.Clone(bad.Text) // a view keeps it longer than the file's text
+				j.Flaw = bad
+			}
 		}
 	}
 	return p.file
@@ -61,7 +67,7 @@ type parser struct {
 func (p *parser) line(s string) string {
 	word, rest := cutWord(s)
 	switch {
-	case word == "sha256" || word == "after" || word == "accept":
+	case slices.Contains(options, word):
 		if p.astray {
 			return "belongs to the URL above, which was not taken: mend that first"
 		}
@@ -146,6 +152,21 @@ func (j *Job) option(word, value string) string {
 			j.AcceptHTTP = true
 		default:
 			return "accept wants text/html, any or http"
+		}
+	}
+	if optionOf(j.Flaw.Text) == word {
+		j.Flaw = BadLine{}
+	}
+	return ""
+}
+
+var options = []string{"sha256", "after", "accept"}
+
+// optionOf is the option that a line is, or was meant to be: SHA256, sha256=, sha256sum.
+func optionOf(line string) string {
+	for _, o := range options {
+		if len(line) >= len(o) && strings.EqualFold(line[:len(o)], o) {
+			return o
 		}
 	}
 	return ""

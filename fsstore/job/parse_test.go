@@ -56,6 +56,21 @@ func TestParseBad(t *testing.T) {
 	}
 }
 
+// An option that can't be taken stays with its job until a later line says it well.
+func TestParseFlaw(t *testing.T) {
+	good := "sha256 " + strings.Repeat("0", 64) + "\n"
+	for text, want := range map[string]int{
+		"http://h/a\n" + good: 0, "http://h/a\nsha256 1\n": 2, "sha256 1\nhttp://h/a\n": 1, "http://h/a\nSHA256=1\n": 2, "http://h/a\nafterwards\n": 2, "http://h/a\nhello\n": 0,
+		"http://h/a\nsha256 1\n" + good: 0, "http://h/a\n" + good + "sha256 1\n": 3, "http://h/a\nsha256 1\naccept any\n": 2, "http://h/a\nsha256 1\nafter x\n": 2,
+		"http://h/b\nsha256 1\nhttp://h/a\n": 0, "http://h/b\nftp://h/c\nsha256 1\nhttp://h/a\n": 0, "http://h/a\n2026-11-22T21:27:26Z miss\n": 0,
+	} {
+		jobs := Parse([]byte(text)).Jobs
+		if j := jobs[len(jobs)-1]; j.URL != "http://h/a" || j.Flaw.N != want {
+			t.Errorf("%q: %+v", text, j)
+		}
+	}
+}
+
 // What belongs to a URL that was not taken must not fall to its neighbour; the log may, for a claim appends it at the end.
 func TestParseAstray(t *testing.T) {
 	f := Parse([]byte("https://h/a\nftp://h/b\naccept any\n2026-11-22T21:31:00Z approve web\nhttps://h/c\naccept http\n"))
