@@ -123,3 +123,46 @@ func TestBatchOfWhatCannotBeTaken(t *testing.T) {
 		t.Errorf("sha256 %q", c.Job.Sha256)
 	}
 }
+
+// A list of a name that was there before keeps its URLs, and each URL its own
+// options, wherever it ends; so does another URL of that name.
+func TestListsAreNoHistoryOfEachOther(t *testing.T) {
+	const list = cudaURL + "\n" + otherURL + "\nsha256 "
+	sum := digestOf("x")
+	one, two := list+sum+"\n", list+digestOf("y")+"\n"
+	for _, c := range [][2]string{{one, two}, {one, cudaURL + "\n"}, {cudaURL + "\n", one}, {cudaURL + "\n", otherURL + "\n"}} {
+		s := testStore(t)
+		for _, text := range c {
+			run(t, s.dir, "printf %s '"+text+"' > queue/x.job")
+			if err := s.Cancel("x.job", By{"cli", "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, name := range []string{"x.job", "x.2.job"} {
+			if got := text(t, s, Cancelled, name); !strings.HasPrefix(got, c[i]) {
+				t.Errorf("of %q\n%s", c[i], got)
+			}
+		}
+	}
+	s := testStore(t)
+	for range 2 {
+		run(t, s.dir, "printf %s '"+one+"' > queue/list.job")
+		if c, err := s.Claim("list.job"); c != nil || err != nil {
+			t.Fatalf("%v, %v", c, err)
+		}
+	}
+	run(t, s.dir, "rm queue/*")
+	newest := batchStem("list.job") + ".2.job"
+	if err := s.Retry(newest, By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Claim(newest); c != nil || err != nil {
+		t.Fatalf("%v, %v", c, err)
+	}
+	if j, err := s.JobFile(Queue, keyOf(t, otherURL)+".job"); err != nil || j.Job.Sha256 != sum {
+		t.Errorf("%+v, %v", j.Job, err)
+	}
+	if j, err := s.JobFile(Queue, keyOf(t, cudaURL)+".job"); err != nil || j.Job.Sha256 != "" {
+		t.Errorf("%+v, %v", j.Job, err)
+	}
+}

@@ -304,15 +304,18 @@ func lineEnd(f *os.File, info fs.FileInfo) string {
 
 // moveHistory moves the open job file at from, which is ours, to
 // st/<stem>.job. What is there already is older history of the same key, and
-// goes before the file's own lines. History that can't be read or replaced, for
-// a bad sector or a directory of that name, stays where it is, and the file
-// goes beside it: its key would else be active for ever.
+// goes before the file's own lines. A list, or the job of another URL under a
+// name that a person gave, stays where it is, and the file goes beside it: each
+// keeps its URLs and options. So does history that can't be read or replaced, for
+// a bad sector or a directory of that name: its key would else be active for ever.
 func (s *Store) moveHistory(f *os.File, from string, st State, stem string) error {
 	to := s.job(st, stem+".job")
 	earlier, err := readFile(to, maxJobFile)
 	switch {
 	case err == nil:
-		if err := s.prepend(earlier, f, from, st); err != nil {
+		if err := s.prepend(earlier, f, from, st); errors.Is(err, errOther) {
+			return s.moveBeside(from, st, stem)
+		} else if err != nil {
 			return err
 		}
 	case unreadable(err):
@@ -332,6 +335,15 @@ func (s *Store) moveBeside(from string, st State, stem string) error {
 	return err
 }
 
+// errOther is history of something else.
+var errOther = errors.New("it is not the history of the same URL")
+
+// oneURL reports whether two texts are of one URL's job, as far as they name any.
+func (s *Store) oneURL(earlier, own []byte) bool {
+	a, b := job.Parse(earlier).Jobs, job.Parse(own).Jobs
+	return len(a) < 2 && len(b) < 2 && (len(a) == 0 || len(b) == 0 || slices.Equal(s.keysOf(a), s.keysOf(b)))
+}
+
 // prepend puts the earlier history before the lines of the open job file at
 // from, in a copy that takes the file's place before it moves, so that no moment
 // shows two names. A crash in between leaves the file where it was, with its
@@ -340,6 +352,9 @@ func (s *Store) prepend(earlier []byte, f *os.File, from string, st State) error
 	own, err := slurp(f, maxJobFile)
 	if err != nil {
 		return err
+	}
+	if !s.oneURL(earlier, own) {
+		return errOther
 	}
 	merged, err := s.writeTemp(job.Merge(earlier, own), 0o660, true)
 	if err != nil {
