@@ -114,11 +114,11 @@ func (s *Store) cancelIn(st State, name string, by By) error {
 // gives the file its final name. A job that nobody owns gets it here.
 func (s *Store) cancelFile(f *os.File, st State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
-	target := stem + ".job"
 	if st == Queue && lock(f) == nil { // else a worker is claiming it
 		return s.moveHistory(f, f.Name(), Cancelled, stem)
 	}
-	if err := os.Rename(f.Name(), s.job(Cancelled, target)); err != nil || st != Active {
+	target, err := renameFree(f.Name(), s.path(string(Cancelled), ""), stem)
+	if err != nil || st != Active {
 		return err
 	}
 	if lock(f) != nil {

@@ -194,3 +194,29 @@ func TestAPlainRetryNeedsNoRoom(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A job that a worker is about to claim goes beside what was cancelled before.
+func TestCancelOfWhatIsBeingClaimed(t *testing.T) {
+	s := testStore(t)
+	name := keyOf(t, cudaURL) + ".job"
+	for _, before := range []string{"", "2026-11-22T21:31:00Z earlier\n"} {
+		add(t, s, cudaURL)
+		f, err := openJob(s.job(Queue, name))
+		if err != nil || lock(f) != nil {
+			t.Fatal(err)
+		}
+		if before != "" {
+			run(t, s.dir, "printf '"+before+"' >> cancelled/"+name)
+		}
+		if err := s.Cancel(name, tester); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if log := text(t, s, Cancelled, name); !strings.HasSuffix(log, before) {
+			t.Error(log)
+		}
+	}
+	if n := len(ls(t, s, Cancelled)); n != 2 {
+		t.Errorf("%d files", n)
+	}
+}
