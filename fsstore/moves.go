@@ -76,7 +76,8 @@ func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 
 // Cancel stops a queued or active job, named by its file or its key, and puts
 // it into cancelled/. A download that runs ends within a second. When the
-// artifact was committed first it stays, and the job says so.
+// artifact was committed first it stays, and the job says so. When it returns nil
+// the cancel survives a power cut.
 func (s *Store) Cancel(name string, by By) error {
 	if !plain(name) {
 		return absent(Active, name)
@@ -105,7 +106,10 @@ func (s *Store) cancelIn(st State, name string, by By) error {
 		}
 		defer f.Close()
 		s.logLine(f, by.event(job.Cancelled))
-		return s.cancelFile(f, st, n)
+		if err := s.cancelFile(f, st, n); err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), syncDir(s.path(string(Cancelled), ""))) // the cancel is acknowledged
 	}
 	return absent(st, name)
 }

@@ -75,6 +75,16 @@ var steps = []step{
 		c, _ := begin(s, url)
 		must(c.Fail("no"))
 	}, []string{"rename queue/K.job active/K@W.job", "fsync active/K@W.job", "rename active/K@W.job failed/K.job"}},
+	{"cancel in queue", func(s *Store, url string) {
+		name, err := s.Add(Addition{URL: url}, tester)
+		must(err)
+		must(s.Cancel(name, tester))
+	}, []string{"rename queue/K.job cancelled/K.job", "fsync cancelled/K.job", "fsync cancelled"}},
+	{"cancel in active", func(s *Store, url string) {
+		c, _ := begin(s, url)
+		must(s.Cancel(c.Key, tester))
+		must(c.Cancelled())
+	}, []string{"rename active/K@W.job cancelled/K@W.job", "fsync cancelled/K@W.job", "fsync cancelled", "rename cancelled/K@W.job cancelled/K.job"}},
 	{"cancel by rm", func(s *Store, url string) {
 		c, _ := begin(s, url)
 		must(os.Remove(c.path))

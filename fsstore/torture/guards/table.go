@@ -49,6 +49,8 @@ var guards = []guard{
 	{name: "fsync of denied/", file: "fsstore/deny.go", old: "\t\treturn err\n\t}\n\treturn syncDir(s.path(string(Denied), \"\"))", new: "\t\treturn err\n\t}\n\treturn nil", pkg: store, run: order},
 	{name: "fsync of a miss that is denied", file: "fsstore/deny.go", old: "errors.Join(f.Sync(), ", new: "errors.Join(", pkg: store, run: each},
 	{name: "fsync of denied/ after a miss", file: "fsstore/deny.go", old: `f.Sync(), syncDir(s.path(string(Denied), ""))`, new: "f.Sync()", pkg: store, run: each},
+	{name: "fsync of what is cancelled", file: "fsstore/moves.go", old: "errors.Join(f.Sync(), syncDir(s.path(string(Cancelled), \"\")))", new: "syncDir(s.path(string(Cancelled), \"\"))", pkg: store, run: each},
+	{name: "fsync of cancelled/", file: "fsstore/moves.go", old: "f.Sync(), syncDir(s.path(string(Cancelled), \"\"))", new: "f.Sync()", pkg: store, run: each},
 	{name: "fsync of meta/ after an evict", file: "fsstore/moves.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: store, run: order},
 
 	// one owner
