@@ -778,3 +778,19 @@ func TestOptionThatCannotBeTaken(t *testing.T) {
 		}
 	}
 }
+
+// An operator's mv out of active/ to denied/ is a denial, though the worker died
+// before it saw it.
+func TestDeniedAsItsWorkerDied(t *testing.T) {
+	s := testStore(t)
+	c := mustClaim(t, s, add(t, s, cudaURL))
+	run(t, s.dir, "mv active/* denied/")
+	must(s.Recover())
+	want(t, s, Denied, base(c.path)) // it lives, and will see it
+	c.close()
+	must(s.Recover())
+	want(t, s, Denied, c.Key)
+	if v := noteMiss(t, s, cudaURL, client1); v != IsDenied {
+		t.Errorf("the next client is told %q", v)
+	}
+}

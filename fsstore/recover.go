@@ -109,9 +109,10 @@ func (s *Store) foreign(j *job.Job) bool {
 }
 
 // recoverNames gives jobs that an operator moved out of active/, while no
-// owner lived to notice, the names of their new directories.
+// owner lived to notice, the names of their new directories. In denied/ that is
+// what makes it a denial.
 func (s *Store) recoverNames() error {
-	for _, st := range []State{Cancelled, Failed, Done} {
+	for _, st := range []State{Cancelled, Failed, Done, Denied} {
 		names, err := s.names(string(st))
 		if err != nil {
 			return err
@@ -134,6 +135,9 @@ func (s *Store) renameFreed(st State, name, stem string) error {
 	defer f.Close()
 	if lock(f) != nil || !same(f, path) {
 		return nil
+	}
+	if st == Denied {
+		return os.Rename(path, s.job(st, stem))
 	}
 	return s.moveHistory(f, path, st, stem)
 }
