@@ -3,9 +3,12 @@ package fsstore
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A tree that has lost a half is refused with or without its README, before
@@ -25,6 +28,16 @@ func TestOpenMakesNoHalfOfWhatIsHeld(t *testing.T) {
 			t.Errorf("%s: %v", script, err)
 		}
 		run(t, s.dir, "find . | sort | cmp - ../before")
+	}
+}
+
+// Operators are in the server's group, whatever its umask: their verbs read the
+// README before anything else.
+func TestReadmeIsTheGroups(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	s := testStore(t)
+	if info, err := os.Stat(s.dir + "/README"); err != nil || info.Mode().Perm() != 0o664 {
+		t.Errorf("%v, %v", info.Mode(), err)
 	}
 }
 

@@ -124,6 +124,9 @@ func writeReadme(dir string) error {
 	defer f.Close()
 	_, err = f.WriteString(readme)
 	if err == nil {
+		err = f.Chmod(0o664) // whatever the umask: operators' verbs read it
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err == nil {
