@@ -40,6 +40,7 @@ func TestFsckFindsEachProblem(t *testing.T) {
 		{"echo many > hits/" + k, "hits/" + k, "not a number", "same"},
 		{": > misses/" + keyOf(t, other), "misses/" + keyOf(t, other), "empty", ""},
 		{"head -c 99 /dev/zero > misses/" + keyOf(t, other), "misses/" + keyOf(t, other), "empty", ""},
+		{"touch denied/example.com--libc++.deb--0123456789abcdef.job", "", "", ""}, // as mv leaves it
 		{"touch 'denied/A B'", "denied/A B", "denies nothing", "same"},
 		{"echo x > failed/x.job.why", "failed/x.job.why", "a job that is not there", "same"},
 		{"echo x > tmp/mine", "tmp/mine", "not a name of ours", "same"},

@@ -185,7 +185,7 @@ func (c *checker) notes() error {
 		return err
 	}
 	for _, name := range denied {
-		if !key.Valid(name) && !isHostPattern(name) {
+		if !key.Valid(strings.TrimSuffix(name, ".job")) && !isHostPattern(name) {
 			c.found("denied/"+name, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
 		}
 	}
