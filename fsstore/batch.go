@@ -57,10 +57,13 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 	}
 	defer c.close()
 	b := &batch{c, p.Jobs, map[string]int{}, alreadyNoted(p.Jobs), map[job.Kind]int{}}
-	if err := b.expand(); err != nil {
+	stem, _, _ := splitActive(base(c.path))
+	if err := b.expand(); errors.Is(err, ErrLost) {
+		c.Key = stem
+		return c.Cancelled()
+	} else if err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
 	}
-	stem, _, _ := splitActive(base(c.path))
 	if why := badLines(p); why != "" {
 		return c.failAs(stem, why)
 	}
@@ -110,6 +113,9 @@ func alreadyNoted(jobs []job.Job) map[string]bool {
 
 func (b *batch) expand() error {
 	for i := range b.jobs {
+		if !b.Held() && !b.s.Ill() { // a directory that is away may come back
+			return ErrLost
+		}
 		e, err := b.one(i)
 		if err != nil {
 			return err

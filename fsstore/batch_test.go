@@ -1,8 +1,12 @@
 package fsstore
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"fromcache/fsstore/job"
 )
@@ -164,5 +168,49 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 	}
 	if j, err := s.JobFile(Queue, keyOf(t, cudaURL)+".job"); err != nil || j.Job.Sha256 != "" {
 		t.Errorf("%+v, %v", j.Job, err)
+	}
+}
+
+// A cancel comes while a long list is taken apart: what is queued stays, the rest
+// never is, and the list is in cancelled/ with what was done of it.
+func TestBatchIsCancelled(t *testing.T) {
+	for name, cancel := range map[string]func(s *Store){
+		"verb": func(s *Store) { must(s.Cancel(batchStem("list.job"), tester)) },
+		"rm":   func(s *Store) { run(t, s.dir, "rm active/*") },
+	} {
+		s := testStore(t)
+		const urls = 3000
+		var list strings.Builder
+		for i := range urls {
+			fmt.Fprintf(&list, "https://example.com/%d.run\n", i)
+		}
+		must(os.WriteFile(s.job(Queue, "list.job"), []byte(list.String()), 0o660))
+		claimed := make(chan error)
+		go func() {
+			c, err := s.Claim("list.job")
+			if c != nil {
+				err = errors.New("a list is no claim")
+			}
+			claimed <- err
+		}()
+		for s.activeName(batchStem("list.job")) == "" || len(ls(t, s, Queue)) < 3 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(s)
+		must(<-claimed)
+		must(s.Recover())
+		want(t, s, Cancelled, batchStem("list.job")+".job")
+		want(t, s, Active)
+		log := job.Parse([]byte(text(t, s, Cancelled, batchStem("list.job")+".job")))
+		events := log.Jobs[len(log.Jobs)-1].Events
+		queued := 0
+		for _, e := range events {
+			if e.Kind == kindQueued {
+				queued++
+			}
+		}
+		if n := len(ls(t, s, Queue)); n == urls || n != queued || len(log.Jobs) != urls {
+			t.Errorf("%s: %d of %d URLs are in queue/, %d in the log", name, n, len(log.Jobs), queued)
+		}
 	}
 }
