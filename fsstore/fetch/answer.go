@@ -9,12 +9,15 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
-// resumable returns the newest start of the job if a part can be resumed on its word: it noted a strong ETag and a size.
+// resumable returns the newest start of the job if a part can be resumed on its word: it noted a strong ETag and a size, and
+// was of the URL that is asked for now, if by another signature. An ETag tells the versions of one URL apart: two files
+// that differ in a query have the same where the origin makes it of time and size.
 func resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && e.ETag != "" && e.Size > 0
+	return e, ok && e.ETag != "" && e.Size > 0 && key.SameButSigned(j.StartURL(), j.FetchURL())
 }
 
 // resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte

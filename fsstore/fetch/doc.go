@@ -7,9 +7,9 @@
 //
 // # One attempt
 //
-// The part that is kept for the key is adopted, if the job's newest start line noted a strong ETag and a size; all other
-// parts are useless and go. The origin is asked for the rest (Range, If-Range), or for all; where an artifact is held, only
-// if it has changed. What answers is believed as little as can be:
+// The part that is kept for the key is adopted, if the job's newest start line noted a strong ETag and a size, and was of the same
+// URL but for its signature; all other parts are useless and go. The origin is asked for the rest (Range, If-Range), or for
+// all; where an artifact is held, only if it has changed. What answers is believed as little as can be:
 //
 //   - Only a 206 that begins where the part ends, with the same total and the same strong ETag, is appended. Anything else
 //     starts afresh, in the same attempt. Two versions are never spliced. A 200 whose Content-Range says that it is a piece is

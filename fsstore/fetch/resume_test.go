@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"fromcache/fsstore"
 )
@@ -454,6 +455,38 @@ func TestProvenance(t *testing.T) {
 		want := http.Header{"User-Agent": {"fromcache/1"}, "Accept": {"*/*"}, "Accept-Encoding": {"identity"}, "Connection": {"close"}}
 		if fmt.Sprint(r.Header) != fmt.Sprint(want) {
 			t.Errorf("asked with %v", r.Header)
+		}
+	}
+}
+
+// A part is of one URL. With another signature it is gone on with; with another
+// query, which may be of another file under the same ETag, it is not.
+func TestResumeOfAnotherURL(t *testing.T) {
+	for query, want := range map[string][]byte{"model=b": other, "model=a&token=new&Expires=1700009999": body} {
+		o := newLying(t, func(w *wire) {
+			b := body
+			if w.req.URL.Query().Get("model") == "b" {
+				b = other
+			}
+			w.honest(b, `"6750a1c0-493e0"`, half-(half+1)*min(w.n, 1)) // nginx: time and size
+		})
+		l := newLab(t, Options{Backoff: time.Hour, MaxBackoff: time.Hour})
+		k := l.add(fsstore.Addition{URL: o.url + "/f.run?model=a&token=old&Expires=1700000000"})
+		l.step()
+		by := fsstore.By{Via: "cli"}
+		if err := l.s.Cancel(k, by); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.s.RetryAs("", k, o.url+"/f.run?"+query, by); err != nil {
+			t.Fatal(err)
+		}
+		l.drive()
+		if got := l.held(o.url + "/f.run"); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes are held, which are not those of the URL", query, len(got))
+		}
+		seen := o.requests()
+		if resumed := seen[len(seen)-1].Header.Get("Range") != ""; len(seen) != 2 || resumed != bytes.Equal(want, body) {
+			t.Errorf("%s: %d requests, the last resumed: %v", query, len(seen), resumed)
 		}
 	}
 }

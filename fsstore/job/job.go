@@ -203,6 +203,17 @@ func (j *Job) FetchURL() string {
 	return approved
 }
 
+// StartURL returns what FetchURL was at the newest start, which its validator is of.
+func (j *Job) StartURL() string {
+	then := *j
+	for then.Events = j.Events; len(then.Events) > 0; then.Events = then.Events[:len(then.Events)-1] {
+		if then.Events[len(then.Events)-1].Kind == Start {
+			break
+		}
+	}
+	return then.FetchURL()
+}
+
 // Newest returns the newest event of a kind, and whether there is one.
 func (j *Job) Newest(k Kind) (Event, bool) {
 	for i := len(j.Events) - 1; i >= 0; i-- {

@@ -1,6 +1,9 @@
 package key
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 const (
 	redacted  = "REDACTED"
@@ -12,6 +15,14 @@ const (
 // What it returns is still hostile: escape it.
 func Redact(raw string) string {
 	return printable(redactWord(nil, raw, 0), false)
+}
+
+// expiry is a parameter that says when the signature beside it ends, as those of S3, CloudFront and Google do.
+var expiry = regexp.MustCompile(`(?i)([?&]exp[a-z]*=)[0-9]+`)
+
+// SameButSigned reports whether two URLs differ in nothing but what looks like a credential, and when that ends.
+func SameButSigned(a, b string) bool {
+	return expiry.ReplaceAllString(Redact(a), "$1") == expiry.ReplaceAllString(Redact(b), "$1")
 }
 
 // IsRedacted reports whether s may be what Redact made of another URL, so that it names no artifact.

@@ -128,3 +128,19 @@ func BenchmarkRedact(b *testing.B) {
 		Redact(raw)
 	}
 }
+
+func TestSameButSigned(t *testing.T) {
+	const u = "https://h/f.run?model=a&Expires=1700000000&Signature=old"
+	for other, want := range map[string]bool{
+		u: true,
+		"https://h/f.run?model=a&Expires=1800000000&Signature=new": true,
+		"https://h/f.run?model=b&Expires=1700000000&Signature=old": false,
+		"https://h/f.run?Expires=1700000000&Signature=old":         false,
+		"https://h/f.run?model=a&Expires=never&Signature=old":      false,
+		"https://h/f.run": false,
+	} {
+		if got := SameButSigned(u, other); got != want || got != SameButSigned(other, u) {
+			t.Errorf("%s: %v", other, got)
+		}
+	}
+}

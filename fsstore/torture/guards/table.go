@@ -228,6 +228,7 @@ var guards = []guard{
 	{name: "what was denied as its worker died is denied", file: "fsstore/recover.go", old: "Done, Denied} {", new: "Done} {", pkg: store, run: "DeniedAsItsWorkerDied"},
 	{name: "the group reads the README", file: "fsstore/readme.go", old: "err = f.Chmod(0o664)", new: "err = nil", pkg: store, run: "ReadmeIsTheGroups"},
 	{name: "a list that is cancelled is taken apart no further", file: "fsstore/batch.go", old: "if !b.Held() && !b.s.Ill() {", new: "if false {", pkg: store, run: "BatchIsCancelled"},
+	{name: "a part is gone on with under its own URL", file: "fsstore/fetch/answer.go", old: " && key.SameButSigned(j.StartURL(), j.FetchURL())", new: " && key.SameButSigned(j.URL, j.URL)", pkg: wayOut, run: "ResumeOfAnotherURL"},
 	{name: "a part that is too long is begun again", file: "fsstore/fetch/attempt.go", old: "if part.Size() > start.Size {", new: "if false {", pkg: wayOut, run: "TestResumeLeft"},
 	{name: "a part that was not published is not gone on with", file: "fsstore/fetch/attempt.go", old: "a.lasting = false // after", new: "// after", pkg: wayOut, run: "AfterAFailedPublish"},
 	{name: "an origin sends no more than it promised", file: "fsstore/fetch/receive.go", old: "case d.total >= 0 && size > d.total:", new: "case false:", pkg: wayOut, run: "TestResume"},
