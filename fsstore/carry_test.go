@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/kind"
 )
 
@@ -252,3 +253,36 @@ func TestCarriedInKeepsTheReserve(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+
+// A job in queue/ whose newest leave is that of a put was moved there by a person,
+// who thereby approves that its URL is fetched: a put itself never goes there.
+func TestPutMovedToQueue(t *testing.T) {
+	for name, moved := range map[string]func(s *Store, k string){
+		"killed before it began": func(s *Store, k string) {
+			run(t, s.dir, "echo '"+strings.TrimSpace(By{viaPut, "x"}.event(job.Approve).Line())+"' >> misses/"+k+"; mv misses/"+k+" queue/"+k+".job")
+		},
+		"alive": func(s *Store, k string) {
+			c, err := s.ClaimFor(Addition{URL: cudaURL}, tester)
+			must(err)
+			run(t, s.dir, "mv active/* queue/"+k+".job")
+			must(c.Cancelled())
+		},
+	} {
+		s := testStore(t)
+		k := keyOf(t, cudaURL)
+		noteMiss(t, s, cudaURL, client1)
+		moved(s, k)
+		c := mustClaim(t, s, k+".job")
+		if e := c.Job.Approval(); e.Via != "shell" {
+			t.Errorf("%s: approved by %+v", name, e)
+		}
+		must(c.Again("503", time.Now().Add(time.Hour)))
+		want(t, s, Queue, k+".job")
+		run(t, s.dir, "sed -i 's/, after.*//' queue/*")
+		c = mustClaim(t, s, k+".job")
+		c.close() // died
+		must(s.Recover())
+		want(t, s, Queue, k+".job")
+		want(t, s, Failed)
+	}
+}

@@ -38,6 +38,7 @@ type Claim struct {
 	path    string
 	url     key.URL
 	author  string // of a file that a person wrote
+	moved   bool   // by a person: it was being carried in, and a put never goes to queue/
 	part    *Part
 	written atomic.Int64 // bytes in the part
 }
@@ -167,7 +168,7 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if s.activeName(u.Key()) != "" {
 		return nil, nil
 	}
-	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j})}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), moved: leave(&j).Via == viaPut}
 	c.restores()
 	return c.take(s.job(Queue, name), c.Key)
 }
@@ -263,7 +264,7 @@ func (c *Claim) makeOwn() error {
 // open completes the log: the line that a shell mv left out, which pins the
 // URL, and this claim's host and process.
 func (c *Claim) open() error {
-	if !c.Job.Approved() {
+	if !c.Job.Approved() || c.moved {
 		e := By{Via: "shell", Addr: c.author}.event(job.Approve)
 		if c.Job.Ended() {
 			e.Kind = job.Retry
