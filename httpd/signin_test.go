@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -150,7 +151,7 @@ func TestLimiterTable(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(1, 2)
 	in := newSignIn(Options{Password: "x", GuessRate: 1, GuessRateAll: 1})
-	allowed := 0
+	allowed, began := 0, time.Now()
 	for i := range 3 * maxClients {
 		r := &http.Request{RemoteAddr: "[2001:db8:" + strconv.FormatInt(int64(i/65536), 16) + ":" + strconv.FormatInt(int64(i%65536), 16) + "::1]:99"}
 		l.allow(clientNet(r))
@@ -161,8 +162,8 @@ func TestLimiterTable(t *testing.T) {
 	if len(l.client) > maxClients {
 		t.Errorf("%d clients", len(l.client))
 	}
-	if allowed > 25 {
-		t.Errorf("%d guesses from many addresses", allowed)
+	if most := 21 + int(time.Since(began)/time.Second); allowed > most { // a burst of 20, and one a second
+		t.Errorf("%d guesses from many addresses, and %d may be", allowed, most)
 	}
 	one := clientNet(&http.Request{RemoteAddr: "[2001:db8::1]:1"})
 	if one != clientNet(&http.Request{RemoteAddr: "[2001:db8::ffff]:2"}) || one == clientNet(&http.Request{RemoteAddr: "[2001:db8:0:1::1]:1"}) {
