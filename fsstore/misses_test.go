@@ -146,6 +146,7 @@ func TestDenyOfAHostThatAListIsNamedAfter(t *testing.T) {
 // What a client makes the server write stays in the tree, also where a file in
 // it has a second name outside; and nothing that was counted is lost.
 func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
+	longDay()
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	day := now().Format(dayFormat)
