@@ -116,9 +116,7 @@ func TestStatsAreAddedByDay(t *testing.T) {
 			for range 50 {
 				s.Stat(StatServedBytes, 10)
 				s.Stat(StatHits, 1)
-				if err := s.flushStats(); err != nil {
-					t.Error(err)
-				}
+				flushed(t, s.flushStats)
 			}
 		})
 	}
