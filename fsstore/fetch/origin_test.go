@@ -275,6 +275,9 @@ func TestBehaviours(t *testing.T) {
 			if got := l.held(b.add.URL); !bytes.Equal(got, b.bytes) || (got == nil) != (b.bytes == nil) {
 				t.Errorf("%d bytes are held, want %d", len(got), len(b.bytes))
 			}
+			if b.tries > 0 {
+				l.until("it is asked so often", func() bool { return len(o.requests()) >= b.tries }) // who waits no longer leaves before it is heard
+			}
 			if n := len(o.requests()); b.tries > 0 && n != b.tries {
 				t.Errorf("%d requests, want %d", n, b.tries)
 			}
