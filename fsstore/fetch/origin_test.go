@@ -128,10 +128,10 @@ var behaviours = []behaviour{
 	}, want: fsstore.Failed, reason: "--max-artifact-size"},
 
 	// Time.
-	{name: "silence in the body", opt: Options{Idle: time.Second, Retries: 2}, serve: func(w *wire) {
+	{name: "silence in the body", opt: Options{Idle: 3 * time.Second, Retries: 2}, serve: func(w *wire) {
 		w.say("200 OK", []string{length}, body[:5000])
 		w.Read(make([]byte, 1))
-	}, want: fsstore.Failed, reason: "sent nothing for 1s, after 5000 of 300000 bytes", tries: 2},
+	}, want: fsstore.Failed, reason: "sent nothing for 3s, after 5000 of 300000 bytes", tries: 2},
 	{name: "silence before the header", opt: Options{Header: 50 * time.Millisecond, Retries: 2}, serve: func(w *wire) { w.Read(make([]byte, 1)) }, want: fsstore.Failed, reason: "did not answer in time", tries: 2},
 	{name: "header in drips", opt: Options{Header: 100 * time.Millisecond, Retries: 1}, serve: func(w *wire) {
 		for _, c := range "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 1000) {
