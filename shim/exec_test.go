@@ -281,10 +281,10 @@ func TestSilentTLSCache(t *testing.T) {
 	t.Parallel()
 	log, scratch := t.TempDir()+"/log", t.TempDir()
 	for _, tool := range []string{"curl", "wget"} {
-		dir := place(t, tool, script("#!/bin/sh\ncase \"$*\" in *+fromcache-shim*) echo >>"+log+"; exec sleep 4;; esac\necho \"$@\"\n"))
+		dir := place(t, tool, script("#!/bin/sh\ncase \"$*\" in *+fromcache-shim*) echo >>"+log+"; exec sleep 60;; esac\necho \"$@\"\n"))
 		for range 3 {
 			run(t, tool+" -q "+vendorURL, []string{"PATH=" + tools + ":" + dir + ":/usr/bin:/bin", "TMPDIR=" + scratch, "FROMCACHE_SERVER=https://" + tool + ".example",
-				"FROMCACHE_TIMEOUT=0.4", "HOME=/nonexistent"})
+				"FROMCACHE_TIMEOUT=3", "HOME=/nonexistent"})
 		}
 	}
 	if data, _ := os.ReadFile(log); string(data) != "\n\n" {

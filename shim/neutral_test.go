@@ -16,6 +16,8 @@ var neutralValues = map[string]string{
 	"referer": "http://r/", "accept": "nothing", "reject": "bin", "accept-regex": "nothing", "reject-regex": "bin", "domains": "x.example",
 	"exclude-domains": "127.0.0.1", "include-directories": "/none", "exclude-directories": "/", "ignore-tags": "a", "follow-tags": "a", "level": "1",
 	"max-filesize": "100", "local-port": "20000-60000", "ftp-port": "-", "ipfs-gateway": "http://127.0.0.1:1", "quota": "1", "tries": "2", "limit-rate": "1m", "cut-dirs": "1",
+	// times that a busy machine does not reach
+	"max-time": "50", "connect-timeout": "50", "speed-time": "50", "timeout": "50", "dns-timeout": "50", "read-timeout": "50",
 }
 
 // TestNeutralIsNeutral runs each neutral option that the installed tools know, on its own, directly and through the shim: with
@@ -66,7 +68,7 @@ func neutralForms(tool string, o options.Option) []string {
 	var forms []string
 	for _, word := range words {
 		if tool == "curl" {
-			forms = append(forms, "curl -sS "+word+" {{o}}/dir/a.bin?x=1", "curl -sS -m9 -O "+word+" {{o}}/dir/a.bin?x=1")
+			forms = append(forms, "curl -sS "+word+" {{o}}/dir/a.bin?x=1", "curl -sS -m50 -O "+word+" {{o}}/dir/a.bin?x=1")
 		} else {
 			forms = append(forms, "wget -q -t1 "+word+" '{{o}}/dir/a.bin?x=1'", "wget -q -t1 -O- "+word+" {{o}}/dir/a.bin")
 		}

@@ -139,7 +139,7 @@ func TestTLSCache(t *testing.T) {
 		direct := run(t, command, env)
 		before := w.count("origin", name)
 		through := run(t, command, w.env(t.TempDir(), tools+":"+wrapped+":/usr/bin:/bin", "FROMCACHE_SERVER="+cache.URL, "FROMCACHE_VERBOSE=1",
-			"FROMCACHE_CONNECT_TIMEOUT=2", "FROMCACHE_TIMEOUT=5"))
+			"FROMCACHE_CONNECT_TIMEOUT=14", "FROMCACHE_TIMEOUT=15"))
 		if d := differ(direct, through); d != "" {
 			t.Errorf("%s\n%s%s", command, d, through.stderr)
 		}
@@ -148,7 +148,7 @@ func TestTLSCache(t *testing.T) {
 		}
 	}
 	data, _ := os.ReadFile(log)
-	if !strings.Contains(string(data), "-q -fsSI --connect-timeout 2.000 --max-time ") {
+	if !strings.Contains(string(data), "-q -fsSI --connect-timeout 14.000 --max-time ") {
 		t.Errorf("the real tool was not asked to ask: %s", data)
 	}
 	// a certificate that nobody vouches for is no hit
