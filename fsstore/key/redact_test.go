@@ -82,7 +82,7 @@ func TestRedactIsLinear(t *testing.T) {
 		if n := len(RedactText(s)); n > MaxURL+3 {
 			t.Errorf("%q: text of %d bytes", unit, n)
 		}
-		if d := time.Since(begin); d > 3*time.Second { // a quadratic one takes minutes
+		if d := time.Since(begin); d > 30*time.Second { // a quadratic one takes minutes
 			t.Errorf("%q: 1 MiB took %v", unit, d)
 		}
 	}
