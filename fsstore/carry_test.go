@@ -49,7 +49,7 @@ func TestCarriedInAndCancelledAfterTheCommit(t *testing.T) {
 	go func() {
 		defer s.digests.mu.Unlock()
 		meta := s.path("meta", c.Key+".json")
-		for end := time.Now().Add(10 * time.Second); !exists(meta) && time.Now().Before(end); {
+		for end := time.Now().Add(60 * time.Second); !exists(meta) && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		cancelled <- s.Cancel(c.Key, By{"web", "10.0.0.2"})

@@ -360,7 +360,7 @@ func TestOneClaimAKey(t *testing.T) {
 // waitDue polls Due until name is in it: a person's file must stand still.
 func (s *Store) waitDue(t testing.TB, name string) string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		due, err := s.Due()
 		if err != nil {
 			t.Fatal(err)

@@ -130,7 +130,7 @@ func TestALockThatIsHeld(t *testing.T) {
 	s.Hit(a.Key)
 	began := time.Now()
 	s.beat()
-	if took := time.Since(began); took > 10*time.Second || s.Hits(a.Key) != 8 {
+	if took := time.Since(began); took > time.Minute || s.Hits(a.Key) != 8 {
 		t.Errorf("%v, %d hits", took, s.Hits(a.Key))
 	}
 	f.Close()
