@@ -59,7 +59,7 @@ func TestHealthOfParts(t *testing.T) {
 		run(t, s.dir, "mv "+vital+" ../away")
 		for range 2 {
 			s.is(t, vital+"/ is gone", true)
-			if v := noteMiss(t, s, cudaURL, client1); v != IsFull {
+			if v := noteMiss(t, s, cudaURL, client1); v != IsIll {
 				t.Errorf("a miss while %s/ is gone: %s", vital, v)
 			}
 			s.health.missing = map[string]time.Time{vital: time.Now().Add(-time.Hour)}

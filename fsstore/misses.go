@@ -121,7 +121,7 @@ func (s *Store) note(u key.URL, a ask) (Verdict, error) {
 		return Noted, nil // published while we looked
 	}
 	if s.blind() {
-		return IsFull, nil // it may well be held
+		return IsIll, nil
 	}
 	if !s.room(a.asked) {
 		s.notes.lost.Add(1)

@@ -105,6 +105,7 @@ const (
 	IsActive Verdict = "active"
 	IsDenied Verdict = "denied"
 	IsFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
+	IsIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
 )
 
 // By is the operator behind a verb, as the job's log shows it.

@@ -28,7 +28,8 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.IsQueue:  newMissAnswer(fsstore.IsQueue, "not held yet; approved and waiting to be fetched"),
 	fsstore.IsActive: newMissAnswer(fsstore.IsActive, "not held yet; being fetched"),
 	fsstore.IsDenied: newMissAnswer(fsstore.IsDenied, "not held; the operator has denied it"),
-	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses"),
+	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses wait"),
+	fsstore.IsIll:    newMissAnswer(fsstore.IsIll, "not to be had, and not noted: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
 // miss notes that raw was asked for, and answers whatever comes of that.
@@ -40,7 +41,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 	}
 	if err != nil {
 		s.complain(&s.unnoted, "a miss could not be noted", err)
-		v = fsstore.IsFull
+		v = fsstore.IsIll
 	}
 	s.tally.misses.Add(1)
 	a, ok := missAnswers[v]
