@@ -40,6 +40,13 @@ func TestLook(t *testing.T) {
 			t.Errorf("%s is wider than a phone: %s", path, b.eval(`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className).slice(0, 5)`))
 		}
 	}
+	l.sh("mv blobs ..")
+	b.until(`document.querySelector('.banner.ill')?.textContent.includes('blobs/ is gone')`)
+	b.picture("ill", 1280, false)
+	if mark := b.eval(`getComputedStyle(document.querySelector('.banner.ill')).borderInlineStartStyle`); mark == "none" {
+		t.Error("what makes the server unwell looks as a notice does")
+	}
+	l.sh("mv ../blobs .")
 	b.quiet()
 }
 
