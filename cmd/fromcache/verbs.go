@@ -104,7 +104,7 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 	for _, f := range files {
 		switch err := m.do(s, f.in, f.name, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
-			failed = append(failed, fmt.Errorf("nothing there by the name %s", f.name))
+			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.list(f.in)))
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
 		default:
@@ -138,9 +138,23 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		return []file{{name: name}}, nil // a whole domain
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("nothing matches %s", operand)
+		return nil, fmt.Errorf("nothing matches %s, which has to match a whole name: see %s", operand, m.list(dirIn(operand)))
 	}
 	return files, nil
+}
+
+// list is the call that shows what the verb takes.
+func (m moving) list(in fsstore.State) string {
+	names := []string{"artifacts"}
+	if in != "" {
+		names[0] = string(in)
+	} else if m.in != nil {
+		names = names[:0]
+		for _, st := range m.in {
+			names = append(names, string(st))
+		}
+	}
+	return "fromcache ls " + strings.Join(names, "|")
 }
 
 // dirIn is the directory of the spool that a path names.
