@@ -44,7 +44,7 @@ func (a *app) problems(r fsstore.FsckReport) (left int) {
 		}
 		fmt.Fprintf(a.stdout, "%s: %s: %s: %s\n", mark, printable(p.Path), printable(p.Text), printable(p.Do))
 	}
-	fmt.Fprintf(a.stdout, "%d artifacts, %d blobs (%s), %d jobs: %d problems, %d repaired\n",
+	fmt.Fprintf(a.stdout, "%d artifacts, %d blobs (%s read), %d jobs: %d problems, %d repaired\n",
 		r.Artifacts, r.Blobs, bytes(r.Bytes), r.Jobs, len(r.Problems), len(r.Problems)-left)
 	return left
 }
