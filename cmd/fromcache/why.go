@@ -105,12 +105,14 @@ func states(r *fsstore.Report) string {
 	for i := range r.Jobs {
 		words = append(words, string(r.Jobs[i].State))
 	}
-	if r.Broken != "" {
-		words[0] = "not held: " + r.Broken
-	} else if r.Artifact == nil && len(r.Jobs) == 0 {
+	if r.Artifact == nil && r.Broken == "" && len(r.Jobs) == 0 {
 		words = append(words, "never asked for")
 	}
-	return strings.Join(words, ", ")
+	line := strings.Join(words, ", ")
+	if r.Broken != "" {
+		line += ": " + r.Broken
+	}
+	return line
 }
 
 func explainArtifact(w io.Writer, m *fsstore.Artifact, hits int64) {
