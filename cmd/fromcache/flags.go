@@ -40,8 +40,8 @@ func (a *app) storeFlags(f *flag.FlagSet) *storeFlags {
 		dir = defaultDataDir
 	}
 	f.StringVar(&s.dir, "data-dir", dir, "`DIR` that holds the data")
-	f.BoolVar(&s.keep, "keep-query", false, "a URL's query always belongs to its key; as the server was told")
-	f.BoolVar(&s.drop, "drop-query", false, "a URL's query never belongs to its key; as the server was told")
+	f.BoolVar(&s.keep, "keep-query", false, "a URL's query always belongs to its key; the same for the server and every verb")
+	f.BoolVar(&s.drop, "drop-query", false, "a URL's query never belongs to its key; the same for the server and every verb")
 	return s
 }
 
