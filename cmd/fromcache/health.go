@@ -37,7 +37,7 @@ func askHealth(ctx context.Context, addr string) (string, error) {
 	// No proxy: the server is on this machine.
 	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("no server answers: %w; say where it listens with --host and --port", err)
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
