@@ -100,7 +100,7 @@ func newCage(t *testing.T, format string) *cage {
 	c.env = append(c.env, "TMPDIR="+filepath.Join(c.dir, "tmp"),
 		"NO_PROXY=", "HTTP_PROXY=http://operator:"+canary("proxy")+"@127.0.0.1:9", "FROMCACHE_ADMIN_PASSWORD="+c.password)
 	if format == "json" {
-		c.env = append(c.env, "FROMCACHE_SESSION_SECRET="+canary("session-secret"))
+		c.env = append(c.env, "FROMCACHE_SESSION_SECRET="+canary("session-secret")+strings.Repeat("k", 32))
 	}
 	c.start("--workers", "4", "--log-format", format, "--log-level", "debug", "--credentials", credentials)
 	if b, err := os.ReadFile(c.data("session-secret")); err == nil {

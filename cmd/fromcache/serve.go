@@ -206,12 +206,9 @@ func openCredentials(dir, dataDir string) (fs.FS, error) {
 }
 
 func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger) (*httpd.Server, error) {
-	secret := []byte(strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET")))
-	if len(secret) == 0 {
-		var err error
-		if secret, err = store.SessionSecret(); err != nil {
-			return nil, err
-		}
+	secret, err := a.sessionSecret(store)
+	if err != nil {
+		return nil, err
 	}
 	hostname, err := os.Hostname()
 	if err != nil {
@@ -229,6 +226,20 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 			return httpd.OriginFacts(f), err
 		},
 	})
+}
+
+// sessionSecret is FROMCACHE_SESSION_SECRET, else the one of the data directory. Who guesses it may try passwords in cookies of
+// their own making, as fast as they can ask: so it is as long as a file's.
+func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
+	const least = 32
+	secret := strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET"))
+	switch {
+	case secret == "":
+		return store.SessionSecret()
+	case len(secret) < least:
+		return nil, fmt.Errorf("FROMCACHE_SESSION_SECRET has %d bytes, and a key at least %d random ones: openssl rand -hex 32 makes one", len(secret), least)
+	}
+	return []byte(secret), nil
 }
 
 // password is FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE. A file that is named and holds
