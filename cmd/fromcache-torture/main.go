@@ -19,8 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+	"path/filepath"
 	"time"
 
 	"fromcache/fsstore/torture"
@@ -37,6 +36,10 @@ func main() {
 	if spec := os.Getenv(slowEnv); spec != "" {
 		beSlow(spec)
 		return
+	}
+	if dirs := os.Getenv(sweepEnv); dirs != "" {
+		sweep(filepath.SplitList(dirs))
+		os.Exit(1)
 	}
 	var w wish
 	flag.BoolVar(&w.long, "long", false, "as many cases as the promise names, instead of a slice")
@@ -66,8 +69,11 @@ func run(w wish) int {
 		return complain(err, 1)
 	}
 	defer p.close()
-	go p.closeAtSignal()
+	go p.sweepAtSignal(w)
 	rows, err := p.tryAll(chosen, w)
+	if p.ctx.Err() != nil {
+		select {} // sweepAtSignal ends this process
+	}
 	if err != nil {
 		return complain(err, 1)
 	}
@@ -105,16 +111,6 @@ func (p *program) tryAll(chosen []part, w wish) (rows []*torture.Row, err error)
 		return keptRows(w.keep)
 	}
 	return rows, nil
-}
-
-// closeAtSignal leaves no mount behind when somebody has seen enough.
-func (p *program) closeAtSignal() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	<-signals
-	sh("umount -l %s/*/mnt 2>/dev/null || true", p.temp)
-	p.close()
-	os.Exit(1)
 }
 
 // try runs a part. One that can't go on has found something, too.

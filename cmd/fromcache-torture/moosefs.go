@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"fromcache/fsstore/torture"
@@ -14,6 +15,7 @@ import (
 type moose struct {
 	dir, netns string
 	mounts     [2]string
+	once       sync.Once // it is closed
 }
 
 // newMoose writes the configuration and starts all of it.
@@ -25,6 +27,9 @@ func (p *program) newMoose() (*moose, error) {
 	os.Chmod(p.temp, 0o755)
 	os.Chmod(dir, 0o755)
 	m := &moose{dir: dir, netns: fmt.Sprintf("fromcache-%d", os.Getpid())}
+	p.daemons.Lock()
+	p.moose = m
+	p.daemons.Unlock()
 	for name, text := range map[string]string{
 		"exports.cfg": "10.99.0.0/24 / rw,alldirs,maproot=0\n",
 		"hdd.cfg":     dir + "/chunks\n",
@@ -51,10 +56,12 @@ func (p *program) newMoose() (*moose, error) {
 }
 
 func (m *moose) close() {
-	sh(`cd %s; for x in a b; do umount -l $x || true; done; in="nsenter --net=/run/netns/%s"
-		$in mfschunkserver -c chunk.cfg stop || true
-		$in mfsmaster -c master.cfg stop || true
-		ip netns del %s`, m.dir, m.netns, m.netns)
+	m.once.Do(func() {
+		sh(`cd %s; for x in a b; do umount -l $x || true; done; in="nsenter --net=/run/netns/%s"
+			$in mfschunkserver -c chunk.cfg stop || true
+			$in mfsmaster -c master.cfg stop || true
+			ip netns del %s`, m.dir, m.netns, m.netns)
+	})
 }
 
 // sharedDirectory: threat 12. Two servers that each see the directory through a

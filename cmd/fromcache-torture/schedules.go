@@ -142,12 +142,9 @@ func (c *cutting) Write(b []byte) (int, error) {
 // schedule fetches one URL by a pool that is stopped at random, and says what
 // is wrong with the end of it.
 func (p *program) schedule(w *whim, seed uint64) string {
-	l := p.newLab()
+	l := p.labOn(fmt.Sprintf("%s/%d", p.memory, seed)) // no fsync is at stake here
 	defer l.close()
-	if dir, err := os.MkdirTemp("/dev/shm", "fromcache-torture-"); err == nil { // no fsync is at stake here
-		defer os.RemoveAll(dir)
-		l.data = dir + "/data"
-	}
+	defer os.RemoveAll(l.data)
 	url := fmt.Sprintf("%s/%d.bin", w.URL, seed)
 	for v := range 3 {
 		l.known.Bodies[url] += " " + digest(versionOf(seed, v))

@@ -16,18 +16,24 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"fromcache/fsstore/torture"
 )
 
 // program is the real binary, built once, and what the parts share.
 type program struct {
 	path   string // of fromcache
 	temp   string
+	memory string // a directory that no disk is under, or temp
 	origin *origin
 	long   bool
 
 	ctx    context.Context // of the tools
 	cancel context.CancelFunc
 	tools  sync.RWMutex // held by each that runs, and by close to wait for all
+
+	daemons sync.Mutex
+	moose   *moose // the last one
 }
 
 func newProgram(long bool) (*program, error) {
@@ -35,13 +41,16 @@ func newProgram(long bool) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{path: filepath.Join(temp, "fromcache"), temp: temp, long: long}
+	p := &program{path: filepath.Join(temp, "fromcache"), temp: temp, memory: temp, long: long}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	build := exec.Command("go", "build", "-o", p.path, "fromcache/cmd/fromcache")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		os.RemoveAll(temp)
 		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	if memory, err := os.MkdirTemp("/dev/shm", "fromcache-torture-"); err == nil {
+		p.memory = memory
 	}
 	p.origin = newOrigin()
 	return p, nil
@@ -53,16 +62,17 @@ func (p *program) close() {
 	defer p.tools.Unlock()
 	p.origin.CloseClientConnections()
 	p.origin.Close()
-	os.RemoveAll(p.temp)
+	torture.RemoveAll(p.memory)
+	torture.RemoveAll(p.temp)
 }
 
 // tool runs the go command, and returns what it prints. What it has started
-// ends with this process.
+// ends with this process, and what it has mounted is below temp.
 func (p *program) tool(env []string, args ...string) (string, error) {
 	p.tools.RLock()
 	defer p.tools.RUnlock()
 	cmd := exec.CommandContext(p.ctx, "go", args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "TMPDIR="+p.temp), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
