@@ -7,43 +7,52 @@
 // copy. An edit must match its text exactly once, so that a guard which was
 // rewritten is noticed too.
 //
-//	go run ./fsstore/torture/guards [WORD]   only guards whose name holds WORD
+//	go run ./fsstore/torture/guards [WORD…]   only guards whose name holds these words
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"fromcache/fsstore/torture"
 )
 
 func main() {
-	word := ""
-	if len(os.Args) > 1 {
-		word = os.Args[1]
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: guards [WORD…]\nTakes one guard away at a time, of all or of those whose name holds these words, and names the test that goes red.")
 	}
+	flag.Parse()
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "fromcache").Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "guards: run it inside the module:", err)
 		os.Exit(2)
 	}
-	os.Exit(run(strings.TrimSpace(string(root)), word))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, strings.TrimSpace(string(root)), strings.Join(flag.Args(), " ")))
 }
 
-func run(root, word string) int {
-	left, red := 0, 0
+func run(ctx context.Context, root, word string) int {
+	left, red, spared := 0, 0, 0
 	for _, g := range guards {
 		if !strings.Contains(g.name, word) {
 			continue
 		}
-		by, err := g.tryWithout(root)
+		by, err := g.tryWithout(ctx, root)
 		switch {
+		case ctx.Err() != nil:
+			fmt.Fprintln(os.Stderr, "guards: stopped")
+			return 1
 		case err != nil:
 			fmt.Printf("stale    %-58s %v\n", g.name, err)
 			left++
@@ -51,6 +60,7 @@ func run(root, word string) int {
 			why := "no test misses it"
 			if g.spare != "" {
 				why = "no test can miss it here: " + g.spare
+				spared++
 			} else {
 				left++
 			}
@@ -60,7 +70,11 @@ func run(root, word string) int {
 			red++
 		}
 	}
-	fmt.Printf("%d guards are missed by a test, %d are not\n", red, left)
+	if left+red+spared == 0 {
+		fmt.Fprintf(os.Stderr, "guards: none has %q in its name\n", word)
+		return 2
+	}
+	fmt.Printf("%d guards are missed by a test, %d are not, %d can't be here\n", red, left, spared)
 	if left > 0 {
 		return 1
 	}
@@ -77,17 +91,18 @@ type guard struct {
 }
 
 // tryWithout returns the first test that fails without the guard, or "".
-func (g *guard) tryWithout(root string) (string, error) {
+func (g *guard) tryWithout(ctx context.Context, root string) (string, error) {
 	dir, err := os.MkdirTemp("", "guards-")
 	if err != nil {
 		return "", err
 	}
-	defer cleanUp(dir)
+	defer torture.RemoveAll(dir) // a test that hung, or was stopped, has left its mounts
 	overlay, err := g.overlay(root, dir)
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "test", "-failfast", "-count=1", "-timeout=100s", "-run", g.run, g.pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-count=1", "-timeout=100s", "-run", g.run, g.pkg)
+	cmd.WaitDelay = time.Second // for the pipe, which the test has, too
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "GOFLAGS=-overlay="+overlay) // the programs that tests build get it, too
 	began := time.Now()
@@ -99,17 +114,6 @@ func (g *guard) tryWithout(root string) (string, error) {
 		return "", nil
 	}
 	return firstRed(string(out), time.Since(began))
-}
-
-// cleanUp removes what a test has left that hung: its file systems, too.
-func cleanUp(dir string) {
-	mounts, _ := os.ReadFile("/proc/mounts")
-	for line := range strings.Lines(string(mounts)) {
-		if words := strings.Fields(line); len(words) > 1 && strings.HasPrefix(words[1], dir+"/") {
-			unix.Unmount(words[1], unix.MNT_DETACH)
-		}
-	}
-	os.RemoveAll(dir)
 }
 
 var failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)

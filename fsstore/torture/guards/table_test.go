@@ -20,3 +20,9 @@ func TestEachGuardIsWhereTheTableSays(t *testing.T) {
 		}
 	}
 }
+
+func TestAWordThatNamesNoGuardIsAMistake(t *testing.T) {
+	if status := run(t.Context(), "../../..", "no such guard"); status != 2 {
+		t.Errorf("exit status %d", status)
+	}
+}
