@@ -55,7 +55,9 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: fromcache-torture [-long [-keep DIR [-again]]] [PART…]")
+	fmt.Fprintln(os.Stderr, "usage: fromcache-torture [-long [-keep DIR [-again]]] [PART…]\n\nWithout PART it tries all.")
+	flag.PrintDefaults()
+	fmt.Fprintln(os.Stderr)
 	listParts(os.Stderr)
 }
 
