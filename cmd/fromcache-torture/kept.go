@@ -38,8 +38,10 @@ func keepRow(dir string, row *torture.Row) error {
 func isKept(dir string, part part) bool {
 	row, err := keptRow(dir, part)
 	c := commit()
-	return err == nil && row.Commit == c && c != "unknown" && !strings.HasSuffix(c, "+edits")
+	return err == nil && row.Commit == c && isClean(c)
 }
+
+func isClean(commit string) bool { return commit != "unknown" && !strings.HasSuffix(commit, "+edits") }
 
 func keptRow(dir string, part part) (*torture.Row, error) {
 	b, err := os.ReadFile(filepath.Join(dir, part.name))

@@ -92,8 +92,12 @@ func complain(err error, status int) int {
 
 // tryAll runs the parts, and returns the rows for the table.
 func (p *program) tryAll(chosen []part, w wish) (rows []*torture.Row, err error) {
+	if w.keep != "" && !isClean(commit()) {
+		fmt.Fprintln(os.Stderr, "the tree has edits or no commit: a later run will not go on from the rows of this one")
+	}
 	for _, part := range chosen {
 		if w.keep != "" && !w.again && len(w.names) == 0 && isKept(w.keep, part) {
+			fmt.Fprintf(os.Stderr, "%s: has a row of this commit\n", part.name)
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", part.name, part.about)
