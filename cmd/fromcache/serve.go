@@ -47,7 +47,7 @@ func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
 	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
 	f.Var(&o.minFree, "min-free", "let no download leave less than this `SIZE` free; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "refuse what is larger than this `SIZE`")
-	f.Var(&o.scrubRate, "scrub-rate", "read every blob again and again, `SIZE` a second while nothing else happens; 0 or off: never")
+	f.Var(&o.scrubRate, "scrub-rate", "read every blob, at a start and a day after each round, `SIZE` a second while nothing else happens; 0 or off: never")
 	f.StringVar(&o.credentials, "credentials", "", "`DIR` of header lines for origins, a file a host; not inside the data directory")
 	f.Var(&o.allowOrigin, "allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated")
 	f.Var(&o.publicHosts, "public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated")
