@@ -275,6 +275,9 @@ func (c *checker) halfWritten() error {
 		if unix.Lstat(c.s.path("tmp", name), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			continue
 		}
+		if strings.HasSuffix(name, rottenSuffix) {
+			c.r.Rotten = append(c.r.Rotten, name)
+		}
 		rule, text := c.ruleOf(name, wanted)
 		if text == "" || rule > 0 && time.Since(time.Unix(st.Ctim.Unix())) < rule+slack {
 			continue

@@ -198,4 +198,5 @@ type FsckReport struct {
 	Artifacts, Blobs, Jobs int
 	Bytes                  int64
 	Problems               []Problem
+	Rotten                 []string // names in tmp/ of blobs that the disk has spoilt, which only a person removes
 }

@@ -44,6 +44,9 @@ func (a *app) problems(r fsstore.FsckReport) (left int) {
 		}
 		fmt.Fprintf(a.stdout, "%s: %s: %s: %s\n", mark, printable(p.Path), printable(p.Text), printable(p.Do))
 	}
+	for _, name := range r.Rotten {
+		fmt.Fprintf(a.stdout, "kept: tmp/%s: a blob that the disk has spoilt, and may be the only copy: rm it once its artifact is held again, or is not wanted\n", printable(name))
+	}
 	fmt.Fprintf(a.stdout, "%d artifacts, %d blobs (%s read), %d jobs: %d problems, %d repaired\n",
 		r.Artifacts, r.Blobs, bytes(r.Bytes), r.Jobs, len(r.Problems), len(r.Problems)-left)
 	return left
