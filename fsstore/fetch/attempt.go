@@ -247,6 +247,7 @@ func (a *attempt) publish(d *delivery) error {
 }
 
 func (a *attempt) unchanged() error {
+	a.discard() // what it was to hold is held
 	err := a.c.Unchanged()
 	if err == nil {
 		a.log.Info("unchanged", "key", a.c.Key, "url", key.Redact(a.c.URL))

@@ -17,9 +17,7 @@ func (a *attempt) end(err error) error {
 	}
 	f := a.judge(err)
 	if a.part != nil && (f.spoilt || !a.lasting || a.part.Size() == 0) {
-		if err := a.part.Discard(); err != nil {
-			a.pause("a part can't be removed: "+a.c.Key, err)
-		}
+		a.discard()
 	}
 	reason := key.RedactText(f.reason)
 	switch {
@@ -45,6 +43,12 @@ func (a *attempt) end(err error) error {
 		return a.c.Cancelled()
 	}
 	return err
+}
+
+func (a *attempt) discard() {
+	if err := a.part.Discard(); err != nil {
+		a.pause("a part can't be removed: "+a.c.Key, err)
+	}
 }
 
 // maxWait: once there is room, a job is not to wait much longer; until then its origin is asked so often.

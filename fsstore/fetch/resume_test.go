@@ -307,9 +307,9 @@ func TestConditional(t *testing.T) {
 		if seen := o.requests(); len(seen) != i+1 || seen[i].Header.Get("If-None-Match") != want.cond {
 			t.Errorf("%d: condition %q, want %q", i, seen[i].Header.Get("If-None-Match"), want.cond)
 		}
-	}
-	if l.parts() > 0 {
-		t.Error("a part is left")
+		if l.parts() > 0 {
+			t.Errorf("%d: a part is left", i)
+		}
 	}
 }
 
