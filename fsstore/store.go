@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -54,6 +55,9 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	gone, err := lay(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: run this as the user of the directory or as one of its group, or give it to this user", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
