@@ -26,25 +26,27 @@ func (s *Store) disown(who asked) {
 // under a tenth of it for one client, so that no client can crowd out the
 // others. It is taken before the file is made, or a thousand at once would all
 // find room.
-func (s *Store) room(who asked) bool {
+func (s *Store) room(who asked) (bool, error) {
 	s.notes.mu.Lock()
 	known := s.notes.owner != nil
 	s.notes.mu.Unlock()
-	if !known && s.countMisses() != nil {
-		return false
+	if !known {
+		if err := s.countMisses(); err != nil {
+			return false, err
+		}
 	}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	if _, ok := s.notes.owner[who.key]; ok {
-		return true
+		return true, nil
 	}
 	if len(s.notes.owner) >= s.opt.MaxMisses || s.notes.share[who.client] >= max(1, s.opt.MaxMisses/10) {
-		return false
+		return false, nil
 	}
 	s.notes.owner[who.key] = who.client
 	s.notes.share[who.client]++
 	s.notes.making[who.key] = true
-	return true
+	return true, nil
 }
 
 // made ends the making of a file that room was taken for: from here a listing

@@ -123,7 +123,10 @@ func (s *Store) note(u key.URL, a ask) (Verdict, error) {
 	if s.blind() {
 		return IsIll, nil
 	}
-	if !s.room(a.asked) {
+	switch room, err := s.room(a.asked); {
+	case err != nil:
+		return Noted, err
+	case !room:
 		s.notes.lost.Add(1)
 		return IsFull, nil
 	}

@@ -279,3 +279,12 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 		t.Errorf("%d of 600 are counted", n)
 	}
 }
+
+// What can't be listed is not full: nobody has to approve anything for it.
+func TestUnlistedMissesAreNotTooMany(t *testing.T) {
+	s := testStore(t)
+	run(t, s.dir, "rmdir misses")
+	if v, err := s.Miss(cudaURL, Asker{Addr: client1}); v == IsFull || err == nil || s.NotNoted() != 0 {
+		t.Errorf("%s, %v, %d not noted for want of room", v, err, s.NotNoted())
+	}
+}
