@@ -78,6 +78,9 @@ func (a *app) printSaved(s *fsstore.Store) error {
 	slices.SortFunc(list, func(a, b saving) int {
 		return cmp.Or(cmp.Compare(b.n*b.size, a.n*a.size), strings.Compare(a.url, b.url))
 	})
+	if len(list) == 0 {
+		return nil
+	}
 	w := columns(a.stdout)
 	fmt.Fprintln(w, "\nsaved most\thits\tsize\t")
 	for _, v := range list[:min(topRows, len(list))] {
@@ -93,6 +96,9 @@ func (a *app) printCostly(s *fsstore.Store) error {
 	}
 	asked := func(j *fsstore.JobFile) int { n, _ := j.Job.Misses(); return n }
 	slices.SortStableFunc(jobs, func(a, b fsstore.JobFile) int { return cmp.Compare(asked(&b), asked(&a)) })
+	if len(jobs) == 0 {
+		return nil
+	}
 	w := columns(a.stdout)
 	fmt.Fprintln(w, "\nmisses that cost most\t")
 	for i := range jobs[:min(topRows, len(jobs))] {
