@@ -60,7 +60,8 @@ func (c *checker) metas() error {
 		}
 		switch {
 		case errors.Is(err, errMalformed):
-			p := c.found("meta/"+a.Key+".json", err.Error(), "it is served as a miss; `fromcache fsck --repair` queues its URL again if it was fetched")
+			path := "meta/" + a.Key + ".json"
+			p := c.found(path, strings.TrimPrefix(err.Error(), c.s.dir+"/"+path+": "), "it is served as a miss; `fromcache fsck --repair` queues its URL again if it was fetched")
 			c.refetch(p, a.Key, "")
 		case errors.Is(err, errForeign):
 		case a == nil:
@@ -232,7 +233,7 @@ func (c *checker) missing() (err error) {
 			}
 			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again if it was fetched")
 			if c.o.Repair && (c.restored(d) || c.soundAgain(d)) {
-				p.Repaired = true
+				p.Do, p.Repaired = "brought back", true
 				continue
 			}
 			c.refetch(p, a.Key, a.URL)

@@ -70,7 +70,9 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 		c.found(path, j.Note, "chmod 660 it, or rm it")
 	case j.State == Misses && j.Job.URL == "" && c.blank(j.Name):
 		p := c.found(path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
-		p.Repaired = c.o.Repair && os.Remove(c.s.job(Misses, j.Name)) == nil
+		if c.o.Repair && os.Remove(c.s.job(Misses, j.Name)) == nil {
+			p.Do, p.Repaired = "removed", true
+		}
 	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
 		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
 	case j.State == Misses && j.Key != "" && j.Name != j.Key:
@@ -160,7 +162,9 @@ func (c *checker) orphan(f *os.File, j *JobFile, path string) {
 	}
 	if c.o.Repair {
 		unlock(f)
-		p.Repaired = c.s.recoverOne(j.Name) == nil && !exists(c.s.job(Active, j.Name))
+		if c.s.recoverOne(j.Name) == nil && !exists(c.s.job(Active, j.Name)) {
+			p.Do, p.Repaired = "moved to queue/, or to done/ if it had been fetched", true
+		}
 	}
 }
 
@@ -296,7 +300,9 @@ func (c *checker) halfWritten() error {
 func (c *checker) sweep(wanted digests, found []Problem) error {
 	err := c.s.sweep(wanted, GCOptions{Older: goneFor}, &GCReport{})
 	for i, p := range found {
-		found[i].Repaired = !exists(c.s.dir + "/" + p.Path)
+		if !exists(c.s.dir + "/" + p.Path) {
+			found[i].Do, found[i].Repaired = "removed", true
+		}
 	}
 	return err
 }
