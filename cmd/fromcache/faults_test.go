@@ -119,6 +119,9 @@ func (w *ward) sh(script string) {
 	}
 }
 
+// untilReadOnly: a disk is busy while a file on it is open to be written.
+const untilReadOnly = "n=0; until mount -o remount,ro disk; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done"
+
 // TestDiskFaults: data/ is a link onto a small disk.
 func TestDiskFaults(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -135,7 +138,7 @@ func TestDiskFaults(t *testing.T) {
 	}{
 		{"cat /dev/zero > disk/ballast 2>&1 || true", "rm disk/ballast", "the disk is full", http.StatusOK},
 		{"mkdir disk/many; (seq 2000 | while read n; do : > disk/many/$n; done) 2>&1 || true", "rm -r disk/many", "no inodes left", http.StatusOK},
-		{"mount -o remount,ro disk", "mount -o remount,rw disk", "the disk is read-only", http.StatusOK},
+		{untilReadOnly, "mount -o remount,rw disk", "the disk is read-only", http.StatusOK},
 		{"mv disk/data disk/away", "mv disk/away disk/data", "the data directory is gone", http.StatusNotFound},
 		{"mv disk/data disk/away; mkdir disk/data", "rmdir disk/data; mv disk/away disk/data", "not in its place", http.StatusNotFound},
 		{"mv disk/data/meta disk/meta", "mv disk/meta disk/data/meta", "meta/ is gone", http.StatusNotFound},
