@@ -265,7 +265,7 @@ func TestSilentCache(t *testing.T) {
 		scratch := t.TempDir()
 		c.asked.Store(0)
 		for i := range 3 {
-			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=1.5", "TMPDIR="+scratch)
+			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=3", "TMPDIR="+scratch)
 			if !strings.Contains(r.stdout, vendorURL) || strings.Contains(r.stdout, "/b/") {
 				t.Errorf("%s, call %d: %s", c.args, i, r.stdout)
 			}
