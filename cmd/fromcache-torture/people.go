@@ -57,7 +57,7 @@ func (l *lab) hands(row *torture.Row) map[string]string {
 		"echo":   `echo "$URL" > queue/$NAME.job`,
 		"pieces": `exec > queue/$NAME.job; printf %s "$URL" | cut -c1-20 | tr -d '\n'; sleep 3; printf '%s\n' "$URL" | cut -c21-`,
 		"cp":     `echo "$URL" > "$TMPDIR/$NAME"; cp "$TMPDIR/$NAME" queue/$NAME.job; rm "$TMPDIR/$NAME"`,
-		"list":   `(echo "# a list"; sleep 1; echo "$URL") > queue/$NAME.job`,
+		"list":   `(echo "# a list"; sleep 0.3; echo "$URL") > queue/$NAME.job`,
 		"mv":     `echo "$URL" > .$NAME; mv .$NAME queue/$NAME.job`,
 		"empty":  `: > queue/$NAME.job; sleep 3; echo "$URL" >> queue/$NAME.job`,
 		"sed":    `printf 'hello%s\n' "$URL" > queue/.$NAME; sed -i s/^hello// queue/.$NAME; mv queue/.$NAME queue/$NAME.job`,
