@@ -5,10 +5,10 @@ package deploy
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,15 +118,32 @@ func runInside(t *testing.T, root string) {
 		c.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
 		return c
 	}
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
 	defer stop()
-	port := freePort(t)
-	var log strings.Builder
-	server := inside(ctx, "serve", "--host", "127.0.0.1", "--port", port)
-	server.Stderr = &log
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	said := func() string {
+		b, _ := os.ReadFile(log.Name())
+		return string(b)
+	}
+	server := inside(ctx, "serve", "--host", "127.0.0.1", "--port", "0")
+	server.Stderr = log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	listening := regexp.MustCompile(`msg=serving addr=127\.0\.0\.1:(\d+)`)
+	var at []string
+	for at == nil && ctx.Err() == nil {
+		at = listening.FindStringSubmatch(said())
+		time.Sleep(20 * time.Millisecond)
+	}
+	if at == nil {
+		t.Fatalf("it does not listen: %s", said())
+	}
+	port := at[1]
 	healthy := false
 	for !healthy && ctx.Err() == nil {
 		healthy = inside(ctx, "health", "--port", port).Run() == nil
@@ -142,19 +159,5 @@ func runInside(t *testing.T, root string) {
 	if err := server.Wait(); err != nil {
 		t.Errorf("serve: %v", err)
 	}
-	t.Log(log.String())
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Log(said())
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,26 +104,20 @@ func newLab(t testing.TB, env ...string) *lab {
 		}
 	}
 	l := &lab{t: t, dir: filepath.Join(t.TempDir(), "data"), origin: newOrigin(t), env: env}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.must(err)
-	l.url = "http://" + ln.Addr().String()
-	ln.Close()
 	l.start()
 	t.Cleanup(l.stop)
 	return l
 }
 
-// start may be called again after stop: the address stays.
+// start may be called again after stop: the address stays. Meanwhile somebody may
+// have its port, for a moment.
 func (l *lab) start() {
 	l.t.Helper()
-	name, err := program()
-	l.must(err)
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(l.url, "http://"))
-	l.log = &syncBuffer{}
-	l.server = exec.Command(name, "serve", "--data-dir", l.dir, "--host", "127.0.0.1", "--port", port, "--allow-origin", "127.0.0.0/8", "--scrub-rate", "off")
-	l.server.Env = append(os.Environ(), append([]string{"NO_PROXY=*", "FROMCACHE_ADMIN_PASSWORD=", "FROMCACHE_ADMIN_PASSWORD_FILE="}, l.env...)...)
-	l.server.Stdout, l.server.Stderr = l.log, l.log
-	l.must(l.server.Start())
+	port := "0"
+	if l.url != "" {
+		_, port, _ = net.SplitHostPort(strings.TrimPrefix(l.url, "http://"))
+	}
+	l.eventually("the server listens", func() bool { return l.listens(port) })
 	l.eventually("the server answers", func() bool {
 		resp, err := http.Get(l.url + "/healthz")
 		if err != nil {
@@ -131,6 +126,33 @@ func (l *lab) start() {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+}
+
+var serving = regexp.MustCompile(`msg=serving addr=(\S+)`)
+
+// listens starts the server, and reports whether it has its port.
+func (l *lab) listens(port string) bool {
+	l.t.Helper()
+	name, err := program()
+	l.must(err)
+	l.log = &syncBuffer{}
+	l.server = exec.Command(name, "serve", "--data-dir", l.dir, "--host", "127.0.0.1", "--port", port, "--allow-origin", "127.0.0.0/8", "--scrub-rate", "off")
+	l.server.Env = append(os.Environ(), append([]string{"NO_PROXY=*", "FROMCACHE_ADMIN_PASSWORD=", "FROMCACHE_ADMIN_PASSWORD_FILE="}, l.env...)...)
+	l.server.Stdout, l.server.Stderr = l.log, l.log
+	l.must(l.server.Start())
+	var said []string
+	taken := false
+	l.eventually("the server says where it listens", func() bool {
+		log := l.log.String()
+		said, taken = serving.FindStringSubmatch(log), strings.Contains(log, "address already in use")
+		return said != nil || taken
+	})
+	if taken {
+		l.stop()
+		return false
+	}
+	l.url = "http://" + said[1]
+	return true
 }
 
 func (l *lab) stop() {
