@@ -33,7 +33,7 @@ import (
 
 // patience is how long something may take on a machine that does much else.
 // Nothing here asserts how quick it was.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "fromcache-browser")
