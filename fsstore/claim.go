@@ -279,7 +279,7 @@ func (c *Claim) open() error {
 	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
 		return err
 	}
-	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.Worker})
+	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.s.boot + " " + c.Worker})
 }
 
 // isClaimOf reports whether a line that open wrote is that worker's.

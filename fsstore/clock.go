@@ -3,6 +3,7 @@ package fsstore
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +48,16 @@ func uptime() (time.Duration, error) {
 	var t unix.Timespec
 	err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
 	return time.Duration(t.Nano()), err
+}
+
+// bootID tells one start of the machine from all others, proc_sys_kernel(5). Where
+// it can't be read each store is of a start of its own.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil || len(b) < 8 {
+		return newWorker()[:8]
+	}
+	return string(b[:8])
 }
 
 // examineClock: nothing is lost by a clock that is set, and no time-out goes by

@@ -47,7 +47,8 @@
 // artifact it is the rename of meta/<key>.json, made durable by the fsync of
 // meta/, after the blob and its directory were fsynced; see Claim.Publish. For
 // an approval by verb or button it is the fsync of queue/. What was half done
-// before the commit is thrown away or resumed (Claim.Part), what was half done
+// before the commit is thrown away or resumed (Claim.Part), but for what was being
+// written as the power went, whose bytes are not to be trusted; what was half done
 // after it is completed (Store.Recover, Store.GC). No step needs undoing.
 // misses/ and hits/ are notes, and not fsynced.
 //

@@ -32,6 +32,7 @@ func (c *Claim) back(e job.Event) error {
 	if !e.After.IsZero() {
 		e.After = e.After.UTC().Truncate(time.Second)
 	}
+	c.settle()
 	if !c.Held() {
 		return ErrLost
 	}
@@ -60,6 +61,7 @@ func (c *Claim) Fail(reason string) error {
 }
 
 func (c *Claim) failAs(stem, reason string) error {
+	c.settle()
 	if !c.Held() {
 		return ErrLost
 	}
@@ -79,6 +81,7 @@ func (c *Claim) failAs(stem, reason string) error {
 // claimed since is that worker's, wherever it is.
 func (c *Claim) Cancelled() error {
 	defer c.close()
+	c.settle()
 	if c.Held() {
 		return c.giveBack()
 	}

@@ -303,7 +303,7 @@ func TestHardLinksLeadNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, s.dir, "chmod 644 ../outside; ln ../outside queue/"+k+".job; ln ../outside queue/"+k+".2.job")
-	run(t, s.dir, "printf half > ../part; ln ../part tmp/"+k+"@0123456789abcdef.part")
+	run(t, s.dir, "printf half > ../part; chmod 660 ../part; ln ../part tmp/"+k+"@0123456789abcdef.part")
 	c := mustClaim(t, s, k+".job")
 	if again, err := s.Claim(k + ".2.job"); again != nil || err != nil {
 		t.Errorf("one file is claimed by both of its names: %v", err)

@@ -22,6 +22,18 @@ import (
 // bytes are.
 const headSize = 1 << 10
 
+// A part is unsettled while it is written, and settled once its bytes are all on
+// the disk: after a power cut ext4 gives a file its size back, and zeros for the
+// bytes that it had not written yet. Its mode says which, for the two are changed
+// in one place.
+const (
+	unsettled = 0o640
+	settled   = 0o660
+)
+
+// errUnsettled is of the disk: what it may have lost is not gone on with.
+var errUnsettled = fmt.Errorf("it was being written when the power went, or its disk: %w", unix.EIO)
+
 // Part is the file that a claim downloads into: tmp/<key>@<worker>.part,
 // flocked by its writer. It outlives the process; the next claim of the key
 // may adopt it. One goroutine uses it.
@@ -62,7 +74,7 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 }
 
 func (p *Part) create() error {
-	f, err := p.c.s.writeTemp(nil, 0o660, false)
+	f, err := p.c.s.writeTemp(nil, unsettled, false)
 	if err != nil {
 		return err
 	}
@@ -108,10 +120,11 @@ func isPartOf(name, k string) bool {
 
 func (p *Part) adopt(ctx context.Context) error {
 	for _, name := range p.c.s.partsOf(p.c.Key) {
-		if !p.c.began(name[len(p.c.Key)+1 : len(name)-len(".part")]) {
+		worker := name[len(p.c.Key)+1 : len(name)-len(".part")]
+		if !p.c.began(worker) {
 			continue
 		}
-		err := p.adoptFile(ctx, p.c.s.path("tmp", name))
+		err := p.adoptFile(ctx, p.c.s.path("tmp", name), worker)
 		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
@@ -144,7 +157,7 @@ func (c *Claim) began(worker string) bool {
 // adoptFile: the lock first, then the rename, then the look whether the name
 // was still this file's. One that has a second name is left: by that it could be
 // changed once it is a blob.
-func (p *Part) adoptFile(ctx context.Context, path string) error {
+func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
@@ -158,6 +171,9 @@ func (p *Part) adoptFile(ctx context.Context, path string) error {
 	}
 	if err == nil {
 		p.f = f
+		err = p.takeOn(worker)
+	}
+	if err == nil {
 		err = p.rehash(ctx)
 	}
 	if p.f != nil && spoilt(err) {
@@ -168,6 +184,57 @@ func (p *Part) adoptFile(ctx context.Context, path string) error {
 		f.Close()
 	}
 	return err
+}
+
+// takeOn has the part hold what that worker wrote, all of it on the disk, before
+// anything is added: else one that was settled would pass for it once more. One
+// that is unsettled has lost nothing while the machine runs, unless its disk went
+// away: then there are holes where bytes were written.
+func (p *Part) takeOn(worker string) error {
+	info, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	wasSettled := info.Mode().Perm() == settled
+	if !wasSettled && !p.c.ofThisBoot(worker) {
+		return errUnsettled
+	}
+	if err := errors.Join(p.f.Chmod(unsettled), p.f.Sync()); err != nil {
+		return err
+	}
+	if !wasSettled && hasHole(p.f, info.Size()) {
+		return errUnsettled
+	}
+	return nil
+}
+
+// ofThisBoot reports whether a worker claimed the job since this machine started.
+func (c *Claim) ofThisBoot(worker string) bool {
+	return slices.ContainsFunc(c.Job.Events, func(e job.Event) bool { return e.Kind == job.Claim && isClaimOf(e, c.s.boot+" "+worker) })
+}
+
+// hasHole reports whether there is a place in f that nothing was written to, where
+// the file system can say. What it has in memory of such a place is forgotten
+// first, for it counts as written.
+func hasHole(f *os.File, size int64) bool {
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	at, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
+	return err == nil && at < size
+}
+
+// settle makes the part's bytes durable, before another claim can go on with it.
+// A crash before the new mode costs no more than the part.
+func (c *Claim) settle() {
+	if c.part == nil || c.part.f == nil {
+		return
+	}
+	err := c.part.f.Sync()
+	if err != nil {
+		err = errors.Join(err, c.part.discardLost())
+	} else {
+		err = c.part.f.Chmod(settled)
+	}
+	c.s.complain("part", err)
 }
 
 // discardSpoilt: what the disk has not kept no claim can go on with, and each

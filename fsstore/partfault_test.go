@@ -59,3 +59,62 @@ func resumeBadPart(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+// After a power cut a part has its size, and zeros for what had not been written.
+// So what was not put down is gone on with only while the machine runs, and only
+// where it has no hole; what was put down always is.
+func TestAPartAfterAPowerCut(t *testing.T) {
+	for _, c := range []struct {
+		name, boot string // "": the same
+		putDown    bool
+		then       string // to the part
+		size       int64  // of what is gone on with
+	}{
+		{"killed", "", false, "", 8192},
+		{"killed twice", "", false, "twice", 8192},
+		{"power cut", "00000000", false, "", 0},
+		{"power cut after a kill", "00000000", false, "twice", 0},
+		{"put down", "", true, "", 8192},
+		{"put down, then a power cut", "00000000", true, "", 8192},
+		{"the disk went away", "", false, "truncate -s 100000 tmp/*.part", 0},
+	} {
+		s := testStore(t)
+		claim := mustClaim(t, s, add(t, s, cudaURL))
+		p, err := claim.Part(t.Context(), false)
+		must(err)
+		must(claim.Start(Started{Size: 200000, ETag: `"a"`}))
+		_, err = p.Write(make([]byte, 8192)) // written zeros are no hole
+		must(err)
+		end := func(claim *Claim) {
+			if c.putDown {
+				must(claim.PutBack("stopped"))
+				return
+			}
+			claim.close() // as a kill does
+			must(s.Recover())
+		}
+		end(claim)
+		if c.then == "twice" {
+			claim = mustClaim(t, s, claim.Key+".job")
+			_, err = claim.Part(t.Context(), true)
+			must(err)
+			end(claim)
+		} else if c.then != "" {
+			run(t, s.dir, c.then)
+		}
+		if c.boot != "" {
+			s = openAt(t, s.dir, Options{})
+			s.boot = c.boot
+		}
+		again := mustClaim(t, s, claim.Key+".job")
+		p, err = again.Part(t.Context(), true)
+		must(err)
+		if p.Size() != c.size {
+			t.Errorf("%s: goes on with %d bytes, want %d", c.name, p.Size(), c.size)
+		}
+		if info, err := p.f.Stat(); err != nil || info.Mode().Perm() != unsettled {
+			t.Errorf("%s: the part that is written has mode %v, %v", c.name, info.Mode(), err)
+		}
+		again.close()
+	}
+}

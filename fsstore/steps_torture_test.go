@@ -34,8 +34,29 @@ var steps = []step{
 	{"restart", func(s *Store, url string) {
 		c, p := begin(s, url)
 		must(p.Restart())
-		must(c.PutBack("stopped"))
+		c.close()
 	}, []string{"rename tmp/M tmp/K@W.part", "fsync tmp/K@W.part"}},
+	{"put down and go on", func(s *Store, url string) {
+		c, p := begin(s, url)
+		must(c.Start(Started{Size: 999, ETag: `"a"`}))
+		_, err := p.Write([]byte("more"))
+		must(err)
+		must(c.PutBack("stopped"))
+		c, err = s.Claim(mustKey(url) + ".job")
+		must(err)
+		_, err = c.Part(context.Background(), true)
+		must(err)
+		c.close()
+	}, []string{"fsync active/K@W.job", "fsync tmp/K@W.part", "rename active/K@W.job queue/K.job", "rename tmp/K@W.part tmp/K@W.part", "fsync tmp/K@W.part"}},
+	{"fail with a part", func(s *Store, url string) {
+		c, _ := begin(s, url)
+		must(c.Fail("no"))
+	}, []string{"fsync tmp/K@W.part", "rename active/K@W.job failed/K.job"}},
+	{"cancel with a part", func(s *Store, url string) {
+		c, _ := begin(s, url)
+		must(os.Rename(c.path, s.job(Cancelled, "x.job")))
+		must(c.Cancelled())
+	}, []string{"fsync tmp/K@W.part", "rename cancelled/x.job cancelled/K.job"}},
 	{"drop parts", func(s *Store, url string) {
 		c, _ := begin(s, url)
 		must(c.PutBack("stopped"))

@@ -29,6 +29,7 @@ type Store struct {
 	dir     string
 	id      place // of the directory, to notice that another has its name
 	host    string
+	boot    string // 8 random hex digits of this start of the machine
 	opt     Options
 	log     *slog.Logger
 	metas   metaCache
@@ -70,7 +71,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dir: dir, opt: o, log: o.Logger, remade: gone}
+	s := &Store{dir: dir, boot: bootID(), opt: o, log: o.Logger, remade: gone}
 	for _, name := range gone {
 		s.log.Warn(name + " was gone from the data directory, and was made again")
 	}

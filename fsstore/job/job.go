@@ -40,7 +40,7 @@ type Kind string
 const (
 	Miss      Kind = "miss"      // asked for and not held: Count, Addr, Tool, URL
 	Approve   Kind = "approve"   // Via, Addr, URL
-	Claim     Kind = "claim"     // a worker took it: Text is its host, process and name
+	Claim     Kind = "claim"     // a worker took it: Text is its host, process, boot and name
 	Start     Kind = "start"     // a fetch begins: Size, ETag, Host, PID, From
 	Error     Kind = "error"     // an attempt that failed: Text, After
 	Wait      Kind = "wait"      // put off, and no attempt: Text, After
