@@ -32,6 +32,7 @@ func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
 		}
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
+		defer context.AfterFunc(ctx, stop)() // a second signal ends it at once: it may wait for a pipe
 		from, size, err := a.openFile(operands[1])
 		if err != nil {
 			return err
