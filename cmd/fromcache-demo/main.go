@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -36,6 +37,7 @@ type stage struct {
 	dir      string
 	env      []string
 	url      string
+	cache    string // its address
 	artifact []byte
 	asked    atomic.Int64  // GETs at the origin
 	seen     chan struct{} // closed when the audience has seen the download under way
@@ -108,6 +110,8 @@ func (b *slow) Read(p []byte) (int, error) {
 	}
 }
 
+var serving = regexp.MustCompile(`msg=serving addr=(\S+)`)
+
 // cacheHost starts bin/fromcache and puts the shim's curl first on the PATH.
 func (s *stage) cacheHost(ctx context.Context) (end func(), err error) {
 	bin, err := filepath.Abs("bin")
@@ -121,18 +125,14 @@ func (s *stage) cacheHost(ctx context.Context) (end func(), err error) {
 	if err := os.Symlink(filepath.Join(bin, "fromcache-shim"), filepath.Join(shims, "curl")); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
 	s.env = append(os.Environ(), "PATH="+shims+":"+bin+":"+os.Getenv("PATH"), "FROMCACHE_LOOPBACK=1", "FROMCACHE_VERBOSE=1",
-		"FROMCACHE_SERVER=http://127.0.0.1:"+port, "no_proxy=127.0.0.1", "URL="+s.url)
+		"FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15", "no_proxy=127.0.0.1", "URL="+s.url)
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	server := exec.CommandContext(ctx, filepath.Join(bin, "fromcache"), "serve", "--host", "127.0.0.1", "--port", port,
+	server := exec.CommandContext(ctx, filepath.Join(bin, "fromcache"), "serve", "--host", "127.0.0.1", "--port", "0",
 		"--data-dir", filepath.Join(s.dir, "data"), "--min-free", "0", "--allow-origin", "127.0.0.0/8")
 	server.Env, server.Stderr = s.env, log
 	if err := server.Start(); err != nil {
@@ -143,7 +143,13 @@ func (s *stage) cacheHost(ctx context.Context) (end func(), err error) {
 		server.Wait()                          //nolint:errcheck // the demo has its verdict
 	}
 	healthy := func() bool {
-		answer, err := http.Get("http://127.0.0.1:" + port + "/healthz")
+		said, _ := os.ReadFile(log.Name())
+		at := serving.FindSubmatch(said)
+		if at == nil {
+			return false
+		}
+		s.cache = "http://" + string(at[1])
+		answer, err := http.Get(s.cache + "/healthz")
 		if err != nil {
 			return false
 		}
@@ -155,17 +161,8 @@ func (s *stage) cacheHost(ctx context.Context) (end func(), err error) {
 		said, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("the cache-host did not start: %s", said)
 	}
+	s.env = append(s.env, "FROMCACHE_SERVER="+s.cache)
 	return end, nil
-}
-
-func freePort() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	return port, err
 }
 
 func (s *stage) play(ctx context.Context) error {
