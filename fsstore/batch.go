@@ -112,6 +112,9 @@ func alreadyNoted(jobs []job.Job) map[string]bool {
 }
 
 func (b *batch) expand() error {
+	if err := b.f.Sync(); err != nil { // else a power cut takes the rest of what it has begun
+		return err
+	}
 	for i := range b.jobs {
 		if !b.Held() && !b.s.Ill() { // a directory that is away may come back
 			return ErrLost
