@@ -13,6 +13,8 @@ import (
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/kind"
+
+	"golang.org/x/sys/unix"
 )
 
 const carriedURL = "https://vendor.example/carried.tar"
@@ -199,6 +201,39 @@ func TestCarriedInByOneWhoDied(t *testing.T) {
 	if c := claimNext(t, s); leave(&c.Job).Via == viaPut {
 		t.Error("it is fetched now")
 	}
+}
+
+// TestCarriedInAndCommitted: whoever can't read meta, for no descriptor is left,
+// does not know that a put which died had been committed.
+func TestCarriedInAndCommitted(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	s := testStore(t)
+	c := mustClaimFor(t, s, Addition{URL: carriedURL})
+	run(t, s.dir, "cp active/* tmp/before")
+	active := c.path
+	if _, err := c.CarryIn(strings.NewReader("abc"), 3, noHurry); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "rm done/*; mv tmp/before "+active)
+	s = openAt(t, s.dir, Options{})
+	f, err := openJob(active)
+	must(err)
+	b, err := slurp(f, maxJobFile)
+	must(err)
+	orphan := &Claim{Key: c.Key, Worker: c.Worker, Job: job.Parse(b).Jobs[0], s: s, f: f, path: active}
+	var was unix.Rlimit
+	must(unix.Getrlimit(unix.RLIMIT_NOFILE, &was))
+	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}))
+	err = orphan.recover()
+	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("without a descriptor: %v", err)
+	}
+	must(orphan.recover())
+	want(t, s, Failed)
+	want(t, s, Done, c.Key+".job")
 }
 
 // TestFailedPutMovedToTheQueue: the mv is an approval, before its claim has

@@ -74,6 +74,9 @@ func (s *Store) recoverOne(name string) error {
 
 func (c *Claim) recover() error {
 	a, err := c.s.Artifact(c.Key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !unreadable(err) {
+		return err // no descriptor is left, say: whether it was committed shows later
+	}
 	if err == nil && a.Claim == c.Worker && c.s.bringBack(a.SHA256) == nil && c.s.checkBlob(a) == nil {
 		c.s.log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}

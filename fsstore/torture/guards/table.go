@@ -87,6 +87,7 @@ var guards = []guard{
 	{name: "a part is resumed by the job that began it", file: "fsstore/part.go", old: "if !p.c.began(worker) {", new: "if false {", pkg: store, run: "APartIsOfItsJob"},
 	{name: "what was carried in by one who died says so", file: "fsstore/recover.go", old: "if c.carriesIn() {", new: "if false {", pkg: store, run: "CarriedInByOneWhoDied"},
 	{name: "a put that died as it failed is not fetched", file: "fsstore/carry.go", old: "(own || !c.Job.Ended())", new: "(own && false || !c.Job.Ended())", pkg: store, run: "FailedPutMoved"},
+	{name: "an orphan waits until its meta can be read", file: "fsstore/recover.go", old: "!errors.Is(err, fs.ErrNotExist) && !unreadable(err) {", new: "false {", pkg: store, run: "CarriedInAndCommitted"},
 	{name: "a put that was moved to queue/ is fetched", file: "fsstore/claim.go", old: ", moved: leave(&j).Via == viaPut}", new: "}", pkg: store, run: "TestPutMovedToQueue"},
 	{name: "a failed put that was given back is fetched", file: "fsstore/carry.go", old: " && (own || !c.Job.Ended())", new: " && (own || true)", pkg: store, run: "FailedPutMoved"},
 	{name: "a stop ends the reading of a part", file: "fsstore/part.go", old: "for ctx.Err() == nil {", new: "for {", pkg: wayOut, run: "StopsWhile"},
