@@ -99,8 +99,8 @@ func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
 		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: now(),
 		Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
 	}
-	if o.FinalURL != "" {
-		m.FinalURL = key.Redact(o.FinalURL)
+	if final := key.Redact(o.FinalURL); final != m.URL {
+		m.FinalURL = final
 	}
 	for _, u := range o.Redirects {
 		m.Redirects = append(m.Redirects, key.Redact(u))

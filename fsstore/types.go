@@ -58,14 +58,26 @@ type Meta struct {
 	Size      int64             `json:"size"`                // bytes
 	SHA256    string            `json:"sha256"`              // digest, 64 hex digits
 	Fetched   time.Time         `json:"fetched_at"`          // UTC, seconds
-	FinalURL  string            `json:"final_url,omitempty"` // where redirects led, redacted
-	Redirects []string          `json:"redirects,omitempty"` // every URL on the way, the first is URL as asked
+	FinalURL  string            `json:"final_url,omitempty"` // that brought the bytes, redacted, where it is not URL: after redirects, or with a query that is not in the key
+	Redirects []string          `json:"redirects,omitempty"` // every URL on the way to it, the first as asked
 	Header    map[string]string `json:"headers,omitempty"`   // the origin's response fields that matter: canonical names
 	Approved  *Approval         `json:"approved,omitempty"`
 	Misses    int               `json:"misses"` // times asked for before it was held
 	AtLeast   bool              `json:"misses_at_least,omitempty"`
 	Claim     string            `json:"claim"`             // the worker that published it
 	History   []Version         `json:"history,omitempty"` // earlier versions, newest first, at most ten
+}
+
+// AskedURL is the URL that the origin was asked for, redacted. What it says of
+// its version it says of that, and not of another URL of the same key.
+func (m *Meta) AskedURL() string {
+	switch {
+	case len(m.Redirects) > 0:
+		return m.Redirects[0]
+	case m.FinalURL != "":
+		return m.FinalURL
+	}
+	return m.URL
 }
 
 // Approval says who let an artifact in, and how.

@@ -30,11 +30,11 @@ func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	}, from
 }
 
-// conditionalFields ask for the artifact only if it is no longer what is held. An expected SHA-256 that the held one does
-// not have makes the question pointless.
-func conditionalFields(held *fsstore.Artifact, want string) http.Header {
+// conditionalFields ask for the artifact only if it is no longer what is held. Where that was fetched from another URL of its
+// key, its validators say nothing of this one, and an expected SHA-256 that it does not have makes the question pointless.
+func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
-	if held == nil || want != "" && want != held.SHA256 {
+	if held == nil || !key.SameButSigned(held.AskedURL(), url) || want != "" && want != held.SHA256 {
 		return h
 	}
 	if tag := strongETag(held.Header["Etag"]); tag != "" {
@@ -142,12 +142,9 @@ func keptFields(h http.Header) map[string]string {
 
 // provenance is what meta tells of the way of the bytes.
 func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{Header: keptFields(a.Header)}
-	if len(a.hops) > 1 {
-		o.FinalURL = a.final().raw
-		for _, h := range a.hops[:len(a.hops)-1] {
-			o.Redirects = append(o.Redirects, h.raw)
-		}
+	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw}
+	for _, h := range a.hops[:len(a.hops)-1] {
+		o.Redirects = append(o.Redirects, h.raw)
 	}
 	return o
 }

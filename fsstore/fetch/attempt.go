@@ -123,7 +123,7 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 			return d, err
 		}
 	}
-	fields := conditionalFields(a.c.Previous(), a.c.Job.Sha256)
+	fields := conditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
 	if err == nil && unchanged(ans, fields) && !a.c.PreviousIsSound(ctx) {
 		ans.close()

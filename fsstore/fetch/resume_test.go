@@ -313,6 +313,36 @@ func TestConditional(t *testing.T) {
 	}
 }
 
+// What an origin says of one URL it does not say of another of the same key: nginx makes an ETag of time and size.
+func TestConditionalOfAnotherURL(t *testing.T) {
+	o := newLying(t, func(w *wire) {
+		b := body
+		if w.req.URL.Query().Get("model") == "b" {
+			b = other
+		}
+		w.honest(b, `"6750a1c0-493e0"`, -1)
+	})
+	l := newLab(t, Options{})
+	for i, c := range []struct {
+		query, cond string
+		bytes       []byte
+	}{
+		{"model=a&token=old&Expires=1700000000", "", body},
+		{"model=b", "", other},
+		{"model=b", `"6750a1c0-493e0"`, other},
+		{"model=a&token=old&Expires=1700000000", "", body},
+		{"model=a&token=new&Expires=1700009999", `"6750a1c0-493e0"`, body},
+	} {
+		l.s.Clear(fsstore.By{Via: "cli"})
+		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run?" + c.query}); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), c.bytes) {
+			t.Errorf("%d: %s: %s; other bytes are held: %v", i, st, reason, !bytes.Equal(l.held(o.url+"/f.run"), c.bytes))
+		}
+		if cond := o.requests()[i].Header.Get("If-None-Match"); cond != c.cond {
+			t.Errorf("%d: condition %q, want %q", i, cond, c.cond)
+		}
+	}
+}
+
 func TestConditionalByDate(t *testing.T) {
 	const date = "Mon, 02 Jan 2006 15:04:05 GMT"
 	o := newLying(t, func(w *wire) {
