@@ -129,7 +129,9 @@ func (e *WrongDigest) Error() string {
 func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error) (*Artifact, error) {
 	p, err := c.Part(context.Background(), false) // it reads none
 	if err == nil {
+		stop := c.keepShowingLife() // a pipe may bring nothing for hours
 		err = c.receive(p, from, size, each)
+		stop()
 	}
 	if err == nil {
 		err = c.whole(p, size)

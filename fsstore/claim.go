@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -318,4 +320,23 @@ func (c *Claim) Held() bool { return same(c.f, c.path) }
 func (c *Claim) ShowLife() {
 	t := unix.NsecToTimespec(time.Now().UnixNano())
 	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// keepShowingLife shows it once a minute until stop returns.
+func (c *Claim) keepShowingLife() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var owner sync.WaitGroup
+	owner.Go(func() {
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				c.ShowLife()
+			}
+		}
+	})
+	return func() { cancel(); owner.Wait() }
 }

@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -38,6 +39,28 @@ func TestNoOrphanShowsLife(t *testing.T) {
 			t.Fatal("it was taken from a worker that lives")
 		}
 		must(c.PutBack("stopped"))
+	})
+}
+
+// TestNoOrphanCarriesIn: a pipe may bring nothing for an hour.
+func TestNoOrphanCarriesIn(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		a, b := twoHosts(t, dir)
+		c := mustClaimFor(t, a, Addition{URL: carriedURL})
+		unlock(c.f)
+		from, to := io.Pipe()
+		go func() {
+			for range 60 {
+				must(b.Recover())
+				time.Sleep(time.Minute)
+			}
+			to.Write([]byte("bytes"))
+			to.Close()
+		}()
+		if _, err := c.CarryIn(from, -1, noHurry); err != nil {
+			t.Fatal("it was taken from a put that lives: ", err)
+		}
 	})
 }
 

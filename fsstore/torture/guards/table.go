@@ -73,6 +73,7 @@ var guards = []guard{
 	{name: "recovery asks whether the owner lives", file: "fsstore/recover.go", old: "\tif err := lock(f); err != nil {\n\t\treturn err\n\t}\n\tif !same", new: "\tif !same", pkg: store, run: "Orphans|ClaimsRace"},
 	{name: "an orphan of another host is given time", file: "fsstore/recover.go", old: "if s.foreign(&j) && !", new: "if false && !", pkg: store, run: "OrphanOfAnotherHost"},
 	{name: "who lives shows it", file: "fsstore/claim.go", old: "_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)", new: "_, _ = t, unix.AT_FDCWD", pkg: store, run: "ShowsLife"},
+	{name: "a put shows that it lives", file: "fsstore/claim.go", old: "case <-tick.C:\n\t\t\t\tc.ShowLife()", new: "case <-tick.C:", pkg: store, run: "NoOrphanCarriesIn"},
 	{name: "a worker shows that it lives", file: "fsstore/fetch/attempt.go", old: "a.c.ShowLife()", new: "", pkg: wayOut, run: "ShowsLife"},
 	{name: "a job that was passed on is left to its worker", file: "fsstore/ending.go", old: "case st == Queue, c.passedOn(name):", new: "case st == Queue:", pkg: store, run: "TakenForAnOrphan"},
 	{name: "a name in active/ tells whose a job is", file: "fsstore/ending.go", old: "ok && worker != c.Worker {", new: "ok && false && worker != c.Worker {", pkg: store, run: "TakenForAnOrphan"},
