@@ -33,10 +33,9 @@ func split(b []byte) (head, log [][]byte) {
 		if line = bytes.Trim(line, " \t\r"); len(line) == 0 {
 			continue
 		}
-		word, _ := cutWord(string(line))
 		line = append(slices.Clip(line), '\n')
 		switch {
-		case slices.Contains(options, word):
+		case optionOf(string(line)) != "": // also one that can't be taken: the line that mends it stays below it
 			below = append(below, line)
 		case head == nil && hasScheme(string(line)):
 			head = [][]byte{line}

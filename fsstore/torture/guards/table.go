@@ -234,6 +234,7 @@ var guards = []guard{
 	{name: "no job is fetched without an option that can't be taken", file: "fsstore/refuse.go", old: "return flaw(&p.Jobs[0])", new: "return \"\"", pkg: store, run: "CannotBeTaken"},
 	{name: "nor is a URL of a list", file: "fsstore/batch.go", old: "if why := flaw(&b.jobs[i]); why != \"\" {", new: "if why := \"\"; why != \"\" {", pkg: store, run: "CannotBeTaken"},
 	{name: "nor when it is retried", file: "fsstore/batch.go", old: "if j.Flaw.N > 0 {", new: "if false {", pkg: store, run: "CannotBeTaken"},
+	{name: "an option that was mended is not broken by a merge", file: "fsstore/job/merge.go", old: "case optionOf(string(line)) != \"\":", new: "case bytes.HasPrefix(line, []byte(\"sha256 \")):", pkg: "./fsstore/job", run: "WhatWasMended"},
 	{name: "a list goes into no other's history", file: "fsstore/moves.go", old: "len(a) < 2 && len(b) < 2 && ", new: "", pkg: store, run: "TestListsAreNoHistory"},
 	{name: "a URL goes into no other's history", file: "fsstore/moves.go", old: " && (len(a) == 0 || len(b) == 0 || slices.Equal(s.keysOf(a), s.keysOf(b)))", new: "", pkg: store, run: "TestListsAreNoHistory"},
 	{name: "a cancel replaces no history", file: "fsstore/moves.go", old: "target, err := renameFree(f.Name(), s.path(string(Cancelled), \"\"), stem)", new: "target := stem + \".job\"\n\terr := os.Rename(f.Name(), s.job(Cancelled, target))", pkg: store, run: "CancelOfWhat"},
