@@ -237,8 +237,8 @@ func batchJob(j *job.Job, by By) string {
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
 	}
-	if j.Flaw.N > 0 {
-		text += j.Flaw.Text + "\n" // a retry is to fail for it as well
+	for _, f := range j.Flaws {
+		text += f.Text + "\n" // a retry is to fail for it as well
 	}
 	return text + by.event(job.Approve).Line()
 }

@@ -32,10 +32,11 @@ func unfit(p job.File, b []byte, name string) string {
 // flaw says which option of a job can't be taken. Without it other bytes, or more
 // of them, would do than the person who wrote it asked for.
 func flaw(j *job.Job) string {
-	if j.Flaw.N == 0 {
+	if len(j.Flaws) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("line %d, %q, can't be taken: %s", j.Flaw.N, j.Flaw.Text, j.Flaw.Why)
+	f := j.Flaws[0]
+	return fmt.Sprintf("line %d, %q, can't be taken: %s", f.N, f.Text, f.Why)
 }
 
 // refuse puts a job that can't be one into failed/, with the reason as its

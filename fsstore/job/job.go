@@ -88,7 +88,7 @@ type Job struct {
 	AcceptAny  bool      // whatever comes is what is wanted
 	AcceptHTTP bool      // redirects to http are followed
 	After      time.Time // what Due returns
-	Flaw       BadLine   // its first option that can't be taken, unless a later line says it well; its N is 0 where there is none
+	Flaws      []BadLine // its options that can't be taken, the first line of each, but those that a later line says well
 	Events     []Event
 	Size       int  // bytes of the whole file
 	Full       bool // the file has reached MissRoom: counts are lower bounds

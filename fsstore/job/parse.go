@@ -44,9 +44,9 @@ func Parse(b []byte) File {
 		if why := p.line(line); why != "" {
 			bad := BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why}
 			p.file.Bad = append(p.file.Bad, bad)
-			if j := p.job(); j.Flaw.N == 0 && !p.astray && optionOf(line) != "" {
+			if j, word := p.job(), optionOf(line); word != "" && !p.astray && !slices.ContainsFunc(j.Flaws, isOf(word)) {
 				bad.Text = strings.Clone(bad.Text) // a view keeps it longer than the file's text
-				j.Flaw = bad
+				j.Flaws = append(j.Flaws, bad)
 			}
 		}
 	}
@@ -154,9 +154,7 @@ func (j *Job) option(word, value string) string {
 			return "accept wants text/html, any or http"
 		}
 	}
-	if optionOf(j.Flaw.Text) == word {
-		j.Flaw = BadLine{}
-	}
+	j.Flaws = slices.DeleteFunc(j.Flaws, isOf(word))
 	return ""
 }
 
@@ -170,6 +168,10 @@ func optionOf(line string) string {
 		}
 	}
 	return ""
+}
+
+func isOf(word string) func(BadLine) bool {
+	return func(b BadLine) bool { return optionOf(b.Text) == word }
 }
 
 func hasScheme(s string) bool {

@@ -62,10 +62,15 @@ func TestParseFlaw(t *testing.T) {
 	for text, want := range map[string]int{
 		"http://h/a\n" + good: 0, "http://h/a\nsha256 1\n": 2, "sha256 1\nhttp://h/a\n": 1, "http://h/a\nSHA256=1\n": 2, "http://h/a\nafterwards\n": 2, "http://h/a\nhello\n": 0,
 		"http://h/a\nsha256 1\n" + good: 0, "http://h/a\n" + good + "sha256 1\n": 3, "http://h/a\nsha256 1\naccept any\n": 2, "http://h/a\nsha256 1\nafter x\n": 2,
+		"http://h/a\nsha256 1\nafter x\n" + good: 3, "http://h/a\nsha256 1\nafter x\nsha256 2\n" + good + "after 2026-11-22T21:27:26Z\n": 0,
 		"http://h/b\nsha256 1\nhttp://h/a\n": 0, "http://h/b\nftp://h/c\nsha256 1\nhttp://h/a\n": 0, "http://h/a\n2026-11-22T21:27:26Z miss\n": 0,
 	} {
 		jobs := Parse([]byte(text)).Jobs
-		if j := jobs[len(jobs)-1]; j.URL != "http://h/a" || j.Flaw.N != want {
+		j, got := jobs[len(jobs)-1], 0
+		if len(j.Flaws) > 0 {
+			got = j.Flaws[0].N
+		}
+		if j.URL != "http://h/a" || got != want {
 			t.Errorf("%q: %+v", text, j)
 		}
 	}
