@@ -142,13 +142,14 @@ func (b *batch) one(i int) (job.Event, error) {
 	if err == nil {
 		stem = u.Key()
 	}
-	if at, seen := b.first[stem]; seen {
+	why := flaw(&b.jobs[i])
+	if at, seen := b.first[stem]; seen && why == "" {
 		return b.same(i, at, stem)
 	}
 	if b.noted[nth(i)] {
 		return job.Event{Kind: kindRefused}, nil
 	}
-	if why := flaw(&b.jobs[i]); why != "" {
+	if why != "" {
 		return b.refuseOne(i, stem, why)
 	}
 	e := job.Event{Kind: kindQueued}

@@ -128,6 +128,19 @@ func TestBatchOfWhatCannotBeTaken(t *testing.T) {
 	}
 }
 
+// A URL of the artifact of one above it is no more taken without what it asks for.
+func TestSameArtifactThatCannotBeTaken(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	run(t, s.dir, "cat > queue/list.job <<END\n"+cudaURL+"?x=1\n"+cudaURL+"?x=2\nsha256 0123\nEND")
+	if c, err := s.Claim("list.job"); c != nil || err != nil {
+		t.Fatalf("%v, %v", c, err)
+	}
+	if log := text(t, s, Failed, k+".job"); !strings.HasPrefix(log, cudaURL+"?x=2\nsha256 0123\n") {
+		t.Error(log)
+	}
+}
+
 // A list of a name that was there before keeps its URLs, and each URL its own
 // options, wherever it ends; so does another URL of that name.
 func TestListsAreNoHistoryOfEachOther(t *testing.T) {
