@@ -216,11 +216,17 @@ func TestBatchIsCancelled(t *testing.T) {
 		want(t, s, Active)
 		log := job.Parse([]byte(text(t, s, Cancelled, batchStem("list.job")+".job")))
 		events := log.Jobs[len(log.Jobs)-1].Events
-		queued := 0
+		queued, cancels := 0, 0
 		for _, e := range events {
-			if e.Kind == kindQueued {
+			switch e.Kind {
+			case kindQueued:
 				queued++
+			case job.Cancelled:
+				cancels++
 			}
+		}
+		if cancels != 1 {
+			t.Errorf("%s: %d lines say that it was cancelled", name, cancels)
 		}
 		if n := len(ls(t, s, Queue)); n == urls || n != queued || len(log.Jobs) != urls {
 			t.Errorf("%s: %d of %d URLs are in queue/, %d in the log", name, n, len(log.Jobs), queued)

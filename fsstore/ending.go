@@ -109,11 +109,10 @@ func (c *Claim) passedOn(name string) bool {
 		return true
 	}
 	b, err := slurp(c.f, maxJobFile)
-	jobs := job.Parse(b).Jobs
-	if err != nil || len(jobs) == 0 {
+	if err != nil {
 		return false
 	}
-	for _, e := range slices.Backward(jobs[0].Events) {
+	for _, e := range slices.Backward(logOf(b)) {
 		switch e.Kind {
 		case job.Requeue:
 			return true
@@ -130,7 +129,7 @@ func (c *Claim) noteCancelled() {
 	if err != nil {
 		return
 	}
-	if e, ok := c.lastEvent(b); !ok || e.Kind != job.Cancelled {
+	if !verbCancelled(b) {
 		c.s.logLine(c.f, By{Via: "shell"}.event(job.Cancelled))
 	}
 }
@@ -140,8 +139,8 @@ func (c *Claim) copyCancelled() error {
 	if err != nil {
 		return err
 	}
-	if e, ok := c.lastEvent(b); ok && e.Kind == job.Cancelled {
-		return nil // a verb's cancel, and cleared or dismissed since
+	if verbCancelled(b) { // and it was cleared or dismissed since
+		return nil
 	}
 	b = append(b, By{Via: "shell"}.event(job.Cancelled).Line()...)
 	f, err := c.s.writeTemp(b, 0o660, true)
@@ -152,13 +151,28 @@ func (c *Claim) copyCancelled() error {
 	return c.s.moveHistory(f, f.Name(), Cancelled, c.Key)
 }
 
-func (c *Claim) lastEvent(b []byte) (job.Event, bool) {
-	jobs := job.Parse(b).Jobs
-	if len(jobs) == 0 || len(jobs[0].Events) == 0 {
-		return job.Event{}, false
+// verbCancelled reports whether a verb wrote its line since the job was claimed.
+// The worker may have written more before it noticed.
+func verbCancelled(b []byte) bool {
+	for _, e := range slices.Backward(logOf(b)) {
+		switch e.Kind {
+		case job.Cancelled:
+			return true
+		case job.Claim, job.Retry:
+			return false
+		}
 	}
-	all := jobs[0].Events
-	return all[len(all)-1], true
+	return false
+}
+
+// logOf is the log of a file, which in a list stands below one of its last URLs.
+func logOf(b []byte) []job.Event {
+	for _, j := range slices.Backward(job.Parse(b).Jobs) {
+		if len(j.Events) > 0 {
+			return j.Events
+		}
+	}
+	return nil
 }
 
 // find looks for an open file in the spool.
