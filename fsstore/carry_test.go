@@ -321,3 +321,20 @@ func TestPutMovedToQueue(t *testing.T) {
 		want(t, s, Failed)
 	}
 }
+
+// A claim of such a job that another one of its key outranks gives it back.
+func TestPutMovedToQueueIsGivenBack(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	content := cudaURL + "\n" + By{viaPut, "x"}.event(job.Approve).Line()
+	f, err := s.writeTemp([]byte(content), 0o660, false)
+	must(err)
+	must(os.Rename(f.Name(), s.job(Queue, k+".job")))
+	must(os.WriteFile(s.job(Active, activeJobName(k, badWorker)), []byte(cudaURL+"\n"), 0o660))
+	c := &Claim{Key: k, Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: f, moved: true}
+	if c, err := c.take(s.job(Queue, k+".job"), k); c != nil || err != nil {
+		t.Errorf("%v, %v", c, err)
+	}
+	want(t, s, Queue, k+".job")
+	want(t, s, Failed)
+}

@@ -220,7 +220,7 @@ func (c *Claim) outranked(stem string) bool {
 func (c *Claim) giveBack() error {
 	stem, _, _ := splitActive(base(c.path))
 	to := Queue
-	if c.carriesIn() { // nobody approved that its URL is fetched
+	if c.carriesIn() && !c.moved { // nobody approved that its URL is fetched
 		to = Failed
 		c.s.logLine(c.f, job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: "put: it could not begin: carry it in again"})
 	}

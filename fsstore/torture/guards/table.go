@@ -90,6 +90,7 @@ var guards = []guard{
 	{name: "a put that died as it failed is not fetched", file: "fsstore/carry.go", old: "(own || !c.Job.Ended())", new: "(own && false || !c.Job.Ended())", pkg: store, run: "FailedPutMoved"},
 	{name: "an orphan waits until its meta can be read", file: "fsstore/recover.go", old: "!errors.Is(err, fs.ErrNotExist) && !unreadable(err) {", new: "false {", pkg: store, run: "CarriedInAndCommitted"},
 	{name: "a put that was moved to queue/ is fetched", file: "fsstore/claim.go", old: ", moved: leave(&j).Via == viaPut}", new: "}", pkg: store, run: "TestPutMovedToQueue"},
+	{name: "a put that was moved to queue/ goes back there", file: "fsstore/claim.go", old: "c.carriesIn() && !c.moved {", new: "c.carriesIn() {", pkg: store, run: "MovedToQueueIsGivenBack"},
 	{name: "a failed put that was given back is fetched", file: "fsstore/carry.go", old: " && (own || !c.Job.Ended())", new: " && (own || true)", pkg: store, run: "FailedPutMoved"},
 	{name: "a stop ends the reading of a part", file: "fsstore/part.go", old: "for ctx.Err() == nil {", new: "for {", pkg: wayOut, run: "StopsWhile"},
 	{name: "a stop ends the reading for an announced digest", file: "fsstore/fetch/digest.go", old: "p.WriteTo(untilDone{ctx, missing})", new: "p.WriteTo(missing)", pkg: wayOut, run: "TestAnnounced"},
