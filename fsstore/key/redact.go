@@ -18,7 +18,7 @@ func Redact(raw string) string {
 }
 
 // expiry is a parameter that says when the signature beside it ends, as those of S3, CloudFront and Google do.
-var expiry = regexp.MustCompile(`(?i)([?&]exp[a-z]*=)[0-9]+`)
+var expiry = regexp.MustCompile(`(?i)([?&]exp(?:ir[a-z]*)?=)[0-9]+`)
 
 // SameButSigned reports whether two URLs differ in nothing but what looks like a credential, and when that ends.
 func SameButSigned(a, b string) bool {

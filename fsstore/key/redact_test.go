@@ -131,6 +131,16 @@ func BenchmarkRedact(b *testing.B) {
 
 func TestSameButSigned(t *testing.T) {
 	const u = "https://h/f.run?model=a&Expires=1700000000&Signature=old"
+	for _, name := range []string{"exp", "expire", "expiration", "expiry", "Expires"} {
+		if !SameButSigned("https://h/f.run?"+name+"=1700000000", "https://h/f.run?"+name+"=1800000000") {
+			t.Errorf("%s chooses the file", name)
+		}
+	}
+	for _, name := range []string{"export", "expand", "experiment", "exposure"} {
+		if SameButSigned("https://h/f.run?"+name+"=1", "https://h/f.run?"+name+"=2") {
+			t.Errorf("%s is no expiry", name)
+		}
+	}
 	for other, want := range map[string]bool{
 		u: true,
 		"https://h/f.run?model=a&Expires=1800000000&Signature=new": true,

@@ -246,6 +246,7 @@ var guards = []guard{
 	{name: "a list that is cancelled is taken apart no further", file: "fsstore/batch.go", old: "if !b.Held() && !b.s.Ill() {", new: "if false {", pkg: store, run: "BatchIsCancelled"},
 	{name: "a condition is of the same URL", file: "fsstore/fetch/answer.go", old: "!key.SameButSigned(held.AskedURL(), url) || ", new: "held.AskedURL() == \"\" || ", pkg: wayOut, run: "ConditionalOfAnotherURL"},
 	{name: "a verb's cancel of a list is one", file: "fsstore/ending.go", old: "range slices.Backward(job.Parse(b).Jobs) {", new: "range job.Parse(b).Jobs[:1] {", pkg: store, run: "BatchIsCancelled"},
+	{name: "an export is no expiry", file: "fsstore/key/redact.go", old: "exp(?:ir[a-z]*)?=", new: "exp[a-z]*=", pkg: "./fsstore/key", run: "SameButSigned"},
 	{name: "a part is gone on with under its own URL", file: "fsstore/fetch/answer.go", old: " && key.SameButSigned(j.StartURL(), j.FetchURL())", new: " && key.SameButSigned(j.URL, j.URL)", pkg: wayOut, run: "ResumeOfAnotherURL"},
 	{name: "a part that is too long is begun again", file: "fsstore/fetch/attempt.go", old: "if part.Size() > start.Size {", new: "if false {", pkg: wayOut, run: "TestResumeLeft"},
 	{name: "a part that was not published is not gone on with", file: "fsstore/fetch/attempt.go", old: "a.lasting = false // after", new: "// after", pkg: wayOut, run: "AfterAFailedPublish"},
