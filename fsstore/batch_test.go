@@ -128,6 +128,26 @@ func TestBatchOfWhatCannotBeTaken(t *testing.T) {
 	}
 }
 
+// A list ends though all numbers beside its name are taken: it would else come
+// back, and be queued, for ever.
+func TestListOfAFullName(t *testing.T) {
+	s := testStore(t)
+	stem := batchStem("list.job")
+	list := cudaURL + "\n" + otherURL + "\n"
+	must(os.WriteFile(s.job(Done, stem+".job"), []byte(list), 0o660))
+	for n := 2; n < 10000; n++ {
+		must(os.Link(s.job(Done, stem+".job"), s.job(Done, fmt.Sprintf("%s.%d.job", stem, n))))
+	}
+	must(os.WriteFile(s.job(Queue, "list.job"), []byte(list), 0o660))
+	if c, err := s.Claim("list.job"); c != nil || err != nil {
+		t.Errorf("%v, %v", c, err)
+	}
+	want(t, s, Active)
+	if log := text(t, s, Done, stem+".job"); !strings.Contains(log, " done ") {
+		t.Error(log)
+	}
+}
+
 // A URL of the artifact of one above it is no more taken without what it asks for.
 func TestSameArtifactThatCannotBeTaken(t *testing.T) {
 	s := testStore(t)

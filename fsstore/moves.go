@@ -336,6 +336,9 @@ func (s *Store) moveHistory(f *os.File, from string, st State, stem string) erro
 
 func (s *Store) moveBeside(from string, st State, stem string) error {
 	_, err := renameFree(from, s.path(string(st), ""), stem)
+	if errors.Is(err, fs.ErrExist) { // no number is left
+		err = os.Rename(from, s.job(st, stem+".job"))
+	}
 	return err
 }
 

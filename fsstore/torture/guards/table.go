@@ -240,6 +240,7 @@ var guards = []guard{
 	{name: "an option that was mended is not broken by a merge", file: "fsstore/job/merge.go", old: "case optionOf(string(line)) != \"\":", new: "case bytes.HasPrefix(line, []byte(\"sha256 \")):", pkg: "./fsstore/job", run: "WhatWasMended"},
 	{name: "a list goes into no other's history", file: "fsstore/moves.go", old: "len(a) < 2 && len(b) < 2 && ", new: "", pkg: store, run: "TestListsAreNoHistory"},
 	{name: "a URL goes into no other's history", file: "fsstore/moves.go", old: " && (len(a) == 0 || len(b) == 0 || slices.Equal(s.keysOf(a), s.keysOf(b)))", new: "", pkg: store, run: "TestListsAreNoHistory"},
+	{name: "a list ends where its name is full", file: "fsstore/moves.go", old: "if errors.Is(err, fs.ErrExist) { // no number is left", new: "if false {", pkg: store, run: "ListOfAFullName"},
 	{name: "a cancel replaces no history", file: "fsstore/moves.go", old: "target, err := renameFree(f.Name(), s.path(string(Cancelled), \"\"), stem)", new: "target := stem + \".job\"\n\terr := os.Rename(f.Name(), s.job(Cancelled, target))", pkg: store, run: "CancelOfWhat"},
 	{name: "what was denied as its worker died is denied", file: "fsstore/recover.go", old: "Done, Denied} {", new: "Done} {", pkg: store, run: "DeniedAsItsWorkerDied"},
 	{name: "the group reads the README", file: "fsstore/readme.go", old: "err = f.Chmod(0o664)", new: "err = nil", pkg: store, run: "ReadmeIsTheGroups"},
