@@ -125,7 +125,8 @@ func (e *WrongDigest) Error() string {
 // the commit nor a job that can't be moved to done/ takes that back. With an
 // error the part is gone, and the job is in failed/ and says why, or where an
 // operator has put it (ErrLost). The error is what each returned, or holds
-// *NotWhole, *WrongDigest, *kind.Mismatch or ErrNoSpace, or is the disk's.
+// *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
+// can't be taken) or ErrNoSpace, or is the disk's.
 func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error) (*Artifact, error) {
 	p, err := c.Part(context.Background(), false) // it reads none
 	if err == nil {
@@ -169,6 +170,9 @@ func (c *Claim) giveUp(why error) error {
 }
 
 func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) error) error {
+	if why := flaw(&c.Job); why != "" {
+		return fmt.Errorf("%w: %s", ErrInvalid, why)
+	}
 	if err := c.Reserve(max(size, 0)); err != nil {
 		return err
 	}

@@ -183,6 +183,25 @@ func TestCarriedInAfterACutLine(t *testing.T) {
 	}
 }
 
+// TestCarriedInForWhatCannotBeTaken: what a miss asks for and can't be understood is no less asked for.
+func TestCarriedInForWhatCannotBeTaken(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, carriedURL)
+	for _, c := range []struct {
+		sum  string
+		want error
+	}{{"", ErrInvalid}, {digestOf("bytes"), nil}} {
+		run(t, s.dir, "printf '%s\nsha256 0123\n' "+carriedURL+" > misses/"+k)
+		claim := mustClaimFor(t, s, Addition{URL: carriedURL, SHA256: c.sum})
+		if _, err := claim.CarryIn(strings.NewReader("bytes"), 5, noHurry); !errors.Is(err, c.want) {
+			t.Errorf("with the digest %q: %v", c.sum, err)
+		}
+	}
+	if log := text(t, s, Failed, k+".job"); !strings.Contains(log, `line 2, "sha256 0123", can't be taken`) {
+		t.Error(log)
+	}
+}
+
 // TestCarriedInByOneWhoDied: nobody approved that the URL is fetched.
 func TestCarriedInByOneWhoDied(t *testing.T) {
 	s := testStore(t)

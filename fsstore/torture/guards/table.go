@@ -235,6 +235,7 @@ var guards = []guard{
 	{name: "no job is fetched without an option that can't be taken", file: "fsstore/refuse.go", old: "return flaw(&p.Jobs[0])", new: "return \"\"", pkg: store, run: "CannotBeTaken"},
 	{name: "nor is a URL of a list", file: "fsstore/batch.go", old: "why := flaw(&b.jobs[i])", new: "why := \"\"", pkg: store, run: "CannotBeTaken"},
 	{name: "nor is one of the same artifact as another", file: "fsstore/batch.go", old: "seen && why == \"\" {", new: "seen {", pkg: store, run: "SameArtifactThatCannotBeTaken"},
+	{name: "nor is it carried in", file: "fsstore/carry.go", old: "if why := flaw(&c.Job); why != \"\" {", new: "if why := \"\"; why != \"\" {", pkg: store, run: "ForWhatCannotBeTaken"},
 	{name: "nor when it is retried", file: "fsstore/batch.go", old: "range j.Flaws {", new: "range j.Flaws[:0] {", pkg: store, run: "CannotBeTaken"},
 	{name: "each option that can't be taken is known", file: "fsstore/job/parse.go", old: "!slices.ContainsFunc(j.Flaws, isOf(word))", new: "len(j.Flaws) == 0", pkg: "./fsstore/job", run: "ParseFlaw"},
 	{name: "an option that was mended is not broken by a merge", file: "fsstore/job/merge.go", old: "case optionOf(string(line)) != \"\":", new: "case bytes.HasPrefix(line, []byte(\"sha256 \")):", pkg: "./fsstore/job", run: "WhatWasMended"},
