@@ -32,7 +32,7 @@ const (
 )
 
 // errUnsettled is of the disk: what it may have lost is not gone on with.
-var errUnsettled = fmt.Errorf("it was being written when the power went, or its disk: %w", unix.EIO)
+var errUnsettled = fmt.Errorf("it was being written when its disk went: %w", unix.EIO)
 
 // Part is the file that a claim downloads into: tmp/<key>@<worker>.part,
 // flocked by its writer. It outlives the process; the next claim of the key
@@ -163,6 +163,9 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 		return err
 	}
 	err = lock(f)
+	if err == nil && p.c.cutOff(f, worker) { // before it has the name of this claim, which would vouch for it
+		err = p.c.dropCutOff(path)
+	}
 	if err == nil {
 		err = os.Rename(path, p.path)
 	}
@@ -171,7 +174,7 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	}
 	if err == nil {
 		p.f = f
-		err = p.takeOn(worker)
+		err = p.takeOn()
 	}
 	if err == nil {
 		err = p.rehash(ctx)
@@ -186,19 +189,32 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	return err
 }
 
-// takeOn has the part hold what that worker wrote, all of it on the disk, before
+// cutOff reports whether a part is not all of what that worker wrote: it is
+// unsettled, and the machine was started since.
+func (c *Claim) cutOff(f *os.File, worker string) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().Perm() != settled && !c.ofThisBoot(worker)
+}
+
+// dropCutOff removes it, and returns fs.ErrNotExist once it has.
+func (c *Claim) dropCutOff(path string) error {
+	c.s.log.Error("a part was being written when the power went, and is fetched from the start", "key", c.Key)
+	if err := errors.Join(os.Remove(path), syncDir(c.s.path("tmp", ""))); err != nil {
+		return err
+	}
+	return fs.ErrNotExist
+}
+
+// takeOn has the part hold what was written, all of it on the disk, before
 // anything is added: else one that was settled would pass for it once more. One
 // that is unsettled has lost nothing while the machine runs, unless its disk went
 // away: then there are holes where bytes were written.
-func (p *Part) takeOn(worker string) error {
+func (p *Part) takeOn() error {
 	info, err := p.f.Stat()
 	if err != nil {
 		return err
 	}
 	wasSettled := info.Mode().Perm() == settled
-	if !wasSettled && !p.c.ofThisBoot(worker) {
-		return errUnsettled
-	}
 	if err := errors.Join(p.f.Chmod(unsettled), p.f.Sync()); err != nil {
 		return err
 	}

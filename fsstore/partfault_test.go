@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -117,4 +118,27 @@ func TestAPartAfterAPowerCut(t *testing.T) {
 		}
 		again.close()
 	}
+}
+
+// What a power cut left is never under the name of a claim of this start of the
+// machine, which would vouch for it to the next: here no such name can be had.
+func TestACutOffPartGetsNoNewName(t *testing.T) {
+	s := testStore(t)
+	claim := mustClaim(t, s, add(t, s, cudaURL))
+	p, err := claim.Part(t.Context(), false)
+	must(err)
+	must(claim.Start(Started{Size: 9, ETag: `"a"`}))
+	_, err = p.Write([]byte("half"))
+	must(err)
+	claim.close()
+	must(s.Recover())
+	s.boot = "00000000"
+	again := mustClaim(t, s, claim.Key+".job")
+	inTheWay := s.path("tmp", partName(again.Key, again.Worker))
+	must(os.Mkdir(inTheWay, 0o700))
+	must(os.Chtimes(inTheWay, time.Time{}, time.Unix(1, 0))) // it is looked at last
+	if _, err := again.Part(t.Context(), true); err == nil || exists(p.path) {
+		t.Errorf("%v; it is there: %v", err, exists(p.path))
+	}
+	again.close()
 }
