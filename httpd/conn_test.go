@@ -205,7 +205,7 @@ func TestSlowHeader(t *testing.T) {
 // TestIdleConnection: it has a time of its own.
 func TestIdleConnection(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{IdleTimeout: 200 * time.Millisecond})
+	w := newWorld(t, Options{IdleTimeout: 200 * time.Millisecond, HeaderTimeout: time.Hour}) // which would end it, too
 	c, err := net.Dial("tcp", w.addr)
 	w.must(err)
 	defer c.Close()
