@@ -268,9 +268,9 @@ func TestAWrongSizeIsNoProof(t *testing.T) {
 	s := testStore(t)
 	a := hold(t, s, cudaURL, "bytes")
 	run(t, s.dir, "sed -i 's/\"size\": 5/\"size\": 7/' meta/*")
-	fsck(t, s, FsckOptions{Quick: true, Repair: true})
-	if !exists(s.path("blobs", a.SHA256)) {
-		t.Error("a sound blob was taken out of service")
+	found := fsck(t, s, FsckOptions{Quick: true, Repair: true})
+	if len(found) != 1 || found[0].Path != "meta/"+a.Key+".json" || !found[0].Repaired || !exists(s.path("blobs", a.SHA256)) {
+		t.Errorf("it is the meta that is wrong: %+v", found)
 	}
 }
 
