@@ -175,6 +175,21 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	}
 }
 
+// What a link among the numbers leads to is neither made, nor written, nor given
+// another mode.
+func TestNumbersFollowNoLink(t *testing.T) {
+	longDay()
+	s := testStore(t)
+	run(t, s.dir, ": > ../empty; chmod 604 ../empty; ln -s ../../empty hits/x; ln -s ../../new hits/y; ln -s ../../day stats/"+now().Format(dayFormat))
+	s.Hit("x")
+	s.Hit("y")
+	s.Stat(StatHits, 2)
+	if err := errors.Join(s.flushHits(), s.flushStats()); err == nil {
+		t.Error("nobody is told")
+	}
+	run(t, s.dir, `test ! -s ../empty; test "$(stat -c %a ../empty)" = 604; test ! -e ../new; test ! -e ../day`)
+}
+
 func TestHostileURLsAreNotNoted(t *testing.T) {
 	s := testStore(t)
 	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {

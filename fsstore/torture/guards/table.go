@@ -132,7 +132,7 @@ var guards = []guard{
 
 	// what lies in the tree
 	{name: "no link is followed", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NONBLOCK", pkg: harness, run: "TestParts/planted"},
-	{name: "no link is followed by a number", file: "fsstore/disk.go", old: "os.O_CREATE|unix.O_NOFOLLOW", new: "os.O_CREATE", pkg: harness, run: "TestParts/planted"},
+	{name: "no link is followed by a number", file: "fsstore/disk.go", old: "os.O_CREATE|unix.O_NOFOLLOW", new: "os.O_CREATE", pkg: store, run: "TestNumbersFollowNoLink"},
 	{name: "no FIFO is waited for", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NOFOLLOW", pkg: store, run: "OnlyRegular"},
 	{name: "only regular files", file: "fsstore/disk.go", old: "if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {", new: "if false {", pkg: store, run: "OnlyRegular"},
 	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestParts/tools"},
