@@ -112,15 +112,8 @@ func (c *Claim) passedOn(name string) bool {
 	if err != nil {
 		return false
 	}
-	for _, e := range slices.Backward(logOf(b)) {
-		switch e.Kind {
-		case job.Requeue:
-			return true
-		case job.Claim:
-			return !isClaimOf(e, c.Worker)
-		}
-	}
-	return false
+	e := newestOf(b, job.Requeue, job.Claim)
+	return e.Kind == job.Requeue || e.Kind == job.Claim && !isClaimOf(e, c.Worker)
 }
 
 // noteCancelled writes the line that a shell mv left out.
@@ -154,25 +147,23 @@ func (c *Claim) copyCancelled() error {
 // verbCancelled reports whether a verb wrote its line since the job was claimed.
 // The worker may have written more before it noticed.
 func verbCancelled(b []byte) bool {
-	for _, e := range slices.Backward(logOf(b)) {
-		switch e.Kind {
-		case job.Cancelled:
-			return true
-		case job.Claim, job.Retry:
-			return false
-		}
-	}
-	return false
+	return newestOf(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
 }
 
-// logOf is the log of a file, which in a list stands below one of its last URLs.
-func logOf(b []byte) []job.Event {
+// newestOf returns the newest event of these kinds in a file's log, which in a
+// list stands below one of its last URLs.
+func newestOf(b []byte, kinds ...job.Kind) job.Event {
 	for _, j := range slices.Backward(job.Parse(b).Jobs) {
+		for _, e := range slices.Backward(j.Events) {
+			if slices.Contains(kinds, e.Kind) {
+				return e
+			}
+		}
 		if len(j.Events) > 0 {
-			return j.Events
+			break
 		}
 	}
-	return nil
+	return job.Event{}
 }
 
 // find looks for an open file in the spool.
