@@ -2,8 +2,10 @@ package shim_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -182,7 +184,8 @@ func TestEnv(t *testing.T) {
 func TestStatusAndDoctor(t *testing.T) {
 	home := t.TempDir()
 	url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/missing.run") {
+		holds(w, r)
+		if strings.HasSuffix(r.URL.Path, "/missing.run") || !strings.HasPrefix(r.URL.Path, "/b/aHR0c") && r.URL.Path != "/healthz" {
 			w.WriteHeader(404)
 		}
 	})
@@ -209,6 +212,26 @@ func TestStatusAndDoctor(t *testing.T) {
 		t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
 	} else if fmt.Sscan(said[1], &by); by < 3600 || by > 3660 { // a second may begin, or several, before it reads the answer
 		t.Error(said[0])
+	}
+}
+
+// TestDoctorKnowsStrangers holds that a web server that answers 200 to all, and a cache that speaks the other scheme, are named
+// as what they are.
+func TestDoctorKnowsStrangers(t *testing.T) {
+	home := t.TempDir()
+	stranger, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<h1>It works!</h1>") })
+	w := newWorld(t)
+	secure := httptest.NewTLSServer(http.HandlerFunc(w.serveCache))
+	defer secure.Close()
+	front := "export PATH=" + tools + ":$PATH CURL_CA_BUNDLE=" + w.caOf(t, secure) + "; FROMCACHE_SERVER="
+	plain, tls := strings.TrimPrefix(w.cache.URL, "http"), strings.TrimPrefix(secure.URL, "https")
+	want(t, home, front+stranger+" $S doctor", 1, "wrong cache "+stranger+" is no cache-host: it answers 200 to all")
+	want(t, home, front+w.cache.URL+" $S doctor", 0, "ok    cache "+w.cache.URL, "!wrong")
+	want(t, home, front+secure.URL+" $S doctor", 0, "ok    cache "+secure.URL, "!wrong")
+	want(t, home, front+"https"+plain+" $S doctor", 1, "wrong cache https"+plain+" does not speak https: its address is http"+plain)
+	want(t, home, front+"http"+tls+" $S doctor", 1, "wrong cache http"+tls+" does not speak http: its address is https"+tls)
+	for range 2 { // the second time its stamp says it
+		want(t, home, "export FROMCACHE_SERVER="+stranger+"; $S plan curl https://v.example/a", 0, "curl: pass: https://v.example/a (", "is no cache-host")
 	}
 }
 

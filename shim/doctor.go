@@ -79,25 +79,59 @@ func (m *machine) checkCaches(say func(bool, string)) {
 	if len(caches) == 0 {
 		say(false, "no cache: FROMCACHE_SERVER is not set")
 	}
+	p := m.prober()
 	for _, c := range caches {
-		p := liveProber(Curl, m.env, "curl")
-		if c.t.scheme == "https" {
-			m.out("note  cache " + c.Base + " is https: it is asked by the real tool")
-			continue
-		}
-		start := time.Now()
-		header, err := p.health(c)
-		took := time.Since(start)
-		if err != nil {
-			say(false, "cache "+c.Base+" does not answer")
-			continue
-		}
-		status, _, _ := strings.Cut(strings.TrimRight(header, "\r\n"), "\r\n")
-		say(strings.Contains(status, " 200"), "cache "+c.Base+" answers "+clean(status)+" in "+milliseconds(took))
-		if skew, ok := clockSkew(header, time.Now()); ok {
-			say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+strconv.Itoa(int(skew/time.Second))+" s")
+		m.checkCache(p, c, say)
+	}
+}
+
+// prober asks as the first of the real tools that is there would.
+func (m *machine) prober() *prober {
+	for _, t := range []Tool{Curl, Wget} {
+		if real := m.wins(t, m.env).real; real != "" {
+			return liveProber(t, m.env, real)
 		}
 	}
+	return liveProber(Curl, m.env, Curl.String())
+}
+
+func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
+	start := time.Now()
+	header := p.header(c, "/healthz")
+	took := time.Since(start)
+	switch status := statusLine(header); {
+	case strings.Contains(status, " 200") && strings.Contains(statusLine(p.header(c, noToken)), " 200"):
+		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
+	case strings.Contains(status, " 200"):
+		say(true, "cache "+c.Base+" answers "+clean(status)+" in "+milliseconds(took))
+	case p.header(c.otherScheme(), "/healthz") != "":
+		say(false, "cache "+c.Base+" does not speak "+c.t.scheme+": its address is "+c.otherScheme().Base)
+	case status == "":
+		say(false, "cache "+c.Base+" does not answer")
+	default:
+		say(false, "cache "+c.Base+" answers "+clean(status))
+	}
+	if skew, ok := clockSkew(header, time.Now()); ok {
+		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+strconv.Itoa(int(skew/time.Second))+" s")
+	}
+}
+
+// noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter is no base64.
+const noToken = "/b/A/doctor"
+
+func statusLine(header string) string {
+	line, _, _ := strings.Cut(strings.TrimRight(header, "\r\n"), "\n")
+	return strings.TrimRight(line, "\r")
+}
+
+// otherScheme is the same address and port under https where this is http, and the other way round.
+func (c Cache) otherScheme() Cache {
+	t := c.t
+	t.scheme = map[string]string{"http": "https", "https": "http"}[t.scheme]
+	if t.port = portOf(c.t); t.port == defaultPort(t.scheme) {
+		t.port = ""
+	}
+	return Cache{t.scheme + "://" + t.authority() + strings.TrimRight(t.path, "/"), t}
 }
 
 func milliseconds(d time.Duration) string {
@@ -124,24 +158,29 @@ func number(s string) int {
 	return n
 }
 
-// health returns the header of the cache's /healthz.
-func (p *prober) health(c Cache) (string, error) {
+// header returns the header of the answer to HEAD for a path of the cache, empty if there is none. An https cache is asked
+// by the real tool.
+func (p *prober) header(c Cache, path string) string {
 	deadline := time.Now().Add(p.timeout)
+	if c.t.scheme == "https" {
+		header, _, _ := p.runTool(p.toolArgs(Question{}, c.Base+path, p.timeout), pastProxy(p.env, p.tool, c), deadline)
+		return strings.TrimSpace(header)
+	}
 	conn, err := p.dial(Question{}, c, deadline)
 	if err != nil {
-		return "", err
+		return ""
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, p.head(c, strings.TrimPrefix(c.Base, c.t.scheme+"://"+c.t.authority())+"/healthz")); err != nil {
-		return "", err
+	if _, err := io.WriteString(conn, p.head(c, strings.TrimRight(c.t.path, "/")+path)); err != nil {
+		return ""
 	}
-	data, err := io.ReadAll(io.LimitReader(conn, maxHeader))
-	if len(data) == 0 && err == nil {
-		err = io.ErrUnexpectedEOF
-	}
+	data, _ := io.ReadAll(io.LimitReader(conn, maxHeader))
 	header, _, _ := strings.Cut(string(data), "\r\n\r\n")
-	return header, err
+	if !strings.HasPrefix(header, "HTTP/") {
+		return ""
+	}
+	return header
 }
 
 // noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.

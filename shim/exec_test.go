@@ -44,7 +44,13 @@ func cacheOf(t testing.TB, h http.HandlerFunc) (url string, asked *atomic.Int32)
 	return s.URL, asked
 }
 
-func holds(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "bytes") }
+// aDigest is what a cache of a test says of the version that it holds.
+var aDigest = strings.Repeat("0a", 32)
+
+func holds(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Fromcache-Sha256", aDigest)
+	w.Header().Set("Accept-Ranges", "bytes")
+}
 
 // shimRun runs a command with the shim first on PATH, fake tools behind it, and nothing else of the machine's but sh.
 func shimRun(t testing.TB, command string, env ...string) result {
@@ -82,26 +88,34 @@ func hang(c net.Conn) { io.Copy(io.Discard, c) }
 
 // TestAnswers holds what a cache may say, and that nothing but a whole answer of 200 is a hit.
 func TestAnswers(t *testing.T) {
+	proof := "X-Fromcache-Sha256: " + aDigest + "\r\n"
 	for i, c := range []struct {
 		answer string
 		hit    bool
 	}{
-		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true},
-		{"HTTP/1.0 200 OK\r\n\r\n", true},
-		{"HTTP/1.1 200\r\n\r\n", true},
-		{"HTTP/1.1 200 OK\n\n", true},
-		{"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", true},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + proof + "\r\n", true},
+		{"HTTP/1.0 200 OK\r\n" + proof + "\r\n", true},
+		{"HTTP/1.1 200\r\n" + proof + "\r\n", true},
+		{"HTTP/1.1 200 OK\nx-fromcache-sha256:" + strings.ToUpper(aDigest) + "\n\n", true},
+		{"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n" + proof + "\r\n", true},
 		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nX-Fromcache-Sha256: " + aDigest[1:] + "\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nX-Fromcache-Sha256: " + aDigest + "0\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nX-Fromcache-Sha256: g" + aDigest[1:] + "\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nX-Fromcache-Sha256:\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nCache-Status: fromcache; hit\r\n\r\n", false},
 		{"HTTP/1.1 404 Not Found\r\n\r\n", false},
-		{"HTTP/1.1 204 No Content\r\n\r\n", false},
-		{"HTTP/1.1 206 Partial Content\r\n\r\n", false},
-		{"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\n\r\n", false},
-		{"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", false},
+		{"HTTP/1.1 404 Not Found\r\n" + proof + "\r\n", false},
+		{"HTTP/1.1 204 No Content\r\n" + proof + "\r\n", false},
+		{"HTTP/1.1 206 Partial Content\r\n" + proof + "\r\n", false},
+		{"HTTP/1.1 301 Moved\r\n" + proof + "Location: http://127.0.0.1/\r\n\r\n", false},
+		{"HTTP/1.1 302 Found\r\n" + proof + "Location: /login\r\n\r\n", false},
 		{"HTTP/1.1 401 Unauthorized\r\n\r\n", false},
 		{"HTTP/1.1 500 Oops\r\n\r\n", false},
 		{"HTTP/1.1 503 Busy\r\n\r\n", false},
 		{"HTTP/1.1 200 OK\r\nContent-Le", false},
-		{"HTTP/1.1 200 OK\r\n", false},
+		{"HTTP/1.1 200 OK\r\n" + proof, false},
 		{"HTTP/1.1 20", false},
 		{"", false},
 		{"\r\n\r\n", false},
@@ -131,12 +145,33 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestStranger holds that a web server that answers 200 to all is to the shim a cache that is down: the origin's bytes come,
+// and for half a minute it is not asked again.
+func TestStranger(t *testing.T) {
+	w := newWorld(t)
+	stranger, asked := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<!DOCTYPE html><h1>It works!</h1>") })
+	home := t.TempDir()
+	for i, command := range []string{"curl -fsSO {{o}}/a.run", "wget -q {{o}}/a.run", "curl -4sS {{o}}/a.run"} {
+		r := run(t, strings.ReplaceAll(command, "{{o}}", w.origin.URL+"/x"), w.env(home, tools+":"+realPath(), "FROMCACHE_SERVER="+stranger))
+		if got := r.files["/a.run"] + r.stdout; got != string(content("/a.run")) || r.status != 0 {
+			t.Errorf("%s: status %d, %.80q", command, r.status, got)
+		}
+		if asked.Load() != 1 {
+			t.Errorf("asked %d times by %d calls", asked.Load(), i+1)
+		}
+	}
+}
+
 // TestDecidingFields holds Accept-Ranges and X-Fromcache-Redirected.
 func TestDecidingFields(t *testing.T) {
-	ranges := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "bytes") }
-	none := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Accept-Ranges", "none") }
-	plain := func(w http.ResponseWriter, r *http.Request) {}
-	moved := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Fromcache-Redirected", "1") }
+	saying := func(name, value string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Fromcache-Sha256", aDigest)
+			w.Header().Set(name, value)
+		}
+	}
+	ranges, none, plain := saying("Accept-Ranges", "bytes"), saying("Accept-Ranges", "none"), saying("X-Other", "x")
+	moved := saying("X-Fromcache-Redirected", "1")
 	for _, c := range []struct {
 		command string
 		cache   http.HandlerFunc
@@ -177,7 +212,8 @@ func TestSeveralServers(t *testing.T) {
 	held, _ := cacheOf(t, holds)
 	missing, asked := cacheOf(t, http.NotFound)
 	hanging, _ := rawCache(t, hang)
-	late, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond) })
+	late, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond); holds(w, r) })
+	stranger, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {})
 	for _, c := range []struct {
 		list, hit string
 	}{
@@ -188,6 +224,8 @@ func TestSeveralServers(t *testing.T) {
 		{"ftp://x.example " + held, held},
 		{"http://user:pw@x.example\t" + held, held},
 		{missing + " " + late, late},
+		{stranger + " " + late, late},
+		{stranger, ""},
 		{missing, ""},
 		{"127.0.0.1:1\n" + missing, ""},
 		{missing + " " + hanging, ""},

@@ -172,7 +172,7 @@ func TestTLSCacheRefuses(t *testing.T) {
 
 // TestTLSCacheByWget does the same for wget, whose output of the header is a log.
 func TestTLSCacheByWget(t *testing.T) {
-	header := "Spider mode enabled.\nHTTP request sent, awaiting response... \n  HTTP/1.1 200 OK\n  Accept-Ranges: bytes\nLength: 5\n\n"
+	header := "Spider mode enabled.\nHTTP request sent, awaiting response... \n  HTTP/1.1 200 OK\n  Accept-Ranges: bytes\n  X-Fromcache-Sha256: " + aDigest + "\nLength: 5\n\n"
 	for _, c := range []struct {
 		header string
 		status int

@@ -21,10 +21,11 @@ const maxAsking = 32
 
 // reply is what one cache said to one question.
 type reply struct {
-	status     int // 0 for none
+	status     int    // 0 for none
+	digest     string // of the version that is held, 64 hex digits; empty: it proves no cache-host
 	ranges     bool
 	redirected bool
-	down       bool // no connection could be made
+	down       bool // no connection could be made, or what answers is no cache-host
 	silent     bool // the time was over before a byte came back
 	heard      bool // something came back, be it no answer
 	reason     string
@@ -72,7 +73,7 @@ func (p *prober) Ask(questions []Question) []Answer {
 		}
 	}
 	for _, base := range quiet.caches() {
-		p.stamps.write(base)
+		p.stamps.write(base, "the cache did not answer in time")
 	}
 	return out
 }
@@ -125,15 +126,17 @@ func (q Question) key() string {
 }
 
 // one puts a question to all its caches at once, leaving out those that were down a moment ago.
-func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down map[string]bool, quiet *silence) Answer {
+func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down map[string]string, quiet *silence) Answer {
 	type said struct {
 		cache int
 		reply
 	}
 	replies := make(chan said, len(q.Caches))
+	var best Answer
 	waiting := 0
 	for i, c := range q.Caches {
-		if down[c.Base] {
+		if down[c.Base] != "" {
+			best.Reason = down[c.Base]
 			continue
 		}
 		waiting++
@@ -145,7 +148,6 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 			<-turns
 		}()
 	}
-	best := Answer{Reason: "the cache was down a moment ago"}
 	late := time.NewTimer(time.Until(deadline) + time.Second) // the probes end by themselves; this is for one that can't
 	defer late.Stop()
 	for known := false; waiting > 0; waiting-- {
@@ -153,7 +155,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 		case r := <-replies:
 			outcome, reason := q.judge(r.reply)
 			if r.down {
-				p.stamps.write(q.Caches[r.cache].Base)
+				p.stamps.write(q.Caches[r.cache].Base, r.reason)
 			}
 			switch a := (Answer{outcome, r.cache, reason}); {
 			case outcome == Hit:
@@ -173,8 +175,18 @@ func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
 	if time.Until(deadline) <= 0 {
 		return reply{reason: "no time was left to ask"}
 	}
+	r := reply{}
 	if c.t.scheme == "https" {
-		return p.probeByTool(q, c, deadline)
+		r = p.probeByTool(q, c, deadline)
+	} else {
+		r = p.probeHTTP(q, c, deadline)
 	}
-	return p.probeHTTP(q, c, deadline)
+	if r.status == 200 && r.digest == "" {
+		return reply{down: true, heard: true, reason: noCacheHost}
+	}
+	return r
 }
+
+// noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
+// for the download.
+const noCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"

@@ -142,11 +142,20 @@ func readFields(in *bufio.Reader, status int) (reply, error) {
 	}
 }
 
+// isDigest reports whether s is a SHA-256 in hexadecimal.
+func isDigest(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
 // field notes the header fields that decide.
 func (r *reply) field(line string) {
 	name, value, _ := strings.Cut(line, ":")
 	value = strings.Trim(value, " \t")
 	switch lower(name) {
+	case "x-fromcache-sha256":
+		if isDigest(value) {
+			r.digest = lower(value)
+		}
 	case "accept-ranges":
 		r.ranges = lower(value) == "bytes"
 	case "x-fromcache-redirected":

@@ -11,7 +11,7 @@ import (
 // probeByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
 // would triple its size. It costs a process, some ten milliseconds.
 func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
-	args := p.toolArgs(q, c, time.Until(deadline))
+	args := p.toolArgs(q, q.URL(c), time.Until(deadline))
 	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
 		return reply{reason: "the real tool could not be run"}
@@ -39,7 +39,7 @@ func (p *prober) unreachable(status int) bool {
 }
 
 // toolArgs returns the arguments for one HEAD without configuration files and redirects, with the header as output.
-func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
+func (p *prober) toolArgs(q Question, url string, left time.Duration) []string {
 	args := []string{"-q", "-fsSI", "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left)}
 	if p.tool == Wget {
 		args = []string{"--no-config", "--spider", "-S", "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
@@ -53,7 +53,7 @@ func (p *prober) toolArgs(q Question, c Cache, left time.Duration) []string {
 	if p.tool == Wget {
 		agent = "-U"
 	}
-	return append(args, agent, p.tool.String()+"+fromcache-shim", q.URL(c))
+	return append(args, agent, p.tool.String()+"+fromcache-shim", url)
 }
 
 // seconds writes a duration as both tools take it, in seconds with three decimals.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A cache that was down is remembered in a stamp: an empty file in a directory of the user's own, named after the cache's
-// address, whose modification time is when it was found down. Removing it asks the cache again at once.
+// A cache that was down is remembered in a stamp: a file in a directory of the user's own, named after the cache's address,
+// which says why, and whose modification time is when it was found down. Removing it asks the cache again at once.
 
 // stampLife is how long a cache that was down is not asked: a dead cache then costs one call in thirty seconds its
 // connect time-out, and one that comes back is found within that time.
@@ -54,9 +54,9 @@ func (s stamps) path(base string) string {
 	return s.dir + "/fromcache-down-" + string(name[:min(len(name), 100)]) + "-" + strconv.FormatUint(h, 16)
 }
 
-// read returns the caches, by address, that were down within the last stampLife.
-func (s stamps) read(questions []Question) map[string]bool {
-	down := map[string]bool{}
+// read says of each cache, by address, how it was down within the last stampLife, empty if it was not.
+func (s stamps) read(questions []Question) map[string]string {
+	down := map[string]string{}
 	uid := os.Geteuid()
 	for _, q := range questions {
 		for _, c := range q.Caches {
@@ -68,28 +68,35 @@ func (s stamps) read(questions []Question) map[string]bool {
 	return down
 }
 
-// fresh reports whether a stamp of this user's is there and young; one from the future is not believed.
-func (s stamps) fresh(base string, uid int) bool {
+// fresh says what a stamp of this user's says, if it is there and young; one from the future is not believed.
+func (s stamps) fresh(base string, uid int) string {
 	info, err := os.Lstat(s.path(base))
 	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, uid) {
-		return false
+		return ""
 	}
-	age := time.Since(info.ModTime())
-	return age >= 0 && age < stampLife
+	if age := time.Since(info.ModTime()); age < 0 || age >= stampLife {
+		return ""
+	}
+	said := "the cache was down a moment ago"
+	if why, err := readConfig(s.path(base)); err == nil && len(why) > 0 && len(why) < 200 {
+		said += ": " + string(why)
+	}
+	return said
 }
 
-// write notes that a cache is down now. Where it can't be noted the next call finds out for itself.
-func (s stamps) write(base string) {
+// write notes that a cache is down now, and why. Where it can't be noted the next call finds out for itself.
+func (s stamps) write(base, why string) {
 	uid := os.Geteuid()
 	if !ownDir(s.dir, uid) {
 		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, uid) {
 			return
 		}
 	}
-	f, err := os.OpenFile(s.path(base), os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(s.path(base), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return
 	}
+	f.WriteString(why)
 	f.Close()
 	now := time.Now()
 	os.Chtimes(s.path(base), now, now)

@@ -136,6 +136,9 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.requests = append(w.requests, r.Method+" "+r.RequestURI+" "+fmt.Sprint(r.Header))
 	w.mu.Unlock()
+	if r.URL.Path == "/healthz" {
+		return
+	}
 	parts := strings.SplitN(r.URL.Path, "/", 4)
 	url, err := base64.RawURLEncoding.DecodeString(parts[min(2, len(parts)-1)])
 	if len(parts) != 4 || parts[1] != "b" || err != nil {
@@ -155,6 +158,12 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("X-Fromcache-Redirected", "1")
 		path = strings.Replace(path, "/redirect/", "/", 1)
 	}
+	if strings.Contains(path, "/stranger/") { // some web server that answers to the cache's name
+		fmt.Fprintln(rw, "<!DOCTYPE html><h1>It works!</h1>")
+		return
+	}
+	_, file, _ := strings.Cut(strings.TrimPrefix(unescape(path), "/"), "/")
+	rw.Header().Set("X-Fromcache-Sha256", fmt.Sprintf("%x", sha256.Sum256(content("/"+file))))
 	serve(rw, r, unescape(path))
 }
 
