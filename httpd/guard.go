@@ -14,6 +14,8 @@ const (
 	// maxForm is what a form may hold: a URL of 8 KiB, percent-encoded, and
 	// more; or a page of names.
 	maxForm = 64 << 10
+	// maxSignIn is for the form that anybody may send: a password.
+	maxSignIn = 8 << 10
 	// maxList is a pasted list of URLs.
 	maxList = 2 << 20
 )
@@ -25,34 +27,47 @@ type operation func(w http.ResponseWriter, r *http.Request) error
 // page guards what only an operator may see or do.
 func (s *Server) page(op operation) httprouter.Handle { return s.pageTo(maxForm, op) }
 
-// pageTo is page with a cap of its own on the body.
+// pageTo is page with a cap of its own on the form. With 0 op reads the body
+// itself.
 func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
-	return s.openTo(limit, func(w http.ResponseWriter, r *http.Request) error {
-		if s.signIn.holds(r) {
-			return op(w, r)
+	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
+		if !s.signIn.holds(r) {
+			return signInFirst(w, r)
 		}
-		if r.Method == http.MethodPost && !wantsHTML(r) {
-			return &refusal{http.StatusUnauthorized, "sign in first, at /ui/login"}
+		if err := readForm(w, r, limit); err != nil {
+			return err
 		}
-		if isLive(r) || r.URL.Path == "/events" {
-			return &refusal{http.StatusUnauthorized, "sign in again"}
-		}
-		redirect(w, "/ui/login")
-		return nil
+		return op(w, r)
 	})
 }
 
-// open guards what needs no sign-in: the sign-in itself.
-func (s *Server) open(op operation) httprouter.Handle { return s.openTo(maxForm, op) }
+func signInFirst(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodPost && !wantsHTML(r) {
+		return &refusal{http.StatusUnauthorized, "sign in first, at /ui/login"}
+	}
+	if isLive(r) || r.URL.Path == "/events" {
+		return &refusal{http.StatusUnauthorized, "sign in again"}
+	}
+	redirect(w, "/ui/login")
+	return nil
+}
 
-func (s *Server) openTo(limit int64, op operation) httprouter.Handle {
-	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		err := s.parse(r)
-		if err == nil {
-			err = op(w, r)
+// open guards what needs no sign-in: the sign-in itself.
+func (s *Server) open(op operation) httprouter.Handle {
+	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
+		if err := readForm(w, r, maxSignIn); err != nil {
+			return err
 		}
-		if err != nil {
+		return op(w, r)
+	})
+}
+
+// gated judges the Host and the site that a request comes from. It reads the
+// header alone, and so must all that comes before the sign-in is known: a body
+// is as long as its sender likes.
+func (s *Server) gated(op operation) httprouter.Handle {
+	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := op(w, r); err != nil {
 			s.fail(w, r, err)
 		}
 	}))
@@ -67,10 +82,12 @@ func (s *Server) openTo(limit int64, op operation) httprouter.Handle {
 	}
 }
 
-func (s *Server) parse(r *http.Request) error {
-	if r.Method != http.MethodPost {
+// readForm reads a form of at most limit bytes.
+func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
+	if r.Method != http.MethodPost || limit == 0 {
 		return nil
 	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	err := r.ParseForm()
 	if err == nil {
 		return nil

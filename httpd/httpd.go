@@ -18,8 +18,9 @@
 // The pages and their forms change the data directory by the store's verbs and
 // by nothing else: each is the rename that a shell would do, and httpd knows of
 // no worker. They are guarded in this order: the Host where no password is
-// set, the sign-in where one is, the origin of the request on all that changes
-// something, a cap on the body.
+// set, the origin of the request on all that changes something, the sign-in
+// where there is a password, a cap on the form. No byte of a body is read
+// before the first three have been judged by the header.
 //
 // The package opens no file and joins no path. Everything that it shows was
 // chosen by strangers: URLs are redacted where they enter a page or a log

@@ -14,12 +14,8 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-const (
-	// maxUpload: the file system is the limit, and MinFree before it.
-	maxUpload = 1 << 50
-	// uploadStall: a browser that sends nothing for so long has gone.
-	uploadStall = time.Minute
-)
+// uploadStall: a browser that sends nothing for so long has gone.
+const uploadStall = time.Minute
 
 // carried is a file on its way in, with the fields before it.
 type carried struct {
@@ -46,7 +42,8 @@ func (in *carried) Read(b []byte) (int, error) {
 // upload makes a file that was carried in by hand the artifact of a URL. It
 // takes the path of a download, by a claim of its own, so that it is seen
 // under Downloads, can be cancelled there, and a crash leaves what that of a
-// download leaves. Nothing is held in memory.
+// download leaves. Nothing is held in memory, and how much comes is limited by
+// the file system alone, and MinFree before it.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	in, err := carriedIn(r)
 	if err != nil {
@@ -75,7 +72,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 func carriedIn(r *http.Request) (*carried, error) {
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, &refusal{http.StatusBadRequest, "the form can't be read"}
+		return nil, &refusal{http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does"}
 	}
 	in := &carried{size: -1, form: form}
 	for {

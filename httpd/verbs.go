@@ -13,7 +13,7 @@ import (
 // its line beside it.
 type verb struct {
 	name  string // its form posts to /admin/<name>, the button beside it to /admin/<name>/shell
-	limit int64  // of the form's body
+	limit int64  // of the form; 0: do reads the body itself
 	do    operation
 	line  func(r *http.Request) (string, error)
 }
@@ -31,7 +31,7 @@ func (s *Server) verbs() []verb {
 		{"again", maxForm, s.again, s.againLine},
 		{"evict", maxForm, s.evict, oneLine("key", sh.Evict)},
 		{"fetch", maxList, s.fetch, s.fetchLine},
-		{"upload", maxUpload, s.upload, s.uploadLine},
+		{"upload", 0, s.upload, s.uploadLine},
 	}
 }
 
@@ -40,7 +40,7 @@ func (s *Server) verbRoutes() (routes []route) {
 	for _, v := range s.verbs() {
 		routes = append(routes,
 			route{"POST", "/admin/" + v.name, s.pageTo(v.limit, v.do)},
-			route{"POST", "/admin/" + v.name + "/shell", s.pageTo(min(v.limit, maxList), s.showLine(v.line))})
+			route{"POST", "/admin/" + v.name + "/shell", s.pageTo(max(v.limit, maxForm), s.showLine(v.line))})
 	}
 	return routes
 }
