@@ -170,6 +170,9 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if s.activeName(u.Key()) != "" {
 		return nil, nil
 	}
+	if err := s.overtaken(&j, u); err != nil {
+		return nil, s.refuse(f, name, err.Error())
+	}
 	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), moved: leave(&j).Via == viaPut}
 	c.restores()
 	return c.take(s.job(Queue, name), c.Key)
@@ -281,7 +284,15 @@ func (c *Claim) open() error {
 	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
 		return err
 	}
-	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + " " + c.s.boot + " " + c.Worker})
+	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldNow() + " " + c.s.boot + " " + c.Worker})
+}
+
+// heldNow is what the claim's line says of what is held.
+func (c *Claim) heldNow() string {
+	if m := c.s.mark(c.url); m != "" && c.Key != "" {
+		return " " + heldMark + m
+	}
+	return ""
 }
 
 // isClaimOf reports whether a line that open wrote is that worker's.

@@ -27,6 +27,7 @@ type modelURL struct {
 	claim   *Claim        // of its job in active/, while its worker lives
 	held    string        // digest, or ""
 	denied  bool
+	evicted bool // since the claim
 	commits int
 }
 
@@ -68,12 +69,14 @@ func (u *modelURL) move(from, to State) {
 	}
 }
 
-func mustKey(url string) string {
+func mustKey(url string) string { return mustURL(url).Key() }
+
+func mustURL(url string) key.URL {
 	u, err := key.Parse(url, key.Auto)
 	if err != nil {
 		panic(err)
 	}
-	return u.Key()
+	return u
 }
 
 // ask is a client's GET.
@@ -163,6 +166,11 @@ func (m *model) claim(t *rapid.T) {
 	}
 	name := rapid.SampledFrom(due).Draw(t, "name")
 	u := m.byName(name)
+	before, err := m.s.JobFile(Queue, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := m.s.overtaken(&before.Job, mustURL(u.url)) != nil
 	c, err := m.s.Claim(name)
 	if err != nil {
 		t.Fatal(err)
@@ -177,11 +185,16 @@ func (m *model) claim(t *rapid.T) {
 		if c != nil {
 			t.Fatal("two claims of one key")
 		}
+	case late:
+		if c != nil {
+			t.Fatal("claimed what was evicted or replaced since its first claim")
+		}
+		u.move(Queue, Failed)
 	case c == nil:
 		t.Fatal("a job that is due can't be claimed")
 	default:
 		u.move(Queue, Active)
-		u.claim = c
+		u.claim, u.evicted = c, false
 	}
 }
 
@@ -219,6 +232,17 @@ func (m *model) publish(t *rapid.T) {
 	body := fmt.Sprintf("%s version %d", u.url, u.commits%3)
 	p.Write([]byte(body))
 	a, err := u.claim.Publish(p, Origin{})
+	if u.evicted {
+		if _, ok := errors.AsType[*Overtaken](err); !ok {
+			t.Fatalf("published what was evicted since: %+v, %v", a, err)
+		}
+		if err := u.claim.Fail(err.Error()); err != nil {
+			t.Fatal(err)
+		}
+		u.claim = nil
+		u.move(Active, Failed)
+		return
+	}
 	if err != nil || a.SHA256 != digestOf(body) {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -323,7 +347,10 @@ func (m *model) retry(t *rapid.T) {
 func (m *model) evict(t *rapid.T) {
 	u := m.pick(t)
 	if did(t, m.s.Evict(u.key(), By{"cli", "x"}), u.held != "") {
-		u.held = ""
+		u.held, u.evicted = "", true
+		if u.where[Queue] > 0 {
+			u.where[Queue], u.where[Cancelled] = 0, 1
+		}
 	}
 }
 

@@ -82,17 +82,18 @@ func (s *Store) Cancel(name string, by By) error {
 	if !plain(name) {
 		return absent(Active, name)
 	}
-	err := s.cancelIn(Queue, name, by)
+	e := by.event(job.Cancelled)
+	err := s.cancelIn(Queue, name, e)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = s.cancelIn(Active, name, by)
+		err = s.cancelIn(Active, name, e)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = s.cancelIn(Active, s.activeName(strings.TrimSuffix(name, ".job")), by)
+		err = s.cancelIn(Active, s.activeName(strings.TrimSuffix(name, ".job")), e)
 	}
 	return err
 }
 
-func (s *Store) cancelIn(st State, name string, by By) error {
+func (s *Store) cancelIn(st State, name string, e job.Event) error {
 	if name == "" {
 		return absent(st, name)
 	}
@@ -105,7 +106,7 @@ func (s *Store) cancelIn(st State, name string, by By) error {
 			return err
 		}
 		defer f.Close()
-		s.logLine(f, by.event(job.Cancelled))
+		s.logLine(f, e)
 		if err := s.cancelFile(f, st, n); err != nil {
 			return err
 		}
@@ -233,16 +234,22 @@ func (s *Store) sameArtifact(f *os.File, rawURL string) error {
 }
 
 // Evict removes the artifact: the next request is a miss. gc keeps its blob a
-// day longer.
+// day longer. What waits to fetch it is cancelled, and what does so at this
+// moment will fail: both were approved before.
 func (s *Store) Evict(k string, by By) error {
 	if !plain(k) {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
+	a, unread := s.Artifact(k)
 	if err := os.Remove(s.path("meta", k+".json")); err != nil {
 		return err
 	}
 	s.log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
-	return syncDir(s.path("meta", ""))
+	err := syncDir(s.path("meta", ""))
+	if unread == nil {
+		err = errors.Join(err, s.supersede(k, a.URLSum, "its artifact was evicted; retry to fetch it all the same", by))
+	}
+	return err
 }
 
 // Clear removes the finished jobs, those in done/ and cancelled/, and returns

@@ -375,6 +375,12 @@ func (p *Part) Discard() error {
 	return err
 }
 
+// close lets go of a part that is a blob by now.
+func (p *Part) close() {
+	p.f.Close()
+	p.f, p.c.part = nil, nil
+}
+
 // discardLost is for bytes that the disk has lost: nobody must resume them, not
 // after a power cut either. After a failed fsync the kernel may call their pages
 // clean.

@@ -60,7 +60,8 @@ func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 // No step needs undoing. With an artifact it is held, whatever the error: that
 // then says why the job was not moved, ErrLost that an operator took it away
 // after the commit. Without one it is not known to be held; ErrLost: an
-// operator took the job away before the commit.
+// operator took the job away before the commit; *Overtaken: what is held now, or
+// denied, is newer than the job.
 func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
@@ -82,11 +83,14 @@ func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 		return nil, err
 	}
 	a, err := c.commit(c.meta(digest, p.size, o))
+	if over, ok := errors.AsType[*Overtaken](err); ok {
+		p.close()
+		return nil, &Overtaken{over.Why + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
+	}
 	if err != nil {
 		return nil, err
 	}
-	p.f.Close()
-	p.f, c.part = nil, nil
+	p.close()
 	c.s.Stat(StatFetchedBytes, a.Size)
 	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
 }
@@ -124,8 +128,12 @@ func (c *Claim) approval() *Approval {
 	return &Approval{Via: e.Via, Addr: e.Addr, Time: e.Time}
 }
 
-// commit writes meta over whatever was held before, and keeps its history.
+// commit writes meta over whatever was held before, and keeps its history. An
+// *Overtaken: what is there now is newer than the job.
 func (c *Claim) commit(m *Meta) (*Artifact, error) {
+	if err := c.mayCommit(); err != nil {
+		return nil, err
+	}
 	if old, err := c.s.Artifact(c.Key); err == nil && old.URLSum == m.URLSum {
 		m.succeed(&old.Meta)
 		m.Misses += old.Misses
@@ -157,9 +165,12 @@ func (s *Store) bringFrom(name, digest string) error {
 // Unchanged ends a job whose origin said 304: what is held is what the origin
 // has. Only the time of the look is new.
 func (c *Claim) Unchanged() error {
+	if err := c.mayCommit(); err != nil {
+		return c.Fail(err.Error())
+	}
 	a := c.Previous()
 	if a == nil {
-		return c.Again("the origin said 304, but the artifact was evicted meanwhile", time.Now())
+		return c.Again("the origin said 304, but the blob is gone meanwhile", time.Now())
 	}
 	m := a.Meta
 	m.Fetched, m.Claim = now(), c.Worker
@@ -188,6 +199,9 @@ func (c *Claim) finish(e job.Event) error {
 		if err := c.rewrite(e); err != nil {
 			return err // it stays in active/, and recovery ends it when the disk takes a line again
 		}
+	}
+	if c.carriesIn() {
+		c.s.complain("what waits in queue/", c.supersede())
 	}
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err

@@ -132,13 +132,21 @@ func (sh Shell) Retry(st State, name, rawURL string) (string, error) {
 	return note + " && " + line, err
 }
 
-// Evict is the line for an artifact.
+// Evict is the line for an artifact, and for what waits to fetch it.
 func (sh Shell) Evict(k string) (string, error) {
 	name := "meta/" + k + ".json"
 	if !plain(k) || !sh.has(name) {
 		return "", &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
-	return sh.line("rm -- " + sh.file(name))
+	line := "rm -- " + sh.file(name)
+	if from, err := sh.find(k, Queue); err == nil {
+		cancel, err := sh.Cancel(base(from))
+		if err != nil {
+			return "", err
+		}
+		line += " && " + cancel
+	}
+	return sh.line(line)
 }
 
 // Clear is the line that removes the finished jobs.

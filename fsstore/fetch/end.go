@@ -78,6 +78,9 @@ func (a *attempt) judge(err error) *failure {
 	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
 		return &failure{}
 	}
+	if over, ok := errors.AsType[*fsstore.Overtaken](err); ok {
+		return &failure{reason: over.Why}
+	}
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.lasting {

@@ -9,8 +9,8 @@ import (
 const keptClaims = 10
 
 // Compact returns the text of a job of one URL without the lines that later ones have made idle, so that a job may wait, be
-// put back and resume any number of times: waits and requeues but the newest; claims but the newest ten and the one that
-// wrote the newest start; starts but the newest and the one that came furthest; errors that count as attempts no more. What
+// put back and resume any number of times: waits and requeues but the newest; claims but the newest ten, the one that
+// wrote the newest start and the first under the approval that stands, which says what was held; starts but the newest and the one that came furthest; errors that count as attempts no more. What
 // the job says stays: URL, options, what is due, approved, counted and resumed. Where it would not, b is returned.
 func Compact(b []byte) []byte {
 	lines := bytes.SplitAfter(b, []byte("\n"))
@@ -35,8 +35,14 @@ func idleOf(events []Event) []bool {
 	idle := make([]bool, len(events))
 	newest := map[Kind]int{}
 	counting, furthest := -1, int64(0)
+	first := -1 // claim under the approval that stands
 	for i, e := range events {
 		newest[e.Kind] = i
+		if e.Kind == Approve || e.Kind == Retry {
+			first = -1
+		} else if e.Kind == Claim && first < 0 {
+			first = i
+		}
 		if e.Kind == Failed || e.Kind == Retry {
 			counting, furthest = i, 0
 		}
@@ -55,7 +61,7 @@ func idleOf(events []Event) []bool {
 			idle[i] = i != newest[Error] && i < counting
 		case Claim:
 			claims++
-			idle[i] = claims > keptClaims && !startsNext(events[i+1:], newest[Start]-i-1)
+			idle[i] = claims > keptClaims && i != first && !startsNext(events[i+1:], newest[Start]-i-1)
 		}
 	}
 	return idle

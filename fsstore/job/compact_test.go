@@ -30,10 +30,11 @@ func TestCompact(t *testing.T) {
 			t.Errorf("%s: not the same twice:\n%s", name, again)
 		}
 	}
-	// Who wrote the start that a resume goes by may own the part: ten claims came after it, and none before it counts.
-	started := head + when + "claim host 1 aaaaaaaaaaaaaaaa\n" + when + "claim host 1 bbbbbbbbbbbbbbbb\n" + when + "start 99 \"e\" host 1\n" +
+	// Who wrote the start that a resume goes by may own the part: ten claims came after it, and before it the first alone
+	// counts, which says what was held when the job was approved.
+	started := head + when + "claim host 1 eeeeeeeeeeeeeeee\n" + when + "claim host 1 aaaaaaaaaaaaaaaa\n" + when + "claim host 1 bbbbbbbbbbbbbbbb\n" + when + "start 99 \"e\" host 1\n" +
 		strings.Repeat(when+"claim host 1 cccccccccccccccc\n", 12)
-	if got := string(Compact([]byte(started))); !strings.Contains(got, "bbbb") || strings.Contains(got, "aaaaaaaaaaaaaaaa\n") || strings.Count(got, "cccccccccccccccc") != 10 {
+	if got := string(Compact([]byte(started))); !strings.Contains(got, "bbbb") || !strings.Contains(got, "eeee") || strings.Contains(got, "aaaaaaaaaaaaaaaa\n") || strings.Count(got, "cccccccccccccccc") != 10 {
 		t.Errorf("%s", got)
 	}
 }

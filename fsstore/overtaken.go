@@ -1,0 +1,136 @@
+package fsstore
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// A job may stand for hours between its approval and its commit: for a worker,
+// for its origin, for room. What an operator has done to the artifact meanwhile
+// is newer than the approval, and stands. So the first claim under an approval
+// notes what is held, and each later claim, and the commit, look whether it still
+// is; and who carries in or evicts takes out of queue/ what waits there unclaimed.
+//
+// A limit: `rm meta/k.json` in a shell is an evict that no job knows of before its
+// first claim. Such a job goes on.
+
+// Overtaken is why a job may not put what it brings in the place of what is there.
+type Overtaken struct{ Why string }
+
+func (e *Overtaken) Error() string { return e.Why }
+
+// heldMark begins the word of a claim's line that says what was held.
+const heldMark = "held:"
+
+// nothingHeld is that word's rest where nothing was.
+const nothingHeld = "-"
+
+// mark tells what is held of u from what was, or will be: the claim that
+// published it. It is "" where that can't be read, which says nothing.
+func (s *Store) mark(u key.URL) string {
+	a, err := s.Artifact(u.Key())
+	switch {
+	case err == nil && a.URLSum == u.Sum():
+		return markOf(a)
+	case err == nil, errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed):
+		return nothingHeld
+	}
+	return ""
+}
+
+func markOf(a *Artifact) string {
+	if a.Claim != "" && !strings.ContainsAny(a.Claim, " \t\r\n") {
+		return a.Claim
+	}
+	return a.SHA256[:16] // a meta that a person wrote
+}
+
+// markedAt is what the first claim under the approval that stands has noted, or
+// "" where none has.
+func markedAt(j *job.Job) (mark string) {
+	for _, e := range slices.Backward(j.Events) {
+		switch e.Kind {
+		case job.Approve, job.Retry:
+			return mark
+		case job.Claim:
+			for word := range strings.FieldsSeq(e.Text) {
+				if m, ok := strings.CutPrefix(word, heldMark); ok {
+					mark = m
+				}
+			}
+		}
+	}
+	return mark
+}
+
+// overtaken returns an *Overtaken where what is held of u is neither what was
+// held when the job was claimed first, nor what one of its own claims brought.
+func (s *Store) overtaken(j *job.Job, u key.URL) error {
+	if !j.Approved() || leave(j).Via == viaPut {
+		return nil // a person has moved it to queue/ since, which is an approval of its own
+	}
+	then, is := markedAt(j), s.mark(u)
+	if then == "" || is == "" || is == then || ownClaim(j, is) {
+		return nil
+	}
+	const retry = "; nothing was changed: retry this job to fetch it all the same"
+	if is == nothingHeld {
+		return &Overtaken{"its artifact was evicted after this job was claimed" + retry}
+	}
+	return &Overtaken{"another file was put in the place of its artifact after this job was claimed, carried in or copied, and stands" + retry}
+}
+
+func ownClaim(j *job.Job, worker string) bool {
+	return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == job.Claim && isClaimOf(e, worker) })
+}
+
+// mayCommit looks at the last moment. What is carried in stands above what is
+// fetched, and replaces what it finds.
+func (c *Claim) mayCommit() error {
+	if d := c.s.deniedBy(c.url); d != "" {
+		return &Overtaken{"denied/" + d + " speaks for this URL by now: remove that file, then retry this job"}
+	}
+	return c.s.overtaken(&c.Job, c.url)
+}
+
+// supersede takes out of queue/ the jobs of one URL, given by its sum and key:
+// what was just done to its artifact is newer than their approval. They are in
+// cancelled/ then, and say why. A list stays: it is about other URLs too.
+func (s *Store) supersede(k, sum, why string, by By) error {
+	names, err := s.names(string(Queue))
+	if err != nil {
+		return err
+	}
+	e := by.event(job.Cancelled)
+	e.Text = why
+	var errs []error
+	for _, name := range names {
+		if j, ok := s.jobOf(Queue, name, k); ok && j.Batch == 0 && s.isOf(&j.Job, sum) {
+			if err := s.cancelIn(Queue, name, e); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// isOf reports whether what a job fetches has that sum.
+func (s *Store) isOf(j *job.Job, sum string) bool {
+	u, err := key.Parse(j.FetchURL(), s.opt.Rule)
+	return err == nil && u.Sum() == sum
+}
+
+// supersede is Store.supersede for what this claim has carried in.
+func (c *Claim) supersede() error {
+	u, err := key.Parse(c.Job.FetchURL(), c.s.opt.Rule)
+	if err != nil {
+		return err
+	}
+	by := By{Via: viaPut, Addr: leave(&c.Job).Addr}
+	return c.s.supersede(u.Key(), u.Sum(), "a file was carried in for it since; retry to fetch it all the same", by)
+}
