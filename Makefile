@@ -51,6 +51,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (4 hours)
 	$(GO) run ./cmd/fromcache-torture -long -keep $(DIST)/torture $(PARTS)
 
+replay: needs ## run many command lines directly and through the shim, and compare: COMMANDS=FILE, JSON lines {"argv": [...], "n": 1}
+	FROMCACHE_COMMANDS=$(abspath $(COMMANDS)) $(GO) test -v -count=1 -timeout 8h ./shim/replay
+
 bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
 	$(GO) run ./cmd/fromcache-bench
 	$(GO) test -run '^$$' -bench . ./...
@@ -81,4 +84,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build run demo test race fuzz torture bench lint shims image clean needs
+.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image clean needs

@@ -1,0 +1,276 @@
+package replay
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// insideEnv names the directory of the built programs to the test that runs in the namespaces.
+const insideEnv = "FROMCACHE_TEST_REPLAY"
+
+const insideScript = `ip link set lo up && ip route add local 0.0.0.0/0 dev lo && { ip -6 route add local ::/0 dev lo || :; } &&
+	exec "$0" -test.run='^TestReplay$' -test.count=1 -test.v -test.timeout=8h`
+
+// TestReplay runs the command lines of testdata/commands.txt, or of the file that FROMCACHE_COMMANDS names.
+func TestReplay(t *testing.T) {
+	if dir := os.Getenv(insideEnv); dir != "" {
+		replayAll(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if file := os.Getenv("FROMCACHE_COMMANDS"); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("unshare", "-r", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", insideScript, os.Args[0])
+	cmd.Env = append(os.Environ(), insideEnv+"="+dir)
+	out, err := cmd.CombinedOutput()
+	if !strings.Contains(string(out), "=== RUN") {
+		t.Skipf("no network namespace here: %v: %s", err, strings.TrimSpace(string(out)))
+	}
+	t.Logf("\n%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command is a command line and how often it was seen.
+type command struct {
+	argv []string
+	n    int
+	left bool // its downloads need not hit
+}
+
+func (c command) String() string {
+	words := make([]string, len(c.argv))
+	for i, w := range c.argv {
+		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n'\"$&|;<>()*?[]{}#\\`") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// dirs are directories that a script would have made before: those of words that look like paths.
+func (c command) dirs() (dirs []string) {
+	for _, w := range c.argv[1:] {
+		if strings.HasPrefix(w, "-") {
+			_, w, _ = strings.Cut(w, "=")
+		}
+		if dir := filepath.Dir(w); strings.Contains(w, "/") && !strings.Contains(w, "://") && strings.HasPrefix(dir, "/") && !strings.HasPrefix(dir, "/dev") && !strings.HasPrefix(dir, "/proc") {
+			dirs = append(dirs, dir)
+		} else if strings.Contains(w, "/") && !strings.Contains(w, "://") {
+			dirs = append(dirs, home+"/"+dir)
+		}
+	}
+	return dirs
+}
+
+// leftToTheTool begins the part of the file whose downloads need not hit.
+const leftToTheTool = "# Left to the real tool"
+
+// readCommands reads the command lines.
+func readCommands(t *testing.T) (list []command) {
+	name := cmp.Or(os.Getenv("FROMCACHE_COMMANDS"), "testdata/commands.txt")
+	f, err := os.Open(name)
+	must(t, err)
+	defer f.Close()
+	left := false
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case strings.HasPrefix(line, leftToTheTool):
+			left = true
+		case line == "" || strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "{"):
+			var c struct {
+				Argv []string
+				N    int
+			}
+			must(t, json.Unmarshal([]byte(line), &c))
+			list = append(list, command{c.Argv, c.N, false})
+		default:
+			list = append(list, command{words(line), 1, left})
+		}
+	}
+	must(t, lines.Err())
+	return list
+}
+
+// words splits a line at blanks that are not between quotes.
+func words(line string) (list []string) {
+	word, quoted, open := "", false, false
+	for _, r := range line + " " {
+		switch {
+		case r == '\'':
+			quoted, open = !quoted, true
+		case r == ' ' && !quoted:
+			if open || word != "" {
+				list = append(list, word)
+			}
+			word, open = "", false
+		default:
+			word += string(r)
+		}
+	}
+	return list
+}
+
+var portInURL = regexp.MustCompile(`:(\d{2,5})\b`)
+
+// ports are those at which the command lines expect somebody.
+func ports(list []command) []int {
+	found := []int{80, 443}
+	for _, c := range list {
+		for _, w := range c.argv[1:] {
+			for _, m := range portInURL.FindAllStringSubmatch(w, -1) {
+				if p, _ := strconv.Atoi(m[1]); p > 79 && p < 65536 && p != cachePort && !slices.Contains(found, p) {
+					found = append(found, p)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// cachePort is the cache-host's, and no origin's.
+const cachePort = 39371
+
+// replayAll is the test within the namespaces.
+func replayAll(t *testing.T, programs string) {
+	list := readCommands(t)
+	o := &origin{ca: newCA(t)}
+	root := makeRoot(t, o.ca.pem())
+	if err := hasTools(root); err != nil {
+		t.Skip(err)
+	}
+	serveNames(t)
+	o.start(t, ports(list))
+	copyProgram(t, programs+"/fromcache", root+"/host/fromcache")
+	for _, tool := range []string{"curl", "wget"} {
+		copyProgram(t, programs+"/fromcache-shim", root+"/shim/"+tool)
+	}
+	r := &replay{t: t, stage: newStage(t, root, o), began: time.Now().Add(-time.Minute)}
+	r.startCache()
+	r.compare(list)
+}
+
+// replay is the whole comparison.
+type replay struct {
+	t     *testing.T
+	stage *stage
+	began time.Time
+	table table
+}
+
+// host is a command of the cache-host's program.
+func (r *replay) host(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), "/host/fromcache", args...)
+	cmd.Env = []string{"FROMCACHE_DATA_DIR=/host/data"}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = chrootTo(r.stage.root)
+	return cmd
+}
+
+func (r *replay) startCache() {
+	cmd := r.host("serve", "--port", fmt.Sprint(cachePort), "--min-free", "0", "--max-misses", "1000000", "--retries", "1",
+		"--workers", "8", "--scrub-rate", "0", "--allow-origin", "0.0.0.0/0", "--allow-origin", "::/0")
+	log, err := os.Create(filepath.Join(r.t.TempDir(), "log"))
+	must(r.t, err)
+	cmd.Stderr = log
+	must(r.t, cmd.Start())
+	r.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait(); log.Close() })
+	for range 600 {
+		if answer, err := http.Get("http://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(cachePort)) + "/healthz"); err == nil {
+			answer.Body.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log.Name())
+	r.t.Fatalf("the cache-host does not start: %s", text)
+}
+
+// shimEnv lets the shim wait for a cache on a busy machine.
+var shimEnv = []string{fmt.Sprint("FROMCACHE_SERVER=http://cache-host:", cachePort), "FROMCACHE_VERBOSE=1", "FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15"}
+
+// compare runs all commands directly and before anything is held, has all that was asked for fetched, and runs them again.
+func (r *replay) compare(list []command) {
+	directs := make([]result, len(list))
+	for i, c := range list {
+		directs[i] = r.stage.run("/usr/bin/"+c.argv[0], c)
+		if directs[i].late {
+			r.t.Logf("not compared, it waits: %s", c)
+			continue
+		}
+		r.check(c, "not held", directs[i], r.stage.run("/shim/"+c.argv[0], c, shimEnv...))
+	}
+	r.fetchAll()
+	for i, c := range list {
+		if directs[i].late {
+			continue
+		}
+		shim := r.stage.run("/shim/"+c.argv[0], c, shimEnv...)
+		r.check(c, "held", directs[i], shim)
+		r.table.add(c, directs[i], shim)
+	}
+	r.table.report(r.t)
+}
+
+func (r *replay) check(c command, when string, direct, shim result) {
+	if shim.said == "" {
+		r.t.Errorf("%s: %s\nthe shim was not there", when, c)
+	} else if d := differ(direct, shim, r.began); d != "" {
+		r.table.differ++
+		r.t.Errorf("%s: %s\n%s%s", when, c, d, shim.said)
+	}
+	r.table.runs++
+}
+
+// fetchAll approves all that was noted, and waits until the cache-host has done with it.
+func (r *replay) fetchAll() {
+	if out, err := r.host("approve", "*").CombinedOutput(); err != nil {
+		r.t.Fatalf("approve: %v: %.500s", err, out)
+	}
+	data := r.stage.root + "/host/data/"
+	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		waiting := 0
+		for _, dir := range []string{"misses", "queue", "active"} {
+			names, err := os.ReadDir(data + dir)
+			must(r.t, err)
+			waiting += len(names)
+		}
+		if waiting == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%d jobs are not done after ten minutes", waiting)
+		}
+	}
+	r.stage.origin.taken()
+	metas, _ := os.ReadDir(data + "meta")
+	failed, _ := os.ReadDir(data + "failed")
+	r.t.Logf("%d artifacts held, %d jobs failed", len(metas), len(failed))
+}
