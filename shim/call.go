@@ -31,20 +31,26 @@ type group struct {
 	proto        protoLists // curl --proto
 	redirProto   protoLists // curl --proto-redir
 	maxRedirs    string     // curl --max-redirs, wget --max-redirect
-	wantsCode    bool       // curl -w with the response code
-	tls          string     // an option that says how a TLS server must be, by name
-	tlsVersion   []string   // curl: the options that say which TLS, for a probe to say the same
+	agent        string     // the option that names a User-Agent
+	sizes        bool       // curl -w with the size of the download
+	coded        bool       // curl asks for a compressed answer
+	netrc        bool       // curl --netrc-optional
+	tlsVersion   []string   // the options that say which TLS, for a probe to say the same
 	family       int        // 4, 6, or 0 for either
 	ranges       bool       // asks for a part
 	ranged       bool       // by a header
 
-	outFile   bool // wget -O
-	dirs      bool // wget --directories
-	httpsOnly bool // wget --https-only
-	hushed    bool // wget -q, the last of them
-	notLoud   bool // wget -nv without a later -v
-	logged    bool // wget -o FILE, which is not standard output
-	unsure    bool // wget -e quiet or -e verbose, of which wget2 makes what it likes
+	outFile   bool   // wget -O
+	dirs      bool   // wget --directories
+	httpsOnly bool   // wget --https-only
+	newer     bool   // wget -N
+	named     string // wget --content-disposition, as it was written
+	prefix    string // wget -P
+	renamed   bool   // wget --restrict-file-names
+	hushed    bool   // wget -q, the last of them
+	notLoud   bool   // wget -nv without a later -v
+	logged    bool   // wget -o FILE, which is not standard output
+	unsure    bool   // wget -e quiet or -e verbose, of which wget2 makes what it likes
 }
 
 // pass notes the first reason for leaving the group alone.
@@ -100,6 +106,8 @@ func because(c options.Class) string {
 		return "chooses the way to the server"
 	case options.S:
 		return "constrains the connection"
+	case options.T:
+		return "depends on how the origin frames its answer"
 	case options.G:
 		return "changes how the URL is read"
 	}

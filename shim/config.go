@@ -50,19 +50,20 @@ type configs struct {
 	env  Env
 	uid  int
 	read func(path string) ([]byte, error)
-	odd  string // a file that can't be judged
+	odd  string // why a file can't be judged
 }
 
 // file returns the contents of path and whether it is there; one that can't be judged is noted in odd.
 func (c *configs) file(path string) (string, bool) {
 	data, err := c.read(path)
 	if errors.Is(err, errOddFile) {
-		c.odd = path
+		c.odd = path + " is no plain file"
 	}
 	return string(data), err == nil
 }
 
-// home returns the user's home directory from the password file, in which both tools look.
+// home returns the user's home directory from the password file, in which both tools look. Of a user who is not there, only the C
+// library can say where the configuration is.
 func (c *configs) home() string {
 	data, _ := c.file("/etc/passwd")
 	id := strconv.Itoa(c.uid)
@@ -76,8 +77,8 @@ func (c *configs) home() string {
 }
 
 // curlrc returns the lines of the curlrc that curl reads by itself: the first that exists of .curlrc in $CURL_HOME,
-// $XDG_CONFIG_HOME, $HOME, curlrc in ~/.config, and .curlrc in the password file's home. Releases differ on
-// $XDG_CONFIG_HOME/curlrc, so its lines are judged too where it exists.
+// $XDG_CONFIG_HOME and $HOME, curlrc in $CURL_HOME/.config and ~/.config, and .curlrc in the password file's home. Releases differ
+// on $XDG_CONFIG_HOME/curlrc and the two in .config, so their lines are judged too where they exist.
 func (c *configs) curlrc() (lines []rcLine) {
 	xdg, home := c.env.Get("XDG_CONFIG_HOME"), c.env.Get("HOME")
 	try := func(dir, name string) bool {
@@ -88,19 +89,56 @@ func (c *configs) curlrc() (lines []rcLine) {
 		if ok {
 			lines = append(lines, parseCurlrc(text)...)
 		}
+		if oddCurlrc(text) {
+			c.odd = dir + name + " has lines that releases of curl read differently"
+		}
 		return ok || c.odd != ""
 	}
 	if try(c.env.Get("CURL_HOME"), "/.curlrc") {
 		return lines
 	}
 	try(xdg, "/curlrc")
-	if try(xdg, "/.curlrc") || try(home, "/.curlrc") || xdg == "" && try(home, "/.config/curlrc") {
+	if try(xdg, "/.curlrc") || try(home, "/.curlrc") {
 		return lines
 	}
-	if own := c.home(); own != home {
+	if xdg == "" {
+		try(c.env.Get("CURL_HOME"), "/.config/curlrc")
+		try(home, "/.config/curlrc")
+	}
+	switch own := c.home(); {
+	case own == "" && home == "":
+		c.odd = homeless
+	case own != home:
 		try(own, "/.curlrc")
 	}
 	return lines
+}
+
+// homeless is why a call passes whose configuration can't be found.
+const homeless = "HOME is unset, and /etc/passwd does not have the user"
+
+// oddCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage returns and form feeds: up to 8.12 curl
+// skips them, since then it stops reading there.
+func oddCurlrc(text string) bool {
+	for line := range strings.Lines(text) {
+		if strings.IndexByte(" \t\v/*", line[0]) >= 0 {
+			return true
+		}
+	}
+	return strings.ContainsAny(text, "\r\f")
+}
+
+// curlNetrc reports whether there is a file that curl reads for credentials by itself.
+func (c *configs) curlNetrc() bool {
+	if c.env.Get("NETRC") != "" { // since 8.16
+		return true
+	}
+	home, set := c.env.Lookup("HOME")
+	if !set {
+		home = c.home()
+	}
+	_, ok := c.file(home + "/.netrc")
+	return ok || !set && home == ""
 }
 
 // parseCurlrc reads a curlrc as curl's parseconfig does: a name, with dashes or without, then its value after blanks, = or

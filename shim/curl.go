@@ -15,6 +15,7 @@ type curlCall struct {
 	// of all groups, like the other options of curl(1) that are global
 	verbose   bool // -v, or a trace to standard error
 	stderrOut bool // --stderr -
+	cookies   bool // -b with nothing to send: what one URL sets goes to the next
 }
 
 // parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are options until "--", all
@@ -42,13 +43,26 @@ func parseCurl(args []string, rc []rcLine) *call {
 	if p.stderrOut && p.verbose {
 		p.passWhole("-v with --stderr - " + because(options.E))
 	}
+	urls := 0
 	for _, g := range p.groups {
-		g.settleCurl()
+		urls += len(g.urls)
+		if g.sizes && g.coded {
+			g.pass("-w shows the size of a compressed answer")
+		}
+	}
+	if p.cookies && urls > 1 {
+		p.passWhole("-b carries cookies from one URL to the next")
 	}
 	return &p.call
 }
 
-func (p *curlCall) url(w word) { p.g.urls = append(p.g.urls, w) }
+// url takes a URL. Since 8.13 one that begins with @ is a file of URLs, as a plain word, too.
+func (p *curlCall) url(w word) {
+	if strings.HasPrefix(w.text, "@") {
+		p.passWhole("@ " + because(options.I))
+	}
+	p.g.urls = append(p.g.urls, w)
+}
 
 // long reads --name and its value, returning the index of the last word taken.
 func (p *curlCall) long(i int, name string) int {
@@ -155,15 +169,19 @@ func (p *curlCall) option(o given) {
 			p.g.protoDefault = o.value
 			return
 		}
+	case options.P:
+		if o.Name == "proxy" && o.value == "" || o.Name == "noproxy" && o.value == "*" {
+			return // straight to the server, as the cache is reached in any case
+		}
 	case options.A:
+		if p.harmless(o) {
+			return
+		}
 		// a cookie jar is shared by all groups, a literal cookie is its group's own
 		if o.Name == "cookie-jar" || o.Name == "cookie" && !strings.Contains(o.value, "=") {
 			p.passWhole(o.shown + " " + because(o.Class))
 		}
 	case options.U:
-		if strings.HasPrefix(o.value, "@") {
-			p.passWhole("--url @ " + because(options.I))
-		}
 		p.url(word{o.arg, o.skip, o.value})
 	case options.E:
 		if o.Name == "libcurl" {
@@ -174,6 +192,20 @@ func (p *curlCall) option(o given) {
 		p.g.neutralCurl(o)
 	}
 	p.judge(p.g, o)
+}
+
+// harmless reports whether an option that could carry credentials has none to carry: an empty cookie file switches cookies on, and
+// --netrc-optional counts only where there is a .netrc.
+func (p *curlCall) harmless(o given) bool {
+	switch {
+	case o.Name == "cookie" && (o.value == "" || o.value == "/dev/null"):
+		p.cookies = true
+	case o.Name == "netrc-optional":
+		p.g.netrc = !o.no
+	default:
+		return false
+	}
+	return true
 }
 
 // next begins a group. Without a URL so far, releases differ between an error and no effect.
@@ -194,21 +226,30 @@ func (p *curlCall) valued(o given) {
 			p.g.pass(o.shown + " " + because(options.M))
 		}
 	case "write-out":
-		reason, code := judgeWriteOut(o.value)
+		reason, sizes := judgeWriteOut(o.value)
 		if reason != "" {
 			p.g.pass(o.shown + " " + reason)
 		}
-		p.g.wantsCode = p.g.wantsCode || code
+		p.g.sizes = p.g.sizes || sizes
+	case "tls-max":
+		if o.value == "1.0" || o.value == "1.1" { // which the cache-host would not speak with the origin
+			p.g.pass(o.shown + " " + because(options.S))
+		}
+		p.g.tlsVersion = append(p.g.tlsVersion, "--"+o.Name, o.value)
 	default:
 		p.g.pass(o.shown + " " + because(o.Class))
 	}
 }
 
-// global keeps what options in any group say about messages on standard output.
+// global keeps what options say about the whole call: messages of any group on standard output, for one.
 func (p *curlCall) global(o given) {
 	switch o.Name {
 	case "verbose":
 		p.verbose = p.verbose || !o.no
+	case "remote-name":
+		if o.no && !p.g.remoteAll {
+			p.passWhole(o.shown + " without --remote-name-all has no URL of its own")
+		}
 	case "stderr":
 		p.stderrOut = isStdout(o.value)
 	case "trace", "trace-ascii":
@@ -226,6 +267,10 @@ func (g *group) neutralCurl(o given) {
 		g.outs = append(g.outs, output{})
 	case "remote-name":
 		g.outs = append(g.outs, output{remote: !o.no})
+	case "user-agent":
+		g.agent = o.shown
+	case "compressed", "tr-encoding":
+		g.coded = g.coded || !o.no
 	case "remote-name-all":
 		g.remoteAll = !o.no
 	case "globoff":
@@ -240,19 +285,8 @@ func (g *group) neutralCurl(o given) {
 		g.family = 4
 	case "ipv6":
 		g.family = 6
-	case "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2", "tlsv1.3":
+	case "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2":
 		g.tlsVersion = append(g.tlsVersion, "--"+o.Name)
-	case "tls-max":
-		g.tlsVersion = append(g.tlsVersion, "--"+o.Name, o.value)
-	case "cacert", "capath", "ca-native", "ciphers", "tls13-ciphers", "curves", "sigalgs", "sslv2", "sslv3", "ssl-sessions", "tls-earlydata":
-		g.tls = o.shown
-	}
-}
-
-// settleCurl judges what only the whole group can tell.
-func (g *group) settleCurl() {
-	if g.wantsCode && !g.follow {
-		g.pass("-w shows the response code, without -L")
 	}
 }
 

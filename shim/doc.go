@@ -16,8 +16,11 @@
 // does, abbreviations, clusters and --next included. [Plan] then decides, from arguments, environment, configuration files and
 // the cache's answers, and does nothing else; it is the part to read first. Every option has a class. A neutral one leaves a
 // call to be asked about; most others (a body, another method, credentials, a header that may count, the header of the answer,
-// conditions, another way to the server) let it pass unasked, and one that the table lacks lets the whole call pass. curlrc,
-// wgetrc and .netrc are judged line by line by the same classes, for the tools read them by themselves.
+// conditions, another way to the server, how a server must prove itself) let it pass unasked, and one that the table lacks lets
+// the whole call pass. TLS 1.2 and older versions are neutral, for the cache-host asks that of an origin by itself; a
+// User-Agent is where the URL names a file, for install hosts give a browser a page and curl a script. curlrc, wgetrc and .netrc
+// are judged line by line by the same classes, for the tools read them by themselves; where only the C library can say whose they
+// are, the call passes.
 //
 // A URL is never asked about if it carries credentials, has bytes that need quoting, or names this machine, a link-local address,
 // a cloud's metadata service or the cache itself. Its last path segment, and for wget its query, end the cache's URL as well, so

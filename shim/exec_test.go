@@ -183,7 +183,7 @@ func TestDecidingFields(t *testing.T) {
 		{"curl", moved, false}, {"curl -L", moved, true}, {"curl --location", moved, true}, {"curl -L --no-location", moved, false},
 		{"curl -L --max-redirs 0", moved, false}, {"curl -L --max-redirs 3", moved, false}, {"curl -L --max-redirs 10", moved, true},
 		{"curl -L --max-redirs -1", moved, true}, {"curl -L --proto-redir =https", moved, true}, {"curl -L --proto-redir =http", moved, false}, {"curl -L --proto-redir -https --proto-redir +http", moved, false},
-		{"wget", moved, true}, {"wget --max-redirect=0", moved, false}, {"wget --max-redirect=20", moved, true},
+		{"wget", moved, true}, {"wget --max-redirect=3", moved, false}, {"wget --max-redirect=20", moved, true},
 	} {
 		url, asked := cacheOf(t, c.cache)
 		r := shimRun(t, c.command+" "+vendorURL, "FROMCACHE_SERVER="+url)

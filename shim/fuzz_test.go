@@ -20,9 +20,9 @@ var mixes = map[string]struct{ neutral, stop []string }{
 	},
 	"wget": {
 		[]string{"-q", "-nv", "-O x", "-Ox", "-qO x", "-t 3", "-T5", "--tries=3", "--timeout 9", "-P d", "--progress=dot", "-U a", "--no-check-certificate",
-			"-4", "-nc", "-nd", "-e robots=off", "--no-config", "--quiet", "--limit-rate=1m", "--header=Accept:*/*", "--no-verb", "-b", "--https-only"},
-		[]string{"-N", "-r", "-m", "-p", "-k", "-x", "-E", "-S", "-qS", "-i f", "-B u", "-F", "--spider", "--post-data=x", "--method=PUT", "--user=a",
-			"--password b", "--header=X:y", "--load-cookies f", "--no-cache", "--content-disposition", "--trust-server-names", "-e continue=on",
+			"-4", "-nc", "-nd", "-e robots=off", "--no-config", "--quiet", "--limit-rate=1m", "--header=Accept:*/*", "--no-verb", "-b", "-e user_agent=a", "--secure-protocol=TLSv1_2"},
+		[]string{"--https-only", "--ca-certificate=c", "--no-timestamping", "-r", "-m", "-p", "-k", "-x", "-E", "-S", "-qS", "-i f", "-B u", "-F", "--spider", "--post-data=x", "--method=PUT", "--user=a",
+			"--password b", "--header=X:y", "--load-cookies f", "--no-cache", "--secure-protocol PFS", "--trust-server-names", "-e continue=on",
 			"--config=f", "--bind-address=a", "--warc-file=w", "--unknown", "-z", "--backups", "--restrict-file-names windows", "-nx", "--pinnedpubkey k", "-V"},
 	},
 }

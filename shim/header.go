@@ -18,7 +18,9 @@ func (g *group) header(shown, value string, tool Tool) {
 		return
 	}
 	switch lower(name) {
-	case "user-agent", "referer", "accept-language", "connection", "dnt", "origin":
+	case "user-agent":
+		g.agent = shown
+	case "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
 		set, plain := strings.CutPrefix(strings.Trim(v, " \t"), "bytes=")
 		if g.ranged || !plain || !onePlainRange(set) {
@@ -62,17 +64,18 @@ func offset(s string) (n uint64, ok bool) {
 	return n, s != ""
 }
 
-// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name and the exit code are the same from a
-// cache or nobody's business; code reports a response code, which is the same only where redirects are followed. All else
-// shows facts of the URL or of the connection, or takes its format from a file.
-func judgeWriteOut(format string) (reason string, code bool) {
+// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name, the exit code and its text are
+// the same from a cache or nobody's business, and so is the response code, for where the origin redirects and the call does not
+// follow a cache has no hit. All else shows facts of the URL or of the connection, or takes its format from a file. sizes reports
+// the size of the body, which is that of its compressed form where there is one.
+func judgeWriteOut(format string) (reason string, sizes bool) {
 	if strings.HasPrefix(format, "@") {
 		return because(options.I), false
 	}
 	for {
 		i := strings.IndexByte(format, '%')
 		if i < 0 || i+1 == len(format) {
-			return "", code
+			return "", sizes
 		}
 		format = format[i+1:]
 		switch c := format[0]; {
@@ -80,26 +83,21 @@ func judgeWriteOut(format string) (reason string, code bool) {
 			format = format[1:]
 		case c == '{':
 			end := strings.IndexByte(format, '}')
-			if end < 0 {
-				return because(options.E), code
+			if end < 0 || !neutralVariable(format[1:end]) {
+				return because(options.E), sizes
 			}
-			name := format[1:end]
-			if name == "response_code" || name == "http_code" {
-				code = true
-			} else if !neutralVariable(name) {
-				return because(options.E), code
-			}
+			sizes = sizes || format[1:end] == "size_download"
 			format = format[end+1:]
 		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and what is yet to come
-			return because(options.E), code
+			return because(options.E), sizes
 		}
 	}
 }
 
-// neutralVariable reports whether a variable of -w says nothing about the URL or the server.
+// neutralVariable reports whether a variable of -w says the same of a hit.
 func neutralVariable(name string) bool {
 	switch name { // the sizes of request and header depend on the URL's length and on who answers
-	case "filename_effective", "exitcode", "size_download", "size_upload":
+	case "filename_effective", "exitcode", "errormsg", "response_code", "http_code", "size_download", "size_upload":
 		return true
 	}
 	return strings.HasPrefix(name, "time_") || strings.HasPrefix(name, "speed_")

@@ -60,7 +60,7 @@ func become(path string, args []string, env Env) error {
 // liveInput is an Input on this machine; path is the real tool's.
 func liveInput(tool Tool, args []string, env Env, path string) Input {
 	p := liveProber(tool, env, path)
-	return Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: readConfig, Ask: p.Ask}
+	return Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: readConfig, Size: fileSize, Ask: p.Ask}
 }
 
 // liveProber asks caches as the environment has it.

@@ -3,6 +3,8 @@ package shim
 import (
 	"strconv"
 	"strings"
+
+	"fromcache/shim/options"
 )
 
 // Input is all that a Plan depends on.
@@ -15,6 +17,8 @@ type Input struct {
 	Real string // its file name, links followed: wget2 and busybox differ from wget
 	// Read returns a configuration file's contents; errors are those of os.ReadFile.
 	Read func(path string) ([]byte, error)
+	// Size returns the size of a file in the working directory or elsewhere; errors are those of os.Stat.
+	Size func(path string) (int64, error)
 	// Ask asks the caches about all questions at once, returning as many answers in their order.
 	Ask func([]Question) []Answer
 }
@@ -93,7 +97,8 @@ func Plan(in Input) Decision {
 type planner struct {
 	Input
 	settings
-	netrc    string // contents, of wget's
+	netrc    string          // contents, of wget's
+	fresh    map[string]bool // the files that wget -N finds absent, and makes
 	verdicts []Verdict
 	asked    []candidate
 }
@@ -117,6 +122,11 @@ func (p *planner) parse() *call {
 			lines = files.curlrc()
 		}
 		c = parseCurl(p.Args, lines)
+		for _, g := range c.groups {
+			if g.netrc && files.curlNetrc() {
+				g.pass("--netrc-optional " + because(options.A))
+			}
+		}
 	} else {
 		_, posix := p.Env.Lookup("POSIXLY_CORRECT")
 		w := parseWget(p.Args, posix)
@@ -126,7 +136,7 @@ func (p *planner) parse() *call {
 		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
 	}
 	if files.odd != "" {
-		c.passWhole(files.odd + " is no plain file")
+		c.passWhole(files.odd)
 	}
 	return c
 }
@@ -202,11 +212,16 @@ func (p *planner) fileReason(g *group, i int, t target) string {
 	if p.Tool == Curl && t.name() == "" && g.savesByName(i) {
 		return "-O needs a file name in the URL"
 	}
+	if g.agent != "" && !namesFile(t.name()) {
+		return g.agent + " may choose the answer where the URL names no file"
+	}
 	if hasDots(t.name()) || p.Tool == Wget && hasDots(t.path) {
 		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
 	}
-	if g.dirs && !g.outFile {
-		return "--directories names directories after the host"
+	if p.Tool == Wget {
+		if reason := p.wgetFile(g, t); reason != "" {
+			return reason
+		}
 	}
 	if !g.proto.allow(t.scheme) {
 		return "--proto refuses the URL"
@@ -220,9 +235,7 @@ func (p *planner) usable(g *group) (caches []Cache, reason string) {
 		switch {
 		case !g.proto.allow(c.t.scheme):
 			reason = "--proto refuses the cache's scheme"
-		case g.tls != "" && c.t.scheme == "https":
-			reason = g.tls + " constrains the connection to the cache"
-		case p.Real == "wget2" && g.httpsOnly && c.t.scheme != "https":
+		case g.httpsOnly && c.t.scheme != "https":
 			reason = "--https-only refuses the cache's scheme"
 		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.t.scheme):
 			reason = "busybox has no no_proxy"

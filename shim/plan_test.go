@@ -35,6 +35,11 @@ func (b *bench) read(path string) ([]byte, error) {
 	return []byte(text), nil
 }
 
+func (b *bench) size(path string) (int64, error) {
+	data, err := b.read(path)
+	return int64(len(data)), err
+}
+
 // ask answers for a cache that holds every URL with "held" in it and says what reply says.
 func (b *bench) ask(questions []Question) []Answer {
 	out := make([]Answer, len(questions))
@@ -59,7 +64,7 @@ func (b *bench) plan(line ...string) Decision {
 		b.real = line[0]
 	}
 	env := append(append(Env{}, b.env...), "FROMCACHE_SERVER="+theCache, "HOME=/home/u")
-	return Plan(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Ask: b.ask})
+	return Plan(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Size: b.size, Ask: b.ask})
 }
 
 // check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked, untouched) or "pass".
@@ -137,6 +142,12 @@ pass curl - U
 pass curl U -o
 pass curl U --output
 pass curl --url @file U
+pass curl @file
+pass curl U -- @file
+pass curl --no-remote-name U -o x
+pass curl -O --no-remote-name U U --next U
+hit curl --remote-name-all --no-remote-name U
+pass curl --remote-name-all U --next --no-remote-name U
 pass curl --variable a=b U
 hit curl -: U
 hit curl -s -: U
@@ -203,7 +214,10 @@ pass curl --request HEAD U
 pass curl --url-query a=b U
 pass wget --post-data=a U
 pass wget --post-file a U
-pass wget --method=GET U
+hit wget --method=GET U
+pass wget --method=get U
+pass wget --method=HEAD U
+pass wget --method=GET --body-data=x U
 pass wget --body-data=x U
 # header output
 pass curl -I U
@@ -225,11 +239,18 @@ pass curl -w %{size_download}%{size_header} U
 pass curl -w %{size_} U
 hit curl -w 100% U
 hit curl -w \n U
-pass curl -w %{http_code} U
-pass curl -w %{response_code} U
+hit curl -w %{http_code} U
+hit curl -w %{response_code} U
+hit curl -w %{exitcode}%{errormsg} U
+pass curl -w %{size_download} --compressed U
+pass curl --compressed -L U -w %{http_code}:%{size_download}
+pass curl -w %{size_download} --tr-encoding U
+hit curl -w %{size_download} --no-compressed U
+hit curl -w %{size_download} U --next --compressed U
+hit curl -w %{size_upload} --compressed U
 hit curl -L -w %{http_code} U
 hit curl -w %{response_code} U -L
-pass curl -L --no-location -w %{http_code} U
+hit curl -L --no-location -w %{http_code} U
 pass curl -L -w %{url_effective} U
 pass curl -w %{remote_ip} U
 pass curl -w %{json} U
@@ -323,6 +344,16 @@ pass curl -n U
 pass curl --netrc-file x U
 pass curl -b a=b U
 pass curl -c jar U
+pass curl -b jar U
+pass curl -b jar U --next U
+hit curl -b /dev/null U
+pass curl -b /dev/null -c jar U
+pass curl -b /dev/null -b a=b U
+pass curl -b /dev/null U U
+pass curl -b /dev/null U --next U
+hit curl --netrc-optional U
+pass curl --netrc-optional -n U
+pass curl --netrc-optional --netrc-file x U
 pass curl -E cert U
 pass curl --oauth2-bearer x U
 pass curl --aws-sigv4 x U
@@ -360,12 +391,20 @@ pass curl -z 2020-01-01 U
 pass curl --etag-compare x U
 pass curl --etag-save x U
 pass wget -N U
+hit wget -N -O x U
+hit wget --timestamping -qO x U
+pass wget --no-timestamping U
 pass wget --no-cache U
 pass wget --timestamping=on U
 # names, trees, URLs elsewhere
 pass curl -J U
 pass curl -OJ U
 pass wget --content-disposition U
+hit wget --content-disposition U -O x
+hit wget -O x --content-disposition U
+pass wget --content-disposition -c -O x U
+pass wget --no-content-disposition U -O x
+pass wget --content-disposition --trust-server-names U -O x
 pass wget --trust-server-names U
 pass wget -E U
 pass wget -x U
@@ -397,6 +436,14 @@ pass wget -e input=x U
 pass curl -x proxy U
 pass curl -xproxy U
 pass curl --noproxy x U
+hit curl --noproxy * U
+pass curl --noproxy  U
+hit curl -x  U
+hit curl -b  U
+pass curl --noproxy *,x U
+pass curl --noproxy * --noproxy x U
+hit curl --proxy= U
+pass curl --proxy= -x p U
 pass curl --resolve a:1:b U
 pass curl --connect-to :: U
 pass curl --unix-socket x U
@@ -429,10 +476,61 @@ hit curl --http2 U
 hit curl --http1.1 U
 pass curl --cert-status U
 pass curl --hsts x U
-hit curl --cacert x U
+pass curl --cacert x U
+pass curl --capath x U
+pass curl --ca-native U
+pass curl --crlfile x U
+pass curl --ciphers x U
+pass curl --tls13-ciphers x U
+pass curl --curves x U
+pass curl --sigalgs x U
+pass curl --ssl-sessions x U
+pass curl -3 U
+pass curl --tlsv1.3 U
+hit curl --tlsv1.2 U
+hit curl --tlsv1.1 U
+hit curl -1 U
+pass curl --tls-max 1.0 U
+pass curl --tls-max 1.1 U
+pass curl --tls-max=1.1 --tlsv1.0 U
+hit curl --tls-max 1.2 U
+hit curl --tls-max 1.3 --tlsv1.2 U
+hit curl --tls-max default U
+hit curl --ssl-reqd U
 pass wget --pinnedpubkey=x U
-hit wget --ca-certificate=x U
-hit wget --https-only U
+pass wget --ca-certificate=x U
+pass wget --ca-directory x U
+pass wget --ciphers=x U
+pass wget --https-only U
+hit wget --no-https-only U
+hit wget --secure-protocol=TLSv1_2 U
+hit wget --secure-protocol auto U
+hit wget --secure-protocol=TLSv1 U
+pass wget --secure-protocol=TLSv1_3 U
+pass wget --secure-protocol=tlsv1_3 U
+pass wget --secure-protocol=PFS U
+pass wget --secure-protocol=SSLv3 U
+# how the answer is framed
+pass curl --raw U
+pass curl --max-filesize 9 U
+pass curl --ignore-content-length U
+pass curl --metalink U
+# who asks
+hit curl -A x U
+pass curl -A x https://ex.test/held
+pass curl -A x https://ex.test/held/
+pass curl -A x https://ex.test/held/v1.2
+pass curl -A x https://ex.test/held/f.sh/
+pass curl --user-agent x https://ex.test/held/f.php
+pass curl --user-agent= https://ex.test/held/get
+pass curl -H User-Agent:x https://ex.test/held/f.fcgi
+pass curl -H User-Agent; https://ex.test/held/f.HTML
+pass curl -A x https://ex.test/held/f.aspx?f=a.run
+pass wget -U x https://ex.test/held/get
+pass wget --header=User-Agent:x https://ex.test/held/f.cgi
+pass wget -e user_agent=x https://ex.test/held/get
+hit wget -e user_agent=x U
+hit wget --user-agent=x U
 # how the URL is read
 pass curl --path-as-is U
 pass curl --request-target /x U
@@ -578,6 +676,9 @@ func classWants(tool string, o options.Option) string {
 	case options.V, options.U, options.G:
 		return ""
 	case options.N, options.R:
+		if o.Name == "https-only" {
+			return "pass" // the cache is a plain one
+		}
 		if o.Name == "output-document" || o.Name == "no" || o.Name == "max-redirs" || o.Name == "no-config" {
 			return ""
 		}
@@ -588,6 +689,14 @@ func classWants(tool string, o options.Option) string {
 	case options.S:
 		if o.Name == "proto" {
 			return ""
+		}
+	case options.C, options.F: // with -O
+		if o.Name == "timestamping" || o.Name == "content-disposition" {
+			return "hit"
+		}
+	case options.A:
+		if o.Name == "netrc-optional" {
+			return "hit"
 		}
 	case options.I:
 		if o.Name == "execute" {

@@ -144,16 +144,45 @@ func (p *wgetCall) option(o given) {
 		}
 		p.g.notLoud = p.g.notLoud || strings.Contains(o.value, "v")
 		return
+	case "secure-protocol":
+		p.g.secureProtocol(o)
+		return
+	case "method":
+		if o.value == "GET" {
+			return
+		}
+	case "timestamping":
+		if p.g.newer = p.g.newer || !o.no; !o.no {
+			return
+		}
+	case "content-disposition":
+		if p.g.named = o.shown; !o.no {
+			return
+		}
 	case "no-config":
 		p.noConfig = true
 	}
 	if o.Class == options.N {
 		p.g.neutralWget(o)
+		if o.Name == "directory-prefix" && (!p.rc || p.g.prefix == "") {
+			p.g.prefix = o.value
+		}
 		if !p.rc {
 			p.g.volume(o)
 		}
 	}
 	p.judge(p.g, o)
+}
+
+// secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin, TLS 1.2; OpenSSL's builds take them
+// for the lowest that will do. PFS chooses ciphers.
+func (g *group) secureProtocol(o given) {
+	switch lower(o.value) {
+	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
+		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
+	default:
+		g.pass(o.shown + " " + because(options.S))
+	}
 }
 
 // volume keeps what the command line says about messages. wget2 prints them, with the URL, on standard output.
@@ -180,15 +209,19 @@ func (g *group) neutralWget(o given) {
 	case "inet6-only":
 		g.family = 6
 	case "max-redirect":
-		g.maxRedirs = o.value
+		if g.maxRedirs = o.value; o.value == "0" {
+			g.pass(o.shown + "=0 shows whether the URL redirects")
+		}
 	case "https-only":
 		g.httpsOnly = !o.no
+	case "restrict-file-names":
+		g.renamed = true
+	case "user-agent":
+		g.agent = o.shown
 	case "output-file", "append-output":
 		if isStdout(o.value) {
 			g.pass(o.shown + " - " + because(options.E))
 		}
-	case "ca-certificate", "ca-directory", "ciphers", "secure-protocol":
-		g.tls = o.shown
 	}
 	if (o.Name == "inet4-only" || o.Name == "inet6-only") && o.no {
 		g.family = 0
@@ -206,6 +239,9 @@ func (p *wgetCall) command(line string) {
 	name = options.Bare(strings.Trim(name, blanks))
 	if !ok || !strings.Contains(executable, " "+name+" ") || hasControl(value) {
 		p.passWhole("-e " + because(options.I))
+	}
+	if name == "useragent" {
+		p.g.agent = "-e user_agent"
 	}
 	p.g.unsure = p.g.unsure || name == "quiet" || name == "verbose"
 }

@@ -63,10 +63,14 @@ func systemWgetrcs(goos string) []string {
 
 // wgetHome is $HOME, be it empty, or else the password file's.
 func (c *configs) wgetHome() string {
-	if home, ok := c.env.Lookup("HOME"); ok {
-		return home
+	home, ok := c.env.Lookup("HOME")
+	if !ok {
+		home = c.home()
 	}
-	return c.home()
+	if !ok && home == "" {
+		c.odd = homeless
+	}
+	return home
 }
 
 // parseWgetrc reads lines of "name = value"; a line of another form has no value.

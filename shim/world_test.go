@@ -129,6 +129,9 @@ func serve(rw http.ResponseWriter, r *http.Request, path string) {
 	_, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	rw.Header().Set("Content-Type", "application/octet-stream")
 	rw.Header().Set("ETag", `"e"`)
+	if strings.Contains(path, "/disposition/") {
+		rw.Header().Set("Content-Disposition", `attachment; filename="chosen.zip"`)
+	}
 	http.ServeContent(rw, r, "", modified, bytes.NewReader(content("/"+path)))
 }
 

@@ -39,7 +39,8 @@ const (
 	D Class = 'D' // fetches trees
 	I Class = 'I' // takes URLs or options from elsewhere
 	P Class = 'P' // chooses the way to the server
-	S Class = 'S' // constrains the connection or the server
+	S Class = 'S' // constrains the connection, or says how the server must prove itself
+	T Class = 'T' // depends on how the answer is framed: coded in chunks, or with a length
 	G Class = 'G' // changes how the other words are read
 	U Class = 'U' // is a URL
 )

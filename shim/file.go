@@ -1,0 +1,76 @@
+package shim
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// pages are the extensions of programs that answer a request, and of pages.
+const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jsf do action cfm cfml nsf htm html shtml xhtml "
+
+// namesFile reports whether the last segment of a path names a file: it has an extension, and not a page's or a program's. A server
+// that looks at the User-Agent gives a browser a page where it gives curl a script; whatever asks for a file gets that.
+func namesFile(name string) bool {
+	ext := lower(name[strings.LastIndexByte(name, '.')+1:])
+	if len(ext) == len(name) || len(ext) > 10 || ext != "7z" && (ext == "" || ext[0] <= '9') {
+		return false
+	}
+	for i := 0; i < len(ext); i++ {
+		if !isAlnum(ext[i]) {
+			return false
+		}
+	}
+	return !strings.Contains(pages, " "+ext+" ")
+}
+
+// fileSize returns the size of what path leads to.
+func fileSize(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// wgetFile says why the file that wget saves could have another name, or none, were the URL the cache's.
+func (p *planner) wgetFile(g *group, t target) string {
+	gnu := p.Real != "wget2" && p.Real != "busybox"
+	switch {
+	case g.dirs && !g.outFile:
+		return "--directories names directories after the host"
+	case g.named != "" && !(gnu && g.outFile && !g.ranges): // GNU wget alone takes the name that -O gives
+		return g.named + " " + because(options.F)
+	case g.newer && !(gnu && (g.outFile || p.isFresh(g, t))): // with -O, GNU wget says that -N does nothing
+		return "-N " + because(options.C)
+	}
+	return ""
+}
+
+// isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. Names that wget
+// would write differently are left alone, and so is a second URL for one file.
+func (p *planner) isFresh(g *group, t target) bool {
+	name := t.name()
+	for i := 0; i < len(name); i++ {
+		if !isAlnum(name[i]) && strings.IndexByte("._+-", name[i]) < 0 {
+			return false
+		}
+	}
+	if name == "" || t.query != "" || g.renamed || strings.HasPrefix(g.prefix, "~") {
+		return false
+	}
+	if g.prefix != "" {
+		name = strings.TrimRight(g.prefix, "/") + "/" + name
+	}
+	if _, err := p.Size(name); p.fresh[name] || !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if p.fresh == nil {
+		p.fresh = map[string]bool{}
+	}
+	p.fresh[name] = true
+	return true
+}

@@ -1,0 +1,62 @@
+package shim
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNamesFile(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a.run": true, "a.tar.gz": true, "A.RPM": true, "a.7z": true, "a.sh": true, ".bashrc": true, "a.mp4": true, "a.php.gz": true,
+		"": false, "a": false, "a.": false, "v1.2": false, "1.2.3": false, "a.2rc1": false, "a.amd64_x": false, "a.run;x": false, "a.%72un": false,
+		"a.averylongone": false, "get.php": false, "get.PHP5": false, "x.fcgi": false, "x.cgi": false, "x.asp": false, "x.aspx": false, "x.jsp": false,
+		"x.do": false, "index.html": false, "index.htm": false,
+	} {
+		if namesFile(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
+// TestPlanTimestamping holds that wget -N is asked about only where it has no file of the name yet.
+func TestPlanTimestamping(t *testing.T) {
+	const held = "https://ex.test/held/"
+	for _, c := range []struct {
+		asked      int
+		line, file string
+		real       string
+	}{
+		{1, "wget -N " + held + "f.run", "", ""},
+		{0, "wget -N " + held + "f.run", "f.run", ""},
+		{1, "wget -N " + held + "f.run", "g.run", ""},
+		{1, "wget -NP d " + held + "f.run", "f.run", ""},
+		{0, "wget -NP d " + held + "f.run", "d/f.run", ""},
+		{0, "wget -NP d/ " + held + "f.run", "d/f.run", ""},
+		{0, "wget -NP / " + held + "f.run", "/f.run", ""},
+		{0, "wget -NP ~ " + held + "f.run", "", ""},
+		{0, "wget -N " + held, "", ""},
+		{0, "wget -N " + held + "a%20b", "", ""},
+		{0, "wget -N " + held + "f.run?x=1", "", ""},
+		{0, "wget -N --restrict-file-names=lowercase " + held + "F.run", "", ""},
+		{2, "wget -N " + held + "f.run " + held + "g.run", "", ""},
+		{1, "wget -N " + held + "f.run " + held + "g.run", "f.run", ""},
+		{1, "wget -N " + held + "f.run " + held + "sub/f.run", "", ""},
+		{1, "wget -N -O x " + held + "f.run", "f.run", ""},
+		{0, "wget -qN " + held + "f.run", "", "wget2"},
+		{0, "wget -qN -O x " + held + "f.run", "", "busybox"},
+		{0, "wget -q --content-disposition -O x " + held + "f.run", "", "wget2"},
+	} {
+		b := &bench{files: map[string]string{c.file: "x"}, reply: reply{status: 200}, real: c.real}
+		b.plan(strings.Fields(c.line)...)
+		if len(b.asked) != c.asked {
+			t.Errorf("%s with %q: asked about %q", c.line, c.file, b.asked)
+		}
+	}
+	b := &bench{files: map[string]string{"d/f.run": "x", "/etc/wgetrc": "timestamping = on\ndir_prefix = d\n"}, reply: reply{status: 200}}
+	if b.plan("wget", held+"f.run"); len(b.asked) != 0 {
+		t.Error("the directory of a wgetrc")
+	}
+	if b.plan("wget", "-P.", held+"f.run"); len(b.asked) != 1 {
+		t.Error("the command line comes before a wgetrc")
+	}
+}
