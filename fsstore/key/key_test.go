@@ -114,6 +114,8 @@ func TestBadURL(t *testing.T) {
 		"http://h%41/", "http://h\\a/", "http://h,a/", "http://h*/", "http://[::1/", "http://[::1", "http://[", "http://[]/", "http://::1/",
 		"http://[1.2.3.4]/", "http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://[::1]a/", "http://[::1]]/", "http://../a", "http://-/",
 		"http://h/" + strings.Repeat("a", MaxURL),
+		"http://" + strings.Repeat("a.", 126) + "aa/", "http://" + strings.Repeat("a.", 4000) + "a/", "http://" + strings.Repeat("a", 64) + ".h/",
+		"http://h." + strings.Repeat("a", 64) + "/", "http://h" + strings.Repeat(".", 254) + "/",
 	} {
 		u, err := Parse(raw, Auto)
 		var e *Error
@@ -125,13 +127,15 @@ func TestBadURL(t *testing.T) {
 		}
 	}
 	longest := "http://h/" + strings.Repeat("a", MaxURL-len("http://h/"))
-	if _, err := Parse(longest, Auto); err != nil {
-		t.Error(err)
+	for _, raw := range []string{longest, "http://" + strings.Repeat("a.", 126) + "a/", "http://" + strings.Repeat("a.", 126) + "a.:8080/", "http://h." + strings.Repeat("a", 63) + "./"} {
+		if _, err := Parse(raw, Auto); err != nil {
+			t.Errorf("%.40s: %v", raw, err)
+		}
 	}
 }
 
 func TestKey(t *testing.T) {
-	long := strings.Repeat("x", 300)
+	long, host := strings.Repeat("x", 300), strings.Repeat(strings.Repeat("x", 49)+".", 5)+"com"
 	tests := []struct{ raw, want string }{ // want without "--" and the hash
 		{"https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run", "developer.download.nvidia.com--cuda_12.9_linux.run"},
 		{"http://h:8080/a+b%20c~.run", "h_8080--a+b_20c_.run"},
@@ -140,7 +144,7 @@ func TestKey(t *testing.T) {
 		{"http://[::1]:81/a", "___1__81--a"},
 		{"http://.a/..b", "_a--..b"},
 		{"http://-a/-b", "_a---b"},
-		{"http://" + long + "/" + long + "-0123456789abcdef.run", long[:80] + "--" + long[:60] + "0123456789abcdef.run"},
+		{"http://" + host + "/" + long + "-0123456789abcdef.run", host[:80] + "--" + long[:60] + "0123456789abcdef.run"},
 		{"http://h/last.bin;jsessionid=x", "h--last.bin_jsessionid_REDACTED"},
 		{"http://h/token=x", "h--token_REDACTED"},
 		{"http://h/eyJhbGciOiJIUzI1NiJ9.e30.xx", "h--REDACTED"},

@@ -118,6 +118,13 @@ func appendAuthority(b []byte, auth string, sch scheme) ([]byte, error) {
 	return appendPort(b, port, sch)
 }
 
+// A name in the DNS has no more than this (RFC 1035, 2.3.4), without the dot at
+// its end. Whoever walks the labels of a host relies on it.
+const (
+	maxHostname = 253
+	maxLabel    = 63
+)
+
 // checkHost refuses what is neither a name of [A-Za-z0-9._-] with a letter or digit first or after dots and dashes, nor an
 // IPv6 literal in brackets. A name of dots alone would be a directory under denied/.
 func checkHost(host string) error {
@@ -130,8 +137,16 @@ func checkHost(host string) error {
 		}
 		return nil
 	}
-	named := false
+	if len(strings.TrimSuffix(host, ".")) > maxHostname {
+		return bad(fmt.Sprintf("a host has no more than %d bytes: mend it", maxHostname))
+	}
+	named, label := false, 0
 	for i := 0; i < len(host); i++ {
+		if label++; host[i] == '.' {
+			label = 0
+		} else if label > maxLabel {
+			return bad(fmt.Sprintf("a label of a host has no more than %d bytes: mend it", maxLabel))
+		}
 		switch c := host[i]; {
 		case alnum(c):
 			named = true

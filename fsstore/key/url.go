@@ -118,7 +118,7 @@ func (u URL) Basename() string { return u.base }
 
 // Host returns the hostname as denied/<host> spells it: lower case, no port, no dots at its ends, an IPv6 literal without
 // brackets and in its canonical form (RFC 5952; an IPv4 address in IPv6 as IPv4). So no other spelling of a host escapes a
-// denial. It is "" for the zero URL only and holds no slash; it may be longer than a file name can be.
+// denial. It is "" for the zero URL only, holds no slash, and is no longer than a file name can be.
 func (u URL) Host() string {
 	if strings.HasPrefix(u.host, "[") {
 		a, err := netip.ParseAddr(u.host[1:strings.IndexByte(u.host, ']')])

@@ -288,6 +288,7 @@ var guards = []guard{
 	{name: "no page in a frame", file: "httpd/guard.go", old: `h["X-Frame-Options"] = []string{"DENY"}`, new: "", pkg: pages, run: "TestFraming"},
 	{name: "no script in an artifact", file: "httpd/fields.go", old: `"Content-Security-Policy": sandbox,`, new: "", pkg: pages, run: "TestFraming"},
 	{name: "no body before the sign-in", file: "httpd/guard.go", old: "if !s.signIn.holds(r) {\n\t\t\treturn signInFirst", new: "r.ParseForm()\n\t\tif !s.signIn.holds(r) {\n\t\t\treturn signInFirst", pkg: pages, run: "BodyOfAStranger|NoByteBefore"},
+	{name: "a host is no longer than a name", file: "fsstore/key/normalise.go", old: "len(strings.TrimSuffix(host, \".\")) > maxHostname", new: "false", pkg: "./fsstore/key", run: "TestBadURL"},
 	{name: "a form is small", file: "httpd/guard.go", old: "r.Body = http.MaxBytesReader(w, r.Body, limit)", new: "_ = limit", pkg: pages, run: "FormCap"},
 	{name: "a request comes in its time", file: "httpd/server.go", old: "\t\tReadTimeout:", new: "\t\tWriteTimeout:", pkg: pages, run: "SlowHeader"},
 	{name: "an idle connection has its time", file: "httpd/server.go", old: "IdleTimeout:                  s.opt.IdleTimeout,", new: "", pkg: pages, run: "IdleConnection"},
