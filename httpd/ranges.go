@@ -6,6 +6,11 @@ import (
 	"strings"
 )
 
+// maxRanges: a client that asks for more at once gets the whole, as RFC 9110,
+// 14.2 lets a server do. Each costs a header of its own, many times what asking
+// for it does.
+const maxRanges = 16
+
 // settleRange makes of a Range field what ServeContent answers as RFC 9110
 // wants it. A unit that nobody knows is ignored (14.2), a name of a unit has any
 // letter case (14.1). What is no set of ranges, or asks for the last 0 bytes
@@ -18,7 +23,7 @@ func settleRange(h http.Header, size int64) {
 	}
 	unit, set, ok := strings.Cut(v[0], "=")
 	switch {
-	case !ok || !strings.EqualFold(unit, "bytes"):
+	case !ok || !strings.EqualFold(unit, "bytes") || strings.Count(set, ",") >= maxRanges:
 		delete(h, "Range")
 	case !isRangeSet(set):
 		h["Range"] = []string{"bytes=" + strconv.FormatInt(size, 10) + "-"}

@@ -42,6 +42,17 @@ func FuzzRange(f *testing.F) {
 	})
 }
 
+// TestManyRanges: so many are served, and who asks for one more gets the whole.
+func TestManyRanges(t *testing.T) {
+	for n, want := range map[int]bool{1: true, maxRanges: true, maxRanges + 1: false, 5000: false} {
+		h := http.Header{"Range": {"bytes=0-0" + strings.Repeat(",0-0", n-1)}}
+		settleRange(h, 10)
+		if h["Range"] != nil != want {
+			t.Errorf("%d ranges: %.40q", n, h["Range"])
+		}
+	}
+}
+
 // FuzzConditions: whatever a client asks under whichever conditions, the bytes
 // of a 200 are all, those of a 206 are where it says, and none come otherwise.
 func FuzzConditions(f *testing.F) {

@@ -32,8 +32,8 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, p httprouter.Par
 	if a.Gzip != nil && takesGzip(r) {
 		body, etag = a.Gzip, a.Version+"-gzip"
 		h["Content-Encoding"] = []string{"gzip"}
-		r.Header.Del("Range") // a range of compressed bytes is of no use to a page
 	}
+	r.Header.Del("Range") // a part is of no use to a page
 	h["Etag"] = []string{`"` + etag + `"`}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
