@@ -1,11 +1,13 @@
 package shim_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,6 +57,7 @@ func TestChains(t *testing.T) {
 	broken := place(t, "curl", script("#!/no/such/interpreter\n"))
 	notExecutable := place(t, "curl", func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) })
 	directory := place(t, "curl", func(p string) error { return os.Mkdir(p, 0o755) })
+	noDefault := triedByNow(t, "curl")
 	for _, c := range []struct {
 		name, path, env, want string
 		status                int
@@ -78,9 +81,9 @@ func TestChains(t *testing.T) {
 		{"REAL_CURL is not there", a + ":" + real, "REAL_CURL=/no/such/curl", "curl|C|", 0},
 		{"REAL_CURL is empty", a + ":" + real, "REAL_CURL=", "curl|C|", 0},
 		{"REAL_CURL is a wrapper", a + ":" + real, "REAL_CURL=" + adding + "/curl", "curl|-sS|C|", 0},
-		{"alone", a, "", "", 127},
-		{"alone, two", a + ":" + b + ":" + soft2, "", "", 127},
-		{"alone with itself", a, "REAL_CURL=" + a + "/curl", "", 127},
+		{"alone", a, noDefault, "", 127},
+		{"alone, two", a + ":" + b + ":" + soft2, noDefault, "", 127},
+		{"alone with itself", a, noDefault + "\nREAL_CURL=" + a + "/curl", "", 127},
 		{"off", a + ":" + b + ":" + real, "FROMCACHE_CURL_SERVER=off", "curl|U|", 0},
 		{"a miss", a + ":" + b + ":" + wrapper + ":" + real, "FROMCACHE_CURL_SERVER=" + missing, "curl|U|", 0},
 	} {
@@ -90,7 +93,8 @@ func TestChains(t *testing.T) {
 			first = real
 		}
 		cmd := exec.Command(first+"/curl", vendorURL)
-		cmd.Env = append(slices.Clone(patient), "PATH="+c.path, "FROMCACHE_SERVER="+url, c.env, "TMPDIR="+t.TempDir())
+		cmd.Env = append(slices.Clone(patient), "PATH="+c.path, "FROMCACHE_SERVER="+url, "TMPDIR="+t.TempDir())
+		cmd.Env = append(cmd.Env, strings.Split(c.env, "\n")...)
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		out, _ := cmd.Output()
@@ -105,6 +109,39 @@ func TestChains(t *testing.T) {
 			t.Errorf("%s: %q", c.name, errs.String())
 		}
 	}
+}
+
+// triedByNow is an environment in which the machine's own tool was tried already, so that there is none.
+func triedByNow(t *testing.T, tool string) string {
+	env := "FROMCACHE_TRIED="
+	for _, dir := range []string{"/usr/local/bin/", "/usr/bin/", "/bin/"} {
+		if info, err := os.Stat(dir + tool); err == nil {
+			st := info.Sys().(*syscall.Stat_t)
+			env += fmt.Sprintf("%x:%x ", st.Dev, st.Ino)
+		}
+	}
+	return env
+}
+
+// TestDefaultPath holds that the real tool is found where PATH leads to the shim alone, as in a sandbox of links, and that
+// nothing is found only where the usual directories have none.
+func TestDefaultPath(t *testing.T) {
+	hosttools := t.TempDir()
+	for _, name := range []string{"curl", "wget"} {
+		os.Symlink(binary, hosttools+"/"+name)
+	}
+	for _, path := range []string{hosttools, "", "/nonexistent", hosttools + ":" + tools} {
+		for name, says := range map[string]string{"curl": "curl ", "wget": "GNU Wget "} {
+			cmd := exec.Command(hosttools+"/"+name, "--version")
+			cmd.Env = []string{"PATH=" + path}
+			if out, err := cmd.Output(); !strings.HasPrefix(string(out), says) {
+				t.Errorf("PATH=%s %s: %.40q %v", path, name, out, err)
+			}
+		}
+	}
+	want(t, t.TempDir(), "PATH="+hosttools+" $S status", 0, hosttools+"/curl (the shim) becomes /usr/bin/curl")
+	want(t, t.TempDir(), "PATH="+hosttools+" "+strings.Replace(triedByNow(t, "wget"), "=", "='", 1)+"' "+hosttools+"/wget x", 127,
+		"no real wget on PATH, nor in /usr/local/bin:/usr/bin:/bin; set REAL_WGET to its path")
 }
 
 // TestRelativePath holds that PATH is read as execvp(3) does: empty and relative elements, and none at all.
@@ -158,6 +195,24 @@ func TestNames(t *testing.T) {
 		if out, err := cmd.Output(); !strings.HasPrefix(string(out), want) {
 			t.Errorf("%s: %q %v", name, out, err)
 		}
+	}
+	os.Symlink("curl", dir+"/x")
+	os.Symlink(dir+"/x", dir+"/y")
+	hard := place(t, "wget", hardLink)
+	os.Symlink(hard+"/wget", dir+"/z")
+	env := []string{"PATH=" + dir + ":" + fake(t, "curl", "wget")}
+	for _, c := range []struct{ path, argv0, want string }{
+		{dir + "/x", dir + "/x", "curl|x|"}, {dir + "/y", "y", "curl|x|"}, {dir + "/z", "z", "wget|x|"},
+		{hard + "/wget", "q", "wget|x|"}, {hard + "/wget", "", "wget|x|"}, {hard + "/wget", "-wget", "wget|x|"}, {hard + "/wget", "curl", "curl|x|"},
+	} {
+		cmd := &exec.Cmd{Path: c.path, Args: []string{c.argv0, "x"}, Env: env}
+		if out, err := cmd.Output(); !strings.HasPrefix(string(out), c.want) {
+			t.Errorf("%s as %q: %q %v", c.path, c.argv0, out, err)
+		}
+	}
+	cmd := &exec.Cmd{Path: binary, Args: []string{"q", "-fsSL", "x"}, Env: env}
+	if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), "q names neither curl nor wget") || cmd.ProcessState.ExitCode() != 2 {
+		t.Errorf("%q %v", out, err)
 	}
 	if out, err := exec.Command(binary, "version").Output(); err != nil || !strings.HasPrefix(string(out), "fromcache-shim ") {
 		t.Errorf("%q %v", out, err)

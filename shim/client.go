@@ -22,6 +22,7 @@ usage:
 
 install puts the shim into DIR (~/.fromcache/bin; with --system /usr/local/bin and /etc/profile.d),
 as curl, wget, curlfromcache and wgetfromcache; --tools curlfromcache gives that name alone.
+They are hard links, or copies: install again to bring all of them up to date.
 It never replaces a file that is not its own; uninstall takes away what install made.
 env prints what a shell should eval to put DIR first on its PATH, and with --off to undo that.
 doctor says what stands in the way, and whether a URL would hit, miss or pass, and why.
@@ -77,7 +78,10 @@ func client(argv []string, env Env) int {
 		m.err(strings.TrimSuffix(usage, "\n"))
 		return 2
 	}
-	return m.fail(2, "unknown verb "+clean(verb)+"; see fromcache-shim help")
+	if name := base(argv[0]); name != binary {
+		return m.fail(2, clean(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+binary+" help")
+	}
+	return m.fail(2, "unknown verb "+clean(verb)+"; see "+binary+" help")
 }
 
 // fail says what is wrong and returns the status.

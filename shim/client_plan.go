@@ -19,13 +19,8 @@ func (m *machine) plan(args []string) int {
 	if len(args) == 0 {
 		return m.fail(2, "plan needs a command: plan -- curl ARGS...")
 	}
-	var t Tool
-	switch args[0][strings.LastIndexByte(args[0], '/')+1:] {
-	case "curl", "curlfromcache":
-		t = Curl
-	case "wget", "wgetfromcache":
-		t = Wget
-	default:
+	t, ok := toolNamed(args[0])
+	if !ok {
 		return m.fail(2, "plan knows curl and wget")
 	}
 	in := m.input(t, args[1:])

@@ -119,9 +119,48 @@ func TestReplacesOlder(t *testing.T) {
 	if got, _ := os.ReadFile(dir + "/fromcache-shim"); len(got) != len(data) {
 		t.Errorf("%d bytes, want %d", len(got), len(data))
 	}
-	if to, _ := os.Readlink(dir + "/curl"); to != "fromcache-shim" {
-		t.Errorf("curl is %q", to)
+	if !sameFile(dir+"/curl", dir+"/fromcache-shim") {
+		t.Error("curl is not renewed")
 	}
+}
+
+// TestInstallNames holds that the tools are no symbolic links, so that who resolves one still finds its name, that links of an older
+// release are replaced, and that what install finds of ours comes along.
+func TestInstallNames(t *testing.T) {
+	home := t.TempDir()
+	dir := home + "/.fromcache/bin"
+	os.MkdirAll(dir, 0o755)
+	os.Symlink("fromcache-shim", dir+"/curl")
+	os.Symlink("fromcache-shim", dir+"/wget")
+	want(t, home, "$S install --tools curl", 0)
+	if got := names(dir); got != "curl curlfromcache fromcache-shim wget" {
+		t.Error(got)
+	}
+	for _, name := range []string{"curl", "curlfromcache", "wget"} {
+		if info, err := os.Lstat(dir + "/" + name); err != nil || !info.Mode().IsRegular() || !sameFile(dir+"/"+name, dir+"/fromcache-shim") {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+	want(t, home, "PATH=~/.fromcache/bin:$PATH; bash -c 'exec -a x ~/.fromcache/bin/curl --version'; $(realpath $(command -v wget)) --version", 0, "libcurl", "GNU Wget")
+	want(t, home, "$S install && $S install", 0)
+	if got := names(dir); got != "curl curlfromcache fromcache-shim wget wgetfromcache" {
+		t.Error(got)
+	}
+	want(t, home, "eval \"$(~/.fromcache/bin/fromcache-shim env)\"; $S status", 0, dir+"/curl (the shim) becomes /usr/bin/curl", "installed in "+dir)
+	os.Remove(dir + "/curl")
+	if err := copyOf(dir + "/curl"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, home, "$S uninstall", 0)
+	if got := names(home); got != "" {
+		t.Errorf("left %s", got)
+	}
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := os.Lstat(a)
+	y, err2 := os.Lstat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
 func TestSystem(t *testing.T) {
@@ -193,7 +232,7 @@ func TestStatusAndDoctor(t *testing.T) {
 	want(t, home, "$S status", 0, "curl: /usr/bin/curl (not the shim)", "cache: none")
 	want(t, home, front+"export FROMCACHE_SERVER=cache:3000,http://b; $S status", 0,
 		"curl: "+tools+"/curl (the shim) becomes /usr/bin/curl", "wget cache: http://cache:3000", "curl cache: http://b")
-	want(t, home, "PATH="+tools+" $S status", 0, "and no real curl behind it")
+	want(t, home, "PATH="+tools+" $S status", 0, "/curl (the shim) becomes /usr/bin/curl")
 	server := front + "export FROMCACHE_SERVER=" + url + "; "
 	want(t, home, server+"$S doctor", 0, "ok    curl", "ok    wget", "ok    cache "+url, "ok    clock", "for root", "!wrong")
 	want(t, home, server+"$S doctor https://v.example/a.run https://v.example/missing.run?sig=secret http://localhost/x", 0,

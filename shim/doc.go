@@ -42,7 +42,9 @@
 //
 // # The real tool
 //
-// It is the first of its name on PATH that is not this binary, or REAL_CURL and REAL_WGET. Two copies of the shim, links, wrapper
+// It is the first of its name on PATH that is not this binary, or REAL_CURL and REAL_WGET; where PATH has none, as in a sandbox whose
+// PATH is a directory of links to the shim, the first in /usr/local/bin:/usr/bin:/bin. Which tool is meant says the name that the shim
+// is called by, or else that of a file which a link of another name leads to; so install makes hard links, not symbolic ones. Two copies of the shim, links, wrapper
 // scripts and a REAL_CURL that names a shim can't loop: FROMCACHE_TRIED carries what was tried, by device and inode, and a shim
 // that finds it set judges nothing but becomes the next file that was not tried. A wrapper that calls curl for URLs of its
 // own therefore downloads those from their origin.

@@ -39,7 +39,7 @@ func serverOf(env Env) string { return strings.TrimSpace(env.Get(envServer)) }
 // envDir is --dir's, or that of this program where its tools lie beside it, or the usual one.
 func (m *machine) envDir(o setup) (string, error) {
 	if o.dir == "" && !o.system {
-		if self, err := os.Executable(); err == nil && anyLink(filepath.Dir(self)) {
+		if self, err := os.Executable(); err == nil && len(ourTools(filepath.Dir(self))) > 0 {
 			return filepath.Dir(self), nil
 		}
 	}

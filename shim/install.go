@@ -15,7 +15,7 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 // profileHead is the first line of the file in /etc/profile.d.
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
-// binary is the name under which install puts this program; the tools are links to it.
+// binary is the name under which install puts this program; the tools are hard links to it, or copies.
 const binary = "fromcache-shim"
 
 // links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
@@ -60,7 +60,7 @@ func (m *machine) install(o setup) int {
 	if o.system && !isOurs(profile) {
 		return m.fail(1, profile+" is not ours; nothing was changed")
 	}
-	if err := placeLinks(dir, o.links()); err != nil {
+	if err := placeTools(dir, o.links()); err != nil {
 		return m.fail(1, err.Error())
 	}
 	if o.system {
@@ -89,38 +89,59 @@ func (m *machine) explain(dir string, o setup) {
 	}
 }
 
-// placeLinks copies this program and makes the links, each by a rename, so that no call ever finds half of one.
-func placeLinks(dir string, links []string) error {
+// placeTools copies this program and gives it the names, each by a rename, so that no call ever finds half of one. Other names of ours
+// that are there already come along, so that one directory has one release. They are no symbolic links: whoever resolves one, to run
+// the tool by its real path, would no longer say which tool.
+func placeTools(dir string, names []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if err := copySelf(dir + "/" + binary); err != nil {
 		return err
 	}
-	for _, name := range links {
-		tmp := dir + "/.fromcache-new-" + name
-		os.Remove(tmp)
-		if err := os.Symlink(binary, tmp); err != nil {
-			return err
-		}
-		if err := os.Rename(tmp, dir+"/"+name); err != nil {
+	for _, name := range append(ourTools(dir), names...) {
+		if err := linkOrCopy(dir+"/"+binary, dir+"/"+name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copySelf puts this program at path by a rename, so that one that runs there is not disturbed.
+// linkOrCopy makes path another name of the program at from, or a copy where the file system has no hard links.
+func linkOrCopy(from, path string) error {
+	if isFile(path, from) {
+		return nil // of two names of one file rename(2) would remove neither
+	}
+	tmp := filepath.Dir(path) + "/.fromcache-new-" + filepath.Base(path)
+	os.Remove(tmp)
+	if os.Link(from, tmp) != nil {
+		return copyFile(from, path)
+	}
+	err := os.Rename(tmp, path)
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+// isFile reports whether path, no symbolic link, and other are one file.
+func isFile(path, other string) bool {
+	a, err1 := os.Lstat(path)
+	b, err2 := os.Stat(other)
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
+}
+
+// copySelf puts this program at path.
 func copySelf(path string) error {
 	self, err := os.Executable()
-	if err != nil {
+	if err != nil || isFile(path, self) {
 		return err
 	}
-	if a, err := os.Stat(path); err == nil {
-		if b, err := os.Stat(self); err == nil && os.SameFile(a, b) {
-			return nil
-		}
-	}
+	return copyFile(self, path)
+}
+
+// copyFile puts a copy of a program at path by a rename, so that one that runs there is not disturbed.
+func copyFile(self, path string) error {
 	data, err := os.ReadFile(self)
 	if err != nil {
 		return err
@@ -176,7 +197,7 @@ func (m *machine) uninstall(o setup) int {
 	for _, name := range o.links() {
 		remove(dir + "/" + name)
 	}
-	if !anyLink(dir) {
+	if len(ourTools(dir)) == 0 {
 		remove(dir + "/" + binary)
 		if o.system {
 			remove(o.root + "/etc/profile.d/fromcache.sh")
@@ -187,14 +208,14 @@ func (m *machine) uninstall(o setup) int {
 	return status
 }
 
-// anyLink reports whether a tool in dir is still a link to our program there.
-func anyLink(dir string) bool {
+// ourTools returns the names of tools in dir that are this program.
+func ourTools(dir string) (names []string) {
 	for _, t := range []string{"curl", "wget", "curlfromcache", "wgetfromcache"} {
-		if to, err := os.Readlink(dir + "/" + t); err == nil && filepath.Base(to) == binary {
-			return true
+		if _, err := os.Lstat(dir + "/" + t); err == nil && isOurs(dir+"/"+t) {
+			names = append(names, t)
 		}
 	}
-	return false
+	return names
 }
 
 func writeProfile(path, text string) error {

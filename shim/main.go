@@ -12,13 +12,64 @@ func Main(argv, env []string) int {
 	if len(argv) == 0 {
 		return 2
 	}
-	switch name := argv[0][strings.LastIndexByte(argv[0], '/')+1:]; name {
-	case "curl", "curlfromcache":
-		return run(Curl, argv, env)
-	case "wget", "wgetfromcache":
-		return run(Wget, argv, env)
+	if tool, ok := calledAs(argv[0], env); ok {
+		return run(tool, argv, env)
 	}
 	return client(argv, env)
+}
+
+// calledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
+// that of a file which the link leads to, or of this program's.
+func calledAs(argv0 string, env Env) (Tool, bool) {
+	tool, ok := toolNamed(argv0)
+	if ok || base(argv0) == binary {
+		return tool, ok
+	}
+	path := argv0
+	if !strings.Contains(argv0, "/") {
+		for _, path = range onPath(env, argv0) {
+			if _, ok := statID(path); ok {
+				break
+			}
+		}
+	}
+	for i := 0; i < maxLinks && !ok; i++ {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		path = linked(path, to)
+		tool, ok = toolNamed(path)
+	}
+	if self, err := os.Executable(); err == nil && !ok {
+		tool, ok = toolNamed(self)
+	}
+	return tool, ok
+}
+
+// toolNamed returns the tool that a path or a name says.
+func toolNamed(path string) (Tool, bool) {
+	switch base(path) {
+	case "curl", "curlfromcache":
+		return Curl, true
+	case "wget", "wgetfromcache":
+		return Wget, true
+	}
+	return 0, false
+}
+
+// base returns what follows the last slash.
+func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// maxLinks bounds a chain of symbolic links.
+const maxLinks = 8
+
+// linked returns the path to which a symbolic link leads.
+func linked(path, to string) string {
+	if strings.HasPrefix(to, "/") {
+		return to
+	}
+	return path[:strings.LastIndexByte(path, '/')+1] + to
 }
 
 // run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a shim has judged the call
@@ -42,7 +93,7 @@ func run(tool Tool, argv []string, env Env) int {
 			become(path, argv[1:], given) // there was room for the call as it came
 		}
 	}
-	complain("fromcache: no real " + tool.String() + " on PATH; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
+	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + defaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
 }
 
@@ -76,17 +127,14 @@ func liveProber(tool Tool, env Env, path string) *prober {
 // realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another
 // program.
 func realName(tool Tool, path string) string {
-	for i := 0; tool == Wget && i < 8; i++ {
+	for i := 0; tool == Wget && i < maxLinks; i++ {
 		to, err := os.Readlink(path)
 		if err != nil {
 			break
 		}
-		if !strings.HasPrefix(to, "/") {
-			to = path[:strings.LastIndexByte(path, '/')+1] + to
-		}
-		path = to
+		path = linked(path, to)
 	}
-	return path[strings.LastIndexByte(path, '/')+1:]
+	return base(path)
 }
 
 // complain writes a line to standard error.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// defaultPath is searched where PATH is unset.
+// defaultPath is searched where PATH is unset, and where it has no real tool.
 const defaultPath = "/usr/local/bin:/usr/bin:/bin"
 
 // fileID is what makes two names the same file: device and inode.
@@ -113,7 +113,9 @@ func (f *finder) candidates() []string {
 	case own != "":
 		paths = append(paths, onPath(f.env, own)...)
 	}
-	return append(paths, onPath(f.env, f.tool.String())...)
+	paths = append(paths, onPath(f.env, f.tool.String())...)
+	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve to elsewhere
+	return append(paths, onPath(nil, f.tool.String())...)
 }
 
 func (f *finder) isTried(id fileID) bool {

@@ -42,7 +42,7 @@ func (m *machine) status() int {
 		m.out(m.wins(t, m.env).line(t))
 	}
 	for _, dir := range []string{m.home() + "/.fromcache/bin", "/usr/local/bin"} {
-		if anyLink(dir) {
+		if len(ourTools(dir)) > 0 {
 			m.out("installed in " + dir)
 		}
 	}
