@@ -139,7 +139,9 @@ func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error)
 	}
 	if err == nil {
 		var a *Artifact
-		if a, err = c.Publish(p, Origin{}); a != nil {
+		// Of the origin nothing is known. Servers of large files have ranges; and where it can't be reached, which is why files are
+		// carried in, a call that resumes would have nobody else to ask.
+		if a, err = c.Publish(p, Origin{Ranges: true}); a != nil {
 			c.afterCommit(err)
 			return a, nil
 		}

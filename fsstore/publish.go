@@ -101,7 +101,7 @@ func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
 	n, atLeast := c.Job.Misses()
 	m := &Meta{
 		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: now(),
-		Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
+		Ranges: o.Ranges, Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
 	}
 	if final := key.Redact(o.FinalURL); final != m.URL {
 		m.FinalURL = final

@@ -61,6 +61,7 @@ type Meta struct {
 	FinalURL  string            `json:"final_url,omitempty"` // that brought the bytes, redacted, where it is not URL: after redirects, or with a query that is not in the key
 	Redirects []string          `json:"redirects,omitempty"` // every URL on the way to it, the first as asked
 	Header    map[string]string `json:"headers,omitempty"`   // the origin's response fields that matter: canonical names
+	Ranges    bool              `json:"ranges,omitempty"`    // the origin served ranges; not known of what was fetched before this field was written
 	Approved  *Approval         `json:"approved,omitempty"`
 	Misses    int               `json:"misses"` // times asked for before it was held
 	AtLeast   bool              `json:"misses_at_least,omitempty"`
@@ -164,6 +165,7 @@ type Origin struct {
 	FinalURL  string
 	Redirects []string
 	Header    map[string]string
+	Ranges    bool // it answered 206, or said Accept-Ranges: bytes
 }
 
 // Report answers "why": what is known of one URL.

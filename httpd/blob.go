@@ -116,7 +116,11 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
-	settleRange(r.Header, a.size)
+	if a.ranges {
+		settleRange(r.Header, a.size)
+	} else {
+		delete(r.Header, "Range") // as the origin has it: whoever asks for a part gets the whole, with 200
+	}
 	if conditional(r.Header) {
 		s.sendChosen(w, r, a, f)
 		return
@@ -146,10 +150,24 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *answer, f
 	if h["Content-Encoding"] != nil && r.Header["If-Match"] == nil && r.Header["If-Unmodified-Since"] == nil {
 		h["Content-Length"] = a.length // ServeContent leaves it out of a 200 that is encoded, and takes it out of all others but 412
 	}
-	http.ServeContent(w, r, "", a.modified, f)
+	to := w
+	if !a.ranges {
+		to = rangeless{w}
+	}
+	http.ServeContent(to, r, "", a.modified, f)
 	s.tally.served.Add(sentBytes(r, h))
 	s.count(r, a, startsAtZero(h, r.Header))
 }
+
+// rangeless takes back what ServeContent says of ranges. It passes ReadFrom on, for sendfile.
+type rangeless struct{ http.ResponseWriter }
+
+func (w rangeless) WriteHeader(code int) {
+	delete(w.Header(), "Accept-Ranges")
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w rangeless) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }
 
 // sendAll flushes the header first, or net/http would read the first 512 bytes
 // of the blob to look at them. An error is the client's going away, or a blob

@@ -25,6 +25,7 @@ var (
 	sandbox      = []string{"sandbox; default-src 'none'"}
 	bytesRanges  = []string{"bytes"}
 	redirected   = []string{"1"}
+	direct       = []string{"0"}
 	statusHit    = []string{"fromcache; hit"}
 	aMinute      = []string{"max-age=60"}
 	aYear        = []string{"public, max-age=31536000, immutable"}
@@ -36,6 +37,7 @@ type answer struct {
 	key      string // "" for a blob that was asked for by its digest
 	size     int64
 	modified time.Time // as the origin said; zero: it didn't
+	ranges   bool      // of the bytes may be asked for
 
 	length []string
 	fields http.Header // what GET and HEAD share, but the length
@@ -47,7 +49,11 @@ func (a *answer) put(h http.Header) { maps.Copy(h, a.fields) }
 
 // blobAnswer is the answer for bytes of which only the digest is known.
 func blobAnswer(digest string, size int64) *answer {
-	return newAnswer(size, blobFields(digest))
+	h := blobFields(digest)
+	h["Accept-Ranges"] = bytesRanges
+	a := newAnswer(size, h)
+	a.ranges = true
+	return a
 }
 
 func newAnswer(size int64, fields http.Header) *answer {
@@ -59,7 +65,6 @@ func newAnswer(size int64, fields http.Header) *answer {
 func blobFields(digest string) http.Header {
 	sum, _ := hex.DecodeString(digest)
 	return http.Header{
-		"Accept-Ranges":           bytesRanges,
 		"Cache-Control":           aYear,
 		"Cache-Status":            statusHit,
 		"Content-Security-Policy": sandbox,
@@ -87,11 +92,17 @@ func artifactAnswer(held *fsstore.Artifact) *answer {
 	if err == nil {
 		h["Last-Modified"] = []string{modified.UTC().Format(http.TimeFormat)}
 	}
-	if len(held.Redirects) > 0 {
+	switch {
+	case len(held.Redirects) > 0:
 		h["X-Fromcache-Redirected"] = redirected
+	case len(held.Header) > 0: // an origin answered; what it would have done with what was carried in nobody knows
+		h["X-Fromcache-Redirected"] = direct
+	}
+	if held.Ranges {
+		h["Accept-Ranges"] = bytesRanges
 	}
 	a := newAnswer(held.Size, h)
-	a.key, a.modified = held.Key, modified
+	a.key, a.modified, a.ranges = held.Key, modified, held.Ranges
 	return a
 }
 

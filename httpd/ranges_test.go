@@ -59,7 +59,7 @@ func FuzzConditions(f *testing.F) {
 	const body, modified = "0123456789", "Tue, 03 Nov 2026 10:00:00 GMT"
 	d := newDesk(f)
 	w := &world{t: f, store: d.store}
-	a := w.hold("https://vendor.example/digits.bin", []byte(body), fsstore.Origin{Header: map[string]string{"Last-Modified": modified}})
+	a := w.hold("https://vendor.example/digits.bin", []byte(body), fsstore.Origin{Ranges: true, Header: map[string]string{"Last-Modified": modified}})
 	tag := `"` + a.SHA256 + `"`
 	for _, v := range []string{"", tag, "W/" + tag, `"other"`, "*", modified, "Tue, 03 Nov 2026 09:00:00 GMT", "yesterday", tag[:9], `"a", ` + tag} {
 		f.Add("bytes=2-4", v, "", "", "")
@@ -128,7 +128,7 @@ func (w *spare) Write(b []byte) (int, error) {
 func TestEncodedHasALength(t *testing.T) {
 	w := newWorld(t, Options{})
 	const rawURL = "https://vendor.example/x.tar.gz"
-	a := w.hold(rawURL, []byte("\x1f\x8b34567890"), fsstore.Origin{Header: map[string]string{"Content-Encoding": "gzip", "Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT"}})
+	a := w.hold(rawURL, []byte("\x1f\x8b34567890"), fsstore.Origin{Ranges: true, Header: map[string]string{"Content-Encoding": "gzip", "Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT"}})
 	tag := `"` + a.SHA256 + `"`
 	for _, c := range []struct {
 		name, value string

@@ -57,17 +57,18 @@ func TestScripts(t *testing.T) {
 func scriptWorld(t *testing.T) *world {
 	w := newWorld(t, Options{})
 	w.hold("https://vendor.example/cuda.run", []byte("hello, blob\n"), fsstore.Origin{
-		FinalURL: "https://cdn.example/cuda.run", Redirects: []string{"https://vendor.example/cuda.run"},
+		Ranges: true, FinalURL: "https://cdn.example/cuda.run", Redirects: []string{"https://vendor.example/cuda.run"},
 		Header: map[string]string{
 			"Content-Type": "application/x-makeself", "Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT",
 			"Content-Disposition": `attachment; filename="cuda.run"`,
 		},
 	})
-	w.hold("https://vendor.example/plain.bin", []byte("0123456789"), fsstore.Origin{})
+	w.hold("https://vendor.example/plain.bin", []byte("0123456789"), fsstore.Origin{Ranges: true})
 	w.hold("https://vendor.example/odd.bin", []byte("odd"), fsstore.Origin{Header: map[string]string{
 		"Content-Type": "text/html\r\nSet-Cookie: x=y", "Last-Modified": "yesterday", "Content-Disposition": `attachment; filename="../../etc/passwd"`,
 	}})
-	w.hold("https://vendor.example/empty.bin", nil, fsstore.Origin{})
+	w.hold("https://vendor.example/whole.bin", []byte("9876543210"), fsstore.Origin{Header: map[string]string{"Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT"}})
+	w.hold("https://vendor.example/empty.bin", nil, fsstore.Origin{Ranges: true})
 	w.must(os.WriteFile(filepath.Join(w.dir, "denied", "evil.example"), nil, 0o644))
 	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
 	w.must(err)

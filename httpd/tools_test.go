@@ -133,7 +133,7 @@ func TestPastedList(t *testing.T) {
 func TestTally(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	w.hold("https://vendor.example/a.bin", make([]byte, 1000), noOrigin)
+	w.hold("https://vendor.example/a.bin", make([]byte, 1000), fsstore.Origin{Ranges: true})
 	missed(w, "https://vendor.example/b.bin")
 	for _, rng := range []string{"", "bytes=0-99", "bytes=900-"} {
 		req, _ := http.NewRequest("GET", w.url("/b/"+token("https://vendor.example/a.bin")), nil)

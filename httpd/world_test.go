@@ -107,7 +107,7 @@ func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Arti
 // hollow makes a large artifact without writing it: its blob is a hole.
 func (w *world) hollow(rawURL string, size int64) {
 	w.t.Helper()
-	a := w.hold(rawURL, []byte("hollow"), fsstore.Origin{})
+	a := w.hold(rawURL, []byte("hollow"), fsstore.Origin{Ranges: true})
 	w.must(os.Chmod(filepath.Join(w.dir, "blobs", a.SHA256), 0o644))
 	w.must(os.Truncate(filepath.Join(w.dir, "blobs", a.SHA256), size))
 	meta := filepath.Join(w.dir, "meta", a.Key+".json")

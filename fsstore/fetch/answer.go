@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,9 +141,18 @@ func keptFields(h http.Header) map[string]string {
 	return m
 }
 
+// servesRanges reports whether an origin showed that it serves ranges of this file, or said so (RFC 9110, 14.3).
+func servesRanges(r *http.Response) bool {
+	units := strings.Split(strings.ToLower(strings.Join(r.Header.Values("Accept-Ranges"), ",")), ",")
+	for i := range units {
+		units[i] = strings.TrimSpace(units[i])
+	}
+	return r.StatusCode == http.StatusPartialContent || slices.Contains(units, "bytes")
+}
+
 // provenance is what meta tells of the way of the bytes.
 func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw}
+	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw, Ranges: servesRanges(a.Response)}
 	for _, h := range a.hops[:len(a.hops)-1] {
 		o.Redirects = append(o.Redirects, h.raw)
 	}

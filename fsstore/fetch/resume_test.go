@@ -520,3 +520,30 @@ func TestResumeOfAnotherURL(t *testing.T) {
 		}
 	}
 }
+
+// Meta remembers whether the origin served ranges: a cache must not offer what the origin did not.
+func TestRangesAsTheOriginHasThem(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		serve func(*wire)
+		want  bool
+	}{
+		{"says bytes", func(w *wire) { w.ok(body, "Accept-Ranges: bytes") }, true},
+		{"says Bytes in a list", func(w *wire) { w.ok(body, "Accept-Ranges: pages,  Bytes") }, true},
+		{"says none", func(w *wire) { w.ok(body, "Accept-Ranges: none") }, false},
+		{"says kilobytes", func(w *wire) { w.ok(body, "Accept-Ranges: kilobytes") }, false},
+		{"says nothing", func(w *wire) { w.ok(body) }, false},
+		{"shows it by a 206", cutThen(`"a"`, func(w *wire) { w.honest(body, `"a"`, -1) }), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newLying(t, c.serve)
+			l := newLab(t, Options{})
+			l.fetch(fsstore.Addition{URL: o.url + "/f.run"})
+			a, err := l.s.Lookup(o.url + "/f.run")
+			if err != nil || a.Ranges != c.want {
+				t.Errorf("%+v %v", a, err)
+			}
+		})
+	}
+}

@@ -340,4 +340,9 @@ var guards = []guard{
 	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
 	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: harness, run: "TestParts/planted"},
 	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestParts/copies"},
+
+	// what the cache-host and the shim say of a URL
+	{name: "only what proves a cache-host is a hit", file: "shim/probe.go", old: `r.status == 200 && r.digest == ""`, new: "false", pkg: "./shim", run: "TestStranger|TestAnswers"},
+	{name: "no ranges where the origin has none", file: "httpd/blob.go", old: "\tif a.ranges {\n", new: "\tif true {\n", pkg: pages, run: "TestScripts/rangeless"},
+	{name: "ranges are remembered", file: "fsstore/fetch/answer.go", old: "Ranges: servesRanges(a.Response)", new: "Ranges: false", pkg: wayOut, run: "RangesAsTheOrigin"},
 }
