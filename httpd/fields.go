@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"fromcache/fsstore"
 )
@@ -82,7 +83,7 @@ func artifactAnswer(held *fsstore.Artifact) *answer {
 	if v := held.Header["Content-Type"]; safeType(v) {
 		h["Content-Type"] = []string{v}
 	}
-	if v := safeDisposition(held.Header["Content-Disposition"]); v != "" {
+	if v := asSaved(h["Content-Type"][0], safeDisposition(held.Header["Content-Disposition"])); v != "" {
 		h["Content-Disposition"] = []string{v}
 	}
 	if v := held.Header["Content-Encoding"]; v != "" && safeValue(v) {
@@ -135,9 +136,19 @@ func safeDisposition(v string) string {
 	return ""
 }
 
+// asSaved is the disposition v, or for a PDF one to be saved: a browser's reader
+// runs what is in it under the address of our pages, whatever the policy says.
+func asSaved(mediaType, v string) string {
+	t := strings.ToLower(mediaType)
+	if strings.Contains(t, "pdf") && !strings.HasPrefix(strings.ToLower(v), "attachment") {
+		_, name, _ := strings.Cut(v, ";")
+		return strings.TrimSuffix("attachment;"+name, ";")
+	}
+	return v
+}
+
 // onlyName reports whether no reader of v, of filename= or of filename*=, finds
-// a path in it or the name of a hidden file. mime has read the latter, if it
-// knows its charset.
+// a path in it or the name of a hidden file.
 func onlyName(v, name string) bool {
 	raw := strings.ToLower(v)
 	for _, path := range [...]string{"/", `\`, "%2f", "%5c", "=.", `=".`, "''.", "''%2e"} {
@@ -145,7 +156,29 @@ func onlyName(v, name string) bool {
 			return false
 		}
 	}
-	return !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00\r\n")
+	return isName(name) && readsAs(v)
+}
+
+func isName(s string) bool {
+	return utf8.ValidString(s) && !strings.HasPrefix(s, ".") && !strings.ContainsAny(s, "/\\\x00\r\n")
+}
+
+// readsAs reports whether each filename*= in v was decoded here, and is a name:
+// a client may know a charset that mime does not, or put pieces together that
+// it doesn't.
+func readsAs(v string) bool {
+	for {
+		i := strings.Index(strings.ToLower(v), "filename*")
+		if i < 0 {
+			return true
+		}
+		one, rest, _ := strings.Cut(v[i:], ";")
+		_, params, err := mime.ParseMediaType("attachment; " + one)
+		if err != nil || params["filename"] == "" || !isName(params["filename"]) {
+			return false
+		}
+		v = rest
+	}
 }
 
 // answers keeps the formatted fields of artifacts. The store returns the same

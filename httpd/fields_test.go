@@ -1,6 +1,10 @@
 package httpd
 
-import "testing"
+import (
+	"testing"
+
+	"fromcache/fsstore"
+)
 
 // TestDisposition: what an origin calls the file is passed on as it is, unless
 // some client could read more than a name in it.
@@ -20,6 +24,17 @@ func TestDisposition(t *testing.T) {
 		`attachment; filename=.bashrc`:                                              "attachment",
 		`attachment; filename*=iso-8859-1''..%2Fx`:                                  "attachment",
 		`attachment; filename*=iso-8859-1''%2Ebashrc`:                               "attachment",
+		`attachment; filename*=iso-8859-1''%FC.run`:                                 "attachment", // is not read here
+		`attachment; filename*=UTF-7''+AC8-x`:                                       "attachment",
+		`attachment; filename*=utf-16''%00%2E%00%2E`:                                "attachment",
+		`attachment; filename*=utf-8''%zz`:                                          "attachment",
+		`attachment; filename*=utf-8''%ff%fe`:                                       "attachment",
+		`attachment; filename*=utf-8''`:                                             "attachment",
+		`attachment; filename*=x`:                                                   "attachment",
+		`attachment; filename="ok"; filename*=koi8-r''%C1.run`:                      "attachment",
+		`attachment; filename*0="."; filename*1=".bashrc"`:                          "attachment",
+		`attachment; FileName*0*=utf-8''a; filename*1*=%2e`:                         "attachment",
+		`attachment; filename*=utf-8'de'%C3%BC.run`:                                 same,
 		`attachment; filename="C:\x.exe"`:                                           "attachment",
 		`attachment; filename="ü.run"`:                                              "attachment",
 		`attachment; filename=a b.run`:                                              "attachment",
@@ -33,6 +48,24 @@ func TestDisposition(t *testing.T) {
 		}
 		if got := safeDisposition(v); got != want {
 			t.Errorf("%q: %q, want %q", v, got, want)
+		}
+	}
+}
+
+// TestPDF: a reader in the browser is not let at it, and its name stays.
+func TestPDF(t *testing.T) {
+	for _, c := range []struct{ kind, says, want string }{
+		{"application/pdf", "", "attachment"},
+		{"application/PDF; x=y", "inline", "attachment"},
+		{"application/x-pdf", `inline; filename="a.pdf"`, `attachment; filename="a.pdf"`},
+		{"application/pdf", `Attachment; filename="a.pdf"`, `Attachment; filename="a.pdf"`},
+		{"application/pdf", `inline; filename="../a.pdf"`, "attachment"},
+		{"text/plain", `inline; filename="a.pdf"`, `inline; filename="a.pdf"`},
+		{"application/octet-stream", "", ""},
+	} {
+		held := &fsstore.Artifact{Meta: fsstore.Meta{Header: map[string]string{"Content-Type": c.kind, "Content-Disposition": c.says}}}
+		if got := artifactAnswer(held).fields.Get("Content-Disposition"); got != c.want {
+			t.Errorf("%s %q: %q, want %q", c.kind, c.says, got, c.want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, p httprouter.Par
 		return
 	}
 	h := w.Header()
-	secure(h)
+	secure(h, r.Host)
 	h["Cache-Control"] = []string{"max-age=300"}
 	if r.URL.RawQuery == "v="+a.Version {
 		h["Cache-Control"] = aYear

@@ -223,6 +223,7 @@ type origin struct {
 	once    sync.Once
 	release chan struct{}
 	fields  sync.Map // path to what stands in the header
+	answers sync.Map // path to what says it
 }
 
 const slowSize = 4 << 20
@@ -258,6 +259,10 @@ func (o *origin) answer(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/gone.bin":
 		http.NotFound(w, r)
 	default:
+		if a, ok := o.answers.Load(r.URL.Path); ok {
+			a.(http.HandlerFunc)(w, r)
+			return
+		}
 		if text, ok := o.fields.Load(r.URL.Path); ok {
 			w.Header().Set("Content-Disposition", `attachment; filename="`+text.(string)+`"`)
 			w.Header().Set("Etag", `"`+text.(string)+`"`)
@@ -275,6 +280,17 @@ func (o *origin) answer(w http.ResponseWriter, r *http.Request) {
 
 // hostile has fields of a path's answer hold a text.
 func (o *origin) hostile(path, text string) { o.fields.Store(path, text) }
+
+// says has a path's answer be this.
+func (o *origin) says(path, kind, body string) {
+	o.answers.Store(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		if r.Method != http.MethodHead {
+			w.Write([]byte(body))
+		}
+	}))
+}
 
 // tab is one page in the browser. What it complains of is kept.
 type tab struct {

@@ -81,6 +81,36 @@ func TestSafety(t *testing.T) {
 	b.quiet()
 }
 
+// TestNoScriptFromTheCache: what an origin sent has the address of the pages, and
+// is no script of theirs though it says that it is one; /static/ goes on.
+func TestNoScriptFromTheCache(t *testing.T) {
+	l := newLab(t)
+	l.origin.says("/evil.js", "text/javascript", "window.evil = 1")
+	l.add("/evil.js")
+	l.eventually("it is held", func() bool { return len(l.names("meta")) == 1 })
+	b := l.tab()
+	b.open("/misses")
+	b.live()
+	path := "/b/" + base64.RawURLEncoding.EncodeToString([]byte(l.origin.URL+"/evil.js")) + "/evil.js"
+	if got := b.eval(`fetch('` + path + `').then(r => r.status + r.headers.get('Content-Type'))`); got != "200text/javascript" {
+		t.Fatalf("the script is %s", got)
+	}
+	load := func(src string) string {
+		return b.eval(`new Promise(done => {
+			const s = document.createElement('script')
+			s.onload = () => done('runs'); s.onerror = () => done('refused'); s.src = '` + src + `'
+			document.head.append(s) })`)
+	}
+	for _, src := range []string{path, "/static/../" + path[1:], "/static/..%2f" + path[1:], "data:text/javascript,window.evil=1"} {
+		if got := load(src); got != "refused" || b.eval(`window.evil`) != "undefined" {
+			t.Errorf("%s %s", src, got)
+		}
+	}
+	if got := load("/static/fromcache.js"); got != "runs" {
+		t.Errorf("our own is %s", got)
+	}
+}
+
 // TestAccess: axe-core finds nothing, and a keyboard is enough.
 func TestAccess(t *testing.T) {
 	axe, err := os.ReadFile("../../templates/node_modules/axe-core/axe.min.js")
