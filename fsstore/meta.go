@@ -206,10 +206,22 @@ func (s *Store) writeMeta(k string, m *Meta) error {
 
 // succeed carries the history of the version that m replaces.
 func (m *Meta) succeed(old *Meta) {
-	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched}}, old.History...)
+	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}}, old.History...)
 	if len(m.History) > maxHistory {
 		m.History = m.History[:maxHistory]
 	}
+}
+
+// servedFields are the fields of an origin without which an earlier version could not
+// be served as it was.
+func servedFields(h map[string]string) map[string]string {
+	served := map[string]string{}
+	for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Encoding", "Last-Modified"} {
+		if v := h[name]; v != "" {
+			served[name] = v
+		}
+	}
+	return served
 }
 
 func sumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

@@ -90,9 +90,11 @@ type Approval struct {
 
 // Version is one earlier state of an artifact.
 type Version struct {
-	SHA256  string    `json:"sha256"`
-	Size    int64     `json:"size"`
-	Fetched time.Time `json:"fetched_at"`
+	SHA256  string            `json:"sha256"`
+	Size    int64             `json:"size"`
+	Fetched time.Time         `json:"fetched_at"`
+	Header  map[string]string `json:"headers,omitempty"` // those that are served
+	Ranges  bool              `json:"ranges,omitempty"`
 }
 
 // Artifact is what is held for one URL. It is immutable; while its meta file
@@ -100,6 +102,7 @@ type Version struct {
 type Artifact struct {
 	Key string `json:"key"`
 	Meta
+	earlier bool
 }
 
 // Asker is the client behind a request.

@@ -22,9 +22,9 @@ var (
 	errDigest = &refusal{http.StatusBadRequest, "bad digest: a SHA-256 has 64 hexadecimal digits"}
 )
 
-// byToken answers /b/<base64url>/<name>. The name is for the client's eyes.
+// byToken answers /b/<base64url>/<name>, and /b/<base64url>.<sha256>/<name>. The name is for the client's eyes.
 func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	token := p[0].Value
+	token, digest, pinned := strings.Cut(p[0].Value, ".")
 	if len(token) > base64.RawURLEncoding.EncodedLen(key.MaxURL) {
 		s.fail(w, r, errLong)
 		return
@@ -34,7 +34,14 @@ func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 		s.fail(w, r, errToken)
 		return
 	}
-	s.byURL(w, r, string(raw))
+	switch {
+	case !pinned:
+		s.byURL(w, r, string(raw))
+	case fsstore.IsDigest(digest):
+		s.byVersion(w, r, string(raw), digest)
+	default:
+		s.fail(w, r, errDigest)
+	}
 }
 
 // byQuery answers /blob?url=.
@@ -82,6 +89,28 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 	}
 	defer f.Close()
 	s.send(w, r, blobAnswer(digest, held.Size), f)
+}
+
+// byVersion answers for one version of a URL: it, or 404. A client that goes on with what it has, or fetches a file in parts,
+// asks so and gets no bytes of another version. It notes no miss, for who asks so was told before that it is held.
+func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest string) {
+	held, f, err := s.store.OpenVersion(raw, digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		h := w.Header()
+		h["Cache-Status"] = versionMissed
+		plainText(w, http.StatusNotFound, "this version is not held: it was never of this URL, or was evicted, or replaced more than a day ago; ask without the digest for what is held now")
+		return
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer f.Close()
+	if held.Earlier() {
+		s.send(w, r, artifactAnswer(held).pinned(), f)
+		return
+	}
+	s.send(w, r, s.answers.of(held).pinned(), f)
 }
 
 // byURL is the read path proper: held or not. HEAD opens no blob, for the

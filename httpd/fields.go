@@ -31,6 +31,8 @@ var (
 	aMinute      = []string{"max-age=60"}
 	aYear        = []string{"public, max-age=31536000, immutable"}
 	digestMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-digest"}
+
+	versionMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-version"}
 )
 
 // answer is an artifact's header fields, formatted once. It is immutable.
@@ -43,10 +45,25 @@ type answer struct {
 	length []string
 	fields http.Header // what GET and HEAD share, but the length
 	wire   []byte      // fields as they are sent
+
+	forever atomic.Pointer[answer] // see pinned
 }
 
 // put sets the fields, for an answer that http.ServeContent makes.
 func (a *answer) put(h http.Header) { maps.Copy(h, a.fields) }
+
+// pinned is a for the address of this very version, of which a cache on the way may keep all for ever.
+func (a *answer) pinned() *answer {
+	if p := a.forever.Load(); p != nil {
+		return p
+	}
+	h := maps.Clone(a.fields)
+	h["Cache-Control"] = aYear
+	p := newAnswer(a.size, h)
+	p.key, p.modified, p.ranges = a.key, a.modified, a.ranges
+	a.forever.Store(p)
+	return p
+}
 
 // blobAnswer is the answer for bytes of which only the digest is known.
 func blobAnswer(digest string, size int64) *answer {

@@ -68,6 +68,10 @@ func scriptWorld(t *testing.T) *world {
 		"Content-Type": "text/html\r\nSet-Cookie: x=y", "Last-Modified": "yesterday", "Content-Disposition": `attachment; filename="../../etc/passwd"`,
 	}})
 	w.hold("https://vendor.example/whole.bin", []byte("9876543210"), fsstore.Origin{Header: map[string]string{"Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT"}})
+	w.hold("https://vendor.example/twice.bin", []byte("version one"), fsstore.Origin{Ranges: true, Header: map[string]string{
+		"Content-Type": "application/x-one", "Last-Modified": "Tue, 03 Nov 2026 10:00:00 GMT",
+	}})
+	w.hold("https://vendor.example/twice.bin", []byte("version two"), fsstore.Origin{Header: map[string]string{"Content-Type": "application/x-two"}})
 	w.hold("https://vendor.example/empty.bin", nil, fsstore.Origin{Ranges: true})
 	w.must(os.WriteFile(filepath.Join(w.dir, "denied", "evil.example"), nil, 0o644))
 	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
