@@ -66,7 +66,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // badPath says what no address of ours holds, decoded. The name at the end of
-// /b/ may be anything else.
+// /b/ may be anything else, in any encoding of characters: it is the origin's.
 func badPath(p string) string {
 	dot := false
 	for i := range len(p) {
@@ -76,7 +76,7 @@ func badPath(p string) string {
 			dot = true
 		}
 	}
-	if !utf8.ValidString(p) {
+	if !utf8.ValidString(p) && !strings.HasPrefix(p, "/b/") {
 		return "it is not UTF-8"
 	}
 	if !dot {

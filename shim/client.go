@@ -25,6 +25,8 @@ as curl, wget, curlfromcache and wgetfromcache; --tools curlfromcache gives that
 They are hard links, or copies: install again to bring all of them up to date.
 It never replaces a file that is not its own; uninstall takes away what install made.
 env prints what a shell should eval to put DIR first on its PATH, and with --off to undo that.
+A URL whose name moves (latest, stable, current, an install.sh without a version) stands still once the
+cache-host holds it: a hit is the version that was fetched, until somebody there fetches it again.
 doctor says what stands in the way, and whether a URL would hit, miss or pass, and why.
 plan prints the decision and the resulting command without running it.
 

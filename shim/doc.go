@@ -24,7 +24,7 @@
 //
 // A URL is never asked about if it carries credentials, has bytes that need quoting, or names this machine, a link-local address,
 // a cloud's metadata service or the cache itself. Its last path segment, and for wget its query, end the cache's URL as well, so
-// that saved files have the same names.
+// that saved files have the same names, in whatever encoding of characters; a percent sign that encodes nothing is encoded there.
 //
 // # The cache
 //

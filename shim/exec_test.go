@@ -162,6 +162,23 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// TestIPv6 runs commands for an address in brackets, which curl takes for no pattern.
+func TestIPv6(t *testing.T) {
+	w := newWorld(t)
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 on this machine: ", err)
+	}
+	s := &http.Server{Handler: w.origin.Config.Handler}
+	go s.Serve(l)
+	defer s.Close()
+	for i, line := range []string{"hit curl -sSO {{o}}/a.run; ls", "hit curl -sS -o x {{o}}/a.run", "hit wget -q {{o}}/a.run; ls", "hit curl -sSg {{o}}/a.run",
+		"pass curl -sS {{o}}/{a,b}.run", "pass curl -sS {{o}}/[1-2].run"} {
+		want, command, _ := strings.Cut(line, " ")
+		w.compare(t, fmt.Sprintf("six%d", i), want, strings.ReplaceAll(command, "{{o}}", "'http://"+l.Addr().String()+fmt.Sprintf("/six%d'", i)))
+	}
+}
+
 // TestDecidingFields holds Accept-Ranges and X-Fromcache-Redirected.
 func TestDecidingFields(t *testing.T) {
 	saying := func(name, value string) http.HandlerFunc {

@@ -74,3 +74,22 @@ func (p *planner) isFresh(g *group, t target) bool {
 	p.fresh[name] = true
 	return true
 }
+
+// encodeLone writes %25 for a percent sign before what are no two hexadecimal digits.
+func encodeLone(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		out = append(out, s[i])
+		if s[i] == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
+			out = append(out, "25"...)
+		}
+	}
+	return string(out)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}

@@ -173,14 +173,19 @@ func (p *planner) target(g *group, i int, w word) (t target, reason string) {
 		return t, "wget2 shows the URL where it is not quiet"
 	case p.Real == "busybox" && strings.Contains(url, "#"):
 		return t, "busybox sends the fragment"
+	case p.Real == "busybox" && encodeLone(url) != url:
+		return t, "busybox sends a % that encodes nothing"
 	}
 	if p.Tool == Wget {
 		url = wgetURL(url)
-	} else if url = curlURL(url, g.protoDefault); !g.globoff && strings.ContainsAny(url, "[]{}") {
+	} else if url = curlURL(url, g.protoDefault); !g.globoff && isPattern(url) {
 		return t, "the URL is a pattern"
 	}
 	if t, reason = parseTarget(url); reason != "" {
 		return t, reason
+	}
+	if p.Tool == Wget { // as wget asks for it
+		t.path, t.query = encodeLone(t.path), encodeLone(t.query)
 	}
 	if reason = p.hostReason(t); reason != "" {
 		return t, reason
@@ -209,8 +214,13 @@ func (p *planner) hostReason(t target) string {
 
 // fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
 func (p *planner) fileReason(g *group, i int, t target) string {
-	if p.Tool == Curl && t.name() == "" && g.savesByName(i) {
-		return "-O needs a file name in the URL"
+	if p.Tool == Curl && g.savesByName(i) {
+		if t.name() == "" {
+			return "-O needs a file name in the URL"
+		}
+		if encodeLone(t.name()) != t.name() {
+			return "-O needs a file name that a cache can be asked for" // no server takes a % before what are no two digits
+		}
 	}
 	if g.agent != "" && !namesFile(t.name()) {
 		return g.agent + " may choose the answer where the URL names no file"

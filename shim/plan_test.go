@@ -536,6 +536,16 @@ pass curl --path-as-is U
 pass curl --request-target /x U
 hit curl --proto-default https U
 pass curl https://ex.test/held/f[1-2]
+miss curl http://[2001:db8::1]:8080/other
+miss curl http://[2001:db8::1]/other
+miss curl [2001:db8::1]:80/other
+miss curl -g http://[2001:db8::1]/other
+pass curl http://[2001:db8::1]/held/[1-2]
+pass curl http://[2001:db8::1]/{a,b}
+pass curl http://[2001:db8::1%25eth0]/other
+pass curl http://[1-2].test/other
+pass curl http://[1.2.3.4]/other
+pass curl http://[::1/other
 pass curl https://ex.test/held/{a,b}
 hit wget --no-proxy U
 # URLs that are never asked about
@@ -576,6 +586,13 @@ pass curl -O https://ex.test/held/
 pass curl -O https://ex.test/held/?q=x
 pass curl -O https://ex.test
 pass curl --remote-name-all https://ex.test/held/
+miss curl -o x https://ex.test/%D0%C2.run
+miss curl -O https://ex.test/%D0%C2.run
+miss curl -o x https://ex.test/100%.run
+miss curl -O https://ex.test/100%/other.run
+pass curl -O https://ex.test/held/100%.run
+pass curl --remote-name-all https://ex.test/held/100%zz.run
+miss wget -q https://ex.test/100%.run
 pass curl https://ex.test/held/%2e%2E
 pass curl https://ex.test/held/.%2e
 pass wget https://ex.test/held/%2e/x

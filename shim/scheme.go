@@ -1,6 +1,9 @@
 package shim
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // curlURL completes a word without a scheme as libcurl does: with --proto-default's, else by the first label of its host,
 // else as http. A word that libcurl would read otherwise is returned as it is.
@@ -17,6 +20,17 @@ func curlURL(w, protoDefault string) string {
 		}
 	}
 	return "http://" + w
+}
+
+// isPattern reports whether curl would make several URLs of one, or refuse it as such. An IPv6 address in brackets is none.
+func isPattern(url string) bool {
+	if _, rest, ok := strings.Cut(url, "://["); ok {
+		host, after, _ := strings.Cut(rest, "]")
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() && ip.Zone() == "" {
+			url = after
+		}
+	}
+	return strings.ContainsAny(url, "[]{}")
 }
 
 // hasScheme reports whether a word begins with letters and a colon that no port number follows.

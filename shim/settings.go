@@ -155,7 +155,9 @@ func hasCache(caches []Cache, base string) bool {
 }
 
 // url returns the address at which the cache serves t under the given name.
-func (c Cache) url(t target) string { return c.Base + "/b/" + token(t.String()) + "/" + t.name() }
+func (c Cache) url(t target) string {
+	return c.Base + "/b/" + token(t.String()) + "/" + encodeLone(t.name())
+}
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
 func (c Cache) is(t target) bool {

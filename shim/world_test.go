@@ -153,7 +153,7 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		path, _, _ = strings.Cut("/"+f[3], "?")
 	}
 	w.note(map[bool]string{true: "probe", false: "cache"}[r.Method == "HEAD"], path)
-	if !strings.Contains(string(url), "://127.0.0.1:") || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
+	if !strings.Contains(string(url), "://127.0.0.1:") && !strings.Contains(string(url), "://[::1]:") || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
 		http.Error(rw, "not held", http.StatusNotFound)
 		return
 	}
