@@ -16,13 +16,13 @@ func TestHalfALineApprovesNothing(t *testing.T) {
 	for name, approve := range map[string]func(s *Store, by By) error{
 		"approve": func(s *Store, by By) error { return s.Approve(mustKey(cudaURL), by) },
 		"add": func(s *Store, by By) error {
-			_, err := s.Add(Addition{URL: cudaURL + "?token=new"}, by)
+			_, err := s.Add(Addition{URL: cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=new"}, by)
 			return err
 		},
 	} {
 		s := testStore(t)
 		k := keyOf(t, cudaURL)
-		noteMiss(t, s, cudaURL+"?token=old", client1)
+		noteMiss(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=old", client1)
 		before := text(t, s, Misses, k)
 		roomy := fullAt(t, int64(len(before)+30))
 		err := approve(s, By{"cli", "x"})
@@ -43,11 +43,11 @@ func TestAddOverAMissFetchesItsURL(t *testing.T) {
 	for _, script := range []string{"true", ": > misses/*"} {
 		s := testStore(t)
 		k := keyOf(t, cudaURL)
-		noteMiss(t, s, cudaURL+"?token=old", client1)
+		noteMiss(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=old", client1)
 		run(t, s.dir, script)
-		add(t, s, cudaURL+"?token=new")
-		run(t, s.dir, "echo '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 "+cudaURL+"?token=late' >> queue/"+k+".job")
-		if c := claimNext(t, s); c.URL != cudaURL+"?token=new" {
+		add(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new")
+		run(t, s.dir, "echo '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 "+cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=late' >> queue/"+k+".job")
+		if c := claimNext(t, s); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new" {
 			t.Errorf("%s: fetching %s", script, c.URL)
 		}
 	}
@@ -57,7 +57,7 @@ func TestAddOverAMissFetchesItsURL(t *testing.T) {
 // it can't.
 func TestAddCompletesTheJobThatWaits(t *testing.T) {
 	one, other := digestOf("one"), digestOf("other")
-	signed := cudaURL + "?token=new"
+	signed := cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=new"
 	for _, c := range []struct {
 		name    string
 		state   string // what becomes of the first job

@@ -43,7 +43,7 @@ func TestBatchOfOneArtifactTwice(t *testing.T) {
 		"another accept":      {"", "accept any\n", "refused URL 2", 1},
 	} {
 		s := testStore(t)
-		log := takeApart(t, s, cudaURL+"?t=1\n"+c.first+cudaURL+"?t=2\n"+c.second+otherURL+"\n")
+		log := takeApart(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1\n"+c.first+cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2\n"+c.second+otherURL+"\n")
 		if !strings.Contains(log, c.log) || !strings.Contains(log, " 2 URLs queued, 1 ") {
 			t.Errorf("%s: the log is\n%s", name, log)
 		}
@@ -51,10 +51,10 @@ func TestBatchOfOneArtifactTwice(t *testing.T) {
 		if err != nil || len(failed) != c.failed || len(ls(t, s, Queue)) != 2 {
 			t.Fatalf("%s: failed %+v, queue %q, %v", name, failed, ls(t, s, Queue), err)
 		}
-		if c.failed > 0 && (failed[0].Job.URL != cudaURL+"?t=2" || !strings.Contains(failed[0].Job.Reason(), "same artifact as URL 1")) {
+		if c.failed > 0 && (failed[0].Job.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2" || !strings.Contains(failed[0].Job.Reason(), "same artifact as URL 1")) {
 			t.Errorf("%s: %+v", name, failed[0].Job)
 		}
-		if c := mustClaim(t, s, keyOf(t, cudaURL)+".job"); c.URL != cudaURL+"?t=1" {
+		if c := mustClaim(t, s, keyOf(t, cudaURL)+".job"); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1" {
 			t.Errorf("%s: fetching %s", name, c.URL)
 		}
 		sound(t, s)
@@ -89,7 +89,7 @@ func TestBatchOfWhatWaits(t *testing.T) {
 func TestBatchGoesOnAfterACrash(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
-	list := cudaURL + "?t=1\n" + cudaURL + "?t=2\nsha256 " + digestOf("x") + "\n" + otherURL + "\n"
+	list := cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=1\n" + cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 " + digestOf("x") + "\n" + otherURL + "\n"
 	noted := job.Event{Time: now(), Kind: kindQueued, Count: 1, Text: k}.Line() +
 		job.Event{Time: now(), Kind: kindRefused, Count: 1, Text: "URL 2: no"}.Line()
 	if log := takeApart(t, s, list+noted); !strings.Contains(log, "2 URLs queued, 1 refused") {
@@ -152,11 +152,11 @@ func TestListOfAFullName(t *testing.T) {
 func TestSameArtifactThatCannotBeTaken(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
-	run(t, s.dir, "cat > queue/list.job <<END\n"+cudaURL+"?x=1\n"+cudaURL+"?x=2\nsha256 0123\nEND")
+	run(t, s.dir, "cat > queue/list.job <<END\n"+cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1\n"+cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 0123\nEND")
 	if c, err := s.Claim("list.job"); c != nil || err != nil {
 		t.Fatalf("%v, %v", c, err)
 	}
-	if log := text(t, s, Failed, k+".job"); !strings.HasPrefix(log, cudaURL+"?x=2\nsha256 0123\n") {
+	if log := text(t, s, Failed, k+".job"); !strings.HasPrefix(log, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 0123\n") {
 		t.Error(log)
 	}
 }

@@ -337,7 +337,7 @@ func drain(t *testing.T, s *Store) {
 func TestOneClaimAKey(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	run(t, s.dir, fmt.Sprintf("echo '%s?token=2' > queue/again.job", cudaURL))
+	run(t, s.dir, fmt.Sprintf("echo '%s?AWSAccessKeyId=k&Expires=1&Signature=2' > queue/again.job", cudaURL))
 	again := s.waitDue(t, "again.job")
 	if c2, err := s.Claim(again); c2 != nil || err != nil {
 		t.Fatalf("a second claim of one key: %v, %v", c2, err)
@@ -672,10 +672,10 @@ func TestAPartIsOfItsJob(t *testing.T) {
 		}
 	}
 	k := keyOf(t, cudaURL)
-	add(t, s, cudaURL+"?t=1")
+	add(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1")
 	begin(k+".job", `"1"`, "11111")
 	run(t, s.dir, "mv queue/* first.job")
-	add(t, s, cudaURL+"?t=2")
+	add(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2")
 	begin(k+".job", `"2"`, "222")
 	run(t, s.dir, "mv first.job queue/"+k+".2.job")
 	begin(k+".2.job", `"1"`, "1111")

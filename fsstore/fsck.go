@@ -84,12 +84,12 @@ func (c *checker) metas() error {
 // the whole. What is redacted in meta can't be compared.
 func (c *checker) named(a *Artifact) {
 	path := "meta/" + a.Key + ".json"
-	if !strings.HasSuffix(a.Key, "--"+a.URLSum[:16]) {
+	if !key.OfSum(a.Key, a.URLSum) {
 		c.found(path, "its name and its url_sha256 are of two URLs: no lookup finds it", "give it back its name, or rm it and fetch its URL with `fromcache add`")
 		return
 	}
 	u, err := key.Parse(a.URL, key.Keep) // what was to be dropped has been
-	if err == nil && !key.IsRedacted(a.URL) && (u.Key() != a.Key || u.Sum() != a.URLSum) {
+	if err == nil && !key.IsRedacted(a.URL) && (u.Key() != a.Key && u.OldKey() != a.Key || u.Sum() != a.URLSum) {
 		c.found(path, "its name or its url_sha256 is of another URL than the one in it: no lookup finds it", "rm it, and fetch its URL with `fromcache add`")
 	}
 }

@@ -278,7 +278,7 @@ func TestAWrongSizeIsNoProof(t *testing.T) {
 func TestFsckFindsWhatNoLookupFinds(t *testing.T) {
 	k := keyOf(t, cudaURL)
 	for _, script := range []string{
-		"mv meta/K.json meta/example.com--x.run--" + k[len(k)-16:] + ".json",
+		"mv meta/K.json meta/example.com--x.run--" + k[len(k)-32:] + ".json",
 		"sed -i '/url_sha256/s/....\",/0000\",/' meta/*",
 	} {
 		s := testStore(t)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
 const (
@@ -115,7 +116,7 @@ func (s *Store) wantMalformed(wanted digests, name string, b []byte) error {
 	for _, d := range digestIn.FindAllString(string(b), -1) {
 		d = strings.ToLower(d)
 		wanted.add(d)
-		found = found || !strings.HasSuffix(k, "--"+d[:16]) // that is the URL's own
+		found = found || !key.OfSum(k, d) // that is the URL's own
 	}
 	if j, err := s.JobFile(Done, k+".job"); err == nil {
 		if e, ok := j.Job.Newest(job.Done); ok && IsDigest(e.Sha256) {

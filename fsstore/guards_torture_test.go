@@ -121,11 +121,11 @@ func TestAMissThatAPowerCutEmptied(t *testing.T) {
 		noteMiss(t, s, cudaURL, client1)
 		run(t, s.dir, strings.ReplaceAll(script, "misses/*", "misses/"+keyOf(t, cudaURL)))
 		noteMiss(t, s, cudaURL, "10.0.0.8")
-		noteMiss(t, s, cudaURL+"?token=x", "10.0.0.9")
+		noteMiss(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x", "10.0.0.9")
 		if err := s.Approve(keyOf(t, cudaURL), By{"cli", "x"}); err != nil {
 			t.Fatal(err)
 		}
-		if c := claimNext(t, s); c.URL != cudaURL+"?token=x" {
+		if c := claimNext(t, s); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x" {
 			t.Errorf("fetching %s", c.URL)
 		}
 	}

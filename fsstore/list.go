@@ -226,7 +226,7 @@ func ruleInWords(raw string, u key.URL, r key.Rule) string {
 	case r == key.Drop:
 		return "--drop-query: the query is no part of the key"
 	case u.QueryDropped():
-		return "the path names a file: the query is dropped, save for parameters that are known to choose the content"
+		return "what is a signature is dropped, all else is part of the key"
 	}
-	return "the query is part of the key: it is what names the artifact"
+	return "the query is part of the key: nothing in it is proven to be a signature"
 }

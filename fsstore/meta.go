@@ -172,6 +172,8 @@ func (m *Meta) decode(b []byte) error {
 		return errors.New("sha256 is not 64 lower-case hex digits")
 	case !IsDigest(m.URLSum):
 		return errors.New("url_sha256 is not 64 lower-case hex digits")
+	case m.AskedSum != "" && !IsDigest(m.AskedSum):
+		return errors.New("asked_sha256 is not 64 lower-case hex digits")
 	case m.Size < 0:
 		return errors.New("size is negative")
 	}

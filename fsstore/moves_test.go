@@ -23,11 +23,11 @@ func TestRetryAsOfAFullLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, s.dir, "yes '2026-11-22T21:31:40Z error 503 Service Unavailable' | head -c 66000 >> failed/"+c.Key+".job; echo >> failed/"+c.Key+".job")
-	if err := s.RetryAs("", c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"}); err != nil {
+	if err := s.RetryAs("", c.Key, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", By{"web", "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	c = claimNext(t, s)
-	if e, _ := c.Job.Newest(job.Retry); c.URL != cudaURL+"?token=new" || e.Addr != "10.0.0.2" {
+	if e, _ := c.Job.Newest(job.Retry); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new" || e.Addr != "10.0.0.2" {
 		t.Errorf("fetching %s, retried by %+v", c.URL, e)
 	}
 }
@@ -157,7 +157,7 @@ func TestHalfALineRetriesNothing(t *testing.T) {
 	}
 	before := text(t, s, Failed, c.Key+".job")
 	roomy := fullAt(t, int64(len(before)+80))
-	err := s.RetryAs("", c.Key, cudaURL+"?token=new", By{"web", "10.0.0.2"})
+	err := s.RetryAs("", c.Key, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", By{"web", "10.0.0.2"})
 	roomy()
 	if err == nil {
 		t.Error("retried under a URL that could not be written")

@@ -103,6 +103,9 @@ func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
 		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: now(),
 		Ranges: o.Ranges, Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
 	}
+	if asked, err := key.Parse(c.URL, key.Auto); err == nil {
+		m.AskedSum = asked.Sum()
+	}
 	if final := key.Redact(o.FinalURL); final != m.URL {
 		m.FinalURL = final
 	}

@@ -127,12 +127,12 @@ func TestARestoreOfAMalformedMeta(t *testing.T) {
 // scrub adds nothing to a job that waits for it.
 func TestARestoreLeavesAnApprovalAlone(t *testing.T) {
 	s := testStore(t)
-	a := hold(t, s, cudaURL+"?sig=1", "bytes")
-	name := add(t, s, cudaURL+"?sig=2")
+	a := hold(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1", "bytes")
+	name := add(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2")
 	flip(t, s, a.SHA256)
 	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
 	want(t, s, Queue, name)
-	if c := claimNext(t, s); c.URL != cudaURL+"?sig=2" || c.Restores {
+	if c := claimNext(t, s); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2" || c.Restores {
 		t.Errorf("%s is fetched, pinned: %v", c.URL, c.Restores)
 	}
 }

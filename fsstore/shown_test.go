@@ -25,7 +25,7 @@ func TestApprovedIsWhatWasShown(t *testing.T) {
 			for _, clients := range []int{1, 2} {
 				s := testStore(t)
 				for i, n := range "0" + asked {
-					noteMiss(t, s, fmt.Sprintf("%s?t=%c", cudaURL, n), fmt.Sprintf("10.0.0.%d", i%clients))
+					noteMiss(t, s, fmt.Sprintf("%s?AWSAccessKeyId=k&Expires=1&Signature=%c", cudaURL, n), fmt.Sprintf("10.0.0.%d", i%clients))
 				}
 				k := keyOf(t, cudaURL)
 				want := shown(t, s, k)
@@ -39,12 +39,12 @@ func TestApprovedIsWhatWasShown(t *testing.T) {
 						t.Fatal(err)
 					}
 				case "add":
-					want = cudaURL + "?t=9"
+					want = cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=9"
 					if _, err := s.Add(Addition{URL: want}, By{"web", "10.0.0.2"}); err != nil {
 						t.Fatal(err)
 					}
 				}
-				noteMiss(t, s, cudaURL+"?t=late", "10.0.0.9")
+				noteMiss(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=late", "10.0.0.9")
 				c := claimNext(t, s)
 				if c.URL != want {
 					t.Errorf("asked 0%s by %d, %s: fetched %s, shown %s\n%s", asked, clients, way, c.URL, want, text(t, s, Active, ls(t, s, Active)[0]))
@@ -64,7 +64,7 @@ func TestNewURLsAreSeenAtOnce(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	for i := range 1000 {
-		url := fmt.Sprintf("%s?t=%d", cudaURL, i)
+		url := fmt.Sprintf("%s?AWSAccessKeyId=k&Expires=1&Signature=%d", cudaURL, i)
 		if _, err := s.Miss(url, Asker{client1, fmt.Sprintf("tool%d", i)}); err != nil {
 			t.Fatal(err)
 		}

@@ -130,7 +130,7 @@ var steps = []step{
 		must(err)
 	}, []string{"rename queue/list.job active/batch@W.job", "fsync active/batch@W.job", "fsync tmp/M", "rename tmp/M queue/K.job", "fsync queue", "rename active/batch@W.job done/batch.job"}},
 	{"refused by a batch", func(s *Store, url string) {
-		text := url + "\nsha256 " + strings.Repeat("0", 64) + "\n" + url + "?t=2\nsha256 " + strings.Repeat("1", 64) + "\n"
+		text := url + "\nsha256 " + strings.Repeat("0", 64) + "\n" + url + "?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 " + strings.Repeat("1", 64) + "\n"
 		must(os.WriteFile(s.job(Queue, "two.job"), []byte(text), 0o660))
 		_, err := s.Claim("two.job")
 		must(err)

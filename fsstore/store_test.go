@@ -157,7 +157,7 @@ func TestFromAMissToAHit(t *testing.T) {
 	if a.SHA256 != digestOf("the bytes") || a.Misses != 1 || a.Approved == nil || a.Approved.Via != "shell" {
 		t.Errorf("published %+v", a)
 	}
-	got, err := s.Lookup(cudaURL + "?token=signed")
+	got, err := s.Lookup(cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=signed")
 	if err != nil || got.SHA256 != a.SHA256 {
 		t.Fatalf("lookup: %v, %v", got, err)
 	}
@@ -222,7 +222,7 @@ func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 
 func TestOnlyWhatWasApprovedIsFetched(t *testing.T) {
 	s := testStore(t)
-	signed := cudaURL + "?sig="
+	signed := cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature="
 	noteMiss(t, s, signed+"1", client1)
 	noteMiss(t, s, signed+"2", "10.0.0.8")
 	f, err := os.OpenFile(s.job(Misses, keyOf(t, cudaURL)), os.O_WRONLY|os.O_APPEND, 0)

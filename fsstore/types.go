@@ -53,15 +53,16 @@ var (
 // Meta is the content of meta/<key>.json. Its URLs and fields are redacted:
 // it holds no credential.
 type Meta struct {
-	URL       string            `json:"url"`                 // normalised, redacted
-	URLSum    string            `json:"url_sha256"`          // of the normalised URL, 64 hex digits; what a lookup compares
-	Size      int64             `json:"size"`                // bytes
-	SHA256    string            `json:"sha256"`              // digest, 64 hex digits
-	Fetched   time.Time         `json:"fetched_at"`          // UTC, seconds
-	FinalURL  string            `json:"final_url,omitempty"` // that brought the bytes, redacted, where it is not URL: after redirects, or with a query that is not in the key
-	Redirects []string          `json:"redirects,omitempty"` // every URL on the way to it, the first as asked
-	Header    map[string]string `json:"headers,omitempty"`   // the origin's response fields that matter: canonical names
-	Ranges    bool              `json:"ranges,omitempty"`    // the origin served ranges; not known of what was fetched before this field was written
+	URL       string            `json:"url"`                    // normalised, redacted
+	URLSum    string            `json:"url_sha256"`             // of the normalised URL, 64 hex digits; what a lookup compares
+	AskedSum  string            `json:"asked_sha256,omitempty"` // of the URL that brought the bytes, whole but for a signature; "": an earlier server wrote this
+	Size      int64             `json:"size"`                   // bytes
+	SHA256    string            `json:"sha256"`                 // digest, 64 hex digits
+	Fetched   time.Time         `json:"fetched_at"`             // UTC, seconds
+	FinalURL  string            `json:"final_url,omitempty"`    // that brought the bytes, redacted, where it is not URL: after redirects, or with a query that is not in the key
+	Redirects []string          `json:"redirects,omitempty"`    // every URL on the way to it, the first as asked
+	Header    map[string]string `json:"headers,omitempty"`      // the origin's response fields that matter: canonical names
+	Ranges    bool              `json:"ranges,omitempty"`       // the origin served ranges; not known of what was fetched before this field was written
 	Approved  *Approval         `json:"approved,omitempty"`
 	Misses    int               `json:"misses"` // times asked for before it was held
 	AtLeast   bool              `json:"misses_at_least,omitempty"`
@@ -79,6 +80,21 @@ func (m *Meta) AskedURL() string {
 		return m.FinalURL
 	}
 	return m.URL
+}
+
+// AskedFor reports whether the origin was asked for rawURL, with whatever
+// signature. Of what an earlier server wrote that is known where nothing of the
+// URL is redacted.
+func (m *Meta) AskedFor(rawURL string) bool {
+	u, err := key.Parse(rawURL, key.Auto)
+	if err != nil {
+		return false
+	}
+	if m.AskedSum != "" {
+		return m.AskedSum == u.Sum()
+	}
+	asked := m.AskedURL()
+	return !key.IsRedacted(asked) && key.SameButSigned(asked, rawURL)
 }
 
 // Approval says who let an artifact in, and how.

@@ -41,7 +41,7 @@ func TestPages(t *testing.T) {
 	if n := strings.Count(body, `"/admin/evict"`); n != 2 { // 010 and 110
 		t.Errorf("search: %d rows", n)
 	}
-	_, body = b.get("/artifacts?q=https://vendor.example/007.bin%3Ftoken%3Dx")
+	_, body = b.get("/artifacts?q=https://vendor.example/007.bin%3Fsp%3Dr%26se%3D2026-12-31%26sig%3Dx")
 	if strings.Count(body, `"/admin/evict"`) != 1 || !strings.Contains(body, "/007.bin") {
 		t.Error("search by URL")
 	}

@@ -59,10 +59,10 @@ const (
 // furnish makes the same files in every world that is given it, with the same
 // times, for the pages sort by them.
 func furnish(w *world, origin string) {
-	for at, u := range []string{origin + "/a.bin?sig=one", origin + "/b'c$d.bin", origin + "/other/e.bin"} {
+	for at, u := range []string{origin + "/a.bin?AWSAccessKeyId=k&Expires=1&Signature=one", origin + "/b'c$d.bin", origin + "/other/e.bin"} {
 		w.must(os.WriteFile(filepath.Join(w.dir, "misses", keyOf(w, u)), fmt.Appendf(nil, "%s\n2026-11-22T20:00:0%dZ miss 10.0.0.7 curl/8\n", u, at), 0o660))
 	}
-	w.append("misses/"+keyOf(w, origin+"/a.bin"), "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?sig='two'\n")
+	w.append("misses/"+keyOf(w, origin+"/a.bin"), "2026-11-22T22:00:00Z miss x2 10.0.0.8 Wget/1.21 "+origin+"/a.bin?AWSAccessKeyId=k&Expires=1&Signature='two'\n")
 	for _, name := range []string{"failed/lost.job", "cancelled/stopped.job", "done/fetched.job", "queue/waiting.job", "queue/again.job", "cancelled/again.job", "failed/fetched.job"} {
 		dir, file, _ := strings.Cut(name, "/")
 		for _, n := range []string{file, awkward + " " + file} {
@@ -130,15 +130,15 @@ func fillings(c *control, origin string) []url.Values {
 		return []url.Values{
 			{"url": {"https://vendor.example/new$(id)'s.bin"}},
 			{"url": {"https://vendor.example/new.bin"}, "sha256": {strings.ToUpper(digest)}, "accept": {"any", "http"}},
-			{"url": {origin + "/a.bin?sig=two"}, "sha256": {digest}},
-			{"url": {origin + "/queued.bin?sig=two"}, "sha256": {digest}},
+			{"url": {origin + "/a.bin?AWSAccessKeyId=k&Expires=1&Signature=two"}, "sha256": {digest}},
+			{"url": {origin + "/queued.bin?AWSAccessKeyId=k&Expires=1&Signature=two"}, "sha256": {digest}},
 			{"url": {"# a list\r\nhttps://vendor.example/1.bin\r\nsha256 " + digest + "\r\n\r\n" + origin + "/b'c$d.bin\r\n" + origin + "/queued.bin\r\nhttps://vendor.example/2.bin\r\n"}},
 		}
 	case verb == "upload":
 		return []url.Values{{"url": {"https://vendor.example/firm'ware.bin"}, "sha256": {digest}}, {"url": {origin + "/other/e.bin"}, "accept": {"any"}}}
 	case verb == "retry" && slices.Contains(c.form.texts, "url"):
 		name := c.form.fields.Get("id")
-		return []url.Values{{"url": {origin + "/" + strings.TrimPrefix(name, awkward+" ") + ".bin?sig='new'"}}}
+		return []url.Values{{"url": {origin + "/" + strings.TrimPrefix(name, awkward+" ") + ".bin?AWSAccessKeyId=k&Expires=1&Signature='new'"}}}
 	case verb == "deny" && slices.Contains(c.form.texts, "key"):
 		return []url.Values{{"key": {"*.ads.example"}}, {"key": {"ads.example"}}, {"key": {"HELD"}}}
 	case c.form.id == "bulk":

@@ -20,19 +20,19 @@ func TestAsk(t *testing.T) {
 	var asked string
 	w := newWorld(t, Options{Head: func(_ context.Context, raw string) (OriginFacts, error) {
 		if asked = raw; strings.Contains(raw, "down") {
-			return OriginFacts{}, errors.New("no route to https://vendor.example/down.bin?token=c4n4ryc4n4ry")
+			return OriginFacts{}, errors.New("no route to https://vendor.example/down.bin?AWSAccessKeyId=k&Expires=1&Signature=c4n4ryc4n4ry")
 		}
 		return OriginFacts{Status: 200, Size: 6 << 30, Type: "application/x-<b>", Modified: time.Unix(1790000000, 0), Final: "https://cdn.example/a.bin?X-Amz-Signature=c4n4ryc4n4ry", Redirects: 2}, nil
 	}})
 	b := w.browser()
-	k := missed(w, "https://vendor.example/a.bin?sig=one")
+	k := missed(w, "https://vendor.example/a.bin?AWSAccessKeyId=k&Expires=1&Signature=one")
 	_, body := b.post("/admin/ask", "key", k)
 	for _, want := range []string{"200 OK", "6.0 GiB", "application/x-&lt;b&gt;", "cdn.example", "after 2 redirects", "2026-09-21"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
 		}
 	}
-	if asked != "https://vendor.example/a.bin?sig=one" || strings.Contains(body, "c4n4ry") {
+	if asked != "https://vendor.example/a.bin?AWSAccessKeyId=k&Expires=1&Signature=one" || strings.Contains(body, "c4n4ry") {
 		t.Errorf("asked %s, said %s", asked, body)
 	}
 	_, body = b.post("/admin/ask", "key", missed(w, "https://vendor.example/down.bin"))
@@ -49,7 +49,7 @@ func TestAsk(t *testing.T) {
 func TestRetryAs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	c, err := w.store.ClaimFor(fsstore.Addition{URL: "https://vendor.example/a.run?sig=old"}, operator)
+	c, err := w.store.ClaimFor(fsstore.Addition{URL: "https://vendor.example/a.run?AWSAccessKeyId=k&Expires=1&Signature=old"}, operator)
 	w.must(err)
 	w.must(c.Fail("403 Forbidden"))
 	b := w.browser()
@@ -57,12 +57,12 @@ func TestRetryAs(t *testing.T) {
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "another artifact") || !w.is("failed/"+c.Key+".job") {
 		t.Errorf("another artifact: %d %s", resp.StatusCode, body)
 	}
-	if resp, body = b.post("/admin/retry", "id", c.Key+".job", "url", "https://vendor.example/a.run?sig=new"); resp.StatusCode != http.StatusSeeOther {
+	if resp, body = b.post("/admin/retry", "id", c.Key+".job", "url", "https://vendor.example/a.run?AWSAccessKeyId=k&Expires=1&Signature=new"); resp.StatusCode != http.StatusSeeOther {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	again, err := w.store.Claim(c.Key + ".job")
 	w.must(err)
-	if again == nil || again.URL != "https://vendor.example/a.run?sig=new" {
+	if again == nil || again.URL != "https://vendor.example/a.run?AWSAccessKeyId=k&Expires=1&Signature=new" {
 		t.Errorf("%+v", again)
 	}
 }

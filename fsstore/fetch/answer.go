@@ -35,7 +35,7 @@ func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 // key, its validators say nothing of this one, and an expected SHA-256 that it does not have makes the question pointless.
 func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
-	if held == nil || !key.SameButSigned(held.AskedURL(), url) || want != "" && want != held.SHA256 {
+	if held == nil || !held.AskedFor(url) || want != "" && want != held.SHA256 {
 		return h
 	}
 	if tag := strongETag(held.Header["Etag"]); tag != "" {

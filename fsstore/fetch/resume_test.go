@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/key"
 )
 
 var schedules = flag.Int("schedules", 300, "random schedules of cuts and resumes")
@@ -322,16 +323,17 @@ func TestConditionalOfAnotherURL(t *testing.T) {
 		}
 		w.honest(b, `"6750a1c0-493e0"`, -1)
 	})
-	l := newLab(t, Options{})
+	l := newLabWith(t, Options{}, fsstore.Options{Rule: key.Drop})
 	for i, c := range []struct {
 		query, cond string
 		bytes       []byte
 	}{
-		{"model=a&token=old&Expires=1700000000", "", body},
+		{"model=a&AWSAccessKeyId=k&Signature=old&Expires=1700000000", "", body},
 		{"model=b", "", other},
 		{"model=b", `"6750a1c0-493e0"`, other},
-		{"model=a&token=old&Expires=1700000000", "", body},
-		{"model=a&token=new&Expires=1700009999", `"6750a1c0-493e0"`, body},
+		{"model=a&AWSAccessKeyId=k&Signature=old&Expires=1700000000", "", body},
+		{"model=a&AWSAccessKeyId=k&Signature=new&Expires=1700009999", `"6750a1c0-493e0"`, body},
+		{"model=a&token=new", "", body}, // whatever token may be
 	} {
 		l.s.Clear(fsstore.By{Via: "cli"})
 		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run?" + c.query}); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), c.bytes) {
@@ -492,7 +494,7 @@ func TestProvenance(t *testing.T) {
 // A part is of one URL. With another signature it is gone on with; with another
 // query, which may be of another file under the same ETag, it is not.
 func TestResumeOfAnotherURL(t *testing.T) {
-	for query, want := range map[string][]byte{"model=b": other, "model=a&token=new&Expires=1700009999": body} {
+	for query, want := range map[string][]byte{"model=b": other, "model=a&AWSAccessKeyId=k&Signature=new&Expires=1700009999": body} {
 		o := newLying(t, func(w *wire) {
 			b := body
 			if w.req.URL.Query().Get("model") == "b" {
@@ -500,8 +502,8 @@ func TestResumeOfAnotherURL(t *testing.T) {
 			}
 			w.honest(b, `"6750a1c0-493e0"`, half-(half+1)*min(w.n, 1)) // nginx: time and size
 		})
-		l := newLab(t, Options{Backoff: time.Hour, MaxBackoff: time.Hour})
-		k := l.add(fsstore.Addition{URL: o.url + "/f.run?model=a&token=old&Expires=1700000000"})
+		l := newLabWith(t, Options{Backoff: time.Hour, MaxBackoff: time.Hour}, fsstore.Options{Rule: key.Drop})
+		k := l.add(fsstore.Addition{URL: o.url + "/f.run?model=a&AWSAccessKeyId=k&Signature=old&Expires=1700000000"})
 		l.step()
 		by := fsstore.By{Via: "cli"}
 		if err := l.s.Cancel(k, by); err != nil {

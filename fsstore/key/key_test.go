@@ -1,6 +1,7 @@
 package key
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,26 +45,23 @@ func TestNormalise(t *testing.T) {
 		{"http://h/a//../b", "http://h/a/b", "", ""},
 		{"http://h/.a/..b/...", "http://h/.a/..b/...", "", ""},
 
-		{"https://h/cuda.run?t=abc", "https://h/cuda.run", "https://h/cuda.run?t=abc", "https://h/cuda.run"},
-		{"https://h/f.zip?a=1&Version=2&b&ARCH=x&path", "https://h/f.zip?Version=2&ARCH=x&path", "https://h/f.zip?a=1&Version=2&b&ARCH=x&path", "https://h/f.zip"},
+		{"https://h/cuda.run?t=abc", "https://h/cuda.run?t=abc", "", "https://h/cuda.run"},
+		{"https://h/f.zip?a=1&Version=2&b&ARCH=x&path", "", "", "https://h/f.zip"},
 		{"https://h/f.zip?id=1?x", "https://h/f.zip?id=1?x", "", "https://h/f.zip"},
-		{"https://h/f.zip?%69d=1", "https://h/f.zip", "https://h/f.zip?%69d=1", "https://h/f.zip"},
+		{"https://h/f?a=1&sig=x&se=2026-01-01&sp=r&b", "https://h/f?a=1&b", "https://h/f?a=1&sig=x&se=2026-01-01&sp=r&b", "https://h/f"},
+		{"https://h/f?sig=x&se=2026-01-01&sp=r&", "https://h/f", "https://h/f?sig=x&se=2026-01-01&sp=r&", "https://h/f"},
+		{"https://h/f?&&sig=x&se=2026-01-01&sp=r", "https://h/f?&", "https://h/f?&&sig=x&se=2026-01-01&sp=r", "https://h/f"},
 		{"https://h/download?file=cuda.run&t=a", "https://h/download?file=cuda.run&t=a", "", "https://h/download"},
 	}
 	for _, tt := range tests {
 		for rule, want := range []string{tt.auto, tt.keep, tt.drop} {
-			if want == "" {
-				want = tt.auto
-			}
+			want = cmp.Or(want, tt.auto, tt.raw)
 			u, err := Parse(tt.raw, Rule(rule))
 			if err != nil || u.String() != want {
 				t.Errorf("Parse(%q, %d) = %q, %v; want %q", tt.raw, rule, u, err, want)
 			}
 		}
-		want := tt.keep
-		if want == "" {
-			want = tt.auto
-		}
+		want := cmp.Or(tt.keep, tt.auto, tt.raw)
 		if got, err := FetchURL(tt.raw); err != nil || got != want {
 			t.Errorf("FetchURL(%q) = %q, %v; want %q", tt.raw, got, err, want)
 		}
@@ -79,7 +77,7 @@ func TestNamesFile(t *testing.T) {
 		"a.action": false, "a.php;x": false, "a.php5": true, "a.r-m": false, "a.;": false, "a;b.run": true, "..run": true,
 	} {
 		raw := "http://h/" + p + "?q"
-		u, err := Parse(raw, Auto)
+		u, err := Parse(raw, Old)
 		if err != nil || u.QueryDropped() != want {
 			t.Errorf("%q: dropped = %v, %v; want %v", p, u.QueryDropped(), err, want)
 		}
@@ -87,7 +85,7 @@ func TestNamesFile(t *testing.T) {
 			t.Errorf("%q: QueryDropped = %v, but the URL is %s", p, want, u)
 		}
 	}
-	if u, _ := Parse("http://h/foo.tar.gz/?q", Auto); u.QueryDropped() {
+	if u, _ := Parse("http://h/foo.tar.gz/?q", Old); u.QueryDropped() {
 		t.Error("a segment before the last counts as a file")
 	}
 }
@@ -97,8 +95,11 @@ func TestQueryDropped(t *testing.T) {
 		"http://h/a.run": false, "http://h/a.run?": false, "http://h/a.run?id=1": false, "http://h/a.run?id=1&t=2": true,
 		"http://h/a.run?t": true, "http://h/a?t": false,
 	} {
-		if u, _ := Parse(raw, Auto); u.QueryDropped() != want {
+		if u, _ := Parse(raw, Old); u.QueryDropped() != want {
 			t.Errorf("%s: %v", raw, !want)
+		}
+		if u, _ := Parse(raw, Auto); u.QueryDropped() {
+			t.Errorf("%s: what is no signature is dropped", raw)
 		}
 	}
 	if u, _ := Parse("http://h/a?t", Drop); !u.QueryDropped() {
@@ -159,24 +160,29 @@ func TestKey(t *testing.T) {
 		}
 		sum := sha256.Sum256([]byte(u.String()))
 		full := hex.EncodeToString(sum[:])
-		if want := tt.want + "--" + full[:16]; u.Key() != want {
+		if want := tt.want + "--" + full[:32]; u.Key() != want {
 			t.Errorf("%.60s: key %s, want %s", tt.raw, u.Key(), want)
 		}
-		if u.Sum() != full || !Valid(u.Key()) || len(u.Key()) > 180 {
+		if want := tt.want + "--" + full[:16]; u.OldKey() != want || !Valid(want) || !IsOld(want) || IsOld(u.Key()) {
+			t.Errorf("%.60s: old key %s, want %s", tt.raw, u.OldKey(), want)
+		}
+		if u.Sum() != full || !Valid(u.Key()) || len(u.Key()) > 196 {
 			t.Errorf("%.60s: sum %s, key %s", tt.raw, u.Sum(), u.Key())
 		}
 	}
-	if z := (URL{}); z.Key() != "" || z.Sum() != "" || z.Host() != "" || z.String() != "" {
+	if z := (URL{}); z.Key() != "" || z.OldKey() != "" || z.Sum() != "" || z.Host() != "" || z.String() != "" {
 		t.Error("the zero URL has a name")
 	}
 }
 
 func TestValid(t *testing.T) {
-	const h = "--3f1c9a0be27d4455"
+	const h, h32 = "--3f1c9a0be27d4455", "--3f1c9a0be27d44553f1c9a0be27d4455"
 	for name, want := range map[string]bool{
 		"developer.download.nvidia.com--cuda_12.9_linux.run" + h: true, "a--b" + h: true, "a" + h: true, "_+A" + h: true,
 		h: false, "": false, "-" + h: false, "-a" + h: false, ".a" + h: false, "a/b" + h: false, "a b" + h: false, "a" + strings.ToUpper(h): false,
 		"a" + h[1:]: false, "a--3f1c9a0be27d445": false, "a--3f1c9a0be27d4455.job": false, "a--3f1c9a0be27d445g": false, "ä" + h: false,
+		"a" + h32: true, h32: false, "-a" + h32: false, "a" + h32[1:]: false, "a" + h32[:33]: false, "a" + strings.ToUpper(h32): false, "a" + h32 + "0": false,
+		strings.Repeat("a", 162) + h32: true, strings.Repeat("a", 163) + h32: false,
 		strings.Repeat("a", 162) + h: true, strings.Repeat("a", 163) + h: false, "a@b" + h: false, "a\n" + h: false,
 	} {
 		if Valid(name) != want {
@@ -288,21 +294,23 @@ func FuzzParse(f *testing.F) {
 		"https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?t=a", "http://u:p@[::1]:0080/a/../b.zip?id=1&x#f",
 		"http://h/.%2e/..", "https://h:443?a", "http://a://b@c/",
 	} {
-		for r := range 3 {
+		for r := range 4 {
 			f.Add(s, uint8(r))
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw string, rule uint8) {
-		check(t, raw, Rule(rule%3))
+		check(t, raw, Rule(rule%4))
 	})
 }
 
 func BenchmarkParseKey(b *testing.B) {
 	const plain = "https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run"
 	for name, raw := range map[string]string{
-		"plain":  plain,
-		"signed": plain + "?X-Amz-Signature=" + strings.Repeat("0a", 32) + "&X-Amz-Date=20261122T212726Z&versionId=1",
-		"dots":   "https://Host:443/a/./b/../c/" + strings.Repeat("d", 200) + ".run",
+		"plain": plain,
+		"signed": plain + "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=" +
+			strings.Repeat("0a", 32) + "&X-Amz-Date=20261122T212726Z&versionId=1",
+		"query": plain + "?path=a&ref=main&inline=false",
+		"dots":  "https://Host:443/a/./b/../c/" + strings.Repeat("d", 200) + ".run",
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -317,12 +325,12 @@ func BenchmarkParseKey(b *testing.B) {
 }
 
 func ExampleURL_Key() {
-	u, _ := Parse("https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?t=abc", Auto)
+	u, _ := Parse("https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?h=20240115", Auto)
 	fmt.Println(u)
 	fmt.Println(u.Key())
 	// Output:
-	// https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run
-	// developer.download.nvidia.com--cuda_12.9_linux.run--a56e7ccba5247469
+	// https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run?h=20240115
+	// developer.download.nvidia.com--cuda_12.9_linux.run--c7cabfa45ef0f4883d13fb5e163511cc
 }
 
 func TestRedactVendorsTickets(t *testing.T) {

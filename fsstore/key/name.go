@@ -5,19 +5,25 @@ import (
 	"strings"
 )
 
-// The parts of a key: 80 bytes of host and 160 of host and basename together leave a key of at most 180, far below the 255
+// The parts of a key: 80 bytes of host and 160 of host and basename together leave a key of at most 196, far below the 255
 // that file systems allow, so that "@<worker>.job" and a ".2" fit behind it.
 const (
-	maxName  = 180
 	maxHost  = 80
 	maxParts = 160
 	keepTail = 20 // of a cut basename: the extension, and mostly the version
-	hashLen  = 16
+	hashLen  = 32
+	oldLen   = 16 // of the names that servers gave before
+	maxName  = maxParts + 2*len("--") + hashLen
 )
 
-// Key returns <host>--<basename>--<hash16>: at most 180 bytes of [A-Za-z0-9._+-], beginning with neither "." nor "-".
+// Key returns <host>--<basename>--<hash32>: at most 196 bytes of [A-Za-z0-9._+-], beginning with neither "." nor "-".
 // It is "" for the zero URL.
-func (u URL) Key() string {
+func (u URL) Key() string { return u.name(hashLen) }
+
+// OldKey returns the name that servers before this one gave the same normalised URL, to find what they made: with 16 digits.
+func (u URL) OldKey() string { return u.name(oldLen) }
+
+func (u URL) name(digits int) string {
 	if u.full == "" {
 		return ""
 	}
@@ -38,7 +44,7 @@ func (u URL) Key() string {
 		b = appendSafe(b, base[len(base)-keepTail:])
 	}
 	b = append(b, "--"...)
-	return string(hex.AppendEncode(b, u.sum[:hashLen/2]))
+	return string(hex.AppendEncode(b, u.sum[:digits/2]))
 }
 
 // shownBase is a basename as everybody may see it: a key is in every list and log. What tells two URLs apart is the hash.
@@ -49,10 +55,21 @@ func shownBase(base string) string {
 	return string(redactSegments(nil, base, 0))
 }
 
-// Valid reports whether name has the shape of a key. It promises nothing about where name came from.
-func Valid(name string) bool {
-	cut := len(name) - hashLen
-	if cut < len("x--") || len(name) > maxName || name[0] == '.' || name[0] == '-' || name[cut-2:cut] != "--" {
+// Valid reports whether name has the shape of a key, of today's or of an earlier server's. It promises nothing about where
+// name came from.
+func Valid(name string) bool { return valid(name, hashLen) || IsOld(name) }
+
+// IsOld reports whether name has the shape of a key that an earlier server gave.
+func IsOld(name string) bool { return valid(name, oldLen) }
+
+// OfSum reports whether a valid name's hash is that of a sum of 64 hex digits.
+func OfSum(name, sum string) bool {
+	return strings.HasSuffix(name, "--"+sum[:hashLen]) || strings.HasSuffix(name, "--"+sum[:oldLen])
+}
+
+func valid(name string, digits int) bool {
+	cut := len(name) - digits
+	if cut < len("x--") || cut > maxName-hashLen || name[0] == '.' || name[0] == '-' || name[cut-2:cut] != "--" {
 		return false
 	}
 	for i := 0; i < cut; i++ {
@@ -60,12 +77,7 @@ func Valid(name string) bool {
 			return false
 		}
 	}
-	for i := cut; i < len(name); i++ {
-		if c := name[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+	return only(name[cut:], func(c byte) bool { return hexDigit(c) && (c < 'A' || c > 'F') })
 }
 
 func appendSafe(b []byte, s string) []byte {

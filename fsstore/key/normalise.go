@@ -7,16 +7,6 @@ import (
 	"strings"
 )
 
-// contentParams are the query parameters that are known to choose the content: they stay where a query is dropped.
-// Lower case, because names are compared so.
-var contentParams = [...]string{
-	"path", "ref", "version", "versionid", "rev", "branch", "commit", "tag", "id", "file", "filename", "name", "os", "arch",
-	"platform", "lang", "product", "build", "format", "variant",
-}
-
-// scriptExts are the extensions of programs that answer a query: there the query names the artifact.
-var scriptExts = [...]string{"php", "cgi", "asp", "aspx", "jsp", "do", "action"}
-
 // marks are offsets into a normalised URL.
 type marks struct {
 	host, path, base, query int // where each begins; query is also where the path ends
@@ -220,61 +210,22 @@ func appendQuery(b []byte, query string, rule Rule, m marks) ([]byte, bool) {
 		return b, false
 	case rule == Drop:
 		return b, true
-	case rule == Keep || !namesFile(b[m.base:m.query]):
+	case rule == Old:
+		return appendOld(b, query, m)
+	case rule == Auto:
+		return appendUnsigned(b, query, m)
+	}
+	return append(append(b, '?'), query...), false
+}
+
+// appendUnsigned appends query without what is proven to be a signature.
+func appendUnsigned(b []byte, query string, m marks) ([]byte, bool) {
+	var q params
+	if !q.take(query) {
 		return append(append(b, '?'), query...), false
 	}
-	sep, dropped := byte('?'), false
-	for more := true; more; {
-		var param string
-		param, query, more = strings.Cut(query, "&")
-		name, _, _ := strings.Cut(param, "=")
-		if !isContentParam(name) {
-			dropped = true
-			continue
-		}
-		b = append(append(b, sep), param...)
-		sep = '&'
-	}
-	return b, dropped
-}
-
-func isContentParam(name string) bool {
-	for _, p := range contentParams {
-		if len(p) == len(name) && strings.EqualFold(p, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// namesFile reports whether base, the last segment of a path, has an extension that is no script's: what follows the last
-// literal dot, cut at ";", 1–10 letters and digits, a letter first, with at least one byte before the dot.
-func namesFile(base []byte) bool {
-	dot := len(base) - 1
-	for dot >= 0 && base[dot] != '.' {
-		dot--
-	}
-	if dot < 1 {
-		return false
-	}
-	ext := base[dot+1:]
-	n := 0
-	for n < len(ext) && alnum(ext[n]) {
-		n++
-	}
-	if n < len(ext) && ext[n] != ';' {
-		return false
-	}
-	ext = ext[:n]
-	if n < 1 || n > 10 || ext[0] <= '9' {
-		return false
-	}
-	for _, s := range scriptExts {
-		if len(s) == n && strings.EqualFold(s, string(ext)) {
-			return false
-		}
-	}
-	return true
+	q.dropSigned(hostname(b[m.host:m.path]))
+	return q.append(b)
 }
 
 func lastSlash(b []byte) int {

@@ -1,9 +1,6 @@
 package key
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 const (
 	redacted  = "REDACTED"
@@ -17,12 +14,15 @@ func Redact(raw string) string {
 	return printable(redactWord(nil, raw, 0), false)
 }
 
-// expiry is a parameter that says when the signature beside it ends, as those of S3, CloudFront and Google do.
-var expiry = regexp.MustCompile(`(?i)([?&]exp(?:ir[a-z]*)?=)[0-9]+`)
-
-// SameButSigned reports whether two URLs differ in nothing but what looks like a credential, and when that ends.
+// SameButSigned reports whether two URLs are one but for a signature, so that what an origin says of one it says of the
+// other: its 304, and the rest of a part. No operator's rule counts here, and neither URL may be redacted.
 func SameButSigned(a, b string) bool {
-	return expiry.ReplaceAllString(Redact(a), "$1") == expiry.ReplaceAllString(Redact(b), "$1")
+	x, err := Parse(a, Auto)
+	if err != nil {
+		return false
+	}
+	y, err := Parse(b, Auto)
+	return err == nil && x.full == y.full
 }
 
 // IsRedacted reports whether s may be what Redact made of another URL, so that it names no artifact.

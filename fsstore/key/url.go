@@ -6,12 +6,13 @@
 // left as it is, for "%2e" may well be another file than "." to an origin. net/url is not used, because it decodes and
 // encodes again, and refuses "%zz", which origins serve.
 //
-// The query is dropped where the path names a file, for there it is mostly a signature that is new with each request, save
-// for the parameters that are known to choose the content (see contentParams). Elsewhere it is kept: it is what names the
-// artifact.
+// The query is kept, save for what is proven to be a signature, which is new with each request: whole schemes, recognised by
+// their set of parameters (see signatures). What is not known is kept, for it may choose the content: that costs a miss
+// more, and never brings the bytes of another version.
 //
-// A key, <host>--<basename>--<hash16>, is generated and compared, never parsed. Its hash is 16 hex digits of the SHA-256 of
-// the normalised URL; whoever relies on it compares the whole sum, so that a forged collision is only a miss.
+// A key, <host>--<basename>--<hash32>, is generated and compared, never parsed. It is a name and no identity: its hash is 32
+// hex digits of the SHA-256 of the normalised URL, and 16 of them in the names that earlier servers gave (see OldKey);
+// whoever takes two URLs for one compares the whole sum.
 //
 // The package is pure: it touches no disk and reads no clock. A URL is hostile input and may carry a signature: show none
 // to a person but through Redact.
@@ -32,9 +33,10 @@ const MaxURL = 8 << 10
 type Rule uint8
 
 const (
-	Auto Rule = iota // dropped where the path names a file, save for parameters that choose the content
+	Auto Rule = iota // kept, save for what is proven to be a signature
 	Keep             // always kept
 	Drop             // always dropped
+	Old              // as servers before this one did, to find what they made: dropped where the path names a file, save for some names
 )
 
 // ErrBadURL is wrapped by every error of Parse and FetchURL.
