@@ -31,15 +31,15 @@ type checker struct {
 
 // Fsck checks what the tree can show: that every meta is well formed and has
 // its blob, that every blob is what its name says (with Quick: has the size
-// that meta says), that the server's user may read both, that no job has two
+// that meta says), that what was held last is held still or was evicted, that the server's user may read both, that no job has two
 // names and no key two claims, that every name is a regular file of a known
 // kind, and that nothing half-written is older than its rule. A server may run
 // meanwhile. Repair takes rotten blobs out of service, brings back those that
-// are sound after all, queues the URLs of the others again, puts orphans back
-// and sweeps tmp/; it never deletes the only copy of anything.
+// are sound after all, queues the URLs of the others again, writes metas anew that
+// were lost, puts orphans back and sweeps tmp/; it never deletes the only copy of anything.
 func (s *Store) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}, rotten: map[string]bool{}, twice: map[string]bool{}}
-	for _, step := range []func() error{c.metas, c.blobs, c.missing, c.shut, c.spool, c.notes, c.kinds, c.brokenOff, c.halfWritten} {
+	for _, step := range []func() error{c.metas, c.blobs, c.unnamed, c.missing, c.shut, c.spool, c.notes, c.kinds, c.brokenOff, c.halfWritten} {
 		if err := step(); err != nil {
 			return c.r, err
 		}

@@ -298,7 +298,15 @@ func (c *checker) halfWritten() error {
 }
 
 func (c *checker) sweep(wanted digests, found []Problem) error {
-	err := c.s.sweep(wanted, GCOptions{Older: goneFor}, &GCReport{})
+	unwanted, all, err := c.s.unwanted(wanted)
+	if err == nil {
+		err = c.s.brake(unwanted, all)
+	}
+	_, held := errors.AsType[*Brake](err)
+	if err != nil && !held {
+		return err
+	}
+	err = c.s.sweep(wanted, GCOptions{Older: goneFor, keep: held}, &GCReport{})
 	for i, p := range found {
 		if !exists(c.s.dir + "/" + p.Path) {
 			found[i].Do, found[i].Repaired = "removed", true

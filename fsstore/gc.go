@@ -34,7 +34,8 @@ var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 // GC takes blobs that no meta names out of service, brings back those that
 // are wanted after all, and unlinks what has been gone for a day, as the
 // rename's ctime says. It never touches a blob while a meta can't be read, or a
-// part of the tree is away.
+// part of the tree is away, and takes nothing where too much would go at once
+// (*Brake), unless it is forced.
 // Crash-safe: each step is a rename or an unlink of its own.
 func (s *Store) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
@@ -48,8 +49,14 @@ func (s *Store) GC(o GCOptions) (GCReport, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := s.takeOut(wanted, o, &r); err != nil {
+	err = s.takeOut(wanted, o, &r)
+	brake, held := errors.AsType[*Brake](err)
+	if err != nil && !held {
 		return r, err
+	}
+	if held {
+		o.keep = true
+		return r, errors.Join(brake, s.sweep(wanted, o, &r))
 	}
 	if len(r.Gone) > 0 && !o.DryRun { // a publisher may have committed in between
 		if wanted, err = s.wanted(); err != nil {
@@ -161,17 +168,15 @@ func (s *Store) readMeta(name string, buf []byte) ([]byte, error) {
 }
 
 func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
-	var unwanted []string
-	err := s.eachNames("blobs", func(names []string) error {
-		for _, d := range names {
-			if IsDigest(d) && !wanted.has(d) {
-				unwanted = append(unwanted, d)
-			}
-		}
-		return nil
-	})
+	unwanted, all, err := s.unwanted(wanted)
 	if err != nil {
 		return err
+	}
+	if !o.Force {
+		if err := s.brake(unwanted, all); err != nil {
+			r.Held = unwanted
+			return err
+		}
 	}
 	for _, d := range unwanted {
 		if !o.DryRun {
@@ -186,6 +191,22 @@ func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 		r.Gone = append(r.Gone, d)
 	}
 	return nil
+}
+
+// unwanted are the blobs that no meta names, of how many there are.
+func (s *Store) unwanted(wanted digests) (list []string, all int, err error) {
+	err = s.eachNames("blobs", func(names []string) error {
+		for _, d := range names {
+			if !IsDigest(d) {
+				continue
+			}
+			if all++; !wanted.has(d) {
+				list = append(list, d)
+			}
+		}
+		return nil
+	})
+	return list, all, err
 }
 
 // takeOutOne never replaces: another gc may be unlinking what was taken out
@@ -216,7 +237,7 @@ func (s *Store) sweep(wanted digests, o GCOptions, r *GCReport) error {
 		switch {
 		case gone && wanted.has(d):
 			err = s.restore(d, o, r)
-		case gone:
+		case gone && !o.keep:
 			err = s.unlinkOld(name, o.Older, o, r)
 		case strings.HasSuffix(name, ".part"):
 			if !s.partWanted(name) {

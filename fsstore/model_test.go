@@ -348,6 +348,7 @@ func (m *model) evict(t *rapid.T) {
 	u := m.pick(t)
 	if did(t, m.s.Evict(u.key(), By{"cli", "x"}), u.held != "") {
 		u.held, u.evicted = "", true
+		u.where[Done] = max(u.where[Done], 1) // that it was evicted stands there
 		if u.where[Queue] > 0 {
 			u.where[Queue], u.where[Cancelled] = 0, 1
 		}

@@ -233,25 +233,6 @@ func (s *Store) sameArtifact(f *os.File, rawURL string) error {
 	return fmt.Errorf("%w: that URL names another artifact than this job; add it as a URL of its own", ErrInvalid)
 }
 
-// Evict removes the artifact: the next request is a miss. gc keeps its blob a
-// day longer. What waits to fetch it is cancelled, and what does so at this
-// moment will fail: both were approved before.
-func (s *Store) Evict(k string, by By) error {
-	if !plain(k) {
-		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
-	}
-	a, unread := s.Artifact(k)
-	if err := os.Remove(s.path("meta", k+".json")); err != nil {
-		return err
-	}
-	s.log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
-	err := syncDir(s.path("meta", ""))
-	if unread == nil {
-		err = errors.Join(err, s.supersede(k, a.URLSum, "its artifact was evicted; retry to fetch it all the same", by))
-	}
-	return err
-}
-
 // Clear removes the finished jobs, those in done/ and cancelled/, and returns
 // how many. What failed stays until someone has looked at it.
 func (s *Store) Clear(by By) (n int, err error) {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 	"unicode/utf8"
+
+	"fromcache/fsstore/job"
 )
 
 // Shell writes the line that a shell on the cache-host runs to do what a verb
@@ -132,13 +134,14 @@ func (sh Shell) Retry(st State, name, rawURL string) (string, error) {
 	return note + " && " + line, err
 }
 
-// Evict is the line for an artifact, and for what waits to fetch it.
+// Evict is the line for an artifact, and for what waits to fetch it. It tells
+// done/ first, as the verb does: what is gone from meta/ is else taken for lost.
 func (sh Shell) Evict(k string) (string, error) {
 	name := "meta/" + k + ".json"
 	if !plain(k) || !sh.has(name) {
 		return "", &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
-	line := "rm -- " + sh.file(name)
+	line := sh.tellEvict(k) + "rm -- " + sh.file(name)
 	if from, err := sh.find(k, Queue); err == nil {
 		cancel, err := sh.Cancel(base(from))
 		if err != nil {
@@ -147,6 +150,19 @@ func (sh Shell) Evict(k string) (string, error) {
 		line += " && " + cancel
 	}
 	return sh.line(line)
+}
+
+// tellEvict is what the verb's noteEvict does.
+func (sh Shell) tellEvict(k string) string {
+	told := `printf '%s ` + string(job.Evicted) + ` shell\n' "$(date -u +%Y-%m-%dT%TZ)"`
+	if at, _ := sh.s.lastHeld(k); at != "" {
+		return sh.append("done/"+at, told) + " && "
+	}
+	if history := sh.s.missingHistory(k); history != "" {
+		at := sh.file(sh.freeIn(Done, k))
+		return "printf '%s\\n'" + words(history) + " > " + at + " && " + told + " >> " + at + " && "
+	}
+	return ""
 }
 
 // Clear is the line that removes the finished jobs.
@@ -182,10 +198,12 @@ func (sh Shell) first(st State, name string, all []State) (string, error) {
 }
 
 // free is the name in queue/ that a verb would give a job.
-func (sh Shell) free(stem string) string {
-	name := "queue/" + stem + ".job"
+func (sh Shell) free(stem string) string { return sh.freeIn(Queue, stem) }
+
+func (sh Shell) freeIn(st State, stem string) string {
+	name := string(st) + "/" + stem + ".job"
 	for n := 2; sh.has(name); n++ {
-		name = fmt.Sprintf("queue/%s.%d.job", stem, n)
+		name = fmt.Sprintf("%s/%s.%d.job", st, stem, n)
 	}
 	return name
 }

@@ -41,9 +41,10 @@ type Store struct {
 	space   space
 	found   findingBook
 	health  healthBook
-	still   observer // files of other hosts, and how long they have stood still
-	quiet   quieter  // complaints already made
-	remade  []string // what Open found gone
+	still   observer      // files of other hosts, and how long they have stood still
+	quiet   quieter       // complaints already made
+	braked  time.Duration // how often Run looks whether gc still takes nothing; 0: it does not
+	remade  []string      // what Open found gone
 }
 
 // Open opens the data directory dir, and makes it where there is none. It
@@ -150,7 +151,7 @@ func (s *Store) lookAfter() {
 			s.beat()
 		}
 	}
-	if s.short() && s.quiet.may("room", time.Minute) {
+	if s.short() && s.quiet.may("room", time.Minute) || s.braked > 0 && s.quiet.may("brake", s.braked) {
 		s.collect()
 	}
 }
@@ -164,9 +165,24 @@ func (s *Store) tidy(ctx context.Context) {
 	}
 }
 
+// brakeLook is how soon a collection is tried again that was held back, where it
+// takes no time: it takes a fiftieth of it at most.
+const brakeLook = 10 * time.Second
+
 func (s *Store) collect() {
+	began := time.Now()
 	report, err := s.GC(GCOptions{})
-	s.complain("gc", err)
+	_, held := errors.AsType[*Brake](err)
+	switch {
+	case held:
+		s.braked = max(brakeLook, 50*time.Since(began))
+		s.Trouble("gc", manyUnnamed, err)
+	case err != nil:
+		s.complain("gc", err)
+	default:
+		s.braked = 0
+		s.Trouble("gc", "", nil)
+	}
 	debug.FreeOSMemory() // it has read every meta
 	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
 		s.log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)

@@ -29,6 +29,7 @@ var durable = []struct{ call, why string }{
 	{"fsync meta", "made durable"},
 	{"fsync active/K@W.job", "the done line, before the name that says so"},
 	{"rename active/K@W.job done/K.job", ""},
+	{"fsync done/K.job", "the line that tells an evict from a loss"},
 	{"unlink meta/K.json", ""},
 	{"fsync meta", "the evict is acknowledged"},
 	{"fsync tmp/M", "a whole new job"},

@@ -203,11 +203,15 @@ type Report struct {
 type GCOptions struct {
 	DryRun bool
 	Older  time.Duration // unlink what has been gone for longer; 0: 24 h
+	Force  bool          // however much it is
+
+	keep bool // unlink no blob
 }
 
 // GCReport is what a collection did, or with DryRun would do.
 type GCReport struct {
 	Gone     []string // blobs taken out of service: moved to tmp/<digest>.gone
+	Held     []string // what would have been, but for the brake
 	Restored []string
 	Unlinked []string
 	Bytes    int64 // freed by Unlinked

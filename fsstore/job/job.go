@@ -47,6 +47,7 @@ const (
 	Failed    Kind = "failed"    // given up: Text
 	Cancelled Kind = "cancelled" // stopped by an operator: Via, Addr
 	Done      Kind = "done"      // fetched: Size, Sha256, Unchanged
+	Evicted   Kind = "evicted"   // held no longer, by an operator: Via, Addr
 	Retry     Kind = "retry"     // put back by an operator: Via, Addr, URL
 	Requeue   Kind = "requeue"   // put back by a worker or by recovery, and no attempt: Text
 )
@@ -230,15 +231,15 @@ func (j *Job) Approval() Event {
 	return e
 }
 
-// Reason returns for people why the job is where it is: the text of the newest error, wait, failed or cancelled that no
-// done follows.
+// Reason returns for people why the job is where it is: the text of the newest error, wait, failed, cancelled or
+// evicted that no done follows.
 func (j *Job) Reason() string {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch e := &j.Events[i]; e.Kind {
 		case Done:
 			return ""
-		case Cancelled:
-			return strings.TrimSuffix(string(appendVia([]byte(Cancelled), e)), " -")
+		case Cancelled, Evicted:
+			return strings.TrimSuffix(string(appendVia([]byte(e.Kind), e)), " -")
 		case Error, Wait, Failed:
 			return e.Text
 		}

@@ -61,7 +61,8 @@ var guards = []guard{
 	{name: "fsync of denied/ after a miss", file: "fsstore/deny.go", old: `f.Sync(), syncDir(s.path(string(Denied), ""))`, new: "f.Sync()", pkg: store, run: each},
 	{name: "fsync of what is cancelled", file: "fsstore/moves.go", old: "errors.Join(f.Sync(), syncDir(s.path(string(Cancelled), \"\")))", new: "syncDir(s.path(string(Cancelled), \"\"))", pkg: store, run: each},
 	{name: "fsync of cancelled/", file: "fsstore/moves.go", old: "f.Sync(), syncDir(s.path(string(Cancelled), \"\"))", new: "f.Sync()", pkg: store, run: each},
-	{name: "fsync of meta/ after an evict", file: "fsstore/moves.go", old: `err := syncDir(s.path("meta", ""))`, new: `var err error`, pkg: store, run: order},
+	{name: "fsync of an evict's line", file: "fsstore/evict.go", old: "appendWhole(f, e.Line()), f.Sync())", new: "appendWhole(f, e.Line()))", pkg: store, run: order},
+	{name: "fsync of meta/ after an evict", file: "fsstore/evict.go", old: `err := syncDir(s.path("meta", ""))`, new: `var err error`, pkg: store, run: order},
 
 	// one owner
 	{name: "flock of a claim", file: "fsstore/claim.go", old: "\tif err := lock(f); err != nil {\n\t\treturn nil, err\n\t}\n\tb, err", new: "\tb, err", pkg: store, run: "Orphans|ClaimsRace|NoClaimComes|Model"},
@@ -157,7 +158,7 @@ var guards = []guard{
 	{name: "an artifact is fetched again by the job that fetched it", file: "httpd/artifact.go", old: "s.store.RetryAs(fsstore.Done, ", new: `s.store.RetryAs("", `, pkg: pages, run: "ButtonsOfOneName"},
 	{name: "a file is denied under its key", file: "fsstore/deny.go", old: "\tcase key.Valid(stem):\n\t\treturn stem, nil\n", new: "\tcase true:\n\t\treturn strings.TrimSuffix(j.Name, \".job\"), nil\n\tcase key.Valid(stem):\n\t\treturn stem, nil\n", pkg: store, run: "DenyOfAFile"},
 	{name: "a batch is not denied by its first URL", file: "fsstore/deny.go", old: "case j.Batch > 0:", new: "case false:", pkg: store, run: "DenyOfAFile"},
-	{name: "an evict stays in its directory", file: "fsstore/moves.go", old: "if !plain(k) {", new: "if false {", pkg: store, run: "VerbsStay"},
+	{name: "an evict stays in its directory", file: "fsstore/evict.go", old: "if !plain(k) {", new: "if false {", pkg: store, run: "VerbsStay"},
 	{name: "what is denied is not fetched", file: "fsstore/claim.go", old: `if d := s.deniedBy(u); d != "" {`, new: `if d := ""; d != "" {`, pkg: store, run: "BadJobs|Denied|Model"},
 	{name: "no URL with a password is fetched", file: "fsstore/claim.go", old: "if key.HasUserInfo(fetch) {", new: "if false {", pkg: store, run: "BadJobs"},
 	{name: "another layout is refused", file: "fsstore/readme.go", old: "first != layoutVersion {", new: "false {", pkg: store, run: "OpenRefuses"},
@@ -196,6 +197,13 @@ var guards = []guard{
 
 	// gc, evict, history
 	{name: "gc looks at meta/ once more", file: "fsstore/gc.go", old: "if len(r.Gone) > 0 && !o.DryRun {", new: "if false {", pkg: store, run: "GC", spare: "the next gc brings the blob back; what it spares is an hour out of service"},
+	{name: "gc has a brake", file: "fsstore/gc.go", old: "if !o.Force {", new: "if false {", pkg: store, run: "GCHasABrake"},
+	{name: "gc unlinks nothing while it holds back", file: "fsstore/gc.go", old: "case gone && !o.keep:", new: "case gone:", pkg: store, run: "TheBrakeHolds"},
+	{name: "gc knows what was replaced", file: "fsstore/brake.go", old: "meant.add(v.SHA256)", new: "_ = v", pkg: store, run: "TheBrakeKnows"},
+	{name: "gc knows what was evicted", file: "fsstore/brake.go", old: "if h.evicted {", new: "if false {", pkg: store, run: "TheBrakeKnows"},
+	{name: "fsck knows what was evicted", file: "fsstore/fsck_lost.go", old: "if !h.evicted && !wanted", new: "if !wanted", pkg: store, run: "EvictLeavesALine"},
+	{name: "a lost meta is written anew for a sound blob only", file: "fsstore/fsck_lost.go", old: "if !s.sound(ctx, d) {", new: "if false {", pkg: store, run: "ALostMeta"},
+	{name: "a newer meta is not written over by an older history", file: "fsstore/fsck_lost.go", old: "case err == nil && a.Fetched.Before(h.done.Time):", new: "case err == nil:", pkg: store, run: "ALostMeta"},
 	{name: "gc leaves half a tree alone", file: "fsstore/gc.go", old: "if s.checkup(0); !s.whole() {", new: "if false {", pkg: store, run: "GCLeavesHalf"},
 	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: `if d := namedDigest(b); d != "" {`, new: "if d := namedDigest(b); true {", pkg: store, run: "GCTrusts"},
 	{name: "gc touches nothing where a malformed meta names none", file: "fsstore/gc.go", old: "if !found {", new: "if false {", pkg: store, run: "NamedBytes"},

@@ -1,0 +1,140 @@
+package fsstore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+const wroteAnew = "written anew, as far as done/ tells: the origin's header and the redirects are not known any more"
+
+// unnamed: a blob that was held last, as its job in done/ says, that no verb has
+// evicted, and that no meta names. An `rm` by hand looks like a loss: it takes a
+// verb to say that it was meant.
+func (c *checker) unnamed() error {
+	newest := map[string]*holding{}
+	names := map[string]string{}
+	err := c.s.eachHistory(func(k, name string, h *holding) {
+		if o := newest[k]; o == nil || h.newer(o) {
+			newest[k], names[k] = h, name
+		}
+	})
+	if err != nil {
+		return err
+	}
+	wanted, err := c.s.wanted() // now: who publishes writes its meta before done/ speaks of it
+	if err != nil {
+		return nil //nolint:nilerr // metas has told of that meta, which may name any of them
+	}
+	for k, h := range newest {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		if !h.evicted && !wanted.has(h.done.Sha256) && !c.rotten[h.done.Sha256] {
+			c.unnamedBlob(k, names[k], h)
+		}
+	}
+	return nil
+}
+
+func (c *checker) unnamedBlob(k, name string, h *holding) {
+	d := h.done.Sha256
+	if !isRegular(c.s.path("blobs", d)) && !isRegular(c.s.path("tmp", d+goneSuffix)) {
+		return // and gone: nothing is left to be named
+	}
+	old, text := c.lostMeta(k, name, h)
+	if text == "" {
+		return
+	}
+	p := c.found("meta/"+k+".json", text, "`fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict "+k+"` says so, else its blob goes a day after gc has come by")
+	if !c.o.Repair {
+		return
+	}
+	if err := c.writeAnew(k, h, old); err != nil {
+		p.Do = "it could not be written anew: " + err.Error()
+	} else {
+		p.Do, p.Repaired = wroteAnew, true
+	}
+}
+
+// lostMeta says what is wrong with the meta of key k, "" where nothing is: an
+// older one than what done/ speaks of is one that was restored.
+func (c *checker) lostMeta(k, name string, h *holding) (old *Meta, text string) {
+	a, err := c.s.Artifact(k)
+	switch {
+	case err == nil && a.Fetched.Before(h.done.Time):
+		return &a.Meta, "it is older than what done/" + name + " says was held last, whose blob is there"
+	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) && !errors.Is(err, errForeign):
+		return nil, "it is gone, and no verb has evicted it: done/" + name + " says that it was held, and its blob is there"
+	}
+	return nil, ""
+}
+
+// writeAnew writes the meta that h tells of, once its blob has been read and is
+// what it should be. Where a meta is none, one that comes in meanwhile stays.
+func (c *checker) writeAnew(k string, h *holding, old *Meta) error {
+	m, err := c.s.metaOf(k, h)
+	if err != nil {
+		return err
+	}
+	if c.s.activeName(k) != "" {
+		return errors.New("it is being fetched now")
+	}
+	if m.Size, err = c.s.soundSize(c.ctx, m.SHA256); err != nil {
+		return err
+	}
+	if old != nil {
+		m.succeed(old)
+		err = c.s.writeMeta(k, m)
+	} else {
+		err = c.s.writeNewMeta(k, m)
+	}
+	return errors.Join(err, c.s.bringBack(m.SHA256)) // gc may have come in between
+}
+
+// soundSize is the size of a blob that is what its name says, which it brings
+// back into its place.
+func (s *Store) soundSize(ctx context.Context, d string) (int64, error) {
+	if err := s.bringBack(d); err != nil {
+		return 0, err
+	}
+	if !s.sound(ctx, d) {
+		return 0, ErrCorrupt
+	}
+	info, err := os.Lstat(s.path("blobs", d))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (s *Store) writeNewMeta(k string, m *Meta) error {
+	b, err := m.encode()
+	if err == nil {
+		err = s.publishNew(string(b), s.path("meta", k+".json"), true)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(s.path("meta", ""))
+}
+
+// metaOf is the meta of key k as its job in done/ tells it.
+func (s *Store) metaOf(k string, h *holding) (*Meta, error) {
+	for _, rule := range []key.Rule{s.opt.Rule, key.Auto, key.Keep, key.Drop} {
+		u, err := key.Parse(h.job.FetchURL(), rule)
+		if err != nil || u.Key() != k {
+			continue
+		}
+		last, _ := h.job.Newest(job.Claim)
+		c := &Claim{Key: k, Worker: last.Text[max(0, len(last.Text)-16):], Job: h.job, s: s, url: u}
+		m := c.meta(h.done.Sha256, 0, Origin{})
+		m.Fetched = h.done.Time
+		return m, nil
+	}
+	return nil, errors.New("done/ tells no URL of that key: fetch it again with `fromcache add URL`")
+}
