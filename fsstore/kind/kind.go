@@ -1,13 +1,18 @@
 // Package kind says whether bytes are what the name of a URL says they are: a login page that was saved as cuda.run is an
 // artifact that nobody wants, however whole. Downloads and what is carried in by hand are judged alike.
 //
+// An origin that is in trouble, or wants something first, often says so with a 200 and a page, a JSON or XML document or a
+// line of text; and a Git server gives a pointer of 130 bytes where the file is kept elsewhere (Git LFS).
+//
 // It is pure, and looks at a name and at the first bytes only.
 package kind
 
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"fromcache/fsstore/key"
 )
@@ -44,6 +49,22 @@ var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz t
 7z rar zip cab cpio ar so deb udeb ddeb rpm apk snap flatpak whl egg jar war nupkg gem crate conda iso img qcow2 vmdk vdi vhd vhdx
 ova raw rom fw cap ipk uf2 squashfs wim efi ko dtb hex safetensors gguf ggml pt pth onnx npz npy h5 hdf5 pb tflite ckpt parquet
 arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif tiff ttf otf woff woff2`)
+
+// mayBeText are the binaries whose first bytes may well be readable: scripts, Intel HEX, PDF, an archive of text files, and
+// what describes the image of a virtual disk. anyBytes are those of no format that one could tell, where text is wrong only if
+// it reads like an error. All others begin with what is no text, but for scripts.
+var (
+	mayBeText = words(`sh hex pdf ar vmdk`)
+	anyBytes  = words(`run bin img raw rom fw cap tar`)
+)
+
+// complaints are what an origin says in plain text with a 200.
+var complaints = []string{"not found", "no such", "not exist", "error", "denied", "forbidden", "unauthorized", "authenticat", "credential", "permission",
+	"expired", "invalid", "bad request", "too many requests", "rate limit", "quota", "unavailable", "maintenance", "not allowed", "sign in", "log in", "login",
+	"try again", "failed", "failure"}
+
+// programs are the extensions of programs that answer with a page or with a file, as it comes: they say nothing of the bytes.
+var programs = words(`php php3 php5 phtml cgi fcgi fpl pl asp aspx ashx asmx jsp jspx jspa do action cfm dll`)
 
 // texts are those of files that may be empty, but are never a page.
 var texts = words(`gpg asc sig pem crt cer der key pub sha1 sha256 sha512 md5 sha1sum sha256sum sha512sum md5sum json jsonl yaml yml toml
@@ -102,6 +123,13 @@ func extension(name string) string {
 // Binary reports whether a file of this name is never a page, and never empty.
 func Binary(name string) bool { return binaries[extension(name)] || strings.Contains(name, ".tar.") }
 
+// nameless reports whether a name says nothing of what is in the file: install hosts answer there with a script for curl and
+// a page for a browser. What follows the dot of v1.2 is no extension.
+func nameless(name string) bool {
+	ext := extension(name)
+	return ext == "" || programs[ext] || strings.Trim(ext[:1], "abcdefghijklmnopqrstuvwxyz") != ""
+}
+
 func known(name string) bool { return Binary(name) || texts[extension(name)] }
 
 // Mismatch is why bytes are not what their name says.
@@ -118,12 +146,84 @@ func Check(name string, head []byte) *Mismatch {
 	if known(name) && looksHTML(head) {
 		return &Mismatch{"an HTML page came where a ." + extension(name) + " was expected: a login page, a licence to accept, or an error page?", "text/html"}
 	}
+	if nameless(name) && looksHTML(head) {
+		return &Mismatch{"an HTML page came, and the name says of no file that it is one: a page for browsers, where other tools get a script or a file?", "text/html"}
+	}
+	if bytes.HasPrefix(head, []byte(lfsPointer)) {
+		return &Mismatch{"a Git LFS pointer came instead of the file that it stands for: use the URL that gives the file itself (/resolve/ or /media/ in place of /raw/)", "any"}
+	}
+	said := readable(head)
 	for _, m := range magics {
-		if Ends(name, m.endings) && !m.starts(head) {
-			return &Mismatch{"the name says " + m.what + ", but the bytes are no " + m.what, "any"}
+		switch {
+		case !Ends(name, m.endings):
+		case m.starts(head):
+			return nil
+		default:
+			return &Mismatch{"the name says " + m.what + ", but the bytes are no " + m.what + butText(said), "any"}
 		}
 	}
+	if Binary(name) && !mayBeText[extension(name)] && isWrong(said, extension(name), head) {
+		return &Mismatch{said + " came where a ." + extension(name) + " was expected: an error message, most likely", "any"}
+	}
 	return nil
+}
+
+// longest is how long an error is that doesn't say in its first words that it is one.
+const longest = 1000
+
+// isWrong reports whether readable bytes can't be a file with this extension. said is what readable says of them.
+func isWrong(said, ext string, head []byte) bool {
+	switch {
+	case said == "", bytes.HasPrefix(head, []byte("#!")):
+		return false
+	case said == plainText && (anyBytes[ext] || len(head) >= longest):
+		text := strings.ToLower(string(head))
+		return slices.ContainsFunc(complaints, func(c string) bool { return strings.Contains(text, c) })
+	}
+	return true
+}
+
+func butText(said string) string {
+	if said == "" {
+		return ""
+	}
+	return " but " + said + ", an error message most likely"
+}
+
+// lfsPointer begins a pointer file: git-lfs, docs/spec.md.
+const lfsPointer = "version https://git-lfs.github.com/spec/"
+
+// readable says what kind of text bytes that begin with head are, or "" where they are none. Of a binary the first 1 KiB
+// holds some byte that no text has.
+func readable(head []byte) string {
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	for _, c := range head {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b || c == 0x7f {
+			return ""
+		}
+	}
+	for b := head; len(b) > 0 && utf8.FullRune(b); { // head may end within a character
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			return ""
+		}
+		b = b[n:]
+	}
+	return kindOfText(bytes.TrimSpace(head))
+}
+
+const plainText = "plain text"
+
+func kindOfText(text []byte) string {
+	switch {
+	case len(text) == 0:
+		return ""
+	case text[0] == '{', text[0] == '[':
+		return "JSON"
+	case text[0] == '<':
+		return "XML"
+	}
+	return plainText
 }
 
 // Ends reports whether a name has one of these endings.

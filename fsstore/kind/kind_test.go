@@ -40,7 +40,14 @@ func TestCheck(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"index.html", "index", "", "readme.txt", "a.xml", "v1.2", "a.md", "a.svg"} {
+	for _, name := range []string{"index", "", "v1.2", "get.php", "dl.fcgi", "x.aspx", "stable"} {
+		for _, p := range pages {
+			if m := Check(name, []byte(p)); m == nil || m.Accept != "text/html" {
+				t.Errorf("%s: %.20q: %v", name, p, m)
+			}
+		}
+	}
+	for _, name := range []string{"index.html", "a.htm", "readme.txt", "a.xml", "a.md", "a.svg"} {
 		for _, p := range pages {
 			if m := Check(name, []byte(p)); m != nil {
 				t.Errorf("%s: %.20q: %v", name, p, m)
@@ -54,13 +61,38 @@ func TestCheck(t *testing.T) {
 		{"a.tar.gz", "\x1f\x8b\x08", true}, {"a.tar.gz", "ustar", false}, {"a.tgz", "\x1f\x8b", true}, {"a.gz", "\x1f", false},
 		{"a.tar.xz", "\xfd7zXZ\x00\x00", true}, {"a.xz", "\x5d\x00\x00", false}, {"a.txz", "\xfd7zXZ\x00", true},
 		{"a.zst", "\x28\xb5\x2f\xfd", true}, {"a.tar.zst", "\x5e\x2a\x4d\x18", true}, {"a.zst", "\x60\x2a\x4d\x18", false},
-		{"a.zip", "PK\x03\x04", true}, {"a.zip", "PK\x05\x06", true}, {"a.zip", "PK\x01\x02", false}, {"a.whl", "PK\x03\x04", true}, {"a.jar", "CAFE", false},
+		{"a.zip", "PK\x03\x04", true}, {"a.zip", "PK\x05\x06", true}, {"a.zip", "PK\x01\x02", false}, {"a.whl", "PK\x03\x04", true}, {"a.jar", "CAFE", false}, {"", "#!/bin/sh\n", true}, {"get.php", "MZ", true},
 		{"a.deb", "!<arch>\ndebian-binary", true}, {"a.deb", "{}", false}, {"a.rpm", "\xed\xab\xee\xdb", true}, {"a.rpm", "PK\x03\x04", false},
-		{"a.tar.bz2", "BZh9", true}, {"a.bz2", "x", false}, {"a.tar", "whatever", true}, {"a.run", "#!/bin/sh", true}, {"a.exe", "MZ", true},
+		{"a.tar.bz2", "BZh9", true}, {"a.bz2", "x", false}, {"a.tar", "whatever\x00", true}, {"a.run", "#!/bin/sh", true}, {"a.exe", "MZ\x90\x00", true},
 		{"a.bin", "\x00\x01", true}, {"gz", "text", true}, {"a.gz.asc", "-----BEGIN", true}, {"a.zip.sha256", "00ff  a.zip", true}, {"a.iso", "", true},
 	} {
 		if m := Check(c.name, []byte(c.head)); (m == nil) != c.ok || m != nil && m.Accept != "any" {
 			t.Errorf("%s: %q: %v", c.name, c.head, m)
+		}
+	}
+}
+
+// TestText: what an origin says with a 200 in place of a binary is no binary.
+func TestText(t *testing.T) {
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:6fd5...\nsize 435852734\n"
+	zeros := strings.Repeat("\x00", 100)
+	for _, c := range []struct{ name, head, why string }{
+		{"model.safetensors", pointer, "Git LFS"}, {"bert.onnx", pointer, "Git LFS"}, {"m.gguf", pointer, "Git LFS"}, {"merges.txt", pointer, "Git LFS"},
+		{"tokenizer.json", pointer, "Git LFS"}, {"a.zip", pointer, "Git LFS"}, {"data", pointer, "Git LFS"},
+		{"model.safetensors", `{"error":"Invalid username or password."}`, "JSON"}, {"a.run", "\n [1]", "JSON"}, {"a.whl", `{"message":"Not Found"}`, "JSON"},
+		{"a.iso", "<?xml version='1.0' encoding='UTF-8'?><Error><Code>AccessDenied</Code></Error>", "XML"}, {"a.deb", "<Error/>", "XML"},
+		{"a.run", "404: Not Found", "plain text"}, {"a.bin", "Not Found\n", "plain text"}, {"a.gguf", "Entry not found", "plain text"}, {"a.exe", "zugriff verweigert: \xc3\xa4", "plain text"},
+		{"a.rpm", "gone", "plain text"}, {"a.bin", "bytes of /gone.bin", ""}, {"a.tar", "error", "plain text"}, {"a.img", "\xef\xbb\xbfLogin required", "plain text"},
+		{"a.iso", "Error " + strings.Repeat("x", 1017) + "\xc3", "plain text"}, {"a.iso", strings.Repeat("x", 1023) + "\xc3", ""},
+
+		{"a.run", "#!/bin/sh\necho", ""}, {"jdk.bin", "#!/bin/sh\n", ""}, {"a.sh", "echo hello\n", ""}, {"a.hex", ":10000000", ""}, {"a.pdf", "%PDF-1.7\n", ""},
+		{"a.bin", "firmware in words\n", ""}, {"a.ar", "!<arch>\na.txt/", ""}, {"a.vmdk", "# Disk DescriptorFile\n", ""}, {"a.json", `{"a":1}`, ""}, {"a.txt", "text", ""}, {"install", "echo\n", ""},
+		{"a.safetensors", "\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1}", ""}, {"a.tar", "readme.txt" + zeros + "0000644", ""}, {"a.bin", "MZ\x90\x00", ""}, {"a.bin", "\xff\xfe\xfd", ""},
+		{"a.gguf", "GGUF\x03\x00", ""}, {"a.iso", zeros, ""},
+	} {
+		m := Check(c.name, []byte(c.head))
+		if c.why == "" && m != nil || c.why != "" && (m == nil || !strings.Contains(m.Why, c.why) || m.Accept != "any") {
+			t.Errorf("%s: %q: %v, want %q", c.name, c.head, m, c.why)
 		}
 	}
 }
