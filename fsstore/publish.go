@@ -21,7 +21,7 @@ func (c *Claim) Start(e Started) error {
 	if !c.Held() {
 		return ErrLost
 	}
-	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
+	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
 		return err
 	}
 	return c.f.Sync()
@@ -111,6 +111,9 @@ func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
 	}
 	for _, u := range o.Redirects {
 		m.Redirects = append(m.Redirects, key.Redact(u))
+	}
+	for _, n := range o.Notes {
+		m.Notes = append(m.Notes, key.RedactText(n))
 	}
 	for name, v := range o.Header {
 		if m.Header == nil {

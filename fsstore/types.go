@@ -63,6 +63,7 @@ type Meta struct {
 	Redirects []string          `json:"redirects,omitempty"`    // every URL on the way to it, the first as asked
 	Header    map[string]string `json:"headers,omitempty"`      // the origin's response fields that matter: canonical names
 	Ranges    bool              `json:"ranges,omitempty"`       // the origin served ranges; not known of what was fetched before this field was written
+	Notes     []string          `json:"notes,omitempty"`        // what was odd about the fetch, and did not decide
 	Approved  *Approval         `json:"approved,omitempty"`
 	Misses    int               `json:"misses"` // times asked for before it was held
 	AtLeast   bool              `json:"misses_at_least,omitempty"`
@@ -177,6 +178,8 @@ type Started struct {
 	Size int64  // of the whole artifact; -1 unknown
 	ETag string // strong, else "": only a strong one lets a later claim resume
 	From int64  // offset at which the answer goes on
+
+	Modified time.Time // that a later claim may resume by as well, where there is no ETag; else zero
 }
 
 // Origin is the provenance of a fetched artifact. The store redacts it.
@@ -184,7 +187,8 @@ type Origin struct {
 	FinalURL  string
 	Redirects []string
 	Header    map[string]string
-	Ranges    bool // it answered 206, or said Accept-Ranges: bytes
+	Ranges    bool     // it answered 206, or said Accept-Ranges: bytes
+	Notes     []string // what a person may want to know of it, in words
 }
 
 // Report answers "why": what is known of one URL.

@@ -21,6 +21,7 @@ type artifactPage struct {
 	Final         string
 	Redirects     []string
 	Headers       [][2]string
+	Notes         []string
 	Approved      string
 	Jobs          []jobRow
 	Acts          []templates.Action
@@ -48,6 +49,9 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 		p.Address = base(r) + "/by-hash/sha256/" + a.SHA256
 	}
 	p.Curl = "curl -fLO " + fsstore.Quote(p.Address)
+	for _, n := range a.Notes {
+		p.Notes = append(p.Notes, cut(key.RedactText(n), 600))
+	}
 	for _, u := range a.Redirects {
 		p.Redirects = append(p.Redirects, shown(u, ""))
 	}

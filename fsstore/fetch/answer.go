@@ -7,18 +7,69 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
-// resumable returns the newest start of the job if a part can be resumed on its word: it noted a strong ETag and a size, and
+// validator tells the versions of one URL apart, so well that pieces of one may be joined: a strong ETag, or a time.
+type validator struct {
+	etag     string
+	modified time.Time
+}
+
+// apart is how much later than the last change an answer must be, for that time to be a strong validator. RFC 9110, 8.8.2.2
+// asks for a second if one clock made both, and else for a difference that no two clocks have: we can't know which it is.
+const apart = time.Minute
+
+// validatorOf returns the validator of a whole answer. A time is none where there is an ETag of whatever kind: a weak one
+// says that the bytes may differ though the file is the same (RFC 9110, 13.1.5).
+func validatorOf(h http.Header) validator {
+	if h.Get("Etag") != "" {
+		return validator{etag: strongETag(h.Get("Etag"))}
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	date, errDate := http.ParseTime(h.Get("Date"))
+	if err != nil || errDate != nil || date.Sub(modified) < apart {
+		return validator{}
+	}
+	return validator{modified: modified.UTC()}
+}
+
+func startValidator(e job.Event) validator {
+	if e.ETag != "" {
+		return validator{etag: e.ETag}
+	}
+	return validator{modified: e.Modified}
+}
+
+func (v validator) isNone() bool { return v.etag == "" && v.modified.IsZero() }
+
+// field is v as If-Range has it.
+func (v validator) field() string {
+	if v.etag != "" {
+		return v.etag
+	}
+	return v.modified.Format(http.TimeFormat)
+}
+
+// sameIn reports whether a piece is of the version of v.
+func (v validator) sameIn(h http.Header) bool {
+	if v.etag != "" {
+		return strongETag(h.Get("Etag")) == v.etag
+	}
+	t, err := http.ParseTime(h.Get("Last-Modified"))
+	return err == nil && h.Get("Etag") == "" && t.Equal(v.modified)
+}
+
+// resumable returns the newest start of the job if a part can be resumed on its word: it noted a validator and a size, and
 // was of the URL that is asked for now, if by another signature. An ETag tells the versions of one URL apart: two files
 // that differ in a query have the same where the origin makes it of time and size.
 func resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && e.ETag != "" && e.Size > 0 && key.SameButSigned(j.StartURL(), j.FetchURL())
+	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSigned(j.StartURL(), j.FetchURL())
 }
 
 // resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
@@ -27,7 +78,7 @@ func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	from = min(n, start.Size-1)
 	return http.Header{
 		"Range":    {fmt.Sprintf("bytes=%d-", from)},
-		"If-Range": {start.ETag},
+		"If-Range": {startValidator(start).field()},
 	}, from
 }
 
@@ -70,7 +121,7 @@ func goesOn(a *answer, start job.Event, from int64) bool {
 	return a.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
 		first == from && last == total-1 && total == start.Size &&
 		(a.ContentLength < 0 || a.ContentLength == last-first+1) &&
-		strongETag(a.Header.Get("Etag")) == start.ETag
+		startValidator(start).sameIn(a.Header)
 }
 
 // contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` can't prove anything and is not ok.
@@ -152,7 +203,7 @@ func servesRanges(r *http.Response) bool {
 
 // provenance is what meta tells of the way of the bytes.
 func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw, Ranges: servesRanges(a.Response)}
+	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw, Ranges: servesRanges(a.Response), Notes: a.notes}
 	for _, h := range a.hops[:len(a.hops)-1] {
 		o.Redirects = append(o.Redirects, h.raw)
 	}

@@ -30,8 +30,9 @@ type delivery struct {
 	from  int64  // where it goes on in the part
 	skip  int64  // bytes at its beginning that the part has already
 	total int64  // bytes of the artifact, -1 unknown
-	etag  string // strong, or ""
 	name  string // of the file, as the URL says
+
+	validator // by which it can be resumed
 }
 
 // try fetches and publishes.
@@ -133,11 +134,16 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 	if err != nil {
 		return nil, err
 	}
-	if isWhole(ans.Response) || unchanged(ans, fields) {
+	if isWhole(ans.Response) || unchanged(ans, fields) || a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
 	ans.close()
 	return nil, unwell(ans.Response, ans.final(), time.Now())
+}
+
+// digestDecides reports whether what an origin calls a piece may be the whole all the same: the operator's digest tells.
+func (a *attempt) digestDecides(ans *answer) bool {
+	return a.c.Job.Sha256 != "" && (ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
 }
 
 // resume returns no delivery and no error when what the origin has can't be appended.
@@ -149,7 +155,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 		return nil, err
 	}
 	if goesOn(ans, start, from) {
-		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, etag: start.ETag, name: kind.Name(a.c.URL)}, nil
+		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
 	if isWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
@@ -169,15 +175,15 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 }
 
 func (a *attempt) fromStart(ans *answer) *delivery {
-	d := &delivery{answer: ans, total: ans.ContentLength, etag: strongETag(ans.Header.Get("Etag")), name: kind.Name(a.c.URL)}
-	a.lasting = d.etag != "" && d.total > 0
+	d := &delivery{answer: ans, total: ans.ContentLength, validator: validatorOf(ans.Header), name: kind.Name(a.c.URL)}
+	a.lasting = !d.isNone() && d.total > 0
 	return d
 }
 
 // expect judges what the header promises, before a byte is kept.
 func (a *attempt) expect(d *delivery) error {
 	j := &a.c.Job
-	if !j.AcceptAny {
+	if !j.AcceptAny && j.Sha256 == "" {
 		if err := checkCoding(d.name, d.Header); err != nil {
 			return err
 		}
@@ -206,21 +212,36 @@ func noSpace(err error) error {
 	return err
 }
 
-// check judges the bytes: all of them are there.
+// check judges the bytes: all of them are there. A digest that the operator gave decides over all that the origin says, and
+// over what the name says.
 func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if a.c.Restores && j.Sha256 != got {
 		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
+	}
+	if j.Sha256 != "" && j.Sha256 != got && d.from == 0 && !isWhole(d.Response) {
+		f := unwell(d.Response, d.final(), time.Now()).(*failure)
+		f.spoilt = true
+		return f
 	}
 	if j.Sha256 != "" && j.Sha256 != got {
 		return spoilt("the bytes have the SHA-256 %s, but %s was expected: the origin has another version, or the line `sha256` of the job is wrong; correct it and retry", got, j.Sha256)
 	}
 	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
 	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
-	if err := verify(ctx, list, have, a.part); err != nil || j.AcceptAny {
+	wrong, err := verify(ctx, list, have, a.part)
+	switch {
+	case err != nil:
 		return err
+	case wrong != "" && j.Sha256 == "":
+		return spoilt("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong)
+	case wrong != "":
+		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}
-	if a.part.Size() == 0 && j.Sha256 == "" && (d.total != 0 || kind.Binary(d.name)) {
+	if j.AcceptAny || j.Sha256 != "" {
+		return nil
+	}
+	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
 		return spoilt("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {

@@ -126,9 +126,9 @@ type whole interface {
 	io.WriterTo
 }
 
-// verify compares what was announced with what is there. Sums that were not computed on the way are computed from the part,
-// unless ctx ends.
-func verify(ctx context.Context, list []digest, have sums, p whole) error {
+// verify compares what was announced with what is there, and says what is wrong. Sums that were not computed on the way are
+// computed from the part, unless ctx ends.
+func verify(ctx context.Context, list []digest, have sums, p whole) (wrong string, err error) {
 	missing := sums{}
 	for name, h := range newSums(list) {
 		if have[name] == nil {
@@ -137,7 +137,7 @@ func verify(ctx context.Context, list []digest, have sums, p whole) error {
 	}
 	if len(missing) > 0 {
 		if _, err := p.WriteTo(untilDone{ctx, missing}); err != nil {
-			return err
+			return "", err
 		}
 	}
 	for _, d := range list {
@@ -150,9 +150,8 @@ func verify(ctx context.Context, list []digest, have sums, p whole) error {
 			got = fmt.Sprintf("%x", missing[d.algorithm].Sum(nil))
 		}
 		if want := fmt.Sprintf("%x", d.sum); want != got {
-			return spoilt("the origin's %s says %s %s, but the bytes have %s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so",
-				d.field, d.algorithm, want, got)
+			return fmt.Sprintf("the origin's %s says %s %s, but the bytes have %s", d.field, d.algorithm, want, got), nil
 		}
 	}
-	return nil
+	return "", nil
 }

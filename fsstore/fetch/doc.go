@@ -7,11 +7,11 @@
 //
 // # One attempt
 //
-// The part that is kept for the key is adopted, if the job's newest start line noted a strong ETag and a size, and was of the same
-// URL but for its signature; all other parts are useless and go. The origin is asked for the rest (Range, If-Range), or for
+// The part that is kept for the key is adopted, if the job's newest start line noted a validator (a strong ETag, or a time of change
+// that RFC 9110 calls strong) and a size, and was of the same URL but for its signature; all other parts are useless and go. The origin is asked for the rest (Range, If-Range), or for
 // all; where an artifact is held, only if it has changed. What answers is believed as little as can be:
 //
-//   - Only a 206 that begins where the part ends, with the same total and the same strong ETag, is appended. Anything else
+//   - Only a 206 that begins where the part ends, with the same total and the same validator, is appended. Anything else
 //     starts afresh, in the same attempt. Two versions are never spliced. A 200 whose Content-Range says that it is a piece is
 //     not the whole either.
 //   - A part that was complete already (a crash before the commit) is asked for its last byte, which proves the same.
@@ -23,6 +23,9 @@
 //     the trailer) must be so. It is computed while the bytes pass, and after a resume from the part, which is read once
 //     more. Algorithms other than sha-256, sha-512, md5 and crc32c, and fields that can't be read, are passed over.
 //   - The bytes must be what the URL's name says: see package kind.
+//   - An expected SHA-256 decides over all of these but the two that splice: bytes that have it are the artifact, though the
+//     origin calls them a piece, names another digest, or the name says something else. A digest that the origin announced
+//     wrongly is then a note in meta.
 //
 // We ask for the identity coding. The bytes kept are those of the wire, as curl keeps them. So an answer that is encoded
 // nevertheless is kept only where the coding is what the name says (gzip for .gz: that is how Apache labels such files) or

@@ -21,6 +21,7 @@ type answer struct {
 	hops  []hop        // the first is the URL as asked, the last the one that answered
 	stop  func(error)  // ends the request, and a Read of the body with it
 	cause func() error // why it ended, or nil
+	notes []string     // for meta
 }
 
 func (a *answer) final() hop { return a.hops[len(a.hops)-1] }

@@ -37,6 +37,7 @@ type behaviour struct {
 	want   fsstore.State
 	reason string // is in the reason
 	bytes  []byte // held afterwards
+	note   string // is in the notes of meta
 	tries  int    // requests; 0: not looked at
 }
 
@@ -47,6 +48,8 @@ var (
 	length   = fmt.Sprintf("Content-Length: %d", len(body))
 	digested = func(field string) func(*wire) { return func(w *wire) { w.ok(body, field) } }
 )
+
+func sumOf(b []byte) fsstore.Addition { return fsstore.Addition{SHA256: fmt.Sprintf("%x", sum256(b))} }
 
 func always(status string, fields ...string) func(*wire) {
 	return func(w *wire) { w.say(status, append(fields, "Content-Length: 2"), []byte("no")) }
@@ -228,6 +231,13 @@ var behaviours = []behaviour{
 		}
 		w.ok([]byte(page))
 	}, want: fsstore.Failed, reason: "HTML page", tries: 2},
+	{name: "a page by no name", path: "/", serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Failed, reason: "`accept text/html`", tries: 1},
+	{name: "a page of a program", path: "/get.fcgi?x=1", serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Failed, reason: "`accept text/html`", tries: 1},
+	{name: "a page by no name, accepted", path: "/install", add: fsstore.Addition{AcceptHTML: true}, serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Done, bytes: []byte(page)},
+	{name: "a script by no name", path: "/install", serve: func(w *wire) { w.ok([]byte("#!/bin/sh\n")) }, want: fsstore.Done, bytes: []byte("#!/bin/sh\n")},
+	{name: "a Git LFS pointer", path: "/m.safetensors", serve: func(w *wire) { w.ok([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")) }, want: fsstore.Failed, reason: "Git LFS", tries: 1},
+	{name: "a JSON error", path: "/m.gguf", serve: func(w *wire) { w.ok([]byte(`{"error":"gated"}`)) }, want: fsstore.Failed, reason: "JSON", tries: 1},
+	{name: "a JSON error, any", path: "/m.gguf", add: fsstore.Addition{AcceptAny: true}, serve: func(w *wire) { w.ok([]byte(`{"error":"gated"}`)) }, want: fsstore.Done, bytes: []byte(`{"error":"gated"}`)},
 	{name: "no gzip", path: "/a.tar.gz", serve: func(w *wire) { w.ok([]byte(`{"error":"no"}`)) }, want: fsstore.Failed, reason: "the name says gzip", tries: 1},
 	{name: "gzip as it is", path: "/a.tar.gz", serve: func(w *wire) { w.ok(gzipped, "Content-Encoding: x-gzip") }, want: fsstore.Done, bytes: gzipped},
 	{name: "gzip of something else", serve: func(w *wire) { w.ok(gzipped, "Content-Encoding: gzip") }, want: fsstore.Failed, reason: "Content-Encoding gzip", tries: 1},
@@ -237,6 +247,19 @@ var behaviours = []behaviour{
 	// Digests.
 	{name: "sha256 as expected", add: fsstore.Addition{SHA256: fmt.Sprintf("%X", sum256(body))}, serve: digested("X: y"), want: fsstore.Done, bytes: body},
 	{name: "sha256 of another", add: fsstore.Addition{SHA256: fmt.Sprintf("%x", sum256(other))}, serve: digested("X: y"), want: fsstore.Failed, reason: "the line `sha256`", tries: 1},
+	{name: "sha256 over Content-MD5", add: sumOf(body), serve: digested("Content-MD5: " + b64(sumMD5(other))), want: fsstore.Done, bytes: body, note: "Content-MD5 says md5"},
+	{name: "sha256 over Repr-Digest", add: sumOf(body), serve: digested("Repr-Digest: sha-256=:" + b64(sum256(other)) + ":"), want: fsstore.Done, bytes: body, note: "Repr-Digest says sha-256"},
+	{name: "sha256 over x-goog-hash", add: sumOf(body), serve: digested("x-goog-hash: crc32c=" + b64(sumCRC(other))), want: fsstore.Done, bytes: body, note: "x-goog-hash says crc32c"},
+	{name: "sha256 over a 206 unasked", add: sumOf(body), serve: func(w *wire) {
+		w.say("206 Partial Content", []string{length, "Content-Range: bytes 0-299999/300000", `ETag: "a"`}, body)
+	}, want: fsstore.Done, bytes: body, tries: 1},
+	{name: "sha256 over a 200 of a piece", add: sumOf(body), serve: func(w *wire) { w.ok(body, "Content-Range: bytes 0-299/300") }, want: fsstore.Done, bytes: body, tries: 1},
+	{name: "sha256 of more than a piece", add: sumOf(body), serve: func(w *wire) {
+		w.say("206 Partial Content", []string{"Content-Length: 100", "Content-Range: bytes 0-99/300000", `ETag: "a"`}, body[:100])
+	}, want: fsstore.Failed, reason: "sent a piece", tries: 1},
+	{name: "sha256 over accept: a page", add: sumOf([]byte(page)), serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Done, bytes: []byte(page)},
+	{name: "sha256 over accept: a coding", add: sumOf(gzipped), serve: func(w *wire) { w.ok(gzipped, "Content-Encoding: gzip") }, want: fsstore.Done, bytes: gzipped},
+	{name: "sha256 over accept: nothing", add: sumOf(nil), serve: func(w *wire) { w.ok(nil) }, want: fsstore.Done, bytes: []byte{}},
 	{name: "Repr-Digest", serve: digested("Repr-Digest: sha-512=:" + b64(sum512(body)) + ":"), want: fsstore.Done, bytes: body},
 	{name: "Repr-Digest wrong", serve: digested("Repr-Digest: sha-512=:" + b64(sum512(other)) + ":"), want: fsstore.Failed, reason: "Repr-Digest says sha-512", tries: 1},
 	{name: "Repr-Digest, one of two wrong", serve: digested("Repr-Digest: sha-256=:" + b64(sum256(body)) + ":, md5=:" + b64(sumMD5(other)) + ":"), want: fsstore.Failed, reason: "md5"},
@@ -274,6 +297,9 @@ func TestBehaviours(t *testing.T) {
 			}
 			if got := l.held(b.add.URL); !bytes.Equal(got, b.bytes) || (got == nil) != (b.bytes == nil) {
 				t.Errorf("%d bytes are held, want %d", len(got), len(b.bytes))
+			}
+			if a, err := l.s.Lookup(b.add.URL); err == nil && (!strings.Contains(strings.Join(a.Notes, "\n"), b.note) || b.note == "" && a.Notes != nil) {
+				t.Errorf("notes %q, want %q", a.Notes, b.note)
 			}
 			if b.tries > 0 {
 				l.until("it is asked so often", func() bool { return len(o.requests()) >= b.tries }) // who waits no longer leaves before it is heard

@@ -98,17 +98,17 @@ func TestAnnounced(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%q: %q, want %q", c.header, got, c.want)
 		}
-		if err := verify(t.Context(), list, nil, text("hello")); err != nil {
+		if wrong, err := verify(t.Context(), list, nil, text("hello")); wrong != "" || err != nil {
 			t.Errorf("%q: %v", c.header, err)
 		}
-		if err := verify(t.Context(), list, nil, text("other")); (err != nil) != (len(list) > 0) {
+		if wrong, err := verify(t.Context(), list, nil, text("other")); (wrong != "") != (len(list) > 0) || err != nil {
 			t.Errorf("%q is true of other bytes", c.header)
 		}
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	list := announced(http.Header{"Content-Md5": {"XUFAKrxLKna5cZ2REBfFkg=="}}, false)
-	if err := verify(over, list, nil, text("hello")); !errors.Is(err, context.Canceled) {
+	if _, err := verify(over, list, nil, text("hello")); !errors.Is(err, context.Canceled) {
 		t.Errorf("a stop does not end it: %v", err)
 	}
 }

@@ -40,7 +40,7 @@ func (a *attempt) start(d *delivery) error {
 		return nil
 	}
 	a.started = true
-	return a.c.Start(fsstore.Started{Size: d.total, ETag: d.etag, From: d.from})
+	return a.c.Start(fsstore.Started{Size: d.total, ETag: d.etag, Modified: d.modified, From: d.from})
 }
 
 // keep writes what came.

@@ -104,6 +104,18 @@ func TestResume(t *testing.T) {
 			w.ok(body, a)
 		}, body, false, 3},
 		{"200 that says it is all", `"a"`, func(w *wire) { w.ok(body, a, "Content-Range: bytes 0-299999/300000") }, body, false, 2},
+		{"by the time", "", func(w *wire) { w.dated(body, long, "", -1) }, body, true, 2},
+		{"by the time, in three", "", func(w *wire) { w.dated(body, long, "", map[int]int{1: 50_000}[w.n]-btoi(w.n != 1)) }, body, true, 3},
+		{"by the time, changed", "", func(w *wire) { w.dated(other, "Tue, 03 Jan 2006 15:04:05 GMT", "", -1) }, other, false, 2},
+		{"by the time, ranges whatever has changed", "", func(w *wire) {
+			if from := w.from(); from >= 0 {
+				w.say("206 Partial Content", []string{"Last-Modified: Tue, 03 Jan 2006 15:04:05 GMT", "Content-Length: 150000", "Content-Range: bytes 150000-299999/300000"}, other[from:])
+				return
+			}
+			w.dated(other, "Tue, 03 Jan 2006 15:04:05 GMT", "", -1)
+		}, other, false, 3},
+		{"by the time, the piece has none", "", part(tail, "bytes 150000-299999/300000"), body, false, 3},
+		{"by the time, the piece has a tag", "", part(tail, "bytes 150000-299999/300000", "Last-Modified: "+long, a), body, false, 3},
 		{"416", `"a"`, func(w *wire) {
 			if w.from() >= 0 {
 				w.say("416 Range Not Satisfiable", []string{"Content-Length: 0"}, nil)
@@ -115,6 +127,9 @@ func TestResume(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			o := newLying(t, cutThen(b.etag, b.second))
+			if strings.HasPrefix(b.name, "by the time") {
+				o = newLying(t, datedThen(long, "", b.second))
+			}
 			l := newLab(t, Options{})
 			st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run"})
 			if st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), b.want) {
@@ -128,7 +143,7 @@ func TestResume(t *testing.T) {
 			if resumed := last.Get("Range") != "" && b.resumed; resumed != b.resumed {
 				t.Errorf("the last request was %v", last)
 			}
-			if seen[1].Header.Get("Range") != "" && seen[1].Header.Get("If-Range") != `"a"` {
+			if seen[1].Header.Get("Range") != "" && seen[1].Header.Get("If-Range") != map[bool]string{true: `"a"`, false: long}[b.etag != ""] {
 				t.Errorf("a range without If-Range: %v", seen[1].Header)
 			}
 			if long := b.name == "206 in chunks, long"; long && !strings.Contains(l.log.String(), "more bytes than it had promised") {
@@ -136,6 +151,83 @@ func TestResume(t *testing.T) {
 			}
 			l.fsck()
 		})
+	}
+}
+
+// long is a time of change that lies long before any answer.
+const long = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// dated is honest without an ETag: now, plus what fields say, is the time of the answer.
+func (w *wire) dated(b []byte, modified, etag string, cut int, fields ...string) {
+	fields = append(fields, "Last-Modified: "+modified)
+	if !strings.Contains(strings.Join(fields, ","), "Date:") {
+		fields = append(fields, "Date: "+time.Now().UTC().Format(http.TimeFormat))
+	}
+	if etag != "" {
+		fields = append(fields, "ETag: "+etag)
+	}
+	from, status, size := w.from(), "200 OK", len(b)
+	if from >= 0 && w.req.Header.Get("If-Range") == modified {
+		status = "206 Partial Content"
+		fields = append(fields, fmt.Sprintf("Content-Range: bytes %d-%d/%d", from, size-1, size))
+		b = b[from:]
+	}
+	fields = append(fields, fmt.Sprintf("Content-Length: %d", len(b)))
+	if cut >= 0 && cut < len(b) {
+		b = b[:cut]
+	}
+	w.say(status, fields, b)
+}
+
+// datedThen serves the first half of body, then as second says.
+func datedThen(modified, etag string, second func(*wire), fields ...string) func(*wire) {
+	return func(w *wire) {
+		if w.n == 0 {
+			w.dated(body, modified, etag, half, fields...)
+			return
+		}
+		second(w)
+	}
+}
+
+// TestResumeByTime: a time of change is a validator only where RFC 9110 has it so: the answer came later by more than clocks
+// differ, and there is no ETag of any kind.
+func TestResumeByTime(t *testing.T) {
+	date := func(d time.Duration) string {
+		at, _ := http.ParseTime(long)
+		return "Date: " + at.Add(d).Format(http.TimeFormat)
+	}
+	for _, c := range []struct {
+		name, modified, etag, field string
+		resumed                     bool
+	}{
+		{"long ago", long, "", date(time.Hour), true},
+		{"a minute ago", long, "", date(time.Minute), true},
+		{"just now", long, "", date(0), false},
+		{"a second ago", long, "", date(time.Second), false},
+		{"to come", long, "", date(-time.Hour), false},
+		{"no date", long, "", "X-No-Date: x", false},
+		{"a weak tag", long, `W/"a"`, date(time.Hour), false},
+		{"a tag without quotes", long, `a`, date(time.Hour), false},
+		{"no time", "yesterday", "", date(time.Hour), false},
+	} {
+		o := newLying(t, datedThen(c.modified, c.etag, func(w *wire) { w.dated(body, c.modified, c.etag, -1) }, c.field))
+		if c.name == "no date" {
+			o = newLying(t, func(w *wire) {
+				if w.n == 0 {
+					w.say("200 OK", []string{"Last-Modified: " + long, length}, body[:half])
+					return
+				}
+				w.dated(body, long, "", -1)
+			})
+		}
+		l := newLab(t, Options{})
+		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run"}); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), body) {
+			t.Errorf("%s: %s: %s", c.name, st, reason)
+		}
+		if resumed := o.requests()[1].Header.Get("Range") != ""; resumed != c.resumed {
+			t.Errorf("%s: resumed: %v", c.name, resumed)
+		}
 	}
 }
 
@@ -201,6 +293,7 @@ func TestResumeLeft(t *testing.T) {
 		{"whole", body, fsstore.Started{Size: 300_000, ETag: `"a"`}, "bytes=299999-"},
 		{"all but one", body[:299_999], fsstore.Started{Size: 300_000, ETag: `"a"`}, "bytes=299999-"},
 		{"too much", append(body[:300_000:300_000], 1, 2, 3), fsstore.Started{Size: 300_000, ETag: `"a"`}, ""},
+		{"by the time", body[:half], fsstore.Started{Size: 300_000, Modified: time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC)}, "bytes=150000-"},
 		{"weak", body[:half], fsstore.Started{Size: 300_000, ETag: `W/"a"`}, ""},
 		{"no validator", body[:half], fsstore.Started{Size: 300_000}, ""},
 		{"no size", body[:half], fsstore.Started{Size: -1, ETag: `"a"`}, ""},

@@ -81,13 +81,14 @@ func (e Event) via(s string) (Event, string) {
 	return e, ""
 }
 
-// start reads size etag host pid [from N][, text].
+// start reads size etag host pid [from N][, modified time][, text].
 func (e Event) start(s string) (Event, string) {
 	const want = "a start is: time start size etag host pid [from N]"
 	etag := ""
 	size, rest := cutWord(s)
 	etag, rest = cutWord(rest) // before the text is cut off, for it may hold a comma
 	rest, e.Text = cutText(rest)
+	e.Modified, e.Text = cutModified(e.Text)
 	f := fields(make([]string, 0, maxFields), rest)
 	if len(f) != 2 && (len(f) != 4 || f[2] != "from") {
 		return e, want
@@ -109,6 +110,20 @@ func (e Event) start(s string) (Event, string) {
 	}
 	e.ETag, e.Host, e.PID = dash(etag), dash(f[0]), int(pid)
 	return e, ""
+}
+
+const modifiedMark = "modified "
+
+// cutModified takes "modified <time>" off the beginning of a text, where an earlier version, which resumes by an ETag alone,
+// reads over it.
+func cutModified(s string) (time.Time, string) {
+	rest, ok := strings.CutPrefix(s, modifiedMark)
+	word, text := cutText(rest)
+	t, isTime := parseTime(word)
+	if !ok || !isTime {
+		return time.Time{}, s
+	}
+	return t, text
 }
 
 // done reads [unchanged] size sha256[, text].

@@ -41,7 +41,7 @@ const (
 	Miss      Kind = "miss"      // asked for and not held: Count, Addr, Tool, URL
 	Approve   Kind = "approve"   // Via, Addr, URL
 	Claim     Kind = "claim"     // a worker took it: Text is its host, process, boot and name
-	Start     Kind = "start"     // a fetch begins: Size, ETag, Host, PID, From
+	Start     Kind = "start"     // a fetch begins: Size, ETag or Modified, Host, PID, From
 	Error     Kind = "error"     // an attempt that failed: Text, After
 	Wait      Kind = "wait"      // put off, and no attempt: Text, After
 	Failed    Kind = "failed"    // given up: Text
@@ -63,6 +63,7 @@ type Event struct {
 	URL       string    // of a miss, approve or retry, when it differs from line 1
 	Size      int64     // bytes, of start and done; -1 is unknown. 0 for other kinds
 	ETag      string    // strong, with its quotes; "" when there is none
+	Modified  time.Time // of start: the Last-Modified by which it may be resumed; zero where there is none
 	Host      string    // the cache-host that fetches
 	PID       int       // and its process
 	From      int64     // where a fetch resumed

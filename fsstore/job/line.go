@@ -88,7 +88,14 @@ func appendStart(b []byte, e *Event) []byte {
 	if e.From > 0 {
 		b = strconv.AppendInt(append(b, " from "...), e.From, 10)
 	}
-	return appendText(b, ", ", e.Text, 0)
+	if !e.Modified.IsZero() {
+		b = appendTime(append(append(b, ", "...), modifiedMark...), e.Modified)
+	}
+	text := e.Text
+	if t, rest := cutModified(text); !t.IsZero() { // it would be read as the time
+		text = rest
+	}
+	return appendText(b, ", ", text, 0)
 }
 
 func appendDone(b []byte, e *Event) []byte {
