@@ -132,6 +132,9 @@ func options(a Addition) string {
 	if a.AcceptHTTP {
 		b.WriteString("accept http\n")
 	}
+	if a.AcceptPrivate {
+		b.WriteString("accept private\n")
+	}
 	return b.String()
 }
 

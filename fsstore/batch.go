@@ -226,7 +226,7 @@ func (b *batch) by() By { return By{Via: "batch", Addr: b.author} }
 
 // addition is what a URL of a list asks for.
 func addition(j *job.Job) Addition {
-	a := Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP}
+	a := Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate}
 	if fetch, err := key.FetchURL(j.URL); err == nil {
 		a.URL = fetch
 	}

@@ -108,6 +108,16 @@ func isHostPattern(s string) bool {
 	return err == nil && u.Host() == s
 }
 
+// DeniedBy is the name in denied/ that speaks for a URL, as it is or once it is
+// reached by a redirect, or "".
+func (s *Store) DeniedBy(rawURL string) string {
+	u, err := key.Parse(rawURL, s.opt.Rule)
+	if err != nil {
+		return ""
+	}
+	return s.deniedBy(u)
+}
+
 // deniedBy is the name in denied/ that speaks for u, or "".
 func (s *Store) deniedBy(u key.URL) string {
 	for _, name := range []string{u.Key(), u.Key() + ".job"} { // mv queue/k.job denied/ counts too

@@ -40,7 +40,7 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 	}
 	again := Addition{URL: url}
 	if j := &done.Job; done.Key == k {
-		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP}
+		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP, j.AcceptPrivate}
 	}
 	u, err := key.Parse(again.URL, s.opt.Rule)
 	if err != nil || u.Key() != k {

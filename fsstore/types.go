@@ -149,11 +149,12 @@ type By struct {
 
 // Addition is a URL to fetch without anyone having asked for it (a pre-seed).
 type Addition struct {
-	URL        string
-	SHA256     string // expected digest, optional
-	AcceptHTML bool
-	AcceptAny  bool
-	AcceptHTTP bool
+	URL           string
+	SHA256        string // expected digest, optional
+	AcceptHTML    bool
+	AcceptAny     bool
+	AcceptHTTP    bool
+	AcceptPrivate bool
 }
 
 // JobFile is one file of the spool as a listing shows it.

@@ -143,5 +143,6 @@ func lacking(j *job.Job, a Addition) (lack Addition) {
 	lack.AcceptHTML = a.AcceptHTML && !j.AcceptHTML
 	lack.AcceptAny = a.AcceptAny && !j.AcceptAny
 	lack.AcceptHTTP = a.AcceptHTTP && !j.AcceptHTTP
+	lack.AcceptPrivate = a.AcceptPrivate && !j.AcceptPrivate
 	return lack
 }

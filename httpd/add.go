@@ -95,7 +95,7 @@ func pasted(text string) ([]fsstore.Addition, error) {
 	var list []fsstore.Addition
 	for i := range file.Jobs {
 		j := &file.Jobs[i]
-		list = append(list, fsstore.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP})
+		list = append(list, fsstore.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate})
 	}
 	if len(list) == 0 {
 		return nil, &refusal{http.StatusBadRequest, "the list holds no URL"}
@@ -112,8 +112,10 @@ func accept(a *fsstore.Addition, values []string) error {
 			a.AcceptAny = true
 		case "http":
 			a.AcceptHTTP = true
+		case "private":
+			a.AcceptPrivate = true
 		default:
-			return &refusal{http.StatusBadRequest, "accept= is text/html, any or http"}
+			return &refusal{http.StatusBadRequest, "accept= is text/html, any or http, or private"}
 		}
 	}
 	return nil

@@ -204,7 +204,7 @@ func (a *app) add(f *flag.FlagSet) func(context.Context, []string) error {
 	var sum digest
 	var accept list
 	f.Var(&sum, "sha256", "the digest that the artifact must have, in `HEX`; one URL only")
-	f.Var(&accept, "accept", "`WHAT` is fine although it is refused by default: any, text/html or http; may be repeated")
+	f.Var(&accept, "accept", "`WHAT` is fine although it is refused by default: any, text/html or http, or private; may be repeated")
 	return func(_ context.Context, urls []string) error {
 		if add.SHA256 = string(sum); sum != "" && len(urls) > 1 {
 			return usageError{err: errors.New("--sha256 is the digest of one artifact: give one URL")}
@@ -237,8 +237,10 @@ func accepts(add *fsstore.Addition, words []string) error {
 			add.AcceptHTML = true
 		case "http":
 			add.AcceptHTTP = true
+		case "private":
+			add.AcceptPrivate = true
 		default:
-			return usageError{err: fmt.Errorf("--accept %q: it is any, text/html or http", word)}
+			return usageError{err: fmt.Errorf("--accept %q: it is any, text/html or http, or private", word)}
 		}
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -14,7 +16,7 @@ type class uint8
 
 const (
 	public    class = iota
-	private         // an approved URL may name it, a redirect from a public host may not lead to it
+	private         // an approved URL may name it; neither a name of the public net nor a redirect from there may lead to it
 	forbidden       // nothing may, unless --allow-origin names it
 )
 
@@ -59,21 +61,90 @@ var rules = []rule{
 	block("fec0::/10", private, "a site-local address"),
 }
 
+// lead says by whose word an address is to be dialled.
+type lead uint8
+
+const (
+	byApproval lead = iota // the approved URL says it, as a literal or a name of the inside; the job accepts it; or the chain never left the inside
+	byName                 // the approved URL's name, which is one of the public net, has been resolved to it
+	byRedirect             // a public host redirects there
+)
+
 // addresses judges where a connection may go.
 type addresses struct {
 	rules []rule
 	allow []netip.Prefix
+	local func() ([]rule, error) // what this machine's interfaces add; nil: nothing
+}
+
+// ownAddresses are the rules of the moment for this machine and its neighbours. What it says to itself by any of its
+// addresses is as much its own affair as by loopback's, so those are forbidden, and with an interface of loopback all of its
+// prefix. Whoever is on a network that it is directly on is inside, whatever kind of address that network has: as with
+// private addresses an approved URL may name a mirror there, by its address or by a name of the inside, but nothing that
+// comes from the public net may lead there. An address that a router turns into one of these can't be told.
+func ownAddresses() ([]rule, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var list []rule
+	for _, p := range prefixesOf(all) {
+		list = append(list, rule{netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), forbidden, "an address of this machine"})
+		if p.Bits() > 0 {
+			list = append(list, rule{p.Masked(), private, "an address of a network that this machine is on"})
+		}
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagLoopback == 0 {
+			continue
+		}
+		looped, err := i.Addrs()
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range prefixesOf(looped) {
+			list = append(list, rule{p.Masked(), forbidden, "an address of this machine"})
+		}
+	}
+	return list, nil
+}
+
+func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
+	for _, a := range list {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes
+}
+
+// now returns l with the rules of the moment.
+func (l addresses) now() (addresses, error) {
+	if l.local == nil {
+		return l, nil
+	}
+	more, err := l.local()
+	if err != nil {
+		return l, fmt.Errorf("this machine's own addresses can't be listed (%w), so that no address can be judged: a systemd unit with RestrictAddressFamilies needs AF_NETLINK in it", err)
+	}
+	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil
 }
 
 // refused says that an address may not be dialled. No further attempt changes that.
 type refused struct {
 	addr netip.Addr
 	why  string
+	do   string // beside what Error says
 }
 
 func (e *refused) Error() string {
-	return fmt.Sprintf("the address %s is refused: %s; if it is meant, start the server with --allow-origin %s",
-		e.addr, e.why, netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()))
+	return fmt.Sprintf("the address %s is refused: %s; if it is meant, %sstart the server with --allow-origin %s",
+		e.addr, e.why, e.do, netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()))
 }
 
 // classify returns the class of a, and what to call it. An IPv4 address inside counts as that address.
@@ -105,17 +176,19 @@ func (l addresses) allowed(a netip.Addr) bool {
 	return false
 }
 
-// judge returns a *refused where a may not be dialled. privateToo is false for a redirect from a public host.
-func (l addresses) judge(a netip.Addr, privateToo bool) error {
+// judge returns a *refused where a may not be dialled.
+func (l addresses) judge(a netip.Addr, by lead) error {
 	a = a.WithZone("").Unmap()
 	if l.allowed(a) {
 		return nil
 	}
 	switch c, name := l.classify(a); {
 	case c == forbidden:
-		return &refused{a, "it is " + name}
-	case c == private && !privateToo:
-		return &refused{a, "it is " + name + ", and a public host redirects there"}
+		return &refused{addr: a, why: "it is " + name}
+	case c == private && by == byRedirect:
+		return &refused{addr: a, why: "it is " + name + ", and a public host redirects there"}
+	case c == private && by == byName:
+		return &refused{a, "it is " + name + ", and the name is one of the public net, whose owner chose where it leads", "add the line `accept private` to the job and retry, or "}
 	}
 	return nil
 }
@@ -149,26 +222,48 @@ func inner(a netip.Addr) []netip.Addr {
 }
 
 // control is a net.Dialer's ControlContext: it judges the address that is about to be dialled.
-func (l addresses) control(privateToo bool) func(context.Context, string, string, syscall.RawConn) error {
+func (l addresses) control(by lead) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil || !strings.HasPrefix(network, "tcp") {
 			return fmt.Errorf("%s %s is no TCP address", network, address)
 		}
-		return l.judge(ap.Addr(), privateToo)
+		now, err := l.now()
+		if err != nil {
+			return err
+		}
+		return now.judge(ap.Addr(), by)
 	}
 }
 
 // judgeName judges a host as a URL spells it, for when somebody else resolves it. Names of all kinds pass but localhost;
 // numbers must be spelled in full, for "127.1" and "0x7f000001" are addresses to some resolvers and names to others.
-func (l addresses) judgeName(host string, privateToo bool) error {
+func (l addresses) judgeName(host string, by lead) error {
+	l, err := l.now()
+	if err != nil {
+		return err
+	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		return l.judge(a, privateToo)
+		return l.judge(a, by)
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return l.judge(netip.AddrFrom4([4]byte{127, 0, 0, 1}), privateToo)
+		return l.judge(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
 	}
 	return nil
+}
+
+// insideZones are the top-level names that no public registry gives away: RFC 6761, RFC 6762 and its appendix G, RFC 8375,
+// and ICANN's .internal.
+var insideZones = []string{"local", "localdomain", "localhost", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"}
+
+// isPublicName reports whether a stranger may own this name, and so choose where it leads. A name without a dot, and one of
+// a zone that only a network of one's own has, is the operator's, as a literal address is.
+func isPublicName(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimRight(host, ".")
+	return strings.Contains(host, ".") && !slices.ContainsFunc(insideZones, func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
 }
 
 // oddNumber reports whether host is a number that is no address in its usual form. WHATWG URL, 3.5: what ends in a number.

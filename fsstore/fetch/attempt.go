@@ -125,11 +125,11 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 		}
 	}
 	fields := conditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
-	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	ans, err := a.askOrigin(ctx, fields)
 	if err == nil && unchanged(ans, fields) && !a.c.PreviousIsSound(ctx) {
 		ans.close()
 		fields = http.Header{}
-		ans, err = a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+		ans, err = a.askOrigin(ctx, fields)
 	}
 	if err != nil {
 		return nil, err
@@ -141,6 +141,11 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 	return nil, unwell(ans.Response, ans.final(), time.Now())
 }
 
+func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
+	j := &a.c.Job
+	return a.ask(ctx, question{url: a.c.URL, fields: fields, acceptHTTP: j.AcceptHTTP, acceptPrivate: j.AcceptPrivate})
+}
+
 // digestDecides reports whether what an origin calls a piece may be the whole all the same: the operator's digest tells.
 func (a *attempt) digestDecides(ans *answer) bool {
 	return a.c.Job.Sha256 != "" && (ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
@@ -150,7 +155,7 @@ func (a *attempt) digestDecides(ans *answer) bool {
 func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error) {
 	n := a.part.Size()
 	fields, from := resumeFields(start, n)
-	ans, err := a.ask(ctx, a.c.URL, fields, a.c.Job.AcceptHTTP)
+	ans, err := a.askOrigin(ctx, fields)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,9 @@
 //
 // # Where requests go
 //
-// http and https only, at most ten redirects, https to http only with `accept http`. The address that is dialled is judged
-// at every hop, after the name was resolved, so that no resolver can change its answer in between: see address.go. With a
+// http and https only, at most ten redirects, https to http only with `accept http`, and to nothing that denied/ speaks for.
+// The address that is dialled is judged at every hop, after the name was resolved, so that no resolver can change its answer
+// in between: see address.go. With a
 // proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials; its own address is exempt, and we can judge only
 // literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far as
 // the lab wants it, private addresses.

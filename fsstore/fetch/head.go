@@ -43,7 +43,7 @@ func refusesHead(status int) bool {
 }
 
 func (p *Pool) header(ctx context.Context, method, raw string, fields http.Header) (Facts, error) {
-	a, err := p.askBy(ctx, method, raw, fields, false)
+	a, err := p.ask(ctx, question{method: method, url: raw, fields: fields})
 	if err != nil {
 		return Facts{}, err
 	}

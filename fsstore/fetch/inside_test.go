@@ -250,7 +250,7 @@ func (in *inside) rebound(t *testing.T) {
 }
 
 func (in *inside) ask(u, to string) error {
-	a, err := in.p.ask(context.Background(), u, http.Header{"X-To": {to}}, true)
+	a, err := in.p.ask(context.Background(), question{url: u, fields: http.Header{"X-To": {to}}, acceptHTTP: true})
 	if err == nil {
 		a.close()
 	}

@@ -211,3 +211,5 @@ func (l *lab) fsck() {
 		l.t.Errorf("fsck: %s: %s", p.Path, p.Text)
 	}
 }
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

@@ -1,8 +1,10 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -32,21 +34,29 @@ func (a *answer) close() {
 	a.Body.Close()
 }
 
-// ask requests the URL with the given fields and follows redirects. The answer must be closed. An error is a *failure, or
-// the cause for which ctx ended.
-func (p *Pool) ask(ctx context.Context, raw string, fields http.Header, acceptHTTP bool) (*answer, error) {
-	return p.askBy(ctx, http.MethodGet, raw, fields, acceptHTTP)
+// question is what an origin is asked.
+type question struct {
+	method string // "": GET
+	url    string
+	fields http.Header
+
+	acceptHTTP, acceptPrivate bool // what the job says
 }
 
-func (p *Pool) askBy(ctx context.Context, method, raw string, fields http.Header, acceptHTTP bool) (*answer, error) {
-	h, err := parseHop(raw)
+// ask requests the URL and follows redirects, each of which is judged as the URL itself is. The answer must be closed. An
+// error is a *failure, or the cause for which ctx ended.
+func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
+	h, err := parseHop(q.url)
 	if err != nil {
 		return nil, failed("%v", err)
 	}
 	hops := []hop{h}
-	privateToo, own := true, true
+	by, own := byApproval, true
+	if isPublicName(h.host) && !q.acceptPrivate {
+		by = byName
+	}
 	for {
-		a, inside, err := p.request(ctx, method, h, fields, privateToo, own)
+		a, inside, err := p.request(ctx, q, h, by, own)
 		if err != nil {
 			return nil, err
 		}
@@ -54,12 +64,15 @@ func (p *Pool) askBy(ctx context.Context, method, raw string, fields http.Header
 		if !isRedirect(a.StatusCode) {
 			return a, nil
 		}
-		next, err := p.follow(a, acceptHTTP)
+		next, err := p.follow(a, q.acceptHTTP)
 		a.close()
 		if err != nil {
 			return nil, err
 		}
-		privateToo, own = privateToo && inside, own && h.sameOrigin(next)
+		if by = byRedirect; inside {
+			by = byApproval
+		}
+		own = own && h.sameOrigin(next)
 		h, hops = next, append(hops, next)
 	}
 }
@@ -82,31 +95,42 @@ func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	if err != nil {
 		return hop{}, failed("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
+	if name := p.deniedBy(next); name != "" {
+		return hop{}, failed("%s redirects to %s, for which denied/%s speaks: remove that file to have it fetched, and retry", from.host, next.host, name)
+	}
 	if from.https && !next.https && !acceptHTTP {
 		return hop{}, failed("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
 	}
 	return next, nil
 }
 
-// request asks for one URL. inside says that the address that was dialled is a private one, or one that --allow-origin
-// names and that is not public: then a redirect to a private address leads from the inside to the inside.
-func (p *Pool) request(ctx context.Context, method string, h hop, fields http.Header, privateToo, own bool) (_ *answer, inside bool, err error) {
+func (p *Pool) deniedBy(h hop) string {
+	if p.store == nil {
+		return ""
+	}
+	return p.store.DeniedBy(h.raw)
+}
+
+// request asks for one URL of a chain. inside says that all of it up to here is: the address that was dialled is a private
+// one, or one that --allow-origin names and that is not public. Then a redirect to a private address leads from the inside to
+// the inside.
+func (p *Pool) request(ctx context.Context, q question, h hop, by lead, own bool) (_ *answer, inside bool, err error) {
 	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
 		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
-	req, err := p.newRequest(method, h, fields, own)
+	req, err := p.newRequest(q, h, own)
 	if err != nil {
 		return nil, false, err
 	}
 	proxy, err := p.proxyFor(h)
 	if err == nil && proxy != nil {
 		req.URL = h.url(true)
-		err = p.addr.judgeName(h.host, privateToo)
+		err = p.addr.judgeName(h.host, by)
 	}
 	if err != nil {
 		return nil, false, unreachable(err, h, p.o)
 	}
-	t, dialled := p.transport(proxy, privateToo)
+	t, dialled := p.transport(proxy, by)
 	rctx, cancel := context.WithCancelCause(ctx)
 	resp, err := t.RoundTrip(req.WithContext(rctx))
 	stop := func(cause error) {
@@ -122,17 +146,19 @@ func (p *Pool) request(ctx context.Context, method string, h hop, fields http.He
 		stop(err)
 		return nil, false, err
 	}
-	return &answer{Response: resp, stop: stop, cause: func() error { return context.Cause(rctx) }}, proxy == nil && p.isInside(*dialled), nil
+	return &answer{Response: resp, stop: stop, cause: func() error { return context.Cause(rctx) }}, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
 }
 
 func (p *Pool) isInside(a netip.Addr) bool {
-	c, _ := p.addr.classify(a)
-	return c != public
+	now, err := p.addr.now()
+	c, _ := now.classify(a)
+	return err == nil && c != public
 }
 
 // newRequest has no body. The credentials' lines are in it only while the chain has never left the approved host.
-func (p *Pool) newRequest(method string, h hop, fields http.Header, own bool) (*http.Request, error) {
-	header := fields.Clone()
+func (p *Pool) newRequest(q question, h hop, own bool) (*http.Request, error) {
+	header := http.Header{}
+	maps.Copy(header, q.fields)
 	header.Set("User-Agent", p.o.UserAgent)
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity")
@@ -145,7 +171,7 @@ func (p *Pool) newRequest(method string, h hop, fields http.Header, own bool) (*
 			header[name] = values
 		}
 	}
-	return &http.Request{Method: method, URL: h.url(false), Host: h.authority, Header: header,
+	return &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(false), Host: h.authority, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 
@@ -158,11 +184,11 @@ func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 }
 
 // transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(proxy *url.URL, privateToo bool) (*http.Transport, *netip.Addr) {
+func (p *Pool) transport(proxy *url.URL, by lead) (*http.Transport, *netip.Addr) {
 	dialled := new(netip.Addr)
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
-		d.ControlContext = p.addr.control(privateToo)
+		d.ControlContext = p.addr.control(by)
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -79,7 +79,7 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		o:     o,
 		log:   o.Logger,
 		creds: credentials{o.Credentials},
-		addr:  addresses{rules: rules, allow: o.AllowOrigin},
+		addr:  addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
 		proxy: http.ProxyFromEnvironment,
 		poll:  500 * time.Millisecond, // a cancel is to be noticed within a second
 		life:  time.Minute,            // other hosts give it ten

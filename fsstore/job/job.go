@@ -84,16 +84,17 @@ func (e Event) Clone() Event {
 
 // Job is what a file says about one URL.
 type Job struct {
-	URL        string    // as written
-	Sha256     string    // expected, 64 lower hex digits, or ""
-	AcceptHTML bool      // a page is what is wanted
-	AcceptAny  bool      // whatever comes is what is wanted
-	AcceptHTTP bool      // redirects to http are followed
-	After      time.Time // what Due returns
-	Flaws      []BadLine // its options that can't be taken, the first line of each, but those that a later line says well
-	Events     []Event
-	Size       int  // bytes of the whole file
-	Full       bool // the file has reached MissRoom: counts are lower bounds
+	URL           string    // as written
+	Sha256        string    // expected, 64 lower hex digits, or ""
+	AcceptHTML    bool      // a page is what is wanted
+	AcceptAny     bool      // whatever comes is what is wanted
+	AcceptHTTP    bool      // redirects to http are followed
+	AcceptPrivate bool      // the URL's name may lead to a private address
+	After         time.Time // what Due returns
+	Flaws         []BadLine // its options that can't be taken, the first line of each, but those that a later line says well
+	Events        []Event
+	Size          int  // bytes of the whole file
+	Full          bool // the file has reached MissRoom: counts are lower bounds
 }
 
 // Add appends e and does what its line would have done to After.

@@ -150,8 +150,10 @@ func (j *Job) option(word, value string) string {
 			j.AcceptAny = true
 		case "http":
 			j.AcceptHTTP = true
+		case "private":
+			j.AcceptPrivate = true
 		default:
-			return "accept wants text/html, any or http"
+			return "accept wants text/html, any, http or private"
 		}
 	}
 	j.Flaws = slices.DeleteFunc(j.Flaws, isOf(word))
