@@ -10,7 +10,7 @@ import (
 )
 
 // pages are the extensions of programs that answer a request, and of pages.
-const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jsf do action cfm cfml nsf htm html shtml xhtml "
+const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
 
 // namesFile reports whether the last segment of a path names a file: it has an extension, and not a page's or a program's. A server
 // that looks at the User-Agent gives a browser a page where it gives curl a script; whatever asks for a file gets that.
