@@ -269,15 +269,35 @@ func TestOrphans(t *testing.T) {
 
 func TestOrphanOfAnotherHostIsGivenTime(t *testing.T) {
 	s := testStore(t)
-	s.host = "elsewhere"
+	boot := s.boot
+	s.host, s.boot = "elsewhere", "0000000e"
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	c.close()
-	s.host = "here"
+	s.host, s.boot = "here", boot
 	if err := s.Recover(); err != nil {
 		t.Fatal(err)
 	}
 	if len(ls(t, s, Active)) != 1 {
 		t.Error("another host's claim was taken at once")
+	}
+}
+
+// A container that is made anew has another name, on the same machine.
+func TestOrphanOfThisBootIsTakenAtOnce(t *testing.T) {
+	for name, then := range map[string]func(s *Store){
+		"under another name":      func(s *Store) { s.host = "another" },
+		"after the machine began": func(s *Store) { s.boot = "0000000e" },
+	} {
+		s := testStore(t)
+		k := mustClaim(t, s, add(t, s, cudaURL))
+		k.close()
+		then(s)
+		if err := s.Recover(); err != nil {
+			t.Fatal(err)
+		}
+		if len(ls(t, s, Queue)) != 1 {
+			t.Errorf("%s: the orphan was left", name)
+		}
 	}
 }
 

@@ -101,14 +101,17 @@ func (c *Claim) finishSilently() error {
 	return nil
 }
 
-// foreign reports whether the newest claim of a job was another host's.
+// foreign reports whether the newest claim of a job was another host's. A claim
+// of this start of the machine was made here, whatever the host or container was
+// called then; one under this name was made here before a start.
 func (s *Store) foreign(j *job.Job) bool {
 	e, ok := j.Newest(job.Claim)
 	if !ok {
 		return false // the owner died between its rename and its first line
 	}
-	host, _, _ := strings.Cut(e.Text, " ")
-	return host != s.host
+	words := strings.Fields(e.Text)
+	n := len(words)
+	return n == 0 || words[0] != s.host && (n < 2 || words[n-2] != s.boot)
 }
 
 // recoverNames gives jobs that an operator moved out of active/, while no

@@ -13,6 +13,7 @@ import (
 func twoHosts(t *testing.T, dir string) (a, b *Store) {
 	a, b = openAt(t, dir, Options{}), openAt(t, dir, Options{})
 	a.host, b.host = "a", "b"
+	a.boot, b.boot = "0000000a", "0000000b"
 	return a, b
 }
 

@@ -79,6 +79,7 @@ var guards = []guard{
 	{name: "a job's own commit is no reason to stop", file: "fsstore/overtaken.go", old: " || ownClaim(j, is) {", new: " {", pkg: store, run: "OvertakenByItself"},
 	{name: "a put ends what waits", file: "fsstore/publish.go", old: "c.supersede())", new: "nil)", pkg: store, run: "StandsAbove"},
 	{name: "an orphan of another host is given time", file: "fsstore/recover.go", old: "if s.foreign(&j) && !", new: "if false && !", pkg: store, run: "OrphanOfAnotherHost"},
+	{name: "an orphan of this start of the machine is given none", file: "fsstore/recover.go", old: " && (n < 2 || words[n-2] != s.boot)", new: "", pkg: store, run: "OrphanOfThisBoot"},
 	{name: "who lives shows it", file: "fsstore/claim.go", old: "_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)", new: "_, _ = t, unix.AT_FDCWD", pkg: store, run: "ShowsLife"},
 	{name: "a put shows that it lives", file: "fsstore/claim.go", old: "case <-tick.C:\n\t\t\t\tc.ShowLife()", new: "case <-tick.C:", pkg: store, run: "NoOrphanCarriesIn"},
 	{name: "a worker shows that it lives", file: "fsstore/fetch/attempt.go", old: "a.c.ShowLife()", new: "", pkg: wayOut, run: "ShowsLife"},
