@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	neturl "net/url"
 	"strings"
 
 	"fromcache/fsstore"
@@ -30,7 +31,11 @@ func (a *app) url(f *flag.FlagSet) func(context.Context, []string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", base, base64.RawURLEncoding.EncodeToString([]byte(raw)), u.Basename())
+		name := u.Basename()
+		if _, err := neturl.PathUnescape(name); err != nil { // a % that encodes nothing, which no server takes
+			name = neturl.PathEscape(name)
+		}
+		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", base, base64.RawURLEncoding.EncodeToString([]byte(raw)), name)
 		return err
 	}
 }
