@@ -171,7 +171,7 @@ func (s *Store) add(k, content string, a Addition, by By) (string, error) {
 
 // prepare checks an addition and writes the whole text of its job.
 func (s *Store) prepare(a Addition, by By) (key.URL, string, error) {
-	u, err := key.Parse(a.URL, s.opt.Rule)
+	u, err := s.Parse(a.URL)
 	if err != nil {
 		return u, "", err
 	}

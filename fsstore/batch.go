@@ -138,7 +138,7 @@ func (b *batch) expand() error {
 // one does what is to be done about one URL, and returns what to note.
 func (b *batch) one(i int) (job.Event, error) {
 	stem := batchStem(b.jobs[i].URL) // a URL without a key still becomes a job, and fails with its reason
-	u, err := key.Parse(b.jobs[i].URL, b.s.opt.Rule)
+	u, err := b.s.Parse(b.jobs[i].URL)
 	if err == nil {
 		stem = u.Key()
 	}

@@ -151,14 +151,14 @@ func countsInQueue(name string) bool {
 
 func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	fetch := j.FetchURL()
-	u, err := key.Parse(fetch, s.opt.Rule)
+	u, err := s.Parse(fetch)
 	if err != nil {
 		return nil, s.refuse(f, name, err.Error())
 	}
 	if key.HasUserInfo(fetch) {
 		return nil, s.refuse(f, name, "the URL holds a user name or password: put credentials into the --credentials directory instead")
 	}
-	if first, err := key.Parse(j.URL, s.opt.Rule); err == nil && first.Key() != u.Key() {
+	if first, err := s.Parse(j.URL); err == nil && first.Key() != u.Key() {
 		return nil, s.refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off: take that line out, then move this file back to queue/")
 	}
 	if d := s.deniedBy(u); d != "" {

@@ -87,7 +87,7 @@ func (s *Store) describe(j *JobFile, b []byte) {
 	if len(parsed.Jobs) > 0 {
 		j.Job = parsed.Jobs[0]
 		j.Due = j.Job.Due()
-		if u, err := key.Parse(j.Job.FetchURL(), s.opt.Rule); err == nil {
+		if u, err := s.Parse(j.Job.FetchURL()); err == nil {
 			j.Key = u.Key()
 		}
 	}
@@ -166,7 +166,7 @@ func (j *JobFile) promise() {
 
 // Why tells all that is known of one URL.
 func (s *Store) Why(rawURL string) (*Report, error) {
-	u, err := key.Parse(rawURL, s.opt.Rule)
+	u, err := s.Parse(rawURL)
 	if err != nil {
 		return nil, err
 	}

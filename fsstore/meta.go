@@ -12,8 +12,6 @@ import (
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
-
-	"fromcache/fsstore/key"
 )
 
 // maxMeta bounds what is read of one meta file; ours are about 1 KiB.
@@ -66,7 +64,7 @@ func (s *Store) openWhole(a *Artifact) (*os.File, error) {
 
 // named looks at meta alone.
 func (s *Store) named(rawURL string) (*Artifact, error) {
-	u, err := key.Parse(rawURL, s.opt.Rule)
+	u, err := s.Parse(rawURL)
 	if err != nil {
 		return nil, err
 	}

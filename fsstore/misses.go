@@ -66,7 +66,7 @@ type repeat struct {
 // queued, active or denied already, and says which. The verdict is right even
 // when an error says that it could not be noted. Notes are not fsynced.
 func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
-	u, err := key.Parse(rawURL, s.opt.Rule)
+	u, err := s.Parse(rawURL)
 	if err != nil {
 		return "", err
 	}

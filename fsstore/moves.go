@@ -216,7 +216,7 @@ func (s *Store) sameArtifact(f *os.File, rawURL string) error {
 	if rawURL == "" {
 		return nil
 	}
-	u, err := key.Parse(rawURL, s.opt.Rule)
+	u, err := s.Parse(rawURL)
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (s *Store) sameArtifact(f *os.File, rawURL string) error {
 	}
 	jobs := job.Parse(b).Jobs
 	if len(jobs) == 1 {
-		if own, err := key.Parse(jobs[0].URL, s.opt.Rule); err == nil && own.Key() == u.Key() {
+		if own, err := s.Parse(jobs[0].URL); err == nil && own.Key() == u.Key() {
 			return nil
 		}
 	}

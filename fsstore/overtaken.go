@@ -121,13 +121,13 @@ func (s *Store) supersede(k, sum, why string, by By) error {
 
 // isOf reports whether what a job fetches has that sum.
 func (s *Store) isOf(j *job.Job, sum string) bool {
-	u, err := key.Parse(j.FetchURL(), s.opt.Rule)
+	u, err := s.Parse(j.FetchURL())
 	return err == nil && u.Sum() == sum
 }
 
 // supersede is Store.supersede for what this claim has carried in.
 func (c *Claim) supersede() error {
-	u, err := key.Parse(c.Job.FetchURL(), c.s.opt.Rule)
+	u, err := c.s.Parse(c.Job.FetchURL())
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func (s *Store) look(name string) (queueFile, bool) {
 
 func (s *Store) keysOf(jobs []job.Job) (keys []string) {
 	for i := range jobs {
-		if u, err := key.Parse(jobs[i].FetchURL(), s.opt.Rule); err == nil {
+		if u, err := s.Parse(jobs[i].FetchURL()); err == nil {
 			keys = append(keys, u.Key())
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 )
 
 // How an artifact gets back the bytes that the disk has lost. The scrub and
@@ -42,7 +41,7 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 	if j := &done.Job; done.Key == k {
 		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP, j.AcceptPrivate}
 	}
-	u, err := key.Parse(again.URL, s.opt.Rule)
+	u, err := s.Parse(again.URL)
 	if err != nil || u.Key() != k {
 		return addAgain, false
 	}

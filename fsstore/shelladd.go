@@ -121,7 +121,7 @@ func words(text string) string {
 
 // Put is the line that holds a file as the artifact of a URL.
 func (sh Shell) Put(a Addition, file string) (string, error) {
-	if _, err := key.Parse(a.URL, sh.s.opt.Rule); err != nil {
+	if _, err := sh.s.Parse(a.URL); err != nil {
 		return "", err
 	}
 	line := "fromcache put --data-dir " + sh.file("")

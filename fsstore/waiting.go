@@ -126,7 +126,7 @@ func (s *Store) ownJob(b []byte, k string) *job.Job {
 	if len(jobs) != 1 {
 		return nil
 	}
-	if u, err := key.Parse(jobs[0].FetchURL(), s.opt.Rule); err != nil || u.Key() != k {
+	if u, err := s.Parse(jobs[0].FetchURL()); err != nil || u.Key() != k {
 		return nil
 	}
 	return &jobs[0]

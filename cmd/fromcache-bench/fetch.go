@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/key"
 )
 
 // download is one large file at an origin, the cache-host that fetches it, and the pipe of tools that does the same.
@@ -94,7 +93,7 @@ func (d *download) url() string {
 // queue adds the URL as fromcache add does, and waits for the commit.
 func (d *download) queue(ctx context.Context) (sample, error) {
 	url := d.url()
-	u, err := key.Parse(url, d.store.Rule())
+	u, err := d.store.Parse(url)
 	if err != nil {
 		return sample{}, err
 	}

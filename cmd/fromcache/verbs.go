@@ -117,7 +117,7 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 // files resolves one operand.
 func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 	if strings.Contains(operand, "://") {
-		u, err := key.Parse(operand, s.Rule())
+		u, err := s.Parse(operand)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
