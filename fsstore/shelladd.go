@@ -144,18 +144,29 @@ func (sh Shell) Put(a Addition, file string) (string, error) {
 }
 
 // Ask is the line that asks a miss's origin for the header of what would be
-// fetched. It reads the URL from the file, for it may hold a credential.
+// fetched, as the button does: a HEAD, and where that is refused a GET of one
+// byte; no redirect from https to http; and as the tool that asked. It reads the
+// URL from the file, for it may hold a credential.
 func (sh Shell) Ask(k string) (string, error) {
 	j, err := sh.s.JobFile(Misses, k)
 	if err != nil {
 		return "", err
 	}
-	switch fetch := j.Job.FetchURL(); fetch {
+	fetch, u := j.Job.FetchURL(), ""
+	switch fetch {
 	case "":
 		return "", absent(Misses, k)
 	case j.Job.URL:
-		return sh.line(`curl -gsSIL "$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`)
+		u = `"$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`
 	default: // the newest that was noted
-		return sh.line(`curl -gsSIL "$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`)
+		u = `"$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`
 	}
+	how := "-gsSL --max-redirs 10"
+	if strings.HasPrefix(strings.ToLower(fetch), "https:") {
+		how += " --proto-redir '=https'"
+	}
+	if tool := j.Job.AskedWith(); tool != "" {
+		how += " -A " + Quote(tool)
+	}
+	return sh.line(`curl -fI ` + how + ` ` + u + ` || curl -r 0-0 -D - -o /dev/null ` + how + ` ` + u)
 }

@@ -18,7 +18,7 @@ import (
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	var asked string
-	w := newWorld(t, Options{Head: func(_ context.Context, raw string) (OriginFacts, error) {
+	w := newWorld(t, Options{Head: func(_ context.Context, raw, _ string) (OriginFacts, error) {
 		if asked = raw; strings.Contains(raw, "down") {
 			return OriginFacts{}, errors.New("no route to https://vendor.example/down.bin?AWSAccessKeyId=k&Expires=1&Signature=c4n4ryc4n4ry")
 		}

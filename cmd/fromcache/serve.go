@@ -221,8 +221,8 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,
-		Head: func(ctx context.Context, rawURL string) (httpd.OriginFacts, error) {
-			f, err := pool.Head(ctx, rawURL)
+		Head: func(ctx context.Context, rawURL, tool string) (httpd.OriginFacts, error) {
+			f, err := pool.Head(ctx, rawURL, tool)
 			return httpd.OriginFacts(f), err
 		},
 	})

@@ -143,7 +143,7 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 
 func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
 	j := &a.c.Job
-	return a.ask(ctx, question{url: a.c.URL, fields: fields, acceptHTTP: j.AcceptHTTP, acceptPrivate: j.AcceptPrivate})
+	return a.ask(ctx, question{url: a.c.URL, fields: fields, tool: j.AskedWith(), acceptHTTP: j.AcceptHTTP, acceptPrivate: j.AcceptPrivate})
 }
 
 // digestDecides reports whether what an origin calls a piece may be the whole all the same: the operator's digest tells.

@@ -35,7 +35,8 @@
 //
 // http and https only, at most ten redirects, https to http only with `accept http`, and to nothing that denied/ speaks for.
 // The address that is dialled is judged at every hop, after the name was resolved, so that no resolver can change its answer
-// in between: see address.go. With a
+// in between: see address.go. Cookies that origins set are sent along the chain, for some redirect to themselves until they
+// see one, and forgotten with it. The User-Agent is the tool's that asked first. With a
 // proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials; its own address is exempt, and we can judge only
 // literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far as
 // the lab wants it, private addresses.
@@ -50,8 +51,9 @@
 //     made or break, short bodies, silence. Retry-After is obeyed, up to a day. After Options.Retries attempts the job fails.
 //     Progress of a resume sets the count back.
 //   - wait, which is no attempt: no space, or credentials that others can read.
-//   - failed: everything else, certificates that can't be verified among it: a person must look at those, and another try
-//     would only hide it. The reason says what happened and what to do.
+//   - failed: everything else, certificates that can't be verified, TLS that can't be agreed on and a proxy that refuses to
+//     connect among it: a person must look at those, and another try would only hide it. The reason says what happened and
+//     what to do.
 //   - put back: the server stops. cancelled: the file left active/.
 //
 // A part that failed a check, and one that can't be resumed, is unlinked at once.

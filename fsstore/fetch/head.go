@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,31 +20,29 @@ type Facts struct {
 }
 
 // Head asks an origin what it has, under the rules of a download: the same
-// addresses, credentials and redirects. Where the origin refuses HEAD, as many
-// do for signed URLs, the header of a GET of one byte says it; its body is not
-// read. An error says in words why nobody answered.
-func (p *Pool) Head(ctx context.Context, raw string) (Facts, error) {
-	f, err := p.header(ctx, http.MethodHead, raw, http.Header{})
-	if err != nil || !refusesHead(f.Status) {
+// addresses, credentials, redirects and the tool that asked ("": none did). Where
+// the origin refuses HEAD, by any status or by hanging up, as many do for signed
+// URLs, the header of a GET of one byte says it; its body is not read. An error
+// says in words why nobody answered.
+func (p *Pool) Head(ctx context.Context, raw, tool string) (Facts, error) {
+	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, tool: tool})
+	if err == nil && f.Status < 400 || err != nil && !comesAgain(err) {
 		return f, err
 	}
-	one, err := p.header(ctx, http.MethodGet, raw, http.Header{"Range": {"bytes=0-0"}})
-	if err != nil {
-		return f, nil
+	one, errGet := p.header(ctx, question{url: raw, tool: tool, fields: http.Header{"Range": {"bytes=0-0"}}})
+	if errGet != nil {
+		return f, err
 	}
 	return one, nil
 }
 
-func refusesHead(status int) bool {
-	switch status {
-	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return true
-	}
-	return false
+func comesAgain(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.do == again
 }
 
-func (p *Pool) header(ctx context.Context, method, raw string, fields http.Header) (Facts, error) {
-	a, err := p.ask(ctx, question{method: method, url: raw, fields: fields})
+func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
+	a, err := p.ask(ctx, q)
 	if err != nil {
 		return Facts{}, err
 	}

@@ -51,7 +51,7 @@ func (h hop) address() string {
 	if u := (&url.URL{Host: h.authority}); u.Port() != "" {
 		return h.authority
 	}
-	return net.JoinHostPort(h.host, h.scheme())
+	return net.JoinHostPort(h.host, map[bool]string{true: "443", false: "80"}[h.https])
 }
 
 // url is h for net/http, such that the target is sent byte for byte. Where net/url would encode it anew it goes as an
@@ -68,6 +68,12 @@ func (h hop) url(proxied bool) *url.URL {
 		u.Opaque = "//" + h.authority + h.target
 	}
 	return u
+}
+
+// site is what cookies go by: RFC 6265, 5.1.4 takes the path as it is sent.
+func (h hop) site() *url.URL {
+	path, _, _ := strings.Cut(h.target, "?")
+	return &url.URL{Scheme: h.scheme(), Host: h.authority, Path: path}
 }
 
 // sameOrigin reports whether what is meant for h may be sent to other as well: same host and port, or a step from http to

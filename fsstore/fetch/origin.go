@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
 	"time"
@@ -39,6 +40,9 @@ type question struct {
 	method string // "": GET
 	url    string
 	fields http.Header
+	tool   string // to say as User-Agent; "": our own
+
+	cookies http.CookieJar // what the origins of this chain have set; nobody else ever sees them
 
 	acceptHTTP, acceptPrivate bool // what the job says
 }
@@ -51,6 +55,7 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		return nil, failed("%v", err)
 	}
 	hops := []hop{h}
+	q.cookies, _ = cookiejar.New(nil) // that a host may set one for all of .com does no harm to who forgets it at once
 	by, own := byApproval, true
 	if isPublicName(h.host) && !q.acceptPrivate {
 		by = byName
@@ -61,6 +66,7 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 			return nil, err
 		}
 		a.hops = hops
+		q.cookies.SetCookies(h.site(), a.Cookies())
 		if !isRedirect(a.StatusCode) {
 			return a, nil
 		}
@@ -128,9 +134,9 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead, own bool
 		err = p.addr.judgeName(h.host, by)
 	}
 	if err != nil {
-		return nil, false, unreachable(err, h, p.o)
+		return nil, false, unreachable(err, h, nil)
 	}
-	t, dialled := p.transport(proxy, by)
+	t, dialled := p.transport(h, proxy, by)
 	rctx, cancel := context.WithCancelCause(ctx)
 	resp, err := t.RoundTrip(req.WithContext(rctx))
 	stop := func(cause error) {
@@ -141,7 +147,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead, own bool
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		} else {
-			err = unreachable(err, h, p.o)
+			err = unreachable(err, h, proxy)
 		}
 		stop(err)
 		return nil, false, err
@@ -159,7 +165,7 @@ func (p *Pool) isInside(a netip.Addr) bool {
 func (p *Pool) newRequest(q question, h hop, own bool) (*http.Request, error) {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
-	header.Set("User-Agent", p.o.UserAgent)
+	header.Set("User-Agent", cmp.Or(q.tool, p.o.UserAgent))
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity")
 	if own {
@@ -171,8 +177,12 @@ func (p *Pool) newRequest(q question, h hop, own bool) (*http.Request, error) {
 			header[name] = values
 		}
 	}
-	return &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(false), Host: h.authority, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(false), Host: h.authority, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	for _, c := range q.cookies.Cookies(h.site()) {
+		req.AddCookie(c)
+	}
+	return req, nil
 }
 
 func (p *Pool) proxyFor(h hop) (*url.URL, error) {
@@ -184,7 +194,7 @@ func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 }
 
 // transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(proxy *url.URL, by lead) (*http.Transport, *netip.Addr) {
+func (p *Pool) transport(h hop, proxy *url.URL, by lead) (*http.Transport, *netip.Addr) {
 	dialled := new(netip.Addr)
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
@@ -194,6 +204,9 @@ func (p *Pool) transport(proxy *url.URL, by lead) (*http.Transport, *netip.Addr)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy: http.ProxyURL(proxy),
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+			return notConnected(answer, h, proxy, time.Now())
+		},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.DialContext(ctx, network, address)
 			if err == nil {

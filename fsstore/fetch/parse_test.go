@@ -189,12 +189,12 @@ func TestRedirectTarget(t *testing.T) {
 
 func TestHop(t *testing.T) {
 	for _, c := range []struct{ raw, host, address, target string }{
-		{"http://H.example/a%zz|?x=^", "h.example", "h.example:http", "/a%zz|?x=^"},
+		{"http://H.example/a%zz|?x=^", "h.example", "h.example:80", "/a%zz|?x=^"},
 		{"https://h.example:8443", "h.example", "h.example:8443", "/"},
-		{"https://[2001:DB8::1]/x", "2001:db8::1", "[2001:db8::1]:https", "/x"},
-		{"https://h.example//a/b.run", "h.example", "h.example:https", "//a/b.run"},
-		{"https://h.example//a|b.run", "h.example", "h.example:https", "//a|b.run"},
-		{"https://h.example/a%2Fb%2e%20?x=%zz", "h.example", "h.example:https", "/a%2Fb%2e%20?x=%zz"},
+		{"https://[2001:DB8::1]/x", "2001:db8::1", "[2001:db8::1]:443", "/x"},
+		{"https://h.example//a/b.run", "h.example", "h.example:443", "//a/b.run"},
+		{"https://h.example//a|b.run", "h.example", "h.example:443", "//a|b.run"},
+		{"https://h.example/a%2Fb%2e%20?x=%zz", "h.example", "h.example:443", "/a%2Fb%2e%20?x=%zz"},
 		{"https://[2001:db8::1]:444/x", "2001:db8::1", "[2001:db8::1]:444", "/x"},
 	} {
 		h, err := parseHop(c.raw)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -125,9 +126,80 @@ func advice(code int, h hop) string {
 	return h.host + " refuses the request; check the URL"
 }
 
+// notConnected says why a proxy doesn't connect, or nil where it did.
+func notConnected(answer *http.Response, h hop, proxy *url.URL, now time.Time) error {
+	status := strings.TrimSpace(strconv.Itoa(answer.StatusCode) + " " + http.StatusText(answer.StatusCode))
+	said := fmt.Sprintf("the proxy %s (HTTPS_PROXY) does not connect to %s: %s", proxy.Host, h.address(), status)
+	switch code := answer.StatusCode; {
+	case code == http.StatusOK:
+		return nil
+	case code == 407:
+		return failed("%s: it wants a user name and password, or others: put them into HTTPS_PROXY, start the server again, and retry", said)
+	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
+		return &failure{reason: said + ": it can't reach it, or is in trouble itself", do: again, after: retryAfter(answer.Header.Get("Retry-After"), now)}
+	}
+	return failed("%s: have it allowed there, or name the host in NO_PROXY and start the server again, then retry", said)
+}
+
+// alerts are what an end of a TLS handshake says that no further attempt will change, and what to do. crypto/tls keeps the
+// type of an alert to itself; its texts are those of RFC 8446, 6.2. The first that is in an error counts.
+var alerts = []struct{ text, why string }{
+	{"tls: certificate required", wantsCert},
+	{"remote error: tls: bad certificate", refusesCert},
+	{"remote error: tls: unsupported certificate", refusesCert},
+	{"remote error: tls: revoked certificate", refusesCert},
+	{"remote error: tls: expired certificate", refusesCert},
+	{"remote error: tls: unknown certificate", refusesCert}, // and: certificate authority
+	{"remote error: tls: access denied", refusesCert},
+	{"tls: no renegotiation", wantsCert},
+	{"tls: protocol version not supported", oldTLS},
+	{"tls: server selected unsupported protocol version", oldTLS},
+	{"tls: handshake failure", noCipher},
+	{"tls: insufficient security level", noCipher},
+	{"tls: server chose an unconfigured cipher suite", noCipher},
+	{"tls: server selected unsupported", noCipher},
+	{"tls: unrecognized name", "does not know that name: check the URL"},
+	{"tls: no application protocol", "and we have no protocol in common: add the line `http1` to the file HOST of the --origins directory"},
+	{"tls: failed to parse certificate from server", badCert},
+	{"tls: server sent certificate containing RSA key", badCert},
+	{"tls: server's certificate contains an unsupported type of public key", badCert},
+	{"tls: invalid signature by the server certificate", badCert},
+}
+
+const (
+	wantsCert   = "wants a client certificate: name it with the lines `cert FILE` and `key FILE` in the file HOST of the --origins directory"
+	refusesCert = "refuses the client certificate, or wants one: name it with the lines `cert FILE` and `key FILE` in the file HOST of the --origins directory"
+	oldTLS      = "speaks no TLS 1.2 or later, and what is older protects nothing: fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+	noCipher    = "has no cipher in common with us, or wants a client certificate (lines `cert FILE` and `key FILE` in the file HOST of the --origins directory). " +
+		"For one that has RSA key exchange alone, as old appliances do, start the server with GODEBUG=tlsrsakex=1; or fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+	badCert = "sent a certificate that can't be used: have it mended there, or fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+)
+
+// handshake turns an error of a TLS handshake that will not pass by itself into a failure, or returns nil.
+func handshake(err error, host string) error {
+	text := err.Error()
+	for _, a := range alerts {
+		if strings.Contains(text, a.text) {
+			return failed("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST", host), err)
+		}
+	}
+	return nil
+}
+
 // unreachable turns the error of a request into a failure: broken connections come again, what only a person can mend
-// doesn't.
-func unreachable(err error, h hop, o Options) error {
+// doesn't. It is the proxy's where there is one that could not be reached.
+func unreachable(err error, h hop, proxy *url.URL) error {
+	var op *net.OpError
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if errors.As(err, &op) && op.Op == "proxyconnect" && proxy != nil {
+		name := map[bool]string{true: "HTTPS_PROXY", false: "HTTP_PROXY"}[h.https]
+		p := hop{https: proxy.Scheme == "https", authority: proxy.Host, host: proxy.Hostname()}
+		f := unreachable(op.Err, p, nil).(*failure)
+		f.reason = "the proxy that " + name + " names: " + f.reason
+		return f
+	}
 	var (
 		no      *refused
 		dns     *net.DNSError
@@ -141,6 +213,8 @@ func unreachable(err error, h hop, o Options) error {
 		return failed("%s: %v", h.host, no)
 	case errors.As(err, &cert), errors.As(err, &unknown):
 		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
+	case handshake(err, h.host) != nil:
+		return handshake(err, h.host)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return failed("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
 	case errors.As(err, &dns):

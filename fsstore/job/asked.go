@@ -113,6 +113,17 @@ func (j *Job) Clients() []Client {
 	return list
 }
 
+// AskedWith returns the tool of the miss that came first, or "". Some origins answer by it: install hosts give curl a
+// script and a browser a page. Who asks later doesn't change what was approved.
+func (j *Job) AskedWith() string {
+	for i := range j.Events {
+		if e := &j.Events[i]; e.Kind == Miss && e.Tool != "-" {
+			return e.Tool
+		}
+	}
+	return ""
+}
+
 // URLs returns the distinct URLs that the job holds, line 1 first, as written.
 func (j *Job) URLs() []string {
 	list := []string{j.URL}

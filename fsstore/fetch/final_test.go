@@ -1,0 +1,155 @@
+package fetch
+
+import (
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"fromcache/fsstore"
+)
+
+// tlsOrigin serves body as conf has it, and counts connections.
+func tlsOrigin(t *testing.T, conf *tls.Config) (base string, connections *atomic.Int32) {
+	connections = new(atomic.Int32)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(body) }))
+	s.TLS = conf
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL, connections
+}
+
+// TestHandshake: what no further attempt changes fails at once, and says what to do.
+func TestHandshake(t *testing.T) {
+	rsa := []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_CBC_SHA}
+	for _, c := range []struct {
+		name   string
+		conf   *tls.Config
+		reason string
+	}{
+		{"fine", &tls.Config{}, ""},
+		{"a client certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13}, "wants a client certificate: name it with the lines `cert FILE`"},
+		{"a client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "`cert FILE`"},
+		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "speaks no TLS 1.2"},
+		{"RSA key exchange", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: rsa}, "GODEBUG=tlsrsakex=1"},
+	} {
+		for range 5 { // an alert and the end of the connection come in any order
+			base, n := tlsOrigin(t, c.conf.Clone())
+			l := newLab(t, Options{})
+			l.p.tls = testRoots()
+			st, reason := l.fetch(fsstore.Addition{URL: base + "/f.run"})
+			if (st == fsstore.Done) != (c.reason == "") || !strings.Contains(reason, c.reason) || n.Load() != 1 {
+				t.Errorf("%s: %s: %s, after %d connections", c.name, st, reason, n.Load())
+			}
+		}
+	}
+}
+
+// TestProxyRefuses: a proxy that refuses is named, not the origin, and without its password.
+func TestProxyRefuses(t *testing.T) {
+	for _, c := range []struct {
+		status, url, reason string
+		tries               int
+	}{
+		{"407 Proxy Authentication Required", "https://vendor.example/f.run", "HTTPS_PROXY", 1},
+		{"403 Forbidden", "https://vendor.example/f.run", "NO_PROXY", 1},
+		{"405 Method Not Allowed", "https://vendor.example:8443/f.run", "does not connect to vendor.example:8443", 1},
+		{"502 Bad Gateway", "https://vendor.example/f.run", "(HTTPS_PROXY) does not connect to vendor.example:443: 502", 3},
+		{"503 Service Unavailable", "https://vendor.example/f.run", "given up after 3", 3},
+		{"407 Proxy Authentication Required", "http://vendor.example/f.run", "HTTP_PROXY", 1},
+	} {
+		proxy := lyingAt(t, "127.0.0.2:0", nil, func(w *wire) { w.say(c.status, []string{"Content-Length: 0"}, nil) })
+		named := strings.Replace(proxy.url, "://", "://user:hunter2@", 1)
+		l := newLab(t, Options{Retries: 3})
+		l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse(named) }
+		st, reason := l.fetch(fsstore.Addition{URL: c.url})
+		if n := len(proxy.requests()); st != fsstore.Failed || !strings.Contains(reason, c.reason) || n != c.tries {
+			t.Errorf("%s: %s: %s, after %d requests", c.status, st, reason, n)
+		}
+		if host := strings.TrimPrefix(proxy.url, "http://"); strings.HasPrefix(c.url, "https") && !strings.Contains(reason, host) {
+			t.Errorf("%s is not in %s", host, reason)
+		}
+		l.grep("hunter2")
+		proxy.close()
+		if st, reason = l.fetch(fsstore.Addition{URL: c.url}); st != fsstore.Failed || !strings.HasPrefix(reason, "the proxy that HTTP") {
+			t.Errorf("away: %s: %s", st, reason)
+		}
+	}
+}
+
+// TestCookies: what an origin sets is sent back along the redirects of one fetch, to whom it is for, and forgotten.
+func TestCookies(t *testing.T) {
+	there := lyingAt(t, "127.0.0.2:0", nil, func(w *wire) { w.ok(body) })
+	o := newLying(t, func(w *wire) {
+		switch cookie := w.req.Header.Get("Cookie"); {
+		case w.req.URL.Path == "/away.run":
+			w.say("302 Found", []string{"Location: " + there.url + "/f.run", "Set-Cookie: s=hunter2; Path=/", "Content-Length: 0"}, nil)
+		case strings.Contains(cookie, "s=hunter2"):
+			w.ok(body, "Set-Cookie: t=hunter2")
+		default:
+			w.say("302 Found", []string{"Location: " + w.req.RequestURI, "Set-Cookie: s=hunter2; Path=/", "Set-Cookie: elsewhere=1; Path=/elsewhere", "Content-Length: 0"}, nil)
+		}
+	})
+	l := newLab(t, Options{AllowOrigin: loopback, Credentials: os.DirFS(credentialsDir(t, "127.0.0.1", "# allow http\nCookie: mine=1\n", 0o600))})
+	for range 2 {
+		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/a%20b/f.run?x"}); st != fsstore.Done {
+			t.Errorf("%s: %s", st, reason)
+		}
+	}
+	var sent []string
+	for _, r := range o.requests() {
+		sent = append(sent, r.Header.Get("Cookie"))
+	}
+	if got := strings.Join(sent, "|"); got != "mine=1|mine=1; s=hunter2|mine=1|mine=1; s=hunter2" {
+		t.Errorf("sent %s", got)
+	}
+	if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/away.run"}); st != fsstore.Done || there.requests()[0].Header.Get("Cookie") != "" {
+		t.Errorf("%s: %s; another host was sent %q", st, reason, there.requests()[0].Header.Get("Cookie"))
+	}
+	l.grep("hunter2")
+}
+
+// TestAskedWith: an origin is asked as the tool that asked for it first.
+func TestAskedWith(t *testing.T) {
+	o := newLying(t, func(w *wire) {
+		if strings.HasPrefix(w.req.UserAgent(), "curl/") {
+			w.ok([]byte("#!/bin/sh\n"))
+			return
+		}
+		w.ok([]byte(page))
+	})
+	l := newLab(t, Options{UserAgent: "fromcache/1"})
+	for path, c := range map[string]struct {
+		agents []string
+		said   string
+	}{
+		"/install":  {[]string{"curl/8.5.0", "Mozilla/5.0 (X11)"}, "curl/8.5.0"},
+		"/install2": {[]string{"Mozilla/5.0 (X11)", "curl/8.5.0"}, "Mozilla/5.0"},
+		"/preseed":  {nil, "fromcache/1"},
+		"/nobody":   {[]string{""}, "fromcache/1"},
+	} {
+		for _, agent := range c.agents {
+			if _, err := l.s.Miss(o.url+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: agent}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st, reason := l.fetch(fsstore.Addition{URL: o.url + path})
+		all := o.requests()
+		if got := all[len(all)-1].UserAgent(); got != c.said || (st == fsstore.Done) != (path == "/install") {
+			t.Errorf("%s: asked as %s: %s: %s", path, got, st, reason)
+		}
+	}
+}
