@@ -37,10 +37,11 @@ type group struct {
 	netrc        bool       // curl --netrc-optional
 	tlsVersion   []string   // the options that say which TLS, for a probe to say the same
 	family       int        // 4, 6, or 0 for either
-	ranges       bool       // asks for a part
-	ranged       bool       // by a header
+	outputDir    string     // curl --output-dir
+	resumes      string     // curl -C -, wget -c: as it was written
 
 	outFile   bool   // wget -O
+	document  string // its value
 	dirs      bool   // wget --directories
 	httpsOnly bool   // wget --https-only
 	newer     bool   // wget -N
@@ -66,8 +67,11 @@ type word struct {
 	text      string
 }
 
-// output is where one URL of curl's goes: to the name in its path, or elsewhere.
-type output struct{ remote bool }
+// output is where one URL of curl's goes: to the name in its path, or to a file, "-" or "" for none.
+type output struct {
+	remote bool
+	file   string
+}
 
 // given is one option as it stands in a call.
 type given struct {
@@ -104,6 +108,8 @@ func because(c options.Class) string {
 		return "takes URLs or options from elsewhere"
 	case options.P:
 		return "chooses the way to the server"
+	case options.R:
+		return "asks for a part"
 	case options.S:
 		return "constrains the connection"
 	case options.T:
@@ -121,16 +127,25 @@ func (c *call) judge(g *group, o given) {
 	case options.X, options.I:
 		c.passWhole(o.shown + " " + because(o.Class))
 	case options.R:
-		g.ranges = true
-		// curl adds the dash that a lone number lacks
-		if _, number := offset(o.value); o.Name == "range" && !number && !onePlainRange(o.value) {
-			g.pass(o.shown + " is not one plain range")
-		}
+		c.part(g, o)
 	default:
 		g.pass(o.shown + " " + because(o.Class))
 	}
 	if hasControl(o.value) {
 		g.pass(o.shown + " has control bytes in its value")
+	}
+}
+
+// part judges an option that asks for a part of a file. A part may be joined to one that came from the origin, or that was of another
+// version; what goes on with a file can be compared with it, see resume.go.
+func (c *call) part(g *group, o given) {
+	switch {
+	case o.Name == "continue" && o.no:
+		g.resumes = ""
+	case o.Name == "continue", o.Name == "continue-at" && o.value == "-":
+		g.resumes = o.shown
+	default:
+		g.pass(o.shown + " " + because(options.R))
 	}
 }
 

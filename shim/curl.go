@@ -46,6 +46,9 @@ func parseCurl(args []string, rc []rcLine) *call {
 	urls := 0
 	for _, g := range p.groups {
 		urls += len(g.urls)
+		if g.resumes != "" && len(p.groups) > 1 {
+			g.pass(g.resumes + " goes on with a file that another group may write")
+		}
 		if g.sizes && g.coded {
 			g.pass("-w shows the size of a compressed answer")
 		}
@@ -264,7 +267,9 @@ func (p *curlCall) global(o given) {
 func (g *group) neutralCurl(o given) {
 	switch o.Name {
 	case "output", "out-null":
-		g.outs = append(g.outs, output{})
+		g.outs = append(g.outs, output{file: o.value})
+	case "output-dir":
+		g.outputDir = o.value
 	case "remote-name":
 		g.outs = append(g.outs, output{remote: !o.no})
 	case "user-agent":

@@ -29,12 +29,17 @@
 // # The cache
 //
 // A probe is HEAD <server>/b/<token>/<name>, the token being the URL in base64url without padding: scheme and host in lower case,
-// no default port, no fragment, no literal dot segments. Only 200 with X-Fromcache-Sha256 and
-// 64 hexadecimal digits is a hit: a 200 without it comes from another web server, and the cache is as good as down. A call for a part of a file hits only with
-// Accept-Ranges: bytes, and one that does not follow redirects only without X-Fromcache-Redirected. An http cache is asked over a
-// plain socket, an https one by the real tool, which knows whom this machine trusts. Several URLs and several caches are asked
-// at once under one deadline. The tool must reach the cache directly: where it would use a proxy, the cache's host joins no_proxy,
-// and that is the one change to its environment beside FROMCACHE_TRIED.
+// no default port, no fragment, no literal dot segments. Only 200 with X-Fromcache-Sha256 and 64 hexadecimal digits is a hit: a
+// 200 without it comes from another web server, and the cache is as good as down. A call that does not follow redirects hits only
+// without X-Fromcache-Redirected. An http cache is asked over a plain socket, an https one by the real tool, which knows whom this
+// machine trusts. Several URLs and several caches are asked at once under one deadline. The tool must reach the cache directly:
+// where it would use a proxy, the cache's host joins no_proxy, and that is the one change to its environment beside FROMCACHE_TRIED.
+//
+// Where the answer has Cache-Status: fromcache and <server>/b/<token>.<sha256>/<name> is the same, the URL is re-pointed to that: this
+// version or 404. A retry, a wget that goes on after a broken line, and tools that share the file by parts then never mix versions.
+//
+// A call for a part passes, for a part may be joined to another version's. One that goes on with a file hits only with Accept-Ranges:
+// bytes, and where the file is absent or empty, or its first and last 64 KiB are those of the version that is held.
 //
 // A cache to which no connection could be made, that said nothing to a whole call until its time was over, or that is none, is
 // noted by a file that says so, in $XDG_RUNTIME_DIR or in a directory of the user's own under the temp directory, and not asked

@@ -172,7 +172,7 @@ func (p *prober) header(c Cache, path string) string {
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, p.head(c, strings.TrimRight(c.t.path, "/")+path)); err != nil {
+	if _, err := io.WriteString(conn, p.request("HEAD", c, c.Base+path, "")); err != nil {
 		return ""
 	}
 	data, _ := io.ReadAll(io.LimitReader(conn, maxHeader))

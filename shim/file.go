@@ -42,7 +42,7 @@ func (p *planner) wgetFile(g *group, t target) string {
 	switch {
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
-	case g.named != "" && !(gnu && g.outFile && !g.ranges): // GNU wget alone takes the name that -O gives
+	case g.named != "" && !(gnu && g.outFile && g.resumes == ""): // GNU wget alone takes the name that -O gives
 		return g.named + " " + because(options.F)
 	case g.newer && !(gnu && (g.outFile || p.isFresh(g, t))): // with -O, GNU wget says that -N does nothing
 		return "-N " + because(options.C)

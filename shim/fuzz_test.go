@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"bufio"
 	"math/rand"
 	"strings"
 	"testing"
@@ -122,7 +123,7 @@ func FuzzReply(f *testing.F) {
 	f.Add("HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\n\r\n")
 	f.Add("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200\r\n\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		r := readReply(strings.NewReader(s))
+		r := readReply(bufio.NewReader(strings.NewReader(s)))
 		if r.status != 0 && (r.status < 200 || r.status > 999 || !strings.Contains(s, "HTTP/")) {
 			t.Errorf("%q: %+v", s, r)
 		}

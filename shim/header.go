@@ -7,7 +7,7 @@ import (
 )
 
 // header judges a request header that the call adds. Only a few tell the server nothing that could change its answer; any
-// other may be a credential or choose the content, so the cache is not even asked. Range: is a request for a part.
+// other may be a credential or choose the content, so the cache is not even asked.
 func (g *group) header(shown, value string, tool Tool) {
 	name, v, ok := strings.Cut(value, ":")
 	if tool == Curl && !ok {
@@ -22,11 +22,7 @@ func (g *group) header(shown, value string, tool Tool) {
 		g.agent = shown
 	case "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
-		set, plain := strings.CutPrefix(strings.Trim(v, " \t"), "bytes=")
-		if g.ranged || !plain || !onePlainRange(set) {
-			g.pass(shown + " is not one plain range")
-		}
-		g.ranges, g.ranged = true, true
+		g.pass(shown + " " + because(options.R))
 	case "accept":
 		if strings.Trim(v, " \t") != "*/*" {
 			g.pass(shown + " adds an Accept that may count")
@@ -34,34 +30,6 @@ func (g *group) header(shown, value string, tool Tool) {
 	default:
 		g.pass(shown + " adds a header that may count")
 	}
-}
-
-// onePlainRange reports whether a set of ranges (RFC 9110 section 14.1.2) is one range, N-, N-M or -N, that a server takes. Of
-// several the answer has a boundary of the server's own, and of what is no range each server makes something else.
-func onePlainRange(set string) bool {
-	first, last, ok := strings.Cut(set, "-")
-	from, ok1 := offset(first)
-	to, ok2 := offset(last)
-	switch {
-	case !ok || first == "" && last == "":
-		return false
-	case first == "":
-		return ok2 && to > 0
-	case last == "":
-		return ok1
-	}
-	return ok1 && ok2 && from <= to
-}
-
-// offset reads digits, as few as any server can count.
-func offset(s string) (n uint64, ok bool) {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' || i == 18 {
-			return 0, false
-		}
-		n = n*10 + uint64(s[i]-'0')
-	}
-	return n, s != ""
 }
 
 // judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name, the exit code and its text are

@@ -28,13 +28,14 @@ type Question struct {
 	Caches      []Cache // to be asked, in the order of the environment; never empty
 	Family      int     // 4 or 6 for that address family alone, 0 for either
 	NeedsRanges bool
-	MayRedirect bool // the tool would follow the origin's redirect, too
+	Resumes     string // the file that the tool would go on with, which must be the beginning of what is held; empty for none
+	MayRedirect bool   // the tool would follow the origin's redirect, too
 	tlsVersion  []string
 	t           target
 }
 
 // URL returns the address at which a cache would serve what is asked for.
-func (q Question) URL(c Cache) string { return c.url(q.t) }
+func (q Question) URL(c Cache) string { return c.url(q.t, "") }
 
 // Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
 // it in a form that the call has no use for. Reason says why it is no hit.
@@ -42,6 +43,7 @@ type Answer struct {
 	Outcome Outcome
 	Cache   int
 	Reason  string
+	Pin     string // of a Hit: the digest of the version that the cache can be held to; empty where it can't
 }
 
 // Outcome is what a Decision says of one URL.
@@ -143,6 +145,9 @@ func (p *planner) parse() *call {
 
 // group judges each URL of a group.
 func (p *planner) group(g *group) {
+	if g.resumes != "" && sharesFile(g) {
+		g.pass(g.resumes + " goes on with one file for several URLs")
+	}
 	for i, w := range g.urls {
 		t, reason := p.target(g, i, w)
 		p.verdicts = append(p.verdicts, Verdict{URL: showURL(w.text), Reason: reason})
@@ -153,8 +158,11 @@ func (p *planner) group(g *group) {
 		if p.Tool == Wget && !g.outFile {
 			c.suffix = t.query
 		}
-		c.q = Question{t: t, Family: g.family, NeedsRanges: g.ranges, MayRedirect: p.followsAll(g, t.scheme), tlsVersion: g.tlsVersion}
-		if c.q.Caches, reason = p.usable(g); reason != "" {
+		c.q = Question{t: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.scheme), tlsVersion: g.tlsVersion}
+		if c.q.Caches, reason = p.usable(g); reason == "" && g.resumes != "" {
+			c.q.Resumes, reason = p.resumed(g, i, t)
+		}
+		if reason != "" {
 			p.verdicts[c.verdict].Reason = reason
 			continue
 		}
@@ -303,7 +311,7 @@ func (p *planner) result() ([]string, Env) {
 			args, changed = append([]string(nil), args...), true
 		}
 		cache := c.q.Caches[c.answer.Cache]
-		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.url(c.q.t) + c.suffix
+		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.url(c.q.t, c.answer.Pin) + c.suffix
 		env = pastProxy(env, p.Tool, cache)
 	}
 	return args, env

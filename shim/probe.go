@@ -23,6 +23,10 @@ const maxAsking = 32
 type reply struct {
 	status     int    // 0 for none
 	digest     string // of the version that is held, 64 hex digits; empty: it proves no cache-host
+	size       int64  // of it, -1 unknown
+	pins       bool   // it says that it serves a version by its digest
+	pin        string // the digest by which it does
+	differs    string // why it is not known to be what the output file holds already
 	ranges     bool
 	redirected bool
 	down       bool // no connection could be made, or what answers is no cache-host
@@ -39,9 +43,11 @@ func (q *Question) judge(r reply) (Outcome, string) {
 	case r.status != 200:
 		return Miss, "not held"
 	case q.NeedsRanges && !r.ranges:
-		return Pass, "the cache serves no ranges"
+		return Pass, "the origin has no ranges"
 	case r.redirected && !q.MayRedirect:
 		return Pass, "the origin redirects and the call does not follow"
+	case r.differs != "":
+		return Pass, r.differs
 	}
 	return Hit, ""
 }
@@ -122,7 +128,7 @@ func (q Question) key() string {
 	for _, c := range q.Caches {
 		k += " " + c.Base
 	}
-	return k
+	return k + " " + q.Resumes
 }
 
 // one puts a question to all its caches at once, leaving out those that were down a moment ago.
@@ -157,7 +163,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 			if r.down {
 				p.stamps.write(q.Caches[r.cache].Base, r.reason)
 			}
-			switch a := (Answer{outcome, r.cache, reason}); {
+			switch a := (Answer{outcome, r.cache, reason, r.pin}); {
 			case outcome == Hit:
 				return a
 			case !known || outcome == Pass && r.status != 0: // held, though of no use, says more than a miss
@@ -170,21 +176,37 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, down m
 	return best
 }
 
-// probe asks one cache: over a plain socket, or by the real tool where TLS is needed.
+// probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
+// holds already.
 func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
-	if time.Until(deadline) <= 0 {
-		return reply{reason: "no time was left to ask"}
-	}
-	r := reply{}
-	if c.t.scheme == "https" {
-		r = p.probeByTool(q, c, deadline)
-	} else {
-		r = p.probeHTTP(q, c, deadline)
-	}
+	r := p.head(q, c, q.URL(c), deadline)
 	if r.status == 200 && r.digest == "" {
 		return reply{down: true, heard: true, reason: noCacheHost}
 	}
+	if outcome, _ := q.judge(r); outcome != Hit {
+		return r
+	}
+	if r.pins {
+		// Not every cache-host knows such an address, nor does what may stand in front of one.
+		if same := p.head(q, c, c.url(q.t, r.digest), deadline); same.status == 200 && same.digest == r.digest {
+			r.pin = r.digest
+		}
+	}
+	if q.Resumes != "" {
+		r.differs = p.compare(q, c, r, deadline)
+	}
 	return r
+}
+
+// head asks for a URL of a cache: over a plain socket, or by the real tool where TLS is needed.
+func (p *prober) head(q Question, c Cache, url string, deadline time.Time) reply {
+	if time.Until(deadline) <= 0 {
+		return reply{reason: "no time was left to ask"}
+	}
+	if c.t.scheme == "https" {
+		return p.headByTool(q, c, url, deadline)
+	}
+	return p.headHTTP(q, c, url, deadline)
 }
 
 // noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page

@@ -15,21 +15,45 @@ import (
 // maxHeader bounds what is read of an answer.
 const maxHeader = 64 << 10
 
-// probeHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
-func (p *prober) probeHTTP(q Question, c Cache, deadline time.Time) reply {
+// headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
+func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) reply {
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
 		return dialError(q.Family, deadline)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, p.head(c, strings.TrimPrefix(q.URL(c), c.t.scheme+"://"+c.t.authority()))); err != nil {
+	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
 		return heard(readError(err), 0)
 	}
 	in := &counter{in: conn}
-	rep := readReply(in)
+	rep := readReply(bufio.NewReaderSize(io.LimitReader(in, maxHeader), 4096))
 	return heard(rep, in.n)
 }
+
+// part asks for bytes of the version that r is of, from one on to before another.
+func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+	conn, err := p.dial(q, c, deadline)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(deadline)
+	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
+	if _, err := io.WriteString(conn, p.request("GET", c, c.url(q.t, r.pin), ranges)); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
+	if said := readReply(in); said.status != 206 || said.digest != r.digest {
+		return nil, errOtherVersion
+	}
+	b := make([]byte, to-from)
+	_, err = io.ReadFull(in, b)
+	return b, err
+}
+
+// errOtherVersion says that a cache did not give the part that was asked for.
+var errOtherVersion = errors.New("not the part of this version")
 
 // heard notes whether a cache that took the connection sent anything of n bytes, or ended the connection, in time.
 func heard(r reply, n int) reply {
@@ -81,19 +105,19 @@ func (p *prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error)
 	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.t.host, "[]"), portOf(c.t)))
 }
 
-// head returns a HEAD for a path. The first word of the User-Agent is what a cache-host notes of the tool.
-func (p *prober) head(c Cache, path string) string {
-	return "HEAD " + path + " HTTP/1.1\r\n" +
+// request returns a request for a URL of the cache, with more fields, each with its line's end. The first word of the User-Agent is
+// what a cache-host notes of the tool.
+func (p *prober) request(method string, c Cache, url, fields string) string {
+	return method + " " + strings.TrimPrefix(url, c.t.scheme+"://"+c.t.authority()) + " HTTP/1.1\r\n" +
 		"Host: " + c.t.authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
-		"Accept: */*\r\n" +
+		"Accept: */*\r\n" + fields +
 		"Connection: close\r\n\r\n"
 }
 
 // readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short, too long or no HTTP has
 // status 0.
-func readReply(r io.Reader) reply {
-	in := bufio.NewReaderSize(io.LimitReader(r, maxHeader), 4096)
+func readReply(in *bufio.Reader) reply {
 	for {
 		status, err := readStatus(in)
 		if err != nil {
@@ -129,7 +153,7 @@ func readStatus(in *bufio.Reader) (int, error) {
 
 // readFields reads header fields up to the blank line.
 func readFields(in *bufio.Reader, status int) (reply, error) {
-	rep := reply{status: status}
+	rep := reply{status: status, size: -1}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -155,6 +179,15 @@ func (r *reply) field(line string) {
 	case "x-fromcache-sha256":
 		if isDigest(value) {
 			r.digest = lower(value)
+		}
+	case "cache-status": // RFC 9211: a member for each cache on the way
+		for member := range strings.SplitSeq(value, ",") {
+			name, _, _ := strings.Cut(member, ";")
+			r.pins = r.pins || strings.Trim(name, " \t") == "fromcache"
+		}
+	case "content-length":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
+			r.size = n
 		}
 	case "accept-ranges":
 		r.ranges = lower(value) == "bytes"

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"bufio"
 	"io"
 	"os"
 	"strconv"
@@ -8,15 +9,15 @@ import (
 	"time"
 )
 
-// probeByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
+// headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
 // would triple its size. It costs a process, some ten milliseconds.
-func (p *prober) probeByTool(q Question, c Cache, deadline time.Time) reply {
-	args := p.toolArgs(q, q.URL(c), time.Until(deadline))
+func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time) reply {
+	args := p.toolArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
 		return reply{reason: "the real tool could not be run"}
 	}
-	rep := readReply(strings.NewReader(header))
+	rep := readReply(bufio.NewReader(strings.NewReader(header)))
 	rep.heard = true
 	switch {
 	case rep.status == 0 && p.tool == Curl && status == 22: // -f, of an answer of 400 or more

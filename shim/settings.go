@@ -154,9 +154,12 @@ func hasCache(caches []Cache, base string) bool {
 	return false
 }
 
-// url returns the address at which the cache serves t under the given name.
-func (c Cache) url(t target) string {
-	return c.Base + "/b/" + token(t.String()) + "/" + encodeLone(t.name())
+// url returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
+func (c Cache) url(t target, pin string) string {
+	if pin != "" {
+		pin = "." + pin
+	}
+	return c.Base + "/b/" + token(t.String()) + pin + "/" + encodeLone(t.name())
 }
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.

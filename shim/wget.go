@@ -201,7 +201,7 @@ func (g *group) volume(o given) {
 func (g *group) neutralWget(o given) {
 	switch o.Name {
 	case "output-document":
-		g.outFile = true
+		g.outFile, g.document = true, o.value
 	case "directories":
 		g.dirs = !o.no
 	case "inet4-only":

@@ -143,7 +143,8 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parts := strings.SplitN(r.URL.Path, "/", 4)
-	url, err := base64.RawURLEncoding.DecodeString(parts[min(2, len(parts)-1)])
+	encoded, pin, _ := strings.Cut(parts[min(2, len(parts)-1)], ".")
+	url, err := base64.RawURLEncoding.DecodeString(encoded)
 	if len(parts) != 4 || parts[1] != "b" || err != nil {
 		http.Error(rw, "bad token", http.StatusBadRequest)
 		return
@@ -152,7 +153,7 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 	if f := strings.SplitN(string(url), "/", 4); len(f) == 4 {
 		path, _, _ = strings.Cut("/"+f[3], "?")
 	}
-	w.note(map[bool]string{true: "probe", false: "cache"}[r.Method == "HEAD"], path)
+	w.note(map[bool]string{true: "probe", false: "cache"}[strings.HasSuffix(r.UserAgent(), "+fromcache-shim")], path)
 	if !strings.Contains(string(url), "://127.0.0.1:") && !strings.Contains(string(url), "://[::1]:") || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
 		http.Error(rw, "not held", http.StatusNotFound)
 		return
@@ -166,7 +167,13 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, file, _ := strings.Cut(strings.TrimPrefix(unescape(path), "/"), "/")
-	rw.Header().Set("X-Fromcache-Sha256", fmt.Sprintf("%x", sha256.Sum256(content("/"+file))))
+	digest := fmt.Sprintf("%x", sha256.Sum256(content("/"+file)))
+	if pin != "" && pin != digest {
+		http.Error(rw, "not this version", http.StatusNotFound)
+		return
+	}
+	rw.Header().Set("X-Fromcache-Sha256", digest)
+	rw.Header().Set("Cache-Status", "fromcache; hit")
 	serve(rw, r, unescape(path))
 }
 

@@ -362,6 +362,13 @@ var guards = []guard{
 
 	// what the cache-host and the shim say of a URL
 	{name: "only what proves a cache-host is a hit", file: "shim/probe.go", old: `r.status == 200 && r.digest == ""`, new: "false", pkg: "./shim", run: "TestStranger|TestAnswers"},
+	{name: "the version of the probe's answer is the download's", file: "shim/probe.go", old: "r.pin = r.digest", new: "r.pin = \"\"", pkg: "./shim", run: "TestPin"},
+	{name: "and only where the address is known", file: "shim/probe.go", old: "same.status == 200 && same.digest == r.digest", new: "same.status != 0", pkg: "./shim", run: "TestPin"},
+	{name: "a file that is gone on with is compared", file: "shim/probe.go", old: "r.differs = p.compare(q, c, r, deadline)", new: "", pkg: "./shim", run: "TestResume|TestNoSplice"},
+	{name: "at its beginning, too", file: "shim/resume.go", old: "[]int64{max(size-sample, 0), 0}", new: "[]int64{max(size-sample, 0)}", pkg: "./shim", run: "TestResume"},
 	{name: "no ranges where the origin has none", file: "httpd/blob.go", old: "\tif a.ranges {\n", new: "\tif true {\n", pkg: pages, run: "TestScripts/rangeless"},
+	{name: "a version of another URL is none", file: "fsstore/version.go", old: "if v.SHA256 == digest {", new: "if v.SHA256 != \"\" {", pkg: store, run: "OpenVersion"},
+	{name: "a version that gc took out is had for its day", file: "fsstore/version.go", old: `s.path("tmp", a.SHA256+goneSuffix), `, new: "", pkg: store, run: "OpenVersion"},
+	{name: "a pinned address is that version", file: "httpd/blob.go", old: "s.byVersion(w, r, string(raw), digest)", new: "s.byURL(w, r, string(raw))", pkg: pages, run: "TestScripts/pinned"},
 	{name: "ranges are remembered", file: "fsstore/fetch/answer.go", old: "Ranges: servesRanges(a.Response)", new: "Ranges: false", pkg: wayOut, run: "RangesAsTheOrigin"},
 }
