@@ -17,10 +17,12 @@ import (
 // move it returns fs.ErrNotExist.
 
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
-// approval survives a power cut. What will be fetched is what Job.FetchURL said
-// up to now, which is what pages show; nothing noted later can change it.
-func (s *Store) Approve(k string, by By) error {
-	_, err := s.approve(k, Addition{}, by)
+// approval survives a power cut. What will be fetched is the URL that a person
+// has seen, given by its job.SumOf; "" is the only one that is noted. Nothing
+// noted before or later can change it: the error is an *Unseen where that URL is
+// not noted, or several are.
+func (s *Store) Approve(k, seen string, by By) error {
+	_, err := s.approve(k, seen, Addition{}, by)
 	return err
 }
 
@@ -28,7 +30,7 @@ func (s *Store) Approve(k string, by By) error {
 // only then gives the file its new name: whatever is answered is on the disk,
 // and no client's line that comes later counts. A crash or an error before the
 // rename leaves a miss, which pages show with the URL that was to be fetched.
-func (s *Store) approve(k string, a Addition, by By) (string, error) {
+func (s *Store) approve(k, seen string, a Addition, by By) (string, error) {
 	if !plain(k) {
 		return "", absent(Misses, k)
 	}
@@ -47,7 +49,11 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := appendWhole(f, approval(b, a, by)); err != nil {
+	url, err := approved(b, k, seen, a)
+	if err != nil {
+		return "", err
+	}
+	if err := writeApproval(f, b, url, a, by); err != nil {
 		return "", err
 	}
 	if err := f.Sync(); err != nil {
@@ -62,16 +68,38 @@ func (s *Store) approve(k string, a Addition, by By) (string, error) {
 	return name, syncDir(s.path(string(Queue), "")) // the approval is acknowledged
 }
 
-// approval is the lines that approve a miss: the URL that an addition names, or
-// what a page has shown.
-func approval(b []byte, a Addition, by By) string {
-	e := by.event(job.Approve)
-	e.URL = pin(b, a.URL)
-	line1 := ""
-	if a.URL != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
-		line1 = a.URL + "\n"
+// approved is the URL that is approved: what an addition names, or what a person
+// has seen; "" where the file holds no job, or several.
+func approved(b []byte, k, seen string, a Addition) (string, error) {
+	jobs := job.Parse(b).Jobs
+	if a.URL != "" || len(jobs) != 1 {
+		return a.URL, nil
 	}
-	return line1 + options(a) + e.Line()
+	return chosen(&jobs[0], k, seen)
+}
+
+// writeApproval appends the lines that approve a miss, whose text was b. A client
+// whose line came in between with a URL of its own changes nothing: then one more
+// line names what is approved.
+func writeApproval(f *os.File, b []byte, url string, a Addition, by By) error {
+	line1 := ""
+	if url != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
+		line1 = url + "\n"
+	}
+	e := by.event(job.Approve)
+	e.URL = pin(b, url)
+	if err := appendWhole(f, line1+options(a)+e.Line()); err != nil || e.URL == url {
+		return err
+	}
+	now, err := slurp(f, maxJobFile)
+	if err != nil {
+		return err
+	}
+	if jobs := job.Parse(now).Jobs; len(jobs) != 1 || jobs[0].FetchURL() == url {
+		return nil
+	}
+	e.URL = url
+	return appendWhole(f, e.Line())
 }
 
 // lockSoon waits for a lock that somebody may hold for a moment: a worker that
@@ -101,12 +129,6 @@ func pin(b []byte, url string) string {
 		return ""
 	}
 	j := &jobs[0]
-	if url == "" {
-		if len(j.URLs()) < 2 {
-			return ""
-		}
-		url = j.FetchURL()
-	}
 	if url == j.URL && len(j.URLs()) < 2 {
 		return ""
 	}
@@ -157,7 +179,7 @@ func (s *Store) Add(a Addition, by By) (string, error) {
 // add looks for the job in the direction in which jobs flow, so that a moving
 // one cannot slip past, and then makes it.
 func (s *Store) add(k, content string, a Addition, by By) (string, error) {
-	if name, err := s.approve(k, a, by); !errors.Is(err, fs.ErrNotExist) {
+	if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
 	if name, err := s.completeWaiting(k, a, by); !errors.Is(err, fs.ErrNotExist) {

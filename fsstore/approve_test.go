@@ -14,7 +14,7 @@ func TestHalfALineApprovesNothing(t *testing.T) {
 		return
 	}
 	for name, approve := range map[string]func(s *Store, by By) error{
-		"approve": func(s *Store, by By) error { return s.Approve(mustKey(cudaURL), by) },
+		"approve": func(s *Store, by By) error { return s.Approve(mustKey(cudaURL), "", by) },
 		"add": func(s *Store, by By) error {
 			_, err := s.Add(Addition{URL: cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=new"}, by)
 			return err

@@ -26,7 +26,7 @@ func TestAskAgain(t *testing.T) {
 	if _, err := s.Miss(origin.URL+"/a.run", Asker{client1, "curl/8.5.0"}); err != nil {
 		t.Fatal(err)
 	}
-	line, err := s.Shell().Ask(keyOf(t, origin.URL+"/a.run"))
+	line, err := s.Shell().Ask(Shown{Name: keyOf(t, origin.URL+"/a.run")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestAskAsksOnce(t *testing.T) {
 	for _, path := range []string{"/[1-3].run", "/{a,b}.run", "/plain.run"} {
 		s := testStore(t)
 		noteMiss(t, s, origin.URL+path, client1)
-		line, err := s.Shell().Ask(keyOf(t, origin.URL+path))
+		line, err := s.Shell().Ask(Shown{Name: keyOf(t, origin.URL+path)})
 		if err != nil {
 			t.Fatal(err)
 		}

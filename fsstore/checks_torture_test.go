@@ -177,7 +177,7 @@ func TestVerbsStayInTheirDirectories(t *testing.T) {
 	k := keyOf(t, cudaURL)
 	run(t, s.dir, "echo "+cudaURL+" > ../x.job; cp ../x.job ../x.json; cp ../x.job ../x")
 	before := fmt.Sprint(ls(t, s, Queue), ls(t, s, Failed), ls(t, s, Cancelled), ls(t, s, Done))
-	for verb, do := range map[string]func(string, By) error{"approve": s.Approve, "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict} {
+	for verb, do := range map[string]func(string, By) error{"approve": approveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict} {
 		for _, name := range []string{"../../x", "../../x.job", "../done/" + k, "../done/" + k + ".job"} {
 			if err := do(name, tester); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s %s: %v", verb, name, err)

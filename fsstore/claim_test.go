@@ -770,10 +770,8 @@ func TestACutURLIsNotFetched(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	run(t, s.dir, "printf '%s\n2026-11-22T21:27:26Z miss 10.0.0.7 curl/8 https://developer.down' "+cudaURL+" > misses/"+k)
-	if err := s.Approve(k, By{"cli", "test"}); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := s.Claim(k + ".job"); c != nil || err != nil {
+	run(t, s.dir, "mv misses/* queue/ && echo >> queue/"+k)
+	if c, err := s.Claim(k); c != nil || err != nil {
 		t.Fatal(c, err)
 	}
 	run(t, s.dir, "grep -q 'take that line out' failed/*")
@@ -787,7 +785,7 @@ func TestOptionThatCannotBeTaken(t *testing.T) {
 		k := keyOf(t, cudaURL)
 		noteMiss(t, s, cudaURL, client1)
 		run(t, s.dir, "echo '"+line+"' >> misses/"+k)
-		if err := s.Approve(k, By{"cli", "x"}); err != nil {
+		if err := s.Approve(k, "", By{"cli", "x"}); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := s.Claim(k + ".job"); c != nil || err != nil {

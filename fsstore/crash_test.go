@@ -67,7 +67,7 @@ func crashFetch(s *Store) {
 		_, err := s.Miss(cudaURL, Asker{client1, "curl/8"})
 		must(err)
 	}
-	if err := s.Approve(u.Key, By{"cli", "test"}); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.Approve(u.Key, "", By{"cli", "test"}); !errors.Is(err, fs.ErrNotExist) {
 		must(err)
 		fmt.Println("approved")
 	}

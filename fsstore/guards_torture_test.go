@@ -122,9 +122,7 @@ func TestAMissThatAPowerCutEmptied(t *testing.T) {
 		run(t, s.dir, strings.ReplaceAll(script, "misses/*", "misses/"+keyOf(t, cudaURL)))
 		noteMiss(t, s, cudaURL, "10.0.0.8")
 		noteMiss(t, s, cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x", "10.0.0.9")
-		if err := s.Approve(keyOf(t, cudaURL), By{"cli", "x"}); err != nil {
-			t.Fatal(err)
-		}
+		approveShown(t, s, keyOf(t, cudaURL))
 		if c := claimNext(t, s); c.URL != cudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x" {
 			t.Errorf("fetching %s", c.URL)
 		}
@@ -284,7 +282,7 @@ func TestAMissStopsGrowing(t *testing.T) {
 	if after := len(text(t, s, Misses, k)); after != before {
 		t.Errorf("it grew from %d to %d bytes", before, after)
 	}
-	if err := s.Approve(k, By{"cli", "x"}); err != nil {
+	if err := s.Approve(k, "", By{"cli", "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := claimNext(t, s); c.Job.Approval().Via != "cli" {

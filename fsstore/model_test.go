@@ -122,7 +122,7 @@ func did(t *rapid.T, err error, had bool) bool {
 
 func (m *model) approve(t *rapid.T) {
 	u := m.pick(t)
-	if did(t, m.s.Approve(u.key(), By{"cli", "x"}), u.where[Misses] > 0) {
+	if did(t, m.s.Approve(u.key(), "", By{"cli", "x"}), u.where[Misses] > 0) {
 		u.move(Misses, Queue)
 	}
 }

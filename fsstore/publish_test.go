@@ -185,7 +185,7 @@ func TestPlantedLinksReadAsAbsent(t *testing.T) {
 	if _, err := s.Miss(cudaURL, Asker{client1, "curl"}); err == nil {
 		t.Error("a miss was noted through a link")
 	}
-	if err := s.Approve(k, By{}); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.Approve(k, "", By{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

@@ -192,7 +192,7 @@ func TestAPutThatCannotBegin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := s.Approve(k, By{"cli", "test"}); err != nil {
+	if err := s.Approve(k, "", By{"cli", "test"}); err != nil {
 		t.Fatal(err)
 	}
 	u, _ := key.Parse(cudaURL, key.Auto)

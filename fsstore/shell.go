@@ -20,9 +20,24 @@ type Shell struct{ s *Store }
 // Shell returns the lines for this directory.
 func (s *Store) Shell() Shell { return Shell{s} }
 
-// Approve is the line for misses; with no name, for all that wait.
-func (sh Shell) Approve(names ...string) (string, error) {
-	if len(names) != 1 {
+// Approve is the line for misses; with none, for all that wait. Of one that holds
+// several URLs a mv would approve the newest: then it is the verb's line, which
+// says which was shown, and shows no signature.
+func (sh Shell) Approve(list ...Shown) (string, error) {
+	names, words, several := make([]string, len(list)), "", false
+	for i, m := range list {
+		names[i] = m.Name
+		words += " " + Quote(m.String())
+		j, err := sh.s.JobFile(Misses, m.Name)
+		if err != nil && len(list) == 1 {
+			return "", err
+		}
+		several = several || m.Sum != "" && len(j.Job.Variants()) > 1
+	}
+	switch {
+	case several:
+		return sh.line("fromcache approve --data-dir " + sh.file("") + words)
+	case len(list) != 1:
 		return sh.each(names, `mv -n -- "$k" ../queue/"$k".job`)
 	}
 	from, err := sh.find(names[0], Misses)

@@ -144,22 +144,24 @@ func (sh Shell) Put(a Addition, file string) (string, error) {
 }
 
 // Ask is the line that asks a miss's origin for the header of what would be
-// fetched, as the button does: a HEAD, and where that is refused a GET of one
-// byte; no redirect from https to http; and as the tool that asked. It reads the
-// URL from the file, for it may hold a credential.
-func (sh Shell) Ask(k string) (string, error) {
-	j, err := sh.s.JobFile(Misses, k)
+// fetched, or of the URL that was shown, as the button does: a HEAD, and where
+// that is refused a GET of one byte; no redirect from https to http; and as the
+// tool that asked. It reads the URL from the file, for it may hold a credential.
+func (sh Shell) Ask(m Shown) (string, error) {
+	j, err := sh.s.JobFile(Misses, m.Name)
 	if err != nil {
 		return "", err
 	}
-	fetch, u := j.Job.FetchURL(), ""
-	switch fetch {
-	case "":
-		return "", absent(Misses, k)
-	case j.Job.URL:
-		u = `"$(head -n 1 -- ` + sh.file("misses/"+k) + `)"`
-	default: // the newest that was noted
-		u = `"$(grep -o 'https\{0,1\}://[^ ]*$' -- ` + sh.file("misses/"+k) + ` | tail -n 1)"`
+	fetch := j.Job.FetchURL()
+	if fetch == "" {
+		return "", absent(Misses, m.Name)
+	}
+	file := sh.file("misses/" + m.Name)
+	u := `"$(head -n 1 -- ` + file + `)"`
+	for i, v := range j.Job.Variants() {
+		if i > 0 && (v.Sum() == m.Sum || m.Sum == "" && v.URL == fetch) { // the lines that hold one, in their order
+			u = fmt.Sprintf(`"$(grep -o 'https\{0,1\}://[^ ]*$' -- %s | awk '!seen[$0]++' | sed -n %dp)"`, file, i+1)
+		}
 	}
 	how := "-gsSL --max-redirs 10"
 	if strings.HasPrefix(strings.ToLower(fetch), "https:") {

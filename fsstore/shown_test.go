@@ -1,10 +1,13 @@
 package fsstore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+
+	"fromcache/fsstore/job"
 )
 
 // shown is the URL that a page shows of a miss.
@@ -15,6 +18,19 @@ func shown(t *testing.T, s *Store, k string) string {
 		t.Fatal(err)
 	}
 	return j.Job.FetchURL()
+}
+
+// approveShown approves what a page shows.
+func approveShown(t *testing.T, s *Store, k string) {
+	t.Helper()
+	if err := s.Approve(k, job.SumOf(shown(t, s, k)), By{"web", "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// approveOne approves a miss of one URL.
+func approveOne(s *Store) func(string, By) error {
+	return func(k string, by By) error { return s.Approve(k, "", by) }
 }
 
 // What a page shows of a miss is what its button approves, what mv approves, and
@@ -31,9 +47,7 @@ func TestApprovedIsWhatWasShown(t *testing.T) {
 				want := shown(t, s, k)
 				switch way {
 				case "button":
-					if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
-						t.Fatal(err)
-					}
+					approveShown(t, s, k)
 				case "mv":
 					if err := os.Rename(s.job(Misses, k), s.job(Queue, k)); err != nil {
 						t.Fatal(err)
@@ -77,9 +91,7 @@ func TestNewURLsAreSeenAtOnce(t *testing.T) {
 		t.Errorf("%d bytes: %s", len(log), log)
 	}
 	want := shown(t, s, k)
-	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
-		t.Fatal(err)
-	}
+	approveShown(t, s, k)
 	c := claimNext(t, s)
 	if n, _ := c.Job.Misses(); n != 1000 || c.URL != want {
 		t.Errorf("%d misses, fetched %s, shown %s", n, c.URL, want)
@@ -99,7 +111,7 @@ func TestOneNetworkWritesFewLines(t *testing.T) {
 	if len(log) > youngMiss+linesAtOnce*200 || !strings.Contains(log, " 2001:db8:1::1 ") {
 		t.Errorf("%d bytes: %s", len(log), log)
 	}
-	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, "", By{"web", "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := claimNext(t, s).Job.Misses(); n != 1001 {
@@ -125,10 +137,62 @@ func TestFewAreCountedAtOnce(t *testing.T) {
 	if n := len(text(t, s, Misses, k)); n > youngMiss+200 {
 		t.Errorf("%d bytes for one client", n)
 	}
-	if err := s.Approve(k, By{"web", "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, "", By{"web", "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := claimNext(t, s).Job.Misses(); n != 500 {
 		t.Errorf("%d misses", n)
+	}
+}
+
+// The URL that a person saw is approved, whoever has had others noted before or
+// since; each can be chosen, and nothing is approved that was not said.
+func TestEachURLCanBeChosen(t *testing.T) {
+	const signed = cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature="
+	k := keyOf(t, cudaURL)
+	for _, seen := range "1234" {
+		s := testStore(t)
+		for i, n := range "1234" {
+			noteMiss(t, s, signed+string(n), fmt.Sprintf("10.0.0.%d", i))
+		}
+		for _, sum := range []string{"", job.SumOf(signed + "9"), "nonsense"} {
+			err := s.Approve(k, sum, operator)
+			if no, ok := errors.AsType[*Unseen](err); !ok || len(no.Noted) != 4 {
+				t.Errorf("%q: %v", sum, err)
+			}
+			want(t, s, Queue)
+		}
+		if err := s.Approve(k, job.SumOf(signed+string(seen)), operator); err != nil {
+			t.Fatal(err)
+		}
+		if c := claimNext(t, s); c.URL != signed+string(seen) {
+			t.Errorf("%s was approved, and %s is fetched", signed+string(seen), c.URL)
+		}
+	}
+}
+
+// What a client has noted in the moment of the approval, after the file was read,
+// is not approved.
+func TestNoLineSlipsUnderAnApproval(t *testing.T) {
+	const signed = cudaURL + "?AWSAccessKeyId=k&Expires=1&Signature="
+	s := testStore(t)
+	noteMiss(t, s, signed+"good", client1)
+	k := keyOf(t, cudaURL)
+	f, err := openJob(s.job(Misses, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := slurp(f, maxJobFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noteMiss(t, s, signed+"evil", "10.0.0.66")
+	if err := writeApproval(f, b, signed+"good", Addition{}, operator); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "mv misses/* queue/")
+	if c := claimNext(t, s); c.URL != signed+"good" {
+		t.Errorf("fetching %s", c.URL)
 	}
 }

@@ -230,9 +230,7 @@ func TestOnlyWhatWasApprovedIsFetched(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := s.Approve(keyOf(t, cudaURL), By{"web", "10.0.0.2"}); err != nil {
-		t.Fatal(err)
-	}
+	approveShown(t, s, keyOf(t, cudaURL))
 	// A miss that was on its way when the file moved.
 	fmt.Fprintf(f, "%s miss 10.0.0.66 curl/8 %s\n", now().Format(time.RFC3339), signed+"evil")
 	if c := claimNext(t, s); c.URL != signed+"2" {

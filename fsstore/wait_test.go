@@ -11,7 +11,7 @@ import (
 func TestVerbsWaitForALook(t *testing.T) {
 	s := testStore(t)
 	by := By{"web", "10.0.0.2"}
-	for verb, do := range map[string]func(string, By) error{"approve": s.Approve, "retry": s.Retry} {
+	for verb, do := range map[string]func(string, By) error{"approve": approveOne(s), "retry": s.Retry} {
 		noteMiss(t, s, cudaURL, client1)
 		st, name := Misses, keyOf(t, cudaURL)
 		if verb == "retry" {

@@ -60,30 +60,35 @@ func isLive(r *http.Request) bool {
 	return r.Header.Get("X-Fromcache-Live") != "" || r.Header.Get("Hx-Request") != ""
 }
 
+// named is a verb that a name is enough for.
+func named(do func(string, fsstore.By) error) func(fsstore.Shown, fsstore.By) error {
+	return func(m fsstore.Shown, by fsstore.By) error { return do(m.Name, by) }
+}
+
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "key", "Approved", s.store.Approve)
+	return s.each(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.By) error { return s.store.Approve(m.Name, m.Sum, by) })
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	st := dirOf(r)
-	return s.each(w, r, "key", "Dismissed", func(name string, by fsstore.By) error { return s.store.DismissIn(st, name, by) })
+	return s.each(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.By) error { return s.store.DismissIn(st, m.Name, by) })
 }
 
 func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "key", "Denied", s.store.Deny)
+	return s.each(w, r, "key", "Denied", named(s.store.Deny))
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "id", "Cancelled", s.store.Cancel)
+	return s.each(w, r, "id", "Cancelled", named(s.store.Cancel))
 }
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
 	st, raw := dirOf(r), strings.TrimSpace(r.PostForm.Get("url"))
-	return s.each(w, r, "id", "Retried", func(name string, by fsstore.By) error { return s.store.RetryAs(st, name, raw, by) })
+	return s.each(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.By) error { return s.store.RetryAs(st, m.Name, raw, by) })
 }
 
 func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "key", "Evicted", s.store.Evict)
+	return s.each(w, r, "key", "Evicted", named(s.store.Evict))
 }
 
 func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {

@@ -107,7 +107,7 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name, rawURL, err := s.fetchedAgain(names[0])
+	name, rawURL, err := s.fetchedAgain(names[0].Name)
 	switch {
 	case err != nil:
 	case name != "":
@@ -118,8 +118,8 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.view.Reread(names[0])
-	return s.done(w, r, "Queued "+names[0])
+	s.view.Reread(names[0].Name)
+	return s.done(w, r, "Queued "+names[0].Name)
 }
 
 // fetchedAgain is how an artifact is: by the job that fetched it, or where

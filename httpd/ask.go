@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/templates"
 )
@@ -41,11 +42,11 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	j, err := s.store.JobFile(fsstore.Misses, names[0])
+	j, err := s.store.JobFile(fsstore.Misses, names[0].Name)
 	if err != nil {
 		return err
 	}
-	raw := j.Job.FetchURL()
+	raw := seenOf(&j, names[0].Sum)
 	found := &facts{Key: j.Name, URL: shown(raw, j.Name)}
 	if s.opt.Head == nil {
 		found.Trouble = "this server has no way to ask"
@@ -60,9 +61,19 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 		return s.fragment(w, "facts", found)
 	}
 	f := s.frame(w, r, "ask")
-	found.Acts = missActs(j.Name, "")
+	found.Acts = missActs(variantsOf(&j, []job.Variant{{URL: raw}}, 1), "") // of what was asked about
 	f.Facts = found
 	return s.write(w, r, http.StatusOK, f)
+}
+
+// seenOf is the URL of a miss that a person saw, or the newest.
+func seenOf(j *fsstore.JobFile, sum string) string {
+	for _, v := range j.Job.Variants() {
+		if sum != "" && v.Sum() == sum {
+			return v.URL
+		}
+	}
+	return j.Job.FetchURL()
 }
 
 func (f *facts) say(o OriginFacts, err error) {

@@ -17,34 +17,50 @@ import (
 const atOnce = 16
 
 // each does a verb to every file that the form names, or to every miss that
-// the form's search matches. What is gone by then was somebody else's.
-func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string, do func(string, fsstore.By) error) error {
-	names, err := s.chosen(r.PostForm, field)
+// the form's search matches. What is gone by then was somebody else's; a miss
+// whose URL is no longer the one that was shown is left, and told of.
+func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.By) error) error {
+	list, err := s.chosen(r.PostForm, field)
 	if err != nil {
 		return err
 	}
-	if len(names) == 1 {
-		if err := do(names[0], by(r)); err != nil {
+	if len(list) == 1 {
+		name := list[0].Name
+		err := do(list[0], by(r))
+		if err == nil || isUnseen(err) { // then the page is to show what is there
+			s.view.Reread(name)
+		}
+		if err != nil {
 			return err
 		}
-		s.view.Reread(names[0])
-		s.log.Info(strings.ToLower(did), "name", names[0], "addr", clientAddr(r))
-		return s.done(w, r, did+" "+names[0])
+		s.log.Info(strings.ToLower(did), "name", name, "addr", clientAddr(r))
+		return s.done(w, r, did+" "+name)
 	}
-	n, gone, err := s.inParallel(names, func(name string) error { return do(name, by(r)) })
-	s.log.Info(strings.ToLower(did), "files", n, "addr", clientAddr(r))
+	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, by(r)) })
+	s.log.Info(strings.ToLower(did), "files", n.done, "addr", clientAddr(r))
 	if err != nil {
 		return err
 	}
-	text := did + " " + strconv.Itoa(n) + " of " + strconv.Itoa(len(names))
-	if gone > 0 {
-		text += "; " + strconv.Itoa(gone) + " were not there any more"
+	text := did + " " + strconv.Itoa(n.done) + " of " + strconv.Itoa(len(list))
+	if n.gone > 0 {
+		text += "; " + strconv.Itoa(n.gone) + " were not there any more"
+	}
+	if n.unseen > 0 {
+		text += "; " + strconv.Itoa(n.unseen) + " changed since you looked, or hold several URLs: look at them again"
+	}
+	if n.unseen > 0 && n.done == 0 {
+		return &refusal{http.StatusConflict, text}
 	}
 	return s.done(w, r, text)
 }
 
+func isUnseen(err error) bool {
+	_, ok := errors.AsType[*fsstore.Unseen](err)
+	return ok
+}
+
 // chosen is what a form is about: all that match, or the names in it.
-func (s *Server) chosen(form url.Values, field string) ([]string, error) {
+func (s *Server) chosen(form url.Values, field string) ([]fsstore.Shown, error) {
 	if form.Get("all") == "" {
 		return namesOf(form[field], field)
 	}
@@ -56,47 +72,67 @@ func (s *Server) chosen(form url.Values, field string) ([]string, error) {
 	if len(found) == 0 {
 		return nil, &refusal{http.StatusNotFound, "no miss matches any more"}
 	}
-	names := make([]string, len(found))
+	list := make([]fsstore.Shown, len(found))
 	for n, i := range found {
-		names[n] = jobs[i].Name
+		list[n] = fsstore.Shown{Name: jobs[i].Name, Sum: shownAt(&jobs[i], q.until)}
 	}
-	return names, nil
+	return list, nil
 }
 
-func namesOf(list []string, field string) ([]string, error) {
-	var names []string
-	for _, n := range list {
-		switch {
+// shownAt is the URL of a miss that a page of that time has shown first, or
+// would have: the newest of then.
+func shownAt(j *fsstore.JobFile, until int64) string {
+	all := j.Asked.Variants
+	for i := len(all) - 1; i > 0; i-- {
+		if all[i].First.Unix() <= until {
+			return all[i].Sum()
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].Sum()
+}
+
+func namesOf(values []string, field string) ([]fsstore.Shown, error) {
+	var list []fsstore.Shown
+	for _, v := range values {
+		m := fsstore.ParseShown(v)
+		switch n := m.Name; {
 		case n == "":
 			continue
 		case len(n) > 255 || strings.HasPrefix(n, ".") || strings.HasPrefix(n, "-") || strings.ContainsAny(n, "/\x00"):
 			return nil, &refusal{http.StatusBadRequest, field + "= is not the name of a file in the spool"}
 		}
-		names = append(names, n)
+		list = append(list, m)
 	}
-	if len(names) == 0 {
+	if len(list) == 0 {
 		return nil, &refusal{http.StatusBadRequest, "nothing was chosen: the form lacks " + field + "="}
 	}
-	return names, nil
+	return list, nil
 }
 
-// inParallel counts what was done and what was gone; the first other error
-// ends it.
-func (s *Server) inParallel(names []string, do func(string) error) (done, gone int, err error) {
+// outcome counts what became of files.
+type outcome struct{ done, gone, unseen int }
+
+// inParallel ends at the first error that is none of a single file.
+func (s *Server) inParallel(list []fsstore.Shown, do func(fsstore.Shown) error) (n outcome, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	next := make(chan string)
-	for range min(atOnce, len(names)) {
+	next := make(chan fsstore.Shown)
+	for range min(atOnce, len(list)) {
 		wg.Go(func() {
-			for name := range next {
-				e := do(name)
-				s.view.Reread(name)
+			for m := range next {
+				e := do(m)
+				s.view.Reread(m.Name)
 				mu.Lock()
 				switch {
 				case e == nil:
-					done++
+					n.done++
 				case errors.Is(e, fs.ErrNotExist):
-					gone++
+					n.gone++
+				case isUnseen(e):
+					n.unseen++
 				case err == nil:
 					err = e
 				}
@@ -104,16 +140,16 @@ func (s *Server) inParallel(names []string, do func(string) error) (done, gone i
 			}
 		})
 	}
-	for _, name := range names {
+	for _, m := range list {
 		mu.Lock()
 		stop := err != nil
 		mu.Unlock()
 		if stop {
 			break
 		}
-		next <- name
+		next <- m
 	}
 	close(next)
 	wg.Wait()
-	return done, gone, err
+	return n, err
 }

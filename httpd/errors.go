@@ -33,7 +33,7 @@ func httpError(err error) (code int, text string) {
 		return http.StatusBadRequest, key.RedactText(err.Error())
 	case errors.Is(err, fsstore.ErrInvalid):
 		return http.StatusBadRequest, key.RedactText(err.Error())
-	case errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrBusy):
+	case errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrBusy), isUnseen(err):
 		return http.StatusConflict, key.RedactText(err.Error())
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound, "it is not there any more: somebody else may have moved it"

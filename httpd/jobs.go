@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -156,7 +157,7 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 	case fsstore.Failed, fsstore.Cancelled:
 		return []templates.Action{act("retry", "Retry", "quiet", "id"), act("dismiss", "Dismiss", "quiet", "key")}
 	case fsstore.Misses:
-		return missActs(j.Name, "")
+		return missActs(variantsOf(j, j.Job.Variants(), math.MaxInt), "")
 	}
 	return nil
 }
@@ -222,6 +223,9 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := s.frame(w, r, "job")
 	f.Job = s.jobRow(&j)
+	if st == fsstore.Misses {
+		f.Variants = variantsOf(&j, j.Job.Variants(), math.MaxInt)
+	}
 	if j.Key != "" {
 		if _, err := s.store.Artifact(j.Key); err == nil {
 			f.Held = "/artifacts/" + url.PathEscape(j.Key)

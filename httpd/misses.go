@@ -58,17 +58,17 @@ type missList struct {
 }
 
 type missRow struct {
-	ID, Key               string
-	Host                  *hostRow // before the first row of a host
-	URLs                  []string
-	MoreURLs, MoreClients int
-	Merged                bool
-	Count, ClientCount    int
-	AtLeast               bool
-	First, Last           time.Time
-	Clients               []job.Client
-	Note                  string
-	Acts                  []templates.Action
+	ID, Key            string
+	Host               *hostRow // before the first row of a host
+	Shown              string   // what a form says of the row: its key, and the first of its URLs
+	Variants           variants
+	MoreClients        int
+	Count, ClientCount int
+	AtLeast            bool
+	First, Last        time.Time
+	Clients            []job.Client
+	Note               string
+	Acts               []templates.Action
 }
 
 // hostRow heads the misses of one host.
@@ -166,33 +166,82 @@ func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 }
 
 func (s *Server) missRow(j *fsstore.JobFile) missRow {
-	const few = 5
 	a := j.Asked
-	urls, clients := a.URLs[:min(few, len(a.URLs))], a.Clients[:min(few, len(a.Clients))]
+	clients := a.Clients[:min(few, len(a.Clients))]
 	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: clients, Note: key.RedactText(j.Note)}
-	r.ClientCount, r.Merged = a.ClientCount, a.URLCount > 1
-	r.MoreURLs, r.MoreClients = a.URLCount-len(urls), a.ClientCount-len(clients)
-	for _, u := range urls {
-		if u = shown(u, ""); !slices.Contains(r.URLs, u) {
-			r.URLs = append(r.URLs, u)
-		}
-	}
-	if len(r.URLs) == 1 && r.URLs[0] == "" {
-		r.URLs[0] = j.Name
-	}
-	r.Acts = missActs(j.Name, "f"+r.ID)
+	r.ClientCount, r.MoreClients = a.ClientCount, a.ClientCount-len(clients)
+	r.Variants = variantsOf(j, a.Variants, few)
+	r.Variants.More = a.URLCount - len(r.Variants.Rows)
+	r.Shown = r.Variants.Rows[0].shown.String()
+	r.Acts = missActs(r.Variants, "f"+r.ID)
 	return r
 }
 
-// missActs are the buttons of one miss. into is the element that takes what
-// the origin says, "" on the page that says it.
-func missActs(k, into string) []templates.Action {
-	list := []templates.Action{rowAction("approve", "Approve", "", "key", k), rowAction("dismiss", "Dismiss", "quiet", "key", k), rowAction("deny", "Deny", "quiet warn", "key", k)}
-	list[1].In = string(fsstore.Misses)
+// few is how many clients and URLs a row shows.
+const few = 5
+
+// variants are the URLs of one miss, the one first that a shell's mv would
+// approve. Where there are several each has its own button.
+type variants struct {
+	Rows   []variantRow
+	Differ string // in what
+	More   int
+	All    string // the page that shows them all
+}
+
+type variantRow struct {
+	URL, Addr, Tool string // redacted
+	First           time.Time
+	Act             templates.Action
+	shown           fsstore.Shown
+}
+
+func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) variants {
+	fetch := j.Job.FetchURL()
+	if j.Asked != nil {
+		fetch = j.Asked.Fetch
+	}
+	v := variants{All: "/job?" + url.Values{"in": {string(fsstore.Misses)}, "name": {j.Name}}.Encode()}
+	order := slices.Clone(all)
+	slices.Reverse(order)
+	slices.SortStableFunc(order, func(a, b job.Variant) int { // the one that is fetched, then the newest; line 1 is last
+		return cmp.Compare(btoi(b.URL == fetch), btoi(a.URL == fetch))
+	})
+	if n := len(order); n > most {
+		order = append(order[:most-1], order[n-1])
+	}
+	for i := range order {
+		o := &order[i]
+		m := fsstore.Shown{Name: j.Name, Sum: o.Sum()}
+		v.Rows = append(v.Rows, variantRow{shown(o.URL, j.Name), o.Addr, o.Tool, o.First, rowAction("approve", "Approve", "", "key", m.String()), m})
+	}
+	if len(all) > 1 {
+		v.Differ = cmp.Or(cut(key.RedactText(strings.Join(job.Differences(all), ", ")), 200), "the order of their parameters")
+	}
+	return v
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// missActs are the buttons of one miss; where it has several URLs each of them
+// has its own to approve it. into is the element that takes what the origin
+// says, "" on the page that says it.
+func missActs(v variants, into string) []templates.Action {
+	m := v.Rows[0].shown
+	list := []templates.Action{rowAction("dismiss", "Dismiss", "quiet", "key", m.Name), rowAction("deny", "Deny", "quiet warn", "key", m.Name)}
+	list[0].In = string(fsstore.Misses)
+	if len(v.Rows) == 1 {
+		list = append([]templates.Action{v.Rows[0].Act}, list...)
+	}
 	if into == "" {
 		return list
 	}
-	ask := rowAction("ask", "Ask the origin", "quiet", "key", k)
+	ask := rowAction("ask", "Ask the origin", "quiet", "key", m.String())
 	ask.Into = into
 	return append(list, ask)
 }

@@ -25,6 +25,7 @@ type frame struct {
 	Artifacts artifactList
 	Artifact  *artifactPage
 	Job       jobRow
+	Variants  variants // of a miss
 	Log       []string
 	Held      string // address of the artifact's page
 	Facts     *facts

@@ -23,8 +23,8 @@ func (s *Server) verbs() []verb {
 	return []verb{
 		{"approve", maxForm, s.approve, s.missLine(sh.Approve)},
 		{"dismiss", maxForm, s.dismiss, s.dismissLine},
-		{"deny", maxForm, s.deny, s.missLine(sh.Deny)},
-		{"ask", maxForm, s.ask, oneLine("key", sh.Ask)},
+		{"deny", maxForm, s.deny, s.missLine(byName(sh.Deny))},
+		{"ask", maxForm, s.ask, s.askLine},
 		{"cancel", maxForm, s.cancel, oneLine("id", sh.Cancel)},
 		{"retry", maxForm, s.retry, s.retryLine},
 		{"clear", maxForm, s.clear, func(*http.Request) (string, error) { return sh.Clear() }},
@@ -68,13 +68,32 @@ func oneLine(field string, line func(string) (string, error)) func(*http.Request
 		if err != nil {
 			return "", err
 		}
-		return line(names[0])
+		return line(names[0].Name)
+	}
+}
+
+func (s *Server) askLine(r *http.Request) (string, error) {
+	list, err := namesOf(r.PostForm["key"], "key")
+	if err != nil {
+		return "", err
+	}
+	return s.store.Shell().Ask(list[0])
+}
+
+// byName is a line that names are enough for.
+func byName(line func(...string) (string, error)) func(...fsstore.Shown) (string, error) {
+	return func(list ...fsstore.Shown) (string, error) {
+		names := make([]string, len(list))
+		for i, m := range list {
+			names[i] = m.Name
+		}
+		return line(names...)
 	}
 }
 
 // missLine is for one miss, for those that are chosen, or for all that match:
 // in a shell those are named, but for all that wait, which are "*".
-func (s *Server) missLine(line func(...string) (string, error)) func(*http.Request) (string, error) {
+func (s *Server) missLine(line func(...fsstore.Shown) (string, error)) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) {
 		names, err := s.chosen(r.PostForm, "key")
 		if err != nil {
@@ -88,9 +107,9 @@ func (s *Server) missLine(line func(...string) (string, error)) func(*http.Reque
 }
 
 func (s *Server) dismissLine(r *http.Request) (string, error) {
-	return s.missLine(func(names ...string) (string, error) {
+	return s.missLine(byName(func(names ...string) (string, error) {
 		return s.store.Shell().Dismiss(dirOf(r), names...)
-	})(r)
+	}))(r)
 }
 
 func (s *Server) retryLine(r *http.Request) (string, error) {

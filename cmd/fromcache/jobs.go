@@ -32,6 +32,9 @@ type jobRow struct {
 	Total   int64         `json:"total,omitempty"`
 	Reason  string        `json:"reason,omitempty"`
 	Note    string        `json:"note,omitempty"`
+
+	Sum      string       `json:"url_sum,omitempty"`  // of a miss: KEY@SUM approves this URL and no other
+	Variants []variantRow `json:"variants,omitempty"` // of a miss that holds several URLs: each
 }
 
 func describe(j *fsstore.JobFile) jobRow {
@@ -44,6 +47,9 @@ func describe(j *fsstore.JobFile) jobRow {
 	}
 	if j.Job.URL != "" {
 		r.URL = key.Redact(j.Job.FetchURL())
+	}
+	if j.State == fsstore.Misses && j.Job.URL != "" {
+		r.Sum, r.Variants = job.SumOf(j.Job.FetchURL()), variantRows(&j.Job)
 	}
 	if e, ok := newest(j); ok {
 		r.Event, r.At = string(e.Kind), timeOrNil(e.Time)
@@ -86,6 +92,9 @@ func (a *app) jobTable(st fsstore.State, jobs []fsstore.JobFile) error {
 func writeJob(w io.Writer, j *fsstore.JobFile) {
 	r := describe(j)
 	url := cmp.Or(r.URL, "-")
+	if n := len(r.Variants); n > 1 {
+		url = fmt.Sprintf("%s (one of %d URLs: fromcache why URL)", url, n)
+	}
 	if r.URLs > 0 {
 		url = fmt.Sprintf("%d URLs", r.URLs)
 	}

@@ -19,26 +19,30 @@ import (
 type moving struct {
 	done string // what is printed before each name
 	in   []fsstore.State
-	do   func(*fsstore.Store, fsstore.State, string, fsstore.By) error
+	do   func(*fsstore.Store, file, fsstore.By) (note string, err error)
 }
 
 // file is what an operand names; where in is "" the verb looks for it.
 type file struct {
 	in   fsstore.State
 	name string
+	url  string // the operand, where it is one
+	sum  string // of the URL that was shown, or how it begins: KEY@SUM
 }
 
 // anywhere is a verb that always looks for its file.
-func anywhere(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, fsstore.State, string, fsstore.By) error {
-	return func(s *fsstore.Store, _ fsstore.State, name string, by fsstore.By) error { return do(s, name, by) }
+func anywhere(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
+	return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
 }
 
 func (a *app) approve(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, anywhere((*fsstore.Store).Approve)})
+	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, approveShown})
 }
 
 func (a *app) dismiss(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, (*fsstore.Store).DismissIn})
+	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+		return "", s.DismissIn(f.in, f.name, by)
+	}})
 }
 
 func (a *app) deny(f *flag.FlagSet) func(context.Context, []string) error {
@@ -50,8 +54,8 @@ func (a *app) cancel(f *flag.FlagSet) func(context.Context, []string) error {
 }
 
 func (a *app) retry(f *flag.FlagSet) func(context.Context, []string) error {
-	again := func(s *fsstore.Store, in fsstore.State, name string, by fsstore.By) error {
-		return s.RetryAs(in, name, "", by)
+	again := func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+		return "", s.RetryAs(f.in, f.name, "", by)
 	}
 	return a.move(f, moving{"queued", []fsstore.State{fsstore.Failed, fsstore.Cancelled}, again})
 }
@@ -102,13 +106,13 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 		return []error{err}
 	}
 	for _, f := range files {
-		switch err := m.do(s, f.in, f.name, a.operator()); {
+		switch note, err := m.do(s, f, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
 			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.list(f.in)))
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
 		default:
-			fmt.Fprintf(a.stdout, "%s %s\n", m.done, printable(f.name))
+			fmt.Fprintf(a.stdout, "%s %s\n%s", m.done, printable(f.name), note)
 		}
 	}
 	return failed
@@ -121,14 +125,17 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
-		return []file{{name: u.Key()}}, nil
+		return []file{{name: u.Key(), url: operand}}, nil
 	}
-	name := path.Base(operand)
+	name, sum := path.Base(operand), ""
+	if i := strings.LastIndexByte(name, '@'); i > 0 && isSum(name[i+1:]) && m.done == "approved" {
+		name, sum = name[:i], name[i+1:]
+	}
 	if m.in == nil {
 		name = strings.TrimSuffix(name, ".json")
 	}
 	if !strings.ContainsAny(name, "*?[") {
-		return []file{{dirIn(operand), name}}, nil
+		return []file{{in: dirIn(operand), name: name, sum: sum}}, nil
 	}
 	files, err := m.match(s, dirIn(operand), name)
 	if err != nil {
@@ -191,7 +198,7 @@ func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, 
 		}
 		for i := range jobs {
 			if hit(jobs[i].Name) || hit(jobs[i].Key) {
-				files = append(files, file{st, jobs[i].Name})
+				files = append(files, file{in: st, name: jobs[i].Name})
 			}
 		}
 	}

@@ -143,6 +143,7 @@ func explainJob(w io.Writer, j *fsstore.JobFile) {
 	if j.Note != "" {
 		fmt.Fprintf(w, "\t%s\n", key.RedactText(j.Note))
 	}
+	explainVariants(w, j)
 	const newestLines = 20
 	events := j.Job.Events
 	if n := len(events) - newestLines; n > 0 {

@@ -12,14 +12,15 @@ type Client struct {
 	First, Last time.Time
 }
 
-// Asked is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients and URLs are
-// those that came first, for strangers can make both long.
+// Asked is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients are those that
+// came first and Variants mostly those that came last, for strangers can make both long.
 type Asked struct {
 	N           int       // times
 	AtLeast     bool      // N is a lower bound
 	First, Last time.Time // zero: never
 	Clients     []Client  // in the order in which they first asked
-	URLs        []string  // line 1 first
+	Variants    []Variant // line 1 first, and with Fetch
+	Fetch       string    // what FetchURL returned
 	ClientCount int       // addresses with each of their tools
 	AddrCount   int       // addresses alone
 	URLCount    int
@@ -39,16 +40,14 @@ func (j *Job) Asked(clients, urlBytes int) *Asked {
 			a.Clients = append(a.Clients, c)
 		}
 	}
-	urls := j.URLs()
-	a.ClientCount, a.AddrCount, a.URLCount = len(all), len(addrs), len(urls)
-	for i, u := range urls {
-		if i > 0 {
-			urlBytes -= len(u)
+	variants := j.Variants()
+	a.ClientCount, a.AddrCount, a.URLCount = len(all), len(addrs), len(variants)
+	fetch := j.FetchURL()
+	a.Variants = few(variants, fetch, urlBytes)
+	for _, v := range a.Variants {
+		if v.URL == fetch {
+			a.Fetch = v.URL
 		}
-		if urlBytes < 0 {
-			break
-		}
-		a.URLs = append(a.URLs, strings.Clone(u))
 	}
 	return a
 }
@@ -122,22 +121,4 @@ func (j *Job) AskedWith() string {
 		}
 	}
 	return ""
-}
-
-// URLs returns the distinct URLs that the job holds, line 1 first, as written.
-func (j *Job) URLs() []string {
-	list := []string{j.URL}
-	var seen map[string]bool // made when there is a second one, which is seldom
-	for i := range j.Events {
-		u := j.Events[i].URL
-		if u == "" || u == j.URL || seen[u] {
-			continue
-		}
-		if seen == nil {
-			seen = map[string]bool{}
-		}
-		seen[u] = true
-		list = append(list, u)
-	}
-	return list
 }

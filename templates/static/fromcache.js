@@ -32,7 +32,7 @@
     }
     for (const cell of cells) {
       const mine = $(`[data-c="${cell.dataset.c}"]`, old)
-      if (mine && text(mine) !== text(cell)) {
+      if (mine && text(mine) !== text(cell) && !$('input:checked', mine)) { // what was chosen is what was shown then
         mine.innerHTML = cell.innerHTML
         added(mine)
       }
