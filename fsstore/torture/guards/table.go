@@ -308,7 +308,7 @@ var guards = []guard{
 	{name: "a host is no longer than a name", file: "fsstore/key/normalise.go", old: "len(strings.TrimSuffix(host, \".\")) > maxHostname", new: "false", pkg: "./fsstore/key", run: "TestBadURL"},
 	{name: "no script from the cache", file: "httpd/guard.go", old: "script-src \" + scripts(host) + \"", new: "script-src 'self'", pkg: pages + "/browser", run: "TestNoScriptFromTheCache"},
 	{name: "a file* that is not read is not passed on", file: "httpd/fields.go", old: "readsAs(v)", new: "true", pkg: pages, run: "TestDisposition"},
-	{name: "a PDF is saved", file: "httpd/fields.go", old: "strings.Contains(t, \"pdf\")", new: "false", pkg: pages, run: "TestPDF"},
+	{name: "a PDF is saved", file: "httpd/fields.go", old: "strings.Contains(t, \"pdf\")", new: "t == \"\"", pkg: pages, run: "TestPDF"},
 	{name: "a form is small", file: "httpd/guard.go", old: "r.Body = http.MaxBytesReader(w, r.Body, limit)", new: "_ = limit", pkg: pages, run: "FormCap"},
 	{name: "a request comes in its time", file: "httpd/server.go", old: "\t\tReadTimeout:", new: "\t\tWriteTimeout:", pkg: pages, run: "SlowHeader"},
 	{name: "an idle connection has its time", file: "httpd/server.go", old: "IdleTimeout:                  s.opt.IdleTimeout,", new: "", pkg: pages, run: "IdleConnection"},
