@@ -14,7 +14,8 @@ import (
 
 // progressListener hands out connections on which a write may take any time as
 // long as its reader takes something every now and then: a slow download of
-// 10 GiB lives, a stalled reader is cut off after stall.
+// 10 GiB lives, a stalled reader is cut off after stall, or when it has rested
+// for as long as what it took has earned it.
 type progressListener struct {
 	net.Listener
 	stall time.Duration
@@ -64,6 +65,7 @@ type conn struct {
 	more   bool      // the next write is a header, and a file follows at once
 	armed  time.Time // when the deadline was set
 	queued int       // bytes in the kernel at the last deadline, -1 unknown
+	credit int64     // bytes that were taken, less what resting has cost
 }
 
 // Read answers a read of a single byte with none, unless it is asked twice.
@@ -113,6 +115,7 @@ func (c *conn) write(b []byte) (n int, err error) {
 	for n < len(b) {
 		m, err := c.TCPConn.Write(b[n:])
 		n += m
+		c.took(int64(m))
 		if err == nil || !c.onward(m, err) {
 			return n, err
 		}
@@ -143,6 +146,7 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 		want := part.N
 		m, err := c.TCPConn.ReadFrom(&part)
 		n += m
+		c.took(m)
 		from.N -= m
 		if err != nil && (want-part.N != m || !c.onward(int(m), err)) {
 			return n, err // a part that was read and not sent can't be sent again
@@ -184,12 +188,36 @@ func (c *conn) onward(n int, err error) bool {
 	if n == 0 && before < 0 {
 		before = now + 1 // nothing to compare with: one more turn
 	}
-	if n == 0 && now >= before {
+	if n == 0 && now >= before && !c.mayRest() {
 		c.SetLinger(0) // else the kernel keeps what it holds for minutes more
 		return false
 	}
 	c.arm()
 	c.queued = now
+	return true
+}
+
+// A reader that has taken much may rest for long. A proxy that buffers on its
+// disk is one: it takes a GiB at once, and then nothing until its own reader has
+// had that. What is no more than the buffers of two kernels is no proof of a
+// reader, and earns nothing.
+const (
+	unearned = 16 << 20
+	pace     = 64 << 10  // bytes a second, of the slowest reader that such a proxy is expected to have
+	longest  = time.Hour // that anyone may rest
+)
+
+func (c *conn) took(n int64) {
+	c.credit = min(c.credit+n, unearned+int64(longest.Seconds())*pace)
+}
+
+// mayRest pays for one more turn of the deadline, if there is enough.
+func (c *conn) mayRest() bool {
+	cost := int64(c.stall.Seconds() * pace)
+	if c.credit-cost < unearned {
+		return false
+	}
+	c.credit -= cost
 	return true
 }
 

@@ -23,6 +23,7 @@ var (
 	octets       = []string{"application/octet-stream"}
 	noStore      = []string{"no-store"}
 	nosniff      = []string{"nosniff"}
+	unbuffered   = []string{"no"}
 	sandbox      = []string{"sandbox; default-src 'none'"}
 	bytesRanges  = []string{"bytes"}
 	redirected   = []string{"1"}
@@ -89,6 +90,7 @@ func blobFields(digest string) http.Header {
 		"Content-Type":            octets,
 		"Etag":                    {`"` + digest + `"`},
 		"Repr-Digest":             {"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
+		"X-Accel-Buffering":       unbuffered, // nginx would take a GiB at once, and then nothing for as long as its reader needs for that
 		"X-Content-Type-Options":  nosniff,
 		"X-Fromcache-Sha256":      {digest},
 	}
