@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -141,7 +142,7 @@ func (o *origin) serve(w http.ResponseWriter, r *http.Request) {
 	head.Set("Date", "Fri, 01 Mar 2024 12:00:00 GMT") // some commands save it
 	var answer func()
 	give := func(path string, h uint64) {
-		th := thingOf("http://h"+path+"?"+query, h)
+		th := thingOf((&neturl.URL{Scheme: "http", Host: "h", Path: path, RawQuery: query}).String(), h) // however the path came escaped
 		th.asked(r, h)
 		if r.Method == "GET" {
 			req.body = th.body
@@ -156,7 +157,7 @@ func (o *origin) serve(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "%s of %d bytes\n", r.Method, n)
 		}
 	case strings.HasPrefix(r.URL.Path, stored):
-		give(strings.TrimPrefix(r.URL.EscapedPath(), stored), h|1)
+		give(strings.TrimPrefix(r.URL.Path, stored), h|1)
 	case h%23 == 0:
 		answer = func() { http.Error(w, "no such page", http.StatusNotFound) }
 	case h%9 == 0:
@@ -164,7 +165,7 @@ func (o *origin) serve(w http.ResponseWriter, r *http.Request) {
 	case h%9 == 1 || strings.Contains(r.URL.Path, "/releases/download/"):
 		move(scheme+"://objects.example.net"+stored+r.URL.EscapedPath()+"?"+query+signature, http.StatusMovedPermanently)
 	default:
-		give(r.URL.EscapedPath(), h)
+		give(r.URL.Path, h)
 	}
 	o.mu.Lock()
 	o.seen = append(o.seen, req) // before the tool can have ended

@@ -34,6 +34,7 @@ type result struct {
 	files          map[string]file
 	asked          []request
 	late           bool // it was ended by us
+	timed          bool // it prints how long things took
 }
 
 // mostTime is for one command. What takes longer waits for something that does not come in this world.
@@ -99,7 +100,7 @@ func (s *stage) run(path string, c command, more ...string) result {
 	must(s.t, cmd.Start())
 	alarm := time.AfterFunc(mostTime, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	cmd.Wait()
-	r := result{status: cmd.ProcessState.ExitCode(), stdout: out.String(), late: !alarm.Stop(), files: map[string]file{}}
+	r := result{status: cmd.ProcessState.ExitCode(), stdout: out.String(), late: !alarm.Stop(), timed: timed.MatchString(c.String()), files: map[string]file{}}
 	r.stderr, r.said = split(errs.String())
 	r.asked = s.origin.taken()
 	s.gather(&r)
@@ -152,6 +153,9 @@ func differ(direct, shim result, began time.Time) string {
 	if direct.status != shim.status {
 		fmt.Fprintf(&b, "exit status %d, through the shim %d (%.200q)\n", direct.status, shim.status, shim.stderr)
 	}
+	if direct.timed {
+		direct.stdout, shim.stdout = settle(direct.stdout), settle(shim.stdout)
+	}
 	if direct.stdout != shim.stdout {
 		fmt.Fprintf(&b, "stdout %.200q, through the shim %.200q\n", direct.stdout, shim.stdout)
 	}
@@ -192,8 +196,9 @@ func differStderr(b *strings.Builder, direct, shim result) {
 
 var (
 	speed  = regexp.MustCompile(`\([\d.,]+ [KMG]?B/s\)|\bin [\d.]+m?s|=[\d.,]+[a-z]*|[\d.,]+[KMGT]?B?/s`)
-	itself = regexp.MustCompile(`(?m)^/\S+/(curl|wget): `) // its own path, which the shim gives it as argv[0]
-	begun  = regexp.MustCompile(`^[ \d:.\-kMG]*curl: `)    // a meter that was begun
+	itself = regexp.MustCompile(`(?m)^/\S+/(curl|wget): `)  // its own path, which the shim gives it as argv[0]
+	begun  = regexp.MustCompile(`^[ \d:.\-kMG#=O%]*curl: `) // a meter that was begun
+	timed  = regexp.MustCompile(`%\{(time|speed)_`)
 	number = regexp.MustCompile(`\d+`)
 	meter  = regexp.MustCompile(`^[ \d.,:kKMGTBsmhdeta%#=<>|+()/\-O]*$`)
 	shown  = regexp.MustCompile(`^\S+ +(\d+%)? *\[.*$`)
@@ -212,15 +217,16 @@ func settle(stderr string) string {
 	return strings.Join(lines, "\n")
 }
 
-// complaints are the lines that say what went wrong, or "talks" where there are others.
+// complaints are the lines that say what went wrong, or "talks" where there are none but others.
 func complaints(stderr string) string {
 	var kept []string
 	for _, line := range strings.Split(stderr, "\n") {
 		if strings.HasPrefix(line, "curl: ") {
 			kept = append(kept, line)
-		} else if line != "" && len(kept) == 0 {
-			kept = append(kept, "talks")
 		}
+	}
+	if stderr != "" && len(kept) == 0 {
+		return "talks"
 	}
 	return strings.Join(kept, "\n")
 }
