@@ -41,13 +41,18 @@ func script(text string) func(string) error {
 	return func(path string) error { return os.WriteFile(path, []byte(text), 0o755) }
 }
 
-// TestChains holds that no arrangement of shims and wrappers loops, that the real tool is found behind it, and that the cache
-// is asked once.
-func TestChains(t *testing.T) {
-	url, asked := cacheOf(t, holds)
-	missing, _ := cacheOf(t, http.NotFound)
-	real := fake(t, "curl")
-	a, b := place(t, "curl", copyOf), place(t, "curl", copyOf)
+// chain is an arrangement of shims and wrappers on PATH, and what a fake curl behind it prints: C for the cache's URL, U for
+// the one that was asked for.
+type chain struct {
+	name, path, env, want string
+	status                int
+}
+
+// chains also returns the first shim.
+func chains(t *testing.T, missing string) (list []chain, a, real string) {
+	real = fake(t, "curl")
+	a = place(t, "curl", copyOf)
+	b := place(t, "curl", copyOf)
 	hard, soft := place(t, "curl", hardLink), place(t, "curl", symlink)
 	soft2 := place(t, "curl", func(p string) error { return os.Symlink(a+"/curl", p) })
 	wrapper := place(t, "curl", script("#!/bin/sh\nexec curl \"$@\"\n"))
@@ -58,10 +63,7 @@ func TestChains(t *testing.T) {
 	notExecutable := place(t, "curl", func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) })
 	directory := place(t, "curl", func(p string) error { return os.Mkdir(p, 0o755) })
 	noDefault := triedByNow(t, "curl")
-	for _, c := range []struct {
-		name, path, env, want string
-		status                int
-	}{
+	return []chain{
 		{"one", a + ":" + real, "", "curl|C|", 0},
 		{"two copies", a + ":" + b + ":" + real, "", "curl|C|", 0},
 		{"all kinds", a + ":" + soft + ":" + hard + ":" + soft2 + ":" + b + ":" + real, "", "curl|C|", 0},
@@ -86,7 +88,16 @@ func TestChains(t *testing.T) {
 		{"alone with itself", a, noDefault + "\nREAL_CURL=" + a + "/curl", "", 127},
 		{"off", a + ":" + b + ":" + real, "FROMCACHE_CURL_SERVER=off", "curl|U|", 0},
 		{"a miss", a + ":" + b + ":" + wrapper + ":" + real, "FROMCACHE_CURL_SERVER=" + missing, "curl|U|", 0},
-	} {
+	}, a, real
+}
+
+// TestChains holds that no arrangement of shims and wrappers loops, that the real tool is found behind it, and that the cache
+// is asked once.
+func TestChains(t *testing.T) {
+	url, asked := cacheOf(t, holds)
+	missing, _ := cacheOf(t, http.NotFound)
+	list, a, real := chains(t, missing)
+	for _, c := range list {
 		asked.Store(0)
 		first := a
 		if strings.HasPrefix(c.path, real) {
