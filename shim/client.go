@@ -32,8 +32,8 @@ plan prints the decision and the resulting command without running it.
 
 environment:
   FROMCACHE_SERVER           address of the cache-host; several, by commas or blanks; unset: off
-  FROMCACHE_CURL_SERVER      instead, for curl alone ("off": none)
-  FROMCACHE_WGET_SERVER      instead, for wget alone
+  CURLFROMCACHE_SERVER       instead, for curl alone ("off": none); FROMCACHE_CURL_SERVER too
+  WGETFROMCACHE_SERVER       instead, for wget alone; FROMCACHE_WGET_SERVER too
   FROMCACHE_ONLY             hosts to ask about, all others pass (patterns as in no_proxy)
   FROMCACHE_SKIP             hosts never to ask about
   FROMCACHE_CONNECT_TIMEOUT  seconds for the connection to the cache (0.5)
@@ -130,7 +130,9 @@ func parseSetup(args []string) (o setup, bad string) {
 			return o, "--tools knows curl, wget, curlfromcache and wgetfromcache"
 		}
 	}
-	if o.server != "" && len(parseCaches(o.server)) == 0 {
+	if caches, wrong := parseCaches(o.server); len(wrong) > 0 {
+		return o, "--server: " + strings.Join(wrong, "; ")
+	} else if o.server != "" && len(caches) == 0 {
 		return o, "--server is no address of a cache"
 	}
 	return o, ""

@@ -254,6 +254,39 @@ func TestStatusAndDoctor(t *testing.T) {
 	}
 }
 
+// TestWrongServer holds that an address that can't be used is named, with what is wrong, by every verb that speaks of it and by
+// FROMCACHE_VERBOSE=1, and never otherwise; a password in it by none.
+func TestWrongServer(t *testing.T) {
+	home := t.TempDir()
+	url, _ := cacheOf(t, holds)
+	for address, why := range map[string]string{
+		"htp://cache:3000":               "htp://cache:3000 can't be used: not an http or https URL",
+		"cache:30000000":                 "cache:30000000 can't be used: the URL's port is no number from 1 to 65535",
+		"http://cache:":                  "the URL's port is no number",
+		"http://user:secret@cache:3000/": "http://...@cache:3000/ can't be used: the URL carries credentials",
+		"http://cache:3000/?x=secret":    "http://cache:3000/?... can't be used: it has a query",
+		"http://cache:3000/[a]":          "curl would take its path for a pattern",
+		"http://cäche:3000":              "the URL has bytes that need quoting",
+		"http://cache_:3000\\":           "the URL has bytes that need quoting",
+		"http://-cache":                  "the URL's host is unusual",
+	} {
+		set := "export PATH=" + tools + ":$PATH FROMCACHE_SERVER='" + address + "'; "
+		want(t, home, set+"$S doctor", 1, "wrong FROMCACHE_SERVER: ", why, "!secret", "!not set")
+		want(t, home, set+"$S status", 0, "curl cache: FROMCACHE_SERVER: ", why, "!secret")
+		want(t, home, set+"$S plan curl https://v.example/a", 0, "curl: pass: FROMCACHE_SERVER: ", why, "!secret")
+		want(t, home, "$S install --server '"+address+"'", 2, "--server: ", "!secret")
+		both := "export FROMCACHE_SERVER='" + address + ", " + url + "'; "
+		want(t, home, both+"$S plan curl https://v.example/a", 0, "curl: hit: https://v.example/a from "+url+"; FROMCACHE_SERVER: ", why, "!secret")
+		for _, verbose := range []string{"", "1"} {
+			r := clientRun(t, home, "PATH="+fake(t, "curl", "wget")+"; FROMCACHE_VERBOSE="+verbose+" FROMCACHE_SERVER='"+address+"' "+tools+"/wget https://v.example/a")
+			if r.status != 0 || strings.Contains(r.stderr, why) != (verbose == "1") || verbose == "" && r.stderr != "" || strings.Contains(r.stderr, "secret") {
+				t.Errorf("%s, verbose %q: %+v", address, verbose, r)
+			}
+		}
+	}
+	want(t, home, "CURLFROMCACHE_SERVER=x://y WGETFROMCACHE_SERVER=z://y $S status", 0, "curl cache: CURLFROMCACHE_SERVER: x://y", "wget cache: WGETFROMCACHE_SERVER: z://y")
+}
+
 // TestDoctorKnowsStrangers holds that a web server that answers 200 to all, and a cache that speaks the other scheme, are named
 // as what they are.
 func TestDoctorKnowsStrangers(t *testing.T) {

@@ -64,8 +64,8 @@
 // # Environment
 //
 //	FROMCACHE_SERVER           the cache-host's address; several, by commas or white space; without a scheme it is http; unset: off
-//	FROMCACHE_CURL_SERVER      instead of it, for curl alone; "off" turns the shim off
-//	FROMCACHE_WGET_SERVER      instead of it, for wget alone
+//	CURLFROMCACHE_SERVER       instead of it, for curl alone; "off" turns the shim off. FROMCACHE_CURL_SERVER is the same
+//	WGETFROMCACHE_SERVER       instead of it, for wget alone. FROMCACHE_WGET_SERVER is the same
 //	FROMCACHE_ONLY             hosts to ask about; all others pass. Patterns as in no_proxy
 //	FROMCACHE_SKIP             hosts never to ask about
 //	FROMCACHE_CONNECT_TIMEOUT  seconds for a connection to the cache, 0.5

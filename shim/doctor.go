@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,8 +76,22 @@ func rootPath() string {
 
 // checkCaches asks each cache for its health, and compares clocks.
 func (m *machine) checkCaches(say func(bool, string)) {
-	caches := parseCaches(serverList(m.env, Curl) + " " + serverList(m.env, Wget))
-	if len(caches) == 0 {
+	caches, wrong := cachesOf(m.env, Curl)
+	more, wrongToo := cachesOf(m.env, Wget)
+	for _, c := range more {
+		if !hasCache(caches, c.Base) {
+			caches = append(caches, c)
+		}
+	}
+	for _, w := range wrongToo {
+		if !slices.Contains(wrong, w) {
+			wrong = append(wrong, w)
+		}
+	}
+	for _, w := range wrong {
+		say(false, w)
+	}
+	if len(caches)+len(wrong) == 0 {
 		say(false, "no cache: FROMCACHE_SERVER is not set")
 	}
 	p := m.prober()
@@ -195,7 +210,7 @@ func (m *machine) noteProxies() {
 // checkConfig says whether configuration files make every call of a tool pass.
 func (m *machine) checkConfig(t Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
-	for _, name := range []string{envOnly, envSkip, envCurlServer, envWgetServer} {
+	for _, name := range []string{envOnly, envSkip, envCurlServer, envCurlAlias, envWgetServer, envWgetAlias} {
 		in.Env = in.Env.With(name, "")
 	}
 	in.Env = in.Env.With(envServer, "http://cache.invalid")

@@ -163,7 +163,8 @@ func FuzzProto(f *testing.F) {
 func FuzzServers(f *testing.F) {
 	f.Add("http://a:3000, b https://c/d/ ftp://e http://u:p@f")
 	f.Fuzz(func(t *testing.T, list string) {
-		for _, c := range parseCaches(list) {
+		caches, _ := parseCaches(list)
+		for _, c := range caches {
 			if strings.ContainsAny(c.Base, "?# \\") || !strings.HasPrefix(c.Base, "http") || strings.HasSuffix(c.Base, "/") {
 				t.Errorf("%q: %q", list, c.Base)
 			}

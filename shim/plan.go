@@ -69,6 +69,7 @@ type Decision struct {
 	Args     []string
 	Env      Env
 	Whole    string // why the whole call passed unasked; empty if it did not
+	Wrong    string // what of the caches' addresses can't be used, if there are others
 	Verdicts []Verdict
 }
 
@@ -79,9 +80,12 @@ func Plan(in Input) Decision {
 	p := planner{Input: in, settings: readSettings(in)}
 	out := Decision{Args: in.Args, Env: in.Env}
 	if len(p.caches) == 0 {
-		out.Whole = "no cache is set"
+		if out.Whole = p.wrong; out.Whole == "" {
+			out.Whole = "no cache is set"
+		}
 		return out
 	}
+	out.Wrong = p.wrong
 	c := p.parse()
 	if out.Whole = c.whole; c.whole != "" {
 		return out

@@ -6,12 +6,14 @@ import (
 	"time"
 )
 
-// The environment of the shim. The per-tool variables replace FROMCACHE_SERVER for that tool alone; blank counts as unset,
-// and the value "off" turns the shim off.
+// The environment of the shim. The per-tool variables, of which each has two names, replace FROMCACHE_SERVER for that tool alone;
+// blank counts as unset, and the value "off" turns the shim off.
 const (
 	envServer         = "FROMCACHE_SERVER"
-	envCurlServer     = "FROMCACHE_CURL_SERVER"
-	envWgetServer     = "FROMCACHE_WGET_SERVER"
+	envCurlServer     = "CURLFROMCACHE_SERVER"
+	envWgetServer     = "WGETFROMCACHE_SERVER"
+	envCurlAlias      = "FROMCACHE_CURL_SERVER"
+	envWgetAlias      = "FROMCACHE_WGET_SERVER"
 	envConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
 	envTimeout        = "FROMCACHE_TIMEOUT"
 	envSkip           = "FROMCACHE_SKIP"
@@ -79,14 +81,17 @@ func (t Tool) String() string {
 // settings are the shim's own part of the environment.
 type settings struct {
 	caches     []Cache
+	wrong      string // what of the addresses can't be used, with the name of their variable
 	skip, only string
 	loopback   bool
 }
 
 // readSettings takes the settings for a call from its environment.
 func readSettings(in Input) settings {
+	caches, wrong := cachesOf(in.Env, in.Tool)
 	return settings{
-		caches:   parseCaches(serverList(in.Env, in.Tool)),
+		caches:   caches,
+		wrong:    strings.Join(wrong, "; "),
 		skip:     in.Env.Get(envSkip),
 		only:     strings.Trim(in.Env.Get(envOnly), ", \t"),
 		loopback: isOn(in.Env.Get(envLoopback)),
@@ -105,18 +110,35 @@ func (s *settings) isCache(t target) bool {
 
 // serverList returns the cache addresses that the environment names for a tool, as they were written.
 func serverList(env Env, tool Tool) string {
-	own := envCurlServer
+	_, list := serverVariable(env, tool)
+	return list
+}
+
+// serverVariable returns them and the name of their variable.
+func serverVariable(env Env, tool Tool) (name, list string) {
+	names := []string{envCurlServer, envCurlAlias, envServer}
 	if tool == Wget {
-		own = envWgetServer
+		names = []string{envWgetServer, envWgetAlias, envServer}
 	}
-	list := strings.TrimSpace(env.Get(own))
-	if list == "" {
-		list = strings.TrimSpace(env.Get(envServer))
+	for _, name = range names {
+		if list = strings.TrimSpace(env.Get(name)); list != "" {
+			break
+		}
 	}
 	if list == "off" {
-		return ""
+		list = ""
 	}
-	return list
+	return name, list
+}
+
+// cachesOf returns the caches that the environment names for a tool, and for each address that can't be used what is wrong with it.
+func cachesOf(env Env, tool Tool) (caches []Cache, wrong []string) {
+	name, list := serverVariable(env, tool)
+	caches, wrong = parseCaches(list)
+	for i := range wrong {
+		wrong[i] = name + ": " + wrong[i]
+	}
+	return caches, wrong
 }
 
 // Cache is the address of one cache-host.
@@ -126,15 +148,22 @@ type Cache struct {
 }
 
 // parseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
-// a query, odd bytes) is left out: an address with a password in it would put it on every command line.
-func parseCaches(list string) []Cache {
-	var caches []Cache
+// a query, odd bytes) is left out, and wrong says why: an address with a password in it would put it on every command line.
+func parseCaches(list string) (caches []Cache, wrong []string) {
 	for _, word := range fields(list) {
+		given := word
 		if !strings.Contains(word, "://") {
 			word = "http://" + word
 		}
 		t, reason := parseTarget(word)
-		if reason != "" || t.query != "" || strings.ContainsAny(t.path, "[]{}") {
+		switch {
+		case reason == "" && t.query != "":
+			reason = "it has a query"
+		case reason == "" && strings.ContainsAny(t.path, "[]{}"):
+			reason = "curl would take its path for a pattern"
+		}
+		if reason != "" {
+			wrong = append(wrong, showURL(given)+" can't be used: "+reason)
 			continue
 		}
 		base := t.scheme + "://" + t.authority() + strings.TrimRight(t.path, "/")
@@ -142,7 +171,7 @@ func parseCaches(list string) []Cache {
 			caches = append(caches, Cache{base, t})
 		}
 	}
-	return caches
+	return caches, wrong
 }
 
 func hasCache(caches []Cache, base string) bool {

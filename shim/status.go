@@ -47,12 +47,15 @@ func (m *machine) status() int {
 		}
 	}
 	for _, t := range []Tool{Curl, Wget} {
-		list := serverList(m.env, t)
-		if list == "" {
+		caches, wrong := cachesOf(m.env, t)
+		for _, w := range wrong {
+			m.out(t.String() + " cache: " + w)
+		}
+		if len(caches) == 0 {
 			m.out(t.String() + " cache: none, so the shim does nothing")
 			continue
 		}
-		for _, c := range parseCaches(list) {
+		for _, c := range caches {
 			m.out(t.String() + " cache: " + c.Base)
 		}
 	}

@@ -50,6 +50,13 @@ func clean(s string) string {
 
 // Line returns the one line that FROMCACHE_VERBOSE=1 prints, without its end.
 func (d Decision) Line(tool Tool) string {
+	if d.Wrong != "" {
+		return d.line(tool) + "; " + clean(d.Wrong)
+	}
+	return d.line(tool)
+}
+
+func (d Decision) line(tool Tool) string {
 	line := "fromcache: " + tool.String() + ": "
 	if d.Whole != "" {
 		return line + "pass: " + clean(d.Whole)

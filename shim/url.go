@@ -71,7 +71,10 @@ func (t *target) setAuthority(s string) string {
 		return "the URL carries credentials"
 	}
 	host, port, ok := splitPort(s)
-	if !ok || !validHost(host) {
+	switch {
+	case !ok:
+		return "the URL's port is no number from 1 to 65535"
+	case !validHost(host):
 		return "the URL's host is unusual"
 	}
 	t.host = lower(host)
