@@ -231,6 +231,9 @@ func (c *checker) missing() (err error) {
 			if c.mended(a) || c.rotten[d] && !c.o.Repair {
 				continue // of a rotten one its own line says what becomes of the meta
 			}
+			if !c.o.Repair && c.waits(a) {
+				continue
+			}
 			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again if it was fetched")
 			if c.o.Repair && (c.restored(d) || c.soundAgain(d)) {
 				p.Do, p.Repaired = "brought back", true
@@ -245,17 +248,36 @@ func (c *checker) missing() (err error) {
 // mended reports whether an artifact was evicted or fetched again meanwhile.
 func (c *checker) mended(a *Artifact) bool {
 	now, err := c.s.Artifact(a.Key)
-	return err != nil || now.SHA256 != a.SHA256 || !c.rotten[a.SHA256] && c.s.checkBlob(now) == nil
+	return err != nil || now.SHA256 != a.SHA256 || !c.rotten[a.SHA256] && c.s.HasBlob(now.SHA256, now.Size)
 }
 
-// restored brings back a blob that gc took out, if it is still what it was.
+// waits reports whether gc has taken a blob out that is whole: it comes back when
+// it is asked for.
+func (c *checker) waits(a *Artifact) bool {
+	f, size, err := openSized(c.s.path("tmp", a.SHA256+goneSuffix), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return size == a.Size && (c.o.Quick || hasDigest(untilDone{c.ctx, f}, a.SHA256))
+}
+
+// restored brings back a blob that gc took out, if it is still what it was. Else
+// it is put aside: a look at its artifact would bring it back.
 func (c *checker) restored(d string) bool {
 	f, err := open(c.s.path("tmp", d+goneSuffix), os.O_RDONLY)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return hasDigest(f, d) && c.s.bringBack(d) == nil
+	if hasDigest(untilDone{c.ctx, f}, d) {
+		return c.s.bringBack(d) == nil
+	}
+	if c.ctx.Err() == nil {
+		_, err := c.s.putAsideFrom(f.Name(), d, func(path string) bool { return same(f, path) })
+		c.s.complain("rotten", err)
+	}
+	return false
 }
 
 // soundAgain brings back a blob that was taken out as rotten, now or earlier, if

@@ -50,6 +50,9 @@ func (s *Store) Open(rawURL string) (*Artifact, *os.File, error) {
 // openWhole opens an artifact's blob if it has the size that meta says.
 func (s *Store) openWhole(a *Artifact) (*os.File, error) {
 	f, size, err := openSized(s.path("blobs", a.SHA256), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) && s.bringBack(a.SHA256) == nil {
+		f, size, err = openSized(s.path("blobs", a.SHA256), os.O_RDONLY)
+	}
 	if err == nil && size == a.Size {
 		return f, nil
 	}
@@ -118,9 +121,10 @@ func (s *Store) Artifact(k string) (*Artifact, error) {
 
 // checkBlob: one stat, so that a meta without its blob (an rsync half-way, a
 // rotten disk, a restore that only root can read) is a miss and never a broken
-// promise.
+// promise. A blob that gc has taken out comes back: its meta came back, or both
+// are a backup that was made meanwhile.
 func (s *Store) checkBlob(a *Artifact) error {
-	if s.HasBlob(a.SHA256, a.Size) {
+	if s.HasBlob(a.SHA256, a.Size) || s.bringBack(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
 		return nil
 	}
 	return s.broken(a)

@@ -105,6 +105,33 @@ func TestEvictAndGC(t *testing.T) {
 	run(t, s.dir, "test -z \"$(ls blobs tmp | grep -v :)\"")
 }
 
+// A client need not wait for gc, and a blob of another size is none.
+func TestALookBringsBackWhatIsWanted(t *testing.T) {
+	for name, look := range map[string]func(s *Store) error{
+		"lookup": func(s *Store) error { _, err := s.Lookup(cudaURL); return err },
+		"open": func(s *Store) error {
+			_, f, err := s.Open(cudaURL)
+			if err == nil {
+				f.Close()
+			}
+			return err
+		},
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, "mv meta/"+a.Key+".json saved")
+		s.GC(GCOptions{})
+		run(t, s.dir, "test -z \"$(ls blobs)\"; mv saved meta/"+a.Key+".json")
+		if err := look(s); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		run(t, s.dir, "mv blobs/* tmp/"+a.SHA256+".gone; chmod +w tmp/*.gone; echo more >> tmp/"+a.SHA256+".gone")
+		if err := look(s); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: served with another size: %v", name, err)
+		}
+	}
+}
+
 // An evict can be undone for a day: meta comes back, and so does the blob.
 func TestGCBringsBackWhatIsWanted(t *testing.T) {
 	s := testStore(t)
@@ -112,9 +139,8 @@ func TestGCBringsBackWhatIsWanted(t *testing.T) {
 	run(t, s.dir, "mv meta/"+a.Key+".json saved")
 	s.GC(GCOptions{})
 	run(t, s.dir, "mv saved meta/"+a.Key+".json")
-	if _, err := s.Lookup(cudaURL); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("served without its blob: %v", err)
-	}
+	sound(t, s)
+	run(t, s.dir, "test -f tmp/"+a.SHA256+".gone")
 	if r, err := s.GC(GCOptions{Older: time.Nanosecond}); err != nil || len(r.Restored) != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}

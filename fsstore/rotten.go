@@ -191,7 +191,11 @@ func (s *Store) takeOutRotten(f *os.File, d string) (kept string, err error) {
 // was judged: a worker may have put a sound one in its place, and then the name
 // that it has in tmp/ is "". What an earlier take-out left stays beside it.
 func (s *Store) putAside(d string, still func(path string) bool) (kept string, err error) {
-	path := s.path("blobs", d)
+	return s.putAsideFrom(s.path("blobs", d), d, still)
+}
+
+// putAsideFrom is putAside of a blob that has another path.
+func (s *Store) putAsideFrom(path, d string, still func(path string) bool) (kept string, err error) {
 	for n := 1; ; n++ {
 		judged, _ := os.Lstat(path)
 		if !still(path) {

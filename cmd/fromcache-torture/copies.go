@@ -44,11 +44,12 @@ func hasRsync(row *torture.Row) bool {
 	return err == nil
 }
 
-// backUp is what the README says: meta/ first. 24 says that files went while
-// they were copied.
+// backUp is what the README says: meta/ before blobs/. 24 says that files went
+// while they were copied.
 func (l *lab) backUp(dir string) error {
-	return sh("mkdir -p %s; rsync -a %s/meta %s/; rsync -a --exclude=/meta --exclude=/tmp --exclude=/session-secret %s/ %s/ || test $? = 24",
-		dir, l.data, dir, l.data, dir)
+	return sh(`mkdir -p %[2]s; gone() { "$@" || test $? = 24; }; gone rsync -a %[1]s/meta %[2]s/; gone rsync -a %[1]s/done %[1]s/meta %[2]s/; `+
+		`for pass in 1 2; do gone rsync -a --exclude=/done --exclude=/meta --exclude=/session-secret --include='/tmp/*.gone' --exclude='/tmp/*' %[1]s/ %[2]s/; done`,
+		l.data, dir)
 }
 
 // judgeCopy asks a server on the copy for all that its metas name: as meta/ was

@@ -407,18 +407,7 @@ func (c *cage) lookBack() {
 // backup is the README's: of secrets it has what is in the job files.
 func (c *cage) backup() {
 	to := c.t.TempDir()
-	readme, err := os.ReadFile("../../README.md")
-	c.must(err)
-	lines := regexp.MustCompile(`(?m)^    (rsync -a .* backup/)$`).FindAllStringSubmatch(string(readme), -1)
-	if len(lines) != 2 {
-		c.t.Fatalf("the README has %d rsync lines", len(lines))
-	}
-	for _, line := range lines {
-		sh := exec.Command("sh", "-c", strings.NewReplacer(" data/", " "+c.data()+"/", " backup/", " "+to+"/").Replace(line[1]))
-		if out, err := sh.CombinedOutput(); err != nil {
-			c.t.Fatalf("%v\n%s", err, out)
-		}
-	}
+	backUp(c.t, c.data(), to)
 	if _, err := os.Stat(filepath.Join(to, "session-secret")); !errors.Is(err, fs.ErrNotExist) {
 		c.t.Error("the backup has the session-secret")
 	}

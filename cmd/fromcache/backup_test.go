@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"fromcache/fsstore"
+)
+
+// backupLines are the README's, for a data directory and a place for its backup.
+func backupLines(t *testing.T, data, to string) (lines []string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## Backup and restore\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	named := regexp.MustCompile(`\b(data|backup)(/\S*)`)
+	for _, m := range regexp.MustCompile(`(?m)^    (.*rsync .*)$`).FindAllStringSubmatch(section, -1) {
+		lines = append(lines, named.ReplaceAllStringFunc(m[1], func(name string) string {
+			dir, rest, _ := strings.Cut(name, "/")
+			return map[string]string{"data": data, "backup": to}[dir] + "/" + rest
+		}))
+	}
+	if len(lines) != 3 {
+		t.Fatalf("the README has %d rsync lines: %q", len(lines), lines)
+	}
+	return lines
+}
+
+// backUp runs them. 24 says that files went while rsync copied.
+func backUp(t *testing.T, data, to string) {
+	t.Helper()
+	for _, line := range backupLines(t, data, to) {
+		out, err := exec.Command("sh", "-c", line).CombinedOutput()
+		if e, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || e.ExitCode() != 24) {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// TestBackupIsWhole makes backups as the README says, by the real rsync, while artifacts are evicted, replaced and added, and
+// gc takes their blobs out of service: of each artifact in a backup every byte is there, and fsck finds nothing.
+func TestBackupIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	s, err := fsstore.Open(dir+"/data", fsstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 60 {
+		carry(t, s, fmt.Sprintf("https://vendor.example.com/old-%d.bin", i))
+	}
+	for round := range 3 {
+		ctx, stop := context.WithCancel(t.Context())
+		var churn sync.WaitGroup
+		churn.Go(func() { operate(ctx, t, s, round) })
+		to := fmt.Sprintf("%s/backup-%d", dir, round)
+		backUp(t, dir+"/data", to)
+		stop()
+		churn.Wait()
+		judge(t, to)
+	}
+}
+
+// carry holds random bytes as the artifact of a URL.
+func carry(t *testing.T, s *fsstore.Store, url string) {
+	b := make([]byte, 50_000)
+	rand.Read(b)
+	c, err := s.ClaimFor(fsstore.Addition{URL: url, AcceptAny: true}, fsstore.By{Via: "cli"})
+	if err == nil {
+		_, err = c.CarryIn(strings.NewReader(string(b)), int64(len(b)), func(int64) error { return nil })
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// operate never stops to evict, to replace and to add, with a gc after each. What it adds it lets be: what comes and goes within
+// one rsync of done/ and meta/ is lost to the backup as it is to the lab.
+func operate(ctx context.Context, t *testing.T, s *fsstore.Store, round int) {
+	for i := 0; ctx.Err() == nil; i++ {
+		old := fmt.Sprintf("https://vendor.example.com/old-%d.bin", (round*20+i)%60)
+		if i < 10 {
+			if err := s.Evict(mustKeyOf(t, s, old), fsstore.By{Via: "cli"}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		} else {
+			carry(t, s, old)
+		}
+		carry(t, s, fmt.Sprintf("https://vendor.example.com/new-%d-%d.bin", round, i))
+		if _, err := s.GC(fsstore.GCOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func mustKeyOf(t *testing.T, s *fsstore.Store, url string) string {
+	why, err := s.Why(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return why.Key
+}
+
+func judge(t *testing.T, dir string) {
+	t.Helper()
+	s, err := fsstore.Open(dir, fsstore.Options{})
+	if err == nil {
+		err = s.Recover() // as a server does at its start
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Fsck(t.Context(), fsstore.FsckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Problems {
+		t.Errorf("fsck of the backup: %s: %s: %s", p.Path, p.Text, p.Do)
+	}
+	n, from := 0, 0
+	for a, err := range s.Artifacts() {
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err := os.Stat(dir + "/blobs/" + a.SHA256); err != nil {
+			from++
+		}
+		_, f, err := s.Open(a.URL)
+		if err != nil {
+			t.Errorf("%s: %v", a.URL, err)
+			continue
+		}
+		h := sha256.New()
+		io.Copy(h, f) //nolint:errcheck // its sum tells
+		f.Close()
+		if fmt.Sprintf("%x", h.Sum(nil)) != a.SHA256 {
+			t.Errorf("%s has other bytes", a.URL)
+		}
+		n++
+	}
+	t.Logf("%d artifacts, %d of them out of tmp/", n, from)
+	if n < 40 {
+		t.Errorf("%d artifacts", n)
+	}
+}
