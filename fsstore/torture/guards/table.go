@@ -375,4 +375,11 @@ var guards = []guard{
 	{name: "a version that gc took out is had for its day", file: "fsstore/version.go", old: `s.path("tmp", a.SHA256+goneSuffix), `, new: "", pkg: store, run: "OpenVersion"},
 	{name: "a pinned address is that version", file: "httpd/blob.go", old: "s.byVersion(w, r, string(raw), digest)", new: "s.byURL(w, r, string(raw))", pkg: pages, run: "TestScripts/pinned"},
 	{name: "ranges are remembered", file: "fsstore/fetch/answer.go", old: "Ranges: servesRanges(a.Response)", new: "Ranges: false", pkg: wayOut, run: "RangesAsTheOrigin"},
+	{name: "a call with a CA of its own passes", file: "shim/options/curl.go", old: `{"cacert", 0, Value, S,`, new: `{"cacert", 0, Value, N,`, pkg: "./shim", run: "TestPlanLines"},
+	{name: "a User-Agent counts where the URL names no file", file: "shim/plan.go", old: `g.agent != "" && `, new: `g.agent == "none" && `, pkg: "./shim", run: "TestPlanLines"},
+	{name: "a curlrc that releases read differently passes", file: "shim/config.go", old: "if oddCurlrc(text) {", new: "if false {", pkg: "./shim", run: "TestConfigFiles"},
+	{name: "a user whom only the C library knows", file: "shim/config.go", old: "\t\tc.odd = homeless\n", new: "", pkg: "./shim", run: "TestNoHome"},
+	{name: "wget -N asks only while the file is absent", file: "shim/file.go", old: "p.fresh[name] || !errors.Is(err, fs.ErrNotExist)", new: "p.fresh[name] || errors.Is(err, fs.ErrInvalid)", pkg: "./shim", run: "TestPlanTimestamping"},
+	{name: "cookies go from one URL to the next", file: "shim/curl.go", old: "p.cookies && urls > 1", new: "p.cookies && urls > 99", pkg: "./shim", run: "TestPlanLines"},
+	{name: "the usual directories have the real tool", file: "shim/real.go", old: "return append(paths, onPath(nil, f.tool.String())...)", new: "return paths", pkg: "./shim", run: "TestDefaultPath"},
 }
