@@ -191,6 +191,17 @@ func TestFirstCurlrc(t *testing.T) {
 	b.check(t, "pass", "curl U")
 }
 
+// TestPrefixWgetrc holds that a wget that was built for a directory of its own is judged by the wgetrc that it reads there.
+func TestPrefixWgetrc(t *testing.T) {
+	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
+		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: reply{status: 200}}
+		Plan(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
+		if len(b.asked) > 0 != asked {
+			t.Errorf("%s: asked %v", path, !asked)
+		}
+	}
+}
+
 // TestNoHome holds that a call passes where only the C library can say whose configuration is read.
 func TestNoHome(t *testing.T) {
 	for _, c := range []struct {

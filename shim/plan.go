@@ -137,7 +137,7 @@ func (p *planner) parse() *call {
 		_, posix := p.Env.Lookup("POSIXLY_CORRECT")
 		w := parseWget(p.Args, posix)
 		if c = &w.call; c.whole == "" && !w.noConfig {
-			w.config(files.wgetrcs(p.Real == "wget2"))
+			w.config(files.wgetrcs(p.Path, p.Real == "wget2"))
 		}
 		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
 	}

@@ -8,8 +8,9 @@ import (
 )
 
 // wgetrcs returns the lines of the configuration files that wget reads by itself: $SYSTEM_WGETRC or the system's, then
-// $WGETRC or ~/.wgetrc. For wget2, its own files instead.
-func (c *configs) wgetrcs(wget2 bool) (lines []rcLine) {
+// $WGETRC or ~/.wgetrc. For wget2, its own files instead. path is the tool's: one that was built for a directory of its own has the
+// system's file there.
+func (c *configs) wgetrcs(path string, wget2 bool) (lines []rcLine) {
 	add := func(path string) bool {
 		text, ok := c.file(path)
 		if ok {
@@ -24,6 +25,9 @@ func (c *configs) wgetrcs(wget2 bool) (lines []rcLine) {
 	if own := c.env.Get("SYSTEM_WGETRC"); own == "" || !add(own) {
 		for _, p := range systemWgetrcs(runtime.GOOS) {
 			add(p)
+		}
+		if prefix, ok := strings.CutSuffix(path, "/bin/wget"); ok && prefix != "" {
+			add(prefix + "/etc/wgetrc")
 		}
 	}
 	if own := c.env.Get("WGETRC"); own != "" {
