@@ -260,12 +260,14 @@ func magicOf(name string) []byte {
 	return []byte("\x00binary\x00")
 }
 
-// asked makes of a thing what it is for one client: some origins have a page under a name without extension.
+// asked makes of a thing what it is for one client: some origins have a page under a name without extension for everybody, or
+// for all but curl and wget, as the hosts of install scripts do.
 func (th *thing) asked(r *http.Request, h uint64) {
 	if th.mime != "text/plain" || strings.Contains(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], ".") {
 		return
 	}
-	if h%3 == 0 {
+	agent := strings.ToLower(r.UserAgent())
+	if h%3 == 0 || h%3 == 1 && !strings.HasPrefix(agent, "curl") && !strings.HasPrefix(agent, "wget") {
 		th.body, th.mime, th.compressed = fmt.Appendf(nil, "<!doctype html>\n<title>%x</title>\n", h), "text/html", false
 	}
 }

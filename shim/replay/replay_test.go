@@ -1,20 +1,15 @@
 package replay
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,107 +49,6 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// command is a command line and how often it was seen.
-type command struct {
-	argv []string
-	n    int
-	left bool // its downloads need not hit
-}
-
-func (c command) String() string {
-	words := make([]string, len(c.argv))
-	for i, w := range c.argv {
-		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n'\"$&|;<>()*?[]{}#\\`") {
-			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// dirs are directories that a script would have made before: those of words that look like paths.
-func (c command) dirs() (dirs []string) {
-	for _, w := range c.argv[1:] {
-		if strings.HasPrefix(w, "-") {
-			_, w, _ = strings.Cut(w, "=")
-		}
-		if dir := filepath.Dir(w); strings.Contains(w, "/") && !strings.Contains(w, "://") && strings.HasPrefix(dir, "/") && !strings.HasPrefix(dir, "/dev") && !strings.HasPrefix(dir, "/proc") {
-			dirs = append(dirs, dir)
-		} else if strings.Contains(w, "/") && !strings.Contains(w, "://") {
-			dirs = append(dirs, home+"/"+dir)
-		}
-	}
-	return dirs
-}
-
-// leftToTheTool begins the part of the file whose downloads need not hit.
-const leftToTheTool = "# Left to the real tool"
-
-// readCommands reads the command lines.
-func readCommands(t *testing.T) (list []command) {
-	name := cmp.Or(os.Getenv("FROMCACHE_COMMANDS"), "testdata/commands.txt")
-	f, err := os.Open(name)
-	must(t, err)
-	defer f.Close()
-	left := false
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line := lines.Text()
-		switch {
-		case strings.HasPrefix(line, leftToTheTool):
-			left = true
-		case line == "" || strings.HasPrefix(line, "#"):
-		case strings.HasPrefix(line, "{"):
-			var c struct {
-				Argv []string
-				N    int
-			}
-			must(t, json.Unmarshal([]byte(line), &c))
-			list = append(list, command{c.Argv, c.N, false})
-		default:
-			list = append(list, command{words(line), 1, left})
-		}
-	}
-	must(t, lines.Err())
-	return list
-}
-
-// words splits a line at blanks that are not between quotes.
-func words(line string) (list []string) {
-	word, quoted, open := "", false, false
-	for _, r := range line + " " {
-		switch {
-		case r == '\'':
-			quoted, open = !quoted, true
-		case r == ' ' && !quoted:
-			if open || word != "" {
-				list = append(list, word)
-			}
-			word, open = "", false
-		default:
-			word += string(r)
-		}
-	}
-	return list
-}
-
-var portInURL = regexp.MustCompile(`:(\d{2,5})\b`)
-
-// ports are those at which the command lines expect somebody.
-func ports(list []command) []int {
-	found := []int{80, 443}
-	for _, c := range list {
-		for _, w := range c.argv[1:] {
-			for _, m := range portInURL.FindAllStringSubmatch(w, -1) {
-				if p, _ := strconv.Atoi(m[1]); p > 79 && p < 65536 && p != cachePort && !slices.Contains(found, p) {
-					found = append(found, p)
-				}
-			}
-		}
-	}
-	return found
-}
-
 // cachePort is the cache-host's, and no origin's.
 const cachePort = 39371
 
@@ -190,7 +84,7 @@ func (r *replay) host(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), "/host/fromcache", args...)
 	cmd.Env = []string{"FROMCACHE_DATA_DIR=/host/data"}
 	cmd.Dir = "/"
-	cmd.SysProcAttr = chrootTo(r.stage.root)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: r.stage.root}
 	return cmd
 }
 
@@ -228,8 +122,11 @@ func (r *replay) compare(list []command) {
 	}
 	r.fetchAll()
 	for i, c := range list {
-		if !directs[i].late {
-			r.table.add(c, directs[i], r.check(c, "held", directs[i]))
+		if directs[i].late {
+			continue
+		}
+		if shim := r.check(c, "held", directs[i]); c.turn == "" {
+			r.table.add(c, directs[i], shim)
 		}
 	}
 	r.table.report(r.t)

@@ -88,11 +88,31 @@ func (s *stage) walkUnder(dir string, visit func(string, fs.FileInfo)) {
 	})
 }
 
-// run runs a command by the program at path, with more in its environment.
+// run runs a command by the program at path, with more in its environment; a second time in the same directory if it has a turn
+// for that.
 func (s *stage) run(path string, c command, more ...string) result {
 	for _, dir := range c.dirs() {
 		os.MkdirAll(filepath.Join(s.root, dir), 0o755)
 	}
+	r := s.once(path, c, more)
+	if c.turn == cut {
+		s.cut()
+	}
+	if c.turn != "" {
+		first := r
+		r = s.once(path, c, more)
+		r.status += 1000 * first.status
+		r.stdout, r.stderr, r.said = first.stdout+r.stdout, first.stderr+"\n"+r.stderr, first.said+"; "+r.said
+		r.late = r.late || first.late
+	}
+	r.timed, r.files = timed.MatchString(c.String()), map[string]file{}
+	r.asked = s.origin.taken()
+	s.gather(&r)
+	return r
+}
+
+// once runs a command.
+func (s *stage) once(path string, c command, more []string) (r result) {
 	var out, errs bytes.Buffer
 	cmd := &exec.Cmd{Path: path, Args: c.argv, Dir: home, Stdout: &out, Stderr: &errs, WaitDelay: 5 * time.Second}
 	cmd.Env = append([]string{"HOME=/root", "PATH=/shim:/usr/bin:/bin", "LC_ALL=C"}, more...)
@@ -100,11 +120,20 @@ func (s *stage) run(path string, c command, more ...string) result {
 	must(s.t, cmd.Start())
 	alarm := time.AfterFunc(mostTime, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	cmd.Wait()
-	r := result{status: cmd.ProcessState.ExitCode(), stdout: out.String(), late: !alarm.Stop(), timed: timed.MatchString(c.String()), files: map[string]file{}}
+	r.late = !alarm.Stop()
+	r.status, r.stdout = cmd.ProcessState.ExitCode(), out.String()
 	r.stderr, r.said = split(errs.String())
-	r.asked = s.origin.taken()
-	s.gather(&r)
 	return r
+}
+
+// cut leaves half of what a command wrote, as a connection that broke would.
+func (s *stage) cut() {
+	s.walk(func(path string, info fs.FileInfo) {
+		if _, known := s.given[path]; !known && info.Mode().IsRegular() {
+			os.Truncate(path, info.Size()/2)
+			os.Chtimes(path, info.ModTime(), info.ModTime())
+		}
+	})
 }
 
 // split takes the shim's own line from what came on standard error.

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"text/tabwriter"
 )
@@ -99,5 +98,3 @@ func (b *table) report(t *testing.T) {
 		t.Errorf("%.1f %% hit, at least %d %% should", share, leastHits)
 	}
 }
-
-func chrootTo(root string) *syscall.SysProcAttr { return &syscall.SysProcAttr{Chroot: root} }
