@@ -34,6 +34,7 @@ type rule struct {
 	Redirect string // redirect=URL
 	Body     string // body=TEXT: instead of the file
 	Type     string // type=text/html
+	Ranges   string // ranges=none: serve none, nor say so
 	ETag     string // etag=none, or what stands in the quotes; else made from the bytes
 	Need     string // need=Authorization:x : 401 for whoever does not send that header
 	After    string // after=2 : a Retry-After field
@@ -89,6 +90,8 @@ func parseRule(words []string) (*rule, error) {
 				r.Body = v
 			case "type":
 				r.Type = v
+			case "ranges":
+				r.Ranges = v
 			case "etag":
 				r.ETag = v
 			case "need":
@@ -199,6 +202,11 @@ func (o *origin) serveFile(w http.ResponseWriter, r *http.Request, do *rule) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if do.Type != "" {
 		w.Header().Set("Content-Type", do.Type)
+	}
+	if do.Ranges == "none" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		w.Write(content) //nolint:errcheck // the client may have gone
+		return
 	}
 	body := &flow{Reader: strings.NewReader(string(content)), do: do, gone: r.Context().Done()}
 	http.ServeContent(w, r, "", time.Time{}, body)

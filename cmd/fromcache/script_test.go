@@ -41,6 +41,8 @@ import (
 //	keep NAME                   set $NAME to what the last command printed
 //	mkfile FILE SIZE            make FILE of SIZE bytes, different for each name and size
 //	smalldisk DIR SIZE          mount a tmpfs of SIZE at DIR (as root)
+//	relay NAME URL N            make $NAME a line to URL: the first answer of more than N bytes stands still after them
+//	relay held|cut NAME         wait until one does, or break it off
 //
 // Whatever waits has a deadline, and no script sleeps but to ask again.
 
@@ -92,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"keep":      keepCmd,
 			"mkfile":    mkfileCmd,
 			"smalldisk": smallDiskCmd,
+			"relay":     relayCmd,
 		},
 	})
 }
@@ -100,10 +103,11 @@ func TestScripts(t *testing.T) {
 type scene struct {
 	origin  *origin
 	servers map[string]*exec.Cmd
+	relays  map[string]*relay
 }
 
 func setup(env *testscript.Env) error {
-	sc := &scene{servers: map[string]*exec.Cmd{}}
+	sc := &scene{servers: map[string]*exec.Cmd{}, relays: map[string]*relay{}}
 	env.Values[sceneKey{}] = sc
 	env.Setenv("FROMCACHE_LOOPBACK", "1") // the shim asks about loopback origins
 	env.Setenv("HOME", env.WorkDir)       // wget wants to write its hsts file
