@@ -198,7 +198,7 @@ func (s *Store) prepare(a Addition, by By) (key.URL, string, error) {
 		return u, "", err
 	}
 	if key.HasUserInfo(a.URL) {
-		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --credentials directory", key.ErrBadURL, u.Host(), u.Host())
+		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
 	}
 	if a.SHA256 != "" && !IsDigest(strings.ToLower(a.SHA256)) {
 		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", ErrInvalid, a.SHA256)

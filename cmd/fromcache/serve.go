@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -23,22 +24,23 @@ import (
 
 // serveFlags is everything that serve can be told.
 type serveFlags struct {
-	store               *storeFlags
-	host                string
-	port                port
-	workers, retries    int
-	maxMisses           int
-	history             span
-	minFree, maxSize    size
-	scrubRate           size
-	credentials         string
-	allowOrigin         prefixes
-	publicHosts         hosts
-	logFormat, logLevel string
+	store                *storeFlags
+	host                 string
+	port                 port
+	workers, retries     int
+	maxMisses            int
+	history              span
+	minFree, maxSize     size
+	scrubRate            size
+	origins, credentials string
+	headerTimeout        span
+	allowOrigin          prefixes
+	publicHosts          hosts
+	logFormat, logLevel  string
 }
 
 func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
-	o := &serveFlags{store: a.storeFlags(f), port: defaultPort, history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate}
+	o := &serveFlags{store: a.storeFlags(f), port: defaultPort, history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate, headerTimeout: span(time.Minute)}
 	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (all addresses unless given)")
 	f.Var(&o.port, "port", "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
@@ -48,7 +50,9 @@ func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
 	f.Var(&o.minFree, "min-free", "let no download leave less than this `SIZE` free; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "refuse what is larger than this `SIZE`")
 	f.Var(&o.scrubRate, "scrub-rate", "read every blob, at a start and a day after each round, `SIZE` a second while nothing else happens; 0 or off: never")
-	f.StringVar(&o.credentials, "credentials", "", "`DIR` of header lines for origins, a file a host; not inside the data directory")
+	f.StringVar(&o.origins, "origins", "", "`DIR` of what origins need (header lines, certificates, limits), a file a host; not inside the data directory")
+	f.StringVar(&o.credentials, "credentials", "", "`DIR`: the older name of --origins")
+	f.Var(&o.headerTimeout, "header-timeout", "give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or ten times as long while none do")
 	f.Var(&o.allowOrigin, "allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated")
 	f.Var(&o.publicHosts, "public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT`: text or json")
@@ -163,7 +167,10 @@ func runAll(ctx context.Context, upkeep func(context.Context) error, work []func
 }
 
 func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
-	credentials, err := openCredentials(o.credentials, store.Dir())
+	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
+		return nil, usageError{err: errors.New("--credentials is the older name of --origins: give one of them")}
+	}
+	origins, err := openOrigins(cmp.Or(o.origins, o.credentials), store.Dir())
 	if err != nil {
 		return nil, err
 	}
@@ -172,15 +179,17 @@ func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool
 		Retries:     o.retries,
 		MaxSize:     int64(o.maxSize),
 		AllowOrigin: o.allowOrigin,
-		Credentials: credentials,
+		Origins:     origins,
+		Root:        os.DirFS("/"),
+		Header:      time.Duration(o.headerTimeout),
 		UserAgent:   "fromcache/" + versionName(),
 		Logger:      log,
 	})
 }
 
-// openCredentials returns a file system that no link leads out of. The data directory is read by operators and copied by
-// backups, so credentials can't be in it.
-func openCredentials(dir, dataDir string) (fs.FS, error) {
+// openOrigins returns a file system that no link leads out of. The data directory is read by operators and copied by
+// backups, so what opens origins can't be in it.
+func openOrigins(dir, dataDir string) (fs.FS, error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -189,18 +198,18 @@ func openCredentials(dir, dataDir string) (fs.FS, error) {
 		real, err = filepath.EvalSymlinks(real)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--credentials: %w", err)
+		return nil, fmt.Errorf("--origins: %w", err)
 	}
 	data, err := filepath.EvalSymlinks(dataDir)
 	if err != nil {
 		return nil, err
 	}
 	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
-		return nil, fmt.Errorf("--credentials %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it", dir, dataDir)
+		return nil, fmt.Errorf("--origins %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it", dir, dataDir)
 	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
-		return nil, fmt.Errorf("--credentials: %w", err)
+		return nil, fmt.Errorf("--origins: %w", err)
 	}
 	return root.FS(), nil
 }

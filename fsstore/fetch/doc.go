@@ -50,7 +50,7 @@
 //   - again, with a doubling delay: 408, 425, 429, 5xx but 501 and 505, names that don't resolve, connections that can't be
 //     made or break, short bodies, silence. Retry-After is obeyed, up to a day. After Options.Retries attempts the job fails.
 //     Progress of a resume sets the count back.
-//   - wait, which is no attempt: no space, or credentials that others can read.
+//   - wait, which is no attempt: no space, a file of --origins that can't be used, or as many connections as it allows.
 //   - failed: everything else, certificates that can't be verified, TLS that can't be agreed on and a proxy that refuses to
 //     connect among it: a person must look at those, and another try would only hide it. The reason says what happened and
 //     what to do.
@@ -59,5 +59,5 @@
 // A part that failed a check, and one that can't be resumed, is unlinked at once.
 //
 // Reasons, log lines and meta never hold a credential: whatever text leaves here has been through key.RedactText, and the
-// header lines of the credentials go into requests only.
+// header lines of origins go into requests only.
 package fetch

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -103,7 +102,7 @@ func TestCookies(t *testing.T) {
 			w.say("302 Found", []string{"Location: " + w.req.RequestURI, "Set-Cookie: s=hunter2; Path=/", "Set-Cookie: elsewhere=1; Path=/elsewhere", "Content-Length: 0"}, nil)
 		}
 	})
-	l := newLab(t, Options{AllowOrigin: loopback, Credentials: os.DirFS(credentialsDir(t, "127.0.0.1", "# allow http\nCookie: mine=1\n", 0o600))})
+	l := newLab(t, Options{AllowOrigin: loopback, Origins: dirFS(t, "127.0.0.1", "# allow http\nCookie: mine=1\n")})
 	for range 2 {
 		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/a%20b/f.run?x"}); st != fsstore.Done {
 			t.Errorf("%s: %s", st, reason)

@@ -76,14 +76,6 @@ func (h hop) site() *url.URL {
 	return &url.URL{Scheme: h.scheme(), Host: h.authority, Path: path}
 }
 
-// sameOrigin reports whether what is meant for h may be sent to other as well: same host and port, or a step from http to
-// https with the usual port of each.
-func (h hop) sameOrigin(other hop) bool {
-	return h.authority == other.authority && (h.https == other.https || other.https && h.host == other.host && h.usualPort() && other.usualPort())
-}
-
-func (h hop) usualPort() bool { return (&url.URL{Host: h.authority}).Port() == "" }
-
 // redirect resolves a Location field against h (RFC 9110, 10.2.2; RFC 3986, 5.2). Bytes that may not stand in a URL are
 // percent-encoded, as browsers and curl do.
 func (h hop) redirect(location string) (hop, error) {
@@ -94,7 +86,7 @@ func (h hop) redirect(location string) (hop, error) {
 		return hop{}, fmt.Errorf("its Location is empty or neither http nor https: report it to the origin")
 	}
 	if key.HasUserInfo(abs) {
-		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never followed: approve the target itself, with credentials for its host")
+		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never followed: approve the target itself, with what its host needs in a file of --origins")
 	}
 	return parseHop(abs)
 }

@@ -4,12 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +29,7 @@ type answer struct {
 	hops  []hop        // the first is the URL as asked, the last the one that answered
 	stop  func(error)  // ends the request, and a Read of the body with it
 	cause func() error // why it ended, or nil
+	leave func()       // the connection counts no more
 	notes []string     // for meta
 }
 
@@ -33,6 +39,7 @@ func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
 func (a *answer) close() {
 	a.stop(nil) // first, for Close waits for a Read
 	a.Body.Close()
+	a.leave()
 }
 
 // question is what an origin is asked.
@@ -56,12 +63,12 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // that a host may set one for all of .com does no harm to who forgets it at once
-	by, own := byApproval, true
+	by := byApproval
 	if isPublicName(h.host) && !q.acceptPrivate {
 		by = byName
 	}
 	for {
-		a, inside, err := p.request(ctx, q, h, by, own)
+		a, inside, err := p.request(ctx, q, h, by)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +85,6 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		if by = byRedirect; inside {
 			by = byApproval
 		}
-		own = own && h.sameOrigin(next)
 		h, hops = next, append(hops, next)
 	}
 }
@@ -120,39 +126,104 @@ func (p *Pool) deniedBy(h hop) string {
 // request asks for one URL of a chain. inside says that all of it up to here is: the address that was dialled is a private
 // one, or one that --allow-origin names and that is not public. Then a redirect to a private address leads from the inside to
 // the inside.
-func (p *Pool) request(ctx context.Context, q question, h hop, by lead, own bool) (_ *answer, inside bool, err error) {
+func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answer, inside bool, err error) {
 	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
 		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
-	req, err := p.newRequest(q, h, own)
+	site, err := p.origins.of(h.host)
 	if err != nil {
-		return nil, false, err
+		return nil, false, &failure{reason: err.Error(), do: wait}
 	}
 	proxy, err := p.proxyFor(h)
 	if err == nil && proxy != nil {
-		req.URL = h.url(true)
 		err = p.addr.judgeName(h.host, by)
 	}
 	if err != nil {
 		return nil, false, unreachable(err, h, nil)
 	}
-	t, dialled := p.transport(h, proxy, by)
+	t, dialled, err := p.transport(h, site, proxy, by)
+	if err != nil {
+		return nil, false, &failure{reason: err.Error(), do: wait}
+	}
+	if !p.open.enter(h.host, site.connections) {
+		return nil, false, &failure{reason: fmt.Sprintf("%s has as many connections as the line `max-connections` of its file of --origins allows: it goes on by itself", h.host), do: wait}
+	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	resp, err := t.RoundTrip(req.WithContext(rctx))
 	stop := func(cause error) {
 		cancel(cause)
 		t.CloseIdleConnections()
 	}
+	leave := sync.OnceFunc(func() { p.open.leave(h.host) })
+	resp, err := p.answered(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.patience)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		} else {
-			err = unreachable(err, h, proxy)
+			err = unreachable(cmp.Or(context.Cause(rctx), err), h, proxy)
 		}
 		stop(err)
+		leave()
 		return nil, false, err
 	}
-	return &answer{Response: resp, stop: stop, cause: func() error { return context.Cause(rctx) }}, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+	return &answer{Response: resp, stop: stop, leave: leave, cause: func() error { return context.Cause(rctx) }}, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+}
+
+// mostPatience is how many times the pool's patience an origin gets that nobody else has to wait for.
+const mostPatience = 10
+
+// answered sends a request, and gives it up when no header comes for the host's patience. Where its file says none it is the
+// pool's, and longer while no other job waits for the worker: an archive that is made on demand takes minutes.
+func (p *Pool) answered(ctx context.Context, cancel context.CancelCauseFunc, t *http.Transport, req *http.Request, h hop, patience time.Duration) (*http.Response, error) {
+	most := time.Duration(1)
+	if patience == 0 {
+		patience, most = p.o.Header, mostPatience
+	}
+	var over atomic.Bool // set before the timer is stopped, for it may be about to reset itself
+	var timer *time.Timer
+	times := time.Duration(0)
+	timer = time.AfterFunc(time.Hour, func() {
+		times++
+		switch {
+		case over.Load():
+		case times >= most || p.wanted.Load():
+			cancel(tooSlow(h, times*patience))
+		default:
+			timer.Reset(patience)
+		}
+	})
+	timer.Stop()
+	defer timer.Stop()
+	defer over.Store(true)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { timer.Reset(patience) }})
+	return t.RoundTrip(req.WithContext(ctx))
+}
+
+// counts are how many connections are open to each host.
+type counts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+// enter counts one more, if the host has fewer than limit; 0 is none.
+func (c *counts) enter(host string, limit int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if limit > 0 && c.n[host] >= limit {
+		return false
+	}
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[host]++
+	return true
+}
+
+func (c *counts) leave(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[host]--; c.n[host] == 0 {
+		delete(c.n, host)
+	}
 }
 
 func (p *Pool) isInside(a netip.Addr) bool {
@@ -161,28 +232,22 @@ func (p *Pool) isInside(a netip.Addr) bool {
 	return err == nil && c != public
 }
 
-// newRequest has no body. The credentials' lines are in it only while the chain has never left the approved host.
-func (p *Pool) newRequest(q question, h hop, own bool) (*http.Request, error) {
+// newRequest has no body.
+func newRequest(q question, h hop, site origin, agent string, proxied bool) *http.Request {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
-	header.Set("User-Agent", cmp.Or(q.tool, p.o.UserAgent))
+	header.Set("User-Agent", cmp.Or(q.tool, agent))
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity")
-	if own {
-		lines, err := p.creds.header(h.host, h.https)
-		if err != nil {
-			return nil, &failure{reason: err.Error(), do: wait}
-		}
-		for name, values := range lines {
-			header[name] = values
-		}
+	for name, values := range site.lines(h.https) {
+		header[name] = slices.Clone(values)
 	}
-	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(false), Host: h.authority, Header: header,
+	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(proxied), Host: h.authority, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	for _, c := range q.cookies.Cookies(h.site()) {
 		req.AddCookie(c)
 	}
-	return req, nil
+	return req
 }
 
 func (p *Pool) proxyFor(h hop) (*url.URL, error) {
@@ -194,7 +259,11 @@ func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 }
 
 // transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(h hop, proxy *url.URL, by lead) (*http.Transport, *netip.Addr) {
+func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Transport, *netip.Addr, error) {
+	conf, err := site.tls(h.host, p.tls)
+	if err != nil {
+		return nil, nil, err
+	}
 	dialled := new(netip.Addr)
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
@@ -215,12 +284,11 @@ func (p *Pool) transport(h hop, proxy *url.URL, by lead) (*http.Transport, *neti
 			}
 			return conn, err
 		},
-		TLSClientConfig:        p.tls.Clone(), // nil is one of Go's own
+		TLSClientConfig:        conf,
 		TLSHandshakeTimeout:    p.o.Connect,
-		ResponseHeaderTimeout:  p.o.Header,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true,
 		DisableKeepAlives:      true,
 		Protocols:              protocols,
-	}, dialled
+	}, dialled, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -243,10 +244,10 @@ func FuzzFields(f *testing.F) {
 		if d := retryAfter(after, time.Now()); d < 0 || d > maxRetryAfter {
 			t.Errorf("%q: %v", after, d)
 		}
-		h, _, err := parseCredentials("h", creds)
-		for name, values := range h {
+		site, err := origins{dir: fstest.MapFS{}}.parse("h", creds)
+		for name, values := range site.header {
 			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || ours[name] || err != nil {
-				t.Errorf("%q: %q %v", creds, h, err)
+				t.Errorf("%q: %q %v", creds, site.header, err)
 			}
 		}
 	})

@@ -26,12 +26,13 @@ type Options struct {
 	Retries     int            // attempts before a job fails; 0: 8
 	MaxSize     int64          // bytes of the largest artifact; 0: no limit
 	AllowOrigin []netip.Prefix // addresses that are never refused
-	Credentials fs.FS          // <host>: header lines for that host; nil: none
+	Origins     fs.FS          // <host>: what that host needs; nil: none
+	Root        fs.FS          // where the certificates are that a file of Origins names by a path from the root; nil: nowhere
 	UserAgent   string         // "": fromcache
 	Logger      *slog.Logger   // nil: discard
 
 	Connect    time.Duration // to resolve and connect, and for the TLS handshake; 0: 10 s
-	Header     time.Duration // to wait for an answer's header; 0: 60 s
+	Header     time.Duration // to wait for an answer's header while other jobs wait for the worker, see request; 0: 60 s
 	Idle       time.Duration // without a byte of the body; 0: 60 s
 	Backoff    time.Duration // before the second attempt, doubled for each further one; 0: 30 s
 	MaxBackoff time.Duration // where the doubling ends; 0: 1 h
@@ -57,8 +58,11 @@ type Pool struct {
 	store *fsstore.Store
 	o     Options
 	log   *slog.Logger
-	creds credentials
 	addr  addresses
+
+	origins origins
+	open    counts      // connections by host
+	wanted  atomic.Bool // a job waits for a worker
 
 	proxy    func(*http.Request) (*url.URL, error)
 	resolver *net.Resolver // nil: the system's
@@ -70,21 +74,22 @@ type Pool struct {
 	said   sync.Map                  // name in queue/ to the last complaint about it: each is made once
 }
 
-// New returns a pool that works on s. It refuses credentials that others than their owner and group could read, or others
-// than their owner change, and lines that are no header; the error names the file and says what to do.
+// New returns a pool that works on s. It refuses files of origins that others than their owner and group could read, or others
+// than their owner change, and lines that mean nothing; the error names the file and says what to do.
 func New(s *fsstore.Store, o Options) (*Pool, error) {
 	o = o.withDefaults()
 	p := &Pool{
 		store: s,
 		o:     o,
 		log:   o.Logger,
-		creds: credentials{o.Credentials},
 		addr:  addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
 		proxy: http.ProxyFromEnvironment,
 		poll:  500 * time.Millisecond, // a cancel is to be noticed within a second
 		life:  time.Minute,            // other hosts give it ten
+
+		origins: origins{o.Origins, o.Root},
 	}
-	return p, p.creds.check()
+	return p, p.origins.check()
 }
 
 // Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that can be resumed. All its
@@ -130,10 +135,12 @@ func (p *Pool) hand(ctx context.Context, names chan<- string) {
 		if ctx.Err() != nil || p.isPaused() {
 			return
 		}
+		p.wanted.Store(true)
 		select {
 		case names <- name:
 		case <-ctx.Done():
 		}
+		p.wanted.Store(false)
 	}
 }
 

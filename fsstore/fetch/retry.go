@@ -101,7 +101,7 @@ func unwell(r *http.Response, h hop, now time.Time) error {
 func advice(code int, h hop) string {
 	switch {
 	case code == 401:
-		return h.host + " wants credentials: put its header lines into the file " + h.host + " of the --credentials directory, then retry"
+		return h.host + " wants credentials: put its header lines into the file " + h.host + " of the directory of --origins (or --credentials), then retry"
 	case code == 403 && key.Redact(h.raw) != h.raw:
 		return h.host + " refuses it, most likely because the signature in the URL has expired: the next client that asks makes a fresh miss"
 	case code == 403:
@@ -225,6 +225,10 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 		return retry("%s did not answer in time (%v)", h.address(), err)
 	}
 	return retry("the connection to %s failed (%v)", h.address(), err)
+}
+
+func tooSlow(h hop, waited time.Duration) error {
+	return retry("%s did not answer in time: no header in %v; if it needs longer, raise --header-timeout, or write `header-timeout 10m` into the file %s of the --origins directory", h.address(), waited, h.host)
 }
 
 func dnsText(e *net.DNSError) string {

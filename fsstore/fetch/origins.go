@@ -1,0 +1,363 @@
+package fetch
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/key"
+)
+
+// origins are files <host>, each with what that host needs to be asked for anything:
+//
+//	# comment
+//	# allow http
+//	Authorization: Bearer abc
+//	Referer: https://www.vendor.example/
+//	cert client.pem
+//	key client.key
+//	ca lab-ca.pem
+//	header-timeout 10m
+//	max-connections 2
+//	http1
+//
+// The name is the host in lower case without port, an IPv6 address without brackets. A file speaks for its host wherever a
+// chain of redirects comes to it, and for no other: what its lines open, a redirect of any URL that is approved opens as well.
+// Header lines go over https, and over http if the file says `# allow http`; those that are no secret always.
+//
+// cert and key are the client certificate, in one file or two; ca vouches for the host beside the system's. Their names begin
+// in this directory, or with a slash at the root.
+//
+// The files are read for each request, so that they can be changed while the server runs. One that holds header lines or a
+// key must not be readable or writable by others, nor writable by its group; certificates not writable by either; nor the
+// directory. Names that begin with a dot or end with "~", .pem, .crt, .cer or .key, and directories, are passed over. No
+// error holds a line of a file.
+type origins struct {
+	dir  fs.FS // nil: none
+	root fs.FS // for certificates elsewhere; nil: none are
+}
+
+// origin is what a file says; of a host that has none, the zero value.
+type origin struct {
+	header      http.Header
+	plain       bool // secrets may be sent over http
+	cert, key   []byte
+	ca          []byte
+	patience    time.Duration // until its header; 0: the pool's
+	connections int           // at once; 0: no limit
+	http1       bool
+}
+
+// harmless are the fields that are no secret.
+var harmless = []string{"Accept", "Accept-Language", "Referer", "User-Agent"}
+
+const (
+	maxOrigin = 64 << 10 // bytes of a file: more than an origin takes
+	maxBundle = 1 << 20  // of certificates
+)
+
+// ours are the fields that the pool itself sets, and those that belong to the connection.
+var ours = map[string]bool{
+	"Accept-Encoding": true, "Connection": true, "Content-Length": true, "Expect": true, "Host": true, "If-Match": true,
+	"If-Modified-Since": true, "If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true, "Keep-Alive": true,
+	"Proxy-Authorization": true, "Proxy-Connection": true, "Range": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true,
+}
+
+// unsafeOrigin says that a file can't be used as it is.
+type unsafeOrigin struct{ file, why, do string }
+
+func (e *unsafeOrigin) Error() string { return fmt.Sprintf("origins: %s %s: %s", e.file, e.why, e.do) }
+
+// check reads every file, and returns what is wrong with the first that can't be used.
+func (o origins) check() error {
+	if o.dir == nil {
+		return nil
+	}
+	list, err := fs.ReadDir(o.dir, ".")
+	if err != nil {
+		return fmt.Errorf("origins: %w", err)
+	}
+	for _, e := range list {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || endsAny(name, "~", ".pem", ".crt", ".cer", ".key") {
+			continue
+		}
+		if info, err := fs.Stat(o.dir, name); err == nil && info.IsDir() {
+			continue
+		}
+		if !isHost(name) {
+			return &unsafeOrigin{name, "is not the name of a host", "call it as the URL does, in lower case and without port, or move it elsewhere"}
+		}
+		site, err := o.of(name)
+		if err != nil {
+			return err
+		}
+		if _, err := site.tls(name, nil); err != nil {
+			return err
+		}
+	}
+	return o.checkDir()
+}
+
+func endsAny(s string, endings ...string) bool {
+	for _, e := range endings {
+		if strings.HasSuffix(s, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkDir: who may write to the directory may put a file of his own in place of another.
+func (o origins) checkDir() error {
+	info, err := fs.Stat(o.dir, ".")
+	if err != nil {
+		return fmt.Errorf("origins: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return &unsafeOrigin{"the directory", fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()), "chmod go-w it"}
+	}
+	return nil
+}
+
+// isHost reports whether name is what a URL's Host returns.
+func isHost(name string) bool {
+	authority := name
+	if strings.Contains(name, ":") {
+		authority = "[" + name + "]"
+	}
+	u, err := key.Parse("https://"+authority+"/", key.Keep)
+	return err == nil && u.Host() == name
+}
+
+// of returns what the file of a host says.
+func (o origins) of(host string) (origin, error) {
+	if o.dir == nil || !fs.ValidPath(host) {
+		return origin{}, nil
+	}
+	b, err := read(o.dir, host, maxOrigin, checkMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		return origin{}, nil
+	}
+	if err != nil {
+		return origin{}, &unsafeOrigin{host, plainly(err), "keep it a file of the user that the server runs as, mode 0600, and small"}
+	}
+	return o.parse(host, string(b))
+}
+
+// read returns a small file, if its mode is as check wants it.
+func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
+	f, err := in.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = check(info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("is larger than %d KiB", limit>>10)
+	}
+	return b, err
+}
+
+// plainly is an error without the name of the file, which may be a secret that stands in the wrong place.
+func plainly(err error) string {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return "can't be read (" + pe.Err.Error() + ")"
+	}
+	return err.Error()
+}
+
+func checkMode(info fs.FileInfo) error {
+	perm := info.Mode().Perm()
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("is no regular file")
+	case perm&0o007 != 0:
+		return fmt.Errorf("can be read or written by others (mode %04o; chmod 600 it)", perm)
+	case perm&0o020 != 0:
+		return fmt.Errorf("can be written by its group (mode %04o; chmod 600 it)", perm)
+	}
+	return nil
+}
+
+// checkPublic is checkMode of what everyone may read.
+func checkPublic(info fs.FileInfo) error {
+	if perm := info.Mode().Perm(); !info.Mode().IsRegular() || perm&0o022 != 0 {
+		return fmt.Errorf("is no regular file, or others can write it (mode %04o; chmod go-w it)", perm)
+	}
+	return nil
+}
+
+// parse reads the lines of a file.
+func (o origins) parse(file, text string) (origin, error) {
+	site, names := origin{header: http.Header{}}, map[string]string{}
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		word, value, _ := strings.Cut(line, " ")
+		value = strings.TrimSpace(value)
+		var err error
+		switch word {
+		case "":
+		case "cert", "key", "ca":
+			if names[word] = value; value == "" {
+				err = errors.New("names no file: write it as `" + word + " FILE`")
+			}
+		default:
+			if comment, ok := strings.CutPrefix(line, "#"); ok {
+				site.plain = site.plain || strings.EqualFold(strings.TrimSpace(comment), "allow http")
+			} else {
+				err = site.line(word, value, line)
+			}
+		}
+		if err != nil {
+			why, do, _ := strings.Cut(err.Error(), ": ")
+			return origin{}, &unsafeOrigin{fmt.Sprintf("%s, line %d,", file, i+1), why, do}
+		}
+	}
+	return o.certificates(file, site, names)
+}
+
+// line takes a line that names no file.
+func (site *origin) line(word, value, line string) (err error) {
+	switch word {
+	case "http1":
+		site.http1 = true
+	case "header-timeout":
+		if site.patience, err = time.ParseDuration(value); err != nil || site.patience <= 0 {
+			return errors.New("is no time: write it as `header-timeout 10m`")
+		}
+	case "max-connections":
+		if site.connections, err = strconv.Atoi(value); err != nil || site.connections < 1 {
+			return errors.New("is no number: write it as `max-connections 2`")
+		}
+	default:
+		return site.field(line)
+	}
+	return nil
+}
+
+// field takes a header line.
+func (site *origin) field(line string) error {
+	name, value, ok := strings.Cut(line, ":")
+	value = strings.TrimSpace(value)
+	if !ok || !isToken(name) || !isFieldValue(value) {
+		return errors.New("means nothing: write a header line, as in `Name: value`, or one of cert, key, ca, header-timeout, max-connections and http1")
+	}
+	name = http.CanonicalHeaderKey(name)
+	if ours[name] {
+		return errors.New("sets " + name + ", which the server sets itself: take it out")
+	}
+	site.header.Add(name, value)
+	return nil
+}
+
+// certificates reads the files that the lines name.
+func (o origins) certificates(file string, site origin, names map[string]string) (origin, error) {
+	cert, private := names["cert"], names["key"]
+	if private == "" {
+		private = cert
+	}
+	if cert == "" && private != "" {
+		return origin{}, &unsafeOrigin{file, "has a line `key` without `cert`", "name the client certificate, too"}
+	}
+	for _, f := range []struct {
+		word, name string
+		into       *[]byte
+		check      func(fs.FileInfo) error
+	}{{"cert", cert, &site.cert, checkPublic}, {"key", private, &site.key, checkMode}, {"ca", names["ca"], &site.ca, checkPublic}} {
+		if f.name == "" {
+			continue
+		}
+		in, name := o.dir, f.name
+		if rest, ok := strings.CutPrefix(name, "/"); ok && o.root != nil {
+			in, name = o.root, rest
+		}
+		var err error
+		if *f.into, err = read(in, name, maxBundle, f.check); err != nil {
+			return origin{}, &unsafeOrigin{file, "names a file by `" + f.word + "` that " + plainly(err), "mend the line or the file; a name begins in the directory of this one, or with a slash"}
+		}
+	}
+	return site, nil
+}
+
+// lines are the header lines that may be sent.
+func (site origin) lines(https bool) http.Header {
+	if https || site.plain {
+		return site.header
+	}
+	h := http.Header{}
+	for _, name := range harmless {
+		if v := site.header[name]; v != nil {
+			h[name] = v
+		}
+	}
+	return h
+}
+
+// tls is how to speak with the host: base (nil: Go's own) with its certificates.
+func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
+	if site.cert == nil && site.ca == nil {
+		return base.Clone(), nil
+	}
+	if base == nil {
+		base = &tls.Config{}
+	}
+	conf := base.Clone()
+	if site.cert != nil {
+		pair, err := tls.X509KeyPair(site.cert, site.key)
+		if err != nil {
+			return nil, &unsafeOrigin{file, "names a client certificate that can't be used (" + err.Error() + ")", "cert and key are PEM, belong together, and the key has no passphrase"}
+		}
+		conf.Certificates = []tls.Certificate{pair}
+		conf.Renegotiation = tls.RenegotiateOnceAsClient // how servers ask for one that only some of their paths want
+	}
+	if site.ca == nil {
+		return conf, nil
+	}
+	if conf.RootCAs == nil {
+		conf.RootCAs, _ = x509.SystemCertPool()
+	}
+	if conf.RootCAs == nil {
+		conf.RootCAs = x509.NewCertPool()
+	}
+	conf.RootCAs = conf.RootCAs.Clone()
+	if !conf.RootCAs.AppendCertsFromPEM(site.ca) {
+		return nil, &unsafeOrigin{file, "names a file by `ca` that holds no certificate", "it is PEM"}
+	}
+	return conf, nil
+}
+
+// isToken reports whether s can be the name of a field (RFC 9110, 5.6.2).
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isFieldValue reports whether s can be the value of a field (RFC 9110, 5.5). It is not empty.
+func isFieldValue(s string) bool {
+	for _, c := range []byte(s) {
+		if c < 0x20 && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return s != ""
+}
