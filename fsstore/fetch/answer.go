@@ -167,10 +167,10 @@ func strongETag(s string) string {
 	return s
 }
 
-// endIsCertain reports whether the framing of an answer shows its end: a length or chunks do, the close of a connection
-// doesn't.
+// endIsCertain reports whether the framing of an answer shows its end: a length, chunks and HTTP/2's frames do, the close of a
+// connection doesn't.
 func endIsCertain(r *http.Response) bool {
-	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0
+	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0 || r.ProtoMajor >= 2
 }
 
 // kept are the fields that meta remembers: those that are served again, and those by which a person can tell a version.

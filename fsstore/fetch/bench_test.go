@@ -4,11 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 var benchSize = flag.Int64("size", 256<<20, "bytes that BenchmarkFetch downloads")
 
 // origin serves one file with sendfile, over http or https.
-func fileOrigin(b *testing.B, size int64, tls bool) *httptest.Server {
+func fileOrigin(b *testing.B, size int64, tls, http2 bool) *httptest.Server {
 	path := filepath.Join(b.TempDir(), "f.run")
 	f, err := os.Create(path)
 	if err != nil {
@@ -34,6 +36,7 @@ func fileOrigin(b *testing.B, size int64, tls bool) *httptest.Server {
 		http.ServeFile(w, r, path)
 	})
 	s := httptest.NewUnstartedServer(serve)
+	s.EnableHTTP2 = http2
 	if tls {
 		s.StartTLS()
 	} else {
@@ -46,9 +49,12 @@ func fileOrigin(b *testing.B, size int64, tls bool) *httptest.Server {
 // BenchmarkFetch downloads in turn with curl | tee FILE | sha256sum && sync FILE and with the pool, from one origin to one
 // file system, and reports how fast the pool is beside curl: x.
 func BenchmarkFetch(b *testing.B) {
-	for _, scheme := range []string{"http", "https"} {
+	for _, scheme := range []string{"http", "https", "https, HTTP/2", "https, far away", "https, HTTP/2, far away"} {
 		b.Run(scheme, func(b *testing.B) {
-			o := fileOrigin(b, *benchSize, scheme == "https")
+			o := fileOrigin(b, *benchSize, strings.HasPrefix(scheme, "https"), strings.Contains(scheme, "HTTP/2"))
+			if strings.Contains(scheme, "far") {
+				o.URL = "https://" + farAway(b, o.Listener.Addr().String(), 20*time.Millisecond)
+			}
 			dir := b.TempDir()
 			l := &lab{dir: filepath.Join(dir, "data"), log: new(locked)}
 			var err error
@@ -76,6 +82,57 @@ func BenchmarkFetch(b *testing.B) {
 			b.ReportMetric(float64(*benchSize)*float64(b.N)/ours.Seconds()/1e6, "pool-MB/s")
 			b.ReportMetric(float64(*benchSize)*float64(b.N)/curls.Seconds()/1e6, "curl-MB/s")
 		})
+	}
+}
+
+// farAway is an address from which every byte takes so long to another, and as long back.
+func farAway(b *testing.B, to string, delay time.Duration) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			near, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				return
+			}
+			go relay(far, near, delay)
+			go relay(near, far, delay)
+		}
+	}()
+	return ln.Addr().String()
+}
+
+func relay(to, from net.Conn, delay time.Duration) {
+	type piece struct {
+		b  []byte
+		at time.Time
+	}
+	pieces := make(chan piece, 1<<14)
+	go func() {
+		defer to.Close()
+		for p := range pieces {
+			time.Sleep(time.Until(p.at))
+			to.Write(p.b)
+		}
+	}()
+	defer close(pieces)
+	for {
+		b := make([]byte, 64<<10)
+		n, err := from.Read(b)
+		if n > 0 {
+			pieces <- piece{b[:n], time.Now().Add(delay)}
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 

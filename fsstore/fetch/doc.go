@@ -41,8 +41,9 @@
 // literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far as
 // the lab wants it, private addresses.
 //
-// HTTP/1.1 only: one large body gains nothing from HTTP/2, whose flow control caps it at one window a round trip. Every hop
-// has a connection of its own, so that no pooled connection escapes the judgement of its address.
+// HTTP/2 where a TLS origin speaks it, for some answer nothing else, and so do curl and browsers; its window is large enough
+// that it is no slower than HTTP/1.1 for one large body. Every hop has a connection of its own, so that no pooled connection
+// escapes the judgement of its address.
 //
 // # How an attempt ends
 //

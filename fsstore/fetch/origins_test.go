@@ -154,7 +154,7 @@ func TestOriginsCertificates(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		clients := x509.NewCertPool()
 		clients.AppendCertsFromPEM(mine)
-		base, _ := tlsOrigin(t, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: version})
+		base, _ := tlsOrigin(t, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: version}, version == tls.VersionTLS13)
 		files := func(host, text string) fstest.MapFS {
 			m := fstest.MapFS{host: {Data: []byte(text), Mode: 0o600}}
 			for name, b := range map[string][]byte{"c.pem": mine, "k.key": myKey, "tls/both.pem": slices.Concat(mine, myKey), "ca.crt": cert, "other.key": otherKey} {

@@ -97,7 +97,7 @@ func (a *attempt) ended(d *delivery, err error) error {
 	case cause != nil:
 		return cause
 	case err != io.EOF:
-		return retry("the connection to %s broke after %s (%v)", host, progress(n, d.total), err)
+		return retry("the connection to %s broke after %s (%v)%s", host, progress(n, d.total), err, orHTTP1(err, d.final()))
 	case d.total >= 0 && n != d.total:
 		return retry("%s sent too little: %s", host, progress(n, d.total))
 	}

@@ -219,12 +219,20 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 		return failed("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
 	case errors.As(err, &dns):
 		return retry("the name %s can't be resolved (%s): check it, and this machine's DNS", h.host, dnsText(dns))
-	case strings.Contains(err.Error(), "server response headers exceeded"):
+	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "header list larger than"):
 		return failed("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
 	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return retry("%s did not answer in time (%v)", h.address(), err)
 	}
-	return retry("the connection to %s failed (%v)", h.address(), err)
+	return retry("the connection to %s failed (%v)%s", h.address(), err, orHTTP1(err, h))
+}
+
+// orHTTP1 is what may help where an origin's HTTP/2 is broken.
+func orHTTP1(err error, h hop) string {
+	if text := err.Error(); strings.Contains(text, "http2") || strings.Contains(text, "stream error") || strings.Contains(text, "connection error: ") || strings.Contains(text, "HTTP/2") {
+		return ": if it stays so, add the line `http1` to the file " + h.host + " of the --origins directory"
+	}
+	return ""
 }
 
 func tooSlow(h hop, waited time.Duration) error {
