@@ -86,7 +86,7 @@ func (s *Store) activeName(k string) string {
 // URLs, or it was bad and is in failed/. The claim's rename is what decides;
 // a crash after it leaves an orphan for Recover.
 func (s *Store) Claim(name string) (*Claim, error) {
-	if !countsInQueue(name) {
+	if !countsInQueue(name) || s.beingWritten(name) {
 		return nil, nil
 	}
 	f, err := openJob(s.job(Queue, name))

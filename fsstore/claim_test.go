@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -811,4 +812,52 @@ func TestDeniedAsItsWorkerDied(t *testing.T) {
 	if v := noteMiss(t, s, cudaURL, client1); v != IsDenied {
 		t.Errorf("the next client is told %q", v)
 	}
+}
+
+// A list that comes slowly stands still after each line, and may stand so for
+// long.
+func TestAListThatIsOpenIsLeftAlone(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := openAt(t, dir, Options{})
+		f, err := os.Create(s.job(Queue, "list.job"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for i := range 3 {
+			fmt.Fprintf(f, "https://example.com/%d.run\n", i)
+			for range 8 {
+				s.Due()
+				if c, err := s.Claim("list.job"); c != nil || err != nil || len(ls(t, s, Queue)) != 1 {
+					t.Fatalf("taken after %d lines: %v, %v", i+1, c, err)
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		j, err := s.JobFile(Queue, "list.job")
+		if err != nil || !strings.Contains(j.Note, "open for writing") {
+			t.Errorf("%+v, %v", j, err)
+		}
+		f.Close()
+		s.waitDue(t, "list.job")
+		if c, err := s.Claim("list.job"); c != nil || err != nil || len(ls(t, s, Queue)) != 3 {
+			t.Errorf("closed: %v, %v, queue %q", c, err, ls(t, s, Queue))
+		}
+
+		hung, err := os.Create(s.job(Queue, "hung.job"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hung.Close()
+		fmt.Fprintln(hung, "https://example.com/hung.run")
+		s.Due()
+		time.Sleep(openStill)
+		s.Due()
+		c, err := s.Claim("hung.job")
+		if c == nil {
+			t.Fatalf("nobody takes what hangs: %v", err)
+		}
+		c.close()
+	})
 }

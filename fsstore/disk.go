@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,6 +75,10 @@ func openSized(path string, flag int) (*os.File, int64, error) {
 // person's umask allows no more; the claim then makes a copy of its own.
 func openJob(path string) (*os.File, error) {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
+	for n := 0; errors.Is(err, unix.EAGAIN) && n < 500; n++ { // somebody has a lease of it for an instant: hasWriter
+		time.Sleep(2 * time.Millisecond)
+		f, err = open(path, os.O_RDWR|os.O_APPEND)
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return open(path, os.O_RDONLY)
 	}

@@ -134,6 +134,8 @@ func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {
 		return "ignored: name it " + j.Name + ".job"
 	case !key.Valid(stemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
 		return "not taken yet: its last line has no end; finish it with a newline"
+	case s.beingWritten(j.Name):
+		return "not taken yet: a program has it open for writing"
 	case len(p.Jobs) == 0:
 		return "it holds no URL"
 	case waits(j.Due, j.Job.Told(), time.Now()):

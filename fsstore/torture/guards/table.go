@@ -148,6 +148,8 @@ var guards = []guard{
 	{name: "only regular files", file: "fsstore/disk.go", old: "if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {", new: "if false {", pkg: store, run: "OnlyRegular"},
 	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestParts/tools"},
 	{name: "a person's file must end in a newline", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return t.Sub(q.since) >= settle", pkg: store, run: "WhatPeopleWrite"},
+	{name: "a list that is being written is left alone", file: "fsstore/claim.go", old: "!countsInQueue(name) || s.beingWritten(name)", new: "!countsInQueue(name)", pkg: store, run: "AListThatIsOpen"},
+	{name: "a program that hangs holds up no list", file: "fsstore/lease.go", old: "!seen || time.Since(q.since) < openStill", new: "true", pkg: store, run: "AListThatIsOpen"},
 	{name: "a file under a key's name has time to get its newline", file: "fsstore/queue.go", old: "q.whole || t.Sub(q.since) >= torn", new: "true", pkg: store, run: "AKeysName"},
 	{name: "a person's file is what stood still", file: "fsstore/queue.go", old: "if ended && key.Valid(stemOf(name)) {", new: "if ended {", pkg: store, run: "GrowsOld"},
 	{name: "what was put off since is not claimed", file: "fsstore/claim.go", old: "if waiting(parsed.Jobs) {", new: "if false {", pkg: store, run: "GrowsOld"},
