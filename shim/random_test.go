@@ -14,21 +14,24 @@ var (
 	randomURLs = []string{"{{o}}/a.run", "{{s}}/b.tar.gz", "{{o}}/c.bin?x=1&y=a/b", "{{s}}/d.sh#frag", "{{o}}/dir/", "{{o}}", "{{s}}/e/../f/./g.bin",
 		"{{o}}/missing/x", "{{o}}/unheld/y.bin", "{{o}}/redirect/z.bin", "{{s}}/redirect/w.bin", "{{h}}/schemeless.bin", "{{o}}/p%20q%2Fr.bin",
 		"HTTP://{{h}}/upper.bin", "{{o}}/s;t=1,2.bin", "{{o}}//double//slash.bin", "{{o}}/u.bin?", "{{o}}/[1-2].bin", "{{o}}/~v+w:x@y.bin",
-		"{{o}}/..", "{{o}}/k/.", "{{o}}/...", "{{o}}?q=/x/y", "ftp://127.0.0.1:1/f", "nonsense://x/y", "''", "-", "http://", "{{o}}/.hid", "{{o}}/a'\"'\"'b"}
+		"{{o}}/..", "{{o}}/k/.", "{{o}}/...", "{{o}}?q=/x/y", "ftp://127.0.0.1:1/f", "nonsense://x/y", "''", "-", "http://", "{{o}}/.hid", "{{o}}/a'\"'\"'b",
+		"{{o}}/%D0%C2.run", "{{o}}/e.run?x=100%", "{{o}}/disposition/f.run"}
 	randomCurl = []string{"-s", "-S", "-f", "-L", "-k", "-sSL", "-fsSL", "-O", "-O", "-o out1", "-o out2", "-oout3", "-sSLo out4", "-o -", "-g", "-R", "--no-progress-meter",
 		"--compressed", "-r 0-50", "-C -", "-r 5-", "-X GET", "-X POST", "-d a=b", "-G", "-I", "-A ua", "-e ref", "-H 'Accept: */*'", "-H 'X-A: b'",
 		"-H 'Range: bytes=3-9'", "-w '%{http_code}'", "-w '%{size_download}:%{exitcode}'", "-w '%{url_effective}'", "--max-redirs 0", "--max-redirs 2",
 		"--remote-name-all", "--next", "-:", "--proto =http", "--proto =http,https", "--proto -http", "--proto-default https", "--proto-redir =https",
 		"--fail-early", "--output-dir sub --create-dirs", "--create-dirs -o d1/d2/f", "--url {{o}}/opt.bin", "-T /dev/null", "-z 2030-01-01", "-J", "-OJ",
 		"--path-as-is", "-n", "-b a=b", "-i", "--http1.1", "--max-filesize 100", "--no-remote-name", "--remove-on-error", "--no-clobber", "-m 20", "--",
-		"-q", "--nosuch", "--sil", "--compr", "-fail", "--limit-rate 10M", "-D hdr", "--fail-with-body", "--xattr", "-v", "-N", "-#", "--retry 0"}
+		"-q", "--nosuch", "--sil", "--compr", "-fail", "--limit-rate 10M", "-D hdr", "--fail-with-body", "--xattr", "-v", "-N", "-#", "--retry 0",
+		"-b ''", "-b /dev/null", "-x ''", "--noproxy '*'", "--netrc-optional", "-w '%{http_code}%{errormsg}'", "--compressed -w '%{size_download}'", "--raw", "--tlsv1.2", "--tls-max 1.2"}
 	randomWget = []string{"-q", "-nv", "-O out1", "-Oout2", "-qO-", "-O -", "-nc", "-c", "-N", "-nd", "-nH", "-x", "-P sub", "--max-redirect=0", "--max-redirect 5",
 		"-t 1", "-T 20", "--no-check-certificate", "--no-check-certificate", "-U ua", "--header 'Accept: */*'", "--header 'X-A: b'", "--header 'Range: bytes=3-9'",
 		"--referer r", "--start-pos=7", "-S", "--spider", "--post-data=a=b", "--method=GET", "--content-on-error", "--trust-server-names", "--content-disposition",
 		"-e robots=off", "-e continue=on", "--no-config", "--backups=1", "--unlink", "--no-use-server-timestamps", "--restrict-file-names=windows",
 		"--restrict-file-names=lowercase", "--no-directories", "--directories", "--cut-dirs=1", "-E", "-p", "--default-page=dp", "--no-clobber", "--", "--nosuch",
 		"--out x", "--output-d x", "--quiet", "--no-verbose", "-nx", "--no-parent", "-4", "--compression=auto", "--ignore-length", "--random-wait", "-Q 10k",
-		"--protocol-directories", "--no-host-directories", "--save-headers", "--progress=dot", "--no-cache", "--adjust-extension", "-a log", "--delete-after", "--limit-rate=10m"}
+		"--protocol-directories", "--no-host-directories", "--save-headers", "--progress=dot", "--no-cache", "--adjust-extension", "-a log", "--delete-after", "--limit-rate=10m",
+		"-N -P sub", "-N -O out1", "--content-disposition -O out2", "--secure-protocol=auto", "--no-netrc"}
 )
 
 // randomCommand draws a command of one tool.

@@ -159,7 +159,8 @@ func (w *world) serveCache(rw http.ResponseWriter, r *http.Request) {
 		path, _, _ = strings.Cut("/"+f[3], "?")
 	}
 	w.note(map[bool]string{true: "probe", false: "cache"}[strings.HasSuffix(r.UserAgent(), "+fromcache-shim")], path)
-	if !strings.Contains(string(url), "://127.0.0.1:") && !strings.Contains(string(url), "://[::1]:") || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
+	at := strings.HasPrefix(string(url), w.origin.URL) || strings.HasPrefix(string(url), w.secure.URL) || strings.HasPrefix(string(url), "http://[::1]:")
+	if !at || strings.Contains(path, "/unheld/") || strings.Contains(path, "/missing/") {
 		http.Error(rw, "not held", http.StatusNotFound)
 		return
 	}
