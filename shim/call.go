@@ -48,6 +48,7 @@ type group struct {
 	named     string // wget --content-disposition, as it was written
 	prefix    string // wget -P
 	renamed   bool   // wget --restrict-file-names
+	elsewhere bool   // a wgetrc says where files go, and which of several counts is not worth a guess
 	hushed    bool   // wget -q, the last of them
 	notLoud   bool   // wget -nv without a later -v
 	logged    bool   // wget -o FILE, which is not standard output

@@ -59,7 +59,7 @@ func (p *planner) isFresh(g *group, t target) bool {
 			return false
 		}
 	}
-	if name == "" || t.query != "" || g.renamed || strings.HasPrefix(g.prefix, "~") {
+	if name == "" || t.query != "" || g.renamed || g.elsewhere || strings.HasPrefix(g.prefix, "~") {
 		return false
 	}
 	if g.prefix != "" {

@@ -325,6 +325,7 @@ pass curl -C - -o x U -o x http://localhost/other
 pass curl -C - -o x http://localhost/other U
 pass curl -C - -o x#1 U
 pass curl -C - -O http://ex.test/held/a#x
+pass curl -C - -O http://ex.test/held/a?b=/c
 pass curl -C - -o x U --next -C - -o y U
 pass curl -o x http://localhost/other --next -C - -o x U
 hit wget -c U

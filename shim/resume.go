@@ -56,20 +56,21 @@ func (p *planner) outputs(g *group, i int, t target) (names []string, sure bool)
 	if file == "" || file == "-" {
 		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
 	}
-	sure = !strings.Contains(g.urls[i].text+file, "#") // a fragment was part of the name once, and #1 stands for part of a pattern
+	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands for part of a pattern.
+	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.query, "/"))
 	return append(names, joined(g.outputDir, file)), sure
 }
 
 // wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps its query.
 func (p *planner) wgetOutputs(g *group, t target) (names []string, sure bool) {
 	if g.outFile {
-		return []string{g.document}, g.document != ""
+		return []string{g.document}, g.document != "" && !g.elsewhere
 	}
 	name := t.name() + t.query
 	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
 		return nil, false
 	}
-	sure = t.name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !strings.HasPrefix(g.prefix, "~") &&
+	sure = t.name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
 		(t.query == "" || p.Real != "wget2" && p.Real != "busybox")
 	return []string{joined(strings.TrimRight(g.prefix, "/"), name)}, sure
 }

@@ -163,15 +163,25 @@ func (p *wgetCall) option(o given) {
 		p.noConfig = true
 	}
 	if o.Class == options.N {
+		p.places(o)
 		p.g.neutralWget(o)
-		if o.Name == "directory-prefix" && (!p.rc || p.g.prefix == "") {
-			p.g.prefix = o.value
-		}
 		if !p.rc {
 			p.g.volume(o)
 		}
 	}
 	p.judge(p.g, o)
+}
+
+// places keeps what the command line says about where files go, which comes before what a wgetrc says.
+func (p *wgetCall) places(o given) {
+	switch {
+	case o.Name == "directory-prefix" && !p.rc:
+		p.g.prefix = o.value
+	case o.Name == "output-document" && !p.rc:
+		p.g.document = o.value
+	case o.Name == "directory-prefix" && p.g.prefix == "", o.Name == "output-document" && p.g.document == "":
+		p.g.elsewhere = true
+	}
 }
 
 // secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin, TLS 1.2; OpenSSL's builds take them
@@ -201,7 +211,7 @@ func (g *group) volume(o given) {
 func (g *group) neutralWget(o given) {
 	switch o.Name {
 	case "output-document":
-		g.outFile, g.document = true, o.value
+		g.outFile = true
 	case "directories":
 		g.dirs = !o.no
 	case "inet4-only":
