@@ -173,22 +173,24 @@ func (s *Store) Add(a Addition, by By) (string, error) {
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}
-	return again(u.Key(), func() (string, error) { return s.add(u.Key(), content, a, by) })
+	return again(u.Key(), func() (string, error) { return s.add(s.about(u), content, a, by) })
 }
 
 // add looks for the job in the direction in which jobs flow, so that a moving
 // one cannot slip past, and then makes it.
-func (s *Store) add(k, content string, a Addition, by By) (string, error) {
-	if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
+func (s *Store) add(sub subject, content string, a Addition, by By) (string, error) {
+	if k := s.miss(sub); k != "" {
+		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
+	}
+	if name, err := s.completeWaiting(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
-	if name, err := s.completeWaiting(k, a, by); !errors.Is(err, fs.ErrNotExist) {
-		return name, err
+	if name := s.active(sub); name != "" {
+		return name, s.runs(sub, name, a)
 	}
-	if name := s.activeName(k); name != "" {
-		return name, s.runs(k, name, a)
-	}
-	return s.enqueue(k, content)
+	return s.enqueue(sub.names[0], content)
 }
 
 // prepare checks an addition and writes the whole text of its job.

@@ -153,9 +153,9 @@ func (b *batch) one(i int) (job.Event, error) {
 		return b.refuseOne(i, stem, why)
 	}
 	e := job.Event{Kind: kindQueued}
-	if !b.noted[stem] {
+	if !b.noted[stem] && !b.noted[u.OldKey()] { // an earlier server notes so
 		e.Text = stem
-		err = b.queueOne(&b.jobs[i], stem, err == nil)
+		err = b.queueOne(&b.jobs[i], stem, u)
 		if errors.Is(err, ErrBusy) {
 			return b.refuseOne(i, stem, err.Error())
 		}
@@ -189,16 +189,16 @@ func (b *batch) same(i, at int, stem string) (job.Event, error) {
 }
 
 // queueOne makes the job of a URL, or completes the one that waits.
-func (b *batch) queueOne(j *job.Job, stem string, hasKey bool) error {
+func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
 	text := batchJob(j, b.by())
-	if !hasKey {
+	if u.Key() == "" {
 		if _, err := b.s.enqueue(stem, text); !errors.Is(err, errMoved) {
 			return err
 		}
 		return nil // it is there, and says no more
 	}
 	_, err := again(stem, func() (string, error) {
-		name, err := b.s.completeWaiting(stem, addition(j), b.by())
+		name, err := b.s.completeWaiting(b.s.about(u), addition(j), b.by())
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}

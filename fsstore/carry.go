@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,11 @@ func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name := s.activeName(u.Key()); name != "" {
+	sub := s.about(u)
+	if name := s.active(sub); name != "" {
 		return nil, fmt.Errorf("%w: active/%s is being fetched now: cancel it first, or wait for it", ErrBusy, name)
 	}
-	s.flushKey(u.Key())
-	c, err := s.claimMiss(u, a, by)
+	c, err := s.claimMiss(u, cmp.Or(s.miss(sub), u.Key()), a, by)
 	if c != nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
@@ -49,8 +50,9 @@ func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
 
 // claimMiss takes a miss from misses/ to active/ in one rename: in queue/ a
 // worker would fetch what is being carried in.
-func (s *Store) claimMiss(u key.URL, a Addition, by By) (*Claim, error) {
-	f, err := openJob(s.job(Misses, u.Key()))
+func (s *Store) claimMiss(u key.URL, name string, a Addition, by By) (*Claim, error) {
+	s.flushKey(name)
+	f, err := openJob(s.job(Misses, name))
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +73,23 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 	if !same(f, f.Name()) { // it was approved meanwhile
 		return nil, absent(Misses, u.Key())
 	}
-	if err := appendWhole(f, options(a)+by.event(job.Approve).Line()); err != nil {
-		return nil, err
-	}
 	b, err := slurp(f, maxJobFile)
 	if err != nil {
+		return nil, err
+	}
+	if jobs := job.Parse(b).Jobs; len(jobs) > 1 || len(jobs) == 1 && !s.isJob(s.about(u), Misses, &jobs[0]) {
+		return nil, absent(Misses, u.Key()) // its name is another URL's
+	}
+	fetch, err := key.FetchURL(a.URL)
+	if err != nil {
+		return nil, err
+	}
+	e := by.event(job.Approve)
+	e.URL = pin(b, fetch)
+	if err := appendWhole(f, options(a)+e.Line()); err != nil {
+		return nil, err
+	}
+	if b, err = slurp(f, maxJobFile); err != nil {
 		return nil, err
 	}
 	jobs := job.Parse(b).Jobs

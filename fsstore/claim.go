@@ -158,16 +158,17 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if key.HasUserInfo(fetch) {
 		return nil, s.refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
 	}
-	if first, err := s.Parse(j.URL); err == nil && first.Key() != u.Key() {
-		return nil, s.refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off: take that line out, then move this file back to queue/")
+	if first, err := s.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.Named() {
+		return nil, s.refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
 	if d := s.deniedBy(u); d != "" {
 		return nil, s.refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}
-	if restoring(&j) && !exists(s.path("meta", u.Key()+".json")) {
+	sub := s.about(u)
+	if restoring(&j) && !s.hasMeta(sub) {
 		return nil, s.refuse(f, name, "its artifact was evicted, and nobody else has asked for its bytes: retry to fetch it all the same")
 	}
-	if s.activeName(u.Key()) != "" {
+	if s.active(sub) != "" {
 		return nil, nil
 	}
 	if err := s.overtaken(&j, u); err != nil {

@@ -118,11 +118,32 @@ func (s *Store) DeniedBy(rawURL string) string {
 	return s.deniedBy(u)
 }
 
+// deniesOld reports whether a denial under a key of an earlier server is of u: by
+// the URL in it, under today's rule or under theirs, which took several URLs for
+// one. One that holds no URL goes by its name.
+func (s *Store) deniesOld(u key.URL, name string) bool {
+	b, err := readFile(s.job(Denied, name), maxJobFile)
+	jobs := job.Parse(b).Jobs
+	if err != nil || len(jobs) == 0 {
+		return true
+	}
+	for _, rule := range []key.Rule{s.opt.Rule, key.Old} {
+		theirs, err := key.Parse(jobs[0].URL, rule)
+		own, _ := key.Parse(u.String(), rule)
+		if err == nil && theirs.Sum() == own.Sum() {
+			return true
+		}
+	}
+	return false
+}
+
 // deniedBy is the name in denied/ that speaks for u, or "".
 func (s *Store) deniedBy(u key.URL) string {
-	for _, name := range []string{u.Key(), u.Key() + ".job"} { // mv queue/k.job denied/ counts too
-		if exists(s.job(Denied, name)) {
-			return name
+	for i, k := range s.about(u).names {
+		for _, name := range []string{k, k + ".job"} { // mv queue/k.job denied/ counts too
+			if exists(s.job(Denied, name)) && (i == 0 || s.deniesOld(u, name)) {
+				return name
+			}
 		}
 	}
 	host := u.Host()

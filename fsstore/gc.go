@@ -299,10 +299,15 @@ func (s *Store) unlinkOld(name string, age time.Duration, o GCOptions, r *GCRepo
 // partWanted reports whether a part's key still has a job that may resume it.
 func (s *Store) partWanted(name string) bool {
 	k, _, _ := strings.Cut(name, "@")
-	if s.queued(k) || s.activeName(k) != "" {
+	if s.activeName(k) != "" {
 		return true
 	}
-	return exists(s.job(Failed, k+".job")) || exists(s.job(Cancelled, k+".job"))
+	for _, st := range []State{Queue, Failed, Cancelled} {
+		if exists(s.job(st, k+".job")) || exists(s.job(st, k)) || exists(s.job(st, k+".2.job")) {
+			return true
+		}
+	}
+	return s.queuedUnder(k)
 }
 
 // tmpNames lists tmp/, where dot names are ours too.

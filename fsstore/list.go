@@ -177,13 +177,14 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 		return nil, err
 	}
 	r.Broken = brokenInWords(err)
+	sub := s.about(u)
 	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
 		names, err := s.names(string(st))
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			if j, ok := s.jobOf(st, name, r.Key); ok {
+			if j, ok := s.jobAbout(sub, st, name); ok {
 				r.Jobs = append(r.Jobs, j)
 			}
 		}
@@ -202,20 +203,6 @@ func brokenInWords(err error) string {
 		return "its meta can't be read: give the file to the server's user and group, and look at dmesg; `fromcache fsck` says more"
 	}
 	return ""
-}
-
-// jobOf reads a file if it is of key k: by its name, or where a person named
-// it by its content.
-func (s *Store) jobOf(st State, name, k string) (JobFile, bool) {
-	stem := stemOf(name)
-	if a, _, ok := splitActive(name); ok {
-		stem = a
-	}
-	if stem != k && (st == Active || key.Valid(stem)) {
-		return JobFile{}, false
-	}
-	j, err := s.JobFile(st, name)
-	return j, err == nil && (stem == k || j.Key == k)
 }
 
 func ruleInWords(raw string, u key.URL, r key.Rule) string {

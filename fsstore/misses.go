@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -51,6 +52,7 @@ type asked struct{ key, client string }
 type ask struct {
 	asked
 	addr, tool, url string
+	sum             string // of the normalised URL
 }
 
 // repeat is what one client asked for again. What is gathered counts for the
@@ -75,11 +77,15 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 		return "", err
 	}
 	addr := address(by.Addr)
-	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), fetch}
+	sub := s.about(u)
+	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), fetch, u.Sum()}
+	if !exists(s.job(Misses, a.key)) {
+		a.key = cmp.Or(s.miss(sub), a.key) // an earlier server has noted it
+	}
 	if s.repeated(a) {
 		return Noted, nil
 	}
-	return s.note(u, a)
+	return s.note(u, sub, a)
 }
 
 // repeated counts a repeat in memory while its file is still in misses/.
@@ -103,18 +109,21 @@ func (s *Store) repeated(a ask) bool {
 
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
-func (s *Store) note(u key.URL, a ask) (Verdict, error) {
+func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
 	err := s.appendMiss(a, 1+s.taken(a.asked))
+	if errors.Is(err, errOther) {
+		return s.notNoted(a), nil
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return Noted, err
 	}
 	if name := s.deniedBy(u); name != "" {
 		return IsDenied, nil
 	}
-	if s.queued(a.key) {
+	if s.queued(sub) != "" {
 		return IsQueue, nil
 	}
-	if s.activeName(a.key) != "" {
+	if s.active(sub) != "" {
 		return IsActive, nil
 	}
 	if s.held(u) {
@@ -131,6 +140,16 @@ func (s *Store) note(u key.URL, a ask) (Verdict, error) {
 		return IsFull, nil
 	}
 	return Noted, s.makeMiss(a)
+}
+
+// notNoted: a person has given its name to the miss of another URL, under which
+// it must not be approved.
+func (s *Store) notNoted(a ask) Verdict {
+	s.notes.lost.Add(1)
+	if s.quiet.may("miss "+a.key, time.Minute) {
+		s.log.Error("a miss is not noted, for the file of its name is of another URL: move that away", "file", "misses/"+a.key)
+	}
+	return IsFull
 }
 
 func (s *Store) held(u key.URL) bool {
@@ -184,19 +203,21 @@ func (s *Store) appendMiss(a ask, n int) error {
 	if info.Size() < job.MissRoom && hasSecondName(f) {
 		return s.appendOwn(f, a, n)
 	}
-	s.remember(a)
-	if info.Size() >= job.MissRoom {
-		return nil // full: counts are lower bounds from here
-	}
 	line1, err := firstLine(f)
 	if err != nil {
 		return err
 	}
-	again := ""
+	again, asWritten := "", a
 	if a.url == line1 {
 		a.url = ""
 	} else if holdsNone(f, line1) {
 		again, a.url = a.url+"\n", ""
+	} else if u, err := s.Parse(line1); err == nil && u.Sum() != a.sum {
+		return errOther
+	}
+	s.remember(asWritten)
+	if info.Size() >= job.MissRoom {
+		return nil // full: counts are lower bounds from here
 	}
 	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
 	return err
@@ -297,7 +318,7 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 	var errs []error
 	for _, r := range list {
 		err := s.appendMiss(r.last, r.n)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOther) {
 			errs = append(errs, err)
 		}
 	}

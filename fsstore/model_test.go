@@ -97,7 +97,7 @@ func (m *model) ask(t *rapid.T) {
 	case u.where[Misses] > 0:
 	case u.denied:
 		want = IsDenied
-	case m.s.queued(u.key()):
+	case m.s.queued(m.s.about(mustURL(u.url))) != "":
 		want = IsQueue
 	case u.where[Active] > 0:
 		want = IsActive

@@ -226,8 +226,10 @@ func (s *Store) sameArtifact(f *os.File, rawURL string) error {
 	}
 	jobs := job.Parse(b).Jobs
 	if len(jobs) == 1 {
-		if own, err := s.Parse(jobs[0].URL); err == nil && own.Key() == u.Key() {
-			return nil
+		for _, raw := range jobs[0].URLs() { // of an earlier server's, each may be another artifact
+			if own, err := s.Parse(raw); err == nil && own.Sum() == u.Sum() {
+				return nil
+			}
 		}
 	}
 	return fmt.Errorf("%w: that URL names another artifact than this job; add it as a URL of its own", ErrInvalid)
@@ -336,7 +338,7 @@ var errOther = errors.New("it is not the history of the same URL")
 // oneURL reports whether two texts are of one URL's job, as far as they name any.
 func (s *Store) oneURL(earlier, own []byte) bool {
 	a, b := job.Parse(earlier).Jobs, job.Parse(own).Jobs
-	return len(a) < 2 && len(b) < 2 && (len(a) == 0 || len(b) == 0 || slices.Equal(s.keysOf(a), s.keysOf(b)))
+	return len(a) < 2 && len(b) < 2 && (len(a) == 0 || len(b) == 0 || slices.Equal(s.sumsOf(a), s.sumsOf(b)))
 }
 
 // prepend puts the earlier history before the lines of the open job file at

@@ -98,10 +98,9 @@ func (c *Claim) mayCommit() error {
 	return c.s.overtaken(&c.Job, c.url)
 }
 
-// supersede takes out of queue/ the jobs of one URL, given by its sum and key:
-// what was just done to its artifact is newer than their approval. They are in
+// supersede takes out of queue/ the jobs of one URL: what was just done to its artifact is newer than their approval. They are in
 // cancelled/ then, and say why. A list stays: it is about other URLs too.
-func (s *Store) supersede(k, sum, why string, by By) error {
+func (s *Store) supersede(sub subject, why string, by By) error {
 	names, err := s.names(string(Queue))
 	if err != nil {
 		return err
@@ -110,7 +109,7 @@ func (s *Store) supersede(k, sum, why string, by By) error {
 	e.Text = why
 	var errs []error
 	for _, name := range names {
-		if j, ok := s.jobOf(Queue, name, k); ok && j.Batch == 0 && s.isOf(&j.Job, sum) {
+		if j, ok := s.jobAbout(sub, Queue, name); ok && j.Batch == 0 && j.Job.URL != "" {
 			if err := s.cancelIn(Queue, name, e); !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 			}
@@ -119,18 +118,8 @@ func (s *Store) supersede(k, sum, why string, by By) error {
 	return errors.Join(errs...)
 }
 
-// isOf reports whether what a job fetches has that sum.
-func (s *Store) isOf(j *job.Job, sum string) bool {
-	u, err := s.Parse(j.FetchURL())
-	return err == nil && u.Sum() == sum
-}
-
 // supersede is Store.supersede for what this claim has carried in.
 func (c *Claim) supersede() error {
-	u, err := c.s.Parse(c.Job.FetchURL())
-	if err != nil {
-		return err
-	}
 	by := By{Via: viaPut, Addr: leave(&c.Job).Addr}
-	return c.s.supersede(u.Key(), u.Sum(), "a file was carried in for it since; retry to fetch it all the same", by)
+	return c.s.supersede(c.about(), "a file was carried in for it since; retry to fetch it all the same", by)
 }

@@ -87,8 +87,8 @@ func (p *Part) create() error {
 	return nil
 }
 
-// partsOf lists the parts of a key, newest first.
-func (s *Store) partsOf(k string) []string {
+// partsOf lists the parts of these keys, newest first.
+func (s *Store) partsOf(keys ...string) []string {
 	names, err := s.names("tmp")
 	if err != nil {
 		return nil
@@ -96,7 +96,7 @@ func (s *Store) partsOf(k string) []string {
 	var parts []string
 	var times []int64
 	for _, name := range names {
-		if !isPartOf(name, k) {
+		if stem, _, ok := splitPart(name); !ok || !slices.Contains(keys, stem) {
 			continue
 		}
 		var st unix.Stat_t
@@ -113,14 +113,16 @@ func (s *Store) partsOf(k string) []string {
 	return parts
 }
 
-func isPartOf(name, k string) bool {
+// splitPart takes a part's name apart.
+func splitPart(name string) (k, worker string, ok bool) {
 	stem, ok := strings.CutSuffix(name, ".part")
-	return ok && len(stem) == len(k)+17 && strings.HasPrefix(stem, k) && stem[len(k)] == '@'
+	k, worker, found := strings.Cut(stem, "@")
+	return k, worker, ok && found && len(worker) == 16
 }
 
 func (p *Part) adopt(ctx context.Context) error {
-	for _, name := range p.c.s.partsOf(p.c.Key) {
-		worker := name[len(p.c.Key)+1 : len(name)-len(".part")]
+	for _, name := range p.c.s.partsOf(p.c.names()...) {
+		_, worker, _ := splitPart(name)
 		if !p.c.began(worker) {
 			continue
 		}
@@ -132,6 +134,9 @@ func (p *Part) adopt(ctx context.Context) error {
 	}
 	return fs.ErrNotExist
 }
+
+// names are the keys under which its parts may lie.
+func (c *Claim) names() []string { return append(c.about().names, c.Key) }
 
 // began reports whether the part of a worker holds what this job's newest start
 // vouches for: that worker wrote the start, or took the part over after it.

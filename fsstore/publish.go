@@ -209,13 +209,45 @@ func (c *Claim) finish(e job.Event) error {
 	if c.carriesIn() {
 		c.s.complain("what waits in queue/", c.supersede())
 	}
+	c.oldHistory()
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
 	}
-	if err := os.Remove(c.s.job(Misses, c.Key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return c.answerMiss()
+}
+
+// oldHistory gives the history that an earlier server wrote today's name: who
+// looks there for what was held finds it with that of this job.
+func (c *Claim) oldHistory() {
+	for _, k := range c.about().names[1:] {
+		if name := k + ".job"; exists(c.s.job(Done, name)) && c.s.isFile(c.about(), Done, name) {
+			_, err := renameFree(c.s.job(Done, name), c.s.path(string(Done), ""), c.Key)
+			c.s.complain("history of an earlier server", err)
+		}
+	}
+}
+
+// answerMiss takes away a miss of the URL that is held now.
+func (c *Claim) answerMiss() error {
+	k := c.s.miss(c.about())
+	if k == "" {
+		return nil
+	}
+	if err := os.Remove(c.s.job(Misses, k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// about is the subject of the claim, which one of recovery's finds in its job.
+func (c *Claim) about() subject {
+	if c.url.Key() != "" {
+		return c.s.about(c.url)
+	}
+	if u, err := c.s.Parse(c.Job.FetchURL()); err == nil {
+		return c.s.about(u)
+	}
+	return subject{names: []string{c.Key}}
 }
 
 // rewrite puts a copy with the line in the place of a file that could not be

@@ -29,7 +29,7 @@ const torn = 10 * time.Second
 type queueIndex struct {
 	mu   sync.Mutex
 	seen map[string]queueFile
-	keys map[string]string // of files that are not named k or k.job: the keys in them, to the name
+	sums map[string]string // of files that are not named k or k.job: the sums of the URLs in them, to the name
 }
 
 type queueFile struct {
@@ -38,7 +38,7 @@ type queueFile struct {
 	told    time.Time // when a worker wrote that
 	written bool      // by a program, whole: its name is a key
 	whole   bool      // ends with a newline
-	keys    []string  // in a file whose name does not say it
+	sums    []string  // of the URLs in a file whose name does not say it
 	since   time.Time // seen like this
 }
 
@@ -54,7 +54,7 @@ func (s *Store) Due() ([]string, error) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	seen := make(map[string]queueFile, len(names))
-	keys := map[string]string{}
+	sums := map[string]string{}
 	var due []string
 	for _, name := range names {
 		if !countsInQueue(name) {
@@ -65,14 +65,14 @@ func (s *Store) Due() ([]string, error) {
 			continue
 		}
 		seen[name] = q
-		for _, k := range q.keys {
-			keys[k] = name
+		for _, sum := range q.sums {
+			sums[sum] = name
 		}
 		if q.ready(time.Now()) {
 			due = append(due, name)
 		}
 	}
-	s.queue.seen, s.queue.keys = seen, keys
+	s.queue.seen, s.queue.sums = seen, sums
 	return due, nil
 }
 
@@ -147,34 +147,21 @@ func (s *Store) look(name string) (queueFile, bool) {
 	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		q.due, q.told = earliest(jobs)
-		if stem := stemOf(name); !q.written {
-			q.keys = s.keysOf(jobs)
-		} else if stem+".job" != name {
-			q.keys = []string{stem} // k.3.job
+		if !q.written || stemOf(name)+".job" != name { // k.3.job
+			q.sums = s.sumsOf(jobs)
 		}
 	}
 	return q, true
 }
 
-func (s *Store) keysOf(jobs []job.Job) (keys []string) {
+// sumsOf are those of the URLs that jobs fetch.
+func (s *Store) sumsOf(jobs []job.Job) (sums []string) {
 	for i := range jobs {
 		if u, err := s.Parse(jobs[i].FetchURL()); err == nil {
-			keys = append(keys, u.Key())
+			sums = append(sums, u.Sum())
 		}
 	}
-	return keys
-}
-
-// queued reports whether a job of key k waits in queue/, as far as names and
-// the last listing tell.
-func (s *Store) queued(k string) bool {
-	if exists(s.job(Queue, k+".job")) || exists(s.job(Queue, k)) || exists(s.job(Queue, k+".2.job")) {
-		return true
-	}
-	s.queue.mu.Lock()
-	name := s.queue.keys[k]
-	s.queue.mu.Unlock()
-	return name != "" && exists(s.job(Queue, name))
+	return sums
 }
 
 // earliest: a batch is taken apart as soon as one of its URLs is due; each

@@ -97,8 +97,7 @@ func (c *Claim) finishSilently() error {
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
 	}
-	os.Remove(c.s.job(Misses, c.Key))
-	return nil
+	return c.answerMiss()
 }
 
 // foreign reports whether the newest claim of a job was another host's. A claim

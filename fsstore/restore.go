@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"fmt"
+	"slices"
 
 	"fromcache/fsstore/job"
 )
@@ -30,19 +31,19 @@ const (
 // where nothing is. What was carried in by hand is not queued: that somebody
 // vouched for a file is no leave to ask the net for that URL.
 func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
-	done := s.doneJob(k)
+	sub := s.subjectOf(k, url)
+	done := s.doneJob(sub)
 	if s.carriedIn(k, &done.Job) {
 		return carryAgain, false
 	}
-	if s.queued(k) || s.activeName(k) != "" { // a person's approval is wider, and may have a fresher URL
+	if s.queued(sub) != "" || s.active(sub) != "" { // a person's approval is wider, and may have a fresher URL
 		return queuedAgain, true
 	}
 	again := Addition{URL: url}
-	if j := &done.Job; done.Key == k {
+	if j := &done.Job; j.URL != "" {
 		again = Addition{j.FetchURL(), j.Sha256, j.AcceptHTML, j.AcceptAny, j.AcceptHTTP, j.AcceptPrivate}
 	}
-	u, err := s.Parse(again.URL)
-	if err != nil || u.Key() != k {
+	if !s.isJob(sub, Done, &job.Job{URL: again.URL}) {
 		return addAgain, false
 	}
 	if _, err := s.Add(again, by); err != nil {
@@ -51,25 +52,42 @@ func (s *Store) requeue(k, url string, by By) (do string, queued bool) {
 	return queuedAgain, true
 }
 
-// doneJob is the job in done/ that fetched what is held of key k, or an empty one.
-func (s *Store) doneJob(k string) JobFile {
-	done, err := s.JobFile(Done, k+".job")
-	if err != nil || done.Key != k {
-		return JobFile{}
+// subjectOf is what the artifact of key k is about: its meta says it, or where
+// that tells nothing its job or its URL, if that gives it this key.
+func (s *Store) subjectOf(k, url string) subject {
+	if a, err := s.Artifact(k); err == nil {
+		return aboutHeld(k, a.URLSum)
 	}
-	return done
+	done, _ := s.JobFile(Done, k+".job")
+	for _, raw := range []string{done.Job.FetchURL(), url} {
+		if u, err := s.Parse(raw); err == nil && slices.Contains(s.about(u).names, k) {
+			return s.about(u)
+		}
+	}
+	return subject{names: []string{k}}
+}
+
+// doneJob is the job in done/ that fetched what is held, or an empty one.
+func (s *Store) doneJob(sub subject) JobFile {
+	for _, k := range sub.names {
+		if j, err := s.JobFile(Done, k+".job"); err == nil && j.Job.URL != "" && s.isJob(sub, Done, &j.Job) {
+			return j
+		}
+	}
+	return JobFile{}
 }
 
 // fate says where the job is that is to bring an artifact back, or who is to
 // do it, and "" where there is no such job.
 func (s *Store) fate(a *Artifact) string {
-	if s.queued(a.Key) {
+	sub := aboutHeld(a.Key, a.URLSum)
+	if s.queued(sub) != "" {
 		return queuedAgain
 	}
-	if s.activeName(a.Key) != "" {
+	if s.active(sub) != "" {
 		return "it is being fetched again"
 	}
-	done := s.doneJob(a.Key)
+	done := s.doneJob(sub)
 	if s.carriedIn(a.Key, &done.Job) {
 		return carryAgain
 	}
@@ -115,7 +133,7 @@ func (c *Claim) restores() {
 	if a, err := c.s.Artifact(c.Key); err == nil {
 		c.Job.Sha256 = a.SHA256
 	} else { // it is malformed
-		done := c.s.doneJob(c.Key)
+		done := c.s.doneJob(c.about())
 		e, _ := done.Job.Newest(job.Done)
 		c.Job.Sha256 = e.Sha256
 	}

@@ -37,29 +37,27 @@ func (sh Shell) add(a Addition) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	k := u.Key()
-	if sh.has("misses/" + k) {
-		return sh.approveWith(k, fetch, options(a))
+	k, sub := u.Key(), sh.s.about(u)
+	if name := sh.s.miss(sub); name != "" {
+		return sh.approveWith(name, fetch, options(a))
 	}
-	for _, name := range []string{k + ".job", k} {
-		if sh.has("queue/" + name) {
-			a.URL = fetch
-			return sh.complete(k, name, a)
-		}
+	if name := sh.s.queued(sub); name != "" {
+		a.URL = fetch
+		return sh.complete(sub, name, a)
 	}
-	if name := sh.s.activeName(k); name != "" {
+	if name := sh.s.active(sub); name != "" {
 		return "", fmt.Errorf("%w: active/%s fetches it now, there is nothing to do", ErrBusy, name)
 	}
 	return "printf '%s\\n'" + words(fetch+"\n"+options(a)) + " > " + sh.file("queue/"+k+".job"), nil
 }
 
 // complete adds to a job that waits what it lacks.
-func (sh Shell) complete(k, name string, a Addition) (string, error) {
+func (sh Shell) complete(sub subject, name string, a Addition) (string, error) {
 	b, err := readFile(sh.s.job(Queue, name), maxJobFile)
 	if err != nil {
 		return "", err
 	}
-	lines, err := sh.s.completion(b, k, name, a, By{Via: "shell"})
+	lines, err := sh.s.completion(b, sub, name, a, By{Via: "shell"})
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,9 @@ func ls(t testing.TB, s *Store, st State) []string {
 
 func want(t testing.TB, s *Store, st State, names ...string) {
 	t.Helper()
-	if got := ls(t, s, st); strings.Join(got, " ") != strings.Join(names, " ") {
+	got := ls(t, s, st)
+	slices.Sort(got)
+	if slices.Sort(names); !slices.Equal(got, names) {
 		t.Errorf("%s/ holds %q, want %q", st, got, names)
 	}
 }

@@ -39,21 +39,25 @@ func (s *Store) enqueue(k, content string) (string, error) {
 	return name, syncDir(s.path(string(Queue), ""))
 }
 
-// completeWaiting completes the job of key k that we made in queue/, or that
-// was moved there.
-func (s *Store) completeWaiting(k string, a Addition, by By) (string, error) {
-	name := k + ".job"
-	err := s.complete(k, name, a, by)
-	if errors.Is(err, fs.ErrNotExist) {
-		name = k
-		err = s.complete(k, name, a, by)
+// completeWaiting completes the job that we made in queue/, or that was moved
+// there.
+func (s *Store) completeWaiting(sub subject, a Addition, by By) (string, error) {
+	for i, k := range sub.names {
+		for _, name := range []string{k + ".job", k} {
+			if i > 0 && !s.isFile(sub, Queue, name) { // what has today's name and can't be completed is an error
+				continue
+			}
+			if err := s.complete(sub, name, a, by); !errors.Is(err, fs.ErrNotExist) {
+				return name, err
+			}
+		}
 	}
-	return name, err
+	return "", absent(Queue, sub.names[0])
 }
 
 // complete writes what queue/<name> lacks of an addition, under the lock that
 // a claim needs: whoever claims the job reads it.
-func (s *Store) complete(k, name string, a Addition, by By) error {
+func (s *Store) complete(sub subject, name string, a Addition, by By) error {
 	f, err := openJob(s.job(Queue, name))
 	if err != nil {
 		return err
@@ -72,7 +76,7 @@ func (s *Store) complete(k, name string, a Addition, by By) error {
 	if err != nil {
 		return err
 	}
-	lines, err := s.completion(b, k, name, a, by)
+	lines, err := s.completion(b, sub, name, a, by)
 	if err != nil {
 		return err
 	}
@@ -87,8 +91,8 @@ func (s *Store) complete(k, name string, a Addition, by By) error {
 
 // completion is the lines that the job b in queue/ lacks of an addition: the
 // options, and who approved which URL.
-func (s *Store) completion(b []byte, k, name string, a Addition, by By) (string, error) {
-	j := s.ownJob(b, k)
+func (s *Store) completion(b []byte, sub subject, name string, a Addition, by By) (string, error) {
+	j := s.ownJob(b, sub)
 	if j == nil {
 		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", ErrBusy, name)
 	}
@@ -106,7 +110,7 @@ func (s *Store) completion(b []byte, k, name string, a Addition, by By) (string,
 
 // runs returns an error where the job active/<name> lacks what an addition asks
 // for: its claim has read it, and reads no more.
-func (s *Store) runs(k, name string, a Addition) error {
+func (s *Store) runs(sub subject, name string, a Addition) error {
 	b, err := readFile(s.job(Active, name), maxJobFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errMoved
@@ -114,19 +118,16 @@ func (s *Store) runs(k, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.ownJob(b, k); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) && leave(j).Via != viaPut {
+	if j := s.ownJob(b, sub); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) && leave(j).Via != viaPut {
 		return nil
 	}
 	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, by hand, for the bytes that the disk lost, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
 }
 
-// ownJob is the one job of a file, if its key is k.
-func (s *Store) ownJob(b []byte, k string) *job.Job {
+// ownJob is the one job of a file, if it fetches that URL.
+func (s *Store) ownJob(b []byte, sub subject) *job.Job {
 	jobs := job.Parse(b).Jobs
-	if len(jobs) != 1 {
-		return nil
-	}
-	if u, err := s.Parse(jobs[0].FetchURL()); err != nil || u.Key() != k {
+	if len(jobs) != 1 || !s.isJob(sub, Queue, &jobs[0]) {
 		return nil
 	}
 	return &jobs[0]

@@ -206,6 +206,17 @@ func (j *Job) FetchURL() string {
 	return approved
 }
 
+// Named reports whether the URL that FetchURL returns is one that a line of a person's approval or retry names.
+func (j *Job) Named() bool {
+	fetch := j.FetchURL()
+	for i := range j.Events {
+		if e := &j.Events[i]; (e.Kind == Approve || e.Kind == Retry) && e.URL == fetch {
+			return true
+		}
+	}
+	return false
+}
+
 // StartURL returns what FetchURL was at the newest start, which its validator is of.
 func (j *Job) StartURL() string {
 	then := *j
