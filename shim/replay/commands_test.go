@@ -123,7 +123,7 @@ func ports(list []command) []int {
 	for _, c := range list {
 		for _, w := range c.argv[1:] {
 			for _, m := range portInURL.FindAllStringSubmatch(w, -1) {
-				if p, _ := strconv.Atoi(m[1]); p > 79 && p < 65536 && p != cachePort && !slices.Contains(found, p) {
+				if p, _ := strconv.Atoi(m[1]); p > 79 && p < 65536 && p != cachePort && p != tlsPort && !slices.Contains(found, p) {
 					found = append(found, p)
 				}
 			}

@@ -2,7 +2,9 @@ package replay
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -49,8 +51,11 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// cachePort is the cache-host's, and no origin's.
-const cachePort = 39371
+// Ports of the cache-host's, and no origin's: its own, and one where TLS goes to it.
+const (
+	cachePort = 39371
+	tlsPort   = 39372
+)
 
 // replayAll is the test within the namespaces.
 func replayAll(t *testing.T, programs string) {
@@ -68,6 +73,7 @@ func replayAll(t *testing.T, programs string) {
 	}
 	r := &replay{t: t, stage: newStage(t, root, o), began: time.Now().Add(-time.Minute)}
 	r.startCache()
+	r.startTLS()
 	r.compare(list)
 }
 
@@ -107,8 +113,43 @@ func (r *replay) startCache() {
 	r.t.Fatalf("the cache-host does not start: %s", text)
 }
 
-// shimEnv lets the shim wait for a cache on a busy machine.
-var shimEnv = []string{fmt.Sprint("FROMCACHE_SERVER=http://cache-host:", cachePort), "FROMCACHE_VERBOSE=1", "FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15"}
+// startTLS takes TLS connections and hands what is in them to the cache-host.
+func (r *replay) startTLS() {
+	l, err := tls.Listen("tcp", fmt.Sprint(":", tlsPort), &tls.Config{GetCertificate: r.stage.origin.ca.leaf})
+	must(r.t, err)
+	r.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer from.Close()
+				to, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", cachePort))
+				if err != nil {
+					return
+				}
+				defer to.Close()
+				go func() {
+					io.Copy(to, from)
+					to.(*net.TCPConn).CloseWrite()
+				}()
+				io.Copy(from, to)
+			}()
+		}
+	}()
+}
+
+// shimEnv is the environment of the i-th command through the shim: every third asks an https cache. It lets the shim wait for a
+// cache on a busy machine.
+func shimEnv(i int) []string {
+	server := fmt.Sprint("http://cache-host:", cachePort)
+	if i%3 == 2 {
+		server = fmt.Sprint("https://cache-host:", tlsPort)
+	}
+	return []string{"FROMCACHE_SERVER=" + server, "FROMCACHE_VERBOSE=1", "FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15"}
+}
 
 // compare runs all commands directly and before anything is held, has all that was asked for fetched, and runs them again.
 func (r *replay) compare(list []command) {
@@ -118,14 +159,14 @@ func (r *replay) compare(list []command) {
 			r.t.Logf("not compared, it waits: %s", c)
 			continue
 		}
-		r.check(c, "not held", directs[i])
+		r.check(i, c, "not held", directs[i])
 	}
 	r.fetchAll()
 	for i, c := range list {
 		if directs[i].late {
 			continue
 		}
-		if shim := r.check(c, "held", directs[i]); c.turn == "" {
+		if shim := r.check(i, c, "held", directs[i]); c.turn == "" {
 			r.table.add(c, directs[i], shim)
 		}
 	}
@@ -136,10 +177,10 @@ func (r *replay) direct(c command) result { return r.stage.run("/usr/bin/"+c.arg
 
 // check runs a command through the shim and compares. Some commands set themselves a tenth of a second: a difference is one
 // that stays.
-func (r *replay) check(c command, when string, direct result) (shim result) {
+func (r *replay) check(i int, c command, when string, direct result) (shim result) {
 	r.table.runs++
 	for tries := 3; ; tries-- {
-		shim = r.stage.run("/shim/"+c.argv[0], c, shimEnv...)
+		shim = r.stage.run("/shim/"+c.argv[0], c, shimEnv(i)...)
 		d := differ(direct, shim, r.began)
 		switch {
 		case shim.said == "":
