@@ -165,8 +165,8 @@ func (sh Shell) Ask(m Shown) (string, error) {
 	if strings.HasPrefix(strings.ToLower(fetch), "https:") {
 		how += " --proto-redir '=https'"
 	}
-	if tool := j.Job.AskedWith(); tool != "" {
-		how += " -A " + Quote(tool)
+	if agent := j.Job.UserAgent(); agent != "" {
+		how += " -A " + Quote(agent)
 	}
 	return sh.line(`curl -fI ` + how + ` ` + u + ` || curl -r 0-0 -D - -o /dev/null ` + how + ` ` + u)
 }

@@ -53,7 +53,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		ctx, cancel := context.WithTimeout(r.Context(), askPatience)
 		defer cancel()
-		o, err := s.opt.Head(ctx, raw, j.Job.AskedWith())
+		o, err := s.opt.Head(ctx, raw, j.Job.UserAgent())
 		found.say(o, err)
 	}
 	s.log.Info("asked the origin", "name", j.Name, "addr", clientAddr(r))

@@ -29,7 +29,7 @@ type Options struct {
 	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
-	Head func(ctx context.Context, rawURL, tool string) (OriginFacts, error)
+	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
 
 	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
 	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20

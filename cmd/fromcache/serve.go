@@ -230,8 +230,8 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,
-		Head: func(ctx context.Context, rawURL, tool string) (httpd.OriginFacts, error) {
-			f, err := pool.Head(ctx, rawURL, tool)
+		Head: func(ctx context.Context, rawURL, agent string) (httpd.OriginFacts, error) {
+			f, err := pool.Head(ctx, rawURL, agent)
 			return httpd.OriginFacts(f), err
 		},
 	})

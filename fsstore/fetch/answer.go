@@ -27,7 +27,7 @@ const apart = time.Minute
 // validatorOf returns the validator of a whole answer. A time is none where there is an ETag of whatever kind: a weak one
 // says that the bytes may differ though the file is the same (RFC 9110, 13.1.5).
 func validatorOf(h http.Header) validator {
-	if h.Get("Etag") != "" {
+	if hasTag(h) {
 		return validator{etag: strongETag(h.Get("Etag"))}
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
@@ -37,6 +37,9 @@ func validatorOf(h http.Header) validator {
 	}
 	return validator{modified: modified.UTC()}
 }
+
+// hasTag reports whether there is an ETag. What is not in quotes, as some repositories send it, is none (RFC 9110, 8.8.3).
+func hasTag(h http.Header) bool { return strings.HasSuffix(strings.TrimSpace(h.Get("Etag")), `"`) }
 
 func startValidator(e job.Event) validator {
 	if e.ETag != "" {
@@ -61,7 +64,7 @@ func (v validator) sameIn(h http.Header) bool {
 		return strongETag(h.Get("Etag")) == v.etag
 	}
 	t, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && h.Get("Etag") == "" && t.Equal(v.modified)
+	return err == nil && !hasTag(h) && t.Equal(v.modified)
 }
 
 // resumable returns the newest start of the job if a part can be resumed on its word: it noted a validator and a size, and

@@ -138,12 +138,14 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 		return a.fromStart(ans), nil
 	}
 	ans.close()
-	return nil, unwell(ans.Response, ans.final(), time.Now())
+	return nil, ans.unwell()
 }
 
 func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
 	j := &a.c.Job
-	return a.ask(ctx, question{url: a.c.URL, fields: fields, tool: j.AskedWith(), acceptHTTP: j.AcceptHTTP, acceptPrivate: j.AcceptPrivate})
+	q := question{url: a.c.URL, fields: fields, agent: j.UserAgent(), acceptPrivate: j.AcceptPrivate}
+	q.acceptHTTP = j.AcceptHTTP || j.Sha256 != "" // who changes the bytes on the way is found out
+	return a.ask(ctx, q)
 }
 
 // digestDecides reports whether what an origin calls a piece may be the whole all the same: the operator's digest tells.
@@ -176,7 +178,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 		return nil, a.part.Restart()
 	}
 	ans.close()
-	return nil, unwell(ans.Response, ans.final(), time.Now())
+	return nil, ans.unwell()
 }
 
 func (a *attempt) fromStart(ans *answer) *delivery {
@@ -225,7 +227,7 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
 	}
 	if j.Sha256 != "" && j.Sha256 != got && d.from == 0 && !isWhole(d.Response) {
-		f := unwell(d.Response, d.final(), time.Now()).(*failure)
+		f := d.unwell()
 		f.spoilt = true
 		return f
 	}

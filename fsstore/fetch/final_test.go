@@ -69,6 +69,7 @@ func TestProxyRefuses(t *testing.T) {
 		{"502 Bad Gateway", "https://vendor.example/f.run", "(HTTPS_PROXY) does not connect to vendor.example:443: 502", 3},
 		{"503 Service Unavailable", "https://vendor.example/f.run", "given up after 3", 3},
 		{"407 Proxy Authentication Required", "http://vendor.example/f.run", "HTTP_PROXY", 1},
+		{"403 Forbidden", "http://vendor.example/f.run", "asked by way of the proxy", 1},
 	} {
 		proxy := lyingAt(t, "127.0.0.2:0", nil, func(w *wire) { w.say(c.status, []string{"Content-Length: 0"}, nil) })
 		named := strings.Replace(proxy.url, "://", "://user:hunter2@", 1)
@@ -78,7 +79,7 @@ func TestProxyRefuses(t *testing.T) {
 		if n := len(proxy.requests()); st != fsstore.Failed || !strings.Contains(reason, c.reason) || n != c.tries {
 			t.Errorf("%s: %s: %s, after %d requests", c.status, st, reason, n)
 		}
-		if host := strings.TrimPrefix(proxy.url, "http://"); strings.HasPrefix(c.url, "https") && !strings.Contains(reason, host) {
+		if host := strings.TrimPrefix(proxy.url, "http://"); !strings.Contains(reason, host) {
 			t.Errorf("%s is not in %s", host, reason)
 		}
 		l.grep("hunter2")
@@ -86,6 +87,50 @@ func TestProxyRefuses(t *testing.T) {
 		if st, reason = l.fetch(fsstore.Addition{URL: c.url}); st != fsstore.Failed || !strings.HasPrefix(reason, "the proxy that HTTP") {
 			t.Errorf("away: %s: %s", st, reason)
 		}
+	}
+}
+
+// TestSOCKSRefuses is TestProxyRefuses of a proxy that speaks SOCKS5.
+func TestSOCKSRefuses(t *testing.T) {
+	for _, c := range []struct {
+		says   []string // after each message of ours
+		reason string
+		tries  int32
+	}{
+		{[]string{"\x05\xff"}, "HTTPS_PROXY", 1},
+		{[]string{"\x05\x00", "\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"}, "have it allowed there", 1},
+		{[]string{"\x05\x00", "\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00"}, "host unreachable", 2},
+	} {
+		var tries atomic.Int32
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				tries.Add(1)
+				for _, s := range c.says {
+					conn.Read(make([]byte, 512))
+					io.WriteString(conn, s)
+				}
+				conn.Read(make([]byte, 512))
+				conn.Close()
+			}
+		}()
+		l := newLab(t, Options{Retries: 2})
+		l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse("socks5://" + ln.Addr().String()) }
+		st, reason := l.fetch(fsstore.Addition{URL: "https://vendor.example/f.run"})
+		if st != fsstore.Failed || !strings.Contains(reason, c.reason) || !strings.Contains(reason, ln.Addr().String()) || tries.Load() != c.tries {
+			t.Errorf("%q: %s: %s, after %d", c.says, st, reason, tries.Load())
+		}
+		ln.Close()
+		<-ended
 	}
 }
 
@@ -121,8 +166,8 @@ func TestCookies(t *testing.T) {
 	l.grep("hunter2")
 }
 
-// TestAskedWith: an origin is asked as the tool that asked for it first.
-func TestAskedWith(t *testing.T) {
+// TestUserAgent: an origin is asked as the tool that asked for it first.
+func TestUserAgent(t *testing.T) {
 	o := newLying(t, func(w *wire) {
 		if strings.HasPrefix(w.req.UserAgent(), "curl/") {
 			w.ok([]byte("#!/bin/sh\n"))
@@ -137,6 +182,9 @@ func TestAskedWith(t *testing.T) {
 	}{
 		"/install":  {[]string{"curl/8.5.0", "Mozilla/5.0 (X11)"}, "curl/8.5.0"},
 		"/install2": {[]string{"Mozilla/5.0 (X11)", "curl/8.5.0"}, "Mozilla/5.0"},
+		"/shim":     {[]string{"curl+fromcache-shim"}, "curl/8.5.0"},
+		"/shim2":    {[]string{"wget+fromcache-shim"}, "Wget/1.21.4"},
+		"/shim3":    {[]string{"other+fromcache-shim"}, "other+fromcache-shim"},
 		"/preseed":  {nil, "fromcache/1"},
 		"/nobody":   {[]string{""}, "fromcache/1"},
 	} {
@@ -147,7 +195,7 @@ func TestAskedWith(t *testing.T) {
 		}
 		st, reason := l.fetch(fsstore.Addition{URL: o.url + path})
 		all := o.requests()
-		if got := all[len(all)-1].UserAgent(); got != c.said || (st == fsstore.Done) != (path == "/install") {
+		if got := all[len(all)-1].UserAgent(); got != c.said || (st == fsstore.Done) != strings.HasPrefix(c.said, "curl/") {
 			t.Errorf("%s: asked as %s: %s: %s", path, got, st, reason)
 		}
 	}

@@ -20,16 +20,16 @@ type Facts struct {
 }
 
 // Head asks an origin what it has, under the rules of a download: the same
-// addresses, credentials, redirects and the tool that asked ("": none did). Where
+// addresses, credentials, redirects and User-Agent ("": our own). Where
 // the origin refuses HEAD, by any status or by hanging up, as many do for signed
 // URLs, the header of a GET of one byte says it; its body is not read. An error
 // says in words why nobody answered.
-func (p *Pool) Head(ctx context.Context, raw, tool string) (Facts, error) {
-	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, tool: tool})
+func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
+	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, agent: agent})
 	if err == nil && f.Status < 400 || err != nil && !comesAgain(err) {
 		return f, err
 	}
-	one, errGet := p.header(ctx, question{url: raw, tool: tool, fields: http.Header{"Range": {"bytes=0-0"}}})
+	one, errGet := p.header(ctx, question{url: raw, agent: agent, fields: http.Header{"Range": {"bytes=0-0"}}})
 	if errGet != nil {
 		return f, err
 	}

@@ -31,6 +31,7 @@ type answer struct {
 	stop  func(error)  // ends the request, and a Read of the body with it
 	cause func() error // why it ended, or nil
 	leave func()       // the connection counts no more
+	proxy *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
 	notes []string     // for meta
 }
 
@@ -48,7 +49,7 @@ type question struct {
 	method string // "": GET
 	url    string
 	fields http.Header
-	tool   string // to say as User-Agent; "": our own
+	agent  string // User-Agent; "": our own
 
 	cookies http.CookieJar // what the origins of this chain have set; nobody else ever sees them
 
@@ -69,6 +70,9 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		by = byName
 	}
 	for {
+		if name := p.deniedBy(h); name != "" {
+			return nil, denied(hops, name)
+		}
 		a, inside, err := p.request(ctx, q, h, by)
 		if err != nil {
 			return nil, err
@@ -108,13 +112,18 @@ func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	if err != nil {
 		return hop{}, failed("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
-	if name := p.deniedBy(next); name != "" {
-		return hop{}, failed("%s redirects to %s, for which denied/%s speaks: remove that file to have it fetched, and retry", from.host, next.host, name)
-	}
 	if from.https && !next.https && !acceptHTTP {
 		return hop{}, failed("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
 	}
 	return next, nil
+}
+
+func denied(hops []hop, name string) error {
+	last, how := hops[len(hops)-1], ""
+	if len(hops) > 1 {
+		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
+	}
+	return failed("%sdenied/%s speaks for this URL: remove that file to have it fetched, and retry", how, name)
 }
 
 func (p *Pool) deniedBy(h hop) string {
@@ -166,7 +175,11 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 		leave()
 		return nil, false, err
 	}
-	return &answer{Response: resp, stop: stop, leave: leave, cause: func() error { return context.Cause(rctx) }}, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+	a := &answer{Response: resp, stop: stop, leave: leave, cause: func() error { return context.Cause(rctx) }}
+	if !h.https {
+		a.proxy = proxy
+	}
+	return a, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
 }
 
 // mostPatience is how many times the pool's patience an origin gets that nobody else has to wait for.
@@ -237,7 +250,7 @@ func (p *Pool) isInside(a netip.Addr) bool {
 func newRequest(q question, h hop, site origin, agent string, proxied bool) *http.Request {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
-	header.Set("User-Agent", cmp.Or(q.tool, agent))
+	header.Set("User-Agent", cmp.Or(q.agent, agent))
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity")
 	for name, values := range site.lines(h.https) {

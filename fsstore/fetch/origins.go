@@ -208,8 +208,10 @@ func (o origins) parse(file, text string) (origin, error) {
 	site, names := origin{header: http.Header{}}, map[string]string{}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
-		word, value, _ := strings.Cut(line, " ")
-		value = strings.TrimSpace(value)
+		word, value := line, ""
+		if n := strings.IndexAny(line, " \t"); n >= 0 {
+			word, value = line[:n], strings.TrimSpace(line[n:])
+		}
 		var err error
 		switch word {
 		case "":

@@ -40,7 +40,7 @@ func TestOriginsFile(t *testing.T) {
 		{"# do not allow http\nA: 1", "map[A:[1]]", "map[]"},
 		{"A: b: c", "map[A:[b: c]]", "map[]"},
 		{"Referer: https://v.example/\nCookie: a=b\nuser-agent: x/1\n", "map[Cookie:[a=b] Referer:[https://v.example/] User-Agent:[x/1]]", "map[Referer:[https://v.example/] User-Agent:[x/1]]"},
-		{"http1\nheader-timeout 10m\nmax-connections 2\nKey: x\n", "map[Key:[x]]", "map[]"},
+		{"http1\nheader-timeout\t10m\nmax-connections 2\nKey: x\n", "map[Key:[x]]", "map[]"},
 		{"Bearer x", "-", ""}, {": x", "-", ""}, {"A B: x", "-", ""}, {"A: \x01", "-", ""}, {"A:", "-", ""}, {"A\x7f: x", "-", ""},
 		{"Host: evil", "-", ""}, {"range: bytes=0-", "-", ""}, {"Accept-Encoding: gzip", "-", ""}, {"Transfer-Encoding: x", "-", ""},
 		{"header-timeout", "-", ""}, {"header-timeout 10", "-", ""}, {"header-timeout -1s", "-", ""}, {"max-connections 0", "-", ""}, {"max-connections Bearer", "-", ""},

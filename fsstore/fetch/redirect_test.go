@@ -36,6 +36,7 @@ func TestRedirectScheme(t *testing.T) {
 		{"https to http", fsstore.Addition{URL: secure.url + "/down.run"}, fsstore.Failed, "`accept http`"},
 		{"http to https to http", fsstore.Addition{URL: up.url + "/down.run"}, fsstore.Failed, "`accept http`"},
 		{"https to http, accepted", fsstore.Addition{URL: secure.url + "/down.run", AcceptHTTP: true}, fsstore.Done, ""},
+		{"https to http, of a known digest", fsstore.Addition{URL: secure.url + "/down.run", SHA256: sumOf(body).SHA256}, fsstore.Done, ""},
 		{"http at a TLS port", fsstore.Addition{URL: strings.Replace(secure.url, "https", "http", 1) + "/f.run"}, fsstore.Failed, ""},
 		{"https at a plain port", fsstore.Addition{URL: strings.Replace(plain.url, "http", "https", 1) + "/f.run"}, fsstore.Failed, "does not speak TLS"},
 	} {

@@ -208,7 +208,7 @@ func TestResumeByTime(t *testing.T) {
 		{"to come", long, "", date(-time.Hour), false},
 		{"no date", long, "", "X-No-Date: x", false},
 		{"a weak tag", long, `W/"a"`, date(time.Hour), false},
-		{"a tag without quotes", long, `a`, date(time.Hour), false},
+		{"a tag without quotes", long, `a`, date(time.Hour), true},
 		{"no time", "yesterday", "", date(time.Hour), false},
 	} {
 		o := newLying(t, datedThen(c.modified, c.etag, func(w *wire) { w.dated(body, c.modified, c.etag, -1) }, c.field))

@@ -88,7 +88,15 @@ func (o Options) delay(n int, asked time.Duration) time.Duration {
 }
 
 // unwell turns a status that is not the artifact into a failure.
-func unwell(r *http.Response, h hop, now time.Time) error {
+func (a *answer) unwell() *failure {
+	f := unwell(a.Response, a.final(), time.Now())
+	if a.proxy != nil {
+		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be who says so)"
+	}
+	return f
+}
+
+func unwell(r *http.Response, h hop, now time.Time) *failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
 	f := &failure{do: fail, reason: status + ": " + advice(r.StatusCode, h)}
 	switch code := r.StatusCode; {
@@ -139,6 +147,25 @@ func notConnected(answer *http.Response, h hop, proxy *url.URL, now time.Time) e
 		return &failure{reason: said + ": it can't reach it, or is in trouble itself", do: again, after: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
 	return failed("%s: have it allowed there, or name the host in NO_PROXY and start the server again, then retry", said)
+}
+
+// socksRefused is notConnected of a SOCKS proxy, by what net/http says of its answer (RFC 1928, 6; RFC 1929, 2).
+func socksRefused(err error, h hop, proxy *url.URL) error {
+	said := fmt.Sprintf("the proxy %s (%s) does not connect to %s (%v)", proxy.Host, proxyVariable(h), h.address(), err)
+	for _, final := range []string{"authentication", "not allowed by ruleset", "not supported"} {
+		if strings.Contains(err.Error(), final) {
+			return failed("%s: mend its user name and password in that variable, or have it allowed there, start the server again, and retry", said)
+		}
+	}
+	return retry("%s", said)
+}
+
+// proxyVariable names the proxy for people.
+func proxyVariable(h hop) string {
+	if h.https {
+		return "HTTPS_PROXY"
+	}
+	return "HTTP_PROXY"
 }
 
 // alerts are what an end of a TLS handshake says that no further attempt will change, and what to do. crypto/tls keeps the
@@ -193,11 +220,13 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
+	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
+		return socksRefused(op.Err, h, proxy)
+	}
 	if errors.As(err, &op) && op.Op == "proxyconnect" && proxy != nil {
-		name := map[bool]string{true: "HTTPS_PROXY", false: "HTTP_PROXY"}[h.https]
 		p := hop{https: proxy.Scheme == "https", authority: proxy.Host, host: proxy.Hostname()}
 		f := unreachable(op.Err, p, nil).(*failure)
-		f.reason = "the proxy that " + name + " names: " + f.reason
+		f.reason = "the proxy that " + proxyVariable(h) + " names: " + f.reason
 		return f
 	}
 	var (

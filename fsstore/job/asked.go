@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -112,12 +113,18 @@ func (j *Job) Clients() []Client {
 	return list
 }
 
-// AskedWith returns the tool of the miss that came first, or "". Some origins answer by it: install hosts give curl a
-// script and a browser a page. Who asks later doesn't change what was approved.
-func (j *Job) AskedWith() string {
+// shimSuffix is what the shim puts behind the name of the tool that it stands in for.
+const shimSuffix = "+fromcache-shim"
+
+// agents are what the tools themselves say, for the shim knows no version.
+var agents = map[string]string{"curl": "curl/8.5.0", "wget": "Wget/1.21.4", "wget2": "wget2/2.1.0"}
+
+// UserAgent returns what the tool of the miss that came first says to an origin, or "". Some origins answer by it: install
+// hosts give curl a script and a browser a page. Who asks later doesn't change what was approved.
+func (j *Job) UserAgent() string {
 	for i := range j.Events {
 		if e := &j.Events[i]; e.Kind == Miss && e.Tool != "-" {
-			return e.Tool
+			return cmp.Or(agents[strings.TrimSuffix(e.Tool, shimSuffix)], e.Tool)
 		}
 	}
 	return ""

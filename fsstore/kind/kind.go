@@ -61,6 +61,7 @@ var (
 // complaints are what an origin says in plain text with a 200.
 var complaints = []string{"not found", "no such", "not exist", "error", "denied", "forbidden", "unauthorized", "authenticat", "credential", "permission",
 	"expired", "invalid", "bad request", "too many requests", "rate limit", "quota", "unavailable", "maintenance", "not allowed", "sign in", "log in", "login",
+	"must accept", "agreement", "sorry", "please ", "no longer", "unable to", "cannot ", "can't ", "blocked", "not available", "exceeded",
 	"try again", "failed", "failure"}
 
 // programs are the extensions of programs that answer with a page or with a file, as it comes: they say nothing of the bytes.
