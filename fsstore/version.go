@@ -13,6 +13,9 @@ import (
 // Anything else is fs.ErrNotExist: what was evicted, and a digest of another
 // URL's among it.
 func (s *Store) OpenVersion(rawURL, digest string) (*Artifact, *os.File, error) {
+	if !IsDigest(digest) {
+		return nil, nil, fmt.Errorf("version %.80q: %w", digest, fs.ErrNotExist)
+	}
 	a, err := s.named(rawURL)
 	if err != nil {
 		return nil, nil, err

@@ -48,6 +48,8 @@ func (q *Question) judge(r reply) (Outcome, string) {
 		return Pass, "the origin redirects and the call does not follow"
 	case r.differs != "":
 		return Pass, r.differs
+	case r.pins && r.pin == "":
+		return Hit, unpinned
 	}
 	return Hit, ""
 }
@@ -208,6 +210,9 @@ func (p *prober) head(q Question, c Cache, url string, deadline time.Time) reply
 	}
 	return p.headHTTP(q, c, url, deadline)
 }
+
+// unpinned is what is to be known of such a hit: a retry may get another version.
+const unpinned = "of no certain version: the cache, or what stands in front of it, does not answer to the address of one"
 
 // noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
 // for the download.

@@ -65,7 +65,10 @@ func TestPin(t *testing.T) {
 	} {
 		s := httptest.NewServer(c.cache)
 		for _, args := range []string{"curl ", "curl -o x --url=", "wget -q "} {
-			r := shimRun(t, args+"https://v.example/a", "FROMCACHE_SERVER="+s.URL)
+			r := shimRun(t, args+"https://v.example/a", "FROMCACHE_SERVER="+s.URL, "FROMCACHE_VERBOSE=1")
+			if said := strings.Contains(r.stderr, "hit: https://v.example/a from "+s.URL+" (of no certain version"); said != c.cache.blind {
+				t.Errorf("%s: %s", c.name, r.stderr)
+			}
 			if want := strings.Fields(args)[0] + "|"; !strings.HasPrefix(r.stdout, want) || !strings.Contains(r.stdout, s.URL+"/b/aHR0cHM6Ly92LmV4YW1wbGUvYQ"+c.pin+"/a|") {
 				t.Errorf("%s: %s: %s", c.name, args, r.stdout)
 			}

@@ -75,6 +75,9 @@ func (d Decision) line(tool Tool) string {
 func (v Verdict) String() string {
 	switch v.Outcome {
 	case Hit:
+		if v.Reason != "" {
+			return "hit: " + v.URL + " from " + v.Base + " (" + clean(v.Reason) + ")"
+		}
 		return "hit: " + v.URL + " from " + v.Base
 	case Miss:
 		return "miss: " + v.URL + " (" + clean(v.Reason) + ")"
