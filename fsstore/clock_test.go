@@ -25,7 +25,7 @@ func TestAClockSetBack(t *testing.T) {
 		t.Fatalf("due: %q, %v", due, err)
 	}
 	jobs, err := s.Jobs(Queue)
-	if err != nil || strings.Contains(jobs[0].Note, "again at") || !strings.Contains(jobs[1].Note, "again at") {
+	if err != nil || strings.Contains(jobs[0].Note, "again at") || jobs[0].PutOff || jobs[1].Note != "put off: not before 2099-01-01T00:00:00Z" || !jobs[1].PutOff {
 		t.Errorf("%+v, %v", jobs, err)
 	}
 	mustClaim(t, s, due[0])

@@ -62,6 +62,7 @@ type repeat struct {
 	lines int       // written since
 	last  ask       // written
 	n     int       // not written
+	at    time.Time // of the last of them
 }
 
 // Miss notes that a client asked for rawURL, which is not held, unless it is
@@ -104,13 +105,14 @@ func (s *Store) repeated(a ask) bool {
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	r.n++
+	r.at = now()
 	return true
 }
 
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
 func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
-	err := s.appendMiss(a, 1+s.taken(a.asked))
+	err := s.appendMiss(a, 1+s.taken(a.asked), now())
 	if errors.Is(err, errOther) {
 		return s.notNoted(a), nil
 	}
@@ -187,10 +189,11 @@ func (s *Store) remember(a ask) {
 	}
 }
 
-// appendMiss adds one line to a miss that is there. It never creates the file:
+// appendMiss adds one line to a miss that is there, of what was asked last at a
+// time. It never creates the file:
 // a late line lands in queue/ with the file it was meant for, where it does no
 // harm, and never brings back what an operator has just moved.
-func (s *Store) appendMiss(a ask, n int) error {
+func (s *Store) appendMiss(a ask, n int, at time.Time) error {
 	f, err := open(s.job(Misses, a.key), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
@@ -201,7 +204,7 @@ func (s *Store) appendMiss(a ask, n int) error {
 		return err
 	}
 	if info.Size() < job.MissRoom && hasSecondName(f) {
-		return s.appendOwn(f, a, n)
+		return s.appendOwn(f, a, n, at)
 	}
 	line1, err := firstLine(f)
 	if err != nil {
@@ -219,7 +222,7 @@ func (s *Store) appendMiss(a ask, n int) error {
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
 	}
-	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
+	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n, at).Line())
 	return err
 }
 
@@ -227,7 +230,7 @@ func (s *Store) appendMiss(a ask, n int) error {
 // of the tree: what a client makes us write would stand there too. The name goes
 // first, for what an operator has just moved must not come back; a crash between
 // the two costs a note.
-func (s *Store) appendOwn(f *os.File, a ask, n int) error {
+func (s *Store) appendOwn(f *os.File, a ask, n int, at time.Time) error {
 	own, err := s.copyOf(f, job.MaxFile)
 	if err != nil {
 		return err
@@ -242,7 +245,7 @@ func (s *Store) appendOwn(f *os.File, a ask, n int) error {
 		os.Remove(own.Name())
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = s.appendMiss(a, n)
+		err = s.appendMiss(a, n, at)
 	}
 	return err
 }
@@ -257,8 +260,8 @@ func holdsNone(f *os.File, line1 string) bool {
 	return err == nil && len(job.Parse(b).Jobs) == 0
 }
 
-func (a ask) event(n int) job.Event {
-	return job.Event{Time: now(), Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
+func (a ask) event(n int, at time.Time) job.Event {
+	return job.Event{Time: at, Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
 }
 
 func firstLine(f *os.File) (string, error) {
@@ -274,9 +277,9 @@ func (s *Store) makeMiss(a ask) error {
 	first := a
 	first.url = ""
 	defer s.made(a.asked)
-	err := s.publishNew(line1+first.event(1).Line(), s.job(Misses, a.key), false)
+	err := s.publishNew(line1+first.event(1, now()).Line(), s.job(Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
-		return s.appendMiss(a, 1)
+		return s.appendMiss(a, 1, now())
 	}
 	if err != nil {
 		s.disown(a.asked)
@@ -317,7 +320,7 @@ func (s *Store) flushNotes(t time.Time, all bool) error {
 	s.notes.mu.Unlock()
 	var errs []error
 	for _, r := range list {
-		err := s.appendMiss(r.last, r.n)
+		err := s.appendMiss(r.last, r.n, r.at)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOther) {
 			errs = append(errs, err)
 		}
@@ -337,7 +340,7 @@ func (s *Store) flushKey(k string) {
 	}
 	s.notes.mu.Unlock()
 	for _, r := range list {
-		s.complain("misses", s.appendMiss(r.last, r.n))
+		s.complain("misses", s.appendMiss(r.last, r.n, r.at))
 	}
 }
 

@@ -141,19 +141,28 @@ func (s *Store) Retry(name string, by By) error { return s.RetryAs("", name, "",
 // whichever; with another URL of the same artifact, such as one with a new
 // signature, or "". ErrInvalid: the URL has another key.
 func (s *Store) RetryAs(st State, name, rawURL string, by By) error {
+	return s.RetryWith(st, name, Addition{URL: rawURL}, by)
+}
+
+// RetryWith is RetryAs with the options of more, which are written into the job
+// before it moves.
+func (s *Store) RetryWith(st State, name string, more Addition, by By) error {
 	if !plain(name) {
 		return absent(Failed, name)
 	}
+	if more.SHA256 != "" && !IsDigest(strings.ToLower(more.SHA256)) {
+		return fmt.Errorf("%w: a SHA-256 has 64 hexadecimal digits", ErrInvalid)
+	}
 	e := by.event(job.Retry)
-	if rawURL != "" {
-		fetch, err := key.FetchURL(rawURL)
+	if more.URL != "" {
+		fetch, err := key.FetchURL(more.URL)
 		if err != nil {
 			return err
 		}
 		e.URL = fetch
 	}
 	for _, j := range s.inTurn(st, name, retried) {
-		err := s.retryFrom(j.State, j.Name, e)
+		err := s.retryFrom(j.State, j.Name, e, options(more))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -171,7 +180,7 @@ func endedNames(name string) []string {
 	return names
 }
 
-func (s *Store) retryFrom(st State, name string, e job.Event) error {
+func (s *Store) retryFrom(st State, name string, e job.Event, options string) error {
 	f, err := openJob(s.job(st, name))
 	if err != nil {
 		return err
@@ -183,7 +192,7 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 	if err := lockSoon(f); err != nil && !errors.Is(err, errLocked) {
 		return err
 	}
-	if err := s.noteRetry(f, e); err != nil {
+	if err := s.noteRetry(f, e, options); err != nil {
 		return err
 	}
 	stem, _, ok := splitActive(name)
@@ -199,13 +208,13 @@ func (s *Store) retryFrom(st State, name string, e job.Event) error {
 }
 
 // noteRetry writes a retry's line, which is durable before the job moves. One
-// that names a URL decides what is fetched: without it nothing may move. Of
-// another the claim writes what it needs, so that a full disk, or a file that
+// that names a URL, or an option, decides what is fetched: without it nothing may
+// move. Of another the claim writes what it needs, so that a full disk, or a file that
 // another user made, hinders no retry.
-func (s *Store) noteRetry(f *os.File, e job.Event) error {
-	if e.URL == "" {
+func (s *Store) noteRetry(f *os.File, e job.Event, options string) error {
+	if e.URL == "" && options == "" {
 		s.logLine(f, e)
-	} else if err := appendWhole(f, e.Line()); err != nil {
+	} else if err := appendWhole(f, options+e.Line()); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -39,6 +39,7 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 	const name = "k.job"
 	at := map[State]string{Failed: "2026-11-22T21:31:00Z failed 503", Cancelled: "2026-11-23T21:31:00Z cancelled web", Done: "2026-11-24T21:31:00Z done - -"}
 	retry := func(s *Store, st State) error { return s.RetryAs(st, name, "", By{"web", ""}) }
+	with := func(s *Store, st State) error { return s.RetryWith(st, name, Addition{AcceptAny: true}, By{"web", ""}) }
 	dismiss := func(s *Store, st State) error { return s.DismissIn(st, name, By{"web", ""}) }
 	for _, c := range []struct {
 		told, takes State
@@ -49,6 +50,7 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 		{Cancelled, Cancelled, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
 		{Done, Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
 		{"", Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
+		{Failed, Failed, with, func(sh Shell, st State) (string, error) { return sh.RetryWith(st, name, Addition{AcceptAny: true}) }},
 		{Failed, Failed, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
 		{Cancelled, Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
 		{"", Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
@@ -218,5 +220,38 @@ func TestCancelOfWhatIsBeingClaimed(t *testing.T) {
 	}
 	if n := len(ls(t, s, Cancelled)); n != 2 {
 		t.Errorf("%d files", n)
+	}
+}
+
+// What a retry adds is in the job before it can be claimed, whoever writes it:
+// a button, or the line beside it.
+func TestRetryWithOptions(t *testing.T) {
+	name := keyOf(t, cudaURL) + ".job"
+	more := Addition{AcceptHTML: true, SHA256: strings.Repeat("0A", 32)}
+	for way, retry := range map[string]func(s *Store) error{
+		"verb": func(s *Store) error { return s.RetryWith(Failed, name, more, By{"web", ""}) },
+		"line": func(s *Store) error {
+			line, err := s.Shell().RetryWith(Failed, name, more)
+			if err == nil {
+				run(t, s.dir, line)
+			}
+			return err
+		},
+	} {
+		s := testStore(t)
+		if err := os.WriteFile(s.job(Failed, name), []byte(cudaURL+"\n2026-11-22T21:31:00Z failed a page came"), 0o660); err != nil { // no end of the line
+			t.Fatal(err)
+		}
+		if err := retry(s); err != nil {
+			t.Fatal(way, err)
+		}
+		c := claimNext(t, s)
+		if !c.Job.AcceptHTML || c.Job.AcceptAny || c.Job.Sha256 != strings.Repeat("0a", 32) {
+			t.Errorf("%s: %+v", way, c.Job)
+		}
+	}
+	s := testStore(t)
+	if err := s.RetryWith(Failed, name, Addition{SHA256: "0a"}, By{"web", ""}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a digest that is none: %v", err)
 	}
 }

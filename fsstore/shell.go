@@ -130,6 +130,11 @@ func (sh Shell) Cancel(name string) (string, error) {
 // Retry is the line for a job that has ended, in one directory or "" in any,
 // with another URL of the same artifact or "".
 func (sh Shell) Retry(st State, name, rawURL string) (string, error) {
+	return sh.RetryWith(st, name, Addition{URL: rawURL})
+}
+
+// RetryWith is Retry with options.
+func (sh Shell) RetryWith(st State, name string, more Addition) (string, error) {
 	from, err := sh.first(st, name, retried)
 	if err != nil {
 		return "", err
@@ -142,10 +147,13 @@ func (sh Shell) Retry(st State, name, rawURL string) (string, error) {
 	if why := sh.why(from); why != "" {
 		line += " && rm --" + why
 	}
-	if rawURL == "" {
+	if lines := options(more); lines != "" {
+		line = sh.append(from, `printf '%s\n'`+words("\n"+lines)) + " && " + line // a blank line first: the last one may have no end
+	}
+	if more.URL == "" {
 		return sh.line(line)
 	}
-	note, err := sh.noteURL(from, "retry", rawURL)
+	note, err := sh.noteURL(from, "retry", more.URL)
 	return note + " && " + line, err
 }
 

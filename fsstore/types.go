@@ -165,6 +165,7 @@ type JobFile struct {
 	Worker string // of a file in active/
 	Job    job.Job
 	Batch  int    // number of URLs where the file is a batch, else 0
+	PutOff bool   // it waits in queue/ because a person wrote so
 	Note   string // why the file is ignored or cannot be read, in words that say what to do
 	Part   int64  // bytes fetched so far (active/), or kept for a resume
 	Total  int64  // bytes promised by the origin, -1 unknown

@@ -83,8 +83,18 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
-	st, raw := dirOf(r), strings.TrimSpace(r.PostForm.Get("url"))
-	return s.each(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.By) error { return s.store.RetryAs(st, m.Name, raw, by) })
+	st := dirOf(r)
+	more, err := retriedWith(r)
+	if err != nil {
+		return err
+	}
+	return s.each(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.By) error { return s.store.RetryWith(st, m.Name, more, by) })
+}
+
+// retriedWith is what a retry adds to its job.
+func retriedWith(r *http.Request) (more fsstore.Addition, err error) {
+	more.URL, more.SHA256 = strings.TrimSpace(r.PostForm.Get("url")), digestIn(r.PostForm)
+	return more, accept(&more, nonEmpty(r.Form["accept"]))
 }
 
 func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {

@@ -115,10 +115,11 @@ func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, erro
 }
 
 // artifactRow shows one that can't be read too, so that it can be evicted. The
-// look at its blob is one stat, of the rows that are shown.
+// looks at its blob and at its hits, of which the list may be half a minute old,
+// are for the rows that are shown alone.
 func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	r := artifactRow{
-		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: a.Hits,
+		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: s.store.Hits(a.Key),
 		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: "/artifacts/" + url.PathEscape(a.Key),
 	}
 	if a.SHA256 == "" {

@@ -226,6 +226,7 @@ func (s *Server) count(r *http.Request, a *answer, fromStart bool) {
 	if fromStart && a.key != "" && r.Method == http.MethodGet {
 		s.tally.hits.Add(1)
 		s.store.Hit(a.key)
+		s.hub.served.note(a.key)
 	}
 }
 

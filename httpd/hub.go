@@ -30,6 +30,33 @@ type hub struct {
 	wake    chan struct{} // the first stream has come
 	ended   chan struct{} // closed when the server stops; nil before it begins
 	last    []byte        // summary that was told last
+	served  served
+}
+
+// served are the artifacts that were hit since a page was last told: the store's
+// view lists what is in hits/ each half minute alone.
+type served struct {
+	mu   sync.Mutex
+	keys map[string]bool // at most one more than is sent row by row
+}
+
+func (s *served) note(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil {
+		s.keys = map[string]bool{}
+	}
+	if len(s.keys) <= rowByRow {
+		s.keys[key] = true
+	}
+}
+
+func (s *served) take() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := s.keys
+	s.keys = nil
+	return keys
 }
 
 // stream is one open page.
@@ -159,6 +186,9 @@ func (h *hub) watch(ctx context.Context) {
 			note(changed, c)
 			continue
 		case <-tick.C:
+		}
+		for key := range h.served.take() {
+			note(changed, fsstore.Change{Dir: "hits", Name: key})
 		}
 		if len(changed) > 0 || time.Since(summed) > sums {
 			h.tellRows(changed)

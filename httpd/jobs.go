@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,8 @@ type jobRow struct {
 	Progress                              bool
 	When                                  time.Time
 	CanRetry                              bool
+	WantsSum                              bool   // it was given up for want of a SHA-256
+	Calm                                  bool   // Why is no trouble: somebody wanted it so
 	Log                                   string // address of the page with its log
 	Acts                                  []templates.Action
 }
@@ -135,11 +138,26 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 	if c := sectionOf(j.State); c != nil {
 		r.State = c.word
 	}
+	r.Calm = j.PutOff || j.State == fsstore.Cancelled || onPurpose(&j.Job)
 	r.CanRetry = j.State == fsstore.Failed || j.State == fsstore.Cancelled || j.State == fsstore.Done
+	r.WantsSum = r.CanRetry && strings.Contains(r.Why, "add the line `sha256 <hex>` to the job")
 	r.Acts = jobActs(j)
 	r.Log = "/job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
 	s.amounts(&r, j)
 	return r
+}
+
+// onPurpose reports whether what a job tells last is what somebody did to it.
+func onPurpose(j *job.Job) bool {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		switch j.Events[i].Kind {
+		case job.Cancelled, job.Evicted:
+			return true
+		case job.Error, job.Wait, job.Failed, job.Done:
+			return false
+		}
+	}
+	return false
 }
 
 // jobActs are the buttons of one job, by the directory that it is in.
@@ -155,11 +173,27 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 	case fsstore.Done:
 		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
 	case fsstore.Failed, fsstore.Cancelled:
-		return []templates.Action{act("retry", "Retry", "quiet", "id"), act("dismiss", "Dismiss", "quiet", "key")}
+		list := []templates.Action{act("retry", "Retry", "quiet", "id"), act("dismiss", "Dismiss", "quiet", "key")}
+		if option := missingOption(why(j)); option != "" {
+			with := act("retry", "Accept "+option+" and retry", "quiet", "id")
+			with.Accept = option
+			list = append([]templates.Action{with}, list...)
+		}
+		return list
 	case fsstore.Misses:
 		return missActs(variantsOf(j, j.Job.Variants(), math.MaxInt), "")
 	}
 	return nil
+}
+
+var optionAdvised = regexp.MustCompile("add the line `accept (text/html|any|http|private)` to the job")
+
+// missingOption is what the reason of a failure advises to accept, or "".
+func missingOption(why string) string {
+	if m := optionAdvised.FindStringSubmatch(why); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // amounts says how many bytes there are, and of a download that runs how fast

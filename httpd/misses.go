@@ -58,17 +58,16 @@ type missList struct {
 }
 
 type missRow struct {
-	ID, Key            string
-	Host               *hostRow // before the first row of a host
-	Shown              string   // what a form says of the row: its key, and the first of its URLs
-	Variants           variants
-	MoreClients        int
-	Count, ClientCount int
-	AtLeast            bool
-	First, Last        time.Time
-	Clients            []job.Client
-	Note               string
-	Acts               []templates.Action
+	ID, Key                     string
+	Host                        *hostRow // before the first row of a host
+	Shown                       string   // what a form says of the row: its key, and the first of its URLs
+	Variants                    variants
+	Count, Clients, MoreClients int // of clients their addresses
+	AtLeast                     bool
+	First, Last                 time.Time
+	Askers                      []asker
+	Note                        string
+	Acts                        []templates.Action
 }
 
 // hostRow heads the misses of one host.
@@ -167,14 +166,34 @@ func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 
 func (s *Server) missRow(j *fsstore.JobFile) missRow {
 	a := j.Asked
-	clients := a.Clients[:min(few, len(a.Clients))]
-	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: clients, Note: key.RedactText(j.Note)}
-	r.ClientCount, r.MoreClients = a.ClientCount, a.ClientCount-len(clients)
+	r := missRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: a.AddrCount, Askers: askers(a.Clients), Note: key.RedactText(j.Note)}
+	r.MoreClients = r.Clients - len(r.Askers)
 	r.Variants = variantsOf(j, a.Variants, few)
 	r.Variants.More = a.URLCount - len(r.Variants.Rows)
 	r.Shown = r.Variants.Rows[0].shown.String()
 	r.Acts = missActs(r.Variants, "f"+r.ID)
 	return r
+}
+
+// asker is one address, with what it asked by.
+type asker struct {
+	Addr  string
+	Tools []job.Client
+}
+
+// askers are the first few addresses. Of the tools of one that has many the
+// others are left out: anybody may claim to be any.
+func askers(clients []job.Client) (list []asker) {
+	for _, c := range clients {
+		i := slices.IndexFunc(list, func(a asker) bool { return a.Addr == c.Addr })
+		if i < 0 && len(list) < few {
+			i, list = len(list), append(list, asker{Addr: c.Addr})
+		}
+		if i >= 0 && len(list[i].Tools) < few {
+			list[i].Tools = append(list[i].Tools, c)
+		}
+	}
+	return list
 }
 
 // few is how many clients and URLs a row shows.

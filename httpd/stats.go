@@ -116,7 +116,9 @@ func (s *Server) saved() (list []topRow) {
 			break
 		}
 		row := s.artifactRow(a)
-		list = append(list, topRow{row.URL, row.Page, templates.Size(a.Saved()), templates.Count(a.Hits) + " × " + templates.Size(a.Size)})
+		saved := *a
+		saved.Hits = row.Hits
+		list = append(list, topRow{row.URL, row.Page, templates.Size(saved.Saved()), templates.Count(row.Hits) + " × " + templates.Size(a.Size)})
 	}
 	return list
 }

@@ -114,7 +114,11 @@ func (s *Server) dismissLine(r *http.Request) (string, error) {
 
 func (s *Server) retryLine(r *http.Request) (string, error) {
 	return oneLine("id", func(name string) (string, error) {
-		return s.store.Shell().Retry(dirOf(r), name, strings.TrimSpace(r.PostForm.Get("url")))
+		more, err := retriedWith(r)
+		if err != nil {
+			return "", err
+		}
+		return s.store.Shell().RetryWith(dirOf(r), name, more)
 	})(r)
 }
 

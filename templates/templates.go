@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -40,8 +41,29 @@ type Action struct {
 	Form         string // id of the form, where the button is not in it
 	Field, Value string // sent with the form
 	In           string // the row's directory, where others may hold its name
+	Accept       string // what is accepted from now on
 	Into         string // id of the element that takes the answer, else it is a new page
 	NameOnly     bool   // the line wants of a file its name alone, and no field filled
+}
+
+// Post is where the button sends its form.
+func (a Action) Post() string { return "/admin/" + a.Verb + a.query() }
+
+// Line is where the one beside it does.
+func (a Action) Line() string { return "/admin/" + a.Verb + "/shell" + a.query() }
+
+func (a Action) query() string {
+	v := url.Values{}
+	if a.In != "" {
+		v.Set("in", a.In)
+	}
+	if a.Accept != "" {
+		v.Set("accept", a.Accept)
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
 }
 
 func newAction(verb, label, look string) Action { return Action{Verb: verb, Label: label, Look: look} }

@@ -41,7 +41,7 @@ func describe(j *fsstore.JobFile) jobRow {
 	n, atLeast := j.Job.Misses()
 	r := jobRow{
 		State: j.State, Name: j.Name, Key: j.Key, Worker: j.Worker, URLs: j.Batch, Misses: n, AtLeast: atLeast,
-		Clients: len(j.Job.Clients()), First: timeOrNil(j.Job.FirstAsked()), Last: timeOrNil(j.Job.LastAsked()),
+		Clients: job.Addresses(j.Job.Clients()), First: timeOrNil(j.Job.FirstAsked()), Last: timeOrNil(j.Job.LastAsked()),
 		Due: timeOrNil(j.Due), Part: j.Part, Total: max(j.Total, 0),
 		Reason: key.RedactText(j.Job.Reason()), Note: key.RedactText(j.Note),
 	}

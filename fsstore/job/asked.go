@@ -22,8 +22,7 @@ type Asked struct {
 	Clients     []Client  // in the order in which they first asked
 	Variants    []Variant // line 1 first, and with Fetch
 	Fetch       string    // what FetchURL returned
-	ClientCount int       // addresses with each of their tools
-	AddrCount   int       // addresses alone
+	AddrCount   int       // of clients, whatever their tools
 	URLCount    int
 }
 
@@ -32,17 +31,16 @@ type Asked struct {
 func (j *Job) Asked(clients, urlBytes int) *Asked {
 	a := &Asked{First: j.FirstAsked(), Last: j.LastAsked()}
 	a.N, a.AtLeast = j.Misses()
-	all, addrs := j.Clients(), map[string]bool{}
+	all := j.Clients()
 	a.Clients = make([]Client, 0, min(clients, len(all)))
 	for i, c := range all {
-		addrs[c.Addr] = true
 		if i < clients {
 			c.Addr, c.Tool = strings.Clone(c.Addr), strings.Clone(c.Tool)
 			a.Clients = append(a.Clients, c)
 		}
 	}
 	variants := j.Variants()
-	a.ClientCount, a.AddrCount, a.URLCount = len(all), len(addrs), len(variants)
+	a.AddrCount, a.URLCount = Addresses(all), len(variants)
 	fetch := j.FetchURL()
 	a.Variants = few(variants, fetch, urlBytes)
 	for _, v := range a.Variants {
@@ -111,6 +109,15 @@ func (j *Job) Clients() []Client {
 		}
 	}
 	return list
+}
+
+// Addresses is how many clients there are, whatever tools each has.
+func Addresses(clients []Client) int {
+	seen := map[string]bool{}
+	for i := range clients {
+		seen[clients[i].Addr] = true
+	}
+	return len(seen)
 }
 
 // shimSuffix is what the shim puts behind the name of the tool that it stands in for.

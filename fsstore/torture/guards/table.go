@@ -237,7 +237,7 @@ var guards = []guard{
 	{name: "a line after a cut one", file: "fsstore/moves.go", old: "lineEnd(f, info) + lines", new: "lineEnd(f, info)[:0] + lines", pkg: store, run: "CutLine"},
 	{name: "what is carried in is what its name says", file: "fsstore/carry.go", old: "m != nil && p.Size() > 0 && ", new: "m != nil && p.Size() < 0 && ", pkg: "./httpd", run: "UploadIsJudged"},
 	{name: "a line is written whole or not at all", file: "fsstore/moves.go", old: "err != nil && n > 0 {", new: "err != nil && n < 0 {", pkg: store, run: "HalfALine"},
-	{name: "no retry without its URL", file: "fsstore/moves.go", old: "} else if err := appendWhole(f, e.Line()); err != nil {", new: "} else if err := appendWhole(f, e.Line()); false {", pkg: store, run: "HalfALine"},
+	{name: "no retry without its URL", file: "fsstore/moves.go", old: "} else if err := appendWhole(f, options+e.Line()); err != nil {", new: "} else if err := appendWhole(f, options+e.Line()); false {", pkg: store, run: "HalfALine"},
 	{name: "no approval without its line", file: "fsstore/approve.go", old: "e.Line()); err != nil || e.URL == url {\n\t\treturn err", new: "e.Line()); err != nil || e.URL == url {\n\t\treturn nil", pkg: store, run: "HalfALine"},
 	{name: "a job that waits gets what it lacks", file: "fsstore/waiting.go", old: "err = appendWhole(f, lines)", new: "err = nil", pkg: store, run: "AddCompletes"},
 	{name: "a job that waits has one digest", file: "fsstore/waiting.go", old: "if lack.SHA256 != \"\" && j.Sha256 != \"\" {", new: "if false {", pkg: store, run: "AddCompletes"},
