@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -38,6 +37,8 @@ type rule struct {
 	ETag     string // etag=none, or what stands in the quotes; else made from the bytes
 	Need     string // need=Authorization:x : 401 for whoever does not send that header
 	After    string // after=2 : a Retry-After field
+	Field    string // field=Name:Value : one more of the answer
+	Cookie   string // cookie=a=b: redirect to the same URL until it is sent
 	goOn     chan struct{}
 }
 
@@ -98,6 +99,10 @@ func parseRule(words []string) (*rule, error) {
 				r.Need = v
 			case "after":
 				r.After = v
+			case "field":
+				r.Field = v
+			case "cookie":
+				r.Cookie = v
 			default:
 				return nil, fmt.Errorf("no rule %q", word)
 			}
@@ -173,7 +178,13 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if do.After != "" {
 		w.Header().Set("Retry-After", do.After)
 	}
+	if name, v, _ := strings.Cut(do.Field, ":"); name != "" {
+		w.Header().Set(name, v)
+	}
 	switch {
+	case do.Cookie != "" && r.Header.Get("Cookie") != do.Cookie:
+		w.Header().Set("Set-Cookie", do.Cookie+"; Path=/")
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
 	case do.Redirect != "":
 		http.Redirect(w, r, do.Redirect, http.StatusFound)
 	case do.Status != 0:
@@ -209,7 +220,8 @@ func (o *origin) serveFile(w http.ResponseWriter, r *http.Request, do *rule) {
 		return
 	}
 	body := &flow{Reader: strings.NewReader(string(content)), do: do, gone: r.Context().Done()}
-	http.ServeContent(w, r, "", time.Time{}, body)
+	modified, _ := http.ParseTime(w.Header().Get("Last-Modified"))
+	http.ServeContent(w, r, "", modified, body)
 }
 
 // flow is a body that stands still or breaks off where its rule says so. Seeking does not count.
