@@ -73,6 +73,13 @@ func (s *Store) isFile(sub subject, st State, name string) bool {
 	return false
 }
 
+// isNamedFor reports whether a client that asks for the URL of a miss finds it
+// under this name. One that holds none is named for any.
+func (s *Store) isNamedFor(j *job.Job, name string) bool {
+	u, err := s.Parse(j.URL)
+	return err != nil || slices.Contains(s.about(u).names, name)
+}
+
 // miss is the name in misses/ of what is noted of it, or "".
 func (s *Store) miss(sub subject) string {
 	for _, k := range sub.names {

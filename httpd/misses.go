@@ -210,6 +210,7 @@ type variants struct {
 
 type variantRow struct {
 	URL, Addr, Tool string // redacted
+	Sum             string // the beginning of it, by which secrets are told apart
 	First           time.Time
 	Act             templates.Action
 	shown           fsstore.Shown
@@ -232,7 +233,7 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) variants {
 	for i := range order {
 		o := &order[i]
 		m := fsstore.Shown{Name: j.Name, Sum: o.Sum()}
-		v.Rows = append(v.Rows, variantRow{shown(o.URL, j.Name), o.Addr, o.Tool, o.First, rowAction("approve", "Approve", "", "key", m.String()), m})
+		v.Rows = append(v.Rows, variantRow{shown(o.URL, j.Name), o.Addr, o.Tool, m.Sum[:12], o.First, rowAction("approve", "Approve", "", "key", m.String()), m})
 	}
 	if len(all) > 1 {
 		v.Differ = cmp.Or(cut(key.RedactText(strings.Join(job.Differences(all), ", ")), 200), "the order of their parameters")

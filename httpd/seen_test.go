@@ -72,7 +72,7 @@ func TestEachURLHasItsButton(t *testing.T) {
 		}
 		return values
 	}
-	if got := approvals(page); !slices.Equal(got, want(8, 7, 6, 5, 0)) || !strings.Contains(page, "which differ in Signature.") || !strings.Contains(page, "and 4 more") {
+	if got := approvals(page); !slices.Equal(got, want(8, 7, 6, 5, 0)) || !strings.Contains(page, "which differ in Signature.") || !strings.Contains(page, "and 4 more") || !strings.Contains(page, "<code>@"+job.SumOf(signedBy("a.bin", "8"))[:12]+"</code>") {
 		t.Errorf("%q\n%s", got, page)
 	}
 	_, all := b.get("/job?in=misses&name=" + k)

@@ -135,7 +135,7 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		name = strings.TrimSuffix(name, ".json")
 	}
 	if !strings.ContainsAny(name, "*?[") {
-		return []file{{in: dirIn(operand), name: name, sum: sum}}, nil
+		return []file{{in: dirIn(operand), name: m.today(s, dirIn(operand), name), sum: sum}}, nil
 	}
 	files, err := m.match(s, dirIn(operand), name)
 	if err != nil {
@@ -148,6 +148,24 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		return nil, fmt.Errorf("nothing matches %s, which has to match a whole name: see %s", operand, m.list(dirIn(operand)))
 	}
 	return files, nil
+}
+
+// today is the name that a file has now, where one is given that an earlier server gave: it began as today's does. Where
+// there is a file of the old name that is meant.
+func (m moving) today(s *fsstore.Store, in fsstore.State, name string) string {
+	stem := strings.TrimSuffix(name, ".job")
+	if !key.IsOld(stem) {
+		return name
+	}
+	now := name
+	files, _ := m.match(s, in, stem+"*")
+	for _, f := range files {
+		if f.name == name || strings.TrimSuffix(f.name, ".job") == stem {
+			return name
+		}
+		now = f.name
+	}
+	return now
 }
 
 // list is the call that shows what the verb takes.
