@@ -106,7 +106,7 @@ func TestConfigFiles(t *testing.T) {
 		{"pass", "wget -q U", "/etc/wgetrc", "header = X-A: b\n", ""},
 		{"hit", "wget -q U", "/etc/wgetrc", "header = Accept: */*\n", ""},
 		{"pass", "wget -q U", "/etc/wgetrc", "http_proxy = http://p\n", ""},
-		{"pass", "wget -q U", "/etc/wgetrc", "timestamping = on\n", ""},
+		{"hit", "wget -q U", "/etc/wgetrc", "timestamping = on\n", ""},
 		{"pass", "wget -q U", "/etc/wgetrc", "dirstruct = on\n", ""},
 		{"hit", "wget -q U", "/etc/wgetrc", "dirstruct = off\n", ""},
 		{"pass", "wget -q U", "/etc/wgetrc", "continue\n", ""},

@@ -50,29 +50,19 @@ func (p *planner) wgetFile(g *group, t target) string {
 	return ""
 }
 
-// isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. Names that wget
-// would write differently are left alone, and so is a second URL for one file.
+// isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
+// file finds what the first has left.
 func (p *planner) isFresh(g *group, t target) bool {
-	name := t.name()
-	for i := 0; i < len(name); i++ {
-		if !isAlnum(name[i]) && strings.IndexByte("._+-", name[i]) < 0 {
-			return false
-		}
-	}
-	if name == "" || t.query != "" || g.renamed || g.elsewhere || strings.HasPrefix(g.prefix, "~") {
-		return false
-	}
-	if g.prefix != "" {
-		name = strings.TrimRight(g.prefix, "/") + "/" + name
-	}
-	if _, err := p.Size(name); p.fresh[name] || !errors.Is(err, fs.ErrNotExist) {
+	names, sure := p.wgetOutputs(g, t)
+	if !sure || p.fresh[names[0]] {
 		return false
 	}
 	if p.fresh == nil {
 		p.fresh = map[string]bool{}
 	}
-	p.fresh[name] = true
-	return true
+	p.fresh[names[0]] = true
+	_, err := p.Size(names[0])
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // encodeLone writes %25 for a percent sign before what are no two hexadecimal digits.

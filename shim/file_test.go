@@ -37,7 +37,9 @@ func TestPlanTimestamping(t *testing.T) {
 		{0, "wget -NP ~ " + held + "f.run", "", ""},
 		{0, "wget -N " + held, "", ""},
 		{0, "wget -N " + held + "a%20b", "", ""},
-		{0, "wget -N " + held + "f.run?x=1", "", ""},
+		{1, "wget -N " + held + "f.run?x=1", "f.run", ""},
+		{0, "wget -N " + held + "f.run?x=1", "f.run?x=1", ""},
+		{0, "wget -N " + held + "f.run?x=a/b", "", ""},
 		{0, "wget -N --restrict-file-names=lowercase " + held + "F.run", "", ""},
 		{2, "wget -N " + held + "f.run " + held + "g.run", "", ""},
 		{1, "wget -N " + held + "f.run " + held + "g.run", "f.run", ""},
@@ -59,6 +61,24 @@ func TestPlanTimestamping(t *testing.T) {
 	}
 	if b.plan("wget", "-P.", held+"f.run"); len(b.asked) != 1 {
 		t.Error("the command line comes before a wgetrc")
+	}
+}
+
+// TestPlanWhereWgetSaves holds which file it is that wget -c goes on with.
+func TestPlanWhereWgetSaves(t *testing.T) {
+	const url = "https://ex.test/held/f.run"
+	for _, c := range []struct{ line, rc, want string }{
+		{"wget -c " + url, "", "f.run"},
+		{"wget -c -P / " + url, "", "/f.run"},
+		{"wget -c -P d/ " + url, "", "d/f.run"},
+		{"wget -c -P e " + url, "dir_prefix = d\n", "e/f.run"},
+		{"wget -c -O x " + url, "output_document = y\n", "x"},
+	} {
+		b := &bench{files: map[string]string{"/etc/wgetrc": c.rc, c.want: "begun"}, reply: reply{status: 200, ranges: true}}
+		d := b.plan(strings.Fields(c.line)...)
+		if len(b.inputs) != 1 || b.inputs[0].Resumes != c.want {
+			t.Errorf("%s, %q: %+v, want %s\n%s", c.line, c.rc, b.inputs, c.want, d.Line(Wget))
+		}
 	}
 }
 

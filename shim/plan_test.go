@@ -398,12 +398,12 @@ pass wget --header= U
 pass curl -z 2020-01-01 U
 pass curl --etag-compare x U
 pass curl --etag-save x U
-pass wget -N U
+hit wget -N U
 hit wget -N -O x U
 hit wget --timestamping -qO x U
 pass wget --no-timestamping U
 pass wget --no-cache U
-pass wget --timestamping=on U
+hit wget --timestamping=on U
 # names, trees, URLs elsewhere
 pass curl -J U
 pass curl -OJ U

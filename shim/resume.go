@@ -72,7 +72,10 @@ func (p *planner) wgetOutputs(g *group, t target) (names []string, sure bool) {
 	}
 	sure = t.name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
 		(t.query == "" || p.Real != "wget2" && p.Real != "busybox")
-	return []string{joined(strings.TrimRight(g.prefix, "/"), name)}, sure
+	if g.prefix != "" {
+		name = strings.TrimRight(g.prefix, "/") + "/" + name
+	}
+	return []string{name}, sure
 }
 
 func joined(dir, name string) string {

@@ -388,7 +388,7 @@ var guards = []guard{
 	{name: "a User-Agent counts where the URL names no file", file: "shim/plan.go", old: `g.agent != "" && `, new: `g.agent == "none" && `, pkg: "./shim", run: "TestPlanLines"},
 	{name: "a curlrc that releases read differently passes", file: "shim/config.go", old: "if oddCurlrc(text) {", new: "if false {", pkg: "./shim", run: "TestConfigFiles"},
 	{name: "a user whom only the C library knows", file: "shim/config.go", old: "\t\tc.odd = homeless\n", new: "", pkg: "./shim", run: "TestNoHome"},
-	{name: "wget -N asks only while the file is absent", file: "shim/file.go", old: "p.fresh[name] || !errors.Is(err, fs.ErrNotExist)", new: "p.fresh[name] || errors.Is(err, fs.ErrInvalid)", pkg: "./shim", run: "TestPlanTimestamping"},
+	{name: "wget -N asks only while the file is absent", file: "shim/file.go", old: "return errors.Is(err, fs.ErrNotExist)", new: "return err == nil || errors.Is(err, fs.ErrNotExist)", pkg: "./shim", run: "TestPlanTimestamping"},
 	{name: "cookies go from one URL to the next", file: "shim/curl.go", old: "p.cookies && urls > 1", new: "p.cookies && urls > 99", pkg: "./shim", run: "TestPlanLines"},
 	{name: "the usual directories have the real tool", file: "shim/real.go", old: "return append(paths, onPath(nil, f.tool.String())...)", new: "return paths", pkg: "./shim", run: "TestDefaultPath"},
 }
