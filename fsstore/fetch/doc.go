@@ -51,11 +51,11 @@
 //   - again, with a doubling delay: 408, 425, 429, 5xx but 501 and 505, names that don't resolve, connections that can't be
 //     made or break, short bodies, silence. Retry-After is obeyed, up to a day. After Options.Retries attempts the job fails.
 //     Progress of a resume sets the count back.
-//   - wait, which is no attempt: no space, a file of --origins that can't be used, or as many connections as it allows.
+//   - wait, which is no attempt: no space, or a file of --origins that can't be used.
 //   - failed: everything else, certificates that can't be verified, TLS that can't be agreed on and a proxy that refuses to
 //     connect among it: a person must look at those, and another try would only hide it. The reason says what happened and
 //     what to do.
-//   - put back: the server stops. cancelled: the file left active/.
+//   - put back: the server stops, or the host has as many connections as its file allows. cancelled: the file left active/.
 //
 // A part that failed a check, and one that can't be resumed, is unlinked at once.
 //

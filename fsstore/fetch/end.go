@@ -20,7 +20,11 @@ func (a *attempt) end(err error) error {
 		a.discard()
 	}
 	reason := key.RedactText(f.reason)
+	full, isFull := errors.AsType[*crowded](err)
 	switch {
+	case isFull:
+		a.conns.wait(a.c.Key, full.host)
+		err = a.c.PutBack(reason)
 	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
 		a.log.Info("cancelled", "key", a.c.Key)
 		return a.c.Cancelled()
@@ -77,6 +81,8 @@ func (a *attempt) judge(err error) *failure {
 		return &failure{reason: "the server stopped"}
 	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
 		return &failure{}
+	case errors.As(err, new(*crowded)):
+		return &failure{reason: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.Overtaken](err); ok {
 		return &failure{reason: over.Why}

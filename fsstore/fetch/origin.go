@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -137,49 +136,55 @@ func (p *Pool) deniedBy(h hop) string {
 // one, or one that --allow-origin names and that is not public. Then a redirect to a private address leads from the inside to
 // the inside.
 func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answer, inside bool, err error) {
-	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
-		return nil, false, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
-	}
-	site, err := p.origins.of(h.host)
+	site, proxy, err := p.way(h, by)
 	if err != nil {
-		return nil, false, &failure{reason: err.Error(), do: wait}
-	}
-	proxy, err := p.proxyFor(h)
-	if err == nil && proxy != nil {
-		err = p.addr.judgeName(h.host, by)
-	}
-	if err != nil {
-		return nil, false, unreachable(err, h, nil)
+		return nil, false, err
 	}
 	t, dialled, err := p.transport(h, site, proxy, by)
 	if err != nil {
 		return nil, false, &failure{reason: err.Error(), do: wait}
 	}
-	if !p.open.enter(h.host, site.connections) {
-		return nil, false, &failure{reason: fmt.Sprintf("%s has as many connections as the line `max-connections` of its file of --origins allows: it goes on by itself", h.host), do: wait}
+	if !p.conns.enter(h.host, site.connections) {
+		return nil, false, &crowded{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	stop := func(cause error) {
+	a := &answer{leave: sync.OnceFunc(func() { p.conns.leave(h.host) }), cause: func() error { return context.Cause(rctx) }}
+	a.stop = func(cause error) {
 		cancel(cause)
 		t.CloseIdleConnections()
 	}
-	leave := sync.OnceFunc(func() { p.open.leave(h.host) })
-	resp, err := p.answered(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.patience)
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		} else {
-			err = unreachable(cmp.Or(context.Cause(rctx), err), h, proxy)
-		}
-		stop(err)
-		leave()
-		return nil, false, err
-	}
-	a := &answer{Response: resp, stop: stop, leave: leave, cause: func() error { return context.Cause(rctx) }}
 	if !h.https {
 		a.proxy = proxy
 	}
-	return a, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+	a.Response, err = p.answered(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.patience)
+	if err == nil {
+		return a, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	} else {
+		err = unreachable(cmp.Or(context.Cause(rctx), err), h, proxy)
+	}
+	a.stop(err)
+	a.leave()
+	return nil, false, err
+}
+
+// way is what a host needs, and the proxy to it, if any.
+func (p *Pool) way(h hop, by lead) (site origin, proxy *url.URL, err error) {
+	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
+		return site, nil, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
+	}
+	if site, err = p.origins.of(h.host); err != nil {
+		return site, nil, &failure{reason: err.Error(), do: wait}
+	}
+	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
+		err = p.addr.judgeName(h.host, by)
+	}
+	if err != nil {
+		return site, nil, unreachable(err, h, nil)
+	}
+	return site, proxy, nil
 }
 
 // mostPatience is how many times the pool's patience an origin gets that nobody else has to wait for.
@@ -208,14 +213,25 @@ func (p *Pool) answered(ctx context.Context, cancel context.CancelCauseFunc, t *
 	timer.Stop()
 	defer timer.Stop()
 	defer over.Store(true)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { timer.Reset(patience) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { timer.Reset(patience) }, // HTTP/2 may never let us write
+		WroteRequest: func(httptrace.WroteRequestInfo) { timer.Reset(patience) },
+	})
 	return t.RoundTrip(req.WithContext(ctx))
 }
 
-// counts are how many connections are open to each host.
+// crowded: a host has as many connections as it may.
+type crowded struct{ host string }
+
+func (e *crowded) Error() string {
+	return e.host + " has as many connections as the line `max-connections` of its file of --origins allows"
+}
+
+// counts are how many connections are open to each host, and which hosts may have no more.
 type counts struct {
-	mu sync.Mutex
-	n  map[string]int
+	mu   sync.Mutex
+	n    map[string]int
+	full map[string]string // key of a job that was put back to the host that was full
 }
 
 // enter counts one more, if the host has fewer than limit; 0 is none.
@@ -226,10 +242,25 @@ func (c *counts) enter(host string, limit int) bool {
 		return false
 	}
 	if c.n == nil {
-		c.n = map[string]int{}
+		c.n, c.full = map[string]int{}, map[string]string{}
 	}
 	c.n[host]++
 	return true
+}
+
+// wait notes that a job can't go on until a connection to host ends.
+func (c *counts) wait(key, host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[host] > 0 { // else it has ended since
+		c.full[key] = host
+	}
+}
+
+func (c *counts) waits(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.full[key] != ""
 }
 
 func (c *counts) leave(host string) {
@@ -238,6 +269,7 @@ func (c *counts) leave(host string) {
 	if c.n[host]--; c.n[host] == 0 {
 		delete(c.n, host)
 	}
+	maps.DeleteFunc(c.full, func(_, h string) bool { return h == host })
 }
 
 func (p *Pool) isInside(a netip.Addr) bool {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (o origins) check() error {
 	}
 	for _, e := range list {
 		name := e.Name()
-		if strings.HasPrefix(name, ".") || endsAny(name, "~", ".pem", ".crt", ".cer", ".key") {
+		if passedOver(name) {
 			continue
 		}
 		if info, err := fs.Stat(o.dir, name); err == nil && info.IsDir() {
@@ -107,13 +108,8 @@ func (o origins) check() error {
 	return o.checkDir()
 }
 
-func endsAny(s string, endings ...string) bool {
-	for _, e := range endings {
-		if strings.HasSuffix(s, e) {
-			return true
-		}
-	}
-	return false
+func passedOver(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.ContainsFunc([]string{"~", ".pem", ".crt", ".cer", ".key"}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // checkDir: who may write to the directory may put a file of his own in place of another.
@@ -140,7 +136,7 @@ func isHost(name string) bool {
 
 // of returns what the file of a host says.
 func (o origins) of(host string) (origin, error) {
-	if o.dir == nil || !fs.ValidPath(host) {
+	if o.dir == nil || !fs.ValidPath(host) || passedOver(host) {
 		return origin{}, nil
 	}
 	b, err := read(o.dir, host, maxOrigin, checkMode)

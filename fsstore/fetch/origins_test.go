@@ -226,17 +226,23 @@ func TestOriginsConnections(t *testing.T) {
 		w.ok(body)
 	})
 	l := newLab(t, Options{Workers: 4, Retries: 1, Origins: dirFS(t, "127.0.0.1", "max-connections 1\n")})
-	for i := range 5 {
+	for i := range 20 {
 		l.add(fsstore.Addition{URL: fmt.Sprintf("%s/%d.run", o.url, i)})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- l.p.Run(ctx) }()
-	l.until("all are done", func() bool { n, _ := l.s.Count(fsstore.Done); return n == 5 })
+	l.until("all are done", func() bool { n, _ := l.s.Count(fsstore.Done); return n == 20 })
 	cancel()
 	<-ended
-	if most.Load() != 1 || len(l.p.open.n) != 0 {
-		t.Errorf("%d at once, then %v", most.Load(), l.p.open.n)
+	if most.Load() != 1 || len(l.p.conns.n) != 0 {
+		t.Errorf("%d at once, then %v", most.Load(), l.p.conns.n)
+	}
+	done, _ := l.s.Jobs(fsstore.Done)
+	for _, j := range done {
+		if j.Job.Attempts() > 0 || j.Job.Waits() > 0 || len(j.Job.Events) > 100 {
+			t.Errorf("%s: %d attempts, %d lines", j.Name, j.Job.Attempts(), len(j.Job.Events))
+		}
 	}
 }
 

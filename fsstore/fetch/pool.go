@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -61,7 +62,7 @@ type Pool struct {
 	addr  addresses
 
 	origins origins
-	open    counts      // connections by host
+	conns   counts      // connections by host
 	wanted  atomic.Bool // a job waits for a worker
 
 	proxy    func(*http.Request) (*url.URL, error)
@@ -134,6 +135,9 @@ func (p *Pool) hand(ctx context.Context, names chan<- string) {
 	for _, name := range due {
 		if ctx.Err() != nil || p.isPaused() {
 			return
+		}
+		if p.conns.waits(strings.TrimSuffix(name, ".job")) {
+			continue
 		}
 		p.wanted.Store(true)
 		select {

@@ -148,7 +148,7 @@ func Check(name string, head []byte) *Mismatch {
 		return &Mismatch{"an HTML page came where a ." + extension(name) + " was expected: a login page, a licence to accept, or an error page?", "text/html"}
 	}
 	if nameless(name) && looksHTML(head) {
-		return &Mismatch{"an HTML page came, and the name says of no file that it is one: a page for browsers, where other tools get a script or a file?", "text/html"}
+		return &Mismatch{"an HTML page came under a name that says of none: a page for browsers, where other tools get a script or a file?", "text/html"}
 	}
 	if bytes.HasPrefix(head, []byte(lfsPointer)) {
 		return &Mismatch{"a Git LFS pointer came instead of the file that it stands for: use the URL that gives the file itself (/resolve/ or /media/ in place of /raw/)", "any"}
