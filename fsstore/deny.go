@@ -146,18 +146,10 @@ func (s *Store) deniedBy(u key.URL) string {
 			}
 		}
 	}
-	host := u.Host()
-	if exists(s.job(Denied, host)) {
-		return host
-	}
-	for rest := host; ; {
-		_, parent, ok := strings.Cut(rest, ".")
-		if !ok {
-			return ""
-		}
-		if name := "*." + parent; exists(s.job(Denied, name)) {
+	for _, name := range hostPatterns(u.Host()) {
+		if exists(s.job(Denied, name)) {
 			return name
 		}
-		rest = parent
 	}
+	return ""
 }

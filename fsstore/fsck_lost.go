@@ -125,16 +125,27 @@ func (s *Store) writeNewMeta(k string, m *Meta) error {
 
 // metaOf is the meta of key k as its job in done/ tells it.
 func (s *Store) metaOf(k string, h *holding) (*Meta, error) {
-	for _, rule := range []key.Rule{s.opt.Rule, key.Auto, key.Keep, key.Drop} {
-		u, err := key.Parse(h.job.FetchURL(), rule)
-		if err != nil || u.Key() != k {
-			continue
-		}
-		last, _ := h.job.Newest(job.Claim)
-		c := &Claim{Key: k, Worker: last.Text[max(0, len(last.Text)-16):], Job: h.job, s: s, url: u}
-		m := c.meta(h.done.Sha256, 0, Origin{})
-		m.Fetched = h.done.Time
-		return m, nil
+	u, ok := s.asNamed(h.job.FetchURL(), k)
+	if !ok {
+		return nil, errors.New("done/ tells no URL of that key: fetch it again with `fromcache add URL`")
 	}
-	return nil, errors.New("done/ tells no URL of that key: fetch it again with `fromcache add URL`")
+	last, _ := h.job.Newest(job.Claim)
+	c := &Claim{Key: k, Worker: last.Text[max(0, len(last.Text)-16):], Job: h.job, URL: u.Whole(), s: s, url: u}
+	m := c.meta(h.done.Sha256, 0, Origin{})
+	m.Fetched = h.done.Time
+	return m, nil
+}
+
+// asNamed is a URL in the form that has the name k, by whatever rule.
+func (s *Store) asNamed(rawURL, k string) (key.URL, bool) {
+	u, err := s.Parse(rawURL)
+	if err != nil || k == u.Key() || k == u.OldKey() {
+		return u, err == nil
+	}
+	for v := range u.Variants() {
+		if k == v.Key() || k == v.OldKey() {
+			return v, true
+		}
+	}
+	return u, false
 }

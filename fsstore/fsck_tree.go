@@ -168,7 +168,8 @@ func (c *checker) orphan(f *os.File, j *JobFile, path string) {
 	}
 }
 
-// notes: hits are numbers, and a name in denied/ is a key or a host.
+// notes: hits are numbers, a name in denied/ is a key or a host, and a line in
+// queries/ says something.
 func (c *checker) notes() error {
 	hits, err := c.s.names("hits")
 	if err != nil {
@@ -193,7 +194,11 @@ func (c *checker) notes() error {
 			c.found("denied/"+name, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
 		}
 	}
-	return nil
+	flaws, err := c.s.ownFlaws()
+	for _, p := range flaws {
+		c.found(p.Path, p.Text, p.Do)
+	}
+	return err
 }
 
 // ours are the names that may stand in the data directory itself.

@@ -155,7 +155,7 @@ func (s *Store) progress(j *JobFile) {
 		return
 	}
 	j.Worker = worker
-	if !strings.HasPrefix(stem, "batch-") {
+	if !strings.HasPrefix(stem, "batch-") && !key.IsOld(stem) {
 		j.Key = stem
 	}
 	j.promise()
@@ -175,10 +175,15 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: ruleInWords(rawURL, u, s.opt.Rule), Denied: s.deniedBy(u), Hits: s.Hits(u.Key())}
+	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: s.RuleInWords(rawURL), Denied: s.deniedBy(u)}
 	if r.Artifact, err = s.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	held := r.Key
+	if r.Artifact != nil {
+		held = r.Artifact.Key // which another rule may have made
+	}
+	r.Hits = s.Hits(held)
 	r.Broken = brokenInWords(err)
 	sub := s.about(u)
 	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
@@ -206,19 +211,4 @@ func brokenInWords(err error) string {
 		return "its meta can't be read: give the file to the server's user and group, and look at dmesg; `fromcache fsck` says more"
 	}
 	return ""
-}
-
-func ruleInWords(raw string, u key.URL, r key.Rule) string {
-	raw, _, _ = strings.Cut(raw, "#")
-	switch {
-	case !strings.Contains(raw, "?"):
-		return "the URL has no query"
-	case r == key.Keep:
-		return "--keep-query: the query is part of the key"
-	case r == key.Drop:
-		return "--drop-query: the query is no part of the key"
-	case u.QueryDropped():
-		return "what is a signature is dropped, all else is part of the key"
-	}
-	return "the query is part of the key: nothing in it is proven to be a signature"
 }

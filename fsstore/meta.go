@@ -20,8 +20,8 @@ const maxMeta = 1 << 20
 // maxHistory is how many earlier versions a meta remembers.
 const maxHistory = 10
 
-// Lookup finds the artifact held for rawURL: its meta exists, names this very
-// URL, and its blob is there with the size that meta says. Anything else is
+// Lookup finds the artifact held for rawURL: its meta exists, was fetched for this
+// very URL by the rules that hold now, and its blob is there with the size that meta says. Anything else is
 // fs.ErrNotExist; a URL that has no key is key.ErrBadURL. A file removed from
 // meta/ is a miss at the next call: what is kept in memory is compared with
 // the file each time.
@@ -71,27 +71,25 @@ func (s *Store) named(rawURL string) (*Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.legible(u.Key())
-	if err != nil {
-		return nil, err
-	}
-	if a.URLSum != u.Sum() {
-		return nil, fmt.Errorf("%s is held for another URL: %w", a.Key, fs.ErrNotExist)
-	}
-	return a, nil
+	a, err := s.heldAs(u)
+	return a, s.toServe(u.Key(), err)
 }
 
 // legible is Artifact to those who only serve: a meta whose bytes are not to be
 // had (the disk is bad, or only root may read it) is a miss to them.
 func (s *Store) legible(k string) (*Artifact, error) {
 	a, err := s.Artifact(k)
-	if !unreadable(err) {
-		return a, err
+	return a, s.toServe(k, err)
+}
+
+func (s *Store) toServe(k string, err error) error {
+	if err == nil || !unreadable(err) {
+		return err
 	}
 	if s.quiet.may("meta "+k, time.Minute) {
 		s.log.Error("a meta that can't be read is not served: run fromcache fsck", "key", k, "err", err)
 	}
-	return nil, fmt.Errorf("%w: %v", errIllegible, err) // its kind is not passed on: it would say that the tree can't be written
+	return fmt.Errorf("%w: %v", errIllegible, err) // its kind is not passed on: it would say that the tree can't be written
 }
 
 // errIllegible is absence to those who serve.

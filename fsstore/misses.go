@@ -155,8 +155,8 @@ func (s *Store) notNoted(a ask) Verdict {
 }
 
 func (s *Store) held(u key.URL) bool {
-	a, err := s.Artifact(u.Key())
-	return err == nil && a.URLSum == u.Sum() && s.checkBlob(a) == nil
+	a, err := s.heldAs(u)
+	return err == nil && s.checkBlob(a) == nil
 }
 
 // taken takes what was gathered of a repeat, so that it can be written.

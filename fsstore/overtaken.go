@@ -33,11 +33,11 @@ const nothingHeld = "-"
 // mark tells what is held of u from what was, or will be: the claim that
 // published it. It is "" where that can't be read, which says nothing.
 func (s *Store) mark(u key.URL) string {
-	a, err := s.Artifact(u.Key())
+	a, err := s.heldAs(u)
 	switch {
-	case err == nil && a.URLSum == u.Sum():
+	case err == nil:
 		return markOf(a)
-	case err == nil, errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed):
+	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed):
 		return nothingHeld
 	}
 	return ""

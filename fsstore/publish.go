@@ -29,11 +29,8 @@ func (c *Claim) Start(e Started) error {
 
 // Previous is the artifact that is held under this key now, or nil.
 func (c *Claim) Previous() *Artifact {
-	if !c.s.held(c.url) {
-		return nil
-	}
-	a, err := c.s.Artifact(c.Key)
-	if err != nil {
+	a, err := c.s.heldAs(c.url)
+	if err != nil || c.s.checkBlob(a) != nil {
 		return nil
 	}
 	return a
@@ -106,6 +103,9 @@ func (c *Claim) meta(digest string, size int64, o Origin) *Meta {
 	if asked, err := key.Parse(c.URL, key.Auto); err == nil {
 		m.AskedSum = asked.Sum()
 	}
+	if asked := key.Redact(c.URL); o.FinalURL == "" && asked != m.URL { // carried in
+		m.Asked = asked
+	}
 	if final := key.Redact(o.FinalURL); final != m.URL {
 		m.FinalURL = final
 	}
@@ -140,14 +140,19 @@ func (c *Claim) commit(m *Meta) (*Artifact, error) {
 	if err := c.mayCommit(); err != nil {
 		return nil, err
 	}
-	if old, err := c.s.Artifact(c.Key); err == nil && old.URLSum == m.URLSum {
+	old, err := c.s.heldAs(c.url)
+	if err == nil {
 		m.succeed(&old.Meta)
 		m.Misses += old.Misses
 		m.AtLeast = m.AtLeast || old.AtLeast
 	}
+	if err := c.makeRoom(); err != nil {
+		return nil, err
+	}
 	if err := c.s.writeMeta(c.Key, m); err != nil {
 		return nil, err
 	}
+	c.takeOver(old)
 	c.s.digests.knows(m.SHA256, c.Key)
 	return &Artifact{Key: c.Key, Meta: *m}, c.s.bringBack(m.SHA256)
 }
@@ -183,9 +188,13 @@ func (c *Claim) Unchanged() error {
 	if !c.Held() {
 		return ErrLost
 	}
+	if err := c.makeRoom(); err != nil {
+		return err
+	}
 	if err := c.s.writeMeta(c.Key, &m); err != nil {
 		return err
 	}
+	c.takeOver(a)
 	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
 }
 

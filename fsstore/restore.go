@@ -130,7 +130,7 @@ func (c *Claim) restores() {
 	if !c.Job.Approved() || !restoring(&c.Job) || c.Job.Sha256 != "" {
 		return
 	}
-	if a, err := c.s.Artifact(c.Key); err == nil {
+	if a, err := c.s.heldAs(c.url); err == nil {
 		c.Job.Sha256 = a.SHA256
 	} else { // it is malformed
 		done := c.s.doneJob(c.about())

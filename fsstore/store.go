@@ -33,6 +33,7 @@ type Store struct {
 	opt     Options
 	log     *slog.Logger
 	metas   metaCache
+	own     ownBook
 	digests digestIndex
 	hits    hitBook
 	stats   statBook
@@ -139,6 +140,7 @@ func (s *Store) beat() {
 	s.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Recover())
 	s.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.flushNotes(time.Now(), false), s.countMisses()))
 	s.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.flushHits())
+	s.checkOwn()
 	s.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.flushStats())
 }
 

@@ -56,6 +56,7 @@ type Meta struct {
 	URL       string            `json:"url"`                    // normalised, redacted
 	URLSum    string            `json:"url_sha256"`             // of the normalised URL, 64 hex digits; what a lookup compares
 	AskedSum  string            `json:"asked_sha256,omitempty"` // of the URL that brought the bytes, whole but for a signature; "": an earlier server wrote this
+	Asked     string            `json:"asked_url,omitempty"`    // that URL, redacted, where neither URL nor what follows is
 	Size      int64             `json:"size"`                   // bytes
 	SHA256    string            `json:"sha256"`                 // digest, 64 hex digits
 	Fetched   time.Time         `json:"fetched_at"`             // UTC, seconds
@@ -75,6 +76,8 @@ type Meta struct {
 // its version it says of that, and not of another URL of the same key.
 func (m *Meta) AskedURL() string {
 	switch {
+	case m.Asked != "":
+		return m.Asked
 	case len(m.Redirects) > 0:
 		return m.Redirects[0]
 	case m.FinalURL != "":

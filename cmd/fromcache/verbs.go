@@ -26,8 +26,9 @@ type moving struct {
 type file struct {
 	in   fsstore.State
 	name string
-	url  string // the operand, where it is one
-	sum  string // of the URL that was shown, or how it begins: KEY@SUM
+	url  string   // the operand, where it is one
+	sum  string   // of the URL that was shown, or how it begins: KEY@SUM
+	also []string // names that an earlier rule or server may have given the URL
 }
 
 // anywhere is a verb that always looks for its file.
@@ -106,7 +107,7 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 		return []error{err}
 	}
 	for _, f := range files {
-		switch note, err := m.do(s, f, a.operator()); {
+		switch note, err := m.doOne(s, &f, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
 			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.list(f.in)))
 		case err != nil:
@@ -118,14 +119,30 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 	return failed
 }
 
+// doOne does it to a URL by the first of its names that something has.
+func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.By) (note string, err error) {
+	note, err = m.do(s, *f, by)
+	for _, other := range f.also {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		was := f.name
+		f.name = other
+		if note, err = m.do(s, *f, by); errors.Is(err, fs.ErrNotExist) {
+			f.name = was
+		}
+	}
+	return note, err
+}
+
 // files resolves one operand.
 func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 	if strings.Contains(operand, "://") {
-		u, err := s.Parse(operand)
+		names, err := s.Names(operand)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
-		return []file{{name: u.Key(), url: operand}}, nil
+		return []file{{name: names[0], url: operand, also: names[1:]}}, nil
 	}
 	name, sum := path.Base(operand), ""
 	if i := strings.LastIndexByte(name, '@'); i > 0 && isSum(name[i+1:]) && m.done == "approved" {

@@ -67,6 +67,22 @@ func OfSum(name, sum string) bool {
 	return strings.HasSuffix(name, "--"+sum[:hashLen]) || strings.HasSuffix(name, "--"+sum[:oldLen])
 }
 
+// OldOf returns the name that an earlier server gave to what has a name of today; another name as it is.
+func OldOf(name string) string {
+	if !valid(name, hashLen) {
+		return name
+	}
+	return name[:len(name)-hashLen+oldLen]
+}
+
+// Renew returns the name of today for what an earlier server named, given the sum of its URL; another name as it is.
+func Renew(name, sum string) string {
+	if !IsOld(name) {
+		return name
+	}
+	return name[:len(name)-oldLen] + sum[:hashLen]
+}
+
 func valid(name string, digits int) bool {
 	cut := len(name) - digits
 	if cut < len("x--") || cut > maxName-hashLen || name[0] == '.' || name[0] == '-' || name[cut-2:cut] != "--" {

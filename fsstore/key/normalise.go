@@ -11,6 +11,7 @@ import (
 type marks struct {
 	host, path, base, query int // where each begins; query is also where the path ends
 	dropped                 bool
+	whole                   string // the query as it came
 }
 
 // scheme is what a URL begins with.
@@ -25,7 +26,7 @@ const (
 func bad(why string) error { return &Error{Why: why} }
 
 // normalise appends the normalised raw to b.
-func normalise(b []byte, raw string, rule Rule) ([]byte, marks, error) {
+func normalise(b []byte, raw string, r reading) ([]byte, marks, error) {
 	var m marks
 	if err := checkBytes(raw); err != nil {
 		return b, m, err
@@ -54,7 +55,8 @@ func normalise(b []byte, raw string, rule Rule) ([]byte, marks, error) {
 	b = appendPath(b, path)
 	m.query = len(b)
 	m.base = m.path + lastSlash(b[m.path:]) + 1
-	b, m.dropped = appendQuery(b, query, rule, m)
+	m.whole = query
+	b, m.dropped = appendQuery(b, query, r, m)
 	return b, m, nil
 }
 
@@ -203,29 +205,33 @@ func appendPath(b []byte, path string) []byte {
 	return b
 }
 
-// appendQuery appends "?" and what rule leaves of query, and reports whether it left something out.
-func appendQuery(b []byte, query string, rule Rule, m marks) ([]byte, bool) {
+// reading is how a query is read.
+type reading struct {
+	rule Rule
+	own  *Own // beside Auto
+	wild bool // the URL is one that Redact has made
+}
+
+// appendQuery appends "?" and what is left of query, and reports whether something was left out.
+func appendQuery(b []byte, query string, r reading, m marks) ([]byte, bool) {
 	switch {
 	case query == "":
 		return b, false
-	case rule == Drop:
+	case r.rule == Drop:
 		return b, true
-	case rule == Old:
+	case r.rule == Old:
 		return appendOld(b, query, m)
-	case rule == Auto:
-		return appendUnsigned(b, query, m)
+	case r.rule == Auto:
+		q := params{wild: r.wild}
+		if r.own.dropsAll() {
+			return b, true
+		}
+		if q.take(query) {
+			q.decide(hostOf(string(b[m.host:m.path])), r.own)
+			return q.append(b)
+		}
 	}
 	return append(append(b, '?'), query...), false
-}
-
-// appendUnsigned appends query without what is proven to be a signature.
-func appendUnsigned(b []byte, query string, m marks) ([]byte, bool) {
-	var q params
-	if !q.take(query) {
-		return append(append(b, '?'), query...), false
-	}
-	q.dropSigned(hostname(b[m.host:m.path]))
-	return q.append(b)
 }
 
 func lastSlash(b []byte) int {

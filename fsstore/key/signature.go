@@ -1,7 +1,6 @@
 package key
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 )
@@ -119,8 +118,8 @@ const maxParams = 48
 type params struct {
 	n    int
 	raw  [maxParams]string
-	drop [maxParams]bool
-	wild bool // the values are redacted: those of a set are told by their names alone
+	by   [maxParams]string // who drops it; "" stays
+	wild bool              // the values are redacted: those of a set are told by their names alone
 }
 
 // take takes s apart, and reports whether it could.
@@ -132,6 +131,23 @@ func (q *params) take(s string) bool {
 		q.raw[q.n], s, more = strings.Cut(s, "&")
 	}
 	return true
+}
+
+// decide says of each parameter who drops it. An operator's word goes before the table, and keep before drop.
+func (q *params) decide(host string, own *Own) {
+	q.dropSigned(host)
+	if own == nil {
+		return
+	}
+	for i := range q.n {
+		name, _, _ := strings.Cut(q.raw[i], "=")
+		switch {
+		case own.keeps(name):
+			q.by[i] = ""
+		case own.drops(name):
+			q.by[i] = byOperator
+		}
+	}
 }
 
 // dropSigned marks the parameters that are a signature for that host.
@@ -165,7 +181,7 @@ func (q *params) dropSet(sig *signature) {
 		}
 	}
 	for _, j := range at[:n] {
-		q.drop[j] = true
+		q.by[j] = sig.by
 	}
 }
 
@@ -203,7 +219,7 @@ func (sig *signature) speaksFor(host string) bool {
 func (q *params) append(b []byte) ([]byte, bool) {
 	at, sep, dropped := len(b), byte('?'), false
 	for i, raw := range q.raw[:q.n] {
-		if q.drop[i] {
+		if q.by[i] != "" {
 			dropped = true
 			continue
 		}
@@ -214,12 +230,4 @@ func (q *params) append(b []byte) ([]byte, bool) {
 		b = b[:at] // a bare "?" is none
 	}
 	return b, dropped
-}
-
-// hostname is the host of a normalised authority, without its port.
-func hostname(authority []byte) string {
-	if i := bytes.LastIndexByte(authority, ':'); i > bytes.LastIndexByte(authority, ']') {
-		authority = authority[:i]
-	}
-	return string(authority)
 }

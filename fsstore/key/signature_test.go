@@ -58,7 +58,7 @@ func signed(sig *signature, host string, query []string) bool {
 	if sig.speaksFor(host) {
 		q.dropSet(sig)
 	}
-	return q.drop != [maxParams]bool{}
+	return q.by != [maxParams]string{}
 }
 
 // example is a query of a scheme's own: what it needs and what may be there.

@@ -56,17 +56,28 @@ func (e *Error) Unwrap() error { return ErrBadURL }
 //
 // It is comparable, but two that name the same artifact may differ in QueryDropped: compare String to ask about the artifact.
 type URL struct {
-	full    string
-	host    string // hostname, and port unless it is the default
-	base    string // last path segment
-	sum     [sha256.Size]byte
-	dropped bool
+	full  string
+	host  string // hostname, and port unless it is the default
+	base  string // last path segment
+	sum   [sha256.Size]byte
+	whole string // full with all of its query
 }
 
 // Parse normalises raw. Its error is an *Error, which wraps ErrBadURL.
-func Parse(raw string, rule Rule) (URL, error) {
+func Parse(raw string, rule Rule) (URL, error) { return parse(raw, reading{rule: rule}) }
+
+// ParseBy is Parse by Auto and by what an operator says of the URL's host.
+func ParseBy(raw string, own *Own) (URL, error) { return parse(raw, reading{own: own}) }
+
+// ParseRedacted is Parse of what Redact has made of a URL: a signature is told by the names of its set alone, where it has
+// more than one. Its sum is that of the artifact only where IsRedacted says no.
+func ParseRedacted(raw string, rule Rule, own *Own) (URL, error) {
+	return parse(raw, reading{rule, own, true})
+}
+
+func parse(raw string, r reading) (URL, error) {
 	var room [512]byte // most URLs fit, and then cost no allocation, or one
-	b, m, err := normalise(room[:0], raw, rule)
+	b, m, err := normalise(room[:0], raw, r)
 	if err != nil {
 		return URL{}, err
 	}
@@ -74,13 +85,16 @@ func Parse(raw string, rule Rule) (URL, error) {
 	if string(b) != raw {
 		full = string(b)
 	}
-	return URL{
-		full:    full,
-		host:    full[m.host:m.path],
-		base:    full[m.base:m.query],
-		sum:     sha256.Sum256(b),
-		dropped: m.dropped,
-	}, nil
+	return named(full, b, m), nil
+}
+
+// named makes the URL of its normal form, which b is as well.
+func named(full string, b []byte, m marks) URL {
+	u := URL{full: full, host: full[m.host:m.path], base: full[m.base:m.query], sum: sha256.Sum256(b), whole: full}
+	if m.dropped {
+		u.whole = full[:m.query] + "?" + m.whole
+	}
+	return u
 }
 
 // FetchURL returns raw as it is to be requested: normalised, with its query whole. It fails where Parse does.
@@ -89,7 +103,7 @@ func Parse(raw string, rule Rule) (URL, error) {
 // the key of "/cuda.run".
 func FetchURL(raw string) (string, error) {
 	var room [512]byte
-	b, _, err := normalise(room[:0], raw, Keep)
+	b, _, err := normalise(room[:0], raw, reading{rule: Keep})
 	if err != nil {
 		return "", err
 	}
@@ -98,6 +112,9 @@ func FetchURL(raw string) (string, error) {
 	}
 	return string(b), nil
 }
+
+// Whole returns what FetchURL returns: the normalised URL with all of its query.
+func (u URL) Whole() string { return u.whole }
 
 // String returns the normalised URL. It may carry a signature.
 func (u URL) String() string { return u.full }
@@ -112,7 +129,7 @@ func (u URL) Sum() string {
 }
 
 // QueryDropped reports whether something of the query was dropped, so that other URLs may share this key.
-func (u URL) QueryDropped() bool { return u.dropped }
+func (u URL) QueryDropped() bool { return len(u.whole) != len(u.full) }
 
 // Basename returns the last path segment byte for byte, percent-encoding included; "" when the path ends in a slash.
 // It holds any bytes of 0x21–0x7E but a slash and is neither "." nor "..", yet "%2f" and "\" occur: no name for a file.
@@ -121,15 +138,18 @@ func (u URL) Basename() string { return u.base }
 // Host returns the hostname as denied/<host> spells it: lower case, no port, no dots at its ends, an IPv6 literal without
 // brackets and in its canonical form (RFC 5952; an IPv4 address in IPv6 as IPv4). So no other spelling of a host escapes a
 // denial. It is "" for the zero URL only, holds no slash, and is no longer than a file name can be.
-func (u URL) Host() string {
-	if strings.HasPrefix(u.host, "[") {
-		a, err := netip.ParseAddr(u.host[1:strings.IndexByte(u.host, ']')])
+func (u URL) Host() string { return hostOf(u.host) }
+
+// hostOf is the Host of a normalised authority.
+func hostOf(authority string) string {
+	if strings.HasPrefix(authority, "[") {
+		a, err := netip.ParseAddr(authority[1:strings.IndexByte(authority, ']')])
 		if err != nil {
 			return "" // normalise has refused it
 		}
 		return a.Unmap().String()
 	}
-	h, _, _ := strings.Cut(u.host, ":")
+	h, _, _ := strings.Cut(authority, ":")
 	return strings.Trim(h, ".")
 }
 

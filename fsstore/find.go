@@ -1,0 +1,151 @@
+package fsstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// How an artifact is found by a URL, whatever rule its key was made by. A key is
+// a name: what lies under it is the URL's only if both, its URL and the one that
+// brought the bytes, are one by the rules that hold now. So a rule that changes
+// loses nothing that is held for that very URL, and never makes it the bytes of
+// another: names are looked at one after the other, today's first, and what is
+// there says of itself for what it was fetched.
+
+// heldAs returns what is held for u, under whatever name. Its error is of the name
+// of today, or of that which an earlier server gave the same URL.
+func (s *Store) heldAs(u key.URL) (*Artifact, error) {
+	a, err := s.Artifact(u.Key())
+	if err == nil && s.isFor(a, u) {
+		return a, nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s is held for another URL: %w", a.Key, fs.ErrNotExist)
+	}
+	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMalformed) {
+		return nil, err // what it says is not known
+	}
+	old, oldErr := s.Artifact(u.OldKey())
+	switch {
+	case oldErr == nil && s.isFor(old, u):
+		return old, nil
+	case oldErr != nil && (!errors.Is(oldErr, fs.ErrNotExist) || errors.Is(oldErr, errMalformed)):
+		return nil, oldErr
+	}
+	for k := range s.otherKeys(u) {
+		if a, err := s.Artifact(k); err == nil && s.isFor(a, u) {
+			return a, nil
+		}
+	}
+	return nil, err
+}
+
+// otherKeys yields the names that other rules gave u, or may have given it.
+func (s *Store) otherKeys(u key.URL) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		tried := []string{u.Key(), u.OldKey()}
+		for v := range u.Variants() {
+			for _, k := range []string{v.Key(), v.OldKey()} {
+				if slices.Contains(tried, k) {
+					continue
+				}
+				tried = append(tried, k)
+				if !yield(k) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isNamed reports whether k is a name that u has now, or may have had.
+func (s *Store) isNamed(u key.URL, k string) bool {
+	if k == u.Key() || k == u.OldKey() {
+		return true
+	}
+	for other := range s.otherKeys(u) {
+		if other == k {
+			return true
+		}
+	}
+	return false
+}
+
+// isFor reports whether an artifact's bytes are those of u: whether the URL that
+// brought them is u by the rules that hold now.
+func (s *Store) isFor(a *Artifact, u key.URL) bool {
+	asked := a.AskedURL()
+	if !strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
+		return a.URLSum == u.Sum() // no rule changes it
+	}
+	var own *key.Own
+	if s.opt.Rule == key.Auto {
+		own = s.ownOf(u.Host())
+	}
+	return a.sumBy(asked, s.opt.Rule, own) == u.Sum()
+}
+
+// sumBy is the sum that the URL which brought the bytes has by a rule, as far as
+// that can be told of a URL which is redacted; else "".
+func (m *Meta) sumBy(asked string, rule key.Rule, own *key.Own) string {
+	if rule == key.Auto && own == nil && m.AskedSum != "" {
+		return m.AskedSum
+	}
+	now, err := key.ParseRedacted(asked, rule, own)
+	if err != nil {
+		return ""
+	}
+	table, err := key.ParseRedacted(asked, key.Auto, nil)
+	switch {
+	case err == nil && m.AskedSum != "" && now.String() == table.String():
+		return m.AskedSum
+	case now.String() == m.URL:
+		return m.URLSum
+	case !key.IsRedacted(now.String()):
+		return now.Sum()
+	}
+	return ""
+}
+
+// takeOver ends the life of what is held for this claim's URL under another
+// name, once the same is held under the name of today: an evict must find it in
+// one place. A crash before leaves both, of which the newer is served.
+func (c *Claim) takeOver(old *Artifact) {
+	if old == nil || old.Key == c.Key {
+		return
+	}
+	if err := os.Remove(c.s.path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.s.complain("meta of an earlier rule", err)
+	}
+	if name, h := c.s.lastHeld(old.Key); name != "" && !h.evicted { // else fsck takes it for lost
+		c.s.complain("the line of an evict", c.s.appendHistory(name, By{Via: "renamed"}.event(job.Evicted)))
+	}
+	renameNew(c.s.path("hits", old.Key), c.s.path("hits", c.Key)) // a count, and no more
+}
+
+// makeRoom gives what is held under this claim's key for another URL, by a rule
+// that has changed since, the name that it has by the table alone.
+func (c *Claim) makeRoom() error {
+	there, err := c.s.Artifact(c.Key)
+	if err != nil || c.s.isFor(there, c.url) || there.AskedSum == "" || there.AskedSum == there.URLSum {
+		return nil
+	}
+	table, err := key.ParseRedacted(there.AskedURL(), key.Auto, nil)
+	if err != nil {
+		return nil
+	}
+	m := there.Meta
+	m.URL, m.URLSum = table.String(), there.AskedSum
+	err = c.s.writeNewMeta(key.Renew(table.OldKey(), m.URLSum), &m)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,119 @@
+package key
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOwn(t *testing.T) {
+	const sas = "sig=a&se=2026-11-28&sp=r"
+	for _, tt := range []struct{ lines, query, want, flaws string }{
+		{"", "t=1&h=2", "?t=1&h=2", ""},
+		{"drop t", "t=1&h=2", "?h=2", ""},
+		{"drop t", "t&T=1&tt=2&x=t", "?T=1&tt=2&x=t", ""},
+		{"drop t", "t=1&t=2", "", ""},
+		{"drop t", "%74=1", "?%74=1", ""},
+		{"# why\n\n  drop\tt \r\ndrop h # here\n", "t=1&h=2&k=3", "?k=3", ""},
+		{"drop all", "t=1&h=2&" + sas, "", ""},
+		{"drop all\nkeep h", "t=1&h=2&" + sas, "?h=2", ""},
+		{"keep h\ndrop h", "h=2", "?h=2", ""},
+		{"keep sig", "h=2&" + sas, "?h=2&sig=a", ""},
+		{"keep all", "h=2&" + sas, "?h=2&" + sas, ""},
+		{"keep all\ndrop all", "h=2&" + sas, "?h=2&" + sas, ""},
+		{"drop", "t=1", "?t=1", "1"},
+		{"drop t h", "t=1&h=1", "?t=1&h=1", "1"},
+		{"Drop t\ndelete t\n\ndrop t=1\ndrop a&b\ndrop \x00\ndrop h", "t=1&h=1", "?t=1", "1 2 4 5 6"},
+		{"drop t", strings.Repeat("t&", 100) + "h", "?" + strings.Repeat("t&", 100) + "h", ""},
+		{"drop all", strings.Repeat("t&", 100) + "h", "", ""},
+	} {
+		own, flaws := ParseOwn(tt.lines)
+		var lines []string
+		for _, f := range flaws {
+			if f.Why == "" {
+				t.Errorf("%q: a flaw without a reason", tt.lines)
+			}
+			lines = append(lines, fmt.Sprint(f.N))
+		}
+		if got := strings.Join(lines, " "); got != tt.flaws {
+			t.Errorf("%q: flaws in lines %q, want %q", tt.lines, got, tt.flaws)
+		}
+		u, err := ParseBy("https://h/f.run?"+tt.query, own)
+		if err != nil || u.String() != "https://h/f.run"+tt.want {
+			t.Errorf("%q: %s is %s, %v; want %s", tt.lines, tt.query, u, err, tt.want)
+		}
+		if u.Whole() != "https://h/f.run?"+tt.query {
+			t.Errorf("%q: whole it is %s", tt.query, u.Whole())
+		}
+		if again, err := ParseBy(u.String(), own); err != nil || again.String() != u.String() {
+			t.Errorf("%q: %s is not normalised", tt.lines, u)
+		}
+	}
+	a, _ := ParseOwn("drop t")
+	b, _ := ParseOwn("drop h\nkeep t")
+	for _, both := range []*Own{a.Join(b), b.Join(a)} {
+		if u, _ := ParseBy("https://h/f?t=1&h=2", both); u.String() != "https://h/f?t=1" {
+			t.Error(u)
+		}
+	}
+	if a.Join(nil) != a || (*Own)(nil).Join(a) != a {
+		t.Error("nothing says something")
+	}
+}
+
+// What a rule that was may have made of a URL is among its variants.
+func TestVariants(t *testing.T) {
+	const whole = "https://h/f.run?version=1&t=2&h=3&sig=a&se=2026-11-28&sp=r"
+	var got []string
+	for v := range mustParse(t, whole).Variants() {
+		if v.Sum() != mustKeep(t, v.String()).Sum() || v.Key() != mustKeep(t, v.String()).Key() {
+			t.Errorf("%s has another's name", v)
+		}
+		got = append(got, strings.TrimPrefix(v.String(), "https://h/f.run"))
+	}
+	for _, want := range []string{
+		"?version=1&t=2&h=3", "?version=1&t=2&h=3&sig=a&se=2026-11-28&sp=r", "?version=1", "", "?t=2&h=3", "?version=1&h=3", "?version=1&t=2", "?t=2", "?h=3",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
+	for range mustParse(t, "https://h/f.run").Variants() {
+		t.Error("a URL without a query has a variant")
+	}
+	n := 0
+	for range mustParse(t, "https://h/f.run?"+strings.Repeat("a=1&", 2000)+"b").Variants() {
+		n++
+	}
+	if n > 4+someParams {
+		t.Errorf("%d variants", n)
+	}
+}
+
+func mustParse(t *testing.T, raw string) URL {
+	u, err := Parse(raw, Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func mustKeep(t *testing.T, raw string) URL {
+	u, err := Parse(raw, Keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestLeftOut(t *testing.T) {
+	own, _ := ParseOwn("drop t\nkeep se")
+	got := fmt.Sprint(LeftOut("https://h/f?v=1&t=secret&sig=a&se=2026-11-28&sp=r", own))
+	if want := "[{t an operator's line} {sig Azure shared access signature} {sp Azure shared access signature}]"; got != want {
+		t.Error(got)
+	}
+	if got := LeftOut("https://h/f?v=1", nil); got != nil {
+		t.Error(got)
+	}
+}
