@@ -189,15 +189,23 @@ func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
 		return r
 	}
 	if r.pins {
-		// Not every cache-host knows such an address, nor does what may stand in front of one.
-		if same := p.head(q, c, c.url(q.t, r.digest), deadline); same.status == 200 && same.digest == r.digest {
-			r.pin = r.digest
-		}
+		p.pin(q, c, &r, deadline)
 	}
-	if q.Resumes != "" {
+	if q.Resumes != "" && r.status == 200 {
 		r.differs = p.compare(q, c, r, deadline)
 	}
 	return r
+}
+
+// pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows such addresses, nor does what may stand
+// in front of one; that may also have kept the first answer since before an evict, of which the cache-host's own 404 tells.
+func (p *prober) pin(q Question, c Cache, r *reply, deadline time.Time) {
+	switch same := p.head(q, c, c.url(q.t, r.digest), deadline); {
+	case same.status == 200 && same.digest == r.digest:
+		r.pin = r.digest
+	case same.status == 404 && same.pins:
+		*r = same
+	}
 }
 
 // head asks for a URL of a cache: over a plain socket, or by the real tool where TLS is needed.

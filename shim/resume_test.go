@@ -19,6 +19,7 @@ type versioned struct {
 	versions [][]byte
 	bare     bool // it says no Cache-Status, as one that knows no pinned address
 	blind    bool // it does not know pinned addresses though it says Cache-Status, as one behind another server
+	evicted  bool // what it says of the present version is kept by a server in front of it, and no more true
 	asked    []string
 }
 
@@ -37,7 +38,8 @@ func (v *versioned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			held = b
 		}
 	}
-	if pinned && pin != sumOf(held) {
+	if pinned && (pin != sumOf(held) || v.evicted) {
+		w.Header().Set("Cache-Status", "fromcache; fwd=uri-miss; detail=unknown-version")
 		http.Error(w, "this version is not held", http.StatusNotFound)
 		return
 	}
@@ -62,12 +64,19 @@ func TestPin(t *testing.T) {
 		{"a cache-host", &versioned{versions: [][]byte{one}}, "." + sumOf(one)},
 		{"an older one, without Cache-Status", &versioned{versions: [][]byte{one}, bare: true}, ""},
 		{"one that knows no such address", &versioned{versions: [][]byte{one}, blind: true}, ""},
+		{"one that holds it no more", &versioned{versions: [][]byte{one}, evicted: true}, "no hit"},
 	} {
 		s := httptest.NewServer(c.cache)
 		for _, args := range []string{"curl ", "curl -o x --url=", "wget -q "} {
 			r := shimRun(t, args+"https://v.example/a", "FROMCACHE_SERVER="+s.URL, "FROMCACHE_VERBOSE=1")
 			if said := strings.Contains(r.stderr, "hit: https://v.example/a from "+s.URL+" (of no certain version"); said != c.cache.blind {
 				t.Errorf("%s: %s", c.name, r.stderr)
+			}
+			if c.cache.evicted {
+				if !strings.Contains(r.stdout, "https://v.example/a|") || !strings.Contains(r.stderr, "miss: ") {
+					t.Errorf("%s: %s%s", c.name, r.stdout, r.stderr)
+				}
+				continue
 			}
 			if want := strings.Fields(args)[0] + "|"; !strings.HasPrefix(r.stdout, want) || !strings.Contains(r.stdout, s.URL+"/b/aHR0cHM6Ly92LmV4YW1wbGUvYQ"+c.pin+"/a|") {
 				t.Errorf("%s: %s: %s", c.name, args, r.stdout)
