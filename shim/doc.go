@@ -23,8 +23,8 @@
 // are, the call passes.
 //
 // A URL is never asked about if it carries credentials, has bytes that need quoting, or names this machine, a link-local address,
-// a cloud's metadata service or the cache itself. Its last path segment, and for wget its query, end the cache's URL as well, so
-// that saved files have the same names, in whatever encoding of characters; a percent sign that encodes nothing is encoded there.
+// a cloud's metadata service or the cache itself. Its last path segment, and for wget and curl -O its query, end the cache's URL as well,
+// so that saved files have the same names, in whatever encoding of characters; a percent sign that encodes nothing is encoded there.
 //
 // # The cache
 //
@@ -80,8 +80,6 @@
 //
 // After the exec nothing can fall back. From the probe to the end of the transfer the cache stands for the origin: if it dies in
 // the middle of a download, the tool fails as it does when an origin dies, and its retries go to the cache.
-//
-// Up to 7.85 curl -O keeps the query in the name of the file, later ones drop it; a hit leaves it out in either.
 //
 // What a tool prints about a transfer on standard error, in a log or a trace, names the cache. Names that only the C library can
 // resolve (mDNS, for instance) don't work for the cache's host. Of https caches, only curl and GNU wget ask. Where a cache is set, a

@@ -64,6 +64,31 @@ func TestPlanTimestamping(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsNames holds that the name at the end of the cache's URL is the one that the tool makes a file's name of.
+func TestPlanKeepsNames(t *testing.T) {
+	for line, want := range map[string]string{
+		"curl -O https://ex.test/held/f.run?v=1&w=a/b":              "f.run?v=1&w=a/b",
+		"curl -sO https://ex.test/held/f.run#part":                  "f.run#part",
+		"curl --remote-name-all https://ex.test/held/f.run?v#p?":    "f.run?v#p?",
+		"curl -o x https://ex.test/held/f.run?v=1":                  "f.run",
+		"curl https://ex.test/held/f.run?v=1 -o x -O":               "f.run",
+		"wget https://ex.test/held/f.run?v=1#part":                  "f.run?v=1",
+		"wget -O x https://ex.test/held/f.run?v=1":                  "f.run",
+		"curl --url=https://ex.test/held/f.run?v=1 -O":              "f.run?v=1",
+		"curl -O ex.test/held/a%20b.run?v=100%":                     "a%20b.run?v=100%",
+		"wget --content-disposition -O x https://ex.test/held/z?v=": "z",
+	} {
+		d := new(bench)
+		d.reply.status = 200
+		got := strings.Join(d.plan(strings.Fields(line)...).Args, " ")
+		_, after, ok := strings.Cut(got, theCache+"/b/")
+		_, after, _ = strings.Cut(after, "/")
+		if after, _, _ = strings.Cut(after, " "); !ok || after != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}
+
 // TestPlanWhereWgetSaves holds which file it is that wget -c goes on with.
 func TestPlanWhereWgetSaves(t *testing.T) {
 	const url = "https://ex.test/held/f.run"

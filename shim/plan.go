@@ -114,7 +114,7 @@ type candidate struct {
 	q       Question
 	w       word
 	verdict int
-	suffix  string // what follows the name in the cache URL: the query, where it is part of a file name
+	suffix  string // what follows the name in the cache URL
 	answer  Answer
 }
 
@@ -159,9 +159,7 @@ func (p *planner) group(g *group) {
 			continue
 		}
 		c := candidate{w: w, verdict: len(p.verdicts) - 1}
-		if p.Tool == Wget && !g.outFile {
-			c.suffix = t.query
-		}
+		c.suffix = p.suffix(g, i, t)
 		c.q = Question{t: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.scheme), tlsVersion: g.tlsVersion}
 		if c.q.Caches, reason = p.usable(g); reason == "" && g.resumes != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
@@ -172,6 +170,18 @@ func (p *planner) group(g *group) {
 		}
 		p.asked = append(p.asked, c)
 	}
+}
+
+// suffix returns what follows the name in the cache's URL for the file to be called as it is at the origin: wget keeps the query in the
+// name, and so does curl -O up to 7.85, with the fragment. Later ones leave out either.
+func (p *planner) suffix(g *group, i int, t target) string {
+	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
+	case p.Tool == Wget && !g.outFile:
+		return t.query
+	case p.Tool == Curl && at >= 0 && g.savesByName(i):
+		return g.urls[i].text[at:]
+	}
+	return ""
 }
 
 // target returns the URL that a word means, or why the cache is not asked about it.
