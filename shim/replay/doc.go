@@ -10,6 +10,6 @@
 // whose certificate authority the tools trust as they trust the world's. So the command lines may name real hosts, and nothing
 // leaves the machine. The tools see a root directory of their own, so that a command may write wherever it likes.
 //
-// A third of the commands asks the cache over TLS. testdata/commands.txt is run by make test. make replay runs a file of many more, as JSON lines {"argv": [...], "n": 3}, where n
-// is how often a line was seen: make replay COMMANDS=FILE.
+// A third of the commands asks the cache over TLS. testdata/commands.txt is run by make test. make replay runs a file of many
+// more, as JSON lines {"argv": [...], "n": 3}, where n is how often a line was seen: make replay COMMANDS=FILE.
 package replay
