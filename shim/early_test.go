@@ -59,7 +59,7 @@ func TestChainsUnasked(t *testing.T) {
 func limits() (list []string) {
 	for option, values := range map[string][]int{
 		"as": {60e6, 100e6, 200e6, 400e6, 600e6, 700e6, 800e6, 1e9, 1.1e9, 2e9, 4e9}, "data": {1e6, 4e6, 16e6, 40e6, 64e6, 80e6, 200e6},
-		"nofile": {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16}, "stack": {64 << 10, 256 << 10, 1 << 20}, "nproc": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16},
+		"nofile": {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16}, "stack": {32 << 10, 64 << 10, 256 << 10, 1 << 20}, "nproc": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16},
 	} {
 		for _, v := range values {
 			list = append(list, fmt.Sprintf("prlimit --%s=%d ", option, v))

@@ -244,8 +244,8 @@ static void attempt(struct search *s, char *path)
 		become(s, s->given);
 }
 
-/* attempt_all goes through a list of directories as execvp does. */
-static void attempt_all(struct search *s, const char *list, const char *name)
+/* attempt_all goes through a list of directories as execvp does. Its path is on the stack once, which may be small. */
+__attribute__((noinline)) static void attempt_all(struct search *s, const char *list, const char *name)
 {
 	char path[4096];
 	for (;; list++) {
