@@ -226,13 +226,8 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	if a.c.Restores && j.Sha256 != got {
 		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
 	}
-	if j.Sha256 != "" && j.Sha256 != got && d.from == 0 && !isWhole(d.Response) {
-		f := d.unwell()
-		f.spoilt = true
-		return f
-	}
 	if j.Sha256 != "" && j.Sha256 != got {
-		return spoilt("the bytes have the SHA-256 %s, but %s was expected: the origin has another version, or the line `sha256` of the job is wrong; correct it and retry", got, j.Sha256)
+		return a.anotherDigest(d, got)
 	}
 	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
 	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
@@ -255,6 +250,22 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 		return nil
 	}
 	return checkName(d.name, a.part.Head(), j.AcceptHTML)
+}
+
+// anotherDigest says why the bytes may not be those that the operator expects.
+func (a *attempt) anotherDigest(d *delivery, got string) error {
+	if d.from == 0 && !isWhole(d.Response) {
+		f := d.unwell()
+		f.spoilt = true
+		return f
+	}
+	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it and retry"
+	if m := kind.Check(d.name, a.part.Head()); m != nil {
+		why = m.Why
+	} else if checkCoding(d.name, d.Header) != nil {
+		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the digest is of the file itself, most likely; fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+	}
+	return spoilt("the bytes have the SHA-256 %s, but %s was expected: %s", got, a.c.Job.Sha256, why)
 }
 
 // publish commits. Once there is an artifact nothing that goes wrong takes it back.

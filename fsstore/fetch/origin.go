@@ -30,6 +30,7 @@ type answer struct {
 	stop  func(error)  // ends the request, and a Read of the body with it
 	cause func() error // why it ended, or nil
 	leave func()       // the connection counts no more
+	held  bool         // back: header lines that the last hop's file has, because it is http
 	proxy *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
 	notes []string     // for meta
 }
@@ -148,7 +149,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 		return nil, false, &crowded{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	a := &answer{leave: sync.OnceFunc(func() { p.conns.leave(h.host) }), cause: func() error { return context.Cause(rctx) }}
+	a := &answer{held: site.withholds(h.https), leave: sync.OnceFunc(func() { p.conns.leave(h.host) }), cause: func() error { return context.Cause(rctx) }}
 	a.stop = func(cause error) {
 		cancel(cause)
 		t.CloseIdleConnections()

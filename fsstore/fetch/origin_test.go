@@ -259,6 +259,8 @@ var behaviours = []behaviour{
 	}, want: fsstore.Failed, reason: "sent a piece", tries: 1},
 	{name: "sha256 over accept: a page", add: sumOf([]byte(page)), serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Done, bytes: []byte(page)},
 	{name: "sha256 over accept: a coding", add: sumOf(gzipped), serve: func(w *wire) { w.ok(gzipped, "Content-Encoding: gzip") }, want: fsstore.Done, bytes: gzipped},
+	{name: "sha256 of another, a page", add: sumOf(body), serve: func(w *wire) { w.ok([]byte(page)) }, want: fsstore.Failed, reason: "was expected: an HTML page", tries: 1},
+	{name: "sha256 of another, encoded", add: sumOf(body), serve: func(w *wire) { w.ok(gzipped, "Content-Encoding: gzip") }, want: fsstore.Failed, reason: "Content-Encoding", tries: 1},
 	{name: "sha256 over accept: nothing", add: sumOf(nil), serve: func(w *wire) { w.ok(nil) }, want: fsstore.Done, bytes: []byte{}},
 	{name: "Repr-Digest", serve: digested("Repr-Digest: sha-512=:" + b64(sum512(body)) + ":"), want: fsstore.Done, bytes: body},
 	{name: "Repr-Digest wrong", serve: digested("Repr-Digest: sha-512=:" + b64(sum512(other)) + ":"), want: fsstore.Failed, reason: "Repr-Digest says sha-512", tries: 1},

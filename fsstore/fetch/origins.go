@@ -293,6 +293,9 @@ func (o origins) certificates(file string, site origin, names map[string]string)
 	return site, nil
 }
 
+// withholds reports whether there are lines that are not sent, for they are secret and the hop is http.
+func (site origin) withholds(https bool) bool { return len(site.lines(https)) < len(site.header) }
+
 // lines are the header lines that may be sent.
 func (site origin) lines(https bool) http.Header {
 	if https || site.plain {

@@ -211,6 +211,11 @@ func TestOriginsFields(t *testing.T) {
 	if st, reason := l.fetch(fsstore.Addition{URL: here.url + "/f.run"}); st != fsstore.Done {
 		t.Errorf("%s: %s", st, reason)
 	}
+	refuses := newLying(t, always("403 Forbidden"))
+	l = newLab(t, Options{Origins: dirFS(t, "127.0.0.1", "Authorization: Bearer "+canary)})
+	if st, reason := l.fetch(fsstore.Addition{URL: refuses.url + "/f.run"}); st != fsstore.Failed || !strings.Contains(reason, "`# allow http`") {
+		t.Errorf("what was withheld: %s: %s", st, reason)
+	}
 	if a := there.requests()[0].Header.Get("Authorization"); a != "" || here.requests()[0].UserAgent() != "curl/8" {
 		t.Errorf("sent %q over http; the other host was asked as %s", a, here.requests()[0].UserAgent())
 	}

@@ -90,6 +90,9 @@ func (o Options) delay(n int, asked time.Duration) time.Duration {
 // unwell turns a status that is not the artifact into a failure.
 func (a *answer) unwell() *failure {
 	f := unwell(a.Response, a.final(), time.Now())
+	if a.held && (a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) {
+		f.reason += " (the header lines in the file " + a.final().host + " of the --origins directory were not sent, for this is http: the line `# allow http` in it allows that)"
+	}
 	if a.proxy != nil {
 		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be who says so)"
 	}

@@ -20,6 +20,9 @@ func TestParse(t *testing.T) {
 	if a.URL != "https://h/a.run" || a.Sha256 != strings.ToLower(sum) || !a.AcceptAny || !a.AcceptHTTP || a.AcceptHTML || !a.Due().IsZero() {
 		t.Errorf("a is %+v", a)
 	}
+	if p := Parse([]byte("https://h/a\naccept private\n")).Jobs[0]; !p.AcceptPrivate || a.AcceptPrivate {
+		t.Errorf("%+v", p)
+	}
 	if b.URL != "HTTP://h/b" || b.Sha256 != "" || b.AcceptAny || !b.AcceptHTTP || !b.AcceptHTML || !b.Due().Equal(at("23:00:00")) {
 		t.Errorf("b is %+v", b)
 	}

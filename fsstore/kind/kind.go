@@ -65,7 +65,7 @@ var complaints = []string{"not found", "no such", "not exist", "error", "denied"
 	"try again", "failed", "failure"}
 
 // programs are the extensions of programs that answer with a page or with a file, as it comes: they say nothing of the bytes.
-var programs = words(`php php3 php5 phtml cgi fcgi fpl pl asp aspx ashx asmx jsp jspx jspa do action cfm dll`)
+var programs = words(`php php3 php4 php5 php7 php8 phtml cgi fcgi fpl pl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf dll`)
 
 // texts are those of files that may be empty, but are never a page.
 var texts = words(`gpg asc sig pem crt cer der key pub sha1 sha256 sha512 md5 sha1sum sha256sum sha512sum md5sum json jsonl yaml yml toml
