@@ -56,7 +56,7 @@ func (e *Unseen) Error() string {
 			fmt.Fprintf(&b, "; and %d more", i+1)
 			break
 		}
-		fmt.Fprintf(&b, "; %s is %s", v.Sum(), key.Redact(v.URL))
+		fmt.Fprintf(&b, "; %s is %s", v.Sum(), key.RedactApart(v.URL))
 	}
 	return b.String()
 }

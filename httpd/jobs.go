@@ -237,7 +237,7 @@ func shown(raw, orElse string) string {
 	if raw == "" {
 		return orElse
 	}
-	return cut(key.Redact(raw), 600)
+	return cut(key.RedactApart(raw), 600)
 }
 
 // showJob is the page of one job: where it is, and its own log.

@@ -46,7 +46,7 @@ func describe(j *fsstore.JobFile) jobRow {
 		Reason: key.RedactText(j.Job.Reason()), Note: key.RedactText(j.Note),
 	}
 	if j.Job.URL != "" {
-		r.URL = key.Redact(j.Job.FetchURL())
+		r.URL = key.RedactApart(j.Job.FetchURL())
 	}
 	if j.State == fsstore.Misses && j.Job.URL != "" {
 		r.Sum, r.Variants = job.SumOf(j.Job.FetchURL()), variantRows(&j.Job)

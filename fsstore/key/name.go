@@ -52,7 +52,7 @@ func shownBase(base string) string {
 	if strings.IndexByte(base, '=') < 0 && !strings.Contains(base, "eyJ") {
 		return base
 	}
-	return string(redactSegments(nil, base, 0))
+	return string(redactor{}.segments(nil, base, 0))
 }
 
 // Valid reports whether name has the shape of a key, of today's or of an earlier server's. It promises nothing about where

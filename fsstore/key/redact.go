@@ -1,6 +1,10 @@
 package key
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
 
 const (
 	redacted  = "REDACTED"
@@ -11,7 +15,14 @@ const (
 // credential. It takes any bytes, and returns printable ASCII (other bytes as %XX) of at most MaxURL bytes and "...".
 // What it returns is still hostile: escape it.
 func Redact(raw string) string {
-	return printable(redactWord(nil, raw, 0), false)
+	return printable(redactor{}.word(nil, raw, 0), false)
+}
+
+// RedactApart is Redact for a list in which URLs may differ in what it hides alone: behind each REDACTED stand a few digits of
+// a hash of the value. They tell two values apart, not more: of a password that can be guessed one of 65,536 guesses would
+// fit, and a key says as much of the whole URL to who can guess that.
+func RedactApart(raw string) string {
+	return printable(redactor{apart: true}.word(nil, raw, 0), false)
 }
 
 // SameButSigned reports whether two URLs are one but for a signature, so that what an origin says of one it says of the
@@ -40,7 +51,7 @@ func RedactText(s string) string {
 		if n < 0 {
 			n = len(s)
 		}
-		b = redactWord(b, s[:n], 0)
+		b = redactor{}.word(b, s[:n], 0)
 		secret := isSecretField(s[:n])
 		if n < len(s) {
 			b = append(b, s[n])
@@ -90,18 +101,37 @@ func printable(b []byte, text bool) string {
 	return string(out)
 }
 
-// redactWord appends w, a URL or what may be a part of one, redacted.
-func redactWord(b []byte, w string, depth int) []byte {
+// redactor hides what looks like a credential.
+type redactor struct {
+	apart bool // two that differ are to look different
+}
+
+// hide appends what is shown of a value that is hidden.
+func (r redactor) hide(b []byte, value string) []byte {
+	b = append(b, redacted...)
+	mark, is := strings.CutPrefix(value, redacted)
+	switch {
+	case !r.apart, value == redacted:
+		return b
+	case is && len(mark) == len("-0123") && mark[0] == '-' && only(mark[1:], hexDigit):
+		return append(b, mark...) // hidden before
+	}
+	sum := sha256.Sum256([]byte(value))
+	return hex.AppendEncode(append(b, '-'), sum[:2])
+}
+
+// word appends w, a URL or what may be a part of one, redacted.
+func (r redactor) word(b []byte, w string, depth int) []byte {
 	if depth > maxNested {
 		return append(b, redacted...)
 	}
 	n := strings.Index(w, "://")
 	if q := strings.IndexAny(w, "?#"); n < 0 || 0 <= q && q < n {
-		return redactTail(b, withoutUser(w, false), depth)
+		return r.tail(b, withoutUser(w, false), depth)
 	}
 	n += len("://")
-	b = redactSegments(b, w[:n], depth)
-	return redactTail(b, withoutUser(w[n:], true), depth)
+	b = r.segments(b, w[:n], depth)
+	return r.tail(b, withoutUser(w[n:], true), depth)
 }
 
 // withoutUser returns s without its user-info. After "://" all up to an "@" is that; a password that holds a "/", "?" or
@@ -122,38 +152,38 @@ func withoutUser(s string, authority bool) string {
 	return s[strings.LastIndexByte(s, '@')+1:]
 }
 
-// redactTail appends s, which is what follows an authority: a path, and from the first "?" or "#" on parameters.
-func redactTail(b []byte, s string, depth int) []byte {
+// tail appends s, which is what follows an authority: a path, and from the first "?" or "#" on parameters.
+func (r redactor) tail(b []byte, s string, depth int) []byte {
 	n := strings.IndexAny(s, "?#")
 	if n < 0 {
 		n = len(s)
 	}
-	b = redactPath(b, s[:n], depth)
-	return redactParams(b, s[n:], depth)
+	b = r.path(b, s[:n], depth)
+	return r.params(b, s[n:], depth)
 }
 
-// redactPath appends path, and redacts what looks like a URL in it as one.
-func redactPath(b []byte, path string, depth int) []byte {
+// path appends path, and redacts what looks like a URL in it as one.
+func (r redactor) path(b []byte, path string, depth int) []byte {
 	n := strings.Index(path, "://")
 	if n < 0 {
-		return redactSegments(b, path, depth)
+		return r.segments(b, path, depth)
 	}
 	for n > 0 && alnum(path[n-1]) {
 		n--
 	}
-	b = redactSegments(b, path[:n], depth)
-	return redactWord(b, path[n:], depth+1)
+	b = r.segments(b, path[:n], depth)
+	return r.word(b, path[n:], depth+1)
 }
 
-// redactSegments appends path with the values of name=value segments and with segments that are a JWT redacted. Other
+// segments appends path with the values of name=value segments and with segments that are a JWT redacted. Other
 // segments are shown whatever they look like: paths are full of digests.
-func redactSegments(b []byte, path string, depth int) []byte {
+func (r redactor) segments(b []byte, path string, depth int) []byte {
 	for path != "" {
 		n := strings.IndexAny(path, "/;&,~")
 		if n < 0 {
 			n = len(path)
 		}
-		b = redactParam(b, path[:n], false, true, depth)
+		b = r.param(b, path[:n], false, true, depth)
 		if n < len(path) {
 			b = append(b, path[n])
 			n++
@@ -163,8 +193,8 @@ func redactSegments(b []byte, path string, depth int) []byte {
 	return b
 }
 
-// redactParams appends s, which is empty or begins with "?" or "#", with the values of its parameters redacted.
-func redactParams(b []byte, s string, depth int) []byte {
+// params appends s, which is empty or begins with "?" or "#", with the values of its parameters redacted.
+func (r redactor) params(b []byte, s string, depth int) []byte {
 	sas := hasSig(s)
 	for s != "" {
 		b = append(b, s[0])
@@ -173,7 +203,7 @@ func redactParams(b []byte, s string, depth int) []byte {
 		if n < 0 {
 			n = len(s)
 		}
-		b = redactParam(b, s[:n], sas, false, depth)
+		b = r.param(b, s[:n], sas, false, depth)
 		s = s[n:]
 	}
 	return b
@@ -194,8 +224,8 @@ func hasSig(s string) bool {
 	return false
 }
 
-// redactParam appends one name=value.
-func redactParam(b []byte, param string, sas, inPath bool, depth int) []byte {
+// param appends one name=value.
+func (r redactor) param(b []byte, param string, sas, inPath bool, depth int) []byte {
 	name, value, named := strings.Cut(param, "=")
 	if !named {
 		name, value = "", param
@@ -206,30 +236,30 @@ func redactParam(b []byte, param string, sas, inPath bool, depth int) []byte {
 	case value == "":
 		return b
 	case named && (secretName(name) || sas && isOneOf(strings.ToLower(name), sasNames[:])):
-		return append(b, redacted...)
+		return r.hide(b, value)
 	case looksJWT(value), !inPath && !isContentParam(name) && looksRandom(value):
-		return append(b, redacted...)
+		return r.hide(b, value)
 	case inPath:
 		return append(b, value...)
 	}
-	return redactValue(b, value, depth)
+	return r.value(b, value, depth)
 }
 
-// redactValue appends the value of a parameter that is no secret itself but may hold a URL or more parameters.
-func redactValue(b []byte, value string, depth int) []byte {
+// value appends the value of a parameter that is no secret itself but may hold a URL or more parameters.
+func (r redactor) value(b []byte, value string, depth int) []byte {
 	if strings.Contains(value, "://") {
-		return redactWord(b, value, depth+1)
+		return r.word(b, value, depth+1)
 	}
 	if plain := unescape(value); plain != value {
-		if string(redactWord(nil, plain, depth+1)) != plain {
-			return append(b, redacted...)
+		if string(r.word(nil, plain, depth+1)) != plain {
+			return r.hide(b, value)
 		}
 		return append(b, value...)
 	}
 	if !strings.ContainsAny(value, ";=,~") {
 		return append(b, value...)
 	}
-	return redactPath(b, value, depth+1)
+	return r.path(b, value, depth+1)
 }
 
 // unescape decodes percent-encoding and leaves what is not well-formed.

@@ -153,3 +153,16 @@ func TestSameButSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestRedactApart(t *testing.T) {
+	a, b := RedactApart("https://h/f?token=one&v=1"), RedactApart("https://h/f?token=two&v=1")
+	if a == b || a != RedactApart("https://h/f?token=one&v=1") || len(a) != len("https://h/f?token=REDACTED-0123&v=1") || !strings.HasPrefix(a, "https://h/f?token=REDACTED-") {
+		t.Error(a, b)
+	}
+	if !IsRedacted(a) || RedactApart(a) != a || Redact(a) != "https://h/f?token=REDACTED&v=1" {
+		t.Errorf("%s is redacted again as %s", a, RedactApart(a))
+	}
+	if got := RedactApart("https://h/f?v=1"); got != "https://h/f?v=1" {
+		t.Error(got)
+	}
+}
