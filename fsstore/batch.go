@@ -49,9 +49,9 @@ type batch struct {
 
 // claimBatch turns a file of many URLs into one job for each artifact, without
 // replacing any, and notes each URL, so that a crash repeats only the rest.
-func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
-	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f, author: author(f, p.Jobs)}
-	got, err := c.take(s.job(Queue, name), batchStem(name))
+func (s *Store) claimBatch(f *os.File, name string, p job.File, read int) error {
+	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f, author: author(f, p.Jobs), listed: listName(name)}
+	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.job(Queue, name), batchStem(name))
 	if got == nil {
 		return err
 	}
@@ -63,6 +63,9 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File) error {
 		return c.Cancelled()
 	} else if err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
+	}
+	if err := b.passOn(); err != nil {
+		return errors.Join(err, c.PutBack("what was added to the batch could not be queued: "+err.Error()))
 	}
 	if why := badLines(p); why != "" {
 		return c.failAs(stem, why)

@@ -38,7 +38,7 @@ func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
 		return nil, err
 	}
 	c = &Claim{Key: u.Key(), Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: f, url: u}
-	got, err := c.take(f.Name(), c.Key)
+	got, err := c.reading(len(content), c.Job.URL).take(f.Name(), c.Key)
 	if got == nil {
 		f.Close()
 		if err == nil {
@@ -97,7 +97,7 @@ func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim,
 		return nil, absent(Misses, u.Key()) // a power cut has emptied it
 	}
 	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: jobs[0], s: s, f: f, url: u}
-	return c.take(f.Name(), u.Key())
+	return c.reading(len(b), c.Job.URL).take(f.Name(), u.Key())
 }
 
 // carriesIn reports whether the claim is ClaimFor's, alive or dead. A job whose

@@ -43,6 +43,11 @@ type Claim struct {
 	moved   bool   // by a person: it was being carried in, and a put never goes to queue/
 	part    *Part
 	written atomic.Int64 // bytes in the part
+
+	own            string   // the URL of line 1, as it stands there
+	listed         string   // the name that a person gave the file in queue/, without .job
+	read, origRead int64    // bytes of f, and of orig, that Job tells of
+	orig           *os.File // another user's file, of which f is a copy
 }
 
 // newWorker is the name of one claim: 16 random hex digits.
@@ -125,9 +130,9 @@ func (s *Store) claimFile(f *os.File, name string) (*Claim, error) {
 		return nil, s.refuse(f, name, why)
 	}
 	if len(parsed.Jobs) > 1 {
-		return nil, s.claimBatch(f, name, parsed)
+		return nil, s.claimBatch(f, name, parsed, len(b))
 	}
-	return s.claimOne(f, name, parsed.Jobs[0])
+	return s.claimOne(f, name, parsed.Jobs[0], len(b))
 }
 
 // stemOf is a queue name without .job and without the number that kept it from
@@ -149,7 +154,7 @@ func countsInQueue(name string) bool {
 	return plain(name) && (strings.HasSuffix(name, ".job") || key.Valid(name))
 }
 
-func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
+func (s *Store) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, error) {
 	fetch := j.FetchURL()
 	u, err := s.Parse(fetch)
 	if err != nil {
@@ -174,9 +179,9 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job) (*Claim, error) {
 	if err := s.overtaken(&j, u); err != nil {
 		return nil, s.refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), moved: leave(&j).Via == viaPut}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), moved: leave(&j).Via == viaPut, listed: listName(name)}
 	c.restores()
-	return c.take(s.job(Queue, name), c.Key)
+	return c.reading(read, j.URL).take(s.job(Queue, name), c.Key)
 }
 
 // take renames from to a name of the claim's own: two workers can never make
@@ -250,10 +255,13 @@ func (c *Claim) makeOwn() error {
 	if err != nil {
 		return err
 	}
+	n := min(c.read, int64(len(b)))
+	b, since := b[:n:n], b[n:]
 	if long {
 		b = job.Compact(b)
 	}
-	own, err := c.s.writeTemp(b, 0o660, true)
+	c.read = int64(len(b))
+	own, err := c.s.writeTemp(append(b, since...), 0o660, true)
 	if err != nil {
 		return err
 	}
@@ -262,7 +270,11 @@ func (c *Claim) makeOwn() error {
 		own.Close()
 		return err
 	}
-	c.f.Close()
+	if st != nil && st.Nlink > 1 {
+		c.f.Close()
+	} else {
+		c.orig, c.origRead = c.f, n+int64(len(since))
+	}
 	c.f = own
 	return nil
 }

@@ -36,6 +36,9 @@ func (c *Claim) back(e job.Event) error {
 	if !c.Held() {
 		return ErrLost
 	}
+	if key.Valid(c.Key) { // a list goes back whole
+		c.s.complain("what was added to a job", c.passOn())
+	}
 	if err := c.log(e); err != nil {
 		c.s.complain("log line", err)
 	}
@@ -55,8 +58,12 @@ func (c *Claim) logFull() bool {
 	return err == nil && key.Valid(c.Key) && info.Size() > job.MaxFile-1<<10
 }
 
-// Fail gives the job up: it goes to failed/, and its last line says why.
+// Fail gives the job up: it goes to failed/, and its last line says why. One that
+// was given an option meanwhile goes back to queue/.
 func (c *Claim) Fail(reason string) error {
+	if c.amended() {
+		return c.PutBack(reason + "; " + ErrAdded.Error())
+	}
 	return c.failAs(c.Key, reason)
 }
 
@@ -64,6 +71,9 @@ func (c *Claim) failAs(stem, reason string) error {
 	c.settle()
 	if !c.Held() {
 		return ErrLost
+	}
+	if key.Valid(c.Key) {
+		c.s.complain("what was added to a job", c.passOn())
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
 	if err = errors.Join(err, c.f.Sync()); err != nil { // the last line says why, after a power cut too
@@ -193,6 +203,9 @@ func (c *Claim) close() {
 	if c.part != nil && c.part.f != nil {
 		c.part.f.Close()
 		c.part.f, c.part = nil, nil
+	}
+	if c.orig != nil {
+		c.orig.Close()
 	}
 	c.f.Close()
 }

@@ -58,10 +58,13 @@ func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 // then says why the job was not moved, ErrLost that an operator took it away
 // after the commit. Without one it is not known to be held; ErrLost: an
 // operator took the job away before the commit; *Overtaken: what is held now, or
-// denied, is newer than the job.
+// denied, is newer than the job; ErrAdded: see there.
 func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
+	}
+	if c.amended() {
+		return nil, ErrAdded
 	}
 	if err := p.seal(); err != nil {
 		return nil, err
@@ -179,6 +182,9 @@ func (c *Claim) Unchanged() error {
 	if err := c.mayCommit(); err != nil {
 		return c.Fail(err.Error())
 	}
+	if c.amended() {
+		return c.PutBack(ErrAdded.Error())
+	}
 	a := c.Previous()
 	if a == nil {
 		return c.Again("the origin said 304, but the blob is gone meanwhile", time.Now())
@@ -217,6 +223,9 @@ func (c *Claim) finish(e job.Event) error {
 	}
 	if c.carriesIn() {
 		c.s.complain("what waits in queue/", c.supersede())
+	}
+	if err := c.passOn(); err != nil {
+		return err // as above
 	}
 	c.oldHistory()
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {

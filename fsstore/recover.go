@@ -61,14 +61,14 @@ func (s *Store) recoverOne(name string) error {
 	if err != nil {
 		return err
 	}
-	j := job.Job{}
+	j, own := job.Job{}, ""
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
-		j = jobs[len(jobs)-1]
+		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
 	if s.foreign(&j) && !s.still.stoodStill(path, s.path("tmp", partName(stem, worker)), foreignStill) {
 		return nil
 	}
-	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path}
+	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path, own: own}
 	return c.recover()
 }
 
@@ -94,6 +94,9 @@ func (c *Claim) recover() error {
 
 // finishSilently: the crash came between the last line and the last rename.
 func (c *Claim) finishSilently() error {
+	if err := c.passOn(); err != nil {
+		return err
+	}
 	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
 		return err
 	}

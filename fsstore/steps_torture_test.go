@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -129,6 +130,13 @@ var steps = []step{
 		_, err := s.Claim("list.job")
 		must(err)
 	}, []string{"rename queue/list.job active/batch@W.job", "fsync active/batch@W.job", "fsync tmp/M", "rename tmp/M queue/K.job", "fsync queue", "rename active/batch@W.job done/batch.job"}},
+	{"added while active", func(s *Store, url string) {
+		c, _ := begin(s, url)
+		f, err := openJob(c.path)
+		must(err)
+		must(appendWhole(f, url+".sig\n"))
+		must(errors.Join(f.Close(), c.PutBack("stopped")))
+	}, []string{"rename queue/K.job active/K@W.job", "fsync tmp/M", "rename tmp/M queue/K.more.job", "fsync queue", "fsync tmp/M", "rename tmp/M active/K@W.job", "rename active/K@W.job queue/K.job"}},
 	{"refused by a batch", func(s *Store, url string) {
 		text := url + "\nsha256 " + strings.Repeat("0", 64) + "\n" + url + "?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 " + strings.Repeat("1", 64) + "\n"
 		must(os.WriteFile(s.job(Queue, "two.job"), []byte(text), 0o660))

@@ -28,7 +28,7 @@ func (a *attempt) end(err error) error {
 	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
 		a.log.Info("cancelled", "key", a.c.Key)
 		return a.c.Cancelled()
-	case errors.Is(err, errStopped):
+	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.PutBack(reason)
 	case f.do == again && a.c.Job.Attempts()+1 < a.o.Retries:
 		err = a.again(reason, f.after)
@@ -81,7 +81,7 @@ func (a *attempt) judge(err error) *failure {
 		return &failure{reason: "the server stopped"}
 	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
 		return &failure{}
-	case errors.As(err, new(*crowded)):
+	case errors.As(err, new(*crowded)), errors.Is(err, fsstore.ErrAdded):
 		return &failure{reason: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.Overtaken](err); ok {

@@ -1,0 +1,43 @@
+package job
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Added is what stands in a job's file below what a claim has read.
+type Added struct {
+	Options string // lines of options below the job's own URL
+	URLs    string // lines of other URLs, and what belongs to each
+	Rest    []byte // all but URLs: the log, the options too
+}
+
+// AddedTo takes apart what was appended to the file of the URL own: by its worker, whose lines are events, and by people.
+// What is no event belongs to the URL above, as Parse has it.
+func AddedTo(tail []byte, own string) (a Added) {
+	other := false
+	for line := range bytes.SplitAfterSeq(tail, []byte("\n")) {
+		text := strings.Trim(string(line), " \t\r\n")
+		word, _ := cutWord(text)
+		switch {
+		case text == "" || text[0] == '#' || isEvent(word):
+		case strings.Contains(word, "://"):
+			if other = text != own; other {
+				a.URLs += text + "\n"
+				continue
+			}
+		case other:
+			a.URLs += text + "\n"
+			continue
+		case optionOf(text) != "":
+			a.Options += text + "\n"
+		}
+		a.Rest = append(a.Rest, line...)
+	}
+	return a
+}
+
+func isEvent(word string) bool {
+	_, ok := parseTime(word)
+	return ok
+}
