@@ -120,7 +120,7 @@ func FuzzForm(f *testing.F) {
 		path := d.posts[int(route)%len(d.posts)]
 		rec := d.post(path, ctype, body, live)
 		switch rec.Code {
-		case 200, 303, 400, 404, 409, 413, 422:
+		case 200, 303, 400, 404, 409, 413, 415, 422:
 		default:
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
