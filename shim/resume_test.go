@@ -158,13 +158,28 @@ func TestNoSplice(t *testing.T) {
 		begun []byte
 		want  []byte
 	}{{"begun at the origin", young[:100_001], young}, {"begun at the cache", old[:100_001], old}} {
-		for _, command := range []string{"curl -sS -C - -O ", "wget -q -c "} {
+		for i, command := range []string{
+			"curl -sS -C - -O U", "curl -sS -C - -o a.bin U", "curl -sSC- --output-dir . -o ./a.bin U", "curl -sS -C - --remote-name-all U",
+			"curl -sS -C - -o a.bin U?x=1", "curl -sS -C - -O U --next -sS -C - -O U", "curl -sS -C - -O U -O U?x=1", "curl -sS -C - -o other U -o a.bin U",
+			"echo 'continue-at -' >$HOME/.curlrc; curl -sSo a.bin U", "curl -sS --continue-at - -o - U >>a.bin.none; curl -sS -C - -O U",
+			"wget -qc U", "wget -q -c -O a.bin U", "wget -qcP . U", "wget -q --continue --directory-prefix=./ U", "mkdir d; mv a.bin d; wget -qc -P d/ U; mv d/a.bin .",
+			"mv a.bin 'a.bin?x=1'; wget -qc 'U?x=1'; mv 'a.bin?x=1' a.bin", "echo 'continue = on' >$HOME/.wgetrc; wget -q U", "wget -qc U U", "wget -qc -O a.bin U U?x=1",
+			"mkdir d; mv a.bin d; echo 'dir_prefix = d' >$HOME/.wgetrc; wget -qc U; mv d/a.bin .", "mv a.bin b.bin; ln -s b.bin a.bin; wget -qc U", "wget -qc -x -nH U",
+			"mv a.bin 'a%20b.bin'; mv 'a%20b.bin' 'a b.bin'; wget -qc V; mv 'a b.bin' a.bin", "mv a.bin 'a%20b.bin'; curl -sS -C - -O V; mv 'a%20b.bin' a.bin",
+		} {
 			dir := t.TempDir()
 			os.WriteFile(dir+"/a.bin", c.begun, 0o644)
-			run(t, "cd "+dir+"; "+command+origin.URL+"/a.bin", []string{"PATH=" + tools + ":" + realPath(), "HOME=" + dir, "TMPDIR=" + dir,
-				"FROMCACHE_SERVER=" + cache.URL, "FROMCACHE_LOOPBACK=1"})
-			if got, _ := os.ReadFile(dir + "/a.bin"); !bytes.Equal(got, c.want) {
-				t.Errorf("%s: %s: %d bytes, of the old version %d", c.name, command, len(got), bytes.Count(got, []byte("old ")))
+			command = strings.NewReplacer("U", origin.URL+"/a.bin", "V", origin.URL+"/a%20b.bin").Replace(command)
+			r := run(t, "cd "+dir+"; "+command, []string{"PATH=" + tools + ":" + realPath(), "HOME=" + dir, "TMPDIR=" + dir,
+				"FROMCACHE_SERVER=" + cache.URL, "FROMCACHE_LOOPBACK=1", "FROMCACHE_VERBOSE=1"})
+			got, _ := os.ReadFile(dir + "/a.bin")
+			// What the cache began the origin goes on with where the call passes, as it would without the shim.
+			passed := !strings.Contains(r.stderr, "hit: ")
+			if spliced := bytes.Contains(got, []byte("old ")) && bytes.Contains(got, []byte("new ")); spliced && !(passed && bytes.HasPrefix(got, old[:4])) {
+				t.Errorf("%s: %s: %d bytes, of the old version %d\n%s", c.name, command, len(got), bytes.Count(got, []byte("old ")), r.stderr)
+			}
+			if plain := i < 4 || i == 10; plain && !bytes.Equal(got, c.want) {
+				t.Errorf("%s: %s: not what began it\n%s", c.name, command, r.stderr)
 			}
 		}
 	}
