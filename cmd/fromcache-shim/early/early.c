@@ -128,7 +128,7 @@ enum {
 	MEMORY = 64 << 20,   /* private and writable, what ulimit -d limits */
 	STACK = 64 << 10,
 	DESCRIPTORS = 8,
-	THREADS = 8, /* 4 were counted; the more of them there are, the longer each call takes */
+	THREADS = 6, /* 4 were counted; the more of them there are, the longer each call takes */
 };
 
 static int has_memory(word size, int protection)
