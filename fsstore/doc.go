@@ -10,11 +10,12 @@
 //	misses/<key>               asked for, not approved
 //	queue/<name>.job           approved, waiting
 //	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
-//	done/<key>.job             fetched: the whole history
+//	done/<key>.job             fetched: the whole history, and whether it was evicted
 //	failed/<key>.job           given up; the last line says why
 //	cancelled/<key>.job        stopped by an operator
 //	denied/<key>               never to be noted or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
+//	queries/<host>             what an operator says of the query's parameters there
 //	stats/<date>               what was counted that day: lines of name and number
 //	tmp/                       everything half-written
 //	session-secret             key of the sign-in cookies
@@ -36,10 +37,16 @@
 // A listing is the truth; an event of fsnotify is a hint that spares a wait.
 // Times of files mean nothing, for any append changes them; what counts is
 // what the log in the file says. What a person wrote is taken when it ends
-// with a newline and has stood still for 2 s. A name that is no regular file,
-// begins with a dot or ends with a tilde does not exist; a job that makes no
-// sense goes to failed/ with the reason. Nothing that lies in the tree crashes
-// the server.
+// with a newline, has stood still for 2 s, and no program has it open for writing
+// (lease.go says where that can be told); what comes into it later is looked at
+// before the job leaves active/. A name that is no regular file, begins with a
+// dot or ends with a tilde does not exist; a job that makes no sense goes to
+// failed/ with the reason. Nothing that lies in the tree crashes the server.
+//
+// What vanishes without a verb may be a loss: gc takes nothing where much of it
+// is at once (Brake), and fsck writes a meta anew from done/, where an evict has
+// left its line. A name is no identity: whoever takes a file for a URL's compares
+// the sum of the URL in it (subject).
 //
 // # What survives a crash
 //
@@ -54,11 +61,12 @@
 //
 // # Where to read
 //
-//	ways in         misses, misscap, approve, waiting, author, carry, batch
-//	a job's life    queue, claim, refuse, part, space, publish, ending, recover
-//	what is held    meta, blob, metacache, artifacts, bydigest, hits, stats
-//	other verbs     moves, deny, shell, shelladd
-//	upkeep          gc, scrub, rotten, lost, restore, fsck
+//	which URL       urls, queries, subject, find, unseen
+//	ways in         misses, misscap, approve, waiting, author, carry, batch, lease
+//	a job's life    queue, claim, refuse, part, space, overtaken, publish, ending, added, recover
+//	what is held    meta, blob, metacache, artifacts, version, bydigest, hits, stats
+//	other verbs     evict, moves, deny, shell, shelladd
+//	upkeep          gc, brake, scrub, rotten, lost, restore, fsck, fsck_tree, fsck_lost
 //	troubles        health, examine, clock
 //	for the pages   list, view, viewrun, vieworder, mirror
 //	the disk        layout, readme, disk, watch, secret
