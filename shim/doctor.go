@@ -178,7 +178,7 @@ func number(s string) int {
 func (p *prober) header(c Cache, path string) string {
 	deadline := time.Now().Add(p.timeout)
 	if c.t.scheme == "https" {
-		header, _, _ := p.runTool(p.toolArgs(Question{}, c.Base+path, p.timeout), pastProxy(p.env, p.tool, c), deadline)
+		header, _, _ := p.runTool(p.headArgs(Question{}, c.Base+path, p.timeout), pastProxy(p.env, p.tool, c), deadline)
 		return strings.TrimSpace(header)
 	}
 	conn, err := p.dial(Question{}, c, deadline)

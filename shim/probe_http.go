@@ -33,6 +33,9 @@ func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) r
 
 // part asks for bytes of the version that r is of, from one on to before another.
 func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+	if c.t.scheme == "https" {
+		return p.partByTool(q, c, r, from, to, deadline)
+	}
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 // headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
 // would triple its size. It costs a process, some ten milliseconds.
 func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time) reply {
-	args := p.toolArgs(q, url, time.Until(deadline))
+	args := p.headArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
 		return reply{reason: "the real tool could not be run"}
@@ -39,12 +39,38 @@ func (p *prober) unreachable(status int) bool {
 	return status == 6 || status == 7 || status == 28
 }
 
-// toolArgs returns the arguments for one HEAD without configuration files and redirects, with the header as output.
-func (p *prober) toolArgs(q Question, url string, left time.Duration) []string {
-	args := []string{"-q", "-fsSI", "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left)}
+// partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but not where to end, enough is taken.
+func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+	if r.pin == "" {
+		return nil, errOtherVersion // of what version it is could not be told
+	}
+	begin := strconv.FormatInt(from, 10)
+	args := []string{"-fsS", "-r", begin + "-" + strconv.FormatInt(to-1, 10)}
 	if p.tool == Wget {
-		args = []string{"--no-config", "--spider", "-S", "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
-			"--connect-timeout=" + seconds(p.connectTimeout), "--read-timeout=" + seconds(left)}
+		args = []string{"-qO-", "--start-pos=" + begin}
+	}
+	args = p.toolArgs(q, c.url(q.t, r.pin), time.Until(deadline), args...)
+	b, _, err := p.output(args, pastProxy(p.env, p.tool, c), deadline, false, to-from)
+	if err == nil && int64(len(b)) < to-from {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// headArgs returns the arguments for one HEAD with the header as output.
+func (p *prober) headArgs(q Question, url string, left time.Duration) []string {
+	if p.tool == Wget {
+		return p.toolArgs(q, url, left, "--spider", "-S")
+	}
+	return p.toolArgs(q, url, left, "-fsSI")
+}
+
+// toolArgs returns the arguments for one request without configuration files and redirects.
+func (p *prober) toolArgs(q Question, url string, left time.Duration, what ...string) []string {
+	args := append([]string{"-q"}, append(what, "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left))...)
+	if p.tool == Wget {
+		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
+			"--connect-timeout="+seconds(p.connectTimeout), "--read-timeout="+seconds(left))...)
 	}
 	args = append(args, q.tlsVersion...)
 	if q.Family != 0 {
@@ -65,34 +91,43 @@ func seconds(d time.Duration) string {
 
 // runTool runs the real tool and returns the header that it prints. It ends it at the deadline; status is then -1.
 func (p *prober) runTool(args []string, env Env, deadline time.Time) (header string, status int, err error) {
+	data, status, err := p.output(args, env, deadline, p.tool == Wget, maxHeader) // wget prints headers on standard error
+	return p.headerOf(string(data)), status, err
+}
+
+// output runs the real tool and returns so much of what it prints on one of its streams. It ends it then, or at the deadline.
+func (p *prober) output(args []string, env Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
 	defer r.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		w.Close()
-		return "", 0, err
+		return nil, 0, err
 	}
 	defer null.Close()
 	files := []*os.File{null, w, null}
-	if p.tool == Wget {
-		files = []*os.File{null, null, w} // where wget prints headers
+	if errors {
+		files = []*os.File{null, null, w}
 	}
 	proc, err := os.StartProcess(p.real, append([]string{p.real}, args...), &os.ProcAttr{Env: env, Files: files})
 	w.Close()
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
 	end := time.AfterFunc(time.Until(deadline), func() { proc.Kill() })
 	defer end.Stop()
-	data, _ := io.ReadAll(io.LimitReader(r, maxHeader))
+	data, _ = io.ReadAll(io.LimitReader(r, most))
+	if int64(len(data)) == most {
+		proc.Kill()
+	}
 	state, err := proc.Wait()
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
-	return p.headerOf(string(data)), state.ExitCode(), nil
+	return data, state.ExitCode(), nil
 }
 
 // headerOf cuts the header out of wget's log, whose lines of it begin with two blanks.
