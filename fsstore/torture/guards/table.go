@@ -306,7 +306,7 @@ var guards = []guard{
 	{name: "their group can't change the credentials", file: "fsstore/fetch/origins.go", old: "case perm&0o020 != 0:", new: "case false:", pkg: wayOut, run: "Credentials|Origins"},
 	{name: "others can't change the directory of the credentials", file: "fsstore/fetch/origins.go", old: "info.Mode().Perm()&0o022 != 0", new: "false", pkg: wayOut, run: "Credentials|Origins"},
 	{name: "no secret goes over http unasked", file: "fsstore/fetch/origins.go", old: "if https || site.plain {", new: "if https || true {", pkg: wayOut, run: "Credentials|Origins"},
-	{name: "an origin has no more connections than it may", file: "fsstore/fetch/origin.go", old: "if limit > 0 && c.n[host] >= limit {", new: "if false {", pkg: wayOut, run: "Origins"},
+	{name: "an origin has no more connections than it may", file: "fsstore/fetch/conns.go", old: "if limit > 0 && c.n[host] >= limit {", new: "if false {", pkg: wayOut, run: "Origins"},
 	{name: "credentials are a regular file", file: "fsstore/fetch/origins.go", old: "case !info.Mode().IsRegular():", new: "case false:", pkg: wayOut, run: "Credentials|Origins"},
 	{name: "credentials are small", file: "fsstore/fetch/origins.go", old: "if int64(len(b)) > limit {", new: "if false {", pkg: wayOut, run: "Credentials|Origins"},
 	{name: "credentials are named for a host", file: "fsstore/fetch/origins.go", old: "if !isHost(name) {", new: "if false {", pkg: wayOut, run: "Credentials|Origins"},
