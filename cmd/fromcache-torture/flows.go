@@ -29,7 +29,7 @@ const (
 	newer = "/new/100000/newer.bin"
 	slow  = "/slow/160000/slow.bin"
 
-	oldToken, newToken = "?token=old", "?token=new" // signatures, which the origin does not look at
+	oldToken, newToken = "?AWSAccessKeyId=k&Expires=1&Signature=old", "?AWSAccessKeyId=k&Expires=2&Signature=new" // signatures, which the origin does not look at
 )
 
 func (l *lab) key(path string) string { return torture.KeyOf(l.p.origin.URL + path) }
@@ -136,7 +136,9 @@ var verbFlows = []flow{
 		l.hold(one)
 		a := l.hold(two)
 		l.known.Held = l.known.Held[:1]
-		os.Remove(l.data + "/meta/" + a.Key + ".json")
+		if err := l.open().Evict(a.Key, by); err != nil {
+			panic(err)
+		}
 		b := l.hold("/400/three.bin")
 		l.write("tmp/"+b.SHA256+".gone", string(body("/400/three.bin", 0))) // it was taken out once, and fetched again
 		l.write("tmp/"+strings.Repeat("ab", 32)+".gone", "old")
