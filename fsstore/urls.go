@@ -21,20 +21,29 @@ func (s *Store) Parse(rawURL string) (key.URL, error) {
 	return u, nil
 }
 
-// Names are the names that files of rawURL may have in the spool and in meta/:
-// today's first, then that under which it is held, then an earlier server's.
-func (s *Store) Names(rawURL string) ([]string, error) {
+// Names are the names of the files that are rawURL's in these directories of the
+// spool, or with none in meta/: today's first, whether there is a file or not, then
+// those that earlier servers gave, or other rules.
+func (s *Store) Names(rawURL string, in ...State) ([]string, error) {
 	u, err := s.Parse(rawURL)
 	if err != nil {
 		return nil, err
 	}
 	names := []string{u.Key()}
-	if a, err := s.heldAs(u); err == nil {
-		names = append(names, a.Key)
+	if len(in) == 0 {
+		if a, err := s.heldAs(u); err == nil && a.Key != names[0] {
+			names = append(names, a.Key)
+		}
 	}
-	names = append(names, u.OldKey())
-	slices.Sort(names[1:])
-	return slices.Compact(names), nil
+	sub := s.about(u)
+	for _, st := range in {
+		for _, k := range sub.names[1:] {
+			if (exists(s.job(st, k)) && s.isFile(sub, st, k) || exists(s.job(st, k+".job")) && s.isFile(sub, st, k+".job")) && !slices.Contains(names, k) {
+				names = append(names, k)
+			}
+		}
+	}
+	return names, nil
 }
 
 // RuleInWords tells what becomes of a URL's query, and who says so.

@@ -155,7 +155,7 @@ func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
 	c := exec.Command(program(ts, "fromcache"), append(all, flags...)...)
 	c.Dir = ts.MkAbs(".")
 	c.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
-	for _, passed := range []string{"FROMCACHE_ADMIN_PASSWORD", "FROMCACHE_ADMIN_PASSWORD_FILE", "GOCOVERDIR"} {
+	for _, passed := range []string{"FROMCACHE_ADMIN_PASSWORD", "FROMCACHE_ADMIN_PASSWORD_FILE", "GOCOVERDIR", "HTTP_PROXY"} {
 		if v := ts.Getenv(passed); v != "" {
 			c.Env = append(c.Env, passed+"="+v)
 		}
