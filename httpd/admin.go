@@ -23,11 +23,19 @@ func dirOf(r *http.Request) fsstore.State { return fsstore.State(r.Form.Get("in"
 // done ends a post: words for the next page, and the page that the form was
 // on. A page that shows changes by itself gets the words alone.
 func (s *Server) done(w http.ResponseWriter, r *http.Request, text string) error {
+	return s.doneBut(w, r, text, nil)
+}
+
+// doneBut is done of what can be taken back.
+func (s *Server) doneBut(w http.ResponseWriter, r *http.Request, text string, back *undo) error {
 	if isLive(r) {
+		if back != nil {
+			w.Header()["X-Fromcache-Undo"] = []string{back.String()}
+		}
 		plainText(w, http.StatusOK, text)
 		return nil
 	}
-	s.flash(w, r, text)
+	s.flash(w, r, text, back)
 	redirect(w, backTo(r))
 	return nil
 }
@@ -47,9 +55,9 @@ func backTo(r *http.Request) string {
 		return u.RequestURI()
 	case u.Path == "/job": // it may have another address now
 		return "/downloads"
-	case strings.HasPrefix(u.Path, "/artifacts/"):
+	case strings.HasPrefix(u.Path, "/artifacts/"), u.Path == "/admin/evict":
 		return "/artifacts"
-	case u.Path == "/admin/ask":
+	case u.Path == "/admin/ask", u.Path == "/admin/deny":
 		return "/misses"
 	}
 	return "/"
@@ -75,6 +83,9 @@ func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
+	if asked, err := s.asksWhether(w, r, denyHost); asked || err != nil {
+		return err
+	}
 	return s.each(w, r, "key", "Denied", named(s.store.Deny))
 }
 
@@ -98,6 +109,9 @@ func retriedWith(r *http.Request) (more fsstore.Addition, err error) {
 }
 
 func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {
+	if asked, err := s.asksWhether(w, r, s.evictHeld); asked || err != nil {
+		return err
+	}
 	return s.each(w, r, "key", "Evicted", named(s.store.Evict))
 }
 

@@ -43,7 +43,7 @@ func TestVerbs(t *testing.T) {
 		if _, page := b.get("/"); !strings.Contains(page, want) {
 			t.Errorf("%s %v: no word of %q", path, kv, want)
 		}
-		if _, page := b.get("/"); !strings.Contains(page, `role="status"></p>`) {
+		if _, page := b.get("/"); !strings.Contains(page, `role="status"></div>`) {
 			t.Error("the words stay")
 		}
 	}
@@ -76,7 +76,7 @@ func TestVerbs(t *testing.T) {
 	k = missed(w, "https://vendor.example/b.bin")
 	post("Denied", "/admin/deny", "key", k)
 	there("denied/"+k, true)
-	post("Denied", "/admin/deny", "key", "*.evil.example")
+	post("Denied", "/admin/deny", "key", "*.evil.example", "sure", "1")
 	there("denied/*.evil.example", true)
 
 	k = missed(w, "https://vendor.example/c.bin")
@@ -91,7 +91,7 @@ func TestVerbs(t *testing.T) {
 		t.Errorf("pre-seed: %+v", rep.Jobs)
 	}
 	held := w.hold("https://vendor.example/e.bin", []byte("e"), noOrigin)
-	post("Evicted", "/admin/evict", "key", held.Key)
+	post("Evicted", "/admin/evict", "key", held.Key, "sure", "1")
 	there("meta/"+held.Key+".json", false)
 }
 

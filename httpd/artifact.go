@@ -61,7 +61,7 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 	if ap := a.Approved; ap != nil {
 		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
 	}
-	p.Acts = []templates.Action{rowAction("again", "Fetch again", "quiet", "key", a.Key), rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
+	p.Acts = []templates.Action{rowAction("again", "Fetch again", "quiet", "key", a.Key), evictAction(a.Key)}
 	s.jobsOf(p)
 	return p
 }
@@ -119,7 +119,7 @@ func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.view.Reread(names[0].Name)
-	return s.done(w, r, "Queued "+names[0].Name)
+	return s.doneBut(w, r, "Queued "+names[0].Name, undoOf("Approved", names[0].Name))
 }
 
 // fetchedAgain is how an artifact is: by the job that fetched it, or where

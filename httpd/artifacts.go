@@ -127,6 +127,6 @@ func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	} else if !s.store.HasBlob(a.SHA256, a.Size) {
 		r.Why = "not in the cache: its blob is missing, has another size or can't be read"
 	}
-	r.Acts = []templates.Action{rowAction("evict", "Evict", "quiet warn", "key", a.Key)}
+	r.Acts = []templates.Action{evictAction(a.Key)}
 	return r
 }

@@ -34,7 +34,7 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 			return err
 		}
 		s.log.Info(strings.ToLower(did), "name", name, "addr", clientAddr(r))
-		return s.done(w, r, did+" "+name)
+		return s.doneBut(w, r, did+" "+name, undoOf(did, name))
 	}
 	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, by(r)) })
 	s.log.Info(strings.ToLower(did), "files", n.done, "addr", clientAddr(r))
@@ -52,6 +52,19 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 		return &refusal{http.StatusConflict, text}
 	}
 	return s.done(w, r, text)
+}
+
+// undoOf is what takes back what was done to one file: whoever approved can
+// cancel, and what was cancelled goes back into the queue. A miss that was
+// dismissed comes back when it is asked for.
+func undoOf(did, name string) *undo {
+	switch did {
+	case "Approved", "Retried":
+		return &undo{"/admin/cancel", url.Values{"id": {name}}}
+	case "Cancelled":
+		return &undo{"/admin/retry", url.Values{"in": {string(fsstore.Cancelled)}, "id": {name}}}
+	}
+	return nil
 }
 
 func isUnseen(err error) bool {

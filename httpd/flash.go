@@ -2,38 +2,63 @@ package httpd
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/gorilla/sessions"
 )
 
-// flash leaves words for the next page. They travel in a signed cookie, so
+// undo is the post that takes an action back, as far as one does; nil: none does.
+type undo struct {
+	To     string
+	Fields url.Values
+}
+
+func (u *undo) String() string {
+	if u == nil {
+		return ""
+	}
+	return u.To + "?" + u.Fields.Encode()
+}
+
+func undoIn(text string) *undo {
+	to, query, _ := strings.Cut(text, "?")
+	fields, err := url.ParseQuery(query)
+	if err != nil || to == "" {
+		return nil
+	}
+	return &undo{to, fields}
+}
+
+// flash leaves words for the next page, and what takes back what they tell. They travel in a signed cookie, so
 // that no link can put words on a page; where the cookie fails they are lost,
 // and nothing else is.
-func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string) {
+func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
 	f := sessions.NewSession(s.signIn.flash, flashCookie)
 	opts := *s.signIn.flash.Options
 	opts.Secure = overTLS(r)
 	f.Options = &opts
-	f.Values["text"] = cut(text, 500)
+	f.Values["text"], f.Values["undo"] = cut(text, 500), back.String()
 	if err := s.signIn.flash.Save(r, w, f); err != nil {
 		s.complain(&s.broken, "flash", err)
 	}
 }
 
 // takeFlash returns the words and takes the cookie away.
-func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) string {
+func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
 	f, err := s.signIn.flash.New(r, flashCookie)
 	if err != nil || f.IsNew {
-		return ""
+		return "", nil
 	}
-	text, _ := f.Values["text"].(string)
+	text, _ = f.Values["text"].(string)
+	taken, _ := f.Values["undo"].(string)
 	f.Options.MaxAge = -1
 	f.Options.Secure = overTLS(r)
 	clear(f.Values)
 	if err := s.signIn.flash.Save(r, w, f); err != nil {
-		return ""
+		return "", nil
 	}
-	return text
+	return text, undoIn(taken)
 }
 
 // cut shortens ASCII text for a page.

@@ -18,6 +18,8 @@ type frame struct {
 	SignedIn             bool
 	Summary              summary
 	Flash                string
+	Undo                 *undo // of what Flash tells
+	Sure                 *sure
 	Status, Text, Back   string // of an error; Text of the sign-in as well
 
 	Misses    missList
@@ -72,14 +74,15 @@ func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 var titles = map[string]string{
 	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache", "job": "Job – fromcache",
 	"artifacts": "Artifacts – fromcache", "artifact": "Artifact – fromcache", "add": "Add – fromcache", "stats": "Plots – fromcache",
-	"shell": "In a shell – fromcache", "ask": "What the origin says – fromcache", "login": "fromcache", "error": "Error – fromcache",
+	"shell": "In a shell – fromcache", "ask": "What the origin says – fromcache", "sure": "Are you sure? – fromcache", "login": "fromcache", "error": "Error – fromcache",
 }
 
 // frame begins a page for an operator.
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
+	text, back := s.takeFlash(w, r)
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: s.summary(), Flash: s.takeFlash(w, r), Findings: s.store.Findings(),
+		Summary: s.summary(), Flash: text, Undo: back, Findings: s.store.Findings(),
 	}
 }
 

@@ -247,6 +247,10 @@ func compareLine(t *testing.T, origin, tools string, p press) {
 	} else {
 		resp, answer = b.do(http.MethodPost, c.to+"?"+c.query, form)
 	}
+	if strings.Contains(answer, `name="sure"`) {
+		form.Set("sure", "1")
+		resp, answer = b.do(http.MethodPost, c.to+"?"+c.query, form)
+	}
 	if c.to != "/admin/ask" && resp.StatusCode != http.StatusSeeOther || resp.StatusCode >= 400 {
 		t.Fatalf("%s: %d %s", c.label, resp.StatusCode, answer)
 	}

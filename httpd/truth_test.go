@@ -3,6 +3,7 @@ package httpd
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,6 +126,74 @@ func TestHitsAreRight(t *testing.T) {
 	}
 	if _, body := b.get("/artifacts/" + a.Key); !strings.Contains(body, "<dt>Hits</dt><dd>3</dd>") {
 		t.Error("the artifact's page counts others")
+	}
+}
+
+// TestAsksOnce: a browser without JavaScript is asked before an evict and before
+// a host is denied, and a script, which nobody can ask, is not.
+func TestAsksOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	held := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
+	miss, miss2 := missed(w, "https://vendor.example/b.bin"), missed(w, "https://vendor.example/c.bin")
+	for _, c := range []struct {
+		path, key, says string
+		asks            bool
+	}{
+		{"/admin/evict", held, "Evict it?", true}, {"/admin/deny", "*.vendor.example", "Deny all of *.vendor.example?", true}, {"/admin/deny", miss, "", false}, {"/admin/deny", miss2 + "@" + strings.Repeat("0", 64), "", false},
+	} {
+		before := w.everything()
+		b := w.browser()
+		b.header.Set("Referer", w.url("/artifacts?q=a"))
+		resp, body := b.post(c.path, "key", c.key)
+		if asked := resp.StatusCode == http.StatusOK && strings.Contains(body, c.says) && strings.Contains(body, `name="sure" value="1"`); asked != c.asks {
+			t.Fatalf("%s of %s: %d %s", c.path, c.key, resp.StatusCode, body)
+		}
+		if !c.asks {
+			continue
+		}
+		if !strings.Contains(body, `href="/artifacts?q=a"`) || !maps.Equal(before, w.everything()) {
+			t.Errorf("%s: no way back, or something changed: %s", c.path, body)
+		}
+		if resp, _ := b.post(c.path, "key", c.key, "sure", "1"); resp.StatusCode != http.StatusSeeOther || maps.Equal(before, w.everything()) {
+			t.Errorf("%s, surely: %d", c.path, resp.StatusCode)
+		}
+	}
+	again := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
+	b := w.browser()
+	b.header = http.Header{}
+	if resp, _ := b.post("/admin/evict", "key", again); resp.StatusCode != http.StatusSeeOther || w.files("meta") != 0 {
+		t.Errorf("a script: %d", resp.StatusCode)
+	}
+}
+
+// TestUndo: the page after an action takes it back, and a script of ours is told
+// how.
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	k := missed(w, "https://vendor.example/a.bin")
+	b := w.browser()
+	b.post("/admin/approve", "key", k)
+	_, body := b.get("/misses")
+	if !strings.Contains(body, `action="/admin/cancel"><input type="hidden" name="id" value="`+k+`"><button class="quiet">Undo</button>`) || !strings.Contains(body, `<body class="after">`) {
+		t.Fatalf("no undo in %s", body)
+	}
+	if _, body := b.get("/misses"); strings.Contains(body, "Undo") || strings.Contains(body, `class="after"`) {
+		t.Error("it is told twice")
+	}
+	live := w.browser()
+	live.header.Set("X-Fromcache-Live", "1")
+	resp, words := live.post("/admin/cancel", "id", k)
+	undo := resp.Header.Get("X-Fromcache-Undo")
+	if !strings.HasPrefix(words, "Cancelled") || w.files("cancelled") != 1 || undo != "/admin/retry?id="+k+"&in=cancelled" {
+		t.Fatalf("%s; %q", words, undo)
+	}
+	if resp, words := live.post("/admin/retry", "in", "cancelled", "id", k); resp.StatusCode != http.StatusOK || w.files("queue") != 1 {
+		t.Errorf("%d %s", resp.StatusCode, words)
+	}
+	if resp, words := live.post("/admin/cancel", "id", k); resp.StatusCode != http.StatusOK || w.files("queue") != 0 {
+		t.Errorf("%d %s", resp.StatusCode, words)
 	}
 }
 

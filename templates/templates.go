@@ -25,7 +25,7 @@ type Pages struct{ set *template.Template }
 // Parse parses the embedded templates.
 func Parse() (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "many": many,
+		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "asking": asking, "many": many,
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
@@ -41,6 +41,7 @@ type Action struct {
 	Form         string // id of the form, where the button is not in it
 	Field, Value string // sent with the form
 	In           string // the row's directory, where others may hold its name
+	Ask          string // the question that is asked first
 	Accept       string // what is accepted from now on
 	Into         string // id of the element that takes the answer, else it is a new page
 	NameOnly     bool   // the line wants of a file its name alone, and no field filled
@@ -67,6 +68,12 @@ func (a Action) query() string {
 }
 
 func newAction(verb, label, look string) Action { return Action{Verb: verb, Label: label, Look: look} }
+
+// asking is a where a question is asked first, in which {} is the form's key.
+func asking(question string, a Action) Action {
+	a.Ask = question
+	return a
+}
 
 // Execute writes the page or row of that name.
 func (p *Pages) Execute(w io.Writer, name string, data any) error {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -113,6 +114,7 @@ func (b *tab) downloads() {
 	b.press("#l-failed li", "Retry")
 	l.eventually("it has failed again", func() bool { return strings.Count(l.logs("failed"), " failed ") == 2 })
 	b.until(`document.querySelector('#l-failed')?.innerText.includes('404')`)
+	b.until(`!document.querySelector('#l-failed .acted')`) // it was greyed for a while
 	b.press("#l-failed li", "Dismiss")
 	b.until(`document.querySelectorAll('#l-failed li').length === 0`)
 	b.press("#page", "Clear finished")
@@ -138,6 +140,7 @@ func (b *tab) artifact() {
 	b.text("Queued 127.0.0.1")
 	l.eventually("it is fetched again", func() bool { return len(l.names("done")) == 1 })
 	b.press("main", "Evict")
+	b.press("#ask", "Evict")
 	b.text("Evicted 127.0.0.1")
 	l.eventually("it is evicted", func() bool { return len(l.names("meta")) == 3 })
 }
@@ -206,6 +209,8 @@ func TestNoScript(t *testing.T) {
 	b.click("[formaction='/admin/again']")
 	b.says("Queued 127.0.0.1")
 	b.click("[formaction='/admin/evict']")
+	b.says("Are you sure?")
+	b.click("form[action='/admin/evict'] button")
 	b.says("Evicted")
 	b.open("/add")
 	b.run(chromedp.SendKeys(chromedp.CSS("form[enctype] [name=url]"), "https://vendor.example/x.bin"), chromedp.SetUploadFiles(chromedp.CSS("[type=file]"), []string{name}))
@@ -218,6 +223,7 @@ func TestNoScript(t *testing.T) {
 
 func (b *tab) click(selector string) {
 	b.l.t.Helper()
+	time.Sleep(1200 * time.Millisecond) // the buttons of a page that follows an action are dead for a second
 	b.run(chromedp.Click(chromedp.CSS(selector)))
 }
 

@@ -16,7 +16,9 @@
     const el = $('#flash')
     el.textContent = words
     el.classList.toggle('bad', Boolean(bad))
+    for (const a of el.getAnimations()) { a.cancel(); a.play() } // it leaves by itself, ten seconds from now
   }
+  document.addEventListener('click', (e) => { if (e.target.id === 'flash') e.target.textContent = '' })
 
   // Rows. A row is patched cell by cell, so that neither the focus nor an open disclosure is lost.
 
@@ -45,6 +47,8 @@
     const fresh = parse(html).firstElementChild
     if (!fresh || !isLive(fresh.dataset.in)) return
     const old = document.getElementById(fresh.id)
+    if (old && acted(old) && !old.dataset.gone) return // as its file is written, before it moves
+    if (old && acted(old)) back(old)
     if (old) return patch(old, fresh)
     const list = document.getElementById('l-' + fresh.dataset.in)
     if (!list || list.dataset.top === undefined) return
@@ -57,12 +61,63 @@
 
   const gone = (id) => {
     const old = document.getElementById(id)
-    if (!old || !isLive(old.dataset.in)) return
+    if (!old || !isLive(old.dataset.in) || old.dataset.gone) return
+    tally(old.dataset.in, -1)
+    if (acted(old)) old.dataset.gone = 1
+    else remove(old)
+  }
+
+  const remove = (old) => {
     const next = old.nextElementSibling || old.previousElementSibling
     const focused = old.contains(document.activeElement)
-    tally(old.dataset.in, -1)
     old.remove()
     if (focused) $('button:not([disabled]), a', next || page())?.focus()
+  }
+
+  // A row that was acted on stays where it is for ten seconds, with what became of it: what is under the pointer is never
+  // another row all of a sudden.
+
+  const stay = 10000
+  const timers = new WeakMap()
+  const acted = (el) => el.classList.contains('acted')
+  const hold = (el) => {
+    const focused = el.contains(document.activeElement)
+    clearTimeout(timers.get(el))
+    $('.fate', el)?.remove()
+    el.classList.add('acted')
+    $$('input:checked', el).forEach((box) => { box.checked = false })
+    const fate = parse('<span class="fate" tabindex="-1"></span>').firstElementChild
+    $('.acts', el).append(fate)
+    if (focused) fate.focus({ preventScroll: true })
+  }
+  const tellFate = (el, words, undo) => {
+    const fate = $('.fate', el)
+    fate.textContent = words.split(' ')[0] + ' '
+    if (undo) {
+      const [to, fields] = undo.split('?')
+      const button = parse('<button type="button" class="quiet undo">Undo</button>').firstElementChild
+      button.addEventListener('click', () => act(el, to, new URLSearchParams(fields)))
+      fate.append(button)
+    }
+    timers.set(el, setTimeout(() => settle(el), stay))
+  }
+  const settle = (el) => {
+    if (!el.isConnected) return
+    if (el.dataset.gone) return remove(el)
+    release(el)
+    sync(0)
+  }
+  const release = (el) => {
+    const focused = el.contains(document.activeElement)
+    clearTimeout(timers.get(el))
+    el.classList.remove('acted')
+    $('.fate', el)?.remove()
+    if (focused) $('button:not([disabled]), a', el)?.focus()
+  }
+  const back = (el) => { // it went, and is there again
+    tally(el.dataset.in, 1)
+    delete el.dataset.gone
+    release(el)
   }
 
   const tally = (dir, by) => {
@@ -75,14 +130,22 @@
 
   const syncList = (old, fresh) => {
     const ids = new Set([...fresh.children].map((el) => el.id))
-    for (const el of [...old.children]) if (!ids.has(el.id)) el.remove()
+    for (const el of [...old.children]) {
+      if (ids.has(el.id)) continue
+      if (acted(el)) el.dataset.gone = 1
+      else el.remove()
+    }
+    const passing = (el) => el && acted(el) && !ids.has(el.id)
     let at = null
     for (const el of [...fresh.children]) {
       const mine = document.getElementById(el.id)
       if (mine && mine.parentElement === old) {
-        patch(mine, el)
+        if (acted(mine)) delete mine.dataset.gone
+        else patch(mine, el)
         const now = document.getElementById(el.id)
-        if ((at ? at.nextElementSibling : old.firstElementChild) !== now) at ? at.after(now) : old.prepend(now)
+        let next = at ? at.nextElementSibling : old.firstElementChild
+        while (passing(next)) next = next.nextElementSibling
+        if (next !== now) at ? at.after(now) : old.prepend(now)
         at = now
       } else {
         at ? at.after(el) : old.prepend(el)
@@ -114,6 +177,7 @@
       if ($('#sum', doc)) $('#sum').replaceWith($('#sum', doc))
       const lists = $$('[id^="l-"]', here)
       const twins = lists.map((list) => doc.getElementById(list.id))
+      if ($('.acted', here) && (!lists.length || twins.includes(null))) return
       if (!lists.length || twins.includes(null)) {
         here.replaceWith(fresh)
         return added(fresh)
@@ -205,17 +269,48 @@
       button?.removeAttribute('aria-busy')
     }
   }
+  const noAnswer = 'The server does not answer. Nothing is known to have been done.'
+  const act = async (el, to, body) => { // by the button of a row that was acted on
+    hold(el)
+    const answer = await fetch(to, { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } }).catch(() => null)
+    const words = answer ? (await answer.text()).trim() : noAnswer
+    flash(words, !answer?.ok)
+    answer?.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : settle(el)
+  }
   const send = async (form, button) => {
+    const of = form.getAttribute('id') // form.id is what a button named id makes it
+    const el = of === 'act' ? button?.closest('#page [data-in][id]') : null
+    if (el && acted(el)) return
+    if (el) hold(el)
     try {
       const [answer, words] = await post(form, button)
       flash(words, !answer.ok)
+      if (el) answer.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : settle(el)
       if (answer.ok && form.dataset.clear !== undefined) form.reset()
-      if (answer.ok && form.id === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
-      if (!source || source.readyState !== 1 || page()?.dataset.live === undefined || form.id !== 'act') sync()
+      if (answer.ok && of === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
+      if (!source || source.readyState !== 1 || page()?.dataset.live === undefined || of !== 'act') sync()
     } catch {
-      flash('The server does not answer. Nothing is known to have been done.', true)
+      flash(noAnswer, true)
+      if (el) settle(el)
     }
   }
+
+  // The second click of a double click is for nothing: by then another thing may be under the pointer.
+  document.addEventListener('click', (e) => {
+    if (e.detail < 2 || !e.target.closest?.('button[formaction], .undo')) return
+    e.preventDefault()
+    e.stopImmediatePropagation()
+  }, true)
+
+  // What no button takes back is asked about once.
+  const sure = (button, form) => new Promise((done) => {
+    const box = parse('<dialog id="ask" aria-labelledby="question"><p id="question"></p><form method="dialog"><button value="yes" class="warn"></button> <button value="" class="quiet" autofocus>No</button></form></dialog>').firstElementChild
+    $('p', box).textContent = button.dataset.ask.replace('{}', form.elements.key?.value)
+    $('button', box).textContent = button.textContent
+    box.addEventListener('close', () => { box.remove(); done(box.returnValue === 'yes') })
+    document.body.append(box)
+    box.showModal()
+  })
 
   // The shell line of a button, shown beside it and copied.
 
@@ -234,8 +329,9 @@
     box.style.left = `${scrollX + Math.max(4, Math.min(at.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`
     $('[role=status]', box).textContent = await copy(line) ? 'Copied: it does what the button does.' : 'It does what the button does.'
   }
-  document.addEventListener('submit', (e) => {
+  document.addEventListener('submit', async (e) => {
     const form = e.target
+    const button = e.submitter
     if (e.submitter?.classList.contains('sh')) {
       e.preventDefault()
       showLine(form, e.submitter)
@@ -244,7 +340,7 @@
       upload(form)
     } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== '/admin/ask') {
       e.preventDefault()
-      send(form, e.submitter)
+      if (!button?.dataset.ask || await sure(button, form)) send(form, button)
     }
   })
 

@@ -1,0 +1,170 @@
+package browser
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// What a press does to the row that it was meant for, and to no other.
+
+// at is the middle of an element, for the mouse.
+func (b *tab) at(js string) (x, y float64) {
+	b.l.t.Helper()
+	b.until(js)
+	where := b.eval(`(r => (r.left + r.width / 2) + ' ' + (r.top + r.height / 2))((` + js + `).getBoundingClientRect())`)
+	first, second, _ := strings.Cut(where, " ")
+	x, err := strconv.ParseFloat(first, 64)
+	b.l.must(err)
+	y, err = strconv.ParseFloat(second, 64)
+	b.l.must(err)
+	return x, y
+}
+
+// button is that of a row which says so.
+func button(row, says string) string {
+	return fmt.Sprintf(`[...(document.querySelector(%q)?.querySelectorAll('button') ?? [])].find(b => b.textContent === %q)`, row, says)
+}
+
+// hourglass has the ten seconds of a row be over when the test says so.
+func (b *tab) hourglass() {
+	b.l.t.Helper()
+	b.eval(`(() => { const was = setTimeout; window.setTimeout = (f, ms) => ms === 10000 ? (window.over = f, 0) : was(f, ms) })()`)
+}
+
+// rows are the rows of a list with the places that they have.
+func (b *tab) rows(list string) string {
+	b.l.t.Helper()
+	return b.eval(`[...document.querySelector('` + list + `').children].map(e => e.id + '@' + Math.round(e.getBoundingClientRect().top) + '+' + e.offsetHeight).join(' ')`)
+}
+
+// TestDoubleClick: whether the browser calls it a double click or two, it
+// approves one miss, whose row stays where it was until ten seconds are over.
+func TestDoubleClick(t *testing.T) {
+	for name, twice := range map[string][]chromedp.MouseOption{"double": {chromedp.ClickCount(2)}, "two": {chromedp.ClickCount(1)}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			for _, p := range []string{"/a.bin", "/slow/b.bin", "/c.bin"} {
+				l.miss(p)
+			}
+			b := l.tab()
+			b.open("/misses")
+			b.live()
+			b.hourglass()
+			before := b.rows("#l-misses")
+			x, y := b.at(button(li("/slow/b.bin"), "Approve"))
+			b.run(chromedp.MouseClickXY(x, y))
+			b.run(chromedp.MouseClickXY(x, y, twice...)) // before the answer, or after it
+			b.until(`document.querySelector('.acted .fate')?.textContent.startsWith('Approved')`)
+			b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
+			l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })
+			l.miss("/d.bin") // which comes to lie on top
+			b.until(`document.querySelectorAll('#l-misses li').length === 4`)
+			if n := l.names("misses"); len(n) != 3 || len(l.names("queue"))+len(l.names("meta"))+len(l.names("cancelled")) != 0 {
+				t.Errorf("still missed: %v; queued %v, cancelled %v", n, l.names("queue"), l.names("cancelled"))
+			}
+			l.sh("rm misses/*d.bin*")
+			b.until(`document.querySelectorAll('#l-misses li').length === 3`)
+			if after := b.rows("#l-misses"); after != before {
+				t.Errorf("the rows were %s and are %s", before, after)
+			}
+			b.until(`getComputedStyle(document.querySelector('.undo')).pointerEvents === 'auto'`)
+			b.eval(`document.querySelector('.undo').click()`)
+			l.eventually("it is cancelled", func() bool { return len(l.names("cancelled")) == 1 && len(l.names("active")) == 0 })
+			b.until(`document.querySelector('.acted .fate')?.textContent.startsWith('Cancelled')`)
+			b.eval(`window.over()`)
+			b.until(`document.querySelectorAll('#l-misses li').length === 2 && !document.querySelector('.acted')`)
+			b.quiet()
+		})
+	}
+}
+
+// TestNothingIsPressedThroughAPage: without JavaScript a press loads the page
+// anew, and its buttons are dead for a moment.
+func TestNothingIsPressedThroughAPage(t *testing.T) {
+	l := newLab(t)
+	l.miss("/a.bin")
+	l.miss("/b.bin")
+	b := l.tab()
+	b.open("/misses")
+	b.eval(`fetch('/admin/dismiss?in=misses', { method: 'POST', body: new URLSearchParams({ key: document.querySelector('#l-misses input').value.split('@')[0] }), redirect: 'manual' })`)
+	b.open("/misses")
+	got := b.eval(`(() => {
+		const button = document.querySelector('#l-misses button')
+		button.style.animation = 'none'
+		button.offsetWidth
+		button.style.animation = ''
+		const dead = button.getAnimations()[0]
+		dead.pause()
+		dead.currentTime = 500
+		const first = getComputedStyle(button).pointerEvents
+		dead.finish()
+		return first + ' ' + getComputedStyle(button).pointerEvents
+	})()`)
+	if got != "none auto" {
+		t.Errorf("the buttons are %s", got)
+	}
+	if b.eval(`getComputedStyle(document.querySelector('#flash')).position`) != "fixed" {
+		t.Error("the message takes the place of something")
+	}
+	b.quiet()
+}
+
+// TestAsked: an evict and the denial of a host are asked about once, and no is no.
+func TestAsked(t *testing.T) {
+	l := newLab(t)
+	l.add("/a.bin")
+	l.add("/b.bin")
+	l.miss("/c.bin")
+	l.eventually("both are held", func() bool { return len(l.names("meta")) == 2 })
+	b := l.tab()
+	b.open("/artifacts")
+	b.live()
+	b.until(`document.querySelectorAll('#l-meta tr').length === 2`)
+	b.hourglass()
+	x, y := b.at(button("#l-meta tr", "Evict"))
+	b.run(chromedp.MouseClickXY(x, y), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+	b.until(`document.querySelector('#ask')?.open`)
+	b.press("#ask", "No")
+	b.until(`!document.querySelector('#ask')`)
+	if n := l.names("meta"); len(n) != 2 {
+		t.Errorf("held: %v", n)
+	}
+	b.run(chromedp.MouseClickXY(x, y))
+	b.press("#ask", "Evict")
+	b.until(`document.querySelector('#l-meta tr .fate')?.textContent.startsWith('Evicted')`)
+	b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
+	if n := l.names("meta"); len(n) != 1 || b.eval(`document.querySelectorAll('#l-meta tr').length + ' ' + Boolean(document.querySelector('#ask'))`) != "2 false" {
+		t.Errorf("held: %v, and a second row was asked about", n)
+	}
+	b.open("/misses")
+	b.live()
+	b.eval(`document.querySelector('details.tail').open = true`)
+	b.write("details.tail [name=key]", "*.example.com")
+	b.press("details.tail", "Deny")
+	b.until(`document.querySelector('#ask')?.textContent.includes('Deny all of *.example.com?')`)
+	b.press("#ask", "Deny")
+	b.text("Denied *.example.com")
+	l.eventually("it is denied", func() bool { return len(l.names("denied")) == 1 })
+	b.quiet()
+}
+
+// TestAdvice: the reason of a failure says what to add, and a press adds it.
+func TestAdvice(t *testing.T) {
+	l := newLab(t)
+	l.origin.says("/page.run", "text/html", "<!doctype html><title>x</title>")
+	l.add("/page.run")
+	b := l.tab()
+	b.open("/downloads")
+	b.live()
+	b.hourglass()
+	b.press("#l-failed li", "Accept text/html and retry")
+	l.eventually("it is held", func() bool { return len(l.names("meta")) == 1 })
+	b.until(`document.querySelector('#l-failed .fate')?.textContent.startsWith('Retried')`)
+	b.eval(`window.over()`)
+	b.until(`document.querySelectorAll('#l-failed li').length === 0`)
+	b.quiet()
+}

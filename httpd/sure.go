@@ -1,0 +1,71 @@
+package httpd
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+	"fromcache/templates"
+)
+
+// What can't be taken back by a button is asked about once. With JavaScript the
+// page asks before it posts, else the answer is a page that asks. A script that
+// posts by itself has been asked by who wrote it.
+
+// sure is the page that asks.
+type sure struct {
+	Question, Label, To string
+	Fields              url.Values
+}
+
+const evictWhat = "Evict it? It is held no longer, and clients get it from its origin again."
+
+func evictAction(k string) templates.Action {
+	a := rowAction("evict", "Evict", "quiet warn", "key", k)
+	a.Ask = evictWhat
+	return a
+}
+
+// evictHeld is the question for what there is; "": the verb itself says that there
+// is nothing.
+func (s *Server) evictHeld(k string) string {
+	if _, err := s.store.Artifact(k); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	return evictWhat
+}
+
+// denyHost is the question for what a form would deny; "": a single key, of which
+// each button names its own.
+func denyHost(name string) string {
+	if name == "" || key.Valid(strings.TrimSuffix(name, ".job")) {
+		return ""
+	}
+	return "Deny all of " + cut(key.RedactText(name), 300) + "? Nothing of it is noted or fetched any more; what is held stays held."
+}
+
+// asksWhether answers with a page that asks, where one is to.
+func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question func(name string) string) (asked bool, err error) {
+	if isLive(r) || !wantsHTML(r) || r.PostForm.Get("sure") != "" || r.PostForm.Get("all") != "" {
+		return false, nil
+	}
+	list, err := namesOf(r.PostForm["key"], "key")
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(list, func(m fsstore.Shown) bool { return question(m.Name) != "" })
+	if i < 0 {
+		return false, nil
+	}
+	name := list[i].Name
+	f := s.frame(w, r, "sure")
+	f.Back = backTo(r)
+	f.Sure = &sure{question(name), "Yes", r.URL.Path, url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
+	f.Text = cut(key.RedactText(name), 300)
+	return true, s.write(w, r, http.StatusOK, f)
+}
