@@ -152,6 +152,9 @@ func (b *batch) one(i int) (job.Event, error) {
 	if b.noted[nth(i)] {
 		return job.Event{Kind: kindRefused}, nil
 	}
+	if why == "" && err == nil && b.isCarriedIn(u) {
+		why = "a file was carried in for it by hand, and stands above a list: retry this job to fetch it all the same"
+	}
 	if why != "" {
 		return b.refuseOne(i, stem, why)
 	}
@@ -168,6 +171,17 @@ func (b *batch) one(i int) (job.Event, error) {
 	}
 	b.first[stem] = i
 	return e, nil
+}
+
+// isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
+// can tell whether a list was written before that or after.
+func (b *batch) isCarriedIn(u key.URL) bool {
+	a, err := b.s.heldAs(u)
+	if err != nil {
+		return false
+	}
+	done := b.s.doneJob(aboutHeld(a.Key, a.URLSum))
+	return b.s.carriedIn(a.Key, &done.Job)
 }
 
 // nth names a URL of the batch. The URL itself may hold a credential.

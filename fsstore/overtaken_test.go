@@ -64,6 +64,29 @@ func TestAPutStandsAboveWhatWaits(t *testing.T) {
 	}
 }
 
+// A list may be older than a put, and be taken apart after it.
+func TestAPutStandsAboveAList(t *testing.T) {
+	s := testStore(t)
+	putIn(t, s, cudaURL, "by hand")
+	run(t, s.dir, "printf 'https://example.com/a.run\\n"+cudaURL+"\\n' > queue/list.job")
+	if _, err := s.Due(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(settle + 100*time.Millisecond) // it has stood still
+	if c, err := s.Claim("list.job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	want(t, s, Queue, keyOf(t, "https://example.com/a.run")+".job")
+	run(t, s.dir, "tail -n 1 failed/*.job | grep -q ' failed a file was carried in for it by hand'")
+	if err := s.Retry(keyOf(t, cudaURL), operator); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, mustClaim(t, s, keyOf(t, cudaURL)+".job"), "of the origin")
+	if b := bodyOf(t, s, cudaURL); b != "of the origin" {
+		t.Errorf("held: %q", b)
+	}
+}
+
 // A list is about other URLs too, and stays.
 func TestAPutLeavesOtherJobsAlone(t *testing.T) {
 	s := testStore(t)

@@ -261,8 +261,8 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 		f.Variants = variantsOf(&j, j.Job.Variants(), math.MaxInt)
 	}
 	if j.Key != "" {
-		if _, err := s.store.Artifact(j.Key); err == nil {
-			f.Held = "/artifacts/" + url.PathEscape(j.Key)
+		if a, err := s.store.Lookup(j.Job.FetchURL()); err == nil { // an earlier server may have named it
+			f.Held = "/artifacts/" + url.PathEscape(a.Key)
 		}
 	}
 	for line := range strings.Lines(string(log)) {
