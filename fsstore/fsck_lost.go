@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -61,17 +62,23 @@ func (c *checker) unnamedBlob(k, name string, h *holding) {
 	}
 }
 
-// lostMeta says what is wrong with the meta of key k, "" where nothing is: an
-// older one than what done/ speaks of is one that was restored.
+// lostMeta says what is wrong with the meta of key k, "" where nothing is. One
+// that is older than what done/ speaks of was restored, unless it knows that
+// version as an earlier one: then a clock was set back.
 func (c *checker) lostMeta(k, name string, h *holding) (old *Meta, text string) {
 	a, err := c.s.Artifact(k)
 	switch {
-	case err == nil && a.Fetched.Before(h.done.Time):
+	case err == nil && a.Fetched.Before(h.done.Time) && !a.replaced(h.done.Sha256):
 		return &a.Meta, "it is older than what done/" + name + " says was held last, whose blob is there"
 	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) && !errors.Is(err, errForeign):
 		return nil, "it is gone, and no verb has evicted it: done/" + name + " says that it was held, and its blob is there"
 	}
 	return nil, ""
+}
+
+// replaced reports whether a version with that digest was held before.
+func (m *Meta) replaced(d string) bool {
+	return slices.ContainsFunc(m.History, func(v Version) bool { return v.SHA256 == d })
 }
 
 // writeAnew writes the meta that h tells of, once its blob has been read and is
