@@ -123,6 +123,13 @@ func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
 	return prefixes
 }
 
+// unlisted: no address can be judged. It is the machine's fault and no job's.
+type unlisted struct{ err error }
+
+func (e *unlisted) Error() string {
+	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be known which are the inside: a systemd unit with RestrictAddressFamilies needs AF_NETLINK in it", e.err)
+}
+
 // now returns l with the rules of the moment.
 func (l addresses) now() (addresses, error) {
 	if l.local == nil {
@@ -130,7 +137,7 @@ func (l addresses) now() (addresses, error) {
 	}
 	more, err := l.local()
 	if err != nil {
-		return l, fmt.Errorf("this machine's own addresses can't be listed (%w), so that no address can be judged: a systemd unit with RestrictAddressFamilies needs AF_NETLINK in it", err)
+		return l, &unlisted{err}
 	}
 	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil
 }

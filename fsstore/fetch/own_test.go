@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -95,6 +96,23 @@ func TestOwnNetwork(t *testing.T) {
 		if want := map[bool]fsstore.State{true: fsstore.Done, false: fsstore.Failed}[c.reason == ""]; st != want || !strings.Contains(reason, c.reason) {
 			t.Errorf("%s to %q, accept private %v: %s: %s", c.host, c.to, c.accept, st, reason)
 		}
+	}
+}
+
+// TestUnlisted: where it can't be known what is inside, nothing is dialled, and no attempt counts.
+func TestUnlisted(t *testing.T) {
+	o := newLying(t, func(w *wire) { w.ok(body) })
+	l := newLab(t, Options{Retries: 1})
+	l.p.addr.local = func() ([]rule, error) { return nil, errors.New("netlink: operation not permitted") }
+	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
+	l.step()
+	if st, reason := l.state(k); st != fsstore.Queue || !strings.Contains(reason, "AF_NETLINK") || len(o.requests()) > 0 {
+		t.Errorf("%s: %s", st, reason)
+	}
+	l.p.addr.local = ownAddresses
+	l.drive()
+	if st, reason := l.state(k); st != fsstore.Done {
+		t.Errorf("%s: %s", st, reason)
 	}
 }
 

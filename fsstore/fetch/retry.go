@@ -223,6 +223,9 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
+	if e, ok := errors.AsType[*unlisted](err); ok {
+		return &failure{reason: e.Error(), do: wait}
+	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
 		return socksRefused(op.Err, h, proxy)
 	}
