@@ -121,11 +121,11 @@ const homeless = "HOME is unset, and /etc/passwd does not have the user"
 // skips them, since then it stops reading there.
 func oddCurlrc(text string) bool {
 	for line := range strings.Lines(text) {
-		if strings.IndexByte(" \t\v/*", line[0]) >= 0 {
+		if strings.IndexByte(" \t/*", line[0]) >= 0 {
 			return true
 		}
 	}
-	return strings.ContainsAny(text, "\r\f")
+	return strings.ContainsAny(text, "\r\f\v")
 }
 
 // curlNetrc reports whether there is a file that curl reads for credentials by itself.
@@ -161,7 +161,7 @@ func parseCurlrc(text string) []rcLine {
 		rest := strings.TrimLeft(line[end:], separators)
 		l := rcLine{name: line[:end]}
 		if strings.HasPrefix(rest, `"`) {
-			l.value, l.set = unquote(rest[1:]), true
+			l.value, l.set = unquote(rest[1:])
 		} else if i := strings.IndexAny(rest+" ", blanks); i > 0 {
 			l.value, l.set = rest[:i], true
 		}
@@ -173,11 +173,15 @@ func parseCurlrc(text string) []rcLine {
 // blanks is what isspace(3) calls white space.
 const blanks = " \t\r\n\v\f"
 
-// unquote reads up to the closing quote; \t \n \r \v are what they are in C, any other escaped byte stands for itself.
-func unquote(s string) string {
+// unquote reads up to the closing quote, without which there is no value; \t \n \r \v are what they are in C, any other escaped
+// byte stands for itself.
+func unquote(s string) (value string, ok bool) {
 	var out []byte
-	for i := 0; i < len(s) && s[i] != '"'; i++ {
+	for i := 0; i < len(s); i++ {
 		c := s[i]
+		if c == '"' {
+			return string(out), true
+		}
 		if c == '\\' && i+1 < len(s) {
 			i++
 			c = s[i]
@@ -187,10 +191,11 @@ func unquote(s string) string {
 		}
 		out = append(out, c)
 	}
-	return string(out)
+	return "", false
 }
 
-// configLine judges one line of a curlrc. A URL or a new group there would shift what the command line means.
+// configLine judges one line of a curlrc. A URL or a new group there would shift what the command line means. A line that is not quite
+// right was warned about up to 8.12; since then it is the last one that curl reads.
 func (p *curlCall) configLine(l rcLine) {
 	name := strings.TrimPrefix(l.name, "--")
 	if len(name) == len(l.name) && strings.HasPrefix(name, "-") {
@@ -198,8 +203,9 @@ func (p *curlCall) configLine(l rcLine) {
 		return
 	}
 	o, no := findCurl(name)
-	if o == nil {
-		p.passWhole("curlrc: " + l.name + " is not known")
+	gone := o != nil && o.Until != "" && !strings.HasPrefix(name, "no-") // those are of switches that are there now
+	if o == nil || gone || name != o.Name && name != "no-"+o.Name {
+		p.passWhole("curlrc: " + l.name + " is not known to each release")
 		return
 	}
 	p.configOption(given{Option: o, shown: "curlrc: " + l.name, value: l.value, no: no}, l.set)
@@ -229,6 +235,8 @@ func (p *curlCall) configOption(o given, set bool) {
 		p.passWhole(o.shown + " takes URLs from elsewhere")
 	case o.TakesValue() && !set:
 		p.passWhole(o.shown + " lacks its value")
+	case !o.TakesValue() && set:
+		p.passWhole(o.shown + " takes no value")
 	default:
 		p.option(o)
 	}
