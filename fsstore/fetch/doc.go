@@ -7,15 +7,16 @@
 //
 // # One attempt
 //
-// The part that is kept for the key is adopted, if the job's newest start line noted a validator (a strong ETag, or a time of change
-// that RFC 9110 calls strong) and a size, and was of the same URL but for its signature; all other parts are useless and go. The origin is asked for the rest (Range, If-Range), or for
-// all; where an artifact is held, only if it has changed. What answers is believed as little as can be:
+// The part that is kept for the key is adopted, if the job's newest start line noted a validator (a strong ETag, or a time of
+// change that RFC 9110 calls strong) and a size, and was of the same URL but for its signature; all other parts are useless and
+// go. The origin is asked for the rest (Range, If-Range), or for all; where an artifact is held, only if it has changed. What
+// answers is believed as little as can be:
 //
 //   - Only a 206 that begins where the part ends, with the same total and the same validator, is appended. Anything else
 //     starts afresh, in the same attempt. Two versions are never spliced. A 200 whose Content-Range says that it is a piece is
 //     not the whole either.
 //   - A part that was complete already (a crash before the commit) is asked for its last byte, which proves the same.
-//   - The end of the bytes must be certain: a length, chunks, or, where the connection's end is the only end (HTTP/1.0), an
+//   - The end of the bytes must be certain: a length, chunks, HTTP/2's frames, or, where the connection's end is the only end (HTTP/1.0), an
 //     expected SHA-256 or a digest of the origin's. A 200 without one of these is refused, for it can't be told from a
 //     broken one (RFC 9112, 8).
 //   - No bytes are a file only if the origin says so with Content-Length: 0, and the name is not that of a binary.
@@ -36,13 +37,15 @@
 // http and https only, at most ten redirects, https to http only with `accept http`, and to nothing that denied/ speaks for.
 // The address that is dialled is judged at every hop, after the name was resolved, so that no resolver can change its answer
 // in between: see address.go. Cookies that origins set are sent along the chain, for some redirect to themselves until they
-// see one, and forgotten with it. The User-Agent is the tool's that asked first. With a
-// proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials; its own address is exempt, and we can judge only
-// literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far as
-// the lab wants it, private addresses.
+// see one, and forgotten with it. The User-Agent is the tool's that asked first. What a host needs beside that its file of
+// --origins says, see origins.go: it speaks for its host at any hop.
 //
-// HTTP/2 where a TLS origin speaks it, for some answer nothing else, and so do curl and browsers; its window is large enough
-// that it is no slower than HTTP/1.1 for one large body. Every hop has a connection of its own, so that no pooled connection
+// With a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials; its own address is exempt, and we can judge
+// only literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far
+// as the lab wants it, private addresses.
+//
+// HTTP/2 where a TLS origin speaks it, as curl and browsers do: some origins answer nothing else well. Its window is large
+// enough that the distance limits no large body; each GiB costs a tenth more of a core than HTTP/1.1. Every hop has a connection of its own, so that no pooled connection
 // escapes the judgement of its address.
 //
 // # How an attempt ends
