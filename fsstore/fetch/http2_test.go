@@ -1,7 +1,9 @@
 package fetch
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log"
@@ -142,4 +144,50 @@ func TestHTTP2Lost(t *testing.T) {
 		t.Errorf("%s: %s; asked for %q", st, reason, ranges)
 	}
 	l.fsck()
+}
+
+// TestHTTP11Required: who speaks HTTP/2 only to ask for HTTP/1.1 gets that, as IIS does where a client certificate is wanted.
+func TestHTTP11Required(t *testing.T) {
+	conf := testTLS()
+	conf.NextProtos = []string{"h2", "http/1.1"}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var protos []string
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn := c.(*tls.Conn)
+			conn.Handshake()
+			protos = append(protos, conn.ConnectionState().NegotiatedProtocol)
+			if conn.ConnectionState().NegotiatedProtocol == "h2" {
+				io.ReadFull(conn, make([]byte, 24))           // the preface
+				conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // SETTINGS
+				for head := make([]byte, 9); head[3] != 1; {  // until HEADERS
+					io.ReadFull(conn, head)
+					io.CopyN(io.Discard, conn, int64(head[0])<<16|int64(head[1])<<8|int64(head[2]))
+				}
+				conn.Write([]byte{0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 13}) // RST_STREAM
+				conn.Read(make([]byte, 100))
+			} else if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\n%s\r\n\r\n", length)
+				conn.Write(body)
+			}
+			conn.Close()
+		}
+	}()
+	l := newLab(t, Options{Retries: 1})
+	l.p.tls = testRoots()
+	st, reason := l.fetch(fsstore.Addition{URL: "https://" + ln.Addr().String() + "/f.run"})
+	ln.Close()
+	<-ended
+	if st != fsstore.Done || strings.Join(protos, ",") != "h2," { // the second time none is asked for
+		t.Errorf("%s: %s; %q", st, reason, protos)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -49,6 +50,7 @@ type question struct {
 	fields http.Header
 	agent  string // User-Agent; "": our own
 
+	http1   bool           // an origin of this chain has asked for it
 	cookies http.CookieJar // what the origins of this chain have set; nobody else ever sees them
 
 	acceptHTTP, acceptPrivate bool // what the job says
@@ -139,6 +141,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 	if err != nil {
 		return nil, false, err
 	}
+	site.http1 = site.http1 || q.http1
 	t, dialled, err := p.transport(h, site, proxy, by)
 	if err != nil {
 		return nil, false, &failure{reason: err.Error(), do: wait}
@@ -166,6 +169,9 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 	}
 	a.stop(err)
 	a.leave()
+	if q.http1 = !site.http1 && strings.Contains(err.Error(), "HTTP_1_1_REQUIRED"); q.http1 { // RFC 9113, 7
+		return p.request(ctx, q, h, by)
+	}
 	return nil, false, err
 }
 
