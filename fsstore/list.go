@@ -185,6 +185,12 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	}
 	r.Hits = s.Hits(held)
 	r.Broken = brokenInWords(err)
+	if r.Artifact == nil {
+		r.Hints = s.Hints(rawURL, s.notedBeside(u))
+		if strings.Contains(u.Whole(), "?") {
+			r.Hints = r.Hints[1:] // which Rule is
+		}
+	}
 	sub := s.about(u)
 	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
 		names, err := s.names(string(st))

@@ -259,6 +259,7 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 	f.Job = s.jobRow(&j)
 	if st == fsstore.Misses {
 		f.Variants = variantsOf(&j, j.Job.Variants(), math.MaxInt)
+		f.Hints = s.hints(&j)
 	}
 	if j.Key != "" {
 		if a, err := s.store.Lookup(j.Job.FetchURL()); err == nil { // an earlier server may have named it

@@ -67,6 +67,7 @@ type missRow struct {
 	First, Last                 time.Time
 	Askers                      []asker
 	Note                        string
+	Hints                       []string // to know before it is approved
 	Acts                        []templates.Action
 }
 
@@ -172,7 +173,24 @@ func (s *Server) missRow(j *fsstore.JobFile) missRow {
 	r.Variants.More = a.URLCount - len(r.Variants.Rows)
 	r.Shown = r.Variants.Rows[0].shown.String()
 	r.Acts = missActs(r.Variants, "f"+r.ID)
+	r.Hints = s.hints(j)
 	return r
+}
+
+// hints are what to know of a miss before it is approved.
+func (s *Server) hints(j *fsstore.JobFile) []string {
+	path, _, asked := strings.Cut(j.Job.URL, "?")
+	list := s.store.Hints(j.Job.URL, func(yield func(string) bool) {
+		for _, other := range s.view.Jobs(fsstore.Misses) {
+			if asked && strings.HasPrefix(other.Job.URL, path+"?") && !yield(other.Job.URL) {
+				return
+			}
+		}
+	})
+	for i := range list {
+		list[i] = cut(key.RedactText(list[i]), 600)
+	}
+	return list
 }
 
 // asker is one address, with what it asked by.

@@ -28,6 +28,7 @@ type frame struct {
 	Artifact  *artifactPage
 	Job       jobRow
 	Variants  variants // of a miss
+	Hints     []string // of a miss
 	Log       []string
 	Held      string // address of the artifact's page
 	Facts     *facts

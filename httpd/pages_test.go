@@ -75,6 +75,34 @@ func TestMissRow(t *testing.T) {
 	}
 }
 
+// What a person should know before an approval stands on the row and on the page of the miss.
+func TestMissHints(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.must(os.WriteFile(filepath.Join(w.dir, "queries", "vendor.example"), []byte("drop s\n"), 0o660))
+	for _, c := range []struct{ url, want string }{
+		{"https://vendor.example/tool-latest.tar?s=1", "it names no version (latest)"},
+		{"https://vendor.example/a.bin?s=1", "left out: s (an operator&#39;s line); queries/vendor.example: drop s"},
+		{"https://vendor.example/b.bin?sig=1&se=2026-11-28&sp=r", "left out: sig, se, sp (Azure shared access signature)"},
+		{"https://vendor.example/c.bin?t=Zk3q8XbN0pLs9QvT2rYw7UhJ", ""},
+		{"https://vendor.example/c.bin?t=b7Vx1MnC4dEf6GhI8jKl0PoQ", "echo &#39;drop t&#39; &gt;&gt; " + w.dir + "/queries/vendor.example"},
+		{"https://vendor.example/d.bin?all=Zk3q8XbN0pLs9QvT2rYw7UhJ", ""},
+		{"https://vendor.example/d.bin?all=b7Vx1MnC4dEf6GhI8jKl0PoQ", "nothing in it is proven to be a signature"},
+	} {
+		k := missed(w, c.url)
+		b := w.browser()
+		for _, page := range []string{"/misses", "/job?in=misses&name=" + k} {
+			_, body := b.get(page)
+			if !strings.Contains(body, c.want) {
+				t.Errorf("%s: no %q on %s", c.url, c.want, page)
+			}
+			if strings.Contains(body, "drop all") {
+				t.Errorf("%s: a client's word for all is proposed", c.url)
+			}
+		}
+	}
+}
+
 // TestJobRows: every state, with its reason, its progress and its buttons.
 func TestJobRows(t *testing.T) {
 	t.Parallel()

@@ -89,6 +89,9 @@ func (a *app) explain(r *fsstore.Report) error {
 	w := columns(a.stdout)
 	fmt.Fprintf(w, "url\t%s\nkey\t%s\nquery\t%s\n", key.Redact(r.URL), r.Key, printable(r.Rule))
 	fmt.Fprintf(w, "state\t%s\n", states(r))
+	for _, hint := range r.Hints {
+		fmt.Fprintf(w, "note\t%s\n", printable(hint))
+	}
 	if r.Denied != "" {
 		fmt.Fprintf(w, "denied by\tdenied/%s\n", printable(r.Denied))
 	}

@@ -1,0 +1,76 @@
+package fsstore
+
+import (
+	"fmt"
+	"strings"
+
+	"fromcache/fsstore/key"
+)
+
+// Hints are what a person should know of a URL before it is approved, in words:
+// what becomes of its query and by whose word, that its name means whatever is
+// newest, and the line that would make one artifact of it and of others that
+// differ in what looks like a signature of an unknown kind. others are URLs that
+// were asked for, too.
+func (s *Store) Hints(rawURL string, others func(yield func(string) bool)) (hints []string) {
+	u, err := s.Parse(rawURL)
+	if err != nil {
+		return nil
+	}
+	if strings.Contains(u.Whole(), "?") {
+		hints = append(hints, s.RuleInWords(rawURL))
+	}
+	if word := u.Moving(); word != "" {
+		hints = append(hints, movingInWords(word))
+	}
+	for other := range others {
+		v, err := s.Parse(other)
+		if err != nil || v.Sum() == u.Sum() {
+			continue
+		}
+		name := key.Drifting(u.String(), v.String())
+		if _, flaws := key.ParseOwn("drop " + name); name != "" && name != "all" && len(flaws) == 0 { // clients choose names
+			return append(hints, s.ownLine(u, name))
+		}
+	}
+	return hints
+}
+
+func movingInWords(word string) string {
+	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched again", cutName(word))
+}
+
+// ownLine is the line by which an operator says that a parameter chooses nothing.
+func (s *Store) ownLine(u key.URL, name string) string {
+	dir := s.dir
+	if strings.HasPrefix(dir, "-") {
+		dir = "./" + dir
+	}
+	line := "echo " + Quote("drop "+name) + " >> " + Quote(dir+"/queries/"+u.Host())
+	return fmt.Sprintf("others were asked for that differ from it in %s alone; if that chooses nothing, make one artifact of them: %s", cutName(name), line)
+}
+
+func cutName(s string) string { return s[:min(len(s), 60)] }
+
+// maxBeside is how many misses of one host and name are looked at.
+const maxBeside = 100
+
+// notedBeside yields the URLs in misses/ that may be of the same path, by their
+// names.
+func (s *Store) notedBeside(u key.URL) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		prefix := key.OldOf(u.Key())
+		prefix = prefix[:len(prefix)-len("0123456789abcdef")]
+		names, _ := s.names(string(Misses))
+		read := 0
+		for _, name := range names {
+			if !strings.HasPrefix(name, prefix) || read == maxBeside {
+				continue
+			}
+			read++
+			if j, err := s.JobFile(Misses, name); err == nil && !yield(j.Job.URL) {
+				return
+			}
+		}
+	}
+}
