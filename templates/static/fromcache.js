@@ -43,10 +43,18 @@
   const added = (el) => window.htmx?.process(el)
   const most = 100
 
+  // Who points at a button is about to press it: nothing that a client does meanwhile puts another one there.
+
+  const aim = 1500
+  let moved = 0
+  document.addEventListener('pointermove', () => { moved = Date.now() }, { passive: true })
+  const aimed = () => Date.now() - moved < aim && $('#page .acts:hover, #page .variants:hover, #page .pick:hover')
+
   const row = (html) => {
     const fresh = parse(html).firstElementChild
     if (!fresh || !isLive(fresh.dataset.in)) return
     const old = document.getElementById(fresh.id)
+    if (aimed() && !(old && acted(old))) return sync(aim)
     if (old && acted(old) && !old.dataset.gone) return // as its file is written, before it moves
     if (old && acted(old)) back(old)
     if (old) return patch(old, fresh)
@@ -62,6 +70,7 @@
   const gone = (id) => {
     const old = document.getElementById(id)
     if (!old || !isLive(old.dataset.in) || old.dataset.gone) return
+    if (aimed() && !acted(old)) return sync(aim)
     tally(old.dataset.in, -1)
     if (acted(old)) old.dataset.gone = 1
     else remove(old)
@@ -174,6 +183,7 @@
       const doc = new DOMParser().parseFromString(html, 'text/html')
       const fresh = $('#page', doc)
       if (here !== page() || !fresh) return
+      if (aimed()) return sync(aim)
       if ($('#sum', doc)) $('#sum').replaceWith($('#sum', doc))
       const lists = $$('[id^="l-"]', here)
       const twins = lists.map((list) => doc.getElementById(list.id))
