@@ -486,6 +486,8 @@ type schedule struct {
 	rand *rand.Rand
 	v    int // the version it has now
 	lies bool
+
+	dated bool // it has no ETags, but times
 }
 
 func newSchedule(t *testing.T) *schedule {
@@ -504,7 +506,16 @@ func (s *schedule) serve(w *wire) {
 		s.v++
 	}
 	b, etag := s.version(s.v), fmt.Sprintf(`"%d"`, s.v)
+	at, _ := http.ParseTime(long)
+	modified := at.Add(time.Duration(s.v) * time.Second).Format(http.TimeFormat)
 	switch r := s.rand.IntN(20); {
+	case s.dated && r == 5 && s.lies:
+		w.req.Header.Set("If-Range", modified)
+		w.dated(b, modified, "", -1)
+	case s.dated && r >= 7 && r < 14:
+		w.dated(b, modified, "", s.rand.IntN(len(b)+1))
+	case s.dated && r >= 14:
+		w.dated(b, modified, "", -1)
 	case r == 0:
 		return
 	case r == 1:
@@ -530,7 +541,7 @@ func (s *schedule) serve(w *wire) {
 
 func (s *schedule) run(seed uint64) {
 	s.rand = rand.New(rand.NewPCG(seed, 1))
-	s.v, s.lies = int(seed)*100, seed%2 == 0
+	s.v, s.lies, s.dated = int(seed)*100, seed%2 == 0, seed%3 == 0
 	url := fmt.Sprintf("%s/%d.run", s.o.url, seed)
 	st, reason := s.l.fetch(fsstore.Addition{URL: url})
 	got := s.l.held(url)

@@ -258,6 +258,7 @@ var guards = []guard{
 
 	// the origin
 	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstartValidator(start).sameIn(a.Header)", new: "", pkg: harness, run: "TestParts/schedules"},
+	{name: "a range that goes on is of the same time", file: "fsstore/fetch/answer.go", old: "return err == nil && !hasTag(h) && t.Equal(v.modified)", new: "return err == nil || !hasTag(h) || t.Equal(v.modified)", pkg: wayOut, run: "TestResume$|TestSchedules"},
 	{name: "a time is a validator long after it only", file: "fsstore/fetch/answer.go", old: "const apart = time.Minute", new: "const apart = -100000 * time.Hour", pkg: wayOut, run: "TestResumeByTime"},
 	{name: "a time is no validator beside a weak tag", file: "fsstore/fetch/answer.go", old: "if hasTag(h) {\n\t\treturn validator{etag", new: "if strongETag(h.Get(\"Etag\")) != \"\" {\n\t\treturn validator{etag", pkg: wayOut, run: "TestResume"},
 	{name: "a range begins where the part ends", file: "fsstore/fetch/answer.go", old: "first == from && ", new: "", pkg: "./fsstore/fetch", run: "TestResume|TestSchedules"},
