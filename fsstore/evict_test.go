@@ -222,3 +222,20 @@ func TestEvictOfWhatIsLost(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// Whoever evicts while fsck looks, or while it reads the blob, is not undone.
+func TestFsckUndoesNoEvict(t *testing.T) {
+	s := testStore(t)
+	a := hold(t, s, cudaURL, "bytes")
+	_, before := s.lastHeld(a.Key)
+	if err := s.Evict(a.Key, By{"cli", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	c := &checker{s: s, ctx: t.Context(), o: FsckOptions{Repair: true}}
+	if c.unnamedBlob(a.Key, a.Key+".job", &before); len(c.r.Problems) != 0 {
+		t.Errorf("%+v", c.r.Problems)
+	}
+	if err := c.writeAnew(a.Key, &before, nil); err == nil || len(ls(t, s, "meta")) != 0 {
+		t.Errorf("it is held again: %v", err)
+	}
+}

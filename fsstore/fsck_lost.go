@@ -48,7 +48,7 @@ func (c *checker) unnamedBlob(k, name string, h *holding) {
 		return // and gone: nothing is left to be named
 	}
 	old, text := c.lostMeta(k, name, h)
-	if text == "" {
+	if text == "" || !c.lastHeldStill(k, h) {
 		return
 	}
 	p := c.found("meta/"+k+".json", text, "`fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict "+k+"` says so, else its blob goes a day after gc has come by")
@@ -76,6 +76,13 @@ func (c *checker) lostMeta(k, name string, h *holding) (old *Meta, text string) 
 	return nil, ""
 }
 
+// lastHeldStill: an evict writes its line before it removes a meta, so whoever
+// finds a meta gone looks once more.
+func (c *checker) lastHeldStill(k string, h *holding) bool {
+	_, now := c.s.lastHeld(k)
+	return !now.evicted && now.done.Sha256 == h.done.Sha256
+}
+
 // replaced reports whether a version with that digest was held before.
 func (m *Meta) replaced(d string) bool {
 	return slices.ContainsFunc(m.History, func(v Version) bool { return v.SHA256 == d })
@@ -93,6 +100,9 @@ func (c *checker) writeAnew(k string, h *holding, old *Meta) error {
 	}
 	if m.Size, err = c.s.soundSize(c.ctx, m.SHA256); err != nil {
 		return err
+	}
+	if !c.lastHeldStill(k, h) { // that took its time
+		return errors.New("it was evicted or fetched again meanwhile")
 	}
 	if old != nil {
 		m.succeed(old)

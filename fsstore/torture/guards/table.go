@@ -220,6 +220,8 @@ var guards = []guard{
 	{name: "fsck knows what was evicted", file: "fsstore/fsck_lost.go", old: "if !h.evicted && !wanted", new: "if !wanted", pkg: store, run: "EvictLeavesALine"},
 	{name: "a lost meta is written anew for a sound blob only", file: "fsstore/fsck_lost.go", old: "if !s.sound(ctx, d) {", new: "if false {", pkg: store, run: "ALostMeta"},
 	{name: "a newer meta is not written over by an older history", file: "fsstore/fsck_lost.go", old: "case err == nil && a.Fetched.Before(h.done.Time) && ", new: "case err == nil && ", pkg: store, run: "ALostMeta"},
+	{name: "fsck takes no evict for a loss that comes while it looks", file: "fsstore/fsck_lost.go", old: "text == \"\" || !c.lastHeldStill(k, h)", new: "text == \"\"", pkg: store, run: "FsckUndoes"},
+	{name: "nor one that comes while it reads", file: "fsstore/fsck_lost.go", old: "if !c.lastHeldStill(k, h) {", new: "if false {", pkg: store, run: "FsckUndoes"},
 	{name: "what a meta has replaced is not lost", file: "fsstore/fsck_lost.go", old: " && !a.replaced(h.done.Sha256)", new: "", pkg: store, run: "ALostMeta"},
 	{name: "gc leaves half a tree alone", file: "fsstore/gc.go", old: "if s.checkup(0); !s.whole() {", new: "if false {", pkg: store, run: "GCLeavesHalf"},
 	{name: "gc trusts no malformed meta", file: "fsstore/gc.go", old: `if d := namedDigest(b); d != "" {`, new: "if d := namedDigest(b); true {", pkg: store, run: "GCTrusts"},
