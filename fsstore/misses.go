@@ -1,7 +1,6 @@
 package fsstore
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -78,13 +77,17 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 		return "", err
 	}
 	addr := address(by.Addr)
-	sub := s.about(u)
 	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), fetch, u.Sum()}
-	if !exists(s.job(Misses, a.key)) {
-		a.key = cmp.Or(s.miss(sub), a.key) // an earlier server has noted it
-	}
 	if s.repeated(a) {
 		return Noted, nil
+	}
+	sub := s.about(u)
+	if !exists(s.job(Misses, a.key)) {
+		if old := s.miss(sub); old != "" { // an earlier server has noted it
+			if a.key = old; s.repeated(a) {
+				return Noted, nil
+			}
+		}
 	}
 	return s.note(u, sub, a)
 }
