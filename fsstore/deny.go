@@ -111,7 +111,7 @@ func isHostPattern(s string) bool {
 // DeniedBy is the name in denied/ that speaks for a URL, as it is or once it is
 // reached by a redirect, or "".
 func (s *Store) DeniedBy(rawURL string) string {
-	u, err := key.Parse(rawURL, s.opt.Rule)
+	u, err := s.Parse(rawURL)
 	if err != nil {
 		return ""
 	}

@@ -351,3 +351,26 @@ func TestRulesAtRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestDeniedByRule: what a redirect leads to is known by the rules of its host, too.
+func TestDeniedByRule(t *testing.T) {
+	s := testStore(t)
+	u := cudaURL + "?k=1"
+	run(t, s.dir, "echo 'drop k' > queries/developer.download.nvidia.com")
+	noteMiss(t, s, u, client1)
+	if err := s.Deny(keyIn(t, s, u), By{Via: "cli"}); err != nil {
+		t.Fatal(err)
+	}
+	if s.DeniedBy(cudaURL+"?k=2") == "" || s.DeniedBy(cudaURL+"?l=2") != "" || s.DeniedBy("no URL") != "" {
+		t.Errorf("%q, %q", s.DeniedBy(cudaURL+"?k=2"), s.DeniedBy(cudaURL+"?l=2"))
+	}
+}
+
+func keyIn(t *testing.T, s *Store, url string) string {
+	t.Helper()
+	u, err := s.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Key()
+}
