@@ -148,6 +148,23 @@ func (s *Store) lastHeld(k string) (name string, h holding) {
 	return name, h
 }
 
+// lostInWords says that an artifact was held, that its meta is gone, and that no
+// verb has evicted it, where its blob is there still.
+func (s *Store) lostInWords(sub subject) string {
+	for _, k := range sub.names {
+		name, h := s.lastHeld(k)
+		if name != "" && !h.evicted && !exists(s.path("meta", k+".json")) && s.stillThere(h.done.Sha256) {
+			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
+		}
+	}
+	return ""
+}
+
+// stillThere reports whether a blob's bytes can be had: gc keeps them for a day.
+func (s *Store) stillThere(d string) bool {
+	return isRegular(s.path("blobs", d)) || isRegular(s.path("tmp", d+goneSuffix))
+}
+
 // eachHistory walks done/, but for lists and what a person has named.
 func (s *Store) eachHistory(do func(k, name string, h *holding)) error {
 	return s.eachNames(string(Done), func(names []string) error {

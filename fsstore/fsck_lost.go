@@ -43,9 +43,8 @@ func (c *checker) unnamed() error {
 }
 
 func (c *checker) unnamedBlob(k, name string, h *holding) {
-	d := h.done.Sha256
-	if !isRegular(c.s.path("blobs", d)) && !isRegular(c.s.path("tmp", d+goneSuffix)) {
-		return // and gone: nothing is left to be named
+	if !c.s.stillThere(h.done.Sha256) {
+		return // nothing is left to be named
 	}
 	old, text := c.lostMeta(k, name, h)
 	if text == "" || !c.lastHeldStill(k, h) {

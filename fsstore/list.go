@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -186,6 +187,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	r.Hits = s.Hits(held)
 	r.Broken = brokenInWords(err)
 	if r.Artifact == nil {
+		r.Broken = cmp.Or(r.Broken, s.lostInWords(s.about(u)))
 		r.Hints = s.Hints(rawURL, s.notedBeside(u))
 		if strings.Contains(u.Whole(), "?") {
 			r.Hints = r.Hints[1:] // which Rule is

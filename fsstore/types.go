@@ -203,7 +203,7 @@ type Report struct {
 	Rule     string    `json:"rule"`               // what became of the query, in words
 	Artifact *Artifact `json:"artifact,omitempty"` // that is held
 	Hints    []string  `json:"hints,omitempty"`    // what to know before it is approved
-	Broken   string    `json:"broken,omitempty"`   // why it is not held although it has a meta, and what to do
+	Broken   string    `json:"broken,omitempty"`   // why it is not held although it has a meta, or had one that is lost, and what to do
 	Hits     int64     `json:"hits"`
 	Jobs     []JobFile `json:"jobs,omitempty"`
 	Denied   string    `json:"denied,omitempty"` // the name in denied/ that speaks for it
