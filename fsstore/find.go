@@ -65,19 +65,6 @@ func (s *Store) otherKeys(u key.URL) func(yield func(string) bool) {
 	}
 }
 
-// isNamed reports whether k is a name that u has now, or may have had.
-func (s *Store) isNamed(u key.URL, k string) bool {
-	if k == u.Key() || k == u.OldKey() {
-		return true
-	}
-	for other := range s.otherKeys(u) {
-		if other == k {
-			return true
-		}
-	}
-	return false
-}
-
 // isFor reports whether an artifact's bytes are those of u: whether the URL that
 // brought them is u by the rules that hold now.
 func (s *Store) isFor(a *Artifact, u key.URL) bool {
