@@ -89,7 +89,7 @@ var signatures = [...]signature{
 	// https://developer.qiniu.com/kodo/1656/download-private
 	{by: "Qiniu Kodo", need: []param{{"e", isUnixTime}, {"token", isQiniu}}},
 	// https://docs.bunny.net/docs/cdn-token-authentication
-	{by: "bunny.net", need: []param{{"token", isBunny}, {"expires", isUnixTime}}, may: []param{{"token_path", isSome}, {"token_countries", isSome}, {"token_countries_blocked", isSome}}},
+	{by: "bunny.net", host: "b-cdn.net", need: []param{{"token", isBunny}, {"expires", isUnixTime}}, may: []param{{"token_path", isSome}, {"token_countries", isSome}, {"token_countries_blocked", isSome}}},
 	// https://nginx.org/en/docs/http/ngx_http_secure_link_module.html#secure_link: MD5 in base64url, as its example names it
 	{by: "nginx secure_link", need: []param{{"md5", isMD5URL}, {"expires", isUnixTime}}},
 
@@ -202,12 +202,18 @@ func (q *params) find(p *param, set bool) (at int, ok bool) {
 		} else if !p.fits(raw) {
 			continue
 		}
-		if at >= 0 || !p.fits(value) && !(set && q.wild && strings.HasPrefix(value, redacted)) {
+		if at >= 0 || holdsMore(value) || !p.fits(value) && !(set && q.wild && strings.HasPrefix(value, redacted)) {
 			ok = false
 		}
 		at = i
 	}
 	return at, ok
+}
+
+// holdsMore reports whether some origins would find further parameters in a value: those that part them at ";" as well.
+func holdsMore(value string) bool {
+	_, rest, _ := strings.Cut(value, ";")
+	return strings.IndexByte(rest, '=') >= 0
 }
 
 func (sig *signature) speaksFor(host string) bool {
