@@ -76,15 +76,42 @@ func (s *Store) isFor(a *Artifact, u key.URL) bool {
 	if s.opt.Rule == key.Auto {
 		own = s.ownOf(u.Host())
 	}
-	if sum := a.sumBy(asked, s.opt.Rule, own); sum != "" || a.AskedSum != "" {
+	if sum := a.sumBy(asked, s.opt.Rule, own); sum != "" {
 		return sum == u.Sum()
+	}
+	if a.AskedSum != "" {
+		return s.oneByTable(a, u, own)
 	}
 	return s.toldByHistory(a, u)
 }
 
+// oneByTable reports whether the URL that brought an artifact is u though the text
+// of its parameters is redacted: both are one but for a signature, and the rule
+// that holds now keeps nothing of the signature of either.
+func (s *Store) oneByTable(a *Artifact, u key.URL, own *key.Own) bool {
+	table, err := key.Parse(u.Whole(), key.Auto)
+	if err != nil || table.Sum() != a.AskedSum {
+		return false
+	}
+	asked := a.AskedURL()
+	return !strings.HasSuffix(asked, "...") && s.keepsNone(u.Whole(), own) && s.keepsNone(asked, own)
+}
+
+// keepsNone reports whether the rule that holds now keeps nothing of a URL that is
+// a signature by the table.
+func (s *Store) keepsNone(rawURL string, own *key.Own) bool {
+	table, err := key.ParseRedacted(rawURL, key.Auto, nil)
+	if err != nil {
+		return false
+	}
+	now, err := key.ParseRedacted(rawURL, s.opt.Rule, own)
+	again, _ := key.ParseRedacted(table.String(), s.opt.Rule, own)
+	return err == nil && now.String() == again.String()
+}
+
 // toldByHistory reports whether the job that brought an artifact, if done/ still
-// has it, says that it was of u: earlier servers wrote no sum into the meta, where
-// a value that looks like a secret is redacted.
+// has it, says that it was of u: in a meta a value that looks like a secret is
+// redacted, earlier servers wrote no sum into it, and today's is by the table alone.
 func (s *Store) toldByHistory(a *Artifact, u key.URL) bool {
 	name, h := s.lastHeld(a.Key)
 	if name == "" || h.evicted || h.done.Sha256 != a.SHA256 || h.job.Approved() {

@@ -80,6 +80,23 @@ func TestRule(t *testing.T) {
 }
 
 // To keep what would be a signature tells apart what was one.
+// What is redacted in a meta hides no artifact from its own URL when a rule
+// changes another parameter, and shows it to no other URL.
+func TestRuleBesideASecret(t *testing.T) {
+	s := testStore(t)
+	rule := func(lines string) { run(t, s.dir, "printf '"+lines+"' > queries/developer.download.nvidia.com") }
+	holdAs(t, s, cudaURL+"?token=abc&job=1"+signed, "one")
+	holdAs(t, s, cudaURL+"?h=v5&job=1", "two")
+	run(t, s.dir, "rm done/*")
+	own := map[string]string{"?token=abc&job=1": "one", "?token=abc&job=1" + signed: "one", "?h=v5&job=1": "two", "?token=abd&job=1": "", "?h=v6&job=1": ""}
+	for _, lines := range []string{"drop job\\n", "drop all\\nkeep h\\nkeep token\\n", "keep job\\n", ""} {
+		rule(lines)
+		expect(t, s, lines, own)
+	}
+	rule("keep sig\\n")
+	expect(t, s, "another signature is another artifact", map[string]string{"?token=abc&job=1": "", "?token=abc&job=1&sig=b&se=2026-11-28&sp=r": "", "?h=v5&job=1": "two"})
+}
+
 func TestRuleKeepsASignature(t *testing.T) {
 	s := testStore(t)
 	holdAs(t, s, cudaURL+"?v=1"+signed, "before")
