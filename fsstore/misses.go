@@ -72,12 +72,8 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 	if err != nil {
 		return "", err
 	}
-	fetch, err := key.FetchURL(rawURL)
-	if err != nil {
-		return "", err
-	}
 	addr := address(by.Addr)
-	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), fetch, u.Sum()}
+	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), u.Whole(), u.Sum()}
 	if s.repeated(a) {
 		return Noted, nil
 	}

@@ -117,3 +117,32 @@ func TestLeftOut(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Whatever lines say, what is left of a URL is a part of it, is its own normal form, and holds what is to be kept.
+func FuzzOwn(f *testing.F) {
+	f.Add("drop t\nkeep sig\n", "t=1&sig=a&se=2026-11-28&sp=r&h=2")
+	f.Add("drop all\nkeep h # and no more", "t=1&h=2&h=3&&%68=4")
+	f.Add("Drop t\nkeep all\n\x00", "t")
+	f.Fuzz(func(t *testing.T, lines, query string) {
+		own, flaws := ParseOwn(lines)
+		if n := strings.Count(lines, "\n") + 1; len(flaws) > n {
+			t.Fatalf("%d flaws in %d lines", len(flaws), n)
+		}
+		u, err := ParseBy("https://h/f?"+query, own)
+		if err != nil {
+			return
+		}
+		if !subsequence(u.String(), u.Whole()) {
+			t.Fatalf("%q: %s is nothing that is left of %s", lines, u, u.Whole())
+		}
+		if again, err := ParseBy(u.String(), own); err != nil || again.String() != u.String() {
+			t.Fatalf("%q: %s is not normalised: %s, %v", lines, u, again, err)
+		}
+		_, whole, _ := strings.Cut(u.Whole(), "?")
+		for p := range strings.SplitSeq(whole, "&") {
+			if name, _, _ := strings.Cut(p, "="); p != "" && own.keeps(name) && !subsequence("https://h/f?"+p, u.String()) {
+				t.Fatalf("%q: %s lacks %s", lines, u, p)
+			}
+		}
+	})
+}
