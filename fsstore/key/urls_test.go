@@ -57,7 +57,7 @@ var documented = []string{
 	"AccessKeyId Expires Signature | x-obs-security-token",
 	"X-Tos-Algorithm X-Tos-Credential X-Tos-Date X-Tos-Expires X-Tos-SignedHeaders X-Tos-Signature | X-Tos-Security-Token",
 	"e token",
-	"token expires | token_path token_countries token_countries_blocked",
+	"b-cdn.net: token expires | token_path token_countries token_countries_blocked",
 	"md5 expires",
 	"hf.co: Policy Signature Key-Pair-Id | X-Xet-Cas-Uid user_id xip",
 	"githubusercontent.com: X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires X-Amz-SignedHeaders X-Amz-Signature actor_id key_id",
@@ -108,6 +108,9 @@ func whole(params, need, may []string) bool {
 			own, value, _ := strings.Cut(p, "=")
 			if own != name {
 				continue
+			}
+			if _, more, _ := strings.Cut(value, ";"); strings.Contains(more, "=") {
+				return false // there it is more than one
 			}
 			if n++; value == "" && name != "q-header-list" && name != "q-url-param-list" {
 				return false
