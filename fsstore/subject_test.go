@@ -196,7 +196,7 @@ func TestAPartOfAnEarlierServer(t *testing.T) {
 
 // Under a name of today a person may have put the miss of another URL. It is not
 // written to, nor approved for what it is not.
-func TestAMissOfAntwinURLUnderTodaysName(t *testing.T) {
+func TestAMissOfAnotherURLUnderTodaysName(t *testing.T) {
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	write(t, s, Misses, k, "https://example.com/mine.run", askedThen)
