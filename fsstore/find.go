@@ -159,6 +159,19 @@ func (c *Claim) takeOver(old *Artifact) {
 	renameNew(c.s.path("hits", old.Key), c.s.path("hits", c.Key)) // a count, and no more
 }
 
+// nameAnew has a meta that goes on under this claim's key say of what URL that is
+// the key. For what it was fetched it says as before.
+func (c *Claim) nameAnew(m *Meta) {
+	asked := m.AskedURL()
+	m.URL, m.URLSum = key.Redact(c.url.String()), c.url.Sum()
+	if m.AskedURL() != asked {
+		m.Asked = asked
+	}
+	if u, err := key.Parse(c.URL, key.Auto); err == nil { // which it was: else nothing was asked under a condition
+		m.AskedSum = u.Sum()
+	}
+}
+
 // makeRoom gives what is held under this claim's key for another URL, by a rule
 // that has changed since, the name that it has by the table alone.
 func (c *Claim) makeRoom() error {

@@ -79,6 +79,28 @@ func TestRule(t *testing.T) {
 	}
 }
 
+// A 304 under another rule keeps what the bytes were fetched for.
+func TestRuleOfWhatIsUnchanged(t *testing.T) {
+	s := testStore(t)
+	holdAs(t, s, cudaURL+"?t=1", "one")
+	run(t, s.dir, "echo 'drop t' > queries/developer.download.nvidia.com")
+	c := mustClaim(t, s, add(t, s, cudaURL+"?t=1"))
+	if a := c.Previous(); a == nil || !a.AskedFor(c.URL) || a.AskedFor(cudaURL) {
+		t.Fatalf("%+v", a)
+	}
+	if err := c.Unchanged(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(ls(t, s, "meta")); n != 1 {
+		t.Errorf("%d metas", n)
+	}
+	expect(t, s, "unchanged", map[string]string{"": "one", "?t=2": "one"})
+	sound(t, s)
+	run(t, s.dir, "rm queries/*")
+	expect(t, s, "no rule", map[string]string{"": "", "?t=2": "", "?t=1": "one"})
+	sound(t, s)
+}
+
 // To keep what would be a signature tells apart what was one.
 // What is redacted in a meta hides no artifact from its own URL when a rule
 // changes another parameter, and shows it to no other URL.

@@ -191,6 +191,7 @@ func (c *Claim) Unchanged() error {
 	}
 	m := a.Meta
 	m.Fetched, m.Claim = now(), c.Worker
+	c.nameAnew(&m)
 	if !c.Held() {
 		return ErrLost
 	}
