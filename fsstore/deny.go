@@ -129,7 +129,7 @@ func (s *Store) deniesOld(u key.URL, name string) bool {
 	}
 	for _, rule := range []key.Rule{s.opt.Rule, key.Old} {
 		theirs, err := key.Parse(jobs[0].URL, rule)
-		own, _ := key.Parse(u.String(), rule)
+		own, _ := key.Parse(u.Whole(), rule)
 		if err == nil && theirs.Sum() == own.Sum() {
 			return true
 		}

@@ -24,7 +24,7 @@ type subject struct {
 func (s *Store) about(u key.URL) subject {
 	sub := subject{sum: u.Sum(), names: []string{u.Key(), u.OldKey()}}
 	if s.opt.Rule == key.Auto {
-		if old, err := key.Parse(u.String(), key.Old); err == nil && old.OldKey() != u.OldKey() {
+		if old, err := key.Parse(u.Whole(), key.Old); err == nil && old.OldKey() != u.OldKey() {
 			sub.names = append(sub.names, old.OldKey())
 		}
 	}

@@ -247,3 +247,29 @@ func TestAMissThatAnEarlierRuleMerged(t *testing.T) {
 	want(t, s, Misses, keyOf(t, evil))
 	sound(t, s)
 }
+
+// An earlier server kept the signature in the name of what has no extension. What
+// the disk has lost of that is fetched again, though it has another name then.
+func TestARestoreOfWhatAnEarlierServerNamed(t *testing.T) {
+	s := testStore(t)
+	signed := "https://example.com/model?AWSAccessKeyId=k&Expires=1&Signature=s"
+	a := hold(t, s, signed, "bytes")
+	u, err := key.Parse(signed, key.Old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := a.Meta
+	old.URL, old.URLSum, old.AskedSum = key.Redact(u.String()), u.Sum(), ""
+	if err := s.writeMeta(u.OldKey(), &old); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.dir, "rm meta/"+a.Key+".json blobs/* && mv done/"+a.Key+".job done/"+u.OldKey()+".job")
+	if _, queued := s.requeue(u.OldKey(), old.URL, By{Via: viaScrub}); !queued {
+		t.Fatal("not queued")
+	}
+	publish(t, claimNext(t, s), "bytes")
+	if b := bodyOf(t, s, signed); b != "bytes" {
+		t.Errorf("held: %s", b)
+	}
+	sound(t, s)
+}
