@@ -30,10 +30,14 @@ var magics = []magic{
 	{"xz", []string{".xz", ".txz"}, []string{"\xfd7zXZ\x00"}},
 	{"zstd", []string{".zst", ".zstd", ".tzst"}, zstdStarts()},
 	{"bzip2", []string{".bz2", ".tbz", ".tbz2"}, []string{"BZh"}},
-	{"zip", []string{".zip", ".whl", ".jar"}, []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08"}},
+	{"zip", []string{".zip", ".whl"}, zipStarts},
+	{"zip", []string{".jar"}, append([]string{"#!"}, zipStarts...)}, // zip is read from its end: a script may start it
 	{"deb", []string{".deb", ".udeb", ".ddeb"}, []string{"!<arch>\n"}},
 	{"rpm", []string{".rpm"}, []string{"\xed\xab\xee\xdb"}},
 }
+
+// zipStarts: the third and fourth are those of an archive that was to be split (APPNOTE.TXT, 8.5).
+var zipStarts = []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08", "PK00PK\x03\x04"}
 
 func zstdStarts() []string {
 	list := []string{"\x28\xb5\x2f\xfd"}
@@ -45,17 +49,18 @@ func zstdStarts() []string {
 
 // binaries are the extensions of files that are never an HTML page, and never empty. Those of text that an HTML page may
 // well be (txt, md, xml) are left out.
-var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz tzst tlz gz gzip bz2 xz zst zstd lz lz4 lzma lzo br z
+var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz tzst tlz gz gzip bz2 xz zst zstd lz lz4 lzma lzo lrz br z
 7z rar zip cab cpio ar so deb udeb ddeb rpm apk snap flatpak whl egg jar war nupkg gem crate conda iso img qcow2 vmdk vdi vhd vhdx
 ova raw rom fw cap ipk uf2 squashfs wim efi ko dtb hex safetensors gguf ggml pt pth onnx npz npy h5 hdf5 pb tflite ckpt parquet
 arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif tiff ttf otf woff woff2`)
 
-// mayBeText are the binaries whose first bytes may well be readable: scripts, Intel HEX, PDF, an archive of text files, and
-// what describes the image of a virtual disk. anyBytes are those of no format that one could tell, where text is wrong only if
-// it reads like an error. All others begin with what is no text, but for scripts.
+// mayBeText are the binaries whose first bytes may well be readable, if no JSON or XML: Intel HEX, PDF, an archive of text files, and
+// what describes the image of a virtual disk. anyBytes are those of no format that one could tell, and those that something
+// else is called as well (a linker's script, a list of Python's paths), where text is wrong only if it reads like an error.
+// All others begin with what is no text, but for scripts.
 var (
-	mayBeText = words(`sh hex pdf ar vmdk`)
-	anyBytes  = words(`run bin img raw rom fw cap tar`)
+	mayBeText = words(`hex pdf ar vmdk`)
+	anyBytes  = words(`run bin img raw rom fw cap tar so pth`)
 )
 
 // complaints are what an origin says in plain text with a 200.
@@ -122,7 +127,7 @@ func extension(name string) string {
 }
 
 // Binary reports whether a file of this name is never a page, and never empty.
-func Binary(name string) bool { return binaries[extension(name)] || strings.Contains(name, ".tar.") }
+func Binary(name string) bool { return binaries[extension(name)] }
 
 // nameless reports whether a name says nothing of what is in the file: install hosts answer there with a script for curl and
 // a page for a browser. What follows the dot of v1.2 is no extension.
@@ -131,7 +136,11 @@ func nameless(name string) bool {
 	return ext == "" || programs[ext] || strings.Trim(ext[:1], "abcdefghijklmnopqrstuvwxyz") != ""
 }
 
-func known(name string) bool { return Binary(name) || texts[extension(name)] }
+// known reports whether a name says enough that no page can be meant. What stands beside an archive (x.tar.sign,
+// x.tar.gz.sha512, x.tar.gz.DIGESTS) is none either, and may be text.
+func known(name string) bool {
+	return Binary(name) || texts[extension(name)] || strings.Contains(name, ".tar.")
+}
 
 // Mismatch is why bytes are not what their name says.
 type Mismatch struct {
@@ -163,7 +172,7 @@ func Check(name string, head []byte) *Mismatch {
 			return &Mismatch{"the name says " + m.what + ", but the bytes are no " + m.what + butText(said), "any"}
 		}
 	}
-	if Binary(name) && !mayBeText[extension(name)] && isWrong(said, extension(name), head) {
+	if Binary(name) && isWrong(said, extension(name), head) {
 		return &Mismatch{said + " came where a ." + extension(name) + " was expected: an error message, most likely", "any"}
 	}
 	return nil
@@ -175,8 +184,10 @@ const longest = 1000
 // isWrong reports whether readable bytes can't be a file with this extension. said is what readable says of them.
 func isWrong(said, ext string, head []byte) bool {
 	switch {
-	case said == "", bytes.HasPrefix(head, []byte("#!")):
+	case said == "", ext == "sh", bytes.HasPrefix(head, []byte("#!")):
 		return false
+	case mayBeText[ext]:
+		return said != plainText
 	case said == plainText && (anyBytes[ext] || len(head) >= longest):
 		text := strings.ToLower(string(head))
 		return slices.ContainsFunc(complaints, func(c string) bool { return strings.Contains(text, c) })
@@ -271,12 +282,15 @@ func looksHTML(head []byte) bool {
 		return true
 	}
 	for _, t := range htmlTags {
-		if strings.HasPrefix(s, t) {
+		rest, ok := strings.CutPrefix(s, t)
+		if ok && (rest == "" || !strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789-:_", rest[:1]) || !isLetter(t[len(t)-1])) { // <meta> is, <metalink> is not
 			return true
 		}
 	}
 	return false
 }
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 
 // cutPiece takes a piece between two marks off the beginning of s.
 func cutPiece(s, open, shut string) (string, bool) {

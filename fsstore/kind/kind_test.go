@@ -89,6 +89,12 @@ func TestText(t *testing.T) {
 		{"a.bin", "firmware in words\n", ""}, {"a.ar", "!<arch>\na.txt/", ""}, {"a.vmdk", "# Disk DescriptorFile\n", ""}, {"a.json", `{"a":1}`, ""}, {"a.txt", "text", ""}, {"install", "echo\n", ""},
 		{"a.safetensors", "\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1}", ""}, {"a.tar", "readme.txt" + zeros + "0000644", ""}, {"a.bin", "MZ\x90\x00", ""}, {"a.bin", "\xff\xfe\xfd", ""},
 		{"a.gguf", "GGUF\x03\x00", ""}, {"a.iso", zeros, ""},
+
+		{"a.tar.sign", "-----BEGIN PGP SIGNATURE-----\n", ""}, {"a.tar.gz.asc", "-----BEGIN PGP SIGNATURE-----\n", ""}, {"a.tar.xz.sha256", "00ff  a.tar.xz\n", ""},
+		{"a.tar.gz.DIGESTS", "# SHA512 HASH\n", ""}, {"a.tar.zst.minisig", "untrusted comment: x\n", ""}, {"a.tar.gz.intoto.jsonl", `{"a":1}`, ""}, {"a.tar.gz.meta4", "<?xml version='1.0'?><metalink/>", ""},
+		{"a.tar.gz", "Not found", "plain text"}, {"a.tar.lrz", "Not found", "plain text"}, {"app.jar", "#!/bin/bash\n", ""}, {"app.jar", "Not found", "plain text"}, {"a.zip", "PK00PK\x03\x04", ""},
+		{"libc.so", "/* GNU ld script */\nINPUT(a)\n", ""}, {"libc.so", "File not found", "plain text"}, {"paths.pth", "import os\n", ""}, {"net.pth", "Entry not found", "plain text"},
+		{"a.pdf", `{"error":"x"}`, "JSON"}, {"a.vmdk", "<Error/>", "XML"}, {"a.hex", "<?xml?><Error/>", "XML"},
 	} {
 		m := Check(c.name, []byte(c.head))
 		if c.why == "" && m != nil || c.why != "" && (m == nil || !strings.Contains(m.Why, c.why) || m.Accept != "any") {
