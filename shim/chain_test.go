@@ -315,7 +315,7 @@ func TestPerTool(t *testing.T) {
 		{"wget", "FROMCACHE_SERVER=" + one + " FROMCACHE_WGET_SERVER=off", vendorURL},
 		{"wget", "FROMCACHE_SERVER=" + one + " FROMCACHE_WGET_SERVER=", one},
 		{"curl", "FROMCACHE_SERVER=" + one + " CURLFROMCACHE_SERVER=" + two, two}, {"wget", "FROMCACHE_SERVER=" + one + " WGETFROMCACHE_SERVER=" + two, two},
-		{"curl", "FROMCACHE_CURL_SERVER=" + one + " CURLFROMCACHE_SERVER=" + two, two}, {"curl", "FROMCACHE_SERVER=" + one + " CURLFROMCACHE_SERVER=off", vendorURL},
+		{"curl", "FROMCACHE_CURL_SERVER=" + one + " CURLFROMCACHE_SERVER=" + two, two}, {"curl", "FROMCACHE_SERVER=" + one + " CURLFROMCACHE_SERVER=off", vendorURL}, {"curl", "FROMCACHE_SERVER=Off", vendorURL},
 		{"wget", "WGETFROMCACHE_SERVER=off FROMCACHE_WGET_SERVER=" + two, vendorURL}, {"wget", "FROMCACHE_SERVER=" + one + " CURLFROMCACHE_SERVER=" + two, one},
 	} {
 		if r := shimRun(t, c.command+" "+vendorURL, strings.Fields(c.env)...); !strings.Contains(r.stdout, "|"+c.want) {

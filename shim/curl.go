@@ -52,6 +52,9 @@ func parseCurl(args []string, rc []rcLine) *call {
 		if g.sizes && g.coded {
 			g.pass("-w shows the size of a compressed answer")
 		}
+		if g.sizes && g.resumes != "" { // of a complete file the server says that there is nothing left, in words of its own
+			g.pass("-w shows the size of an answer that may be an error's")
+		}
 	}
 	if p.cookies && urls > 1 {
 		p.passWhole("-b carries cookies from one URL to the next")

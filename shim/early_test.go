@@ -58,7 +58,7 @@ func TestChainsUnasked(t *testing.T) {
 // limits are such as batch systems set, down to those at which the tools themselves end.
 func limits() (list []string) {
 	for option, values := range map[string][]int{
-		"as": {60e6, 100e6, 200e6, 400e6, 600e6, 700e6, 800e6, 1e9, 1.1e9, 2e9, 4e9}, "data": {1e6, 4e6, 16e6, 40e6, 64e6, 80e6, 200e6},
+		"as": {60e6, 100e6, 200e6, 400e6, 600e6, 700e6, 800e6, 1e9, 1.1e9, 1.15e9, 1.2e9, 1.25e9, 1.3e9, 2e9, 4e9}, "data": {1e6, 4e6, 16e6, 40e6, 64e6, 80e6, 200e6},
 		"nofile": {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16}, "stack": {32 << 10, 64 << 10, 256 << 10, 1 << 20}, "nproc": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16},
 	} {
 		for _, v := range values {
@@ -101,5 +101,50 @@ func TestNoRoomIsSaid(t *testing.T) {
 	want := "fromcache: curl: pass: the limits of this process are too low to ask\nfromcache: wget: pass: the limits of this process are too low to ask\n"
 	if r.stderr != want || !strings.Contains(r.stdout, "curl|"+vendorURL) {
 		t.Errorf("%q %q", r.stdout, r.stderr)
+	}
+}
+
+// TestClosedStreams holds that the real tool finds a standard stream closed that was closed.
+func TestClosedStreams(t *testing.T) {
+	if withoutEarly != "" {
+		t.Skip(withoutEarly)
+	}
+	w := newWorld(t)
+	for _, call := range []string{"curl -s U >&-", "wget -qO- U >&-", "wget -qO x U 2>&-", "curl -sS -o x U <&- >&- 2>&-", "curl -s -T - U <&-"} {
+		command := strings.ReplaceAll(call, "U", w.origin.URL+"/closed/dir/a.bin") + "; echo $?"
+		direct := run(t, command, w.env(t.TempDir(), realPath()))
+		shim := run(t, command, w.env(t.TempDir(), tools+":"+realPath(), "FROMCACHE_SERVER="+w.cache.URL))
+		if d := differ(direct, shim); d != "" {
+			t.Errorf("%s\n%s%.300s", command, d, shim.stderr)
+		}
+	}
+	r := shimRun(t, "curl "+vendorURL+" <&-", "FROMCACHE_SERVER=http://127.0.0.1:1", "FROMCACHE_VERBOSE=1")
+	if want := "fromcache: curl: pass: a standard stream is closed\n"; r.stderr != want {
+		t.Errorf("%q, want %q", r.stderr, want)
+	}
+}
+
+// TestVariablesOfGo holds that what the environment says to programs in Go neither ends a call nor is kept from the real tool.
+func TestVariablesOfGo(t *testing.T) {
+	if withoutEarly != "" {
+		t.Skip(withoutEarly)
+	}
+	w := newWorld(t)
+	for _, kv := range []string{"GOMEMLIMIT=4G", "GOMEMLIMIT=1", "GODEBUG=cgocheck=2", "GODEBUG=inittrace=1", "GOMAXPROCS=2147483647", "GOGC=1", "GOTRACEBACK=crash"} {
+		url := w.origin.URL + "/variables/dir/a.bin"
+		r := run(t, "curl -sS -o x "+url+" && wget -q -O y "+url+" && cmp x y", w.env(t.TempDir(), tools+":"+realPath(), "FROMCACHE_SERVER="+w.cache.URL, kv))
+		if r.status != 0 || r.stderr != "" {
+			t.Errorf("%s: status %d, %.300q", kv, r.status, r.stderr)
+		}
+		for _, server := range []string{"FROMCACHE_SERVER=http://127.0.0.1:1", "FROMCACHE_SERVER="} {
+			cmd := exec.Command(tools + "/curl")
+			cmd.Env = []string{"PATH=" + realPath(), "REAL_CURL=/usr/bin/env", kv, server}
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains("\n"+string(out), "\n"+kv+"\n") {
+				t.Errorf("%s, %s: the real tool got %q %v", kv, server, out, err)
+			}
+		}
+	}
+	if w.count("origin", "variables") != 0 {
+		t.Error("a variable of Go's cost the hit")
 	}
 }

@@ -12,10 +12,21 @@ func Main(argv, env []string) int {
 	if len(argv) == 0 {
 		return 2
 	}
+	env = shown(env)
 	if tool, ok := calledAs(argv[0], env); ok {
 		return run(tool, argv, env)
 	}
 	return client(argv, env)
+}
+
+// shown returns an environment with the variables of Go's runtime that were hidden from it before it began, see early.c.
+func shown(env Env) Env {
+	for i, kv := range env {
+		if strings.HasPrefix(kv, "\x01O") {
+			env[i] = "G" + kv[1:]
+		}
+	}
+	return env
 }
 
 // calledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by

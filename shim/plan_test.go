@@ -249,6 +249,8 @@ hit curl -w %{exitcode}%{errormsg} U
 pass curl -w %{size_download} --compressed U
 pass curl --compressed -L U -w %{http_code}:%{size_download}
 pass curl -w %{size_download} --tr-encoding U
+pass curl -C - -o held -w %{size_download} U
+hit curl -C - -w %{http_code} -L U
 hit curl -w %{size_download} --no-compressed U
 hit curl -w %{size_download} U --next --compressed U
 hit curl -w %{size_upload} --compressed U

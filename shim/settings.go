@@ -125,7 +125,7 @@ func serverVariable(env Env, tool Tool) (name, list string) {
 			break
 		}
 	}
-	if list == "off" {
+	if lower(list) == "off" {
 		list = ""
 	}
 	return name, list

@@ -7,6 +7,10 @@
  *   - No cache is set. Then Go has nothing to do, and its start would be all that a call costs.
  *   - Go can't start, for want of address space, memory, threads, descriptors or stack: ulimit -v, -d, -u, -n and -s, a limit of
  *     processes in a control group. Its runtime ends such a call with a traceback, where the tool itself had enough.
+ *   - A standard stream is closed. Go's runtime would open /dev/null for it, and the tool would not notice.
+ *
+ * Variables of Go's own runtime are hidden from it, and Main shows them to the tool again: a GOMEMLIMIT or GODEBUG that is meant for
+ * another program, or is wrong, would end this one.
  *
  * What the tool is and how it is found is said in shim/real.go, and done alike here; where a case is not, Go decides. There is no
  * libc, no memory but the stack, and no data that can be written: this is linked to one piece that runs wherever it lies.
@@ -24,7 +28,7 @@ struct file {
 };
 
 #if defined(__x86_64__)
-enum { CLOSE = 3, MMAP = 9, MUNMAP = 11, DUP = 32, EXECVE = 59, EXIT_GROUP = 231, WRITE = 1, FUTEX = 202, OPENAT = 257, FSTATAT = 262, PRLIMIT = 302 };
+enum { CLOSE = 3, MMAP = 9, MUNMAP = 11, DUP = 32, FCNTL = 72, EXECVE = 59, EXIT_GROUP = 231, WRITE = 1, FUTEX = 202, OPENAT = 257, FSTATAT = 262, PRLIMIT = 302 };
 
 static long sys(long n, word a, word b, word c, word d, word e, word f)
 {
@@ -46,7 +50,7 @@ static long thread(word flags, int *id, int *go)
 	return r;
 }
 #elif defined(__aarch64__)
-enum { CLOSE = 57, MMAP = 222, MUNMAP = 215, DUP = 23, EXECVE = 221, EXIT_GROUP = 94, WRITE = 64, FUTEX = 98, OPENAT = 56, FSTATAT = 79, PRLIMIT = 261 };
+enum { CLOSE = 57, MMAP = 222, MUNMAP = 215, DUP = 23, FCNTL = 25, EXECVE = 221, EXIT_GROUP = 94, WRITE = 64, FUTEX = 98, OPENAT = 56, FSTATAT = 79, PRLIMIT = 261 };
 
 static long sys(long n, word a, word b, word c, word d, word e, word f)
 {
@@ -122,9 +126,9 @@ static int ours(const char *kv)
 	return after(kv, "FROMCACHE_") || after(kv, "CURLFROMCACHE_") || after(kv, "WGETFROMCACHE_") || after(kv, "REAL_CURL=") || after(kv, "REAL_WGET=");
 }
 
-/* What Go wants at its start, measured with Go 1.26, and as much again. */
+/* What Go wants at its start, measured with Go 1.26, and half as much again. */
 enum {
-	ADDRESSES = 1 << 30, /* it reserves 0.7 GiB, and uses next to nothing of it */
+	ADDRESSES = 1792 << 20, /* it reserves 1.2 GiB, and uses next to nothing of it */
 	MEMORY = 64 << 20,   /* private and writable, what ulimit -d limits */
 	STACK = 64 << 10,
 	DESCRIPTORS = 8,
@@ -167,6 +171,15 @@ static int has_threads(void)
 		for (int left; (left = *(volatile int *)&id[i]);)
 			sys(FUTEX, (word)&id[i], 0 /* wait */, left, 0, 0, 0);
 	return n == THREADS;
+}
+
+/* streams_open reports whether standard input, output and error are there. */
+static int streams_open(void)
+{
+	int n = 0;
+	while (n < 3 && sys(FCNTL, n, 1 /* get flags */, 0, 0, 0, 0) >= 0)
+		n++;
+	return n == 3;
 }
 
 /* go_can_start tries out what Go will want: that is surer than to read limits, of which there are many. */
@@ -323,6 +336,14 @@ static void leave(word *argc, char **env, int variables, const char *tool, const
 	attempt_tool(&s, tool);
 }
 
+/* hide takes the variables of Go's runtime away from it, by another first letter. */
+static void hide(char **env)
+{
+	for (; *env; env++)
+		if (after(*env, "GODEBUG=") || after(*env, "GOGC=") || after(*env, "GOMAXPROCS=") || after(*env, "GOMEMLIMIT=") || after(*env, "GOTRACEBACK="))
+			**env = 1;
+}
+
 /* executed is the path that was given to execve, which the kernel leaves in the auxiliary vector behind the environment. */
 static const char *executed(word *auxiliary)
 {
@@ -332,28 +353,40 @@ static const char *executed(word *auxiliary)
 	return 0;
 }
 
+/* say_why tells who wants to be told why a call passes. */
+static void say_why(char **env, const char *tool, int streams)
+{
+	const char *loud = variable(env, "FROMCACHE_VERBOSE=");
+	if (!loud || !*loud || *loud == '0' || variable(env, "FROMCACHE_TRIED="))
+		return;
+	say(tool[0] == 'c' ? "fromcache: curl: pass: " : "fromcache: wget: pass: ");
+	say(streams ? "the limits of this process are too low to ask\n" : "a standard stream is closed\n");
+}
+
 __attribute__((section(".text.first"))) void earlymain(word *argc)
 {
 	char **argv = (char **)argc + 1, **env = argv + *argc + 1, *called = argv[0];
-	int variables = 0, set = 0;
+	int variables = 0, set = 0, streams = streams_open();
 	if (!*argc)
 		return;
 	for (; env[variables]; variables++)
 		set = set || ours(env[variables]);
 	const char *self = executed((word *)(env + variables + 1)), *tool = tool_of(called);
-	if (variables > MOST_VARIABLES || (!set && !tool) || (set && go_can_start()))
+	if (variables > MOST_VARIABLES || (!set && !tool) || (set && streams && go_can_start())) {
+		hide(env);
 		return;
+	}
 	if (!tool && self)
 		tool = tool_of(self); /* a name of another kind: Go would look closer */
-	if (!tool)
+	if (!tool) {
+		hide(env);
 		return;
-	if (set) {
-		const char *loud = variable(env, "FROMCACHE_VERBOSE=");
-		if (loud && *loud && *loud != '0' && !variable(env, "FROMCACHE_TRIED="))
-			say(tool[0] == 'c' ? "fromcache: curl: pass: the limits of this process are too low to ask\n" : "fromcache: wget: pass: the limits of this process are too low to ask\n");
 	}
+	if (set)
+		say_why(env, tool, streams);
 	leave(argc, env, variables, tool, self);
 	argv[0] = called;
 	if (set)
 		no_tool(tool);
+	hide(env);
 }
