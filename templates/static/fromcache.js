@@ -112,6 +112,7 @@
   }
   const settle = (el) => {
     if (!el.isConnected) return
+    if (el.dataset.gone && aimed()) return timers.set(el, setTimeout(() => settle(el), 500))
     if (el.dataset.gone) return remove(el)
     release(el)
     sync(0)
