@@ -18,7 +18,13 @@ import (
 // tlsOrigin serves body as conf has it, and counts connections.
 func tlsOrigin(t *testing.T, conf *tls.Config, http2 bool) (base string, connections *atomic.Int32) {
 	connections = new(atomic.Int32)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(body) }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conf.ClientAuth == tls.RequestClientCert && len(r.TLS.PeerCertificates) == 0 {
+			w.WriteHeader(http.StatusBadRequest) // as nginx does with its ssl_verify_client
+			return
+		}
+		w.Write(body)
+	}))
 	s.TLS, s.EnableHTTP2 = conf, http2
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -42,6 +48,7 @@ func TestHandshake(t *testing.T) {
 		{"fine", &tls.Config{}, ""},
 		{"a client certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13}, "wants a client certificate: name it with the lines `cert FILE`"},
 		{"a client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "`cert FILE`"},
+		{"a client certificate, wanted by a page", &tls.Config{ClientAuth: tls.RequestClientCert}, "400 Bad Request: 127.0.0.1 refuses the request; check the URL (it asked for a client certificate"},
 		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "speaks no TLS 1.2"},
 		{"RSA key exchange", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: rsa}, "GODEBUG=tlsrsakex=1"},
 	} {

@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"maps"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +32,7 @@ type answer struct {
 	cause func() error // why it ended, or nil
 	leave func()       // the connection counts no more
 	held  bool         // back: header lines that the last hop's file has, because it is http
+	certs bool         // a client certificate was asked for, and we had none
 	proxy *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
 	notes []string     // for meta
 }
@@ -160,7 +163,8 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 	}
 	a.Response, err = p.answered(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.patience)
 	if err == nil {
-		return a, proxy == nil && by != byRedirect && p.isInside(*dialled), nil
+		a.certs = dialled.certs.Load()
+		return a, proxy == nil && by != byRedirect && p.isInside(dialled.addr), nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -224,13 +228,28 @@ func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 	return u, nil
 }
 
+// dialled is what became known of a connection.
+type dialled struct {
+	addr  netip.Addr
+	certs atomic.Bool // see answer
+}
+
 // transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Transport, *netip.Addr, error) {
+func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Transport, *dialled, error) {
 	conf, err := site.tls(h.host, p.tls)
 	if err != nil {
 		return nil, nil, err
 	}
-	dialled := new(netip.Addr)
+	to := new(dialled)
+	if conf == nil {
+		conf = &tls.Config{}
+	}
+	if site.cert == nil {
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			to.certs.Store(true)
+			return new(tls.Certificate), nil // none
+		}
+	}
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
 		d.ControlContext = p.addr.control(by)
@@ -247,7 +266,7 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Tra
 			conn, err := d.DialContext(ctx, network, address)
 			if err == nil {
 				ap, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-				*dialled = ap.Addr()
+				to.addr = ap.Addr()
 			}
 			return conn, err
 		},
@@ -258,5 +277,5 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Tra
 		DisableKeepAlives:      true,
 		Protocols:              protocols,
 		HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: window, MaxReceiveBufferPerConnection: 2 * window, MaxReadFrameSize: 256 << 10},
-	}, dialled, nil
+	}, to, nil
 }

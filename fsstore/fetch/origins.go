@@ -57,6 +57,9 @@ type origin struct {
 // harmless are the fields that are no secret.
 var harmless = []string{"Accept", "Accept-Language", "Referer", "User-Agent"}
 
+// settings are words of lines that a colon would make header lines, but for "key": there are APIs that have that as a field.
+var settings = []string{"cert", "ca", "header-timeout", "max-connections", "http1"}
+
 const (
 	maxOrigin = 64 << 10 // bytes of a file: more than an origin takes
 	maxBundle = 1 << 20  // of certificates
@@ -232,7 +235,9 @@ func (o origins) parse(file, text string) (origin, error) {
 func (site *origin) line(word, value, line string) (err error) {
 	switch word {
 	case "http1":
-		site.http1 = true
+		if site.http1 = true; value != "" {
+			return errors.New("says more than `http1`: take the rest out, or the line")
+		}
 	case "header-timeout":
 		if site.patience, err = time.ParseDuration(value); err != nil || site.patience <= 0 {
 			return errors.New("is no time: write it as `header-timeout 10m`")
@@ -255,6 +260,9 @@ func (site *origin) field(line string) error {
 		return errors.New("means nothing: write a header line, as in `Name: value`, or one of cert, key, ca, header-timeout, max-connections and http1")
 	}
 	name = http.CanonicalHeaderKey(name)
+	if slices.Contains(settings, strings.ToLower(name)) {
+		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) + "` in lower case and without a colon")
+	}
 	if ours[name] {
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
 	}

@@ -44,6 +44,7 @@ func TestOriginsFile(t *testing.T) {
 		{"Bearer x", "-", ""}, {": x", "-", ""}, {"A B: x", "-", ""}, {"A: \x01", "-", ""}, {"A:", "-", ""}, {"A\x7f: x", "-", ""},
 		{"Host: evil", "-", ""}, {"range: bytes=0-", "-", ""}, {"Accept-Encoding: gzip", "-", ""}, {"Transfer-Encoding: x", "-", ""},
 		{"header-timeout", "-", ""}, {"header-timeout 10", "-", ""}, {"header-timeout -1s", "-", ""}, {"max-connections 0", "-", ""}, {"max-connections Bearer", "-", ""},
+		{"http1 off", "-", ""}, {"http1: on", "-", ""}, {"Header-Timeout: 10m", "-", ""}, {"cert: c.pem", "-", ""}, {"ca: c.pem", "-", ""}, {"max-connections: 2", "-", ""},
 		{"cert", "-", ""}, {"cert Bearer", "-", ""}, {"key Bearer", "-", ""}, {"ca Bearer", "-", ""}, {"ca /Bearer", "-", ""}, {"ca ../Bearer", "-", ""},
 	} {
 		site, err := origins{dir: fstest.MapFS{}}.parse("h", c.text)

@@ -93,6 +93,9 @@ func (a *answer) unwell() *failure {
 	if a.held && (a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) {
 		f.reason += " (the header lines in the file " + a.final().host + " of the --origins directory were not sent, for this is http: the line `# allow http` in it allows that)"
 	}
+	if a.certs && (a.StatusCode == http.StatusBadRequest || a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) { // as nginx says it
+		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and `key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
+	}
 	if a.proxy != nil {
 		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be who says so)"
 	}
@@ -246,7 +249,9 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 	switch {
 	case errors.As(err, &no):
 		return failed("%s: %v", h.host, no)
-	case errors.As(err, &cert), errors.As(err, &unknown):
+	case errors.As(err, &unknown):
+		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL; where the host has a CA of its own, name that with the line `ca FILE` in the file %s of the --origins directory; then retry", h.host, err, h.host)
+	case errors.As(err, &cert):
 		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
 	case handshake(err, h.host) != nil:
 		return handshake(err, h.host)
