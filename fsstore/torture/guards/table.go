@@ -331,7 +331,7 @@ var guards = []guard{
 	{name: "a PDF is saved", file: "httpd/fields.go", old: "strings.Contains(t, \"pdf\")", new: "t == \"\"", pkg: pages, run: "TestPDF"},
 	{name: "nginx does not buffer", file: "httpd/fields.go", old: "\"X-Accel-Buffering\":       unbuffered", new: "\"X-Nothing\": unbuffered", pkg: pages, run: "TestBehindNginx"},
 	{name: "who took much may rest", file: "httpd/conn.go", old: " && !c.mayRest()", new: "", pkg: pages, run: "TestProxyThatBuffers"},
-	{name: "a stalled reader has earned nothing", file: "httpd/conn.go", old: "if c.credit-cost < unearned {", new: "if false {", pkg: pages, run: "TestRestIsEarned"},
+	{name: "a stalled reader has earned nothing", file: "httpd/conn.go", old: "if c.credit-cost < unearned {", new: "if c.credit < cost {", pkg: pages, run: "TestRestIsEarned"},
 	{name: "a form is small", file: "httpd/guard.go", old: "r.Body = http.MaxBytesReader(w, r.Body, limit)", new: "_ = limit", pkg: pages, run: "FormCap"},
 	{name: "a request comes in its time", file: "httpd/server.go", old: "\t\tReadTimeout:", new: "\t\tWriteTimeout:", pkg: pages, run: "SlowHeader"},
 	{name: "an idle connection has its time", file: "httpd/server.go", old: "IdleTimeout:                  s.opt.IdleTimeout,", new: "", pkg: pages, run: "IdleConnection"},
