@@ -70,6 +70,11 @@ func (s *Store) otherKeys(u key.URL) func(yield func(string) bool) {
 func (s *Store) isFor(a *Artifact, u key.URL) bool {
 	asked := a.AskedURL()
 	if !strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
+		if a.carriedByOld() {
+			if told, ok := s.told(a); ok {
+				return told.Sum() == u.Sum()
+			}
+		}
 		return a.URLSum == u.Sum() // no rule changes it
 	}
 	var own *key.Own
@@ -82,7 +87,8 @@ func (s *Store) isFor(a *Artifact, u key.URL) bool {
 	if a.AskedSum != "" {
 		return s.oneByTable(a, u, own)
 	}
-	return s.toldByHistory(a, u)
+	told, ok := s.told(a)
+	return ok && told.Sum() == u.Sum()
 }
 
 // oneByTable reports whether the URL that brought an artifact is u though the text
@@ -109,16 +115,22 @@ func (s *Store) keepsNone(rawURL string, own *key.Own) bool {
 	return err == nil && now.String() == again.String()
 }
 
-// toldByHistory reports whether the job that brought an artifact, if done/ still
-// has it, says that it was of u: in a meta a value that looks like a secret is
-// redacted, earlier servers wrote no sum into it, and today's is by the table alone.
-func (s *Store) toldByHistory(a *Artifact, u key.URL) bool {
+// told is the URL of the job that brought an artifact, if done/ still has it:
+// earlier servers wrote no sum into the meta, where a value that looks like a secret
+// is redacted, and nothing of the query with which a file was carried in.
+func (s *Store) told(a *Artifact) (u key.URL, ok bool) {
 	name, h := s.lastHeld(a.Key)
 	if name == "" || h.evicted || h.done.Sha256 != a.SHA256 || h.job.Approved() {
-		return false
+		return u, false
 	}
-	fetched, err := s.Parse(h.job.FetchURL())
-	return err == nil && fetched.Sum() == u.Sum()
+	u, err := s.Parse(h.job.FetchURL())
+	return u, err == nil
+}
+
+// carriedByOld reports whether an earlier server's verb carried it in: then what
+// its meta says of the URL is without the query.
+func (m *Meta) carriedByOld() bool {
+	return m.AskedSum == "" && m.FinalURL == "" && len(m.Redirects) == 0 && m.Approved != nil && m.Approved.Via == viaPut
 }
 
 // sumBy is the sum that the URL which brought the bytes has by a rule, as far as

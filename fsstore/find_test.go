@@ -213,6 +213,30 @@ func TestWhatAnEarlierServerHolds(t *testing.T) {
 	}
 }
 
+// What an earlier server's put carried in for a URL with a query is of that URL,
+// as its job says, though its meta has it without.
+func TestWhatAnEarlierServerCarriedIn(t *testing.T) {
+	const base = "https://vendor.example/f.run"
+	for query, miss := range map[string]string{"?h=v1": "", "?token=abc&job=1": "?token=abd&job=1", "": "?h=v1"} {
+		s := testStore(t)
+		a := asOld(t, s, base+query)
+		m := a.Meta
+		m.FinalURL, m.Approved = "", &Approval{Via: "put", Addr: "root", Time: m.Fetched}
+		if err := s.writeMeta(a.Key, &m); err != nil {
+			t.Fatal(err)
+		}
+		write(t, s, Done, a.Key+".job", base+query+"\n2026-11-28T22:16:18Z approve put root\n2026-11-28T22:16:18Z done 5 "+m.SHA256+"\n")
+		for q, want := range map[string]string{query: "bytes", miss: ""} {
+			if got := served(t, s, base+q); got != want {
+				t.Errorf("carried in as %q: %q is served %q", query, q, got)
+			}
+		}
+		if found := fsck(t, s, FsckOptions{}); len(found) != 0 {
+			t.Errorf("fsck: %+v", found)
+		}
+	}
+}
+
 // asOld holds a URL as a server of before did: under a name with 16 digits, by
 // the old rule, and with no sum of the URL that was asked for.
 func asOld(t *testing.T, s *Store, rawURL string) *Artifact {
