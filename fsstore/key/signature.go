@@ -63,9 +63,9 @@ var signatures = [...]signature{
 	{by: "Akamai", need: []param{{"__gda__", isGDA}}},
 	// https://www.fastly.com/documentation/solutions/examples/url-token-validation
 	{by: "Fastly", need: []param{{"token", isFastly}}},
-	// https://www.alibabacloud.com/help/en/oss/developer-reference/add-signatures-to-urls
+	// https://www.alibabacloud.com/help/en/oss/developer-reference/ddd-signatures-to-urls
 	{by: "Alibaba Cloud OSS V1", need: []param{{"OSSAccessKeyId", isSome}, {"Expires", isNumber}, {"Signature", isSome}}, may: []param{{"security-token", isSome}}},
-	// The same, of version 4.
+	// https://www.alibabacloud.com/help/en/oss/developer-reference/add-signatures-to-urls
 	{by: "Alibaba Cloud OSS V4", need: []param{
 		{"x-oss-signature-version", begins("OSS4-")}, {"x-oss-credential", isSome}, {"x-oss-date", isSome}, {"x-oss-expires", isNumber}, {"x-oss-signature", isSome},
 	}, may: []param{{"x-oss-additional-headers", isSome}, {"x-oss-security-token", isSome}}},
