@@ -40,6 +40,10 @@ func fileSize(path string) (int64, error) {
 func (p *planner) wgetFile(g *group, t target) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
+	case p.Real == "wget2" && recoded(t):
+		return "wget2 asks for the URL in another writing"
+	case p.Real == "busybox" && t.path == "/" && t.query != "":
+		return "busybox names the file in its own way"
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
 	case g.named != "" && !(gnu && g.outFile && g.resumes == ""): // GNU wget alone takes the name that -O gives
@@ -48,6 +52,12 @@ func (p *planner) wgetFile(g *group, t target) string {
 		return "-N " + because(options.C)
 	}
 	return ""
+}
+
+// recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
+// byte of the path encoded, a slash decoded, a plus of the query as a blank.
+func recoded(t target) bool {
+	return strings.ContainsAny(t.path, "!$&'()*+,;=:@") || strings.Contains(lower(t.path), "%2f") || strings.Contains(t.query, "+")
 }
 
 // isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one

@@ -56,6 +56,12 @@ func TestOtherWgets(t *testing.T) {
 			"wget2: hit wget -v -o log {{o}}/a.run; rm log",
 			"wget2: hit wget -a log {{o}}/a.run; rm log",
 			"busybox: pass wget -q '{{o}}/a.run#x' -O y",
+			"busybox: hit wget -q {{o}}/a+b.run; ls",
+			"wget2: pass wget -q {{o}}/a+b.run; ls", // it asks for a%2Bb.run
+			"wget2: hit wget -q {{o}}/a%2Bb.run; ls",
+			"wget2: pass wget -q '{{o}}/a;v=1.run'; ls",
+			"wget2: pass wget -q {{o}}/a%2Fb.run; ls",     // for a/b.run
+			"wget2: pass wget -q '{{o}}/a.run?x=1+2'; ls", // for a blank
 			"pass wget -q --spider {{o}}/a.run",
 			"pass wget -q --header 'X-A: b' {{o}}/a.run",
 		} {
