@@ -75,6 +75,7 @@ func TestProxyRefuses(t *testing.T) {
 		{"405 Method Not Allowed", "https://vendor.example:8443/f.run", "does not connect to vendor.example:8443", 1},
 		{"502 Bad Gateway", "https://vendor.example/f.run", "(HTTPS_PROXY) does not connect to vendor.example:443: 502", 3},
 		{"503 Service Unavailable", "https://vendor.example/f.run", "given up after 3", 3},
+		{"no status", "https://vendor.example/f.run", "by way of the proxy", 3},
 		{"407 Proxy Authentication Required", "http://vendor.example/f.run", "HTTP_PROXY", 1},
 		{"403 Forbidden", "http://vendor.example/f.run", "asked by way of the proxy", 1},
 	} {

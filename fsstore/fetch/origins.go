@@ -152,13 +152,19 @@ func (o origins) of(host string) (origin, error) {
 
 // read returns a small file, if its mode is as check wants it.
 func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
+	info, err := fs.Stat(in, name)
+	if err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+		err = errors.New("is no regular file")
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := in.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil {
+	if info, err = f.Stat(); err == nil {
 		err = check(info)
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -114,6 +115,13 @@ func TestOriginsDirectory(t *testing.T) {
 	}
 	if _, err := New(nil, Options{Origins: root.FS()}); err == nil {
 		t.Error("a link out of the directory passes")
+	}
+	os.Remove(filepath.Join(dir, "l.example"))
+	if err := syscall.Mkfifo(filepath.Join(dir, "p.example"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(nil, Options{Origins: root.FS()}); err == nil || !strings.Contains(err.Error(), "p.example is no regular file") {
+		t.Errorf("a pipe: %v", err)
 	}
 	if _, err := New(nil, Options{Origins: os.DirFS(filepath.Join(dir, "absent"))}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent directory: %v", err)

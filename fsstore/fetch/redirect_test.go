@@ -170,6 +170,8 @@ func TestCredentialsStaySecret(t *testing.T) {
 		"page":  func(w *wire) { w.ok([]byte(page + canary)) },
 		"loop":  always("302 Found", "Location: /f.run?token="+canary),
 		"other": always("302 Found", "Location: http://u:"+canary+"@127.0.0.2/"),
+		"echo":  func(w *wire) { w.Write([]byte("HTTP/1.1 200 OK\r\n" + canary + "\r\n\r\n")) },
+		"no":    func(w *wire) { w.Write([]byte(canary + " HTTP\r\n\r\n")) },
 		"odd":   func(w *wire) { w.say("200 OK "+canary, []string{"X: " + canary, "Content-Length: x"}, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -264,7 +264,20 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return retry("%s did not answer in time (%v)", h.address(), err)
 	}
-	return retry("the connection to %s failed (%v)%s", h.address(), err, orHTTP1(err, h))
+	return retry("the connection to %s failed (%v)%s%s", h.address(), plainer(err), orHTTP1(err, h), byWayOf(h, proxy))
+}
+
+// plainer is an error without the bytes that it quotes: who sent them may have sent back what we had sent, a credential, say.
+func plainer(err error) string {
+	text, _, _ := strings.Cut(err.Error(), `"`)
+	return strings.TrimRight(text, ": ")
+}
+
+func byWayOf(h hop, proxy *url.URL) string {
+	if proxy == nil {
+		return ""
+	}
+	return " (by way of the proxy " + proxy.Host + ", " + proxyVariable(h) + ")"
 }
 
 // orHTTP1 is what may help where an origin's HTTP/2 is broken.
