@@ -23,6 +23,28 @@ type carried struct {
 	size int64 // as the page says, -1 unknown
 	from *multipart.Part
 	form *multipart.Reader
+	body *words
+}
+
+// words reads a form, of which all but the file has at most maxForm bytes: a
+// header of a part may be as long as its sender likes, and so may be a row of
+// small parts.
+type words struct {
+	from io.Reader
+	left int
+	file bool // no limit
+}
+
+func (b *words) Read(p []byte) (int, error) {
+	if b.file {
+		return b.from.Read(p)
+	}
+	if b.left <= 0 {
+		return 0, &http.MaxBytesError{Limit: maxForm}
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // Read is of the file, whose end is the form's: a digest that comes after it
@@ -30,6 +52,7 @@ type carried struct {
 func (in *carried) Read(b []byte) (int, error) {
 	n, err := in.from.Read(b)
 	if err == io.EOF {
+		in.body.left, in.body.file = maxForm, false
 		if _, next := in.form.NextPart(); next == nil {
 			err = &refusal{http.StatusBadRequest, "the form has fields after file=: they stand before it"}
 		} else {
@@ -70,23 +93,28 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 
 // carriedIn reads the fields that stand before the file.
 func carriedIn(r *http.Request) (*carried, error) {
+	body := &words{from: r.Body, left: maxForm}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, r.Body}
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, &refusal{http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does"}
 	}
-	in := &carried{size: -1, form: form}
+	in := &carried{size: -1, form: form, body: body}
 	for {
 		p, err := form.NextPart()
 		if err != nil {
-			return nil, &refusal{http.StatusBadRequest, "the form lacks file="}
+			return nil, body.unreadable("the form lacks file=")
 		}
 		if p.FormName() == "file" {
-			in.from = p
+			in.from, body.file = p, true
 			return in, in.check()
 		}
 		b, err := io.ReadAll(io.LimitReader(p, 16<<10))
 		if err != nil {
-			return nil, &refusal{http.StatusBadRequest, "the form can't be read"}
+			return nil, body.unreadable("the form can't be read")
 		}
 		switch v := strings.TrimSpace(string(b)); p.FormName() {
 		case "url":
@@ -103,6 +131,14 @@ func carriedIn(r *http.Request) (*carried, error) {
 			}
 		}
 	}
+}
+
+// unreadable asks the body: multipart makes errors of its own of what it gets.
+func (b *words) unreadable(why string) error {
+	if !b.file && b.left <= 0 {
+		return &http.MaxBytesError{Limit: maxForm}
+	}
+	return &refusal{http.StatusBadRequest, why}
 }
 
 func (in *carried) check() error {

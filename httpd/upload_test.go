@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,40 @@ func TestUploadWithFieldsAfterTheFile(t *testing.T) {
 		}
 		if _, err := w.store.Lookup(url); err == nil {
 			t.Errorf("%s: held", after[0])
+		}
+	}
+}
+
+// TestUploadBeforeTheFile: what stands before the file, and after it, is read no
+// further than any form is, be it one header of a part or a row of small parts.
+func TestUploadBeforeTheFile(t *testing.T) {
+	const (
+		field = "--B\r\nContent-Disposition: form-data; name=\"%s\"\r\n"
+		url   = "--B\r\nContent-Disposition: form-data; name=\"url\"\r\n\r\nhttps://vendor.example/x.run\r\n"
+		file  = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.run\"\r\n\r\n"
+	)
+	many := strings.Repeat(fmt.Sprintf(field, "other")+"\r\nv\r\n", 40_000)
+	long := fmt.Sprintf(field, "url") + "X-Long: " + strings.Repeat("a", 2<<20)
+	for name, c := range map[string]struct {
+		before string
+		code   int
+	}{
+		"a long header":            {long, http.StatusRequestEntityTooLarge},
+		"many parts":               {many, http.StatusRequestEntityTooLarge},
+		"a long value":             {fmt.Sprintf(field, "url") + "\r\n" + strings.Repeat("a", 2<<20), http.StatusRequestEntityTooLarge},
+		"a header behind the file": {url + file + "#!/bin/sh\n\r\n" + long, http.StatusBadRequest},
+		"a long file":              {url + file + "#!/bin/sh\n" + strings.Repeat("a", 2<<20) + "\r\n--B--\r\n", http.StatusSeeOther},
+	} {
+		w := newWorld(t, Options{})
+		body := strings.NewReader(c.before)
+		r := httptest.NewRequest(http.MethodPost, "/admin/upload", body)
+		r.Host = "localhost"
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
+		r.Header.Set("Accept", "text/html")
+		got := httptest.NewRecorder()
+		w.srv.ServeHTTP(got, r)
+		if read := len(c.before) - body.Len(); got.Code != c.code || got.Code != http.StatusSeeOther && read > 4*maxForm {
+			t.Errorf("%s: %d, and %d bytes were read: %.200s", name, got.Code, read, got.Body)
 		}
 	}
 }
