@@ -328,9 +328,11 @@ func TestPerTool(t *testing.T) {
 func TestVerbose(t *testing.T) {
 	url, _ := cacheOf(t, holds)
 	missing, _ := cacheOf(t, http.NotFound)
+	portal, _ := cacheOf(t, http.RedirectHandler("http://portal.example/", http.StatusFound).ServeHTTP)
 	for _, c := range []struct{ command, server, want string }{
 		{"curl " + vendorURL, url, "fromcache: curl: hit: " + vendorURL + " from " + url},
 		{"wget " + vendorURL, missing, "fromcache: wget: miss: " + vendorURL + " (not held)"},
+		{"curl " + vendorURL, portal, "fromcache: curl: pass: " + vendorURL + " (what answers for the cache says 302, not whether it is held)"},
 		{"curl -d x " + vendorURL, url, "fromcache: curl: pass: " + vendorURL + " (-d sends a body or another method)"},
 		{"curl 'https://vendor.example/held?sig=secret'", url, "fromcache: curl: hit: https://vendor.example/held?... from " + url},
 		{"curl https://user:secret@vendor.example/held", url, "fromcache: curl: pass: https://...@vendor.example/held (the URL carries credentials)"},

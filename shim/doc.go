@@ -58,7 +58,7 @@
 //
 // The start of a Go program takes more than a millisecond, and does not come about under limits that are enough for curl: it
 // reserves address space, and wants threads. So the program begins in a page of C, cmd/fromcache-shim/early, which becomes the real
-// tool where no cache is set, where Go could not start, and where a standard stream is closed; it finds the tool by the rules above. It is there on Linux, on
+// tool where no cache is set, where Go could not start, and where standard output or error is closed; it finds the tool by the rules above. It is there on Linux, on
 // amd64 and arm64, if a C compiler was at hand for the build. It also hides from Go's runtime what the environment says to it, a wrong
 // GOMEMLIMIT for instance, which would end it. Without it all calls begin in Go: nothing else differs.
 //
@@ -85,6 +85,7 @@
 // What a tool prints about a transfer on standard error, in a log or a trace, names the cache. Names that only the C library can
 // resolve (mDNS, for instance) don't work for the cache's host. Of https caches, only curl and GNU wget ask. Where a cache is set, a
 // signal that was ignored on entry is so in the real tool only if it is SIGHUP or SIGINT: the Go runtime's doing before any code of ours
-// runs. Without what runs before Go, a standard stream that was closed is /dev/null, for the same reason. A wrapper script that clears its environment and calls itself by
+// runs. A standard input that was closed is /dev/null, for the same reason, and
+// without what runs before Go so are the other two. A wrapper script that clears its environment and calls itself by
 // PATH loops with the shim as it would without it.
 package shim

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,8 +41,10 @@ func (q *Question) judge(r reply) (Outcome, string) {
 	switch {
 	case r.status == 0:
 		return Pass, r.reason
-	case r.status != 200:
+	case r.status == 404 || r.status == 400: // 400 also stands for any refusal that curl -f does not show
 		return Miss, "not held"
+	case r.status != 200:
+		return Pass, "what answers for the cache says " + strconv.Itoa(r.status) + ", not whether it is held"
 	case q.NeedsRanges && !r.ranges:
 		return Pass, "the origin has no ranges"
 	case r.redirected && !q.MayRedirect:

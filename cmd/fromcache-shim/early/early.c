@@ -7,7 +7,7 @@
  *   - No cache is set. Then Go has nothing to do, and its start would be all that a call costs.
  *   - Go can't start, for want of address space, memory, threads, descriptors or stack: ulimit -v, -d, -u, -n and -s, a limit of
  *     processes in a control group. Its runtime ends such a call with a traceback, where the tool itself had enough.
- *   - A standard stream is closed. Go's runtime would open /dev/null for it, and the tool would not notice.
+ *   - Standard output or error is closed. Go's runtime would open /dev/null for it, and the tool would not notice.
  *
  * Variables of Go's own runtime are hidden from it, and Main shows them to the tool again: a GOMEMLIMIT or GODEBUG that is meant for
  * another program, or is wrong, would end this one.
@@ -173,13 +173,10 @@ static int has_threads(void)
 	return n == THREADS;
 }
 
-/* streams_open reports whether standard input, output and error are there. */
+/* streams_open reports whether standard output and error are there. Standard input does not matter to what a cache answers. */
 static int streams_open(void)
 {
-	int n = 0;
-	while (n < 3 && sys(FCNTL, n, 1 /* get flags */, 0, 0, 0, 0) >= 0)
-		n++;
-	return n == 3;
+	return sys(FCNTL, 1, 1 /* get flags */, 0, 0, 0, 0) >= 0 && sys(FCNTL, 2, 1, 0, 0, 0, 0) >= 0;
 }
 
 /* go_can_start tries out what Go will want: that is surer than to read limits, of which there are many. */
@@ -360,7 +357,7 @@ static void say_why(char **env, const char *tool, int streams)
 	if (!loud || !*loud || *loud == '0' || variable(env, "FROMCACHE_TRIED="))
 		return;
 	say(tool[0] == 'c' ? "fromcache: curl: pass: " : "fromcache: wget: pass: ");
-	say(streams ? "the limits of this process are too low to ask\n" : "a standard stream is closed\n");
+	say(streams ? "the limits of this process are too low to ask\n" : "standard output or error is closed\n");
 }
 
 __attribute__((section(".text.first"))) void earlymain(word *argc)
