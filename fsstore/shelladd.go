@@ -161,9 +161,11 @@ func (sh Shell) Ask(m Shown) (string, error) {
 			u = fmt.Sprintf(`"$(grep -o 'https\{0,1\}://[^ ]*$' -- %s | awk '!seen[$0]++' | sed -n %dp)"`, file, i+1)
 		}
 	}
-	how := "-gsSL --max-redirs 10"
+	how := "-gsSL --max-redirs 10 --proto-redir "
 	if strings.HasPrefix(strings.ToLower(fetch), "https:") {
-		how += " --proto-redir '=https'"
+		how += "'=https'"
+	} else {
+		how += "'=http,https'" // curl would follow to ftp
 	}
 	if agent := j.Job.UserAgent(); agent != "" {
 		how += " -A " + Quote(agent)

@@ -227,7 +227,7 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
 	}
 	if j.Sha256 != "" && j.Sha256 != got {
-		return a.anotherDigest(d, got)
+		return anew(d, a.anotherDigest(d, got))
 	}
 	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
 	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
@@ -236,7 +236,7 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return spoilt("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong)
+		return anew(d, spoilt("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}
@@ -250,6 +250,15 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 		return nil
 	}
 	return checkName(d.name, a.part.Head(), j.AcceptHTML)
+}
+
+// anew lets a download that went on from a part begin again from its start before it is given up: an origin that changed a
+// file and kept its time, or its ETag, has joined two versions, and only that is wrong.
+func anew(d *delivery, err error) error {
+	if f, ok := errors.AsType[*failure](err); ok && d.from > 0 {
+		f.do, f.reason = again, "joined with what had come before, "+f.reason
+	}
+	return err
 }
 
 // anotherDigest says why the bytes may not be those that the operator expects.

@@ -260,6 +260,19 @@ func TestResumeDigest(t *testing.T) {
 	}
 }
 
+// TestResumeJoined: where an origin changed a file and kept its ETag, what two versions make is found out, and the whole fetched.
+func TestResumeJoined(t *testing.T) {
+	field := "Repr-Digest: sha-256=:" + b64(sum256(other)) + ":"
+	for _, more := range []fsstore.Addition{{}, {SHA256: fmt.Sprintf("%x", sum256(other))}} {
+		o := newLying(t, cutThen(`"a"`, func(w *wire) { w.honest(other, `"a"`, -1, field) }))
+		l := newLab(t, Options{})
+		more.URL = o.url + "/f.run"
+		if st, reason := l.fetch(more); st != fsstore.Done || !bytes.Equal(l.held(more.URL), other) || len(o.requests()) != 3 {
+			t.Errorf("%q: %s: %s, %d requests", more.SHA256, st, reason, len(o.requests()))
+		}
+	}
+}
+
 // left makes what a server leaves that was killed: a part with b in it, and a start line.
 func left(l *lab, url string, b []byte, s fsstore.Started) (k string) {
 	l.t.Helper()
