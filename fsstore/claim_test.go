@@ -175,6 +175,44 @@ func TestCancelByVerb(t *testing.T) {
 
 // Retry and Dismiss of a job that a listing showed before its worker noticed
 // the cancel, and of one whose worker has not noticed yet.
+// TestCancelOfWhatGoesBackAndForth: a job that is claimed and put back again and
+// again, as where a host has no address, is found where it is.
+func TestCancelOfWhatGoesBackAndForth(t *testing.T) {
+	s := testStore(t)
+	const k = "v.example--x.run--0123456789abcdef0123456789abcdef"
+	queued, active := s.job(Queue, k+".job"), s.job(Active, activeJobName(k, "0123456789abcdef"))
+	for range 200 {
+		if err := os.WriteFile(queued, []byte("https://v.example/x.run\n"), 0o660); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for os.Rename(queued, active) == nil {
+				time.Sleep(100 * time.Microsecond)
+				if os.Rename(active, queued) != nil {
+					return
+				}
+				time.Sleep(100 * time.Microsecond)
+			}
+		}()
+		err := s.Cancel(k, By{Via: "web"})
+		os.Remove(queued) // where it is still there, that ends the moves
+		os.Remove(active)
+		for still := true; still; {
+			select {
+			case <-done:
+				still = false
+			default:
+				os.Remove(queued)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRetryRightAfterCancel(t *testing.T) {
 	for _, noticed := range []bool{true, false} {
 		s := testStore(t)

@@ -83,6 +83,20 @@ func (s *Store) Cancel(name string, by By) error {
 		return absent(Active, name)
 	}
 	e := by.event(job.Cancelled)
+	var err error
+	for range cancelLooks {
+		if err = s.cancelWhere(name, e); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
+
+// cancelLooks: a job may go to active/ before it is looked for in queue/, and back
+// before it is looked for there, as one does whose host has no address.
+const cancelLooks = 10
+
+func (s *Store) cancelWhere(name string, e job.Event) error {
 	err := s.cancelIn(Queue, name, e)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = s.cancelIn(Active, name, e)
