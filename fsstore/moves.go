@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -120,6 +121,11 @@ func (s *Store) cancelIn(st State, name string, e job.Event) error {
 			return err
 		}
 		defer f.Close()
+		if st == Queue { // who claims it at this moment takes a cancelled job in queue/ for one that a person has moved back
+			if err := s.lockQueued(f); err != nil {
+				return err
+			}
+		}
 		s.logLine(f, e)
 		if err := s.cancelFile(f, st, n); err != nil {
 			return err
@@ -127,6 +133,21 @@ func (s *Store) cancelIn(st State, name string, e job.Event) error {
 		return errors.Join(f.Sync(), syncDir(s.path(string(Cancelled), ""))) // the cancel is acknowledged
 	}
 	return absent(st, name)
+}
+
+// lockQueued locks a job in queue/; it is absent once a claim has it.
+func (s *Store) lockQueued(f *os.File) error {
+	for range 500 {
+		err := lock(f)
+		if !same(f, f.Name()) {
+			return absent(Queue, base(f.Name()))
+		}
+		if !errors.Is(err, errLocked) {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return nil // a file that a person holds open, or a lost lock: cancelled all the same
 }
 
 // cancelFile is a bare rename while a worker owns the job: it notices, and
@@ -330,11 +351,14 @@ func (s *Store) moveHistory(f *os.File, from string, st State, stem string) erro
 	earlier, err := readFile(to, maxJobFile)
 	switch {
 	case err == nil:
-		if err := s.prepend(earlier, f, from, st); errors.Is(err, errOther) {
+		merged, err := s.prepend(earlier, f, from, st)
+		if errors.Is(err, errOther) {
 			return s.moveBeside(from, st, stem)
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
+		defer merged.Close() // locked until it has moved
 	case unreadable(err):
 		return s.moveBeside(from, st, stem)
 	case !errors.Is(err, fs.ErrNotExist):
@@ -368,28 +392,29 @@ func (s *Store) oneURL(earlier, own []byte) bool {
 // from, in a copy that takes the file's place before it moves, so that no moment
 // shows two names. A crash in between leaves the file where it was, with its
 // history.
-func (s *Store) prepend(earlier []byte, f *os.File, from string, st State) error {
+func (s *Store) prepend(earlier []byte, f *os.File, from string, st State) (*os.File, error) {
 	own, err := slurp(f, maxJobFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !s.oneURL(earlier, own) {
-		return errOther
+		return nil, errOther
 	}
 	merged, err := s.writeTemp(job.Merge(earlier, own), 0o660, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer merged.Close()
 	if !same(f, from) {
 		os.Remove(merged.Name())
-		return absent(st, from)
+		merged.Close()
+		return nil, absent(st, from)
 	}
 	if err := os.Rename(merged.Name(), from); err != nil {
 		os.Remove(merged.Name())
-		return err
+		merged.Close()
+		return nil, err
 	}
-	return nil
+	return merged, nil
 }
 
 func absent(st State, name string) error {

@@ -255,3 +255,40 @@ func TestRetryWithOptions(t *testing.T) {
 		t.Errorf("a digest that is none: %v", err)
 	}
 }
+
+// A cancel that comes as workers look for jobs cancels: nobody takes its line for
+// the past of a job that a person has moved back.
+func TestCancelAmongClaims(t *testing.T) {
+	s := testStore(t)
+	name := add(t, s, cudaURL)
+	k := strings.TrimSuffix(name, ".job")
+	for range 200 {
+		claimed := make(chan *Claim)
+		go func() {
+			var c *Claim
+			for c == nil && exists(s.job(Queue, name)) {
+				b, _ := readFile(s.job(Queue, name), maxJobFile)
+				if _, last, _ := strings.Cut(string(b[max(0, len(b)-60):]), "Z "); strings.Contains(last, "cancelled") {
+					c, _ = s.Claim(name) // as the line wakes who watches the directory
+				}
+			}
+			claimed <- c
+		}()
+		err := s.Cancel(k, By{Via: "cli"})
+		c := <-claimed
+		switch {
+		case err == nil && c != nil && c.Held():
+			t.Fatal("a cancelled job goes on")
+		case err == nil && c != nil:
+			err = c.Cancelled()
+		case c != nil: // it was on its way from queue/ to active/
+			err = c.Fail("not found")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Retry(k, By{Via: "cli"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
