@@ -57,7 +57,7 @@
 // # Before Go
 //
 // The start of a Go program takes more than a millisecond, and does not come about under limits that are enough for curl: it
-// reserves address space, and wants threads. So the program begins in a page of C, cmd/fromcache-shim/early, which becomes the real
+// reserves address space, and wants threads. So the program begins in C, cmd/fromcache-shim/early, which becomes the real
 // tool where no cache is set, where Go could not start, and where standard output or error is closed; it finds the tool by the rules above. It is there on Linux, on
 // amd64 and arm64, if a C compiler was at hand for the build. It also hides from Go's runtime what the environment says to it, a wrong
 // GOMEMLIMIT for instance, which would end it. Without it all calls begin in Go: nothing else differs.
