@@ -24,6 +24,7 @@ func (e *refusal) Error() string { return e.text }
 func httpError(err error) (code int, text string) {
 	var no *refusal
 	var tooLarge *http.MaxBytesError
+	var unseen *fsstore.Unseen
 	switch {
 	case errors.As(err, &no):
 		return no.code, no.text
@@ -33,7 +34,9 @@ func httpError(err error) (code int, text string) {
 		return http.StatusBadRequest, key.RedactText(err.Error())
 	case errors.Is(err, fsstore.ErrInvalid):
 		return http.StatusBadRequest, key.RedactText(err.Error())
-	case errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrBusy), isUnseen(err):
+	case errors.As(err, &unseen):
+		return http.StatusConflict, unseen.Error() // it hides secrets by itself, and tells them apart
+	case errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrBusy):
 		return http.StatusConflict, key.RedactText(err.Error())
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound, "it is not there any more: somebody else may have moved it"

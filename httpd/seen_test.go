@@ -109,6 +109,9 @@ func TestAnApprovalOfNobodyKnowsWhat(t *testing.T) {
 		if resp.StatusCode != http.StatusConflict || !strings.Contains(body, job.SumOf(signedBy("a.bin", "one"))) || !strings.Contains(body, job.SumOf(signedBy("a.bin", "two"))) {
 			t.Errorf("%s: %d %s", value, resp.StatusCode, body)
 		}
+		if marks := regexp.MustCompile(`Signature=REDACTED-[0-9a-f]+`).FindAllString(body, -1); len(marks) != 2 || marks[0] == marks[1] {
+			t.Errorf("%s: what is hidden is not told apart: %q", value, marks)
+		}
 		if w.queued(k) != "" {
 			t.Fatal("approved")
 		}
