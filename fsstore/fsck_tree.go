@@ -76,7 +76,7 @@ func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]st
 	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
 		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
 	case j.State == Misses && !c.s.isNamedFor(&j.Job, j.Name):
-		c.found(path, "it is named for another URL than the one in it: no client's miss finds it", "mv it to misses/"+j.Key)
+		c.found(path, "it is named for another URL than the one in it: no client's miss finds it", "mv -n it to misses/"+j.Key+"; where one is there, rm this one")
 	}
 }
 
