@@ -279,16 +279,5 @@ func (c *Claim) rewrite(e job.Event) error {
 	if line := e.Line(); !bytes.HasSuffix(b, []byte(line)) { // it may be the fsync that failed
 		b = append(b, line...)
 	}
-	f, err := c.s.writeTemp(b, 0o660, true)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), c.path); err != nil {
-		os.Remove(f.Name())
-		f.Close()
-		return err
-	}
-	c.f.Close()
-	c.f = f
-	return nil
+	return c.replaceBy(b)
 }

@@ -246,6 +246,7 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 		record  tls.RecordHeaderError
 		timeout net.Error
 	)
+	final := handshake(err, h.host)
 	switch {
 	case errors.As(err, &no):
 		return failed("%s: %v", h.host, no)
@@ -253,8 +254,8 @@ func unreachable(err error, h hop, proxy *url.URL) error {
 		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL; where the host has a CA of its own, name that with the line `ca FILE` in the file %s of the --origins directory; then retry", h.host, err, h.host)
 	case errors.As(err, &cert):
 		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
-	case handshake(err, h.host) != nil:
-		return handshake(err, h.host)
+	case final != nil:
+		return final
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return failed("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
 	case errors.As(err, &dns):

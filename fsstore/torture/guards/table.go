@@ -42,7 +42,7 @@ var guards = []guard{
 	{name: "fsync of tmp/ after old parts went", file: "fsstore/part.go", old: `return syncDir(s.path("tmp", ""))`, new: "return nil", pkg: store, run: each},
 	{name: "fsync of blobs/ after one was brought back", file: "fsstore/publish.go", old: `return syncDir(s.path("blobs", ""))`, new: "return nil", pkg: store, run: each},
 	{name: "fsync of a job's last line", file: "fsstore/publish.go", old: "err = c.f.Sync() // else", new: "err = nil // else", pkg: store, run: order},
-	{name: "fsync of a last line that took a copy", file: "fsstore/publish.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
+	{name: "fsync of a last line that took a copy", file: "fsstore/added.go", old: "writeTemp(b, 0o660, true)", new: "writeTemp(b, 0o660, false)", pkg: store, run: each},
 	{name: "fsync of a job with its earlier history", file: "fsstore/moves.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
 	{name: "fsync of why a job failed", file: "fsstore/ending.go", old: "errors.Join(err, c.f.Sync())", new: "errors.Join(err)", pkg: store, run: each},
 	{name: "fsync of a job that was removed while active", file: "fsstore/ending.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
