@@ -212,3 +212,20 @@ func TestUserAgent(t *testing.T) {
 		}
 	}
 }
+
+// TestHTTP2EndsAtOnce: an origin that ends each connection of HTTP/2 before it is asked is asked over HTTP/1.1.
+func TestHTTP2EndsAtOnce(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(body) }))
+	s.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
+	s.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+		"h2": func(_ *http.Server, c *tls.Conn, _ http.Handler) { c.Close() },
+	}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	l := newLab(t, Options{Retries: 3})
+	l.p.tls = testRoots()
+	if st, reason := l.fetch(fsstore.Addition{URL: s.URL + "/f.run"}); st != fsstore.Done {
+		t.Errorf("%s: %s", st, reason)
+	}
+}

@@ -173,10 +173,17 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 	}
 	a.stop(err)
 	a.leave()
-	if q.http1 = !site.http1 && strings.Contains(err.Error(), "HTTP_1_1_REQUIRED"); q.http1 { // RFC 9113, 7
+	if q.http1 = !site.http1 && wantsHTTP1(err); q.http1 {
 		return p.request(ctx, q, h, by)
 	}
 	return nil, false, err
+}
+
+// wantsHTTP1 reports whether an origin said so (RFC 9113, 7), or ended the connection before net/http could ask over HTTP/2:
+// then net/http does not tell why, an alert of TLS for instance, and over HTTP/1.1 it does.
+func wantsHTTP1(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "HTTP_1_1_REQUIRED") || strings.Contains(text, "http2: client conn could not be established")
 }
 
 // way is what a host needs, and the proxy to it, if any.
