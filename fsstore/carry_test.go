@@ -290,9 +290,9 @@ func TestCarriedInKeepsTheReserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := mustClaimFor(t, s, Addition{URL: carriedURL})
-	s.opt.MinFree = free / 2
+	s.minFree = free / 2
 	_, err = c.CarryIn(zeros{}, -1, func(have int64) error {
-		s.opt.MinFree = 2 * free // somebody else fills the disk
+		s.minFree = 2 * free // somebody else fills the disk
 		if have > 8<<20 {
 			return errors.New("it goes on")
 		}

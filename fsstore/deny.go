@@ -127,7 +127,7 @@ func (s *Store) deniesOld(u key.URL, name string) bool {
 	if err != nil || len(jobs) == 0 {
 		return true
 	}
-	for _, rule := range []key.Rule{s.opt.Rule, key.Old} {
+	for _, rule := range []key.Rule{s.rule, key.Old} {
 		theirs, err := key.Parse(jobs[0].URL, rule)
 		own, _ := key.Parse(u.Whole(), rule)
 		if err == nil && theirs.Sum() == own.Sum() {

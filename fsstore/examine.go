@@ -176,7 +176,7 @@ func remedy(err error) string {
 
 func (s *Store) examineSpace() (Trouble, error) {
 	free, _, err := s.Free()
-	if err == nil && s.opt.MinFree > 0 && free < s.opt.MinFree {
+	if err == nil && s.minFree > 0 && free < s.minFree {
 		err = ErrNoSpace
 	}
 	return Trouble{What: "less is free on the disk than --min-free keeps: downloads wait in queue/, what is held is served; free space, or evict artifacts and run fromcache gc --older 1m"}, err

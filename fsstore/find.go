@@ -78,10 +78,10 @@ func (s *Store) isFor(a *Artifact, u key.URL) bool {
 		return a.URLSum == u.Sum() // no rule changes it
 	}
 	var own *key.Own
-	if s.opt.Rule == key.Auto {
+	if s.rule == key.Auto {
 		own = s.ownOf(u.Host())
 	}
-	if sum := a.sumBy(asked, s.opt.Rule, own); sum != "" {
+	if sum := a.sumBy(asked, s.rule, own); sum != "" {
 		return sum == u.Sum()
 	}
 	if a.AskedSum != "" {
@@ -110,8 +110,8 @@ func (s *Store) keepsNone(rawURL string, own *key.Own) bool {
 	if err != nil {
 		return false
 	}
-	now, err := key.ParseRedacted(rawURL, s.opt.Rule, own)
-	again, _ := key.ParseRedacted(table.String(), s.opt.Rule, own)
+	now, err := key.ParseRedacted(rawURL, s.rule, own)
+	again, _ := key.ParseRedacted(table.String(), s.rule, own)
 	return err == nil && now.String() == again.String()
 }
 

@@ -325,7 +325,7 @@ func (s *Store) tmpNames() ([]string, error) {
 // not its modification time.
 func (s *Store) prune(t time.Time) error {
 	for _, st := range []State{Done, Cancelled} {
-		if err := s.pruneDir(st, t.Add(-s.opt.History)); err != nil {
+		if err := s.pruneDir(st, t.Add(-s.kept)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (s *Store) room(who asked) (bool, error) {
 	if _, ok := s.notes.owner[who.key]; ok {
 		return true, nil
 	}
-	if len(s.notes.owner) >= s.opt.MaxMisses || s.notes.share[who.client] >= max(1, s.opt.MaxMisses/10) {
+	if len(s.notes.owner) >= s.maxMisses || s.notes.share[who.client] >= max(1, s.maxMisses/10) {
 		return false, nil
 	}
 	s.notes.owner[who.key] = who.client

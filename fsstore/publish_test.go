@@ -240,7 +240,7 @@ func TestSpaceIsReserved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opt.MinFree = free / 2
+	s.minFree = free / 2
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	if err := c.Reserve(free); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("reserve of all there is: %v", err)

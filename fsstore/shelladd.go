@@ -135,7 +135,7 @@ func (sh Shell) Put(a Addition, file string) (string, error) {
 	if strings.HasPrefix(file, "-") {
 		file = "./" + file // a name alone would be an option, or standard input
 	}
-	if rule := sh.s.opt.Rule; rule != key.Auto {
+	if rule := sh.s.rule; rule != key.Auto {
 		line = map[key.Rule]string{key.Keep: "FROMCACHE_QUERY=keep ", key.Drop: "FROMCACHE_QUERY=drop "}[rule] + line
 	}
 	return sh.line(line + " " + Quote(a.URL) + " " + Quote(file))

@@ -43,7 +43,7 @@ func (c *Claim) reserve(total int64) error {
 	sp := &c.s.space
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if c.s.opt.MinFree <= 0 {
+	if c.s.minFree <= 0 {
 		return nil
 	}
 	free, _, err := c.s.Free()
@@ -56,8 +56,8 @@ func (c *Claim) reserve(total int64) error {
 			need = plus(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
-	if need > free-c.s.opt.MinFree {
-		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, c.s.opt.MinFree)
+	if need > free-c.s.minFree {
+		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, c.s.minFree)
 	}
 	if sp.promised == nil {
 		sp.promised = map[*Claim]int64{}

@@ -29,8 +29,8 @@ type Store struct {
 	dir     string
 	id      place // of the directory, to notice that another has its name
 	host    string
-	boot    string // 8 random hex digits of this start of the machine
-	opt     Options
+	boot    string   // 8 random hex digits of this start of the machine
+	rule    key.Rule // what becomes of a URL's query
 	log     *slog.Logger
 	metas   metaCache
 	own     ownBook
@@ -46,6 +46,10 @@ type Store struct {
 	quiet   quieter       // complaints already made
 	braked  time.Duration // how often Run looks whether gc still takes nothing; 0: it does not
 	remade  []string      // what Open found gone
+
+	minFree   int64         // bytes that no download may take
+	maxMisses int           // most files in misses/
+	kept      time.Duration // how long done/ and cancelled/ keep a job
 }
 
 // Open opens the data directory dir, and makes it where there is none. It
@@ -73,7 +77,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dir: dir, boot: bootID(), opt: o, log: o.Logger, remade: gone}
+	s := &Store{dir: dir, boot: bootID(), rule: o.Rule, minFree: o.MinFree, maxMisses: o.MaxMisses, kept: o.History, log: o.Logger, remade: gone}
 	for _, name := range gone {
 		s.log.Warn(name + " was gone from the data directory, and was made again")
 	}
@@ -95,7 +99,7 @@ func (s *Store) Dir() string { return s.dir }
 func (s *Store) Remade() []string { return s.remade }
 
 // Rule is the query rule in force.
-func (s *Store) Rule() key.Rule { return s.opt.Rule }
+func (s *Store) Rule() key.Rule { return s.rule }
 
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {

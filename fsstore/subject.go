@@ -23,7 +23,7 @@ type subject struct {
 // about is the subject of a URL.
 func (s *Store) about(u key.URL) subject {
 	sub := subject{sum: u.Sum(), names: []string{u.Key(), u.OldKey()}}
-	if s.opt.Rule == key.Auto {
+	if s.rule == key.Auto {
 		if old, err := key.Parse(u.Whole(), key.Old); err == nil && old.OldKey() != u.OldKey() {
 			sub.names = append(sub.names, old.OldKey())
 		}
@@ -50,7 +50,7 @@ func (s *Store) isJob(sub subject, st State, j *job.Job) bool {
 	if err == nil && u.Sum() == sub.sum {
 		return true
 	}
-	if !sub.old || s.opt.Rule != key.Auto {
+	if !sub.old || s.rule != key.Auto {
 		return false
 	}
 	u, err = key.Parse(raw, key.Old)

@@ -11,8 +11,8 @@ import (
 // that take a URL from outside, or from a job, must call, for two that differ
 // would give one URL two names. Its error is a *key.Error.
 func (s *Store) Parse(rawURL string) (key.URL, error) {
-	u, err := key.Parse(rawURL, s.opt.Rule)
-	if err != nil || s.opt.Rule != key.Auto || strings.IndexByte(rawURL, '?') < 0 {
+	u, err := key.Parse(rawURL, s.rule)
+	if err != nil || s.rule != key.Auto || strings.IndexByte(rawURL, '?') < 0 {
 		return u, err
 	}
 	if own := s.ownOf(u.Host()); own != nil {
@@ -52,9 +52,9 @@ func (s *Store) RuleInWords(rawURL string) string {
 	switch {
 	case err != nil || !strings.Contains(u.Whole(), "?"):
 		return "the URL has no query"
-	case s.opt.Rule == key.Keep:
+	case s.rule == key.Keep:
 		return "--keep-query: the query is part of the key"
-	case s.opt.Rule == key.Drop:
+	case s.rule == key.Drop:
 		return "--drop-query: the query is no part of the key"
 	}
 	var said []string

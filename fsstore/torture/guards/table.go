@@ -185,8 +185,8 @@ var guards = []guard{
 	{name: "a link to nothing is not filled", file: "fsstore/layout.go", old: "os.Readlink(dir); err == nil", new: `os.Readlink(dir); err == nil && to == ""`, pkg: store, run: "LinkToNothing"},
 
 	// limits
-	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[who.client] >= max(1, s.opt.MaxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.maxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[who.client] >= max(1, s.maxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
 	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = who.client\n\ts.notes.share[who.client]++\n\ts.notes.making", new: "\tgo func() { s.countMisses() }()\n\ts.notes.making", pkg: store, run: "Room"},
 	{name: "a miss stops growing", file: "fsstore/misses.go", old: "if info.Size() >= job.MissRoom {", new: "if false {", pkg: store, run: "StopsGrowing"},
 	{name: "repeats are gathered", file: "fsstore/misses.go", old: "if s.repeated(a) {", new: "if false {", pkg: store, run: "RepeatsAreGathered|NewURLs"},
@@ -199,7 +199,7 @@ var guards = []guard{
 	{name: "the picture keeps few of a miss's URLs", file: "fsstore/job/variant.go", old: "keep[i] = room >= 0 ||", new: "keep[i] = true ||", pkg: "./fsstore/job", run: "AskedInSum"},
 	{name: "prune holds one file at a time", file: "fsstore/gc.go", old: "j, err := s.JobFile(st, name)", new: "j, err := s.JobFile(st, name)\n\t\tdefer func(_ []job.Event) {}(j.Job.Events)", pkg: store, run: "PruneHolds"},
 	{name: "what waits is left out of a long log", file: "fsstore/claim.go", old: "b = job.Compact(b)", new: "_ = long", pkg: store, run: "WaitingIsNoAttempt"},
-	{name: "the reserve of the disk", file: "fsstore/space.go", old: "if need > free-c.s.opt.MinFree {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
+	{name: "the reserve of the disk", file: "fsstore/space.go", old: "if need > free-c.s.minFree {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
 	{name: "room is promised once", file: "fsstore/space.go", old: "if other != c {", new: "if false {", pkg: store, run: "SpaceIsReserved"},
 	{name: "what is promised is added without a wrap", file: "fsstore/space.go", old: "plus(need, max(0, n-other.written.Load()), math.MaxInt64)", new: "min(math.MaxInt64, need+max(0, n-other.written.Load()))", pkg: store, run: "SpaceIsReserved"},
 	{name: "room for an answer of known length", file: "fsstore/fetch/attempt.go", old: "return noSpace(a.c.Reserve(d.total))", new: "return nil", pkg: wayOut, run: "TestNoSpace"},
@@ -380,7 +380,7 @@ var guards = []guard{
 	{name: "harness: a ticker beside the watch", file: "fsstore/watch.go", old: "time.NewTicker(every)", new: "time.NewTicker(every + time.Hour)", pkg: harness, run: "TestParts/watch"},
 	{name: "harness: a blob of another size is not served", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: harness, run: "TestParts/restore"},
 	{name: "harness: the scrub takes out what is rotten", file: "fsstore/scrub.go", old: "r.again(sumHex(blobs[(from+i)%len(blobs)]))", new: "_ = sumHex(blobs[(from+i)%len(blobs)])", pkg: harness, run: "TestParts/rot"},
-	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.opt.MaxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
+	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.maxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
 	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: harness, run: "TestParts/planted"},
 	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestParts/copies"},
 
