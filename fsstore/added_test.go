@@ -32,8 +32,8 @@ func TestAURLThatIsAddedLateIsQueued(t *testing.T) {
 		"committed and died": func(c *Claim) error {
 			p, _ := c.Part(t.Context(), false)
 			p.Write([]byte("first"))
-			must(p.seal())
-			must(os.Rename(p.path, c.s.path("blobs", p.SHA256())))
+			must(t, p.seal())
+			must(t, os.Rename(p.path, c.s.path("blobs", p.SHA256())))
 			if _, err := c.commit(c.meta(p.SHA256(), 5, Origin{})); err != nil {
 				return err
 			}
@@ -44,7 +44,7 @@ func TestAURLThatIsAddedLateIsQueued(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := testStore(t)
 			c := byHand(t, s, cudaURL)
-			must(c.Start(Started{Size: 5}))
+			must(t, c.Start(Started{Size: 5}))
 			run(t, s.dir, late)
 			if err := end(c); err != nil {
 				t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAURLThatIsAddedLateIsQueued(t *testing.T) {
 			n := 0
 			for _, st := range []State{Queue, Done, Failed} {
 				list, err := s.Jobs(st)
-				must(err)
+				must(t, err)
 				for _, j := range list {
 					if j.Name == want {
 						continue
@@ -87,7 +87,7 @@ func TestAnOptionThatIsAddedLateCounts(t *testing.T) {
 	for name, end := range map[string]func(c *Claim) error{
 		"publish": func(c *Claim) error {
 			p, err := c.Part(t.Context(), false)
-			must(err)
+			must(t, err)
 			p.Write([]byte("bytes"))
 			if _, err := c.Publish(p, Origin{}); !errors.Is(err, ErrAdded) {
 				t.Errorf("published: %v", err)
@@ -124,12 +124,12 @@ func TestWhatIsAddedToABatch(t *testing.T) {
 	run(t, s.dir, "printf '"+cudaURL+"\\n"+carriedURL+"\\n' > queue/list.job")
 	s.waitDue(t, "list.job")
 	f, err := openJob(s.job(Queue, "list.job"))
-	must(err)
-	must(lock(f))
+	must(t, err)
+	must(t, lock(f))
 	b, err := slurp(f, maxJobFile)
-	must(err)
+	must(t, err)
 	run(t, s.dir, "printf 'sha256 %064d\\n"+secondURL+"\\n' 7 >> queue/list.job")
-	must(s.claimBatch(f, "list.job", job.Parse(b), len(b)))
+	must(t, s.claimBatch(f, "list.job", job.Parse(b), len(b)))
 	if got := text(t, s, Queue, "list.job"); got != carriedURL+"\nsha256 "+strings.Repeat("0", 63)+"7\n"+secondURL+"\n" {
 		t.Errorf("%q", got)
 	}
@@ -149,10 +149,10 @@ func TestWhatIsAddedToAnotherUsersFile(t *testing.T) {
 	run(t, s.dir, "echo "+cudaURL+" > queue/mine.job; chown 4242 queue/mine.job")
 	s.waitDue(t, "mine.job")
 	his, err := os.OpenFile(s.job(Queue, "mine.job"), os.O_WRONLY|os.O_APPEND, 0)
-	must(err)
+	must(t, err)
 	defer his.Close()
 	f, err := openJob(s.job(Queue, "mine.job"))
-	must(err)
+	must(t, err)
 	c, err := s.claimFile(f, "mine.job")
 	if c == nil {
 		t.Fatal(err)

@@ -134,11 +134,11 @@ func TestListOfAFullName(t *testing.T) {
 	s := testStore(t)
 	stem := batchStem("list.job")
 	list := cudaURL + "\n" + otherURL + "\n"
-	must(os.WriteFile(s.job(Done, stem+".job"), []byte(list), 0o660))
+	must(t, os.WriteFile(s.job(Done, stem+".job"), []byte(list), 0o660))
 	for n := 2; n < 10000; n++ {
-		must(os.Link(s.job(Done, stem+".job"), s.job(Done, fmt.Sprintf("%s.%d.job", stem, n))))
+		must(t, os.Link(s.job(Done, stem+".job"), s.job(Done, fmt.Sprintf("%s.%d.job", stem, n))))
 	}
-	must(os.WriteFile(s.job(Queue, "list.job"), []byte(list), 0o660))
+	must(t, os.WriteFile(s.job(Queue, "list.job"), []byte(list), 0o660))
 	if c, err := s.Claim("list.job"); c != nil || err != nil {
 		t.Errorf("%v, %v", c, err)
 	}
@@ -208,7 +208,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 // never is, and the list is in cancelled/ with what was done of it.
 func TestBatchIsCancelled(t *testing.T) {
 	for name, cancel := range map[string]func(s *Store){
-		"verb": func(s *Store) { must(s.Cancel(batchStem("list.job"), tester)) },
+		"verb": func(s *Store) { must(t, s.Cancel(batchStem("list.job"), tester)) },
 		"rm":   func(s *Store) { run(t, s.dir, "rm active/*") },
 	} {
 		s := testStore(t)
@@ -217,7 +217,7 @@ func TestBatchIsCancelled(t *testing.T) {
 		for i := range urls {
 			fmt.Fprintf(&list, "https://example.com/%d.run\n", i)
 		}
-		must(os.WriteFile(s.job(Queue, "list.job"), []byte(list.String()), 0o660))
+		must(t, os.WriteFile(s.job(Queue, "list.job"), []byte(list.String()), 0o660))
 		claimed := make(chan error)
 		go func() {
 			c, err := s.Claim("list.job")
@@ -230,8 +230,8 @@ func TestBatchIsCancelled(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		cancel(s)
-		must(<-claimed)
-		must(s.Recover())
+		must(t, <-claimed)
+		must(t, s.Recover())
 		want(t, s, Cancelled, batchStem("list.job")+".job")
 		want(t, s, Active)
 		log := job.Parse([]byte(text(t, s, Cancelled, batchStem("list.job")+".job")))

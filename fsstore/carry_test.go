@@ -87,7 +87,7 @@ func TestCarriedInWhereTheJobCantBeMoved(t *testing.T) {
 	}
 	letGoOf(t, c)
 	run(t, s.dir, "mv ../done done")
-	must(s.Recover())
+	must(t, s.Recover())
 	want(t, s, Active)
 	want(t, s, Done, c.Key+".job")
 	sound(t, s)
@@ -238,19 +238,19 @@ func TestCarriedInAndCommitted(t *testing.T) {
 	run(t, s.dir, "rm done/*; mv tmp/before "+active)
 	s = openAt(t, s.dir, Options{})
 	f, err := openJob(active)
-	must(err)
+	must(t, err)
 	b, err := slurp(f, maxJobFile)
-	must(err)
+	must(t, err)
 	orphan := &Claim{Key: c.Key, Worker: c.Worker, Job: job.Parse(b).Jobs[0], s: s, f: f, path: active}
 	var was unix.Rlimit
-	must(unix.Getrlimit(unix.RLIMIT_NOFILE, &was))
-	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}))
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &was))
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: was.Max}))
 	err = orphan.recover()
-	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
 	if !errors.Is(err, unix.EMFILE) {
 		t.Errorf("without a descriptor: %v", err)
 	}
-	must(orphan.recover())
+	must(t, orphan.recover())
 	want(t, s, Failed)
 	want(t, s, Done, c.Key+".job")
 }
@@ -317,9 +317,9 @@ func TestPutMovedToQueue(t *testing.T) {
 		},
 		"alive": func(s *Store, k string) {
 			c, err := s.ClaimFor(Addition{URL: cudaURL}, tester)
-			must(err)
+			must(t, err)
 			run(t, s.dir, "mv active/* queue/"+k+".job")
-			must(c.Cancelled())
+			must(t, c.Cancelled())
 		},
 	} {
 		s := testStore(t)
@@ -330,12 +330,12 @@ func TestPutMovedToQueue(t *testing.T) {
 		if e := c.Job.Approval(); e.Via != "shell" {
 			t.Errorf("%s: approved by %+v", name, e)
 		}
-		must(c.Again("503", time.Now().Add(time.Hour)))
+		must(t, c.Again("503", time.Now().Add(time.Hour)))
 		want(t, s, Queue, k+".job")
 		run(t, s.dir, "sed -i 's/, after.*//' queue/*")
 		c = mustClaim(t, s, k+".job")
 		c.close() // died
-		must(s.Recover())
+		must(t, s.Recover())
 		want(t, s, Queue, k+".job")
 		want(t, s, Failed)
 	}
@@ -347,9 +347,9 @@ func TestPutMovedToQueueIsGivenBack(t *testing.T) {
 	k := keyOf(t, cudaURL)
 	content := cudaURL + "\n" + By{viaPut, "x"}.event(job.Approve).Line()
 	f, err := s.writeTemp([]byte(content), 0o660, false)
-	must(err)
-	must(os.Rename(f.Name(), s.job(Queue, k+".job")))
-	must(os.WriteFile(s.job(Active, activeJobName(k, badWorker)), []byte(cudaURL+"\n"), 0o660))
+	must(t, err)
+	must(t, os.Rename(f.Name(), s.job(Queue, k+".job")))
+	must(t, os.WriteFile(s.job(Active, activeJobName(k, badWorker)), []byte(cudaURL+"\n"), 0o660))
 	c := &Claim{Key: k, Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: f, moved: true}
 	if c, err := c.take(s.job(Queue, k+".job"), k); c != nil || err != nil {
 		t.Errorf("%v, %v", c, err)

@@ -59,7 +59,7 @@ func committedOrphan(t *testing.T, s *Store) *Claim {
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
-	must(os.Rename(p.path, s.path("blobs", p.SHA256())))
+	must(t, os.Rename(p.path, s.path("blobs", p.SHA256())))
 	if _, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{})); err != nil {
 		t.Fatal(err)
 	}

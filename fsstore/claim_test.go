@@ -120,12 +120,12 @@ func TestDoneWaitsForItsLine(t *testing.T) {
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("bytes"))
-	must(os.Rename(p.path, s.path("blobs", p.SHA256())))
+	must(t, os.Rename(p.path, s.path("blobs", p.SHA256())))
 	a, err := c.commit(c.meta(p.SHA256(), p.Size(), Origin{}))
-	must(err)
+	must(t, err)
 	f := c.f
 	c.f, err = os.Open(c.path)
-	must(err)
+	must(t, err)
 	run(t, s.dir, "mv tmp ../tmp")
 	if err := c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}); err == nil {
 		t.Error("finished without its line")
@@ -133,7 +133,7 @@ func TestDoneWaitsForItsLine(t *testing.T) {
 	f.Close()
 	run(t, s.dir, "mv ../tmp tmp")
 	want(t, s, Done)
-	must(s.Recover())
+	must(t, s.Recover())
 	if got := text(t, s, Done, c.Key+".job"); strings.Count(got, " done 5 ") != 1 {
 		t.Error(got)
 	}
@@ -217,20 +217,20 @@ func TestRetryRightAfterCancel(t *testing.T) {
 	for _, noticed := range []bool{true, false} {
 		s := testStore(t)
 		c := mustClaim(t, s, add(t, s, cudaURL))
-		must(s.Cancel(c.Key, By{"cli", "test"}))
+		must(t, s.Cancel(c.Key, By{"cli", "test"}))
 		seen := ls(t, s, Cancelled)
 		if noticed {
-			must(c.Cancelled())
+			must(t, c.Cancelled())
 		}
 		if err := s.Retry(seen[0], By{"cli", "test"}); err != nil {
 			t.Fatalf("noticed %v: retry of %s: %v", noticed, seen[0], err)
 		}
 		if !noticed {
-			must(c.Cancelled())
+			must(t, c.Cancelled())
 		}
 		want(t, s, Queue, c.Key+".job")
 		want(t, s, Cancelled)
-		must(s.Cancel(c.Key, By{"cli", "test"}))
+		must(t, s.Cancel(c.Key, By{"cli", "test"}))
 		if err := s.Dismiss(seen[0], By{"cli", "test"}); err != nil {
 			t.Errorf("dismiss of %s: %v", seen[0], err)
 		}
@@ -241,11 +241,11 @@ func TestRetryRightAfterCancel(t *testing.T) {
 func TestClearRightAfterCancel(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
-	must(s.Cancel(c.Key, By{"cli", "test"}))
+	must(t, s.Cancel(c.Key, By{"cli", "test"}))
 	if n, err := s.Clear(By{"cli", "test"}); n != 1 || err != nil {
 		t.Fatalf("cleared %d, %v", n, err)
 	}
-	must(c.Cancelled())
+	must(t, c.Cancelled())
 	want(t, s, Cancelled)
 	want(t, s, Queue)
 }
@@ -842,10 +842,10 @@ func TestDeniedAsItsWorkerDied(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	run(t, s.dir, "mv active/* denied/")
-	must(s.Recover())
+	must(t, s.Recover())
 	want(t, s, Denied, base(c.path)) // it lives, and will see it
 	c.close()
-	must(s.Recover())
+	must(t, s.Recover())
 	want(t, s, Denied, c.Key)
 	if v := noteMiss(t, s, cudaURL, client1); v != IsDenied {
 		t.Errorf("the next client is told %q", v)

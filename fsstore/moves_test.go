@@ -112,10 +112,10 @@ func fullAt(t *testing.T, size int64) (roomy func()) {
 	}
 	var was unix.Rlimit
 	signal.Ignore(syscall.SIGXFSZ)
-	must(unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
-	must(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: was.Max}))
+	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: was.Max}))
 	return func() {
-		must(unix.Setrlimit(unix.RLIMIT_FSIZE, &was))
+		must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &was))
 		signal.Reset(syscall.SIGXFSZ)
 	}
 }

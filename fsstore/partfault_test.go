@@ -29,10 +29,10 @@ func TestAPartWithABadSpot(t *testing.T) {
 		s := testStore(t)
 		c := mustClaim(t, s, add(t, s, cudaURL))
 		p, err := c.Part(t.Context(), false)
-		must(err)
-		must(c.Start(Started{Size: 9, ETag: `"a"`}))
+		must(t, err)
+		must(t, c.Start(Started{Size: 9, ETag: `"a"`}))
 		p.Write([]byte("half"))
-		must(c.PutBack("stopped"))
+		must(t, c.PutBack("stopped"))
 		path := s.path("tmp", partName(c.Key, badWorker))
 		cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-P", path, "-e", "inject=pread64:error="+fault, os.Args[0], "-test.run=^TestAPartWithABadSpot$")
 		cmd.Env = append(os.Environ(), badPartDir+"="+s.dir)
@@ -82,23 +82,23 @@ func TestAPartAfterAPowerCut(t *testing.T) {
 		s := testStore(t)
 		claim := mustClaim(t, s, add(t, s, cudaURL))
 		p, err := claim.Part(t.Context(), false)
-		must(err)
-		must(claim.Start(Started{Size: 200000, ETag: `"a"`}))
+		must(t, err)
+		must(t, claim.Start(Started{Size: 200000, ETag: `"a"`}))
 		_, err = p.Write(make([]byte, 8192)) // written zeros are no hole
-		must(err)
+		must(t, err)
 		end := func(claim *Claim) {
 			if c.putDown {
-				must(claim.PutBack("stopped"))
+				must(t, claim.PutBack("stopped"))
 				return
 			}
 			claim.close() // as a kill does
-			must(s.Recover())
+			must(t, s.Recover())
 		}
 		end(claim)
 		if c.then == "twice" {
 			claim = mustClaim(t, s, claim.Key+".job")
 			_, err = claim.Part(t.Context(), true)
-			must(err)
+			must(t, err)
 			end(claim)
 		} else if c.then != "" {
 			run(t, s.dir, c.then)
@@ -109,7 +109,7 @@ func TestAPartAfterAPowerCut(t *testing.T) {
 		}
 		again := mustClaim(t, s, claim.Key+".job")
 		p, err = again.Part(t.Context(), true)
-		must(err)
+		must(t, err)
 		if p.Size() != c.size {
 			t.Errorf("%s: goes on with %d bytes, want %d", c.name, p.Size(), c.size)
 		}
@@ -126,17 +126,17 @@ func TestACutOffPartGetsNoNewName(t *testing.T) {
 	s := testStore(t)
 	claim := mustClaim(t, s, add(t, s, cudaURL))
 	p, err := claim.Part(t.Context(), false)
-	must(err)
-	must(claim.Start(Started{Size: 9, ETag: `"a"`}))
+	must(t, err)
+	must(t, claim.Start(Started{Size: 9, ETag: `"a"`}))
 	_, err = p.Write([]byte("half"))
-	must(err)
+	must(t, err)
 	claim.close()
-	must(s.Recover())
+	must(t, s.Recover())
 	s.boot = "00000000"
 	again := mustClaim(t, s, claim.Key+".job")
 	inTheWay := s.path("tmp", partName(again.Key, again.Worker))
-	must(os.Mkdir(inTheWay, 0o700))
-	must(os.Chtimes(inTheWay, time.Time{}, time.Unix(1, 0))) // it is looked at last
+	must(t, os.Mkdir(inTheWay, 0o700))
+	must(t, os.Chtimes(inTheWay, time.Time{}, time.Unix(1, 0))) // it is looked at last
 	if _, err := again.Part(t.Context(), true); err == nil || exists(p.path) {
 		t.Errorf("%v; it is there: %v", err, exists(p.path))
 	}

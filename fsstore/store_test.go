@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"fromcache/fsstore/key"
 )
 
@@ -20,6 +22,15 @@ const (
 	cudaURL = "https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run"
 	client1 = "10.0.0.7"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 func testStore(t testing.TB) *Store {
 	t.Helper()

@@ -32,14 +32,14 @@ func TestNoOrphanShowsLife(t *testing.T) {
 		add(t, a, cudaURL)
 		c := claimUnseen(t, a)
 		for range 30 {
-			must(b.Recover())
+			must(t, b.Recover())
 			time.Sleep(time.Minute)
 			c.ShowLife()
 		}
 		if !c.Held() {
 			t.Fatal("it was taken from a worker that lives")
 		}
-		must(c.PutBack("stopped"))
+		must(t, c.PutBack("stopped"))
 	})
 }
 
@@ -53,7 +53,7 @@ func TestNoOrphanCarriesIn(t *testing.T) {
 		from, to := io.Pipe()
 		go func() {
 			for range 60 {
-				must(b.Recover())
+				must(t, b.Recover())
 				time.Sleep(time.Minute)
 			}
 			to.Write([]byte("bytes"))
@@ -71,7 +71,7 @@ func TestTakenForAnOrphan(t *testing.T) {
 	for what, does := range map[string]func(*Claim) State{
 		"fetches":  func(*Claim) State { return Active },
 		"fetched":  func(c *Claim) State { publish(t, c, "bytes"); return Done },
-		"gave up":  func(c *Claim) State { must(c.Fail("404")); return Failed },
+		"gave up":  func(c *Claim) State { must(t, c.Fail("404")); return Failed },
 		"has lost": func(c *Claim) State { run(t, c.s.dir, "mv active/* failed/"); return Failed },
 	} {
 		dir := t.TempDir() + "/data"
@@ -79,16 +79,16 @@ func TestTakenForAnOrphan(t *testing.T) {
 			a, b := twoHosts(t, dir)
 			add(t, a, cudaURL)
 			paused := claimUnseen(t, a)
-			must(b.Recover())
+			must(t, b.Recover())
 			time.Sleep(foreignStill)
-			must(b.Recover())
+			must(t, b.Recover())
 			c := claimUnseen(t, b)
 			st := does(c)
 			left := ls(t, b, st)
 			if paused.Held() {
 				t.Fatal("it was not taken")
 			}
-			must(paused.Cancelled())
+			must(t, paused.Cancelled())
 			want(t, b, st, left...)
 			want(t, b, Cancelled)
 			if text := text(t, b, st, left[0]); strings.Contains(text, "cancelled") {
@@ -104,8 +104,8 @@ func TestTakenForAnOrphanAtThisMoment(t *testing.T) {
 	add(t, s, cudaURL)
 	c := claimNext(t, s)
 	name := activeJobName(c.Key, newWorker())
-	must(os.Rename(c.path, s.job(Active, name)))
-	must(c.Cancelled())
+	must(t, os.Rename(c.path, s.job(Active, name)))
+	must(t, c.Cancelled())
 	want(t, s, Active, name)
 }
 
@@ -115,10 +115,10 @@ func TestTakenForAnOrphanAndCopied(t *testing.T) {
 	add(t, s, cudaURL)
 	c := claimUnseen(t, s)
 	f, err := openJob(c.path)
-	must(err)
-	must((&Claim{Key: c.Key, Worker: c.Worker, Job: c.Job, s: s, f: f, path: c.path}).recover())
-	must(os.Link(s.job(Queue, c.Key+".job"), t.TempDir()+"/second"))
+	must(t, err)
+	must(t, (&Claim{Key: c.Key, Worker: c.Worker, Job: c.Job, s: s, f: f, path: c.path}).recover())
+	must(t, os.Link(s.job(Queue, c.Key+".job"), t.TempDir()+"/second"))
 	claimNext(t, s)
-	must(c.Cancelled())
+	must(t, c.Cancelled())
 	want(t, s, Cancelled)
 }

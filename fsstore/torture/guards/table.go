@@ -6,7 +6,6 @@ const (
 	pages   = "./httpd"
 	program = "./cmd/fromcache"
 	harness = "./cmd/fromcache-torture"
-	order   = "WhatIsAcknowledgedIsSyncedFirst"
 	each    = "EachStepIsSynced"
 )
 
@@ -14,18 +13,18 @@ const (
 var guards = []guard{
 	// fsync
 	{name: "fsync of the part, by a power cut", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\treturn", new: "\tif err := error(nil); err != nil {\n\t\treturn", pkg: harness, run: "TestParts/powercut"},
-	{name: "fsync of a new file's bytes", file: "fsstore/disk.go", old: "\treturn f.Sync()\n}\n\n", new: "\treturn nil\n}\n\n", pkg: store, run: order},
+	{name: "fsync of a new file's bytes", file: "fsstore/disk.go", old: "\treturn f.Sync()\n}\n\n", new: "\treturn nil\n}\n\n", pkg: store, run: each},
 	{name: "fsync of a new tree's README", file: "fsstore/readme.go", old: "err = f.Sync()", new: "err = nil", pkg: store, run: each},
 	{name: "fsync of a new tree's README, by a power cut", file: "fsstore/readme.go", old: "err = f.Sync()", new: "err = nil", pkg: harness, run: "TestParts/powercut"},
 	{name: "fsync of a new tree's own name", file: "fsstore/layout.go", old: "err := syncDir(parent); !errors.Is", new: "err := error(nil); !errors.Is", pkg: store, run: each},
 	{name: "fsync of a new tree's names", file: "fsstore/layout.go", old: "err = syncDir(dir)", new: "err = nil", pkg: store, run: each},
 	{name: "fsync of the session secret", file: "fsstore/secret.go", old: "0o600, true", new: "0o600, false", pkg: store, run: each},
 	{name: "fsync of the session secret's name", file: "fsstore/secret.go", old: "b, syncDir(s.dir)", new: "b, nil", pkg: store, run: each},
-	{name: "fsync of the part", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\treturn", new: "\tif err := error(nil); err != nil {\n\t\treturn", pkg: store, run: order},
-	{name: "fsync of blobs/", file: "fsstore/publish.go", old: `if err := syncDir(c.s.path("blobs", "")); err != nil {`, new: `if err := error(nil); err != nil {`, pkg: store, run: order},
-	{name: "fsync of meta/ after its rename", file: "fsstore/meta.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: store, run: order},
-	{name: "fsync of a miss before it is approved", file: "fsstore/approve.go", old: "if err := f.Sync(); err != nil {", new: "if err := error(nil); err != nil {", pkg: store, run: order},
-	{name: "fsync of queue/ after an approval", file: "fsstore/approve.go", old: `return name, syncDir(s.path(string(Queue), "")) // the`, new: `return name, nil // the`, pkg: store, run: order},
+	{name: "fsync of the part", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\treturn", new: "\tif err := error(nil); err != nil {\n\t\treturn", pkg: store, run: each},
+	{name: "fsync of blobs/", file: "fsstore/publish.go", old: `if err := syncDir(c.s.path("blobs", "")); err != nil {`, new: `if err := error(nil); err != nil {`, pkg: store, run: each},
+	{name: "fsync of meta/ after its rename", file: "fsstore/meta.go", old: `return syncDir(s.path("meta", ""))`, new: `return nil`, pkg: store, run: each},
+	{name: "fsync of a miss before it is approved", file: "fsstore/approve.go", old: "if err := f.Sync(); err != nil {", new: "if err := error(nil); err != nil {", pkg: store, run: each},
+	{name: "fsync of queue/ after an approval", file: "fsstore/approve.go", old: `return name, syncDir(s.path(string(Queue), "")) // the`, new: `return name, nil // the`, pkg: store, run: each},
 	{name: "fsync of a copy that is claimed", file: "fsstore/claim.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
 	{name: "fsync of a job that is carried in", file: "fsstore/carry.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
 	{name: "fsync of a start, before its bytes", file: "fsstore/publish.go", old: "return c.f.Sync()", new: "return nil", pkg: store, run: each},
@@ -41,28 +40,28 @@ var guards = []guard{
 	{name: "fsync of a part that is emptied", file: "fsstore/part.go", old: "\t\tif err := p.f.Sync()", new: "\t\tif err := error(nil)", pkg: store, run: each},
 	{name: "fsync of tmp/ after old parts went", file: "fsstore/part.go", old: `return syncDir(s.path("tmp", ""))`, new: "return nil", pkg: store, run: each},
 	{name: "fsync of blobs/ after one was brought back", file: "fsstore/publish.go", old: `return syncDir(s.path("blobs", ""))`, new: "return nil", pkg: store, run: each},
-	{name: "fsync of a job's last line", file: "fsstore/publish.go", old: "err = c.f.Sync() // else", new: "err = nil // else", pkg: store, run: order},
+	{name: "fsync of a job's last line", file: "fsstore/publish.go", old: "err = c.f.Sync() // else", new: "err = nil // else", pkg: store, run: each},
 	{name: "fsync of a last line that took a copy", file: "fsstore/added.go", old: "writeTemp(b, 0o660, true)", new: "writeTemp(b, 0o660, false)", pkg: store, run: each},
 	{name: "fsync of a job with its earlier history", file: "fsstore/moves.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
 	{name: "fsync of why a job failed", file: "fsstore/ending.go", old: "errors.Join(err, c.f.Sync())", new: "errors.Join(err)", pkg: store, run: each},
 	{name: "fsync of a job that was removed while active", file: "fsstore/ending.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
-	{name: "fsync of a pre-seed", file: "fsstore/waiting.go", old: "name), true)", new: "name), false)", pkg: store, run: order},
-	{name: "fsync of queue/ after a pre-seed", file: "fsstore/waiting.go", old: "return name, syncDir(s.path(string(Queue), \"\"))\n", new: "return name, nil\n", pkg: store, run: order},
+	{name: "fsync of a pre-seed", file: "fsstore/waiting.go", old: "name), true)", new: "name), false)", pkg: store, run: each},
+	{name: "fsync of queue/ after a pre-seed", file: "fsstore/waiting.go", old: "return name, syncDir(s.path(string(Queue), \"\"))\n", new: "return name, nil\n", pkg: store, run: each},
 	{name: "fsync of what a job that waits gets", file: "fsstore/waiting.go", old: "errors.Join(err, f.Sync(), ", new: "errors.Join(err, ", pkg: store, run: each},
 	{name: "fsync of queue/ after that", file: "fsstore/waiting.go", old: `f.Sync(), syncDir(s.path(string(Queue), ""))`, new: "f.Sync()", pkg: store, run: each},
 	{name: "fsync of a batch that is taken apart", file: "fsstore/batch.go", old: "if err := b.f.Sync(); err != nil {", new: "if err := error(nil); err != nil {", pkg: store, run: each},
 	{name: "fsync of a batch's URL that is refused", file: "fsstore/batch.go", old: "0o660, true", new: "0o660, false", pkg: store, run: each},
 	{name: "fsync of failed/ after that", file: "fsstore/batch.go", old: `syncDir(b.s.path(string(Failed), ""))`, new: "nil", pkg: store, run: each},
-	{name: "fsync of queue/ after a retry", file: "fsstore/moves.go", old: `return syncDir(s.path(string(Queue), ""))`, new: `return nil`, pkg: store, run: order},
-	{name: "fsync of a retry's line", file: "fsstore/moves.go", old: "\treturn f.Sync()\n", new: "\treturn nil\n", pkg: store, run: order},
-	{name: "fsync of what is denied", file: "fsstore/deny.go", old: "name), true)", new: "name), false)", pkg: store, run: order},
-	{name: "fsync of denied/", file: "fsstore/deny.go", old: "\t\treturn err\n\t}\n\treturn syncDir(s.path(string(Denied), \"\"))", new: "\t\treturn err\n\t}\n\treturn nil", pkg: store, run: order},
+	{name: "fsync of queue/ after a retry", file: "fsstore/moves.go", old: `return syncDir(s.path(string(Queue), ""))`, new: `return nil`, pkg: store, run: each},
+	{name: "fsync of a retry's line", file: "fsstore/moves.go", old: "\treturn f.Sync()\n", new: "\treturn nil\n", pkg: store, run: each},
+	{name: "fsync of what is denied", file: "fsstore/deny.go", old: "name), true)", new: "name), false)", pkg: store, run: each},
+	{name: "fsync of denied/", file: "fsstore/deny.go", old: "\t\treturn err\n\t}\n\treturn syncDir(s.path(string(Denied), \"\"))", new: "\t\treturn err\n\t}\n\treturn nil", pkg: store, run: each},
 	{name: "fsync of a miss that is denied", file: "fsstore/deny.go", old: "errors.Join(f.Sync(), ", new: "errors.Join(", pkg: store, run: each},
 	{name: "fsync of denied/ after a miss", file: "fsstore/deny.go", old: `f.Sync(), syncDir(s.path(string(Denied), ""))`, new: "f.Sync()", pkg: store, run: each},
 	{name: "fsync of what is cancelled", file: "fsstore/moves.go", old: "errors.Join(f.Sync(), syncDir(s.path(string(Cancelled), \"\")))", new: "syncDir(s.path(string(Cancelled), \"\"))", pkg: store, run: each},
 	{name: "fsync of cancelled/", file: "fsstore/moves.go", old: "f.Sync(), syncDir(s.path(string(Cancelled), \"\"))", new: "f.Sync()", pkg: store, run: each},
-	{name: "fsync of an evict's line", file: "fsstore/evict.go", old: "appendWhole(f, e.Line()), f.Sync())", new: "appendWhole(f, e.Line()))", pkg: store, run: order},
-	{name: "fsync of meta/ after an evict", file: "fsstore/evict.go", old: `err := syncDir(s.path("meta", ""))`, new: `var err error`, pkg: store, run: order},
+	{name: "fsync of an evict's line", file: "fsstore/evict.go", old: "appendWhole(f, e.Line()), f.Sync())", new: "appendWhole(f, e.Line()))", pkg: store, run: each},
+	{name: "fsync of meta/ after an evict", file: "fsstore/evict.go", old: `err := syncDir(s.path("meta", ""))`, new: `var err error`, pkg: store, run: each},
 
 	// one owner
 	{name: "flock of a claim", file: "fsstore/claim.go", old: "\tif err := lock(f); err != nil {\n\t\treturn nil, err\n\t}\n\tb, err", new: "\tb, err", pkg: store, run: "Orphans|ClaimsRace|NoClaimComes|Model"},
