@@ -3,96 +3,92 @@ package fsstore
 import (
 	"maps"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
+// missRoom counts the files in misses/, and those of each client, so that nobody
+// can fill the disk with them, and no client can crowd out the others.
+type missRoom struct {
+	making sync.RWMutex // read-locked from the counting of a file until it is there
+	mu     sync.Mutex
+	owner  map[string]string // name of each file to the network that made it; nil: not listed yet
+	share  map[string]int    // files of each network
+	lost   atomic.Int64
+}
+
 // NotNoted is how many misses this process did not note because misses/ was
 // full, or the client's tenth of it was.
-func (s *Store) NotNoted() int64 { return s.notes.lost.Load() }
+func (s *Store) NotNoted() int64 { return s.room.lost.Load() }
 
-// disown gives back the room of a miss that could not be made.
-func (s *Store) disown(who asked) {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	if client, ok := s.notes.owner[who.key]; ok {
-		delete(s.notes.owner, who.key)
-		s.notes.share[client]--
-	}
-}
-
-// room takes the room of one more miss, if it fits: under max-misses in all, and
-// under a tenth of it for one client, so that no client can crowd out the
-// others. It is taken before the file is made, or a thousand at once would all
-// find room.
-func (s *Store) room(who asked) (bool, error) {
-	s.notes.mu.Lock()
-	known := s.notes.owner != nil
-	s.notes.mu.Unlock()
-	if !known {
+// takeRoom counts one more miss, if it fits: under max-misses in all, and under a
+// tenth of it for its network. It counts before the file is made, because a
+// thousand at once would all find room. The caller makes it and calls done, which
+// is nil where there is no room. What could not be made counts until the next
+// listing.
+func (s *Store) takeRoom(a ask) (done func(), err error) {
+	r := &s.room
+	r.mu.Lock()
+	listed := r.owner != nil
+	r.mu.Unlock()
+	if !listed {
 		if err := s.countMisses(); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	if _, ok := s.notes.owner[who.key]; ok {
-		return true, nil
+	r.making.RLock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, counted := r.owner[a.key]; !counted {
+		if len(r.owner) >= s.maxMisses || r.share[a.client] >= max(1, s.maxMisses/10) {
+			r.making.RUnlock()
+			return nil, nil
+		}
+		r.add(a.key, a.client)
 	}
-	if len(s.notes.owner) >= s.maxMisses || s.notes.share[who.client] >= max(1, s.maxMisses/10) {
-		return false, nil
-	}
-	s.notes.owner[who.key] = who.client
-	s.notes.share[who.client]++
-	s.notes.making[who.key] = true
-	return true, nil
+	return r.making.RUnlock, nil
 }
 
-// made ends the making of a file that room was taken for: from here a listing
-// shows whether it is there.
-func (s *Store) made(who asked) {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	delete(s.notes.making, who.key)
+// add counts a file; the caller holds mu.
+func (r *missRoom) add(k, client string) {
+	r.owner[k] = client
+	r.share[client]++
 }
 
-// countMisses compares what is known of misses/ with the listing. Only files
-// not seen before are read. What was being made when the listing began may be
-// missing from it, and is kept.
+// countMisses counts by the listing, which is the truth. Only files that it has not
+// seen before are read. What is counted while it lists is added, because the
+// listing may lack it.
 func (s *Store) countMisses() error {
-	s.notes.mu.Lock()
-	before, making := maps.Clone(s.notes.owner), maps.Clone(s.notes.making)
-	s.notes.mu.Unlock()
+	r := &s.room
+	r.making.Lock() // whatever is counted by now is there to be listed
+	r.mu.Lock()
+	before := maps.Clone(r.owner)
+	r.mu.Unlock()
+	r.making.Unlock()
 	names, err := s.names(string(Misses))
 	if err != nil {
 		return err
 	}
-	owner, share := make(map[string]string, len(names)), map[string]int{}
-	take := func(k, client string) {
-		if _, ok := owner[k]; !ok {
-			owner[k] = client
-			share[client]++
-		}
-	}
+	counted := missRoom{owner: make(map[string]string, len(names)), share: map[string]int{}}
 	for _, k := range names {
-		client, ok := before[k]
-		if !ok {
+		client, known := before[k]
+		if !known {
 			client = s.maker(k)
 		}
-		take(k, client)
+		counted.add(k, client)
 	}
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	for k, client := range s.notes.owner {
-		if _, ok := before[k]; !ok || making[k] {
-			take(k, client)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, client := range r.owner {
+		_, listed := counted.owner[k]
+		if _, old := before[k]; !old && !listed {
+			counted.add(k, client)
 		}
 	}
-	s.notes.owner, s.notes.share = owner, share
-	if s.notes.making == nil {
-		s.notes.making = map[string]bool{}
-	}
+	r.owner, r.share = counted.owner, counted.share
 	return nil
 }
 

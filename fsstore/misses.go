@@ -1,13 +1,13 @@
 package fsstore
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,50 +18,44 @@ import (
 
 const (
 	// youngMiss: until a file has so many bytes, some twenty lines, each asking is
-	// written at once, so that counts are exact while they are small.
+	// written at once, because a person counts in ls, cat and mv while they are few.
 	youngMiss = 1 << 10
 	// gather: after that a client's repeats make at most one line in this time.
 	gather = time.Minute
-	// linesAtOnce: another URL of the same artifact, or another tool, is written
-	// without waiting, for what a page shows, and what mv and a button approve, is
-	// what the file says. So many lines a client may write in the time of one
-	// gathering.
+	// linesAtOnce is how many lines a client may write in that time without waiting,
+	// for other URLs of the artifact or other tools: a page shows and a button
+	// approves what the file says.
 	linesAtOnce = 10
-	// maxGathered bounds the repeats kept in memory; past it each is written at once.
+	// maxGathered bounds the clients kept in memory; past it each asking is written.
 	maxGathered = 50_000
 	// staleMiss: a miss that nobody asked for in this time goes.
 	staleMiss = 30 * 24 * time.Hour
 )
 
-// noteBook is what one process knows of the misses it has noted.
-type noteBook struct {
-	mu     sync.Mutex
-	repeat map[asked]*repeat
-	owner  map[string]string // key of each file in misses/ to the client that made it
-	share  map[string]int    // files that each client made
-	making map[string]bool   // keys whose file is being made
-	lost   atomic.Int64
+// repeats are what clients asked for again, and no line of a file says yet.
+type repeats struct {
+	mu sync.Mutex
+	m  map[asked]*repeat
 }
 
-// asked is a client's interest in one key, by whatever tool. The client is a
-// network, for a host has 2^64 addresses of its own to fill a miss with.
-type asked struct{ key, client string }
+// asked is a client's interest in one normalised URL, by whatever tool. The client
+// is a network, because a host has 2^64 addresses of its own to fill a miss with.
+type asked struct{ sum, client string }
 
 // ask is one request for what is not held.
 type ask struct {
 	asked
+	key             string // of its file in misses/
 	addr, tool, url string
-	sum             string // of the normalised URL
 }
 
-// repeat is what one client asked for again. What is gathered counts for the
-// address and the URL that were written last.
+// repeat is what one client asked for since began. What is gathered counts for the
+// address, the tool and the URL that were written last.
 type repeat struct {
-	began time.Time // of the gathering
-	lines int       // written since
-	last  ask       // written
-	n     int       // not written
-	at    time.Time // of the last of them
+	began time.Time
+	lines int // written since
+	last  ask // written
+	n     int // not written
 }
 
 // Miss notes that a client asked for rawURL, which is not held, unless it is
@@ -73,45 +67,47 @@ func (s *Store) Miss(rawURL string, by Asker) (Verdict, error) {
 		return "", err
 	}
 	addr := address(by.Addr)
-	a := ask{asked{u.Key(), network(addr)}, addr, job.Tool(by.UserAgent), u.Whole(), u.Sum()}
+	a := ask{asked{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
 	if s.repeated(a) {
 		return Noted, nil
 	}
 	sub := s.about(u)
 	if !exists(s.job(Misses, a.key)) {
-		if old := s.miss(sub); old != "" { // an earlier server has noted it
-			if a.key = old; s.repeated(a) {
-				return Noted, nil
-			}
-		}
+		a.key = cmp.Or(s.miss(sub), a.key) // an earlier server may have noted it
 	}
 	return s.note(u, sub, a)
 }
 
 // repeated counts a repeat in memory while its file is still in misses/.
 func (s *Store) repeated(a ask) bool {
-	s.notes.mu.Lock()
-	r := s.notes.repeat[a.asked]
-	gathers := r != nil && time.Since(r.began) < gather && (a == r.last || r.lines >= linesAtOnce)
-	s.notes.mu.Unlock()
+	s.repeats.mu.Lock()
+	r := s.repeats.m[a.asked]
+	if r != nil {
+		a.key = r.last.key
+	}
+	gathers := r != nil && (a == r.last || r.lines >= linesAtOnce)
+	s.repeats.mu.Unlock()
 	if !gathers {
 		return false
 	}
 	var st unix.Stat_t
-	if unix.Lstat(s.job(Misses, a.key), &st) != nil || st.Size < youngMiss {
+	err := unix.Lstat(s.job(Misses, a.key), &st)
+	s.repeats.mu.Lock()
+	defer s.repeats.mu.Unlock()
+	if err != nil {
+		delete(s.repeats.m, a.asked)
+	}
+	if err != nil || st.Size < youngMiss {
 		return false
 	}
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
 	r.n++
-	r.at = now()
 	return true
 }
 
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
 func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
-	err := s.appendMiss(a, 1+s.taken(a.asked), now())
+	err := s.appendMiss(a, 1)
 	if errors.Is(err, errOther) {
 		return s.notNoted(a), nil
 	}
@@ -133,20 +129,13 @@ func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
 	if s.blind() {
 		return IsIll, nil
 	}
-	switch room, err := s.room(a.asked); {
-	case err != nil:
-		return Noted, err
-	case !room:
-		s.notes.lost.Add(1)
-		return IsFull, nil
-	}
-	return Noted, s.makeMiss(a)
+	return s.makeMiss(a)
 }
 
 // notNoted: a person has given its name to the miss of another URL, under which
 // it must not be approved.
 func (s *Store) notNoted(a ask) Verdict {
-	s.notes.lost.Add(1)
+	s.room.lost.Add(1)
 	if s.quiet.may("miss "+a.key, time.Minute) {
 		s.log.Error("a miss is not noted, for the file of its name is of another URL: move that away", "file", "misses/"+a.key)
 	}
@@ -158,41 +147,26 @@ func (s *Store) held(u key.URL) bool {
 	return err == nil && s.checkBlob(a) == nil
 }
 
-// taken takes what was gathered of a repeat, so that it can be written.
-func (s *Store) taken(who asked) int {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	r := s.notes.repeat[who]
-	if r == nil {
-		return 0
-	}
-	n := r.n
-	r.n = 0
-	return n
-}
-
 // remember notes that a line was written.
 func (s *Store) remember(a ask) {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	if s.notes.repeat == nil {
-		s.notes.repeat = map[asked]*repeat{}
+	s.repeats.mu.Lock()
+	defer s.repeats.mu.Unlock()
+	r := s.repeats.m[a.asked]
+	if r == nil {
+		if len(s.repeats.m) >= maxGathered {
+			return
+		}
+		r = &repeat{began: time.Now()}
+		s.repeats.m[a.asked] = r
 	}
-	r := s.notes.repeat[a.asked]
-	switch {
-	case r != nil && time.Since(r.began) < gather:
-		r.lines++
-		r.last = a
-	case r != nil || len(s.notes.repeat) < maxGathered:
-		s.notes.repeat[a.asked] = &repeat{began: time.Now(), lines: 1, last: a}
-	}
+	r.lines++
+	r.last = a
 }
 
-// appendMiss adds one line to a miss that is there, of what was asked last at a
-// time. It never creates the file:
+// appendMiss adds one line to a miss that is there. It never creates the file:
 // a late line lands in queue/ with the file it was meant for, where it does no
 // harm, and never brings back what an operator has just moved.
-func (s *Store) appendMiss(a ask, n int, at time.Time) error {
+func (s *Store) appendMiss(a ask, n int) error {
 	f, err := open(s.job(Misses, a.key), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
@@ -203,7 +177,7 @@ func (s *Store) appendMiss(a ask, n int, at time.Time) error {
 		return err
 	}
 	if info.Size() < job.MissRoom && hasSecondName(f) {
-		return s.appendOwn(f, a, n, at)
+		return s.appendOwn(f, a, n)
 	}
 	line1, err := firstLine(f)
 	if err != nil {
@@ -221,7 +195,7 @@ func (s *Store) appendMiss(a ask, n int, at time.Time) error {
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
 	}
-	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n, at).Line())
+	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
 	return err
 }
 
@@ -229,7 +203,7 @@ func (s *Store) appendMiss(a ask, n int, at time.Time) error {
 // of the tree: what a client makes us write would stand there too. The name goes
 // first, for what an operator has just moved must not come back; a crash between
 // the two costs a note.
-func (s *Store) appendOwn(f *os.File, a ask, n int, at time.Time) error {
+func (s *Store) appendOwn(f *os.File, a ask, n int) error {
 	own, err := s.copyOf(f, job.MaxFile)
 	if err != nil {
 		return err
@@ -244,7 +218,7 @@ func (s *Store) appendOwn(f *os.File, a ask, n int, at time.Time) error {
 		os.Remove(own.Name())
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = s.appendMiss(a, n, at)
+		err = s.appendMiss(a, n)
 	}
 	return err
 }
@@ -259,8 +233,8 @@ func holdsNone(f *os.File, line1 string) bool {
 	return err == nil && len(job.Parse(b).Jobs) == 0
 }
 
-func (a ask) event(n int, at time.Time) job.Event {
-	return job.Event{Time: at, Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
+func (a ask) event(n int) job.Event {
+	return job.Event{Time: now(), Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
 }
 
 func firstLine(f *os.File) (string, error) {
@@ -271,21 +245,26 @@ func firstLine(f *os.File) (string, error) {
 
 // makeMiss makes the file whole: temporary, then linked, which unlike rename
 // never replaces what another server made at this moment.
-func (s *Store) makeMiss(a ask) error {
-	line1 := a.url + "\n"
+func (s *Store) makeMiss(a ask) (Verdict, error) {
+	done, err := s.takeRoom(a)
+	if err != nil {
+		return Noted, err
+	}
+	if done == nil {
+		s.room.lost.Add(1)
+		return IsFull, nil
+	}
+	defer done()
 	first := a
 	first.url = ""
-	defer s.made(a.asked)
-	err := s.publishNew(line1+first.event(1, now()).Line(), s.job(Misses, a.key), false)
+	err = s.publishNew(a.url+"\n"+first.event(1).Line(), s.job(Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
-		return s.appendMiss(a, 1, now())
+		return Noted, s.appendMiss(a, 1)
 	}
-	if err != nil {
-		s.disown(a.asked)
-		return err
+	if err == nil {
+		s.remember(a)
 	}
-	s.remember(a)
-	return nil
+	return Noted, err
 }
 
 // publishNew gives a whole new job file its name, or says fs.ErrExist.
@@ -303,44 +282,40 @@ func (s *Store) publishNew(content, path string, sync bool) error {
 	return nil
 }
 
-// flushNotes writes the repeats whose minute is over; all of them at the end.
-func (s *Store) flushNotes(t time.Time, all bool) error {
+// flushOld writes the repeats of those who asked first so long ago.
+func (s *Store) flushOld(age time.Duration) error {
+	return s.flushRepeats(func(r *repeat) bool { return time.Since(r.began) >= age })
+}
+
+// flushKey writes what is gathered of one miss, before its file moves on.
+func (s *Store) flushKey(k string) {
+	s.complain("misses", s.flushRepeats(func(r *repeat) bool { return r.last.key == k }))
+}
+
+// flushRepeats writes a line for each client of which due is true, and forgets
+// those that have not asked again.
+func (s *Store) flushRepeats(due func(*repeat) bool) error {
 	var list []repeat
-	s.notes.mu.Lock()
-	for who, r := range s.notes.repeat {
-		if !all && t.Sub(r.began) < gather {
-			continue
-		}
-		if r.n > 0 {
+	s.repeats.mu.Lock()
+	for who, r := range s.repeats.m {
+		switch {
+		case !due(r):
+		case r.n == 0:
+			delete(s.repeats.m, who)
+		default:
 			list = append(list, *r)
+			r.began, r.lines, r.n = time.Now(), 0, 0
 		}
-		delete(s.notes.repeat, who)
 	}
-	s.notes.mu.Unlock()
+	s.repeats.mu.Unlock()
 	var errs []error
 	for _, r := range list {
-		err := s.appendMiss(r.last, r.n, r.at)
+		err := s.appendMiss(r.last, r.n)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOther) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// flushKey writes what is gathered of one key, before its file moves on.
-func (s *Store) flushKey(k string) {
-	s.notes.mu.Lock()
-	var list []repeat
-	for who, r := range s.notes.repeat {
-		if who.key == k && r.n > 0 {
-			list = append(list, *r)
-			r.n = 0
-		}
-	}
-	s.notes.mu.Unlock()
-	for _, r := range list {
-		s.complain("misses", s.appendMiss(r.last, r.n, r.at))
-	}
 }
 
 // address cleans a client's address: without zone, IPv4 in its own form.

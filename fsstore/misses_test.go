@@ -288,9 +288,9 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	if n := len(s.notes.owner); n != 600 {
+	s.room.mu.Lock()
+	defer s.room.mu.Unlock()
+	if n := len(s.room.owner); n != 600 {
 		t.Errorf("%d of 600 are counted", n)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"fromcache/fsstore/job"
 )
@@ -195,24 +194,5 @@ func TestNoLineSlipsUnderAnApproval(t *testing.T) {
 	run(t, s.dir, "mv misses/* queue/")
 	if c := claimNext(t, s); c.URL != signed+"good" {
 		t.Errorf("fetching %s", c.URL)
-	}
-}
-
-// What is gathered is written later, with the time at which it was asked.
-func TestGatheredIsAskedWhenItWas(t *testing.T) {
-	s := testStore(t)
-	for range 100 {
-		noteMiss(t, s, cudaURL, client1)
-	}
-	was := now().Add(-time.Hour)
-	for _, r := range s.notes.repeat {
-		r.at = was
-	}
-	if err := s.flushNotes(time.Now(), true); err != nil {
-		t.Fatal(err)
-	}
-	log := text(t, s, Misses, keyOf(t, cudaURL))
-	if !strings.Contains(log, "\n"+was.Format(time.RFC3339)+" miss x") {
-		t.Errorf("not at %v: %s", was, log)
 	}
 }

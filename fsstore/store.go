@@ -37,7 +37,8 @@ type Store struct {
 	digests digestIndex
 	hits    hitBook
 	stats   statBook
-	notes   noteBook
+	repeats repeats
+	room    missRoom
 	queue   queueIndex
 	space   space
 	found   findingBook
@@ -78,6 +79,7 @@ func Open(dir string, o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{dir: dir, boot: bootID(), rule: o.Rule, minFree: o.MinFree, maxMisses: o.MaxMisses, kept: o.History, log: o.Logger, remade: gone}
+	s.repeats.m = map[asked]*repeat{}
 	for _, name := range gone {
 		s.log.Warn(name + " was gone from the data directory, and was made again")
 	}
@@ -103,7 +105,7 @@ func (s *Store) Rule() key.Rule { return s.rule }
 
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {
-	return errors.Join(s.flushNotes(time.Now(), true), s.flushHits(), s.flushStats())
+	return errors.Join(s.flushOld(0), s.flushHits(), s.flushStats())
 }
 
 // Run keeps the tree in order until ctx ends: it recovers orphans, writes what
@@ -142,7 +144,7 @@ func (s *Store) beat() {
 		return
 	}
 	s.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Recover())
-	s.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.flushNotes(time.Now(), false), s.countMisses()))
+	s.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.flushOld(gather), s.countMisses()))
 	s.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.flushHits())
 	s.checkOwn()
 	s.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.flushStats())

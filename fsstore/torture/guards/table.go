@@ -184,13 +184,13 @@ var guards = []guard{
 	{name: "a link to nothing is not filled", file: "fsstore/layout.go", old: "os.Readlink(dir); err == nil", new: `os.Readlink(dir); err == nil && to == ""`, pkg: store, run: "LinkToNothing"},
 
 	// limits
-	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.maxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || s.notes.share[who.client] >= max(1, s.maxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
-	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\ts.notes.owner[who.key] = who.client\n\ts.notes.share[who.client]++\n\ts.notes.making", new: "\tgo func() { s.countMisses() }()\n\ts.notes.making", pkg: store, run: "Room"},
+	{name: "the cap of misses", file: "fsstore/misscap.go", old: "len(r.owner) >= s.maxMisses || ", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "a client's share of misses", file: "fsstore/misscap.go", old: " || r.share[a.client] >= max(1, s.maxMisses/10)", new: "", pkg: store, run: "MissesAreBounded|Room"},
+	{name: "room is taken before the file is made", file: "fsstore/misscap.go", old: "\t\tr.add(a.key, a.client)\n", new: "\t\tgo func() { s.countMisses() }()\n", pkg: store, run: "Room"},
 	{name: "a miss stops growing", file: "fsstore/misses.go", old: "if info.Size() >= job.MissRoom {", new: "if false {", pkg: store, run: "StopsGrowing"},
 	{name: "repeats are gathered", file: "fsstore/misses.go", old: "if s.repeated(a) {", new: "if false {", pkg: store, run: "RepeatsAreGathered|NewURLs"},
 	{name: "a client writes so many lines at once", file: "fsstore/misses.go", old: " || r.lines >= linesAtOnce)", new: ")", pkg: store, run: "NewURLs"},
-	{name: "a network writes so many lines at once", file: "fsstore/misses.go", old: "asked{u.Key(), network(addr)}", new: "asked{u.Key(), addr}", pkg: store, run: "OneNetwork"},
+	{name: "a network writes so many lines at once", file: "fsstore/misses.go", old: "asked{u.Sum(), network(addr)}", new: "asked{u.Sum(), addr}", pkg: store, run: "OneNetwork"},
 	{name: "misses that nobody asks for any more go", file: "fsstore/gc.go", old: "return s.pruneDir(Misses, t.Add(-staleMiss))", new: "return nil", pkg: store, run: "PruneGoes"},
 	{name: "the picture keeps few of a miss's clients", file: "fsstore/job/asked.go", old: "if i < clients {", new: "if i >= 0 {", pkg: store, run: "ViewKeepsLittle"},
 	{name: "the picture keeps no misses", file: "fsstore/view.go", old: "return e.Kind == job.Miss })", new: "return false })", pkg: store, run: "ViewKeepsLittle"},
@@ -379,7 +379,7 @@ var guards = []guard{
 	{name: "harness: a ticker beside the watch", file: "fsstore/watch.go", old: "time.NewTicker(every)", new: "time.NewTicker(every + time.Hour)", pkg: harness, run: "TestParts/watch"},
 	{name: "harness: a blob of another size is not served", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: harness, run: "TestParts/restore"},
 	{name: "harness: the scrub takes out what is rotten", file: "fsstore/scrub.go", old: "r.again(sumHex(blobs[(from+i)%len(blobs)]))", new: "_ = sumHex(blobs[(from+i)%len(blobs)])", pkg: harness, run: "TestParts/rot"},
-	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(s.notes.owner) >= s.maxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
+	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(r.owner) >= s.maxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
 	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: harness, run: "TestParts/planted"},
 	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestParts/copies"},
 
