@@ -3,11 +3,11 @@ package main
 import (
 	"net/http"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // answers asks for what is held: whole and true bytes, whatever else is wrong.
-func answers(l *lab, s *server, path, what string, row *torture.Row) {
+func answers(l *lab, s *server, path, what string, row *judge.Row) {
 	for range 3 {
 		code, b, err := s.get(l.p.origin.URL + path)
 		if err != nil || code != http.StatusOK || digest(b) != digest(body(path, 0)) {
@@ -25,7 +25,7 @@ func (s *server) healthy() bool {
 }
 
 // end judges a tree whose server is still there.
-func (l *lab) end(what string, s *server, row *torture.Row) {
+func (l *lab) end(what string, s *server, row *judge.Row) {
 	if !s.dead() && !s.stop() {
 		row.Violated("%s: it does not end at SIGTERM", what)
 	}

@@ -6,12 +6,12 @@ import (
 	"os/exec"
 	"strings"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // copies: threat 13. rsync of a tree that is written to, judged as a backup:
 // each artifact of the copy is whole or a miss, and a server starts on it.
-func copies(p *program, rounds int, row *torture.Row) {
+func copies(p *program, rounds int, row *judge.Row) {
 	if !hasRsync(row) {
 		return
 	}
@@ -36,7 +36,7 @@ func copies(p *program, rounds int, row *torture.Row) {
 	l.end("copies", s, row)
 }
 
-func hasRsync(row *torture.Row) bool {
+func hasRsync(row *judge.Row) bool {
 	_, err := exec.LookPath("rsync")
 	if err != nil {
 		row.Note("needs rsync, which is not installed: not run")
@@ -54,7 +54,7 @@ func (l *lab) backUp(dir string) error {
 
 // judgeCopy asks a server on the copy for all that its metas name: as meta/ was
 // copied first, the blobs are there.
-func (p *program) judgeCopy(dir string, row *torture.Row) {
+func (p *program) judgeCopy(dir string, row *judge.Row) {
 	l := p.labOn(dir)
 	defer l.close()
 	urls := l.urls()
@@ -70,7 +70,7 @@ func (p *program) judgeCopy(dir string, row *torture.Row) {
 }
 
 // trueOrMiss: I4. An answer is a miss or the true bytes, whole.
-func (p *program) trueOrMiss(s *server, url string, row *torture.Row) (code int) {
+func (p *program) trueOrMiss(s *server, url string, row *judge.Row) (code int) {
 	code, b, err := s.get(url)
 	path := strings.TrimPrefix(url, p.origin.URL)
 	if err != nil || code != 404 && (code != 200 || digest(b) != digest(body(path, 0))) {

@@ -7,13 +7,13 @@ import (
 	"os"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // faults: the file system turns read-only, the data directory is moved away and
 // back, descriptors run out. Hits go on where the bytes are there, /healthz
 // says what is wrong, and the server recovers by itself.
-func faults(p *program, rounds int, row *torture.Row) {
+func faults(p *program, rounds int, row *judge.Row) {
 	p.movedAway(rounds, row)
 	p.fewDescriptors(row)
 	if mayMount(row, "mount") {
@@ -34,11 +34,11 @@ func within(long time.Duration, what string, is func() bool) error {
 }
 
 // worksAgain: the server itself, and no other, does what is queued.
-func (l *lab) worksAgain(s *server, when string, row *torture.Row) {
+func (l *lab) worksAgain(s *server, when string, row *judge.Row) {
 	store := l.open()
 	defer store.Close()
 	for _, url := range l.known.Queued {
-		k := torture.KeyOf(url)
+		k := judge.KeyOf(url)
 		if err := until("what was approved is held", func() bool { l.hurry(store); return l.exists("done/"+k+".job") && l.exists("meta/"+k+".json") }); err != nil {
 			row.Violated("%s: %v: %s\n%s", when, err, l.ls(), s.text())
 			return
@@ -47,7 +47,7 @@ func (l *lab) worksAgain(s *server, when string, row *torture.Row) {
 	}
 }
 
-func (p *program) movedAway(rounds int, row *torture.Row) {
+func (p *program) movedAway(rounds int, row *judge.Row) {
 	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
@@ -80,7 +80,7 @@ func (p *program) movedAway(rounds int, row *torture.Row) {
 	l.end("moved away", s, row)
 }
 
-func (p *program) fewDescriptors(row *torture.Row) {
+func (p *program) fewDescriptors(row *judge.Row) {
 	l, s, ok := p.serving(row, []string{"prlimit", "--nofile=64"})
 	if !ok {
 		return
@@ -107,7 +107,7 @@ func (p *program) fewDescriptors(row *torture.Row) {
 }
 
 // answersSoon: the server has noticed that its clients went.
-func answersSoon(l *lab, s *server, path string, row *torture.Row) {
+func answersSoon(l *lab, s *server, path string, row *judge.Row) {
 	if err := until("a hit", func() bool { code, _, err := s.get(l.p.origin.URL + path); return err == nil && code == 200 }); err != nil {
 		row.Violated("%v\n%s", err, s.text())
 		return
@@ -115,7 +115,7 @@ func answersSoon(l *lab, s *server, path string, row *torture.Row) {
 	answers(l, s, path, "after", row)
 }
 
-func (p *program) readOnly(row *torture.Row) {
+func (p *program) readOnly(row *judge.Row) {
 	m, err := p.newTmpfs("size=64m")
 	if err != nil {
 		row.Violated("%v", err)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // floor is how many cases of a kind a part must have tried. What tried nothing
@@ -45,7 +45,7 @@ var floors = map[string][]floor{
 
 // judge complains of what was tried too little. What this machine can't do has a
 // note that it was not run, and no case.
-func (f floor) judge(long bool, row *torture.Row) {
+func (f floor) judge(long bool, row *judge.Row) {
 	least := f.slice
 	if long {
 		least = f.long
@@ -56,6 +56,6 @@ func (f floor) judge(long bool, row *torture.Row) {
 	}
 }
 
-func saysNotRun(row *torture.Row) bool {
+func saysNotRun(row *judge.Row) bool {
 	return slices.ContainsFunc(row.Notes(), func(note string) bool { return strings.Contains(note, "not run") })
 }

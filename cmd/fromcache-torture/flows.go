@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore"
-	"fromcache/fsstore/torture"
 )
 
 // flow is one way through the tree, by a verb or by a server. It can be broken
@@ -32,7 +32,7 @@ const (
 	oldToken, newToken = "?AWSAccessKeyId=k&Expires=1&Signature=old", "?AWSAccessKeyId=k&Expires=2&Signature=new" // signatures, which the origin does not look at
 )
 
-func (l *lab) key(path string) string { return torture.KeyOf(l.p.origin.URL + path) }
+func (l *lab) key(path string) string { return judge.KeyOf(l.p.origin.URL + path) }
 
 func (l *lab) miss(path string) {
 	s := l.open()

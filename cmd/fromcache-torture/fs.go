@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // mount is a file system that a part made and may break.
@@ -19,7 +19,7 @@ type mount struct {
 
 // mayMount reports whether this process may make mounts and loop devices, and
 // notes what it misses.
-func mayMount(row *torture.Row, programs ...string) bool {
+func mayMount(row *judge.Row, programs ...string) bool {
 	if os.Getuid() != 0 {
 		row.Note("needs root, to mount: not run")
 		return false

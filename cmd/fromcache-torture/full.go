@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore"
-	"fromcache/fsstore/torture"
 )
 
 // fullDisk: threat 4. A tmpfs is filled, its bytes or its inodes or all but the
@@ -19,7 +19,7 @@ import (
 //
 // A job that met a full disk comes again after half a minute, and nobody hurries
 // it here. So the rounds are dealt to disks that are filled beside one another.
-func fullDisk(p *program, rounds int, row *torture.Row) {
+func fullDisk(p *program, rounds int, row *judge.Row) {
 	if !mayMount(row, "mount") {
 		return
 	}
@@ -47,7 +47,7 @@ func disks(rounds int) (all []disk) {
 	return all
 }
 
-func (p *program) fillDisk(d disk, row *torture.Row) error {
+func (p *program) fillDisk(d disk, row *judge.Row) error {
 	m, err := p.newTmpfs(d.options)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ const fullHeld = "/900000/held.bin"
 
 // fillOnce is one round. A job is under way when the room goes, another comes
 // while there is none.
-func (l *lab) fillOnce(s *server, m *mount, short shortage, n int, row *torture.Row) error {
+func (l *lab) fillOnce(s *server, m *mount, short shortage, n int, row *judge.Row) error {
 	caught, late := l.url(fmt.Sprintf("/slow/500000/caught-%d.bin", n)), l.url(fmt.Sprintf("/%d/late-%d.bin", 400_000, n))
 	if !short.reserve {
 		if err := l.halfWay(s, caught); err != nil {
@@ -120,7 +120,7 @@ func (l *lab) halfWay(s *server, url string) error {
 // comesLate reports whether a job is taken for which there is no room.
 func (l *lab) comesLate(s *server, url string) bool {
 	code, err := s.post("/admin/fetch", "url", url)
-	if err != nil || code != http.StatusSeeOther || !l.exists("*/"+torture.KeyOf(url)+"*") {
+	if err != nil || code != http.StatusSeeOther || !l.exists("*/"+judge.KeyOf(url)+"*") {
 		return false
 	}
 	l.known.Queued = append(l.known.Queued, url)
@@ -129,7 +129,7 @@ func (l *lab) comesLate(s *server, url string) bool {
 
 // keptBack: a job waits in queue/, and nothing takes from the reserve.
 func (l *lab) keptBack(m *mount, url string) error {
-	k := torture.KeyOf(url)
+	k := judge.KeyOf(url)
 	before := m.free()
 	waits := func() bool { return l.exists("queue/"+k+".job") && !l.exists("active/*") }
 	if err := until("what there is no room for waits in queue/", waits); err != nil {
@@ -152,7 +152,7 @@ func (l *lab) roomAgain(s *server, url string, taken bool) error {
 			return fmt.Errorf("with room again: %w", err)
 		}
 	}
-	k := torture.KeyOf(url)
+	k := judge.KeyOf(url)
 	held := func() bool { _, err := store.Lookup(url); return err == nil }
 	err := within(roomWait, "what was approved is over, as there is room", func() bool {
 		return l.exists("failed/"+k+"*") || held() && !l.exists("active/*") && !l.exists("queue/"+k+"*")
@@ -173,7 +173,7 @@ const roomWait = 3 * time.Minute
 // forget makes room for the next round.
 func (l *lab) forget(store *fsstore.Store, url string) error {
 	l.known.Queued = slices.DeleteFunc(l.known.Queued, func(u string) bool { return u == url })
-	err := store.Evict(torture.KeyOf(url), by)
+	err := store.Evict(judge.KeyOf(url), by)
 	_, clearErr := store.Clear(by)
 	_, gcErr := store.GC(fsstore.GCOptions{Older: time.Nanosecond})
 	return errors.Join(err, clearErr, gcErr)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // commit names the tree that is judged. One that was edited is never the same
@@ -22,7 +22,7 @@ func commit() string {
 }
 
 // keepRow writes a part's row, in place of an older one.
-func keepRow(dir string, row *torture.Row) error {
+func keepRow(dir string, row *judge.Row) error {
 	row.Commit = commit()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -43,16 +43,16 @@ func isKept(dir string, part part) bool {
 
 func isClean(commit string) bool { return commit != "unknown" && !strings.HasSuffix(commit, "+edits") }
 
-func keptRow(dir string, part part) (*torture.Row, error) {
+func keptRow(dir string, part part) (*judge.Row, error) {
 	b, err := os.ReadFile(filepath.Join(dir, part.name))
 	if err != nil {
 		return nil, err
 	}
-	return torture.ParseRow(string(b))
+	return judge.ParseRow(string(b))
 }
 
 // keptRows reads them all, in the order of the parts.
-func keptRows(dir string) (rows []*torture.Row, err error) {
+func keptRows(dir string) (rows []*judge.Row, err error) {
 	for _, part := range parts {
 		row, err := keptRow(dir, part)
 		if errors.Is(err, fs.ErrNotExist) {

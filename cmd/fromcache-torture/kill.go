@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // traced are the calls by which the tree and what is under way change.
@@ -70,11 +70,11 @@ func (s *sites) len() int { return len(s.m) }
 // fire runs one flow with one injection, and judges: at once by what was
 // acknowledged, and again when a sound server has finished. hit is false when
 // the flow ended without coming to that call so often.
-func (p *program) fire(s shot, row *torture.Row, at *sites) (hit bool) {
+func (p *program) fire(s shot, row *judge.Row, at *sites) (hit bool) {
 	l := p.newLab()
 	defer l.close()
 	s.flow.prepare(l)
-	outside, _ := torture.Outside(l.root, l.data)
+	outside, _ := judge.Outside(l.root, l.data)
 	trace := l.root + ".strace"
 	defer os.Remove(trace)
 	prefix := []string{"strace", "-f", "-qq", "-o", trace, "-e", "trace=" + s.call, "-e", fmt.Sprintf("inject=%s:%s:when=%d", s.call, s.what, s.n)}
@@ -95,7 +95,7 @@ func (p *program) fire(s shot, row *torture.Row, at *sites) (hit bool) {
 	for _, v := range l.finish() {
 		row.Violated("%v: finished: %s", s, v)
 	}
-	if after, _ := torture.Outside(l.root, l.data); after != outside {
+	if after, _ := judge.Outside(l.root, l.data); after != outside {
 		row.Violated("%v: I6: something beside the data directory changed", s)
 	}
 	return true

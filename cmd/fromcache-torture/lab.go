@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
-	"fromcache/fsstore/torture"
 )
 
 // lab is one data directory and what is known of it.
@@ -20,7 +20,7 @@ type lab struct {
 	p     *program
 	root  string // holds data/, and what must not change beside it
 	data  string
-	known torture.Known
+	known judge.Known
 	asked []string // URLs that were asked to be evicted
 	files []string // globs that must match something from now on
 	rot   bool     // a blob was spoilt: nothing is judged until fsck has repaired
@@ -48,7 +48,7 @@ func (p *program) labOn(data string) *lab {
 
 // serving is a lab where one is held, with a server on it. It is for the caller
 // to close.
-func (p *program) serving(row *torture.Row, prefix []string, flags ...string) (l *lab, s *server, ok bool) {
+func (p *program) serving(row *judge.Row, prefix []string, flags ...string) (l *lab, s *server, ok bool) {
 	l = p.newLab()
 	l.hold(one)
 	if s, ok = l.serve(row, prefix, flags...); !ok {
@@ -72,7 +72,7 @@ func (l *lab) killServers() {
 }
 
 // serve starts a server on the tree. One that does not start is a violation.
-func (l *lab) serve(row *torture.Row, prefix []string, flags ...string) (s *server, ok bool) {
+func (l *lab) serve(row *judge.Row, prefix []string, flags ...string) (s *server, ok bool) {
 	s, err := l.p.serve(l.data, prefix, flags...)
 	if err != nil {
 		row.Violated("no server starts: %v", err)
@@ -152,7 +152,7 @@ func (l *lab) fill(c *fsstore.Claim, path string) *fsstore.Artifact {
 func (l *lab) half(path string) {
 	url := l.url(path)
 	l.add(url)
-	c, err := l.open().Claim(torture.KeyOf(url) + ".job")
+	c, err := l.open().Claim(judge.KeyOf(url) + ".job")
 	if err != nil || c == nil {
 		panic(fmt.Sprint("claim: ", err))
 	}
@@ -183,7 +183,7 @@ func (l *lab) judge() []string {
 	if l.rot {
 		return nil
 	}
-	found := torture.Check(l.data, l.known)
+	found := judge.Check(l.data, l.known)
 	for _, glob := range l.files {
 		if !l.exists(glob) {
 			found = append(found, "I2: "+glob+" was acknowledged, and is not there")

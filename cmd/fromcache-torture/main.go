@@ -22,7 +22,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // wish is what the command line asks for.
@@ -79,7 +79,7 @@ func run(w wish) int {
 	if err != nil {
 		return complain(err, 1)
 	}
-	if torture.Print(os.Stdout, rows) > 0 {
+	if judge.Print(os.Stdout, rows) > 0 {
 		return 1
 	}
 	return 0
@@ -91,7 +91,7 @@ func complain(err error, status int) int {
 }
 
 // tryAll runs the parts, and returns the rows for the table.
-func (p *program) tryAll(chosen []part, w wish) (rows []*torture.Row, err error) {
+func (p *program) tryAll(chosen []part, w wish) (rows []*judge.Row, err error) {
 	if w.keep != "" && !isClean(commit()) {
 		fmt.Fprintln(os.Stderr, "the tree has edits or no commit: a later run will not go on from the rows of this one")
 	}
@@ -120,8 +120,8 @@ func (p *program) tryAll(chosen []part, w wish) (rows []*torture.Row, err error)
 }
 
 // try runs a part. One that can't go on has found something, too.
-func (p *program) try(part part) (row *torture.Row) {
-	row = torture.NewRow(part.threat, part.name)
+func (p *program) try(part part) (row *judge.Row) {
+	row = judge.NewRow(part.threat, part.name)
 	n := part.cases(p.long)
 	if n == 0 {
 		row.Note("only in the long run")

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/torture"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // manyMisses: threat 5. Distinct URLs without end, from many clients: misses/
 // comes to its cap and no further, no client gets more than its tenth, memory
 // stays flat, and a hit is answered all the while.
-func manyMisses(p *program, n int, row *torture.Row) {
+func manyMisses(p *program, n int, row *judge.Row) {
 	l, s, ok := p.serving(row, nil, "--max-misses", fmt.Sprint(maxMisses))
 	if !ok {
 		return
@@ -63,14 +63,14 @@ func manyMisses(p *program, n int, row *torture.Row) {
 const hitSlack = 300 * time.Microsecond
 
 // judgeLatency: at most doubled. A slice has too few misses to go by.
-func judgeLatency(alone, among time.Duration, row *torture.Row) {
+func judgeLatency(alone, among time.Duration, row *judge.Row) {
 	if among > 2*alone && among > alone+hitSlack {
 		row.Violated("a hit took %v alone, and %v among misses", alone, among)
 	}
 }
 
 // askFor asks for n URLs that nobody has asked for before.
-func (p *program) askFor(s *server, gate *sync.RWMutex, n, from int, row *torture.Row) {
+func (p *program) askFor(s *server, gate *sync.RWMutex, n, from int, row *judge.Row) {
 	pace := rate.NewLimiter(missesAtOnce, missClients)
 	each(upTo(missClients), func(client int) {
 		from, upto := from+n*(client-1)/missClients, from+n*client/missClients
@@ -106,7 +106,7 @@ func clientAt(ip net.IP) *http.Client {
 
 // hitTimes are the medians of a thousand hits on one connection, alone and among
 // misses in turn, so that whatever else the machine does is in both.
-func (l *lab) hitTimes(s *server, gate *sync.RWMutex, row *torture.Row) (alone, among time.Duration) {
+func (l *lab) hitTimes(s *server, gate *sync.RWMutex, row *judge.Row) (alone, among time.Duration) {
 	c := clientAt(net.IPv4(127, 0, 3, 1))
 	defer c.CloseIdleConnections()
 	var a, b []time.Duration
@@ -129,7 +129,7 @@ func median(all []time.Duration) time.Duration {
 }
 
 // hits is how long each of 25 took.
-func (l *lab) hits(c *http.Client, s *server, row *torture.Row) (all []time.Duration) {
+func (l *lab) hits(c *http.Client, s *server, row *judge.Row) (all []time.Duration) {
 	for range 25 {
 		began := time.Now()
 		resp, err := c.Get("http://" + s.addr + "/blob?url=" + url.QueryEscape(l.p.origin.URL+one))
@@ -150,7 +150,7 @@ func (l *lab) hits(c *http.Client, s *server, row *torture.Row) (all []time.Dura
 }
 
 // judgeMisses counts files, and those of each client.
-func (l *lab) judgeMisses(row *torture.Row) {
+func (l *lab) judgeMisses(row *judge.Row) {
 	list, _ := os.ReadDir(l.data + "/misses")
 	if len(list) != maxMisses {
 		row.Violated("misses/ has %d files, and the cap is %d", len(list), maxMisses)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // moose is a MooseFS of one master and one chunk server, in a network namespace
@@ -67,7 +67,7 @@ func (m *moose) close() {
 // sharedDirectory: threat 12. Two servers that each see the directory through a
 // mount of its own, where no event tells one of the other's moves, and flock
 // may be a matter of each.
-func sharedDirectory(p *program, jobs int, row *torture.Row) {
+func sharedDirectory(p *program, jobs int, row *judge.Row) {
 	if !mayMount(row, "mfsmaster", "mfschunkserver", "mfsmount", "ip", "nsenter") {
 		return
 	}

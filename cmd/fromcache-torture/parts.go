@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // part is one harness, and how many cases of what it tries: in a slice, which
@@ -16,7 +16,7 @@ type part struct {
 	name, threat, about string
 	slice, long         int
 	of                  string
-	run                 func(p *program, n int, row *torture.Row)
+	run                 func(p *program, n int, row *judge.Row)
 }
 
 var parts = []part{

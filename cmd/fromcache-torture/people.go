@@ -9,12 +9,12 @@ import (
 	"syscall"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // tools: threat 8. People's tools write into queue/ in pieces, with pauses; no
 // half of a URL is ever asked for, and each whole one is fetched once.
-func tools(p *program, _ int, row *torture.Row) {
+func tools(p *program, _ int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
@@ -52,7 +52,7 @@ func tools(p *program, _ int, row *torture.Row) {
 
 // hands are shell scripts; the pauses are shorter than the 2 s after which a
 // file that ends in a newline counts as whole.
-func (l *lab) hands(row *torture.Row) map[string]string {
+func (l *lab) hands(row *judge.Row) map[string]string {
 	all := map[string]string{
 		"echo":   `echo "$URL" > queue/$NAME.job`,
 		"pieces": `exec > queue/$NAME.job; printf %s "$URL" | cut -c1-20 | tr -d '\n'; sleep 3; printf '%s\n' "$URL" | cut -c21-`,
@@ -76,7 +76,7 @@ func (l *lab) hands(row *torture.Row) map[string]string {
 
 // twoServers: threat 12. Two servers on one directory, and lists of jobs before
 // the last ones are done: each is fetched once, none is lost.
-func twoServers(p *program, jobs int, row *torture.Row) {
+func twoServers(p *program, jobs int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.open()
@@ -123,7 +123,7 @@ func (l *lab) feed(path string, jobs int) (lists int, err error) {
 	return lists, err
 }
 
-func (p *program) onceEach(path string, jobs int, row *torture.Row) {
+func (p *program) onceEach(path string, jobs int, row *judge.Row) {
 	p.origin.mu.Lock()
 	defer p.origin.mu.Unlock()
 	for i := range jobs {
@@ -147,7 +147,7 @@ func (l *lab) count(dir string) int {
 
 // moves: threat 11. Bursts of moves that overflow any queue of events: none of
 // the files is lost, the server goes on answering, and the last state counts.
-func moves(p *program, files int, row *torture.Row) {
+func moves(p *program, files int, row *judge.Row) {
 	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
@@ -155,14 +155,14 @@ func moves(p *program, files int, row *torture.Row) {
 	defer l.close()
 	for i := range files { // due in a later century: moved, and not fetched
 		url := fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i)
-		l.write("misses/"+torture.KeyOf(url), url+"\nafter 2999-01-01T00:00:00Z\n")
+		l.write("misses/"+judge.KeyOf(url), url+"\nafter 2999-01-01T00:00:00Z\n")
 	}
 	for n, way := range [][2]string{{"misses", "queue"}, {"queue", "misses"}, {"misses", "queue"}} {
 		if n == 0 { // a server that reads no event meanwhile: they overflow the kernel's queue of 16,384
 			syscall.Kill(s.cmd.Process.Pid, syscall.SIGSTOP)
 		}
 		for i := range files {
-			k := torture.KeyOf(fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i))
+			k := judge.KeyOf(fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i))
 			if err := os.Rename(l.data+"/"+way[0]+"/"+k, l.data+"/"+way[1]+"/"+k); err != nil {
 				row.Violated("%s was taken or lost: %v", k, err)
 			}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // places are the directories of the tree.
@@ -20,14 +20,14 @@ var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "fai
 // name that the server could take for its own, before it starts and beside it; a
 // link that swaps with a file; and hard links. Nothing outside may change, and
 // what is held is answered.
-func planted(p *program, _ int, row *torture.Row) {
+func planted(p *program, _ int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	a := l.hold(one)
 	l.add(l.url(two))
 	l.beOutside()
 	l.hardLinks(a.SHA256)
-	outside, _ := torture.Outside(l.root, l.data)
+	outside, _ := judge.Outside(l.root, l.data)
 	kinds := l.plant(row)
 	s, ok := l.serve(row, nil)
 	if !ok {
@@ -51,7 +51,7 @@ func planted(p *program, _ int, row *torture.Row) {
 	if !s.stop() { // its last flush writes to hits/ and stats/
 		row.Violated("it does not end at SIGTERM beside planted files")
 	}
-	if after, _ := torture.Outside(l.root, l.data); after != outside {
+	if after, _ := judge.Outside(l.root, l.data); after != outside {
 		row.Violated("I6: something beside the data directory changed")
 	}
 	row.Tried("planted files", kinds)
@@ -62,7 +62,7 @@ func planted(p *program, _ int, row *torture.Row) {
 }
 
 // comeUpon has a client and an operator ask for what is planted.
-func (l *lab) comeUpon(s *server, row *torture.Row) {
+func (l *lab) comeUpon(s *server, row *judge.Row) {
 	for i := range 20 {
 		s.get(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i))
 		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
@@ -77,7 +77,7 @@ func (l *lab) comeUpon(s *server, row *torture.Row) {
 }
 
 // linksFetched: once each, wherever the second name is.
-func (p *program) linksFetched(row *torture.Row) {
+func (p *program) linksFetched(row *judge.Row) {
 	p.origin.mu.Lock()
 	defer p.origin.mu.Unlock()
 	for _, path := range []string{linked, linkedTwice} {
@@ -118,7 +118,7 @@ func (l *lab) hardLinks(blob string) {
 }
 
 // plant makes one of each kind in each directory, under names of ours.
-func (l *lab) plant(row *torture.Row) (n int) {
+func (l *lab) plant(row *judge.Row) (n int) {
 	for _, dir := range places {
 		for i, make := range l.kinds() {
 			name := l.nameIn(dir, i)
@@ -134,7 +134,7 @@ func (l *lab) plant(row *torture.Row) (n int) {
 
 // nameIn is a name by which a directory's readers would take a file.
 func (l *lab) nameIn(dir string, i int) string {
-	key := torture.KeyOf(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i)) // that a client will ask for
+	key := judge.KeyOf(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i)) // that a client will ask for
 	switch dir {
 	case "blobs":
 		return strings.Repeat(fmt.Sprintf("%02x", i), 32)

@@ -9,13 +9,13 @@ import (
 	"sync"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // powerCuts: threat 2. A server fetches what an operator approves one after the
 // other, and the file system is cut at any moment. What was acknowledged before
 // must be there when it is mounted again.
-func powerCuts(p *program, cuts int, row *torture.Row) {
+func powerCuts(p *program, cuts int, row *judge.Row) {
 	if !mayMount(row, "mkfs.ext4", "mkfs.xfs", "losetup") {
 		return
 	}
@@ -26,7 +26,7 @@ func powerCuts(p *program, cuts int, row *torture.Row) {
 	kinds.Wait()
 }
 
-func (p *program) cutAll(kind string, cuts int, row *torture.Row) {
+func (p *program) cutAll(kind string, cuts int, row *judge.Row) {
 	m, err := p.newMount(kind)
 	if err != nil {
 		row.Violated("%s: %v", kind, err)
@@ -45,7 +45,7 @@ func (p *program) cutAll(kind string, cuts int, row *torture.Row) {
 	}
 }
 
-func (p *program) cutOnce(m *mount, n int, row *torture.Row) error {
+func (p *program) cutOnce(m *mount, n int, row *judge.Row) error {
 	l := m.on(p, fmt.Sprintf("data-%d", n))
 	defer l.close()
 	s, err := p.serve(l.data, nil)
@@ -92,7 +92,7 @@ func (l *lab) approveMany(s *server, stop <-chan struct{}) {
 	for i := 0; ; i++ {
 		url := l.cutURL(i)
 		s.get(url)
-		code, err := s.post("/admin/approve", "key", torture.KeyOf(url))
+		code, err := s.post("/admin/approve", "key", judge.KeyOf(url))
 		select {
 		case <-stop:
 			return
@@ -119,7 +119,7 @@ func (l *lab) cutURL(i int) string {
 // the run goes on.
 func (l *lab) evictOne(s *server, i int, stop <-chan struct{}) bool {
 	url := l.cutURL(i)
-	k := torture.KeyOf(url)
+	k := judge.KeyOf(url)
 	if !l.exists("done/" + k + ".job") {
 		return true
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // proof is tests of a package that are a threat's proof by themselves. `go test
@@ -30,8 +30,8 @@ var proofs = map[string][]proof{
 }
 
 // prove runs the tests of a part, and counts what they say they have tried.
-func prove(part string) func(*program, int, *torture.Row) {
-	return func(p *program, n int, row *torture.Row) {
+func prove(part string) func(*program, int, *judge.Row) {
+	return func(p *program, n int, row *judge.Row) {
 		for _, t := range proofs[part] {
 			var env []string
 			if t.count != "" {
@@ -68,7 +68,7 @@ var (
 )
 
 // readTests counts the tests that passed, and what they logged as tried.
-func readTests(out string, row *torture.Row) (passed int) {
+func readTests(out string, row *judge.Row) (passed int) {
 	passed = len(passLine.FindAllString(out, -1))
 	row.Tried("tests", passed)
 	for _, said := range saidLine.FindAllStringSubmatch(out, -1) {

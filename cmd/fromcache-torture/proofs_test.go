@@ -4,11 +4,11 @@ import (
 	"slices"
 	"testing"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 func TestReadTests(t *testing.T) {
-	row := torture.NewRow("17 ways inside", "addresses")
+	row := judge.NewRow("17 ways inside", "addresses")
 	out := "=== RUN   TestInside\n    inside_test.go:40: 1869 tries as the URL\n    inside_test.go:41: got 3 of 4\n    inside_test.go:42: 7 guesses in 5 s: 4 looked at\n" +
 		"--- PASS: TestInside (0.1s)\n    --- PASS: TestInside/sub (0.1s)\n=== RUN   TestNet\n    net_test.go:9: needs root\n--- SKIP: TestNet (0.0s)\nPASS\n"
 	if n := readTests(out, row); n != 1 || row.Cases("tests") != 1 || row.Cases("tries as the URL") != 1869 || row.Cases("guesses") != 7 {
@@ -43,7 +43,7 @@ func TestFloors(t *testing.T) {
 		{tried: 4, long: true},
 		{tried: 5, long: true, passes: true},
 	} {
-		row := torture.NewRow("1 kill", "kill")
+		row := judge.NewRow("1 kill", "kill")
 		row.Tried("kills", test.tried)
 		if test.note != "" {
 			row.Note("%s", test.note)

@@ -5,17 +5,17 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // randomKills: a server that fetches, serves and takes verbs is killed at any
 // moment, and the next one while it starts and recovers what the first left.
 // What was acknowledged must be there, and what is served must be whole.
-func randomKills(p *program, rounds int, row *torture.Row) {
+func randomKills(p *program, rounds int, row *judge.Row) {
 	each(upTo(rounds), func(seed int) { p.killedTwice(row, uint64(seed)) })
 }
 
-func (p *program) killedTwice(row *torture.Row, seed uint64) {
+func (p *program) killedTwice(row *judge.Row, seed uint64) {
 	l := p.newLab()
 	defer l.close()
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -44,7 +44,7 @@ func (p *program) killedTwice(row *torture.Row, seed uint64) {
 
 func millis(r *rand.Rand, n int64) time.Duration { return time.Duration(r.Int64N(n * 1e6)) }
 
-func (l *lab) say(row *torture.Row, when string, found []string) {
+func (l *lab) say(row *judge.Row, when string, found []string) {
 	for _, v := range found {
 		row.Violated("%s: %s", when, v)
 	}
@@ -53,7 +53,7 @@ func (l *lab) say(row *torture.Row, when string, found []string) {
 const killHeld = "/5000/held.bin"
 
 // killedAtWork has a server work for a while from when it listens.
-func (p *program) killedAtWork(l *lab, while time.Duration, row *torture.Row) error {
+func (p *program) killedAtWork(l *lab, while time.Duration, row *judge.Row) error {
 	s, err := p.serve(l.data, nil)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (p *program) killedAtStart(l *lab, while time.Duration) error {
 
 // ask is a client and an operator, until the server dies. What is answered to
 // an approval counts from then on.
-func (p *program) ask(l *lab, s *server, row *torture.Row) {
+func (p *program) ask(l *lab, s *server, row *judge.Row) {
 	for i := 0; !s.dead(); i++ {
 		code, b, err := s.get(p.origin.URL + killHeld)
 		if err == nil && (code != 200 || digest(b) != digest(body(killHeld, 0))) {
@@ -96,7 +96,7 @@ func (p *program) ask(l *lab, s *server, row *torture.Row) {
 		row.Tried("answers", 1)
 		late := l.url(fmt.Sprintf("/%d/late-%d.bin", 700+i*1000, i))
 		s.get(late)
-		if code, err := s.post("/admin/approve", "key", torture.KeyOf(late)); err == nil && code == 303 {
+		if code, err := s.post("/admin/approve", "key", judge.KeyOf(late)); err == nil && code == 303 {
 			l.known.Queued = append(l.known.Queued, late)
 			row.Tried("approvals", 1)
 		}

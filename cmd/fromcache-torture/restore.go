@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore"
-	"fromcache/fsstore/torture"
 )
 
 // restores are the ways in which somebody copies an old tree over a live one:
@@ -25,7 +25,7 @@ var restores = []string{
 // restored: threat 13. An old copy comes back under a live server, while clients
 // ask and a worker fetches: each answer is a miss or the true bytes, and fsck
 // --repair makes the tree sound.
-func restored(p *program, rounds int, row *torture.Row) {
+func restored(p *program, rounds int, row *judge.Row) {
 	if !hasRsync(row) {
 		return
 	}
@@ -48,7 +48,7 @@ func restored(p *program, rounds int, row *torture.Row) {
 		copied := old.urls()
 		old.close()
 		urls = l.more(s, urls, n, 1)
-		s.post("/admin/evict", "key", torture.KeyOf(urls[1]))
+		s.post("/admin/evict", "key", judge.KeyOf(urls[1]))
 		l.loseBlobs(copied)
 		l.restoreUnder(s, way+" "+dir+"/ "+l.data+"/", urls, row)
 		os.RemoveAll(dir)
@@ -85,7 +85,7 @@ func (l *lab) more(s *server, urls []string, n, turn int) []string {
 }
 
 // restoreUnder runs the copy while clients ask for everything, the newest first.
-func (l *lab) restoreUnder(s *server, command string, urls []string, row *torture.Row) {
+func (l *lab) restoreUnder(s *server, command string, urls []string, row *judge.Row) {
 	recent := urls[max(0, len(urls)-30):]
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
@@ -113,7 +113,7 @@ func (l *lab) restoreUnder(s *server, command string, urls []string, row *tortur
 
 // mend is what the README tells an operator to do, and what must come of it:
 // what the old copy held is held again.
-func (l *lab) mend(s *server, what string, copied []string, row *torture.Row) {
+func (l *lab) mend(s *server, what string, copied []string, row *judge.Row) {
 	l.quiet(row, what)
 	if out, err := exec.Command(l.p.path, "--data-dir", l.data, "fsck", "--repair").CombinedOutput(); err != nil && !strings.Contains(string(out), "repaired") {
 		row.Violated("%s: fsck --repair: %v\n%s", what, err, out)
@@ -128,7 +128,7 @@ func (l *lab) mend(s *server, what string, copied []string, row *torture.Row) {
 }
 
 // quiet waits for the end of all work.
-func (l *lab) quiet(row *torture.Row, what string) {
+func (l *lab) quiet(row *judge.Row, what string) {
 	store := l.open()
 	defer store.Close()
 	err := until("all work is over", func() bool {

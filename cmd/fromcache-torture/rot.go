@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // rot: threat 15. One bit flips in each blob; fsck finds each, and so does the
 // scrub of a server, takes it out of service, and all are fetched again.
-func rot(p *program, n int, row *torture.Row) {
+func rot(p *program, n int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.flipBits(n)
@@ -25,7 +25,7 @@ func rot(p *program, n int, row *torture.Row) {
 	p.scrubbed(n, row)
 }
 
-func (p *program) scrubbed(n int, row *torture.Row) {
+func (p *program) scrubbed(n int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.flipBits(n)
@@ -33,8 +33,8 @@ func (p *program) scrubbed(n int, row *torture.Row) {
 	if !ok {
 		return
 	}
-	if err := within(10*time.Minute, "the scrub has found all", func() bool { return len(torture.Check(l.data, l.known)) == 0 }); err != nil {
-		row.Violated("%v: %d are not sound", err, len(torture.Check(l.data, l.known)))
+	if err := within(10*time.Minute, "the scrub has found all", func() bool { return len(judge.Check(l.data, l.known)) == 0 }); err != nil {
+		row.Violated("%v: %d are not sound", err, len(judge.Check(l.data, l.known)))
 	}
 	row.Tried("by the scrub", n)
 	l.end("scrub", s, row)

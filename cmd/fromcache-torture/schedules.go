@@ -13,16 +13,16 @@ import (
 	"sync"
 	"time"
 
+	"fromcache/cmd/fromcache-torture/judge"
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
-	"fromcache/fsstore/torture"
 )
 
 // schedules: threat 16. An origin cuts, changes and lies by a random schedule,
 // and the worker dies and comes back between attempts: what is held in the end
 // is one of the origin's versions, whole, or nothing is. The worker pool runs in
 // this process, for a schedule is over in a few milliseconds.
-func schedules(p *program, n int, row *torture.Row) {
+func schedules(p *program, n int, row *judge.Row) {
 	w := &whim{}
 	w.Server = httptest.NewServer(w)
 	defer w.Close()

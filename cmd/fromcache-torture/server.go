@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // program is the real binary, built once, and what the parts share.
@@ -62,8 +62,8 @@ func (p *program) close() {
 	defer p.tools.Unlock()
 	p.origin.CloseClientConnections()
 	p.origin.Close()
-	torture.RemoveAll(p.memory)
-	torture.RemoveAll(p.temp)
+	judge.RemoveAll(p.memory)
+	judge.RemoveAll(p.temp)
 }
 
 // tool runs the go command, and returns what it prints. What it has started

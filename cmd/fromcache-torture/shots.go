@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // flows are all of them, those that wait for a person's file to settle only in
@@ -47,7 +47,7 @@ type series struct {
 }
 
 // killAll: threat 1.
-func killAll(p *program, turns int, row *torture.Row) {
+func killAll(p *program, turns int, row *judge.Row) {
 	var all []series
 	for _, f := range p.flows() {
 		for _, call := range traced {
@@ -58,7 +58,7 @@ func killAll(p *program, turns int, row *torture.Row) {
 }
 
 // failAll: threat 3.
-func failAll(p *program, turns int, row *torture.Row) {
+func failAll(p *program, turns int, row *judge.Row) {
 	var all []series
 	for _, f := range p.flows() {
 		for _, call := range slices.Sorted(maps.Keys(failing)) {
@@ -94,7 +94,7 @@ func upTo(n int) (list []int) {
 	return list
 }
 
-func (p *program) shoot(all []series, row *torture.Row, kind string) {
+func (p *program) shoot(all []series, row *judge.Row, kind string) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		row.Violated("strace is not installed: nothing could be tried")
 		return

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // A process has 20,000 descriptors, and the server wants most of its own: so
@@ -32,7 +32,7 @@ var slowPath = fmt.Sprintf("/%d/large.bin", slowBytes)
 // a byte a second, or read nothing, by the thousand; who is cut off comes back.
 // A usual client is answered, memory stays flat, and no descriptor is left when
 // they have gone.
-func slowClients(p *program, n int, row *torture.Row) {
+func slowClients(p *program, n int, row *judge.Row) {
 	long := 4 * time.Second
 	if p.long {
 		long = 10 * time.Minute
@@ -78,7 +78,7 @@ func slowClients(p *program, n int, row *torture.Row) {
 
 // crowd starts n clients, and returns what sends them away, and says how many
 // had been cut off.
-func (p *program) crowd(what string, n int, row *torture.Row) (leave func() (sent, read int)) {
+func (p *program) crowd(what string, n int, row *judge.Row) (leave func() (sent, read int)) {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)

@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // soak: threat 21. A server lives through round after round of everything that
 // clients and operators do, some of it broken off half-way. What it takes after
 // a tenth of them it takes at the end: descriptors, threads, memory, and files.
-func soak(p *program, rounds int, row *torture.Row) {
+func soak(p *program, rounds int, row *judge.Row) {
 	l := p.newLab()
 	defer l.close()
 	l.hold(slowPath)
@@ -57,7 +57,7 @@ func (l *lab) takes(s *server) taken {
 
 // live is one round: a hit, a miss, a page, a fetch and its end, and three
 // clients that hang up, the last of them on a stream of events.
-func (l *lab) live(s *server, n int, row *torture.Row) {
+func (l *lab) live(s *server, n int, row *judge.Row) {
 	if code := l.p.trueOrMiss(s, l.p.origin.URL+one, row); code != http.StatusOK {
 		row.Violated("round %d: what is held: %d", n, code)
 	}

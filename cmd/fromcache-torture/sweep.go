@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // sweepEnv names the directories that a run which was stopped has left.
@@ -57,7 +57,7 @@ func sweep(dirs []string) {
 		}
 	}
 	for _, dir := range dirs {
-		torture.RemoveAll(dir)
+		judge.RemoveAll(dir)
 	}
 }
 

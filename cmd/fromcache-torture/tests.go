@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // Some proofs are tests of their packages, which `go test ./...` runs a slice
@@ -32,8 +32,8 @@ func fuzzPart(target string) string {
 }
 
 // fuzz runs each target of a part n times: threats 6, 9 and 14.
-func fuzz(part string) func(*program, int, *torture.Row) {
-	return func(p *program, n int, row *torture.Row) {
+func fuzz(part string) func(*program, int, *judge.Row) {
+	return func(p *program, n int, row *judge.Row) {
 		all, err := p.fuzzTargets()
 		if err != nil {
 			row.Violated("%v", err)
@@ -66,7 +66,7 @@ func (p *program) fuzzTargets() (targets []string, err error) {
 	return targets, err
 }
 
-func (p *program) fuzz(pkg, name string, n int, row *torture.Row) {
+func (p *program) fuzz(pkg, name string, n int, row *judge.Row) {
 	out, err := p.tool(nil, "test", "-timeout=0", "-run", "^$", "-fuzz", "^"+name+"$", fmt.Sprintf("-fuzztime=%dx", n), pkg)
 	if err != nil {
 		row.Violated("%s %s: %v\n%s", pkg, name, err, out)
@@ -83,7 +83,7 @@ func (p *program) fuzz(pkg, name string, n int, row *torture.Row) {
 }
 
 // model: every verb in any order, against the model of fsstore's own test.
-func model(p *program, checks int, row *torture.Row) {
+func model(p *program, checks int, row *judge.Row) {
 	out, err := p.tool(nil, "test", "-v", "-run", "^TestModel$", "fromcache/fsstore",
 		fmt.Sprint("-rapid.checks=", checks), "-rapid.nofailfile", "-timeout=0")
 	if err != nil {
@@ -98,8 +98,8 @@ func model(p *program, checks int, row *torture.Row) {
 var walksLine = regexp.MustCompile(`OK, passed (\d+) tests`) // rapid's word for a walk
 
 // guards: each line of defence is missed by a test when it is taken away.
-func guards(p *program, _ int, row *torture.Row) {
-	out, err := p.tool(nil, "run", "fromcache/fsstore/torture/guards")
+func guards(p *program, _ int, row *judge.Row) {
+	out, err := p.tool(nil, "run", "fromcache/cmd/fromcache-torture/guards")
 	for line := range strings.Lines(out) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch {

@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 var shared *program
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // whole. The table is for .ci/test, which shows it although all is well: what
 // this machine can't do is told below it.
 func TestParts(t *testing.T) {
-	var rows []*torture.Row
+	var rows []*judge.Row
 	for _, part := range parts {
 		if part.slice == 0 {
 			continue
@@ -47,7 +47,7 @@ func TestParts(t *testing.T) {
 		})
 	}
 	if len(rows) > 0 {
-		torture.Print(os.Stdout, rows)
+		judge.Print(os.Stdout, rows)
 	}
 }
 

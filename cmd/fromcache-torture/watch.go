@@ -6,13 +6,13 @@ import (
 	"strings"
 	"sync"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 // lostWatch: threat 11. No event tells of what is moved, for the system gives
 // the server no watch, or the directory that was watched is another now: the
 // ticker does the work.
-func lostWatch(p *program, rounds int, row *torture.Row) {
+func lostWatch(p *program, rounds int, row *judge.Row) {
 	var all sync.WaitGroup
 	for _, limit := range []string{"max_inotify_instances", "max_inotify_watches"} {
 		all.Go(func() { p.withoutWatch(limit, rounds, row) })
@@ -21,7 +21,7 @@ func lostWatch(p *program, rounds int, row *torture.Row) {
 	all.Wait()
 }
 
-func (p *program) otherDirectory(rounds int, row *torture.Row) {
+func (p *program) otherDirectory(rounds int, row *judge.Row) {
 	l, s, ok := p.serving(row, nil)
 	if !ok {
 		return
@@ -44,7 +44,7 @@ func (p *program) otherDirectory(rounds int, row *torture.Row) {
 }
 
 // withoutWatch runs a server in a user namespace that may have none.
-func (p *program) withoutWatch(limit string, rounds int, row *torture.Row) {
+func (p *program) withoutWatch(limit string, rounds int, row *judge.Row) {
 	prefix := []string{"unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/" + limit + ` && exec "$0" "$@"`}
 	if out, err := exec.Command(prefix[0], append(prefix[1:], "true")...).CombinedOutput(); err != nil {
 		row.Note("%s can't be set in a user namespace here: not run: %s", limit, strings.TrimSpace(string(out)))
@@ -66,7 +66,7 @@ func (p *program) withoutWatch(limit string, rounds int, row *torture.Row) {
 }
 
 // moveIn has a client ask, approves by a shell's mv, and waits for the artifact.
-func (l *lab) moveIn(s *server, path, what string, row *torture.Row) {
+func (l *lab) moveIn(s *server, path, what string, row *judge.Row) {
 	url := l.url(path)
 	s.get(url)
 	k := l.key(path)

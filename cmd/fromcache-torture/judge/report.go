@@ -1,4 +1,4 @@
-// Package torture judges a data directory by what a harness did to it.
+// Package judge judges a data directory by what a harness did to it.
 //
 // Fsck sees what a tree alone can show. Check knows more: which bytes an origin
 // served under a URL, what was acknowledged, what was approved. It reads the
@@ -12,9 +12,7 @@
 //	I5  nothing half-written is older than its rule
 //	I6  nothing outside the data directory changed
 //	I7  one done for each approval
-//
-// The harnesses that need a server and an origin are in cmd/fromcache-torture.
-package torture
+package judge
 
 import (
 	"fmt"

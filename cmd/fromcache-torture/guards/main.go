@@ -7,7 +7,7 @@
 // copy. An edit must match its text exactly once, so that a guard which was
 // rewritten is noticed too.
 //
-//	go run ./fsstore/torture/guards [WORD…]   only guards whose name holds these words
+//	go run ./cmd/fromcache-torture/guards [WORD…]   only guards whose name holds these words
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 	"syscall"
 	"time"
 
-	"fromcache/fsstore/torture"
+	"fromcache/cmd/fromcache-torture/judge"
 )
 
 func main() {
@@ -96,7 +96,7 @@ func (g *guard) tryWithout(ctx context.Context, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer torture.RemoveAll(dir) // a test that hung, or was stopped, has left its mounts
+	defer judge.RemoveAll(dir) // a test that hung, or was stopped, has left its mounts
 	overlay, err := g.overlay(root, dir)
 	if err != nil {
 		return "", err
