@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,7 @@ import (
 type space struct {
 	mu       sync.Mutex
 	promised map[*Claim]int64 // total bytes that its part may reach
+	refused  atomic.Bool      // a claim found no room since Run has last collected
 }
 
 // Free returns the bytes that the file system has for us, and its size.
@@ -25,21 +27,10 @@ func (s *Store) Free() (free, total int64, err error) {
 }
 
 // Reserve asks for room for a part of total bytes, of which those already in
-// it count as taken. ErrNoSpace: less than MinFree would be left. Space that gc can
-// free at once is freed first. A later call replaces an earlier one; the end
-// of the claim gives back what is left.
+// it count as taken. ErrNoSpace: less than MinFree would be left; Run then
+// collects, so that a later call may find room. A later call replaces an
+// earlier one; the end of the claim gives back what is left.
 func (c *Claim) Reserve(total int64) error {
-	err := c.reserve(total)
-	if err == nil {
-		return nil
-	}
-	if _, gcErr := c.s.GC(GCOptions{}); gcErr != nil {
-		return err
-	}
-	return c.reserve(total)
-}
-
-func (c *Claim) reserve(total int64) error {
 	sp := &c.s.space
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -57,6 +48,7 @@ func (c *Claim) reserve(total int64) error {
 		}
 	}
 	if need > free-c.s.minFree {
+		sp.refused.Store(true)
 		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, c.s.minFree)
 	}
 	if sp.promised == nil {

@@ -159,7 +159,7 @@ func (s *Store) lookAfter() {
 			s.beat()
 		}
 	}
-	if s.short() && s.quiet.may("room", time.Minute) || s.braked > 0 && s.quiet.may("brake", s.braked) {
+	if (s.short() || s.space.refused.Swap(false)) && s.quiet.may("room", time.Minute) || s.braked > 0 && s.quiet.may("brake", s.braked) {
 		s.collect()
 	}
 }
