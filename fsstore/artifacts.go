@@ -59,12 +59,12 @@ func (s *Store) listArtifact(name string) (*Artifact, error) {
 	if !ok {
 		return nil, nil
 	}
-	c, err := s.readArtifact(k, s.path("meta", name))
+	a, err := s.readArtifact(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
 		return nil, nil // evicted while we read
 	}
 	if err != nil {
 		return &Artifact{Key: k}, err
 	}
-	return c.Artifact, nil
+	return a, nil
 }

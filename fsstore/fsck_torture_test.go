@@ -93,7 +93,7 @@ func mends(t *testing.T, s *Store, what, left string) {
 			t.Errorf("%s: repair deleted the only copy of %q", what, b)
 		}
 	}
-	clear(s.queue.seen) // else a person's file is to stand still for 2 s
+	s.queue.files.reset() // else a person's file is to stand still for 2 s
 	for _, name := range ls(t, s, Queue) {
 		if c, err := s.Claim(name); err == nil && c != nil {
 			publish(t, c, "bytes")

@@ -32,9 +32,7 @@ func (s *Store) beingWritten(name string) bool {
 	if !hasWriter(f) {
 		return false
 	}
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	q, seen := s.queue.seen[name]
+	q, seen := s.queue.files.value(name)
 	return !seen || time.Since(q.since) < openStill
 }
 

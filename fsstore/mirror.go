@@ -1,20 +1,34 @@
 package fsstore
 
 import (
+	"io/fs"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// mirror is one directory in memory: a row for each regular file, read again
-// only when the file is another. It carries no state of its own; thrown away
-// and made anew it holds the same.
+// identity tells one state of a file from every other: rename gives another
+// inode or another ctime, an edit another mtime.
+type identity struct {
+	ino          uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+func identify(st *unix.Stat_t) identity {
+	return identity{st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+// mirror is one directory in memory: what load makes of each regular file, made
+// anew only when the file is another. It spares the reading, never the look, and
+// carries no state of its own; thrown away and made anew it holds the same.
 type mirror[T any] struct {
 	dir  string // with its trailing slash
 	ours func(name string) bool
-	load func(name string) (T, bool)
+	load func(name string) (T, error)
+	most int // rows kept; 0: all
 
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	rows    map[string]*row[T]
 	touched map[string]bool // names that changed since taken; nil: any may have
 }
@@ -59,32 +73,50 @@ func (m *mirror[T]) unlisted(present map[string]bool) (names []string) {
 
 // refresh looks at one name, and reports whether its row changed.
 func (m *mirror[T]) refresh(name string) bool {
+	_, changed, _ := m.look(name)
+	return changed
+}
+
+// look returns what a file is now, and whether its row changed. It costs one stat,
+// and a load where the file is not as it was. What is no regular file of ours is
+// fs.ErrNotExist; a file that can't be loaded has no row.
+func (m *mirror[T]) look(name string) (v T, changed bool, err error) {
+	path := m.dir + name
 	if !plain(name) || !m.ours(name) {
-		return false
+		return v, false, &fs.PathError{Op: "lstat", Path: path, Err: fs.ErrNotExist}
 	}
+	old, had := m.get(name)
 	var st unix.Stat_t
-	there := unix.Lstat(m.dir+name, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
-	m.mu.Lock()
-	old, had := m.rows[name]
-	m.mu.Unlock()
-	if there && had && old.identity == identify(&st) {
-		return false
+	if err = unix.Lstat(path, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errForeign
 	}
-	if !there {
-		return had && m.drop(name)
+	if err != nil {
+		return v, had && m.drop(name), &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	v, ok := m.load(name)
-	if !ok {
-		return had && m.drop(name)
+	if had && old.identity == identify(&st) {
+		return old.value, false, nil
 	}
+	if v, err = m.load(name); err != nil {
+		return v, had && m.drop(name), err
+	}
+	m.keep(name, &row[T]{identify(&st), v})
+	return v, true, nil
+}
+
+func (m *mirror[T]) keep(name string, r *row[T]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rows == nil {
 		m.rows = map[string]*row[T]{}
 	}
-	m.rows[name] = &row[T]{identify(&st), v}
+	for old := range m.rows {
+		if m.most == 0 || len(m.rows) < m.most {
+			break
+		}
+		delete(m.rows, old)
+	}
+	m.rows[name] = r
 	m.note(name)
-	return true
 }
 
 func (m *mirror[T]) drop(name string) bool {
@@ -128,21 +160,18 @@ func (m *mirror[T]) all() []*T {
 	return list
 }
 
-// get returns a row that nobody changes.
-func (m *mirror[T]) get(name string) (*T, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// get returns a row that nobody changes, as it was at the last look.
+func (m *mirror[T]) get(name string) (*row[T], bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	r, ok := m.rows[name]
-	if !ok {
-		return nil, false
-	}
-	return &r.value, true
+	return r, ok
 }
 
 func (m *mirror[T]) value(name string) (v T, ok bool) {
 	r, ok := m.get(name)
 	if ok {
-		v = *r
+		v = r.value
 	}
 	return v, ok
 }

@@ -24,16 +24,14 @@ const settle = 2 * time.Second
 // it is.
 const torn = 10 * time.Second
 
-// queueIndex spares the reading of queue files that have not changed. It
-// carries no state: an empty one gives the same answers.
+// queueIndex is queue/ as the last Due has seen it.
 type queueIndex struct {
-	mu   sync.Mutex
-	seen map[string]queueFile
-	sums map[string]string // of files that are not named k or k.job: the sums of the URLs in them, to the name
+	files mirror[queueFile]
+	mu    sync.Mutex
+	sums  map[string]string // of files that are not named k or k.job: the sums of the URLs in them, to the name
 }
 
 type queueFile struct {
-	identity
 	due     time.Time
 	told    time.Time // when a worker wrote that
 	written bool      // by a program, whole: its name is a key
@@ -51,20 +49,14 @@ func (s *Store) Due() ([]string, error) {
 		return nil, err
 	}
 	sort.Strings(names)
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	seen := make(map[string]queueFile, len(names))
+	s.queue.files.rescan(names)
 	sums := map[string]string{}
 	var due []string
 	for _, name := range names {
-		if !countsInQueue(name) {
-			continue
-		}
-		q, ok := s.look(name)
+		q, ok := s.queue.files.value(name)
 		if !ok {
 			continue
 		}
-		seen[name] = q
 		for _, sum := range q.sums {
 			sums[sum] = name
 		}
@@ -72,7 +64,9 @@ func (s *Store) Due() ([]string, error) {
 			due = append(due, name)
 		}
 	}
-	s.queue.seen, s.queue.sums = seen, sums
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.queue.sums = sums
 	return due, nil
 }
 
@@ -116,33 +110,23 @@ func (s *Store) halfWritten(f *os.File, name string, b []byte) bool {
 	if unix.Fstat(int(f.Fd()), &st) != nil {
 		return true
 	}
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	q, seen := s.queue.seen[name]
+	q, seen := s.queue.files.get(name)
 	if !seen {
 		return !ended
 	}
-	return q.identity != identify(&st) || !q.complete(time.Now())
+	return q.identity != identify(&st) || !q.value.complete(time.Now())
 }
 
-// look stats a queue file, and reads it where it is not as it was.
-func (s *Store) look(name string) (queueFile, bool) {
-	path := s.job(Queue, name)
-	var st unix.Stat_t
-	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return queueFile{}, false
-	}
-	if q, ok := s.queue.seen[name]; ok && q.identity == identify(&st) {
-		return q, true
-	}
-	q := queueFile{identity: identify(&st), written: key.Valid(stemOf(name)), since: time.Now()}
-	b, err := readFile(path, maxJobFile+1)
+// loadQueued reads a queue file.
+func (s *Store) loadQueued(name string) (queueFile, error) {
+	q := queueFile{written: key.Valid(stemOf(name)), since: time.Now()}
+	b, err := readFile(s.job(Queue, name), maxJobFile+1)
 	if errors.Is(err, fs.ErrPermission) {
 		q.whole = true // Claim says why it can't be read
-		return q, true
+		return q, nil
 	}
 	if err != nil {
-		return q, false
+		return q, err
 	}
 	q.whole = len(b) > maxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
@@ -151,7 +135,7 @@ func (s *Store) look(name string) (queueFile, bool) {
 			q.sums = s.sumsOf(jobs)
 		}
 	}
-	return q, true
+	return q, nil
 }
 
 // sumsOf are those of the URLs that jobs fetch.

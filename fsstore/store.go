@@ -32,7 +32,7 @@ type Store struct {
 	boot    string   // 8 random hex digits of this start of the machine
 	rule    key.Rule // what becomes of a URL's query
 	log     *slog.Logger
-	metas   metaCache
+	metas   mirror[*Artifact]
 	own     ownBook
 	digests digestIndex
 	hits    hitBook
@@ -79,6 +79,8 @@ func Open(dir string, o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{dir: dir, boot: bootID(), rule: o.Rule, minFree: o.MinFree, maxMisses: o.MaxMisses, kept: o.History, log: o.Logger, remade: gone}
+	s.metas = mirror[*Artifact]{dir: s.path("meta", ""), ours: isMetaName, most: maxCached, load: s.readArtifact}
+	s.queue.files = mirror[queueFile]{dir: s.job(Queue, ""), ours: countsInQueue, load: s.loadQueued}
 	s.repeats.m = map[asked]*repeat{}
 	for _, name := range gone {
 		s.log.Warn(name + " was gone from the data directory, and was made again")

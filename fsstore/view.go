@@ -90,12 +90,12 @@ type Change struct {
 func (s *Store) NewView() *View {
 	v := &View{s: s, readers: map[chan Change]bool{}, fresh: map[string]time.Time{}, cost: map[string]time.Duration{}, parts: map[string]int64{}, jobs: map[State]*mirror[JobFile]{}}
 	v.metas = mirror[ArtifactRow]{dir: s.path("meta", ""), ours: isMetaName, load: v.loadMeta}
-	v.hits = mirror[hitRow]{dir: s.path("hits", ""), ours: plain, load: func(k string) (hitRow, bool) { return hitRow{k, s.readHits(k)}, true }}
+	v.hits = mirror[hitRow]{dir: s.path("hits", ""), ours: plain, load: func(k string) (hitRow, error) { return hitRow{k, s.readHits(k)}, nil }}
 	for _, st := range viewed {
 		v.jobs[st] = &mirror[JobFile]{dir: s.job(st, ""), ours: func(name string) bool { return !strings.HasSuffix(name, ".why") },
-			load: func(name string) (JobFile, bool) {
+			load: func(name string) (JobFile, error) {
 				j, err := s.JobFile(st, name)
-				return brief(j), err == nil
+				return brief(j), err
 			}}
 	}
 	return v
@@ -135,27 +135,25 @@ func brief(j JobFile) JobFile {
 
 func isMetaName(name string) bool { return strings.HasSuffix(name, ".json") }
 
-func (v *View) loadMeta(name string) (ArtifactRow, bool) {
+func (v *View) loadMeta(name string) (ArtifactRow, error) {
 	k := strings.TrimSuffix(name, ".json")
-	m, err := v.s.readArtifact(k, v.s.path("meta", name))
+	m, err := v.s.readArtifact(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) {
-		return ArtifactRow{}, false
+		return ArtifactRow{}, err
 	}
 	if err != nil {
-		return ArtifactRow{Key: k}, true // shown, so that it can be evicted
+		return ArtifactRow{Key: k}, nil // shown, so that it can be evicted
 	}
-	return ArtifactRow{Key: k, URL: m.URL, SHA256: m.SHA256, Size: m.Size, Fetched: m.Fetched, Misses: m.Misses, AtLeast: m.AtLeast}, true
+	return ArtifactRow{Key: k, URL: m.URL, SHA256: m.SHA256, Size: m.Size, Fetched: m.Fetched, Misses: m.Misses, AtLeast: m.AtLeast}, nil
 }
 
 // Job returns one file of the spool as it is now.
 func (v *View) Job(st State, name string) (JobFile, bool) {
 	v.touch()
-	v.jobs[st].refresh(name)
-	r, ok := v.jobs[st].get(name)
-	if !ok {
+	j, _, err := v.jobs[st].look(name)
+	if err != nil {
 		return JobFile{}, false
 	}
-	j := *r
 	if st == Active {
 		j.Part = v.s.partSize(&j)
 	}

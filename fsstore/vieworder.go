@@ -63,18 +63,18 @@ func (v *View) artifactNow(k string) (*ArtifactRow, bool) {
 	if !ok {
 		return nil, false
 	}
-	return v.withHits(r), true
+	return v.withHits(&r.value), true
 }
 
 // withHits is a copy where there are any: rows that were never hit, which are
 // most, are in memory once.
 func (v *View) withHits(r *ArtifactRow) *ArtifactRow {
 	h, ok := v.hits.get(r.Key)
-	if !ok || h.n == 0 {
+	if !ok || h.value.n == 0 {
 		return r
 	}
 	hit := *r
-	hit.Hits = h.n
+	hit.Hits = h.value.n
 	return &hit
 }
 

@@ -119,7 +119,7 @@ var guards = []guard{
 	{name: "a digest is one before it becomes a path", file: "fsstore/meta.go", old: "case !IsDigest(m.SHA256):", new: "case false:", pkg: store, run: "FuzzMeta"},
 	{name: "a meta's size is not negative", file: "fsstore/meta.go", old: "case m.Size < 0:", new: "case false:", pkg: store, run: "FuzzMeta"},
 	{name: "a URL's sum is a digest", file: "fsstore/meta.go", old: "case !IsDigest(m.URLSum):", new: "case false:", pkg: store, run: "FuzzMeta"},
-	{name: "a meta that changed is read again", file: "fsstore/metacache.go", old: "!ok || m.identity != identify(st)", new: "!ok", pkg: store, run: "HistoryKeepsTen|AnotherURL|Fsck"},
+	{name: "a meta that changed is read again", file: "fsstore/mirror.go", old: "had && old.identity == identify(&st)", new: "had", pkg: store, run: "HistoryKeepsTen|AnotherURL|Fsck"},
 	{name: "a 304 speaks of sound bytes", file: "fsstore/publish.go", old: "return a != nil && c.s.sound(ctx, a.SHA256)", new: "return a != nil", pkg: store, run: "WhatIsRotten"},
 	{name: "fsck reads each blob", file: "fsstore/fsck.go", old: "got != d {", new: "false {", pkg: store, run: "EveryFlippedBit"},
 	{name: "only its hash condemns a blob", file: "fsstore/fsck.go", old: "if c.o.Quick && !c.o.Repair {", new: "if c.o.Quick {", pkg: store, run: "AWrongSize"},
