@@ -12,7 +12,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// shortSum is how much of a sum is printed, and the least of one that is taken: several URLs of one miss are told apart.
+// shortSum is how many digits of a sum are printed, and the fewest that are accepted. Sums tell the
+// several URLs of one miss apart.
 const shortSum = 12
 
 // isSum reports whether s may be the beginning of a URL's sum, as ls and why print it.
@@ -20,15 +21,16 @@ func isSum(s string) bool {
 	return len(s) >= shortSum && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// approveShown approves of a miss the URL that the operand names: the whole URL, one as ls and why print it, or KEY@SUM. Where
-// it says no more than which miss, it is the URL that ls shows at this moment, and the note says which that is.
+// approveShown approves the URL of a miss that the operand names: the whole URL, one as ls and why
+// print it, or KEY@SUM. An operand that names only the miss means the URL that ls shows at this
+// moment, and the note says which that is.
 func approveShown(s *fsstore.Store, f file, by fsstore.By) (note string, err error) {
 	j, err := s.JobFile(fsstore.Misses, f.name)
 	if err != nil {
 		return "", err
 	}
 	if j.Job.URL == "" {
-		return "", s.Approve(f.name, "", by) // its reason will be told
+		return "", s.Approve(f.name, "", by) // which says what is wrong
 	}
 	all := j.Job.Variants()
 	v, err := shownOf(all, f, j.Job.FetchURL())
@@ -66,7 +68,7 @@ func shownOf(all []job.Variant, f file, fetch string) (job.Variant, error) {
 	return all[0], nil
 }
 
-// variantRow is one of the URLs of a miss as programs read it.
+// variantRow is one of the URLs of a miss, in JSON.
 type variantRow struct {
 	URL   string     `json:"url"` // redacted
 	Sum   string     `json:"sum"`

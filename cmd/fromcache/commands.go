@@ -1,96 +1,176 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 )
 
-// verb is one word after "fromcache".
-type verb struct {
-	name, operands, about string
-	min, max              int // operands; max -1: any number
-	setup                 func(*app, *flag.FlagSet) func(context.Context, []string) error
-}
-
-// verbs in the order in which help shows them.
-func verbs() []verb {
-	const keys = "KEY|GLOB|URL…"
-	return []verb{
-		{"serve", "", "answer clients, show the operator's pages, fetch what was approved", 0, 0, (*app).serve},
-		{"ls", "[misses|queue|active|done|failed|cancelled|denied|artifacts]", "list one directory; without a name: counts, and what waits for someone", 0, 1, (*app).ls},
-		{"approve", keys, "fetch what was asked for: misses/ to queue/", 1, -1, (*app).approve},
-		{"dismiss", keys, "forget a miss; a failed or cancelled job too, by its whole name: the newer, or as failed/NAME that one", 1, -1, (*app).dismiss},
-		{"deny", keys + "|HOST|*.DOMAIN", "never note or fetch it; what is held is still served", 1, -1, (*app).deny},
-		{"cancel", keys, "stop what waits or is being fetched", 1, -1, (*app).cancel},
-		{"retry", keys, "queue again what failed or was cancelled; what is done too, by its whole name: the newest, or as done/NAME that one", 1, -1, (*app).retry},
-		{"evict", keys, "hold it no longer; its blob goes a day later", 1, -1, (*app).evict},
-		{"add", "URL…", "queue URLs that nobody need have asked for", 1, -1, (*app).add},
-		{"put", "URL FILE", "hold FILE (- is standard input) as the artifact of URL", 2, 2, (*app).put},
-		{"url", "URL", "print the address at which the cache serves URL", 1, 1, (*app).url},
-		{"why", "URL", "say what is known of URL: key, rule, state, who and when", 1, 1, (*app).why},
-		{"stats", "", "print what was served, fetched, hit and missed, day by day", 0, 0, (*app).stats},
-		{"fsck", "", "check every blob, meta and job file", 0, 0, (*app).fsck},
-		{"gc", "", "take blobs that nothing names out of service, and free the old ones", 0, 0, (*app).gc},
-		{"health", "", "ask the server on this machine whether it is well: exit status 0 or 1", 0, 0, (*app).health},
-		{"version", "", "print the version", 0, 0, (*app).version},
+// command returns the whole command line: verbs, flags, operands and help topics. Help, manual
+// pages, completions and "did you mean" are made from it.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:                        "fromcache",
+		Short:                      "keep one copy of what a lab downloads",
+		Long:                       rootLong,
+		Version:                    versionLine(),
+		Args:                       a.noVerb,
+		RunE:                       func(*cobra.Command, []string) error { return usagef("no verb given") },
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-}
-
-func findVerb(name string) (verb, bool) {
-	for _, v := range verbs() {
-		if v.name == name {
-			return v, true
+	root.SetUsageTemplate(usageTemplate)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().SortFlags = false
+	a.addStoreFlags(root.PersistentFlags())
+	must(root.MarkPersistentFlagDirname("data-dir"))
+	root.PersistentFlags().BoolP("help", "h", false, "show help")
+	help := a.helpCommand()
+	root.SetHelpCommand(help)
+	for _, g := range a.groups(help) {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
 		}
 	}
-	return verb{}, false
+	root.AddCommand(a.manCommand())
+	return root
 }
 
-// help prints the verbs, or one verb's flags.
-func (a *app) help(names []string) error {
-	if len(names) == 0 {
-		a.helpAll()
+const rootLong = `fromcache keeps one copy of what a lab downloads. What is not held is recorded as a miss, and
+fetched once an operator approves it.
+
+A verb works on the data directory, whether a server runs or not. Flags go before or after
+operands. The exit status is 0, 1 when the verb failed, 2 when the call can't be understood.`
+
+type group struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// groups are the verbs in the order in which help shows them.
+func (a *app) groups(help *cobra.Command) []group {
+	return []group{
+		{"The server", []*cobra.Command{a.serveCommand(), a.healthCommand()}},
+		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.statsCommand(), a.urlCommand()}},
+		{"Decisions", a.moveCommands()},
+		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand()}},
+		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand()}},
+		{"The program", []*cobra.Command{help, a.completionCommand(), a.versionCommand()}},
+		{"Help topics: fromcache help TOPIC", topicCommands()},
+	}
+}
+
+const usageTemplate = `Usage: {{if .HasParent}}{{.UseLine}}{{else}}fromcache VERB [operands] [flags]{{end}}
+{{range $group := .Groups}}
+{{.Title}}
+{{range $.Commands}}{{if eq .GroupID $group.ID}}  {{rpad .Name .NamePadding}}  {{.Short}}
+{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 100}}{{end}}{{if .HasAvailableInheritedFlags}}
+Flags of every verb:
+{{.InheritedFlags.FlagUsagesWrapped 100}}{{end}}{{if not .HasParent}}
+fromcache help VERB shows the flags of a verb.
+{{end}}`
+
+// noVerb refuses a first word that is no verb, and names the verbs that are spelled alike.
+func (a *app) noVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return nil
 	}
-	v, ok := findVerb(names[0])
-	if !ok {
-		return usageError{err: fmt.Errorf("there is no verb %q", names[0])}
+	if alike := root.SuggestionsFor(args[0]); len(alike) > 0 {
+		return usagef("there is no verb %q; did you mean %s?", args[0], strings.Join(alike, " or "))
 	}
-	fmt.Fprintf(a.stdout, "usage: fromcache %s\n\n%s\n", strings.Join(strings.Fields(v.name+" [flags] "+v.operands), " "), v.about)
-	f := flag.NewFlagSet(v.name, flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	v.setup(a, f)
-	w := columns(a.stdout)
-	first := true
-	f.VisitAll(func(f *flag.Flag) {
-		if first {
-			fmt.Fprintln(w, "\nflags:")
-			first = false
-		}
-		value, about := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" {
-			about += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  --%s\t%s\n", strings.TrimSpace(f.Name+" "+value), about)
-	})
-	return w.Flush()
+	return usagef("there is no verb %q", args[0])
 }
 
-func (a *app) helpAll() {
-	fmt.Fprint(a.stdout, "fromcache keeps one copy of what a lab downloads; what is not held is recorded, and fetched once someone approves it.\n\nusage: fromcache VERB [flags] [operands]\n\n")
-	w := columns(a.stdout)
-	for _, v := range verbs() {
-		fmt.Fprintf(w, "  %s\t%s\n", v.name, v.about)
+// operands accepts min to max operands; max -1 is any number.
+func operands(min, max int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < min:
+			return usagef("%s needs %s", c.Name(), strings.TrimPrefix(c.Use, c.Name()+" "))
+		case max >= 0 && len(args) > max:
+			return usagef("%s does not know what to do with %q", c.Name(), args[max])
+		}
+		return nil
 	}
-	w.Flush()
-	fmt.Fprint(a.stdout, `
-A verb works on the data directory, server running or not: --data-dir, else $FROMCACHE_DATA_DIR, else ./data.
-A GLOB is matched against the names that ls shows; quote it. Exit status: 0, 1 it failed, 2 the call can't be understood.
-fromcache help VERB tells a verb's flags.
-`)
+}
+
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB|TOPIC]",
+		Short: "Explain a verb, or a topic",
+		Args:  operands(0, 1),
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var words []string
+			for _, sub := range c.Root().Commands() {
+				if len(args) == 0 && !sub.Hidden {
+					words = append(words, sub.Name()+"\t"+sub.Short)
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			about, _, err := c.Root().Find(args)
+			if err != nil || len(args) > 0 && about == c.Root() {
+				return usagef("there is no verb or topic %q; fromcache help lists them", args[0])
+			}
+			return about.Help()
+		},
+	}
+}
+
+func (a *app) completionCommand() *cobra.Command {
+	shells := map[string]func(*cobra.Command, io.Writer) error{
+		"bash": func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"zsh":  (*cobra.Command).GenZshCompletion,
+		"fish": func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
+	}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print a script that lets a shell complete verbs, flags and keys",
+		Long: `Print a script that lets a shell complete verbs, flags and the keys in the data directory.
+make install puts the three where the shells look. For one shell alone:
+
+    source <(fromcache completion bash)
+    source <(fromcache completion zsh)
+    fromcache completion fish | source`,
+		Args:      operands(1, 1),
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		RunE: func(c *cobra.Command, args []string) error {
+			write, ok := shells[args[0]]
+			if !ok {
+				return usagef("completion for %q is not known: give bash, zsh or fish", args[0])
+			}
+			return write(c.Root(), a.stdout)
+		},
+	}
+}
+
+// must is for what only a mistake in this package can make fail.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }
+
+// reportAll prints errors, a line each, and returns errReported where there was one.
+func (a *app) reportAll(errs []error) error {
+	for _, err := range errs {
+		fmt.Fprintf(a.stderr, "fromcache: %s\n", oneLine(err))
+	}
+	if len(errs) > 0 {
+		return errReported
+	}
+	return nil
+}

@@ -2,39 +2,49 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"fromcache/fsstore"
 )
 
-// fsck is for a quiet hour: it reads every blob. Exit status 1 when a problem is left.
-func (a *app) fsck(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
+func (a *app) fsckCommand() *cobra.Command {
 	var o fsstore.FsckOptions
-	f.BoolVar(&o.Repair, "repair", false, "take what is bad out of service, and queue it again")
-	f.BoolVar(&o.Quick, "quick", false, "look at sizes only, read no blob")
-	return func(ctx context.Context, _ []string) error {
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		s, err := dir.open(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		show := a.progress("read")
-		o.Progress = show.at
-		report, err := s.Fsck(ctx, o)
-		show.end()
-		if left := a.problems(report); err == nil && left > 0 {
-			err = errQuiet
-		}
-		return err
+	c := &cobra.Command{
+		Use:   "fsck",
+		Short: "Check every blob, meta and job file",
+		Long: `Check every blob, meta and job file, and say what to do about each problem. It reads every blob,
+so it takes as long as the disk needs for that. The exit status is 1 when a problem is left.`,
+		Args: operands(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return a.fsck(c.Context(), o) },
 	}
+	c.Flags().BoolVar(&o.Repair, "repair", false, "take what is bad out of service, and queue it again")
+	c.Flags().BoolVar(&o.Quick, "quick", false, "compare sizes only, read no blob")
+	return c
 }
 
-func (a *app) problems(r fsstore.FsckReport) (left int) {
+func (a *app) fsck(ctx context.Context, o fsstore.FsckOptions) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	s, err := a.openStore(fsstore.Options{})
+	if err != nil {
+		return err
+	}
+	show := a.progress("read")
+	o.Progress = show.at
+	report, err := s.Fsck(ctx, o)
+	show.end()
+	if left := a.printProblems(report); err == nil && left > 0 {
+		err = errReported
+	}
+	return err
+}
+
+// printProblems returns how many were not repaired.
+func (a *app) printProblems(r fsstore.FsckReport) (left int) {
 	for _, p := range r.Problems {
 		mark := "problem"
 		if p.Repaired {

@@ -3,30 +3,41 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-// health is the health check of a container that holds this binary and nothing else.
-func (a *app) health(f *flag.FlagSet) func(context.Context, []string) error {
-	host := f.String("host", "127.0.0.1", "`ADDR` that it listens on")
-	port := port(defaultPort)
-	f.Var(&port, "port", "`PORT` that it listens on")
-	return func(ctx context.Context, _ []string) error {
-		text, err := askHealth(ctx, net.JoinHostPort(*host, port.String()))
-		if text != "ok" && err == nil {
-			fmt.Fprintln(a.stdout, text)
-		}
-		return err
+// healthCommand is also the health check of a container that holds this binary and nothing else.
+func (a *app) healthCommand() *cobra.Command {
+	var host string
+	var port uint16
+	c := &cobra.Command{
+		Use:   "health",
+		Short: "Ask the server on this machine whether it is well: exit status 0 or 1",
+		Long: `Ask the server on this machine for /healthz, and print what is wrong. The exit status is 0 when the
+server can answer clients, else 1. fromcache help faults lists what it may say.`,
+		Args: operands(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := askHealth(c.Context(), net.JoinHostPort(host, strconv.Itoa(int(port))))
+			if text != "ok" && err == nil {
+				fmt.Fprintln(a.stdout, text)
+			}
+			return err
+		},
 	}
+	c.Flags().StringVar(&host, "host", "127.0.0.1", "`ADDR` that it listens on")
+	c.Flags().Uint16Var(&port, "port", defaultPort, "`PORT` that it listens on")
+	return c
 }
 
-// askHealth returns what the server says of itself, which is an error where it is not well.
+// askHealth returns what the server says of itself; where it is not well that is the error.
 func askHealth(ctx context.Context, addr string) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()

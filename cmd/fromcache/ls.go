@@ -2,12 +2,13 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
@@ -20,21 +21,33 @@ var spool = [...]fsstore.State{
 
 const artifacts = "artifacts"
 
-func (a *app) ls(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
-	asJSON := f.Bool("json", false, "print a JSON object a line, for programs")
-	return func(_ context.Context, operands []string) error {
-		if len(operands) == 1 && operands[0] != artifacts && !slices.Contains(spool[:], fsstore.State(operands[0])) {
-			return usageError{err: fmt.Errorf("there is no list %q", operands[0])}
-		}
-		s, err := dir.open(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		out := bufio.NewWriterSize(a.stdout, 64<<10)
-		err = a.withOutput(out).list(s, operands, *asJSON)
-		return errors.Join(err, out.Flush())
+func (a *app) lsCommand() *cobra.Command {
+	var asJSON bool
+	lists := append(completeStates(spool[:]), artifacts)
+	c := &cobra.Command{
+		Use:   "ls [LIST]",
+		Short: "List misses, jobs or artifacts; without LIST: counts, and what waits",
+		Long: `List one directory. LIST is misses, queue, active, done, failed, cancelled, denied or artifacts.
+Without it ls prints how much is in each, and the first of what waits for a decision or a worker.
+
+--json prints an object a line, for programs. URLs are shown redacted; the job files hold them whole.`,
+		Args:      operands(0, 1),
+		ValidArgs: lists,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && !slices.Contains(lists, args[0]) {
+				return usagef("there is no list %q: give one of %s", args[0], strings.Join(lists, ", "))
+			}
+			s, err := a.openStore(fsstore.Options{})
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriterSize(a.stdout, 64<<10)
+			err = a.withOutput(out).list(s, args, asJSON)
+			return errors.Join(err, out.Flush())
+		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
 }
 
 func (a *app) list(s *fsstore.Store, operands []string, asJSON bool) error {
@@ -149,7 +162,8 @@ type artifactRow struct {
 	Hits int64 `json:"hits"`
 }
 
-// listArtifacts prints what is held. A meta file that can't be read is told at the end, and makes the exit status 1.
+// listArtifacts prints what is held. Meta files that can't be read are reported at the end, and make
+// the exit status 1.
 func (a *app) listArtifacts(s *fsstore.Store, asJSON bool) error {
 	hits, err := s.AllHits()
 	if err != nil {
@@ -176,16 +190,5 @@ func (a *app) listArtifacts(s *fsstore.Store, asJSON bool) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return a.tell(bad)
-}
-
-// tell prints errors, a line each; errQuiet where there was one.
-func (a *app) tell(errs []error) error {
-	for _, err := range errs {
-		fmt.Fprintf(a.stderr, "fromcache: %s\n", oneLine(err))
-	}
-	if len(errs) > 0 {
-		return errQuiet
-	}
-	return nil
+	return a.reportAll(bad)
 }

@@ -1,105 +1,141 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
 
-// moving is a verb that moves or removes what is named: by a key, a file's name, a path that tab completion wrote, a glob
-// over what ls shows, or the URL itself.
+// moving is a verb that moves or removes files: each operand is a key, a file's name, a path that tab
+// completion wrote, a glob over what ls shows, or the URL itself.
 type moving struct {
-	done string // what is printed before each name
-	in   []fsstore.State
-	do   func(*fsstore.Store, file, fsstore.By) (note string, err error)
+	use, short, long string
+	past             string          // what is printed before each name
+	in               []fsstore.State // where globs match; nil is artifacts
+	completes        []fsstore.State // beside in
+	takesHosts       bool            // an operand may be HOST or *.DOMAIN
+	takesSums        bool            // an operand may be KEY@SUM
+	do               func(*fsstore.Store, file, fsstore.By) (note string, err error)
 }
 
-// file is what an operand names; where in is "" the verb looks for it.
+// file is what an operand names.
 type file struct {
-	in   fsstore.State
-	name string
-	url  string   // the operand, where it is one
-	sum  string   // of the URL that was shown, or how it begins: KEY@SUM
-	also []string // names that an earlier rule or server may have given the URL
+	in     fsstore.State // "": wherever the verb finds it
+	name   string
+	url    string   // the operand, where it is a URL
+	sum    string   // the beginning of the sum of the URL that was shown: KEY@SUM
+	others []string // names that an earlier rule or server may have given the URL
 }
 
-// anywhere is a verb that always looks for its file.
-func anywhere(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
-	return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
-}
+const operandsLong = `An operand is a key, a file's name, the URL, or a glob. A glob is matched against the names that ls
+shows, and must match a whole name: quote it. FROM/NAME, as in failed/NAME, looks in that directory
+only.`
 
-func (a *app) approve(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"approved", []fsstore.State{fsstore.Misses}, approveShown})
-}
-
-func (a *app) dismiss(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"dismissed", []fsstore.State{fsstore.Misses}, func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
-		return "", s.DismissIn(f.in, f.name, by)
-	}})
-}
-
-func (a *app) deny(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"denied", []fsstore.State{fsstore.Misses, fsstore.Queue}, anywhere((*fsstore.Store).Deny)})
-}
-
-func (a *app) cancel(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"cancelled", []fsstore.State{fsstore.Queue, fsstore.Active}, anywhere((*fsstore.Store).Cancel)})
-}
-
-func (a *app) retry(f *flag.FlagSet) func(context.Context, []string) error {
-	again := func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
-		return "", s.RetryAs(f.in, f.name, "", by)
+func (a *app) moveCommands() []*cobra.Command {
+	// byName ignores the directory that an operand names: the verb finds its file.
+	byName := func(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
+		return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
 	}
-	return a.move(f, moving{"queued", []fsstore.State{fsstore.Failed, fsstore.Cancelled}, again})
+	var commands []*cobra.Command
+	for _, m := range []moving{{
+		use: "approve KEY|GLOB|URL...", short: "Let misses be fetched: misses/ to queue/",
+		long: `Let misses be fetched: mv misses/KEY queue/. Where several URLs have one key, approve KEY takes the
+newest and prints it; KEY@SUM takes the one whose sum fromcache why shows.`,
+		past: "approved", in: []fsstore.State{fsstore.Misses}, takesSums: true, do: approveShown,
+	}, {
+		use: "dismiss KEY|GLOB|URL...", short: "Forget misses, or failed and cancelled jobs",
+		long: `Forget misses: rm misses/KEY. The next client that asks records it again. Globs match misses only.
+A failed or cancelled job must be named in full; of two of one name the newer goes, or failed/NAME
+says which.`,
+		past: "dismissed", in: []fsstore.State{fsstore.Misses}, completes: []fsstore.State{fsstore.Failed, fsstore.Cancelled},
+		do: func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+			return "", s.DismissIn(f.in, f.name, by)
+		},
+	}, {
+		use: "deny KEY|GLOB|URL|HOST|*.DOMAIN...", short: "Never record or fetch it; what is held is still served",
+		long: `Never record or fetch it again: mv misses/KEY denied/, or for a whole host touch denied/HOST. What is
+held is still served. To take it back: rm denied/KEY. Globs match misses and the queue.`,
+		past: "denied", in: []fsstore.State{fsstore.Misses, fsstore.Queue}, takesHosts: true, do: byName((*fsstore.Store).Deny),
+	}, {
+		use: "cancel KEY|GLOB|URL...", short: "Stop what waits or is being fetched",
+		long: `Stop what waits in the queue or is being fetched: rm active/KEY@*.job. The job goes to cancelled/;
+fromcache retry queues it again. What was fetched of it is used then.`,
+		past: "cancelled", in: []fsstore.State{fsstore.Queue, fsstore.Active}, do: byName((*fsstore.Store).Cancel),
+	}, {
+		use: "retry KEY|GLOB|URL...", short: "Put failed or cancelled jobs back in the queue",
+		long: `Put failed or cancelled jobs back in the queue: mv failed/KEY.job queue/. A finished job, to fetch its
+artifact again, must be named in full: KEY, or done/NAME. Of several of one name the newest is
+taken.`,
+		past: "queued", in: []fsstore.State{fsstore.Failed, fsstore.Cancelled}, completes: []fsstore.State{fsstore.Done},
+		do: func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+			return "", s.RetryAs(f.in, f.name, "", by)
+		},
+	}, {
+		use: "evict KEY|GLOB|URL...", short: "Hold artifacts no longer; the bytes go a day later",
+		long: `Hold artifacts no longer: rm meta/KEY.json. The bytes stay in blobs/ until gc moves them to
+tmp/DIGEST.gone, and go a day later. Until then fromcache put URL with that file holds them again.`,
+		past: "evicted", do: byName((*fsstore.Store).Evict),
+	}} {
+		commands = append(commands, a.moveCommand(m))
+	}
+	return commands
 }
 
-func (a *app) evict(f *flag.FlagSet) func(context.Context, []string) error {
-	return a.move(f, moving{"evicted", nil, anywhere((*fsstore.Store).Evict)})
+func (a *app) moveCommand(m moving) *cobra.Command {
+	dirs := completeStates(append(m.in, m.completes...))
+	if m.in == nil {
+		dirs = []string{"meta"}
+	}
+	return &cobra.Command{
+		Use: m.use, Short: m.short, Long: m.long + "\n\n" + operandsLong,
+		Args:              operands(1, -1),
+		ValidArgsFunction: a.complete(dirs...),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.move(m, args) },
+	}
 }
 
 // move does the verb to each operand. One that fails does not keep the rest from being done.
-func (a *app) move(f *flag.FlagSet, m moving) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
-	return func(_ context.Context, operands []string) error {
-		for _, operand := range operands {
-			if err := m.understands(operand); err != nil {
-				return usageError{err: err}
-			}
+func (a *app) move(m moving, operands []string) error {
+	for _, operand := range operands {
+		if err := m.understands(operand); err != nil {
+			return usageError{err}
 		}
-		s, err := dir.open(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		var failed []error
-		for _, operand := range operands {
-			failed = append(failed, a.moveAll(s, m, operand)...)
-		}
-		return a.tell(failed)
 	}
+	s, err := a.openStore(fsstore.Options{})
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, operand := range operands {
+		failed = append(failed, a.moveAll(s, m, operand)...)
+	}
+	return a.reportAll(failed)
 }
 
-// understands says why an operand can name nothing, before any is looked for.
+// understands returns an error where an operand can name nothing, before any file is looked for.
 func (m moving) understands(operand string) error {
 	if strings.Contains(operand, "://") {
 		return nil
 	}
 	name := path.Base(operand)
 	if _, err := path.Match(name, ""); err != nil {
-		return fmt.Errorf("%s: %w; a [ that stands for itself is \\[", operand, err)
+		return fmt.Errorf("%s: %w; write \\[ for a [ that stands for itself", operand, err)
 	}
-	if m.done == "denied" && strings.Contains(operand, "/") && !strings.ContainsAny(name, "*?[") && !key.Valid(strings.TrimSuffix(name, ".job")) {
+	if m.takesHosts && strings.Contains(operand, "/") && !isGlob(name) && !key.Valid(strings.TrimSuffix(name, ".job")) {
 		return fmt.Errorf("%s is neither a key nor a host; a URL begins with https:// or http://", operand)
 	}
 	return nil
 }
+
+func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
 func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []error) {
 	files, err := m.files(s, operand)
@@ -109,20 +145,20 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 	for _, f := range files {
 		switch note, err := m.doOne(s, &f, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
-			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.list(f.in)))
+			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.listCall(f.in)))
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
 		default:
-			fmt.Fprintf(a.stdout, "%s %s\n%s", m.done, printable(f.name), note)
+			fmt.Fprintf(a.stdout, "%s %s\n%s", m.past, printable(f.name), note)
 		}
 	}
 	return failed
 }
 
-// doOne does it to a URL by the first of its names that something has.
+// doOne does the verb to one file. A URL may have several names: the first that a file has counts.
 func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.By) (note string, err error) {
 	note, err = m.do(s, *f, by)
-	for _, other := range f.also {
+	for _, other := range f.others {
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -142,51 +178,51 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
-		return []file{{name: names[0], url: operand, also: names[1:]}}, nil
+		return []file{{name: names[0], url: operand, others: names[1:]}}, nil
 	}
 	name, sum := path.Base(operand), ""
-	if i := strings.LastIndexByte(name, '@'); i > 0 && isSum(name[i+1:]) && m.done == "approved" {
+	if i := strings.LastIndexByte(name, '@'); i > 0 && isSum(name[i+1:]) && m.takesSums {
 		name, sum = name[:i], name[i+1:]
 	}
 	if m.in == nil {
 		name = strings.TrimSuffix(name, ".json")
 	}
-	if !strings.ContainsAny(name, "*?[") {
-		return []file{{in: dirIn(operand), name: m.today(s, dirIn(operand), name), sum: sum}}, nil
+	if !isGlob(name) {
+		return []file{{in: dirIn(operand), name: m.currentName(s, dirIn(operand), name), sum: sum}}, nil
 	}
 	files, err := m.match(s, dirIn(operand), name)
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 && m.done == "denied" && strings.HasPrefix(name, "*.") {
+	if len(files) == 0 && m.takesHosts && strings.HasPrefix(name, "*.") {
 		return []file{{name: name}}, nil // a whole domain
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("nothing matches %s, which has to match a whole name: see %s", operand, m.list(dirIn(operand)))
+		return nil, fmt.Errorf("nothing matches %s, which has to match a whole name: see %s", operand, m.listCall(dirIn(operand)))
 	}
 	return files, nil
 }
 
-// today is the name that a file has now, where one is given that an earlier server gave: it began as today's does. Where
-// there is a file of the old name that is meant.
-func (m moving) today(s *fsstore.Store, in fsstore.State, name string) string {
+// currentName returns the name that a file has now. An operand may be a name that an earlier server
+// gave, which is the beginning of today's. A file that still has the old name is meant before others.
+func (m moving) currentName(s *fsstore.Store, in fsstore.State, name string) string {
 	stem := strings.TrimSuffix(name, ".job")
 	if !key.IsOld(stem) {
 		return name
 	}
-	now := name
+	current := name
 	files, _ := m.match(s, in, stem+"*")
 	for _, f := range files {
 		if f.name == name || strings.TrimSuffix(f.name, ".job") == stem {
 			return name
 		}
-		now = f.name
+		current = f.name
 	}
-	return now
+	return current
 }
 
-// list is the call that shows what the verb takes.
-func (m moving) list(in fsstore.State) string {
+// listCall is the command that shows what the verb takes.
+func (m moving) listCall(in fsstore.State) string {
 	names := []string{"artifacts"}
 	if in != "" {
 		names[0] = string(in)
@@ -208,8 +244,8 @@ func dirIn(operand string) fsstore.State {
 	return ""
 }
 
-// match returns what a glob names. It is held against the file's name and against the key, so that *.run and *run* both do
-// what the operator who looked at ls expects.
+// match returns what a glob names. It is compared with the file's name and with the key, so that *.run
+// and *run* both do what an operator who looked at ls expects.
 func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, error) {
 	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
 	var files []file
@@ -238,52 +274,4 @@ func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, 
 		}
 	}
 	return files, nil
-}
-
-func (a *app) add(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
-	var add fsstore.Addition
-	var sum digest
-	var accept list
-	f.Var(&sum, "sha256", "the digest that the artifact must have, in `HEX`; one URL only")
-	f.Var(&accept, "accept", "`WHAT` is fine although it is refused by default: any, text/html or http, or private; may be repeated")
-	return func(_ context.Context, urls []string) error {
-		if add.SHA256 = string(sum); sum != "" && len(urls) > 1 {
-			return usageError{err: errors.New("--sha256 is the digest of one artifact: give one URL")}
-		}
-		if err := accepts(&add, accept); err != nil {
-			return err
-		}
-		s, err := dir.openOrMake(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		var failed []error
-		for _, add.URL = range urls {
-			if name, err := s.Add(add, a.operator()); err != nil {
-				failed = append(failed, fmt.Errorf("%s: %w", key.Redact(add.URL), err))
-			} else {
-				fmt.Fprintf(a.stdout, "queued %s\n", printable(name))
-			}
-		}
-		return a.tell(failed)
-	}
-}
-
-func accepts(add *fsstore.Addition, words []string) error {
-	for _, word := range words {
-		switch word {
-		case "any":
-			add.AcceptAny = true
-		case "text/html":
-			add.AcceptHTML = true
-		case "http":
-			add.AcceptHTTP = true
-		case "private":
-			add.AcceptPrivate = true
-		default:
-			return usageError{err: fmt.Errorf("--accept %q: it is any, text/html or http, or private", word)}
-		}
-	}
-	return nil
 }

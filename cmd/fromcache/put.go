@@ -3,51 +3,74 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/kind"
 )
 
-// put makes a file the artifact of a URL: carried in on a disk, or fetched in a way of the operator's own. It takes the path
-// of a download, with a claim of its own, so that a crash leaves what a crashed download leaves.
-func (a *app) put(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
+func (a *app) putCommand() *cobra.Command {
+	var add fsstore.Addition
+	var accept []string
 	minFree := defaultMinFree
-	var sum digest
-	f.Var(&sum, "sha256", "the digest that FILE must have, in `HEX`")
-	var accept list
-	f.Var(&accept, "accept", "keep FILE although it is not what the URL's name says: `WHAT` is text/html for a page, any for whatever it is")
-	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
-	return func(ctx context.Context, operands []string) error {
-		add := fsstore.Addition{URL: operands[0], SHA256: string(sum)}
-		if err := accepts(&add, accept); err != nil {
-			return err
-		}
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		defer context.AfterFunc(ctx, stop)() // a second signal ends it at once: it may wait for a pipe
-		from, size, err := a.openFile(operands[1])
-		if err != nil {
-			return err
-		}
-		defer from.Close()
-		s, err := dir.openOrMake(fsstore.Options{MinFree: int64(minFree)})
-		if err != nil {
-			return err
-		}
-		claim, err := s.ClaimFor(add, a.operator())
-		if err != nil {
-			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
-		}
-		return a.carryIn(ctx, claim, from, size)
+	c := &cobra.Command{
+		Use:   "put URL FILE",
+		Short: "Hold FILE as the artifact of URL",
+		Long: `Hold FILE as the artifact of URL: a file that came on a disk, or that was fetched in another way.
+It is judged by the URL's name, as a download is.
+
+FILE - is standard input. It can't be told whether a pipe has come to its end or broke off: give
+--sha256 then, or a file.`,
+		Args: operands(2, 2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := addAccepts(&add, accept); err != nil {
+				return err
+			}
+			add.URL = args[0]
+			return a.put(c.Context(), add, args[1], minFree)
+		},
 	}
+	f := c.Flags()
+	f.Func("sha256", "the digest that FILE must have, in `HEX`", setDigest(&add.SHA256))
+	f.StringSliceVar(&accept, "accept", nil, "keep FILE although URL's name says otherwise: `WHAT` is text/html for a page, any for anything")
+	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
+	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html")))
+	return c
+}
+
+// put takes the path of a download, with a claim of its own, so that a crash leaves what a download
+// leaves.
+func (a *app) put(ctx context.Context, add fsstore.Addition, file string, minFree size) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second signal ends it at once: it may wait for a pipe
+	from, size, err := a.openFile(file)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	s, err := a.makeStore(fsstore.Options{MinFree: int64(minFree)})
+	if err != nil {
+		return err
+	}
+	claim, err := s.ClaimFor(add, a.operator())
+	if err != nil {
+		return fmt.Errorf("%s: %w", key.Redact(add.URL), err)
+	}
+	return a.carryIn(ctx, claim, from, size)
 }
 
 // openFile opens FILE, of which size -1 is unknown.

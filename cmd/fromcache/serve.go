@@ -4,29 +4,32 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
 	"fromcache/httpd"
 )
 
-// serveFlags is everything that serve can be told.
+// serveFlags is everything that serve can be told, save for the store.
 type serveFlags struct {
-	store                *storeFlags
 	host                 string
-	port                 port
+	port                 uint16
 	workers, retries     int
 	maxMisses            int
 	history              span
@@ -34,34 +37,63 @@ type serveFlags struct {
 	scrubRate            size
 	origins, credentials string
 	headerTimeout        span
-	allowOrigin          prefixes
-	publicHosts          hosts
+	allowOrigin          []netip.Prefix
+	publicHosts          []string
 	logFormat, logLevel  string
 }
 
-func (a *app) serve(f *flag.FlagSet) func(context.Context, []string) error {
-	o := &serveFlags{store: a.storeFlags(f), port: defaultPort, history: span(fsstore.DefaultHistory), minFree: defaultMinFree, scrubRate: fsstore.DefaultScrubRate, headerTimeout: span(time.Minute)}
-	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (all addresses unless given)")
-	f.Var(&o.port, "port", "listen on `PORT`; 0 is any free one")
-	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
-	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
-	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "note at most `N` misses")
-	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
-	f.Var(&o.minFree, "min-free", "let no download leave less than this `SIZE` free; 0 or off: no reserve")
-	f.Var(&o.maxSize, "max-artifact-size", "refuse what is larger than this `SIZE`")
-	f.Var(&o.scrubRate, "scrub-rate", "read every blob, at a start and a day after each round, `SIZE` a second while nothing else happens; 0 or off: never")
-	f.StringVar(&o.origins, "origins", "", "`DIR` of what origins need (header lines, certificates, limits), a file a host; not inside the data directory")
-	f.StringVar(&o.credentials, "credentials", "", "`DIR`: the older name of --origins")
-	f.Var(&o.headerTimeout, "header-timeout", "give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or ten times as long while none do")
-	f.Var(&o.allowOrigin, "allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated")
-	f.Var(&o.publicHosts, "public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated")
-	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT`: text or json")
-	f.StringVar(&o.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
-	return func(ctx context.Context, _ []string) error { return a.serveUntilSignal(ctx, o) }
+const serveLong = `Answer clients, show the operator's pages, and fetch what was approved.
+
+A SIZE is a number and KiB MiB GiB TiB, or KB MB GB TB in powers of ten. A SPAN is a number and
+d h m s. fromcache help environment lists the variables that serve reads: set a password for the
+pages with FROMCACHE_ADMIN_PASSWORD.
+
+At a SIGTERM answers get 30 s to end, and downloads go back to queue/ with what they have. A second
+signal ends the server at once; nothing is lost by that.`
+
+func (a *app) serveCommand() *cobra.Command {
+	o := &serveFlags{
+		history: span(fsstore.DefaultHistory), minFree: defaultMinFree,
+		scrubRate: fsstore.DefaultScrubRate, headerTimeout: span(time.Minute),
+	}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer clients, show the operator's pages, fetch what was approved",
+		Long:  serveLong,
+		Args:  operands(0, 0),
+		RunE:  func(c *cobra.Command, _ []string) error { return a.serveUntilSignal(c.Context(), o) },
+	}
+	o.add(c.Flags())
+	must(c.MarkFlagDirname("origins"))
+	must(c.MarkFlagDirname("credentials"))
+	must(c.RegisterFlagCompletionFunc("log-format", completeWords("text", "json")))
+	must(c.RegisterFlagCompletionFunc("log-level", completeWords("debug", "info", "warn", "error")))
+	return c
 }
 
-// serveUntilSignal ends well at the first SIGINT or SIGTERM. A second one kills the process at once, for by then the
-// signals have their default action again; nothing is lost by that but the time of a resume.
+func (o *serveFlags) add(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (default all addresses)")
+	f.Uint16Var(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
+	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
+	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
+	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "record at most `N` misses; one client may fill a tenth of them")
+	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
+	f.Var(&o.minFree, "min-free", "a download that would leave less than this `SIZE` free waits; 0 or off: no reserve")
+	f.Var(&o.maxSize, "max-artifact-size", "fail what is larger than this `SIZE`")
+	f.Var(&o.scrubRate, "scrub-rate", "check every blob, at the start and a day after each round, at this `SIZE` a second, an eighth of it while there is other work; 0 or off: never")
+	f.StringVar(&o.origins, "origins", "", "`DIR` of what origins need, a file a host, outside the data directory: fromcache help origins")
+	f.StringVar(&o.credentials, "credentials", "", "`DIR`: the older name of --origins")
+	f.Var(&o.headerTimeout, "header-timeout", "give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or for ten times as long while none do")
+	f.Func("allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated", addPrefixes(&o.allowOrigin))
+	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated", addHosts(&o.publicHosts))
+	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
+	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
+}
+
+// serveUntilSignal ends orderly at the first SIGINT or SIGTERM. A second one kills the process,
+// because by then the signals have their default action again. A kill loses nothing but the time that
+// resumed downloads take.
 func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	log, err := a.logger(o)
 	if err != nil {
@@ -77,10 +109,10 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	return a.serveUntil(ctx, o, log)
 }
 
-// serveUntil opens everything, and runs it until ctx ends. The socket comes first: who asks while a large tree is opened waits
-// for the answer instead of being refused.
+// serveUntil opens everything, and runs it until ctx ends. It listens first, so that clients that ask
+// while a large tree is opened wait for the answer instead of being refused.
 func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) error {
-	options, err := o.storeOptions(log)
+	options, err := a.serveOptions(o, log)
 	if err != nil {
 		return err
 	}
@@ -89,12 +121,12 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	defer paceGC()()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, o.port.String()))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(int(o.port))))
 	if err != nil {
 		return fmt.Errorf("%w: choose another --host or --port", err)
 	}
 	defer listener.Close()
-	store, err := fsstore.Open(o.store.dir, options)
+	store, err := fsstore.Open(a.store.dir, options)
 	if err != nil {
 		return err
 	}
@@ -122,20 +154,20 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	return errors.Join(runAll(ctx, store.Run, work), store.Close())
 }
 
-func (o *serveFlags) storeOptions(log *slog.Logger) (fsstore.Options, error) {
+func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, error) {
 	for name, n := range map[string]int{"workers": o.workers, "retries": o.retries, "max-misses": o.maxMisses} {
 		if n < 1 {
-			return fsstore.Options{}, usageError{err: fmt.Errorf("--%s %d: at least 1", name, n)}
+			return fsstore.Options{}, usagef("--%s %d: give 1 or more", name, n)
 		}
 	}
-	rule, err := o.store.rule()
+	rule, err := a.rule()
 	return fsstore.Options{
 		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
 	}, err
 }
 
-// runAll runs the parts of the server until ctx ends, or one fails. The store's upkeep ends last, for the others leave it the
-// hits and jobs of their last moment.
+// runAll runs the parts of the server until ctx ends, or one fails. The store's upkeep ends last,
+// because it writes the hits and jobs of the others' last moment.
 func runAll(ctx context.Context, upkeep func(context.Context) error, work []func(context.Context) error) error {
 	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
@@ -168,7 +200,7 @@ func runAll(ctx context.Context, upkeep func(context.Context) error, work []func
 
 func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
 	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
-		return nil, usageError{err: errors.New("--credentials is the older name of --origins: give one of them")}
+		return nil, usagef("--credentials is the older name of --origins: give one of them")
 	}
 	origins, err := openOrigins(cmp.Or(o.origins, o.credentials), store.Dir())
 	if err != nil {
@@ -187,8 +219,8 @@ func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool
 	})
 }
 
-// openOrigins returns a file system that no link leads out of. The data directory is read by operators and copied by
-// backups, so what opens origins can't be in it.
+// openOrigins returns a file system that no link leads out of. It refuses one inside the data
+// directory, because operators read that and backups copy it.
 func openOrigins(dir, dataDir string) (fs.FS, error) {
 	if dir == "" {
 		return nil, nil
@@ -226,7 +258,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	return httpd.New(store, httpd.Options{
 		Password:      password,
 		SessionSecret: secret,
-		PublicHosts:   o.publicHosts.list,
+		PublicHosts:   o.publicHosts,
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,
@@ -237,8 +269,8 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	})
 }
 
-// sessionSecret is FROMCACHE_SESSION_SECRET, else the one of the data directory. Who guesses it may try passwords in cookies of
-// their own making, as fast as they can ask: so it is as long as a file's.
+// sessionSecret returns FROMCACHE_SESSION_SECRET, else the one of the data directory. A short one is
+// refused: whoever guesses it can make cookies, and so try passwords as fast as the server answers.
 func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
 	const least = 32
 	secret := strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET"))
@@ -251,8 +283,8 @@ func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
 	return []byte(secret), nil
 }
 
-// password is FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE. A file that is named and holds
-// none is an error, for the alternative is to be open to all.
+// password returns FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE. A
+// file that is named and holds none is an error, because without a password the pages are open to all.
 func (a *app) password() (string, error) {
 	if p := a.getenv("FROMCACHE_ADMIN_PASSWORD"); p != "" {
 		return p, nil
@@ -275,7 +307,7 @@ func (a *app) password() (string, error) {
 func (a *app) logger(o *serveFlags) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return nil, usageError{err: fmt.Errorf("--log-level %q: it is debug, info, warn or error", o.logLevel)}
+		return nil, usagef("--log-level %q: give debug, info, warn or error", o.logLevel)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch o.logFormat {
@@ -284,5 +316,5 @@ func (a *app) logger(o *serveFlags) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
 	}
-	return nil, usageError{err: fmt.Errorf("--log-format %q: it is text or json", o.logFormat)}
+	return nil, usagef("--log-format %q: give text or json", o.logFormat)
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
-// printable is s as a terminal may show it: what is no letter, digit, mark or blank is escaped, so that a file's name or an
-// origin's answer can't send the terminal a command.
+// printable escapes what a terminal should not be sent: whatever is no letter, digit, mark or blank.
+// So a file's name or an origin's answer can't send the terminal a command.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, unprintable) {
 		return s
@@ -40,11 +40,7 @@ func when(t time.Time) string {
 // isTerminal reports whether a person watches w.
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // oneLine is an error for a terminal.

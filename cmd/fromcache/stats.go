@@ -2,40 +2,49 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
 
-// stats prints what the page of plots shows: each day's numbers, the artifacts that saved most, the misses that cost most.
-func (a *app) stats(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
-	days := f.Int("days", 90, "go `N` days back")
-	return func(context.Context, []string) error {
-		if *days < 1 || *days > 3660 {
-			return usageError{err: fmt.Errorf("--days %d: 1 to 3660", *days)}
-		}
-		s, err := dir.open(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		list, err := s.Stats(*days)
-		if err != nil {
-			return err
-		}
-		if err := a.printDays(list); err != nil {
-			return err
-		}
-		if err := a.printSaved(s); err != nil {
-			return err
-		}
-		return a.printCostly(s)
+func (a *app) statsCommand() *cobra.Command {
+	var days int
+	c := &cobra.Command{
+		Use:   "stats",
+		Short: "Print what was served, fetched, hit and missed, day by day",
+		Long: `Print what the page of plots shows: the numbers of each day, the artifacts that saved the most bytes,
+and the misses that were asked for most.`,
+		Args: operands(0, 0),
+		RunE: func(*cobra.Command, []string) error { return a.stats(days) },
 	}
+	c.Flags().IntVar(&days, "days", 90, "go `N` days back")
+	return c
+}
+
+func (a *app) stats(days int) error {
+	if days < 1 || days > 3660 {
+		return usagef("--days %d: give 1 to 3660", days)
+	}
+	s, err := a.openStore(fsstore.Options{})
+	if err != nil {
+		return err
+	}
+	list, err := s.Stats(days)
+	if err != nil {
+		return err
+	}
+	if err := a.printDays(list); err != nil {
+		return err
+	}
+	if err := a.printSaved(s); err != nil {
+		return err
+	}
+	return a.printCostly(s)
 }
 
 func (a *app) printDays(list []fsstore.Day) error {

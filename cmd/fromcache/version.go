@@ -1,21 +1,30 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/spf13/cobra"
 )
 
 // version is set by the linker: make passes what git describe says.
 var version string
 
-func (a *app) version(*flag.FlagSet) func(context.Context, []string) error {
-	return func(context.Context, []string) error {
-		_, err := fmt.Fprintf(a.stdout, "fromcache %s %s %s/%s\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return err
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  operands(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.stdout, versionLine())
+			return err
+		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("fromcache %s %s %s/%s", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func versionName() string {

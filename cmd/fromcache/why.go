@@ -1,60 +1,16 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"encoding/base64"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
-	neturl "net/url"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
-
-// url prints where the cache serves an origin's URL: for scripts that have no shim.
-func (a *app) url(f *flag.FlagSet) func(context.Context, []string) error {
-	server := f.String("server", "", "`URL` of the cache-host (default $FROMCACHE_SERVER, else http://localhost:3000)")
-	return func(_ context.Context, operands []string) error {
-		raw, err := key.FetchURL(operands[0])
-		if err != nil {
-			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
-		}
-		u, err := key.Parse(raw, key.Keep)
-		if err != nil {
-			return err
-		}
-		base, err := a.cacheHost(*server)
-		if err != nil {
-			return err
-		}
-		name := u.Basename()
-		if _, err := neturl.PathUnescape(name); err != nil { // a % that encodes nothing, which no server takes
-			name = neturl.PathEscape(name)
-		}
-		_, err = fmt.Fprintf(a.stdout, "%s/b/%s/%s\n", base, base64.RawURLEncoding.EncodeToString([]byte(raw)), name)
-		return err
-	}
-}
-
-// cacheHost is the address of the cache-host, as the shim reads it: of several the first, and http where it has no scheme.
-func (a *app) cacheHost(said string) (string, error) {
-	all := splitList(cmp.Or(said, a.getenv("FROMCACHE_SERVER")))
-	if len(all) == 0 {
-		return fmt.Sprintf("http://localhost:%d", defaultPort), nil
-	}
-	base := strings.TrimRight(all[0], "/")
-	if !strings.Contains(base, "://") {
-		base = "http://" + base
-	}
-	if _, err := key.Parse(base+"/", key.Keep); err != nil {
-		return "", usageError{err: fmt.Errorf("the cache-host %s: %w", key.Redact(all[0]), err)}
-	}
-	return base, nil
-}
 
 // whyRow is a report as programs read it.
 type whyRow struct {
@@ -62,27 +18,38 @@ type whyRow struct {
 	Jobs []jobRow `json:"jobs,omitempty"`
 }
 
-func (a *app) why(f *flag.FlagSet) func(context.Context, []string) error {
-	dir := a.storeFlags(f)
-	asJSON := f.Bool("json", false, "print a JSON object, for programs")
-	return func(_ context.Context, operands []string) error {
-		s, err := dir.open(fsstore.Options{})
-		if err != nil {
-			return err
-		}
-		r, err := s.Why(operands[0])
-		if err != nil {
-			return fmt.Errorf("%s: %w", key.Redact(operands[0]), err)
-		}
-		row := whyRow{Report: r}
-		for i := range r.Jobs {
-			row.Jobs = append(row.Jobs, describe(&r.Jobs[i]))
-		}
-		if *asJSON {
-			return json.NewEncoder(a.stdout).Encode(row)
-		}
-		return a.explain(r)
+func (a *app) whyCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "why URL",
+		Short: "Say what is known of URL: key, rule, state, who and when",
+		Long: `Say what is known of URL: its key, what the rule of keys made of its query, whether it is held, which
+directories have a job of it, and the job's log.`,
+		Args:              operands(1, 1),
+		ValidArgsFunction: noFiles,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.why(args[0], asJSON) },
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, for programs")
+	return c
+}
+
+func (a *app) why(url string, asJSON bool) error {
+	s, err := a.openStore(fsstore.Options{})
+	if err != nil {
+		return err
+	}
+	r, err := s.Why(url)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key.Redact(url), err)
+	}
+	row := whyRow{Report: r}
+	for i := range r.Jobs {
+		row.Jobs = append(row.Jobs, describe(&r.Jobs[i]))
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(row)
+	}
+	return a.explain(r)
 }
 
 func (a *app) explain(r *fsstore.Report) error {

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+func (a *app) addCommand() *cobra.Command {
+	var add fsstore.Addition
+	var accept []string
+	c := &cobra.Command{
+		Use:   "add URL...",
+		Short: "Queue URLs that nobody need have asked for",
+		Long: `Queue URLs, which makes them approved. What is held already is asked for again, and fetched where the
+origin has another version. A data directory that is not there is made.`,
+		Args:              operands(1, -1),
+		ValidArgsFunction: noFiles,
+		RunE: func(_ *cobra.Command, urls []string) error {
+			if add.SHA256 != "" && len(urls) > 1 {
+				return usagef("--sha256 is the digest of one artifact: give one URL")
+			}
+			if err := addAccepts(&add, accept); err != nil {
+				return err
+			}
+			return a.add(add, urls)
+		},
+	}
+	f := c.Flags()
+	f.Func("sha256", "the digest that the artifact must have, in `HEX`; for one URL only", setDigest(&add.SHA256))
+	f.StringSliceVar(&accept, "accept", nil, "allow `WHAT` although it is refused by default: any, text/html or http, or private; may be repeated")
+	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html", "http", "private")))
+	return c
+}
+
+// add queues each URL. One that fails does not keep the rest from being queued.
+func (a *app) add(add fsstore.Addition, urls []string) error {
+	s, err := a.makeStore(fsstore.Options{})
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, add.URL = range urls {
+		if name, err := s.Add(add, a.operator()); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", key.Redact(add.URL), err))
+		} else {
+			fmt.Fprintf(a.stdout, "queued %s\n", printable(name))
+		}
+	}
+	return a.reportAll(failed)
+}
+
+// addAccepts sets what the words after --accept allow.
+func addAccepts(add *fsstore.Addition, words []string) error {
+	for _, word := range words {
+		switch word {
+		case "any":
+			add.AcceptAny = true
+		case "text/html":
+			add.AcceptHTML = true
+		case "http":
+			add.AcceptHTTP = true
+		case "private":
+			add.AcceptPrivate = true
+		default:
+			return usagef("--accept %q: give any, text/html or http, or private", word)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fromcache/fsstore"
+)
+
+// complete completes the names in directories of the data directory, as ls shows them. It lists the
+// directories itself: to open the store may repair them, and a completion must change nothing.
+func (a *app) complete(dirs ...string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if strings.Contains(begun, "/") {
+			return nil, cobra.ShellCompDirectiveDefault // a path, as in data/misses/
+		}
+		var names []string
+		for _, dir := range dirs {
+			entries, _ := os.ReadDir(filepath.Join(a.store.dir, dir)) //nolint:errcheck // then there is nothing to complete
+			for _, e := range entries {
+				if name := operandName(e.Name()); strings.HasPrefix(name, begun) && !slices.Contains(args, name) {
+					names = append(names, name)
+				}
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// operandName is what a verb takes for a file: KEY for KEY.job, KEY.json and KEY@WORKER.job; "" for
+// a file that no verb takes.
+func operandName(file string) string {
+	name, _, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(file, ".job"), ".json"), "@")
+	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".why") {
+		return ""
+	}
+	return name
+}
+
+func completeStates(states []fsstore.State) []string {
+	var dirs []string
+	for _, st := range states {
+		dirs = append(dirs, string(st))
+	}
+	return dirs
+}
+
+// completeWords completes from a fixed set, for a flag's value.
+func completeWords(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// noFiles is for operands that are URLs.
+var noFiles = cobra.NoFileCompletions

@@ -1,0 +1,35 @@
+package main
+
+import (
+	_ "embed"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// topic is one text of fromcache help and one manual page of section 7. Its text is Markdown: a
+// heading of the first level that says what it is about, then the text.
+type topic struct{ name, text string }
+
+//go:embed environment.md
+var environmentHelp string
+
+var topics = []topic{
+	{"environment", environmentHelp},
+}
+
+// split returns the heading and what follows it.
+func (t topic) split() (heading, text string) {
+	heading, text, _ = strings.Cut(t.text, "\n")
+	return strings.TrimPrefix(heading, "# "), text
+}
+
+// topicCommands are commands that can't be run: cobra shows their text alone.
+func topicCommands() []*cobra.Command {
+	var commands []*cobra.Command
+	for _, t := range topics {
+		short, _ := t.split()
+		commands = append(commands, &cobra.Command{Use: t.name, Short: short, Long: strings.TrimSpace(t.text)})
+	}
+	return commands
+}
