@@ -15,23 +15,30 @@ SYSTEMS  = linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 linux/ppc64
 
 IMAGE   ?= fromcache
 DIST    ?= dist
+BIN     ?= bin
+PREFIX  ?= /usr/local
 PREBUILT = $(DIST)/image
 BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root --runroot $(abspath $(DIST))/buildah/run
+
+TO = $(DESTDIR)$(PREFIX)
+INSTALLED = bin/fromcache bin/fromcache-shim lib/systemd/system/fromcache.service \
+	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
+	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 assets: ## copy the pages' style and scripts from npm into templates/static/vendor, as the lock file pins them
 	@templates/assets
 
 build: assets ## build bin/fromcache and the shim
-	$(BUILD) -o bin/ ./cmd/fromcache
-	$(SHIM) bin/fromcache-shim '$(SHIMFLAGS)'
+	$(BUILD) -o $(BIN)/ ./cmd/fromcache
+	$(SHIM) $(BIN)/fromcache-shim '$(SHIMFLAGS)'
 
 run: build ## build and start the cache-host on ./data, port 3000
-	exec bin/fromcache serve --data-dir ./data --port 3000 $(ARGS)
+	exec $(BIN)/fromcache serve --data-dir ./data --port 3000 $(ARGS)
 
 demo: build ## show a miss become a hit: an origin, a cache-host and the shim on this machine, nothing leaves it
 	$(GO) run ./cmd/fromcache-demo
@@ -78,10 +85,30 @@ image: assets ## build the container image with buildah, from the binary built h
 	$(BUILDAH) bud --isolation chroot --format docker --build-context build=$(PREBUILT) -f deploy/Containerfile -t $(IMAGE) $(PREBUILT)
 	$(BUILDAH) push -q $(IMAGE) docker-archive:$(DIST)/fromcache-image.tar:$(IMAGE)
 
+man: ## write the manual pages into dist/man
+	$(GO) run ./cmd/fromcache man $(DIST)/man
+
+# What was built is installed, so that root needs no Go. The program itself writes its manual pages and completions.
+install: $(BIN)/fromcache $(BIN)/fromcache-shim ## install what make build built below PREFIX (/usr/local); DESTDIR goes before it
+	install -d $(addprefix $(TO)/,$(sort $(dir $(INSTALLED))))
+	install -m 0755 $^ $(TO)/bin
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/fromcache.service >$(TO)/lib/systemd/system/fromcache.service
+	$< completion bash >$(TO)/share/bash-completion/completions/fromcache
+	$< completion zsh >$(TO)/share/zsh/site-functions/_fromcache
+	$< completion fish >$(TO)/share/fish/vendor_completions.d/fromcache.fish
+	$< man $(TO)/share/man
+	install -m 0644 README.md LICENSE $(TO)/share/doc/fromcache
+
+uninstall: ## remove what make install installed
+	rm -f $(addprefix $(TO)/,$(INSTALLED))
+
+$(BIN)/fromcache $(BIN)/fromcache-shim:
+	$(MAKE) build
+
 clean: ## remove what was built; ./data stays
 	rm -rf bin $(DIST)
 
 needs:
 	@.ci/needs
 
-.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image clean needs
+.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image man install uninstall clean needs
