@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"fromcache/fsstore/job"
@@ -20,35 +18,29 @@ func batchStem(name string) string {
 	return "batch-" + hex.EncodeToString(sum[:8])
 }
 
-// What a batch's log says of each of its URLs.
+// What became of a URL of a list. Of the last two its log says why.
 const (
-	kindQueued  job.Kind = "queued"  // it has a job of its own now; the text is its key
-	kindSame    job.Kind = "same"    // it is the artifact of a URL above; the text begins with its place
-	kindRefused job.Kind = "refused" // it is in failed/ with the reason, which the text is, after its place
+	kindQueued  job.Kind = "queued"  // it has a job of its own now
+	kindSame    job.Kind = "same"    // it is the artifact of a URL above
+	kindRefused job.Kind = "refused" // it is in failed/ with the reason
 )
 
-// maxBatch leaves room in maxJobFile for a note of each URL, as long as five
-// times the URL where that is short.
+// maxBatch leaves room in maxJobFile for a line of each URL, as long as five times
+// the URL where that is short.
 const maxBatch = 512 << 10
-
-// begun reports whether a batch has notes, as it comes back after a crash.
-func begun(p job.File) bool {
-	return slices.ContainsFunc(p.Jobs, func(j job.Job) bool {
-		return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == kindQueued || e.Kind == kindSame || e.Kind == kindRefused })
-	})
-}
 
 // batch is the taking apart of a file of many URLs.
 type batch struct {
 	*Claim
 	jobs  []job.Job
-	first map[string]int  // key to the place of the first URL that has it
-	noted map[string]bool // what need not be done again
+	first map[string]int // key to the place of the first URL that has it
 	count map[job.Kind]int
 }
 
 // claimBatch turns a file of many URLs into one job for each artifact, without
-// replacing any, and notes each URL, so that a crash repeats only the rest.
+// replacing any. After a crash all of it is done again: a job that waits is as the
+// list has it, one that is done is found unchanged, and what was refused is in
+// failed/ once more.
 func (s *Store) claimBatch(f *os.File, name string, p job.File, read int) error {
 	c := &Claim{Worker: newWorker(), Job: p.Jobs[0], s: s, f: f, author: author(f, p.Jobs), listed: listName(name)}
 	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.job(Queue, name), batchStem(name))
@@ -56,10 +48,11 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File, read int) error 
 		return err
 	}
 	defer c.close()
-	b := &batch{c, p.Jobs, map[string]int{}, alreadyNoted(p.Jobs), map[job.Kind]int{}}
+	b := &batch{c, p.Jobs, map[string]int{}, map[job.Kind]int{}}
 	stem, _, _ := splitActive(base(c.path))
 	if err := b.expand(); errors.Is(err, ErrLost) {
 		c.Key = stem
+		c.s.complain("log line", c.log(job.Event{Kind: kindQueued, Count: 1, Text: b.sum()}))
 		return c.Cancelled()
 	} else if err != nil {
 		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
@@ -95,25 +88,6 @@ func (b *batch) sum() string {
 	return text
 }
 
-// alreadyNoted is what an earlier claim of the batch did before it died.
-func alreadyNoted(jobs []job.Job) map[string]bool {
-	noted := map[string]bool{}
-	for _, j := range jobs {
-		for _, e := range j.Events {
-			switch e.Kind {
-			case kindQueued:
-				noted[e.Text] = true
-			case kindSame, kindRefused:
-				place, _, _ := strings.Cut(e.Text, ":")
-				noted[place] = true
-			case job.Failed, job.Done, job.Retry, job.Cancelled:
-				clear(noted) // an operator asks for the whole of it again
-			}
-		}
-	}
-	return noted
-}
-
 func (b *batch) expand() error {
 	if err := b.f.Sync(); err != nil { // else a power cut takes the rest of what it has begun
 		return err
@@ -122,55 +96,52 @@ func (b *batch) expand() error {
 		if !b.Held() && !b.s.Ill() { // a directory that is away may come back
 			return ErrLost
 		}
-		e, err := b.one(i)
+		kind, why, err := b.one(i)
 		if err != nil {
 			return err
 		}
-		b.count[e.Kind]++
-		if e.Text == "" {
-			continue // noted already
+		b.count[kind]++
+		if kind == kindQueued {
+			continue
 		}
-		e.Count = 1
-		if err := b.log(e); err != nil {
+		if err := b.log(job.Event{Kind: kind, Count: 1, Text: nth(i) + ": " + why}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one does what is to be done about one URL, and returns what to note.
-func (b *batch) one(i int) (job.Event, error) {
-	stem := batchStem(b.jobs[i].URL) // a URL without a key still becomes a job, and fails with its reason
-	u, err := b.s.Parse(b.jobs[i].URL)
-	if err == nil {
+// one does what is to be done about one URL, and says what became of it, and why
+// it has no job.
+func (b *batch) one(i int) (kind job.Kind, why string, err error) {
+	j, stem := &b.jobs[i], batchStem(b.jobs[i].URL) // without a key it becomes a job all the same, and fails with its reason
+	u, invalid := b.s.Parse(j.URL)
+	if invalid == nil {
 		stem = u.Key()
 	}
-	why := flaw(&b.jobs[i])
-	if at, seen := b.first[stem]; seen && why == "" {
-		return b.same(i, at, stem)
-	}
-	if b.noted[nth(i)] {
-		return job.Event{Kind: kindRefused}, nil
-	}
-	if why == "" && err == nil && b.isCarriedIn(u) {
+	at, seen := b.first[stem]
+	why = flaw(j)
+	switch {
+	case why != "":
+	case seen:
+		if lack := lacking(&b.jobs[at], addition(j)); lack == (Addition{URL: lack.URL}) { // the first is as good
+			return kindSame, "it is the same artifact as " + nth(at) + ", which is fetched", nil
+		}
+		why = "it is the same artifact as " + nth(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
+	case invalid == nil && b.isCarriedIn(u):
 		why = "a file was carried in for it by hand, and stands above a list: retry this job to fetch it all the same"
-	}
-	if why != "" {
-		return b.refuseOne(i, stem, why)
-	}
-	e := job.Event{Kind: kindQueued}
-	if !b.noted[stem] && !b.noted[u.OldKey()] { // an earlier server notes so
-		e.Text = stem
-		err = b.queueOne(&b.jobs[i], stem, u)
-		if errors.Is(err, ErrBusy) {
-			return b.refuseOne(i, stem, err.Error())
+	default:
+		err := b.queueOne(j, stem, u)
+		if err == nil {
+			b.first[stem] = i
+			return kindQueued, "", nil
 		}
-		if err != nil {
-			return e, err
+		if !errors.Is(err, ErrBusy) {
+			return "", "", err
 		}
+		why = err.Error()
 	}
-	b.first[stem] = i
-	return e, nil
+	return kindRefused, why, b.refuseOne(j, stem, why)
 }
 
 // isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
@@ -186,24 +157,6 @@ func (b *batch) isCarriedIn(u key.URL) bool {
 
 // nth names a URL of the batch. The URL itself may hold a credential.
 func nth(i int) string { return fmt.Sprintf("URL %d", i+1) }
-
-// same is for a URL that has the key of one above: that one is fetched. What it
-// asks for beyond that can't be had.
-func (b *batch) same(i, at int, stem string) (job.Event, error) {
-	lack := lacking(&b.jobs[at], addition(&b.jobs[i]))
-	lack.URL = "" // the first is as good
-	kind := kindSame
-	if lack != (Addition{}) {
-		kind = kindRefused
-	}
-	if b.noted[nth(i)] {
-		return job.Event{Kind: kind}, nil
-	}
-	if kind == kindRefused {
-		return b.refuseOne(i, stem, "it is the same artifact as "+nth(at)+" of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query")
-	}
-	return job.Event{Kind: kind, Text: nth(i) + ": it is the same artifact as " + nth(at) + ", which is fetched"}, nil
-}
 
 // queueOne makes the job of a URL, or completes the one that waits.
 func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
@@ -225,18 +178,18 @@ func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
 }
 
 // refuseOne puts a URL into failed/, where it is seen and can be retried.
-func (b *batch) refuseOne(i int, stem, why string) (job.Event, error) {
-	text := batchJob(&b.jobs[i], b.by()) + job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}.Line()
+func (b *batch) refuseOne(j *job.Job, stem, why string) error {
+	text := batchJob(j, b.by()) + job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: why}.Line()
 	f, err := b.s.writeTemp([]byte(text), 0o660, true)
 	if err != nil {
-		return job.Event{}, err
+		return err
 	}
 	defer f.Close()
 	if _, err := renameFree(f.Name(), b.s.path(string(Failed), ""), stem); err != nil {
 		os.Remove(f.Name())
-		return job.Event{}, err
+		return err
 	}
-	return job.Event{Kind: kindRefused, Text: nth(i) + ": " + why}, syncDir(b.s.path(string(Failed), ""))
+	return syncDir(b.s.path(string(Failed), ""))
 }
 
 func (b *batch) by() By { return By{Via: "batch", Addr: b.author} }

@@ -64,7 +64,7 @@
 //	which URL       urls, queries, subject, find, unseen
 //	ways in         misses, misscap, approve, waiting, author, carry, batch, lease
 //	a job's life    queue, claim, refuse, part, space, overtaken, publish, ending, added, recover
-//	what is held    meta, blob, metacache, artifacts, version, bydigest, hits, stats
+//	what is held    meta, blob, artifacts, version, bydigest, hits, stats
 //	other verbs     evict, moves, deny, shell, shelladd
 //	upkeep          gc, brake, scrub, rotten, lost, restore, fsck, fsck_tree, fsck_lost
 //	troubles        health, examine, clock

@@ -15,8 +15,8 @@ func unfit(p job.File, b []byte, name string) string {
 	switch {
 	case len(b) > maxJobFile:
 		return fmt.Sprintf("the file is larger than %d bytes: split it", maxJobFile)
-	case len(p.Jobs) > 1 && len(b) > maxBatch && !begun(p):
-		return fmt.Sprintf("a file of many URLs may have %d bytes, for each is noted in it when it is queued: split it", maxBatch)
+	case len(p.Jobs) > 1 && len(b) > maxBatch && newestOf(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
+		return fmt.Sprintf("a file of many URLs may have %d bytes, for its log says what became of it: split it", maxBatch)
 	case len(p.Jobs) == 0 && len(p.Bad) > 0:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
 	case len(p.Jobs) == 0:

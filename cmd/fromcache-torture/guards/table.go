@@ -254,7 +254,7 @@ var guards = []guard{
 	{name: "a put that can't begin is not fetched", file: "fsstore/claim.go", old: "to = Failed\n", new: "\n", pkg: store, run: "APutThatCannot"},
 	{name: "a put takes no job that was approved", file: "fsstore/carry.go", old: "if !same(f, f.Name()) { // it was approved", new: "if false { // it was approved", pkg: store, run: "APutThatCannot"},
 	{name: "a job that runs is not said to have more", file: "fsstore/waiting.go", old: "lacking(j, a) == (Addition{}) && !restoring(j) && leave(j).Via != viaPut {", new: "true {", pkg: store, run: "AddCompletes"},
-	{name: "a list drops no URL in silence", file: "fsstore/batch.go", old: "if at, seen := b.first[stem]; seen && why ==", new: "if at, seen := b.first[stem]; seen && b.noted[stem] && why ==", pkg: store, run: "TestBatch"},
+	{name: "a list drops no URL in silence", file: "fsstore/batch.go", old: "\tcase seen:\n", new: "\tcase seen:\n\t\treturn kindQueued, \"\", nil\n", pkg: store, run: "TestBatch"},
 	{name: "a verb waits for a look at its file", file: "fsstore/approve.go", old: "for range 500 {", new: "for range 1 {", pkg: store, run: "VerbsWait"},
 
 	// the origin
@@ -267,8 +267,8 @@ var guards = []guard{
 	{name: "a range is of a file of the same size", file: "fsstore/fetch/answer.go", old: " && total == start.Size", new: "", pkg: wayOut, run: "TestResume"},
 	{name: "a 200 of a piece is not the whole", file: "fsstore/fetch/answer.go", old: "if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, \"bytes\") {", new: "if unit != \"\" || true {", pkg: wayOut, run: "TestResume$|TestBehaviours/200"},
 	{name: "no job is fetched without an option that can't be taken", file: "fsstore/refuse.go", old: "return flaw(&p.Jobs[0])", new: "return \"\"", pkg: store, run: "CannotBeTaken"},
-	{name: "nor is a URL of a list", file: "fsstore/batch.go", old: "why := flaw(&b.jobs[i])", new: "why := \"\"", pkg: store, run: "CannotBeTaken"},
-	{name: "nor is one of the same artifact as another", file: "fsstore/batch.go", old: "seen && why == \"\" {", new: "seen {", pkg: store, run: "SameArtifactThatCannotBeTaken"},
+	{name: "nor is a URL of a list", file: "fsstore/batch.go", old: "why = flaw(j)", new: "why = \"\"", pkg: store, run: "CannotBeTaken"},
+	{name: "nor is one of the same artifact as another", file: "fsstore/batch.go", old: "case why != \"\":\n\tcase seen:", new: "case why != \"\" && !seen:\n\tcase seen:", pkg: store, run: "SameArtifactThatCannotBeTaken"},
 	{name: "nor is it carried in", file: "fsstore/carry.go", old: "if why := flaw(&c.Job); why != \"\" {", new: "if why := \"\"; why != \"\" {", pkg: store, run: "ForWhatCannotBeTaken"},
 	{name: "nor when it is retried", file: "fsstore/batch.go", old: "range j.Flaws {", new: "range j.Flaws[:0] {", pkg: store, run: "CannotBeTaken"},
 	{name: "each option that can't be taken is known", file: "fsstore/job/parse.go", old: "!slices.ContainsFunc(j.Flaws, isOf(word))", new: "len(j.Flaws) == 0", pkg: "./fsstore/job", run: "ParseFlaw"},
