@@ -1,5 +1,3 @@
-// Package deploy tests what is beside it: the unit and the image are tried as far as a machine without systemd or an image
-// registry lets them be. What the tests need, make needs installs.
 package deploy
 
 import (
@@ -14,6 +12,9 @@ import (
 	"testing"
 	"time"
 )
+
+// The unit and the image are tried as far as a machine without systemd or an image registry allows.
+// What the tests need, make needs installs.
 
 const patience = 30 * time.Second
 

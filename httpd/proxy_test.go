@@ -80,17 +80,17 @@ func onDisk(pid int) (sum int64) {
 	return sum
 }
 
-// readmeNginx is the server that the README tells people to write, without TLS.
-func readmeNginx(t *testing.T) string {
+// helpNginx is the server that fromcache help deploy tells people to write, without TLS.
+func helpNginx(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("../deploy/deploy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "```nginx\n")
 	server, _, ok := strings.Cut(rest, "```")
 	if !ok || !strings.Contains(server, "listen 443 ssl;") {
-		t.Fatal("the README has no nginx server")
+		t.Fatal("the help has no nginx server")
 	}
 	server = regexp.MustCompile(`(?m)^ *ssl_.*$`).ReplaceAllString(server, "")
 	return strings.Replace(server, "listen 443 ssl;", "listen LISTEN;", 1)
@@ -105,7 +105,7 @@ func TestBehindNginx(t *testing.T) {
 	const size = 256 << 20
 	w.hollow("https://vendor.example/big.bin", size)
 	backend := w.addr
-	addr, pid := w.behindNginx(readmeNginx(t))
+	addr, pid := w.behindNginx(helpNginx(t))
 	w.addr = addr
 	defer func() { w.addr = backend }()
 

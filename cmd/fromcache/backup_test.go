@@ -18,41 +18,29 @@ import (
 	"fromcache/fsstore"
 )
 
-// backupLines are the README's, for a data directory and a place for its backup.
-func backupLines(t *testing.T, data, to string) (lines []string) {
-	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "\n## Backup and restore\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	named := regexp.MustCompile(`\b(data|backup)(/\S*)`)
-	for _, m := range regexp.MustCompile(`(?m)^    (.*rsync .*)$`).FindAllStringSubmatch(section, -1) {
-		lines = append(lines, named.ReplaceAllStringFunc(m[1], func(name string) string {
-			dir, rest, _ := strings.Cut(name, "/")
-			return map[string]string{"data": data, "backup": to}[dir] + "/" + rest
-		}))
-	}
-	if len(lines) != 3 {
-		t.Fatalf("the README has %d rsync lines: %q", len(lines), lines)
-	}
-	return lines
-}
-
-// backUp runs them. 24 says that files went while rsync copied.
+// backUp runs the commands of fromcache help backup, for a data directory and a place for its backup.
+// Exit status 24 says that files went while rsync copied.
 func backUp(t *testing.T, data, to string) {
 	t.Helper()
-	for _, line := range backupLines(t, data, to) {
-		out, err := exec.Command("sh", "-c", line).CombinedOutput()
-		if e, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || e.ExitCode() != 24) {
-			t.Fatalf("%s: %v\n%s", line, err, out)
+	script := "set -e; rsync() { command rsync \"$@\" || test $? = 24; }\n"
+	for line := range strings.Lines(fsstore.BackupHelp) {
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			script += code
 		}
+	}
+	script = regexp.MustCompile(`\b(data|backup)/`).ReplaceAllStringFunc(script, func(dir string) string {
+		return map[string]string{"data/": data, "backup/": to}[dir] + "/"
+	})
+	if strings.Count(script, "rsync -a") != 3 {
+		t.Fatalf("the commands are:\n%s", script)
+	}
+	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s%s", err, script, out)
 	}
 }
 
-// TestBackupIsWhole makes backups as the README says, by the real rsync, while artifacts are evicted, replaced and added, and
-// gc takes their blobs out of service: of each artifact in a backup every byte is there, and fsck finds nothing.
+// TestBackupIsWhole makes backups by the real rsync while artifacts are evicted, replaced and added, and gc takes their blobs
+// out of service: of each artifact in a backup every byte is there, and fsck finds nothing.
 func TestBackupIsWhole(t *testing.T) {
 	dir := t.TempDir()
 	s, err := fsstore.Open(dir+"/data", fsstore.Options{})

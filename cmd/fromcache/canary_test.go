@@ -404,7 +404,7 @@ func (c *cage) lookBack() {
 	c.t.Logf("%d outputs searched", c.looks)
 }
 
-// backup is the README's: of secrets it has what is in the job files.
+// backup makes a backup: of secrets it has what is in the job files.
 func (c *cage) backup() {
 	to := c.t.TempDir()
 	backUp(c.t, c.data(), to)

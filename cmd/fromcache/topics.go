@@ -5,17 +5,34 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"fromcache/deploy"
+	"fromcache/fsstore"
+	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/key"
+	"fromcache/httpd"
 )
 
-// topic is one text of fromcache help and one manual page of section 7. Its text is Markdown: a
+// topic is one text of fromcache help, and one manual page of section 7. Its text is Markdown: a
 // heading of the first level that says what it is about, then the text.
 type topic struct{ name, text string }
 
 //go:embed environment.md
 var environmentHelp string
 
+// topics are written beside the code that keeps what they promise.
 var topics = []topic{
+	{"backup", fsstore.BackupHelp},
+	{"clients", httpd.ClientsHelp},
+	{"deploy", deploy.Help},
 	{"environment", environmentHelp},
+	{"faults", fsstore.FaultsHelp},
+	{"jobs", fsstore.JobsHelp},
+	{"limits", fsstore.LimitsHelp},
+	{"origins", fetch.OriginsHelp},
+	{"pages", httpd.PagesHelp},
+	{"query", key.QueryHelp},
+	{"security", httpd.SecurityHelp},
 }
 
 // split returns the heading and what follows it.

@@ -1,0 +1,15 @@
+package fsstore
+
+import _ "embed"
+
+// Help topics about what this package promises, as Markdown: fromcache help prints them.
+var (
+	//go:embed backup.md
+	BackupHelp string
+	//go:embed faults.md
+	FaultsHelp string
+	//go:embed jobs.md
+	JobsHelp string
+	//go:embed limits.md
+	LimitsHelp string
+)
