@@ -49,14 +49,13 @@ test: needs assets ## install what tests need, and run every test
 
 # The packages left out run programs that were built without the detector.
 race: needs assets ## run the tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture -e /deploy -e /shim/replay)
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture$$$$ -e /deploy -e /shim/replay)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-# Each part's row is kept in dist/torture: what was broken off goes on there. PARTS="rot slow" runs those again, PARTS=-again all.
-torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (4 hours)
-	$(GO) run ./cmd/fromcache-torture -long -keep $(DIST)/torture $(PARTS)
+torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (4 hours): PARTS='Rot|Slow'
+	FROMCACHE_LONG=1 $(GO) test -v -count=1 -timeout 0 -run '$(PARTS)' ./cmd/fromcache-torture
 
 replay: needs ## run many command lines directly and through the shim, and compare: COMMANDS=FILE, JSON lines {"argv": [...], "n": 1}
 	FROMCACHE_COMMANDS=$(abspath $(COMMANDS)) $(GO) test -v -count=1 -timeout 8h ./shim/replay

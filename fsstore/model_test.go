@@ -457,6 +457,10 @@ func TestModel(t *testing.T) {
 		defer f.Value.Set("0")
 		f.Value.Set("1")
 	}
+	if checks := flag.Lookup("rapid.checks"); os.Getenv("FROMCACHE_LONG") != "" {
+		defer checks.Value.Set(checks.Value.String())
+		checks.Value.Set("5000")
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
 		defer m.close()

@@ -12,10 +12,10 @@ const (
 // guards in the order of the ways through the tree.
 var guards = []guard{
 	// fsync
-	{name: "fsync of the part, by a power cut", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\treturn", new: "\tif err := error(nil); err != nil {\n\t\treturn", pkg: harness, run: "TestParts/powercut"},
+	{name: "fsync of the part, by a power cut", file: "fsstore/part.go", old: "\tif err := p.f.Sync(); err != nil {\n\t\treturn", new: "\tif err := error(nil); err != nil {\n\t\treturn", pkg: harness, run: "TestPowerCut"},
 	{name: "fsync of a new file's bytes", file: "fsstore/disk.go", old: "\treturn f.Sync()\n}\n\n", new: "\treturn nil\n}\n\n", pkg: store, run: each},
 	{name: "fsync of a new tree's README", file: "fsstore/readme.go", old: "err = f.Sync()", new: "err = nil", pkg: store, run: each},
-	{name: "fsync of a new tree's README, by a power cut", file: "fsstore/readme.go", old: "err = f.Sync()", new: "err = nil", pkg: harness, run: "TestParts/powercut"},
+	{name: "fsync of a new tree's README, by a power cut", file: "fsstore/readme.go", old: "err = f.Sync()", new: "err = nil", pkg: harness, run: "TestPowerCut"},
 	{name: "fsync of a new tree's own name", file: "fsstore/layout.go", old: "err := syncDir(parent); !errors.Is", new: "err := error(nil); !errors.Is", pkg: store, run: each},
 	{name: "fsync of a new tree's names", file: "fsstore/layout.go", old: "err = syncDir(dir)", new: "err = nil", pkg: store, run: each},
 	{name: "fsync of the session secret", file: "fsstore/secret.go", old: "0o600, true", new: "0o600, false", pkg: store, run: each},
@@ -145,11 +145,11 @@ var guards = []guard{
 	{name: "what came between the look and the rename goes back", file: "fsstore/rotten.go", old: " && s.caughtAnother(judged, kept) {", new: " && judged == nil {", pkg: store, run: "NoSoundBlobIsPutAside"},
 
 	// what lies in the tree
-	{name: "no link is followed", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NONBLOCK", pkg: harness, run: "TestParts/planted"},
+	{name: "no link is followed", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NONBLOCK", pkg: harness, run: "TestPlanted"},
 	{name: "no link is followed by a number", file: "fsstore/disk.go", old: "os.O_CREATE|unix.O_NOFOLLOW", new: "os.O_CREATE", pkg: store, run: "TestNumbersFollowNoLink"},
 	{name: "no FIFO is waited for", file: "fsstore/disk.go", old: "flag|unix.O_NOFOLLOW|unix.O_NONBLOCK", new: "flag|unix.O_NOFOLLOW", pkg: store, run: "OnlyRegular"},
 	{name: "only regular files", file: "fsstore/disk.go", old: "if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {", new: "if false {", pkg: store, run: "OnlyRegular"},
-	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestParts/tools"},
+	{name: "a person's file must stand still", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return q.whole", pkg: harness, run: "TestTools"},
 	{name: "a person's file must end in a newline", file: "fsstore/queue.go", old: "return q.whole && t.Sub(q.since) >= settle", new: "return t.Sub(q.since) >= settle", pkg: store, run: "WhatPeopleWrite"},
 	{name: "a list that is being written is left alone", file: "fsstore/claim.go", old: "!countsInQueue(name) || s.beingWritten(name)", new: "!countsInQueue(name)", pkg: store, run: "AListThatIsOpen"},
 	{name: "a URL that is added late is queued", file: "fsstore/publish.go", old: "if err := c.passOn(); err != nil {", new: "if err := error(nil); err != nil {", pkg: store, run: "AURLThatIsAdded"},
@@ -258,7 +258,7 @@ var guards = []guard{
 	{name: "a verb waits for a look at its file", file: "fsstore/approve.go", old: "for range 500 {", new: "for range 1 {", pkg: store, run: "VerbsWait"},
 
 	// the origin
-	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstartValidator(start).sameIn(a.Header)", new: "", pkg: harness, run: "TestParts/schedules"},
+	{name: "a range that goes on has the same tag", file: "fsstore/fetch/answer.go", old: " &&\n\t\tstartValidator(start).sameIn(a.Header)", new: "", pkg: harness, run: "TestSchedules"},
 	{name: "a range that goes on is of the same time", file: "fsstore/fetch/answer.go", old: "return err == nil && !hasTag(h) && t.Equal(v.modified)", new: "return err == nil || !hasTag(h) || t.Equal(v.modified)", pkg: wayOut, run: "TestResume$|TestSchedules"},
 	{name: "a time is a validator long after it only", file: "fsstore/fetch/answer.go", old: "const apart = time.Minute", new: "const apart = -100000 * time.Hour", pkg: wayOut, run: "TestResumeByTime"},
 	{name: "a time is no validator beside a weak tag", file: "fsstore/fetch/answer.go", old: "if hasTag(h) {\n\t\treturn validator{etag", new: "if strongETag(h.Get(\"Etag\")) != \"\" {\n\t\treturn validator{etag", pkg: wayOut, run: "TestResume"},
@@ -370,18 +370,18 @@ var guards = []guard{
 	{name: "no field of an upload is dropped", file: "httpd/upload.go", old: "; next == nil {", new: "; false {\n\t\t\t_ = next", pkg: "./httpd", run: "UploadWithFields"},
 
 	// what the harness would miss, if its parts were blind
-	{name: "harness: a claim is one rename", file: "fsstore/claim.go", old: "if err := os.Rename(from, c.path); err", new: "hop := c.s.path(\"tmp\", c.Worker)\n\tos.Rename(from, hop)\n\tif err := os.Rename(hop, c.path); err", pkg: harness, run: "TestParts/kill$"},
-	{name: "harness: an approval that could not be made", file: "fsstore/approve.go", old: "\tname, err := renameFree(f.Name(), s.path(string(Queue), \"\"), k)\n\tif err != nil {\n\t\treturn \"\", err\n\t}", new: "\tname, _ := renameFree(f.Name(), s.path(string(Queue), \"\"), k)", pkg: harness, run: "TestParts/errno"},
-	{name: "harness: an approval is answered when it is made", file: "httpd/admin.go", old: `return s.store.Approve(m.Name, m.Sum, by)`, new: `return nil`, pkg: harness, run: "TestParts/randomkill"},
-	{name: "harness: who was stopped by the disk goes on", file: "fsstore/fetch/pool.go", old: "until := time.Now().Add(p.o.Interval)", new: "until := time.Now().Add(time.Hour)", pkg: harness, run: "TestParts/faults"},
-	{name: "harness: a full disk is no fault of a job", file: "fsstore/fetch/end.go", old: "do: wait}", new: "do: fail}", pkg: harness, run: "TestParts/full"},
-	{name: "harness: an overflow of events is no end", file: "fsstore/watch.go", old: "s.complain(\"watch\", err) // an", new: "s.complain(\"watch\", err); return // an", pkg: harness, run: "TestParts/moves"},
-	{name: "harness: a ticker beside the watch", file: "fsstore/watch.go", old: "time.NewTicker(every)", new: "time.NewTicker(every + time.Hour)", pkg: harness, run: "TestParts/watch"},
-	{name: "harness: a blob of another size is not served", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: harness, run: "TestParts/restore"},
-	{name: "harness: the scrub takes out what is rotten", file: "fsstore/scrub.go", old: "r.again(sumHex(blobs[(from+i)%len(blobs)]))", new: "_ = sumHex(blobs[(from+i)%len(blobs)])", pkg: harness, run: "TestParts/rot"},
-	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(r.owner) >= s.maxMisses || ", new: "", pkg: harness, run: "TestParts/misses"},
-	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: harness, run: "TestParts/planted"},
-	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestParts/copies"},
+	{name: "harness: a claim is one rename", file: "fsstore/claim.go", old: "if err := os.Rename(from, c.path); err", new: "hop := c.s.path(\"tmp\", c.Worker)\n\tos.Rename(from, hop)\n\tif err := os.Rename(hop, c.path); err", pkg: harness, run: "TestKill$"},
+	{name: "harness: an approval that could not be made", file: "fsstore/approve.go", old: "\tname, err := renameFree(f.Name(), s.path(string(Queue), \"\"), k)\n\tif err != nil {\n\t\treturn \"\", err\n\t}", new: "\tname, _ := renameFree(f.Name(), s.path(string(Queue), \"\"), k)", pkg: harness, run: "TestErrno"},
+	{name: "harness: an approval is answered when it is made", file: "httpd/admin.go", old: `return s.store.Approve(m.Name, m.Sum, by)`, new: `return nil`, pkg: harness, run: "TestRandomKill"},
+	{name: "harness: who was stopped by the disk goes on", file: "fsstore/fetch/pool.go", old: "until := time.Now().Add(p.o.Interval)", new: "until := time.Now().Add(time.Hour)", pkg: harness, run: "TestMovedAway|TestFewDescriptors|TestReadOnly"},
+	{name: "harness: a full disk is no fault of a job", file: "fsstore/fetch/end.go", old: "do: wait}", new: "do: fail}", pkg: harness, run: "TestFullDisk"},
+	{name: "harness: an overflow of events is no end", file: "fsstore/watch.go", old: "s.complain(\"watch\", err) // an", new: "s.complain(\"watch\", err); return // an", pkg: harness, run: "TestMoves"},
+	{name: "harness: a ticker beside the watch", file: "fsstore/watch.go", old: "time.NewTicker(every)", new: "time.NewTicker(every + time.Hour)", pkg: harness, run: "TestLostWatch"},
+	{name: "harness: a blob of another size is not served", file: "fsstore/meta.go", old: "if err == nil && size == a.Size {", new: "if err == nil && size >= 0 {", pkg: harness, run: "TestRestore"},
+	{name: "harness: the scrub takes out what is rotten", file: "fsstore/scrub.go", old: "r.again(sumHex(blobs[(from+i)%len(blobs)]))", new: "_ = sumHex(blobs[(from+i)%len(blobs)])", pkg: harness, run: "TestRot"},
+	{name: "harness: the cap of misses", file: "fsstore/misscap.go", old: "len(r.owner) >= s.maxMisses || ", new: "", pkg: harness, run: "TestMisses"},
+	{name: "harness: a claim copies a file that has a second name", file: "fsstore/claim.go", old: " && st.Nlink == 1 && !long {", new: " && !long {", pkg: harness, run: "TestPlanted"},
+	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestCopies"},
 
 	// what the cache-host and the shim say of a URL
 	{name: "only what proves a cache-host is a hit", file: "shim/probe.go", old: `r.status == 200 && r.digest == ""`, new: "false", pkg: "./shim", run: "TestStranger|TestAnswers"},

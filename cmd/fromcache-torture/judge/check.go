@@ -1,3 +1,17 @@
+// Package judge compares a data directory with what a harness did to it.
+//
+// Fsck sees what a tree alone can show. Check knows more: which bytes an origin
+// served under a URL, what was acknowledged, what was approved. It reads the
+// files itself, and none of them through the store, so that a mistake of the
+// store can't hide itself. The invariants are
+//
+//	I1  every meta has its blob; size and SHA-256 agree
+//	I2  no job file has two names, no key two locked jobs in active/, none vanished
+//	I3  what was acknowledged is held
+//	I4  held bytes are the true bytes, whole
+//	I5  nothing half-written is older than its rule
+//	I6  nothing outside the data directory changed
+//	I7  one done for each approval
 package judge
 
 import (

@@ -88,15 +88,3 @@ func TestOutsideSeesAChange(t *testing.T) {
 		t.Error("a change outside does not")
 	}
 }
-
-func TestPrint(t *testing.T) {
-	r := NewRow("1 kill", "kill")
-	r.Tried("kills", 3)
-	r.Tried("kills", 2)
-	r.Violated("what %d", 7)
-	r.Note("can't")
-	var b strings.Builder
-	if n := Print(&b, []*Row{r}); n != 1 || !strings.Contains(b.String(), "5 kills") || !strings.Contains(b.String(), "violated: kill: what 7\nnote: kill: can't\n") {
-		t.Errorf("%d\n%s", n, b.String())
-	}
-}
