@@ -105,7 +105,7 @@ func (p *curlCall) long(i int, name string) int {
 // findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as curl up to 8.5 has it, by a
 // prefix that fits one option only.
 func findCurl(name string) (o *options.Option, no bool) {
-	name = lower(name)
+	name = strings.ToLower(name)
 	if o := options.Long(options.Curl, name); o != nil {
 		return o, false
 	}

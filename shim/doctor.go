@@ -154,12 +154,13 @@ func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(tenths/10, 10) + "." + strconv.FormatInt(tenths%10, 10) + " ms"
 }
 
-// clockSkew returns how far this machine's clock is ahead of a Date field in the preferred form of RFC 9110, 5.6.7.
+// clockSkew returns how far this machine's clock is ahead of a Date field in the preferred form of
+// RFC 9110, 5.6.7. It reads the date itself because time.Parse would add a hundredth to the program.
 func clockSkew(header string, now time.Time) (time.Duration, bool) {
 	for line := range strings.Lines(header) {
 		name, value, _ := strings.Cut(line, ":")
 		f := strings.FieldsFunc(value, func(r rune) bool { return r <= ' ' || r == ':' || r == ',' })
-		if lower(name) == "date" && len(f) == 8 && len(f[2]) == 3 {
+		if strings.ToLower(name) == "date" && len(f) == 8 && len(f[2]) == 3 {
 			month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", f[2])/3 + 1
 			t := time.Date(number(f[3]), time.Month(month), number(f[1]), number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
 			return now.Sub(t), true

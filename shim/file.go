@@ -15,7 +15,7 @@ const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx as
 // namesFile reports whether the last segment of a path names a file: it has an extension, and not a page's or a program's. A server
 // that looks at the User-Agent gives a browser a page where it gives curl a script; whatever asks for a file gets that.
 func namesFile(name string) bool {
-	ext := lower(name[strings.LastIndexByte(name, '.')+1:])
+	ext := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
 	if len(ext) == len(name) || len(ext) > 10 || ext != "7z" && (ext == "" || ext[0] <= '9') {
 		return false
 	}
@@ -57,7 +57,7 @@ func (p *planner) wgetFile(g *group, t target) string {
 // recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
 // byte of the path encoded, a slash decoded, a plus of the query as a blank.
 func recoded(t target) bool {
-	return strings.ContainsAny(t.path, "!$&'()*+,;=:@") || strings.Contains(lower(t.path), "%2f") || strings.Contains(t.query, "+")
+	return strings.ContainsAny(t.path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.path), "%2f") || strings.Contains(t.query, "+")
 }
 
 // isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one

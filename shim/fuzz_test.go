@@ -187,7 +187,7 @@ func FuzzAbbreviations(f *testing.F) {
 			if no {
 				full = "no-" + full
 			}
-			if !strings.HasPrefix(full, lower(name)) {
+			if !strings.HasPrefix(full, strings.ToLower(name)) {
 				t.Errorf("%q found %s", name, full)
 			}
 		}

@@ -17,7 +17,7 @@ func (g *group) header(shown, value string, tool Tool) {
 		g.pass(shown + " adds a header that may count")
 		return
 	}
-	switch lower(name) {
+	switch strings.ToLower(name) {
 	case "user-agent":
 		g.agent = shown
 	case "referer", "accept-language", "connection", "dnt", "origin":

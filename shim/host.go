@@ -87,7 +87,7 @@ func atonNumber(s string) (uint64, bool) {
 // below it, "*" for every host, "10.0.0.0/8" for addresses; each may end in ":port".
 func matchHost(list, host, port string) bool {
 	for _, p := range fields(list) {
-		if matchPattern(lower(p), strings.TrimSuffix(host, "."), port) {
+		if matchPattern(strings.ToLower(p), strings.TrimSuffix(host, "."), port) {
 			return true
 		}
 	}

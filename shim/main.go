@@ -2,6 +2,7 @@ package shim
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -138,12 +139,10 @@ func liveProber(tool Tool, env Env, path string) *prober {
 // realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another
 // program.
 func realName(tool Tool, path string) string {
-	for i := 0; tool == Wget && i < maxLinks; i++ {
-		to, err := os.Readlink(path)
-		if err != nil {
-			break
+	if tool == Wget {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
-		path = linked(path, to)
 	}
 	return base(path)
 }

@@ -37,7 +37,7 @@ func (n *netrc) line(line string) {
 
 func (n *netrc) word(w string) {
 	if n.last != "" {
-		n.found = n.found || n.last == "machine" && lower(w) == n.host
+		n.found = n.found || n.last == "machine" && strings.ToLower(w) == n.host
 		n.last = ""
 		return
 	}

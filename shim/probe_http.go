@@ -178,10 +178,10 @@ func isDigest(s string) bool {
 func (r *reply) field(line string) {
 	name, value, _ := strings.Cut(line, ":")
 	value = strings.Trim(value, " \t")
-	switch lower(name) {
+	switch strings.ToLower(name) {
 	case "x-fromcache-sha256":
 		if isDigest(value) {
-			r.digest = lower(value)
+			r.digest = strings.ToLower(value)
 		}
 	case "cache-status": // RFC 9211: a member for each cache on the way
 		for member := range strings.SplitSeq(value, ",") {
@@ -193,7 +193,7 @@ func (r *reply) field(line string) {
 			r.size = n
 		}
 	case "accept-ranges":
-		r.ranges = lower(value) == "bytes"
+		r.ranges = strings.ToLower(value) == "bytes"
 	case "x-fromcache-redirected":
 		r.redirected = isOn(value)
 	}

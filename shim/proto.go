@@ -33,7 +33,7 @@ func protoAllows(list, scheme string, start bool) (allowed, ok bool) {
 		if name == "" || !isAlnum(name[0]) {
 			return false, false
 		}
-		name = lower(name)
+		name = strings.ToLower(name)
 		fits := name == scheme || name == "all"
 		switch {
 		case action == '-' && fits:

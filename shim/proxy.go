@@ -36,7 +36,7 @@ func pastProxy(env Env, tool Tool, c Cache) Env {
 		return env
 	}
 	for _, f := range fields(list) {
-		if lower(f) == host {
+		if strings.ToLower(f) == host {
 			return env
 		}
 	}

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -93,7 +94,7 @@ func onPath(env Env, name string) []string {
 // up on PATH, comes before the tool's own name.
 func (f *finder) next() (path string, ok bool) {
 	for _, path := range f.candidates() {
-		if id, executable := statID(path); executable && !f.isTried(id) {
+		if id, executable := statID(path); executable && !slices.Contains(f.tried, id) {
 			f.tried = append(f.tried, id)
 			return path, true
 		}
@@ -116,15 +117,6 @@ func (f *finder) candidates() []string {
 	paths = append(paths, onPath(f.env, f.tool.String())...)
 	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve to elsewhere
 	return append(paths, onPath(nil, f.tool.String())...)
-}
-
-func (f *finder) isTried(id fileID) bool {
-	for _, t := range f.tried {
-		if t == id {
-			return true
-		}
-	}
-	return false
 }
 
 // mark returns the environment with what was tried.

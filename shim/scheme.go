@@ -12,10 +12,10 @@ func curlURL(w, protoDefault string) string {
 		return w
 	}
 	if protoDefault != "" {
-		return lower(protoDefault) + "://" + w
+		return strings.ToLower(protoDefault) + "://" + w
 	}
 	for _, p := range []string{"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."} {
-		if len(w) >= len(p) && lower(w[:len(p)]) == p {
+		if len(w) >= len(p) && strings.ToLower(w[:len(p)]) == p {
 			return p[:len(p)-1] + "://" + w
 		}
 	}

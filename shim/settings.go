@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,12 +101,7 @@ func readSettings(in Input) settings {
 
 // isCache reports whether a URL points at one of the caches.
 func (s *settings) isCache(t target) bool {
-	for _, c := range s.caches {
-		if c.is(t) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
 }
 
 // serverList returns the cache addresses that the environment names for a tool, as they were written.
@@ -125,7 +121,7 @@ func serverVariable(env Env, tool Tool) (name, list string) {
 			break
 		}
 	}
-	if lower(list) == "off" {
+	if strings.ToLower(list) == "off" {
 		list = ""
 	}
 	return name, list
@@ -175,12 +171,7 @@ func parseCaches(list string) (caches []Cache, wrong []string) {
 }
 
 func hasCache(caches []Cache, base string) bool {
-	for _, c := range caches {
-		if c.Base == base {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(caches, func(c Cache) bool { return c.Base == base })
 }
 
 // url returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
@@ -188,7 +179,7 @@ func (c Cache) url(t target, pin string) string {
 	if pin != "" {
 		pin = "." + pin
 	}
-	return c.Base + "/b/" + token(t.String()) + pin + "/" + encodeLone(t.name())
+	return c.Base + "/b/" + t.token() + pin + "/" + encodeLone(t.name())
 }
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
@@ -205,7 +196,7 @@ func portOf(t target) string {
 
 // isOn reports whether a switch of the environment is on.
 func isOn(v string) bool {
-	switch lower(v) {
+	switch strings.ToLower(v) {
 	case "", "0", "no", "off", "false":
 		return false
 	}

@@ -1,6 +1,9 @@
 package shim
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what any tool refuses.
 const maxURL = 8 << 10
@@ -23,6 +26,9 @@ func (t target) authority() string {
 	return t.host + ":" + t.port
 }
 
+// token encodes t as a cache takes it: in base64url without padding (RFC 4648 section 5).
+func (t target) token() string { return base64.RawURLEncoding.EncodeToString([]byte(t.String())) }
+
 // name returns the last segment of the path, byte for byte: what the tools call the file they save.
 func (t target) name() string { return t.path[strings.LastIndexByte(t.path, '/')+1:] }
 
@@ -32,7 +38,7 @@ func parseTarget(word string) (t target, reason string) {
 		return t, reason
 	}
 	scheme, rest, ok := strings.Cut(word, "://")
-	if t.scheme = lower(scheme); !ok || t.scheme != "http" && t.scheme != "https" {
+	if t.scheme = strings.ToLower(scheme); !ok || t.scheme != "http" && t.scheme != "https" {
 		return t, "not an http or https URL"
 	}
 	rest, _, _ = strings.Cut(rest, "#")
@@ -77,7 +83,7 @@ func (t *target) setAuthority(s string) string {
 	case !validHost(host):
 		return "the URL's host is unusual"
 	}
-	t.host = lower(host)
+	t.host = strings.ToLower(host)
 	if port != defaultPort(t.scheme) {
 		t.port = port
 	}
@@ -153,45 +159,13 @@ func removeDots(path string) string {
 
 // hasDots reports whether a path has a segment that is "." or ".." with its dots encoded.
 func hasDots(path string) bool {
-	if !strings.Contains(lower(path), "%2e") {
+	if !strings.Contains(strings.ToLower(path), "%2e") {
 		return false
 	}
-	for s := range strings.SplitSeq(strings.ReplaceAll(lower(path), "%2e", "."), "/") {
+	for s := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(path), "%2e", "."), "/") {
 		if s == "." || s == ".." {
 			return true
 		}
 	}
 	return false
-}
-
-// token encodes a URL in base64url without padding (RFC 4648 section 5), the form in which a cache takes it.
-func token(url string) string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	out := make([]byte, 0, (len(url)*4+2)/3)
-	for len(url) > 0 {
-		var b [3]byte
-		n := copy(b[:], url)
-		url = url[n:]
-		v := uint(b[0])<<16 | uint(b[1])<<8 | uint(b[2])
-		for i := 0; i <= n; i++ {
-			out = append(out, alphabet[v>>(18-6*i)&63])
-		}
-	}
-	return string(out)
-}
-
-// lower returns s with ASCII letters in lower case.
-func lower(s string) string {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; 'A' <= c && c <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 32
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
 }

@@ -187,7 +187,7 @@ func (p *wgetCall) places(o given) {
 // secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin, TLS 1.2; OpenSSL's builds take them
 // for the lowest that will do. PFS chooses ciphers.
 func (g *group) secureProtocol(o given) {
-	switch lower(o.value) {
+	switch strings.ToLower(o.value) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
 		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
 	default:
@@ -258,7 +258,7 @@ func (p *wgetCall) command(line string) {
 
 // isOff reports whether wget(1) reads v as false.
 func isOff(v string) bool {
-	switch lower(strings.Trim(v, blanks)) {
+	switch strings.ToLower(strings.Trim(v, blanks)) {
 	case "off", "no", "0":
 		return true
 	}

@@ -9,6 +9,11 @@
 // An option that is missing here makes the shim step aside, so an outdated table costs downloads and breaks nothing.
 package options
 
+import (
+	"slices"
+	"strings"
+)
+
 // Kind says whether an option takes a value, and how.
 type Kind uint8
 
@@ -62,7 +67,7 @@ func (o *Option) TakesValue() bool { return o.Kind == Value }
 
 // Long returns the option of that exact name, nil if the table, sorted by name, has none.
 func Long(table []Option, name string) *Option {
-	if i := search(table, name); i < len(table) && table[i].Name == name {
+	if i, found := search(table, name); found {
 		return &table[i]
 	}
 	return nil
@@ -81,25 +86,19 @@ func Letter(table []Option, c byte) *Option {
 
 // Prefix returns the options whose names begin with p, in order.
 func Prefix(table []Option, p string) []Option {
-	lo := search(table, p)
-	hi := lo
-	for hi < len(table) && len(table[hi].Name) >= len(p) && table[hi].Name[:len(p)] == p {
-		hi++
+	first, _ := search(table, p)
+	end := first
+	for end < len(table) && strings.HasPrefix(table[end].Name, p) {
+		end++
 	}
-	return table[lo:hi]
+	return table[first:end]
 }
 
-// search returns the first place whose name is not before name.
-func search(table []Option, name string) int {
-	lo, hi := 0, len(table)
-	for lo < hi {
-		if mid := (lo + hi) / 2; table[mid].Name < name {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
+// search returns the first place whose name is not before name, and whether it is name.
+func search(table []Option, name string) (int, bool) {
+	return slices.BinarySearchFunc(table, name, func(o Option, name string) int {
+		return strings.Compare(o.Name, name)
+	})
 }
 
 // RCName returns the option's name in a wgetrc, lower case without dashes, or "" if it has none there.
@@ -115,15 +114,5 @@ func (o *Option) RCName() string {
 
 // Bare returns s in lower case without - and _, the form in which wget(1) compares the names of a wgetrc.
 func Bare(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '-' || c == '_':
-		case 'A' <= c && c <= 'Z':
-			b = append(b, c+32)
-		default:
-			b = append(b, c)
-		}
-	}
-	return string(b)
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), "-", ""), "_", "")
 }
