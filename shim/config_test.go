@@ -210,7 +210,7 @@ func TestFirstCurlrc(t *testing.T) {
 // TestPrefixWgetrc holds that a wget that was built for a directory of its own is judged by the wgetrc that it reads there.
 func TestPrefixWgetrc(t *testing.T) {
 	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
-		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: reply{status: 200}}
+		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}
 		Plan(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != asked {
 			t.Errorf("%s: asked %v", path, !asked)
@@ -236,7 +236,7 @@ func TestNoHome(t *testing.T) {
 		{true, "wget -q", "", Env{"HOME="}},
 		{true, "wget -q", "u:x:0:0::/own:/bin/sh\n", nil},
 	} {
-		b := &bench{files: map[string]string{"/etc/passwd": c.passwd}, reply: reply{status: 200}}
+		b := &bench{files: map[string]string{"/etc/passwd": c.passwd}, reply: Reply{Status: 200}}
 		words := append(strings.Fields(c.line), theURL)
 		tool := Curl
 		if words[0] == "wget" {
@@ -251,7 +251,7 @@ func TestNoHome(t *testing.T) {
 
 // TestFirstGroup holds that a curlrc joins the first group alone.
 func TestFirstGroup(t *testing.T) {
-	b := &bench{files: map[string]string{"/home/u/.curlrc": "user = a:b"}, reply: reply{status: 200}}
+	b := &bench{files: map[string]string{"/home/u/.curlrc": "user = a:b"}, reply: Reply{Status: 200}}
 	d := b.plan("curl", theURL, "--next", theURL)
 	if got := strings.Join(d.Args, " "); got != theURL+" --next "+cachedURL {
 		t.Error(got)
@@ -275,7 +275,7 @@ func FuzzParseCurlrc(f *testing.F) {
 				t.Errorf("%+v", l)
 			}
 		}
-		b := &bench{files: map[string]string{"/home/u/.curlrc": text}, reply: reply{status: 200}}
+		b := &bench{files: map[string]string{"/home/u/.curlrc": text}, reply: Reply{Status: 200}}
 		b.plan("curl", theURL)
 	})
 }
@@ -288,7 +288,7 @@ func FuzzParseWgetrc(f *testing.F) {
 				t.Errorf("%+v", l)
 			}
 		}
-		b := &bench{files: map[string]string{"/home/u/.wgetrc": text}, reply: reply{status: 200}}
+		b := &bench{files: map[string]string{"/home/u/.wgetrc": text}, reply: Reply{Status: 200}}
 		b.plan("wget", theURL)
 	})
 }

@@ -1,27 +1,11 @@
 package shim
 
 import (
-	"errors"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// readBinary reads a file of a size that a build of this program may have.
-func readBinary(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > 16<<20 {
-		return "", errors.New("not a program")
-	}
-	data, err := os.ReadFile(path)
-	return string(data), err
-}
 
 // maxSkew is a difference of clocks that begins to matter for signed URLs and certificates.
 const maxSkew = time.Minute
@@ -41,7 +25,7 @@ func (m *machine) doctor(urls []string) int {
 	for _, t := range []Tool{Curl, Wget} {
 		w := m.wins(t, m.env)
 		say(w.path == "" || w.shim && w.real != "", w.line(t))
-		m.out("note  for root, by sudo: " + m.wins(t, m.env.With("PATH", rootPath())).line(t))
+		m.out("note  for root, by sudo: " + m.wins(t, m.env.With("PATH", rootPath)).line(t))
 	}
 	m.checkCaches(say)
 	m.noteProxies()
@@ -63,23 +47,15 @@ func (m *machine) decide(t Tool, url string) Decision {
 	return Plan(m.input(t, args))
 }
 
-// rootPath is the PATH that sudo gives: secure_path where sudoers can be read, else the usual one.
-func rootPath() string {
-	data, _ := readConfig("/etc/sudoers")
-	for line := range strings.Lines(string(data)) {
-		if _, v, ok := strings.Cut(line, "secure_path"); ok && !strings.HasPrefix(strings.TrimSpace(line), "#") {
-			return strings.Trim(v, "=\" \t\r\n")
-		}
-	}
-	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-}
+// rootPath is the PATH that sudo gives, unless its secure_path says otherwise.
+const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // checkCaches asks each cache for its health, and compares clocks.
 func (m *machine) checkCaches(say func(bool, string)) {
 	caches, wrong := cachesOf(m.env, Curl)
 	more, wrongToo := cachesOf(m.env, Wget)
 	for _, c := range more {
-		if !hasCache(caches, c.Base) {
+		if !slices.Contains(caches, c) {
 			caches = append(caches, c)
 		}
 	}
@@ -112,32 +88,27 @@ func (m *machine) prober() *prober {
 
 func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
 	start := time.Now()
-	header := p.header(c, "/healthz")
+	r := p.get(c, "/healthz")
 	took := time.Since(start)
-	switch status := statusLine(header); {
-	case strings.Contains(status, " 200") && strings.Contains(statusLine(p.header(c, noToken)), " 200"):
+	switch {
+	case r.Status == 200 && p.get(c, noToken).Status == 200:
 		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
-	case strings.Contains(status, " 200"):
-		say(true, "cache "+c.Base+" answers "+clean(status)+" in "+milliseconds(took))
-	case p.header(c.otherScheme(), "/healthz") != "":
+	case r.Status == 200:
+		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
+	case p.get(c.otherScheme(), "/healthz").Status != 0:
 		say(false, "cache "+c.Base+" does not speak "+c.t.scheme+": its address is "+c.otherScheme().Base)
-	case status == "":
+	case r.Status == 0:
 		say(false, "cache "+c.Base+" does not answer")
 	default:
-		say(false, "cache "+c.Base+" answers "+clean(status))
+		say(false, "cache "+c.Base+" answers "+strconv.Itoa(r.Status))
 	}
-	if skew, ok := clockSkew(header, time.Now()); ok {
+	if skew, ok := clockSkew(r.date, time.Now()); ok {
 		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+strconv.Itoa(int(skew/time.Second))+" s")
 	}
 }
 
 // noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter is no base64.
 const noToken = "/b/A/doctor"
-
-func statusLine(header string) string {
-	line, _, _ := strings.Cut(strings.TrimRight(header, "\r\n"), "\n")
-	return strings.TrimRight(line, "\r")
-}
 
 // otherScheme is the same address and port under https where this is http, and the other way round.
 func (c Cache) otherScheme() Cache {
@@ -146,7 +117,7 @@ func (c Cache) otherScheme() Cache {
 	if t.port = portOf(c.t); t.port == defaultPort(t.scheme) {
 		t.port = ""
 	}
-	return Cache{t.scheme + "://" + t.authority() + strings.TrimRight(t.path, "/"), t}
+	return Cache{t.String(), t}
 }
 
 func milliseconds(d time.Duration) string {
@@ -156,17 +127,14 @@ func milliseconds(d time.Duration) string {
 
 // clockSkew returns how far this machine's clock is ahead of a Date field in the preferred form of
 // RFC 9110, 5.6.7. It reads the date itself because time.Parse would add a hundredth to the program.
-func clockSkew(header string, now time.Time) (time.Duration, bool) {
-	for line := range strings.Lines(header) {
-		name, value, _ := strings.Cut(line, ":")
-		f := strings.FieldsFunc(value, func(r rune) bool { return r <= ' ' || r == ':' || r == ',' })
-		if strings.ToLower(name) == "date" && len(f) == 8 && len(f[2]) == 3 {
-			month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", f[2])/3 + 1
-			t := time.Date(number(f[3]), time.Month(month), number(f[1]), number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
-			return now.Sub(t), true
-		}
+func clockSkew(date string, now time.Time) (time.Duration, bool) {
+	f := strings.FieldsFunc(date, func(r rune) bool { return r == ' ' || r == ':' || r == ',' })
+	if len(f) != 8 || len(f[2]) != 3 {
+		return 0, false
 	}
-	return 0, false
+	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", f[2])/3 + 1
+	t := time.Date(number(f[3]), time.Month(month), number(f[1]), number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
+	return now.Sub(t), true
 }
 
 func number(s string) int {
@@ -174,29 +142,9 @@ func number(s string) int {
 	return n
 }
 
-// header returns the header of the answer to HEAD for a path of the cache, empty if there is none. An https cache is asked
-// by the real tool.
-func (p *prober) header(c Cache, path string) string {
-	deadline := time.Now().Add(p.timeout)
-	if c.t.scheme == "https" {
-		header, _, _ := p.runTool(p.headArgs(Question{}, c.Base+path, p.timeout), pastProxy(p.env, p.tool, c), deadline)
-		return strings.TrimSpace(header)
-	}
-	conn, err := p.dial(Question{}, c, deadline)
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, p.request("HEAD", c, c.Base+path, "")); err != nil {
-		return ""
-	}
-	data, _ := io.ReadAll(io.LimitReader(conn, maxHeader))
-	header, _, _ := strings.Cut(string(data), "\r\n\r\n")
-	if !strings.HasPrefix(header, "HTTP/") {
-		return ""
-	}
-	return header
+// get returns the reply of a cache to HEAD for a path outside of Ask.
+func (p *prober) get(c Cache, path string) reply {
+	return p.head(Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 }
 
 // noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.

@@ -53,7 +53,7 @@ func FuzzMixtures(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed int64, wget, stop bool) {
 		tool := map[bool]string{false: "curl", true: "wget"}[wget]
 		line := mixture(rand.New(rand.NewSource(seed)), tool, stop)
-		b := &bench{reply: reply{status: 200}}
+		b := &bench{reply: Reply{Status: 200}}
 		d := b.plan(line...)
 		hits := strings.Count(strings.Join(d.Args, " "), theCache)
 		if stop && (hits > 0 || len(b.asked) > 0 || strings.Join(d.Args, " ") != strings.Join(line[1:], " ")) {
@@ -75,7 +75,7 @@ func FuzzPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, joined string, wget bool) {
 		tool := map[bool]string{false: "curl", true: "wget"}[wget]
 		args := strings.Split(joined, "\x00")
-		b := &bench{reply: reply{status: 200, ranges: true}}
+		b := &bench{reply: Reply{Status: 200, Ranges: true}}
 		d := b.plan(append([]string{tool}, args...)...)
 		if len(d.Args) != len(args) {
 			t.Fatalf("%q became %q", args, d.Args)
@@ -124,7 +124,7 @@ func FuzzReply(f *testing.F) {
 	f.Add("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200\r\n\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		r := readReply(bufio.NewReader(strings.NewReader(s)))
-		if r.status != 0 && (r.status < 200 || r.status > 999 || !strings.Contains(s, "HTTP/")) {
+		if r.Status != 0 && (r.Status < 200 || r.Status > 999 || !strings.Contains(s, "HTTP/")) {
 			t.Errorf("%q: %+v", s, r)
 		}
 	})

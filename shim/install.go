@@ -1,7 +1,6 @@
 package shim
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -164,15 +163,24 @@ func isOurs(path string) bool {
 	if to, err := os.Readlink(path); err == nil {
 		return filepath.Base(to) == binary
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
+	if _, err := os.Lstat(path); err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
+	data, err := readBinary(path)
+	return err == nil && (strings.Contains(data, marker) || strings.HasPrefix(data, profileHead))
+}
+
+// readBinary reads a file of a size that a build of this program may have.
+func readBinary(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
 	if !info.Mode().IsRegular() || info.Size() > 16<<20 {
-		return false
+		return "", errors.New("not a program")
 	}
 	data, err := os.ReadFile(path)
-	return err == nil && (bytes.Contains(data, []byte(marker)) || bytes.HasPrefix(data, []byte(profileHead)))
+	return string(data), err
 }
 
 // uninstall removes what install made and nothing else.

@@ -29,12 +29,12 @@ func TestPartByTool(t *testing.T) {
 		p := &prober{tool: tool, real: real, env: os.Environ(), connectTimeout: 15 * time.Second, timeout: 15 * time.Second}
 		for _, from := range []int64{0, 1, 100_003, int64(len(held)) - sample, int64(len(held)) - 1} {
 			to := min(from+sample, int64(len(held)))
-			b, err := p.partByTool(q, caches[0], reply{pin: "aa"}, from, to, time.Now().Add(15*time.Second))
+			b, err := p.partByTool(q, caches[0], reply{Reply: Reply{Pin: "aa"}}, from, to, time.Now().Add(15*time.Second))
 			if err != nil || !bytes.Equal(b, held[from:to]) {
 				t.Errorf("%v from %d: %d bytes, %v", tool, from, len(b), err)
 			}
 		}
-		if b, err := p.partByTool(q, caches[0], reply{pin: "aa"}, int64(len(held)), int64(len(held))+9, time.Now().Add(15*time.Second)); err == nil {
+		if b, err := p.partByTool(q, caches[0], reply{Reply: Reply{Pin: "aa"}}, int64(len(held)), int64(len(held))+9, time.Now().Add(15*time.Second)); err == nil {
 			t.Errorf("%v: %d bytes from beyond the end", tool, len(b))
 		}
 		if b, err := p.partByTool(q, caches[0], reply{}, 0, 9, time.Now().Add(15*time.Second)); err == nil {

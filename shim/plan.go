@@ -46,6 +46,41 @@ type Answer struct {
 	Pin     string // of a Hit: the digest of the version that the cache can be held to; empty where it can't
 }
 
+// Reply is what one cache said to a Question.
+type Reply struct {
+	Status     int    // of HTTP; 0 for no answer
+	Reason     string // why there is no answer
+	Ranges     bool   // Accept-Ranges: bytes
+	Redirected bool   // X-Fromcache-Redirected: the origin redirects
+	Pins       bool   // Cache-Status names fromcache: versions have addresses of their own
+	Pin        string // the digest of the version that is held, where its address gave the same answer
+	Differs    string // why the output file is not known to be the beginning of what is held; empty if it is
+}
+
+// Judge says what a reply means for q. It leaves Cache to the caller.
+func (q Question) Judge(r Reply) Answer {
+	switch {
+	case r.Status == 0:
+		return Answer{Reason: r.Reason}
+	case r.Status == 404 || r.Status == 400: // 400 also stands for any refusal that curl -f does not show
+		return Answer{Outcome: Miss, Reason: "not held"}
+	case r.Status != 200:
+		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) + ", not whether it is held"}
+	case q.NeedsRanges && !r.Ranges:
+		return Answer{Reason: "the origin has no ranges"}
+	case r.Redirected && !q.MayRedirect:
+		return Answer{Reason: "the origin redirects and the call does not follow"}
+	case r.Differs != "":
+		return Answer{Reason: r.Differs}
+	case r.Pins && r.Pin == "":
+		return Answer{Outcome: Hit, Reason: unpinned}
+	}
+	return Answer{Outcome: Hit, Pin: r.Pin}
+}
+
+// unpinned warns of such a hit because a retry may get another version.
+const unpinned = "of no certain version: the cache, or what stands in front of it, does not answer to the address of one"
+
 // Outcome is what a Decision says of one URL.
 type Outcome int
 

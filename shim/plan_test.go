@@ -19,7 +19,7 @@ type bench struct {
 	files  map[string]string
 	env    Env
 	real   string
-	reply  reply
+	reply  Reply
 	asked  []string
 	inputs []Question
 }
@@ -47,9 +47,9 @@ func (b *bench) ask(questions []Question) []Answer {
 		b.asked = append(b.asked, q.t.String())
 		r := b.reply
 		if !strings.Contains(q.t.String(), "held") {
-			r.status = 404
+			r.Status = 404
 		}
-		out[i].Outcome, out[i].Reason = q.judge(r)
+		out[i] = q.Judge(r)
 	}
 	b.inputs = append(b.inputs, questions...)
 	return out
@@ -71,8 +71,8 @@ func (b *bench) plan(line ...string) Decision {
 func (b *bench) check(t *testing.T, want, line string) {
 	t.Helper()
 	b.asked = nil
-	if b.reply.status == 0 {
-		b.reply = reply{status: 200, ranges: true}
+	if b.reply.Status == 0 {
+		b.reply = Reply{Status: 200, Ranges: true}
 	}
 	words := strings.Split(line, " ")
 	for i, w := range words {

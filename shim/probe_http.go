@@ -24,11 +24,14 @@ func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) r
 	defer conn.Close()
 	conn.SetDeadline(deadline)
 	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
-		return heard(readError(err), 0)
+		return readError(err)
 	}
 	in := &counter{in: conn}
 	rep := readReply(bufio.NewReaderSize(io.LimitReader(in, maxHeader), 4096))
-	return heard(rep, in.n)
+	if in.n > 0 {
+		rep.state = answered
+	}
+	return rep
 }
 
 // part asks for bytes of the version that r is of, from one on to before another.
@@ -43,11 +46,11 @@ func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline tim
 	defer conn.Close()
 	conn.SetDeadline(deadline)
 	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
-	if _, err := io.WriteString(conn, p.request("GET", c, c.url(q.t, r.pin), ranges)); err != nil {
+	if _, err := io.WriteString(conn, p.request("GET", c, c.url(q.t, r.Pin), ranges)); err != nil {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
-	if said := readReply(in); said.status != 206 || said.digest != r.digest {
+	if said := readReply(in); said.Status != 206 || said.digest != r.digest {
 		return nil, errOtherVersion
 	}
 	b := make([]byte, to-from)
@@ -57,13 +60,6 @@ func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline tim
 
 // errOtherVersion says that a cache did not give the part that was asked for.
 var errOtherVersion = errors.New("not the part of this version")
-
-// heard notes whether a cache that took the connection sent anything of n bytes, or ended the connection, in time.
-func heard(r reply, n int) reply {
-	r.silent = r.silent && n == 0
-	r.heard = !r.silent
-	return r
-}
 
 // counter counts what is read.
 type counter struct {
@@ -80,16 +76,21 @@ func (c *counter) Read(b []byte) (int, error) {
 // dialError says why there is no connection. A cache is down if the connection failed, and silent if the time for the whole
 // probe was over first; but with -4 or -6 it may just have no such address.
 func dialError(family int, deadline time.Time) reply {
-	early := time.Now().Before(deadline)
-	return reply{down: family == 0 && early, silent: family == 0 && !early, reason: "the cache can't be reached"}
+	s := unsure
+	if family == 0 && time.Now().Before(deadline) {
+		s = down
+	} else if family == 0 {
+		s = silent
+	}
+	return failed(s, "the cache can't be reached")
 }
 
 // readError tells a cache that hangs from one that broke off. Neither is down by itself: the next URL may be answered.
 func readError(err error) reply {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return reply{silent: true, reason: "the cache did not answer in time"}
+		return failed(silent, "the cache did not answer in time")
 	}
-	return reply{reason: "the cache broke off its answer"}
+	return failed(answered, "the cache broke off its answer")
 }
 
 // dial connects to a cache in the address family of the question.
@@ -127,7 +128,7 @@ func readReply(in *bufio.Reader) reply {
 			return readError(err)
 		}
 		if status == 0 {
-			return reply{reason: "the cache does not speak HTTP"}
+			return failed(answered, "the cache does not speak HTTP")
 		}
 		rep, err := readFields(in, status)
 		if err != nil {
@@ -156,7 +157,7 @@ func readStatus(in *bufio.Reader) (int, error) {
 
 // readFields reads header fields up to the blank line.
 func readFields(in *bufio.Reader, status int) (reply, error) {
-	rep := reply{status: status, size: -1}
+	rep := reply{state: answered, Reply: Reply{Status: status}, size: -1}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -186,15 +187,17 @@ func (r *reply) field(line string) {
 	case "cache-status": // RFC 9211: a member for each cache on the way
 		for member := range strings.SplitSeq(value, ",") {
 			name, _, _ := strings.Cut(member, ";")
-			r.pins = r.pins || strings.Trim(name, " \t") == "fromcache"
+			r.Pins = r.Pins || strings.Trim(name, " \t") == "fromcache"
 		}
+	case "date":
+		r.date = value
 	case "content-length":
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
 			r.size = n
 		}
 	case "accept-ranges":
-		r.ranges = strings.ToLower(value) == "bytes"
+		r.Ranges = strings.ToLower(value) == "bytes"
 	case "x-fromcache-redirected":
-		r.redirected = isOn(value)
+		r.Redirected = isOn(value)
 	}
 }

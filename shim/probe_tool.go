@@ -15,17 +15,21 @@ func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time)
 	args := p.headArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
-		return reply{reason: "the real tool could not be run"}
+		return failed(unsure, "the real tool could not be run")
 	}
 	rep := readReply(bufio.NewReader(strings.NewReader(header)))
-	rep.heard = true
 	switch {
-	case rep.status == 0 && p.tool == Curl && status == 22: // -f, of an answer of 400 or more
-		rep.status = 400
-	case status != 0 && (rep.status == 200 || rep.status == 0):
-		failed := q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == ""
-		early := status > 0 && time.Now().Before(deadline)
-		return reply{down: failed && early, silent: failed && !early, heard: !failed, reason: "the cache did not answer"}
+	case rep.Status == 0 && p.tool == Curl && status == 22: // -f, of an answer of 400 or more
+		rep.Status = 400
+	case status != 0 && (rep.Status == 200 || rep.Status == 0):
+		s := answered
+		if q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == "" {
+			s = silent
+			if status > 0 && time.Now().Before(deadline) {
+				s = down
+			}
+		}
+		return failed(s, "the cache did not answer")
 	}
 	return rep
 }
@@ -41,7 +45,7 @@ func (p *prober) unreachable(status int) bool {
 
 // partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but not where to end, enough is taken.
 func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
-	if r.pin == "" {
+	if r.Pin == "" {
 		return nil, errOtherVersion // of what version it is could not be told
 	}
 	begin := strconv.FormatInt(from, 10)
@@ -49,7 +53,7 @@ func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadli
 	if p.tool == Wget {
 		args = []string{"-qO-", "--start-pos=" + begin}
 	}
-	args = p.toolArgs(q, c.url(q.t, r.pin), time.Until(deadline), args...)
+	args = p.toolArgs(q, c.url(q.t, r.Pin), time.Until(deadline), args...)
 	b, _, err := p.output(args, pastProxy(p.env, p.tool, c), deadline, false, to-from)
 	if err == nil && int64(len(b)) < to-from {
 		err = io.ErrUnexpectedEOF

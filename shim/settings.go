@@ -162,16 +162,12 @@ func parseCaches(list string) (caches []Cache, wrong []string) {
 			wrong = append(wrong, showURL(given)+" can't be used: "+reason)
 			continue
 		}
-		base := t.scheme + "://" + t.authority() + strings.TrimRight(t.path, "/")
-		if !hasCache(caches, base) {
-			caches = append(caches, Cache{base, t})
+		t.path = strings.TrimRight(t.path, "/")
+		if c := (Cache{t.String(), t}); !slices.Contains(caches, c) {
+			caches = append(caches, c)
 		}
 	}
 	return caches, wrong
-}
-
-func hasCache(caches []Cache, base string) bool {
-	return slices.ContainsFunc(caches, func(c Cache) bool { return c.Base == base })
 }
 
 // url returns the address at which the cache serves t under its own name, and with a pin that version or nothing.

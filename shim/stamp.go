@@ -41,17 +41,16 @@ func ownDir(dir string, uid int) bool {
 	return ok && int(st.Uid) == uid
 }
 
-// path returns the stamp of a cache, by its address with unusual bytes replaced and a hash of it (FNV-1a, 64 bits).
+// path returns the stamp of a cache, by its address with unusual bytes replaced. Two addresses that
+// differ in those bytes alone share a stamp.
 func (s stamps) path(base string) string {
-	name := []byte(base)
-	h := uint64(14695981039346656037)
+	name := []byte(base[:min(len(base), 200)])
 	for i, c := range name {
-		h = (h ^ uint64(c)) * 1099511628211
 		if !isAlnum(c) && c != '.' && c != '-' {
 			name[i] = '_'
 		}
 	}
-	return s.dir + "/fromcache-down-" + string(name[:min(len(name), 100)]) + "-" + strconv.FormatUint(h, 16)
+	return s.dir + "/fromcache-down-" + string(name)
 }
 
 // read says of each cache, by address, how it was down within the last stampLife, empty if it was not.

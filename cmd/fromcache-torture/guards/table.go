@@ -384,10 +384,10 @@ var guards = []guard{
 	{name: "harness: the bytes before the meta", file: "fsstore/publish.go", old: "\tif err := os.Rename(p.path, c.s.path(\"blobs\", digest)); err != nil {\n\t\treturn nil, err\n\t}\n", new: "\tdefer func() { time.Sleep(50 * time.Millisecond); os.Rename(p.path, c.s.path(\"blobs\", digest)) }()\n", pkg: harness, run: "TestCopies"},
 
 	// what the cache-host and the shim say of a URL
-	{name: "only what proves a cache-host is a hit", file: "shim/probe.go", old: `r.status == 200 && r.digest == ""`, new: "false", pkg: "./shim", run: "TestStranger|TestAnswers"},
-	{name: "the version of the probe's answer is the download's", file: "shim/probe.go", old: "r.pin = r.digest", new: "r.pin = \"\"", pkg: "./shim", run: "TestPin"},
-	{name: "and only where the address is known", file: "shim/probe.go", old: "same.status == 200 && same.digest == r.digest", new: "same.status != 0", pkg: "./shim", run: "TestPin"},
-	{name: "a file that is gone on with is compared", file: "shim/probe.go", old: "r.differs = p.compare(q, c, r, deadline)", new: "", pkg: "./shim", run: "TestResume|TestNoSplice"},
+	{name: "only what proves a cache-host is a hit", file: "shim/probe.go", old: `r.Status == 200 && r.digest == ""`, new: "false", pkg: "./shim", run: "TestStranger|TestAnswers"},
+	{name: "the version of the probe's answer is the download's", file: "shim/probe.go", old: "r.Pin = r.digest", new: "r.Pin = \"\"", pkg: "./shim", run: "TestPin"},
+	{name: "and only where the address is known", file: "shim/probe.go", old: "same.Status == 200 && same.digest == r.digest", new: "same.Status != 0", pkg: "./shim", run: "TestPin"},
+	{name: "a file that is gone on with is compared", file: "shim/probe.go", old: "r.Differs = p.compare(q, c, r, deadline)", new: "", pkg: "./shim", run: "TestResume|TestNoSplice"},
 	{name: "at its beginning, too", file: "shim/resume.go", old: "[]int64{max(size-sample, 0), 0}", new: "[]int64{max(size-sample, 0)}", pkg: "./shim", run: "TestResume"},
 	{name: "no ranges where the origin has none", file: "httpd/blob.go", old: "\tif a.ranges {\n", new: "\tif true {\n", pkg: pages, run: "TestScripts/rangeless"},
 	{name: "a version of another URL is none", file: "fsstore/version.go", old: "if v.SHA256 == digest {", new: "if v.SHA256 != \"\" {", pkg: store, run: "OpenVersion"},
