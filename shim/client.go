@@ -2,11 +2,9 @@ package shim
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 )
-
-// version is set by the linker.
-var version = "unversioned"
 
 // usage is the help text of the client's tool.
 const usage = `fromcache-shim stands in for curl and wget and lets a cache-host serve what it holds.
@@ -47,12 +45,13 @@ environment:
 type machine struct {
 	env      Env
 	argv0    string
+	version  string
 	out, err func(string)
 }
 
 // client is the tool under its own name. The exit status is 0, 1 when what was asked did not succeed, or 2 for a wrong usage.
-func client(argv []string, env Env) int {
-	m := &machine{env: env, argv0: argv[0], err: complain, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
+func client(argv []string, env Env, version string) int {
+	m := &machine{env: env, argv0: argv[0], version: version, err: func(s string) { os.Stderr.WriteString(s + "\n") }, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
 	verb := ""
 	if len(argv) > 1 {
 		verb = argv[1]
@@ -71,7 +70,7 @@ func client(argv []string, env Env) int {
 	case "plan":
 		return m.plan(argv[2:])
 	case "version", "--version", "-V":
-		m.out("fromcache-shim " + version)
+		m.out("fromcache-shim " + m.version)
 		return 0
 	case "help", "--help", "-h":
 		m.out(strings.TrimSuffix(usage, "\n"))
@@ -80,7 +79,7 @@ func client(argv []string, env Env) int {
 		m.err(strings.TrimSuffix(usage, "\n"))
 		return 2
 	}
-	if name := base(argv[0]); name != binary {
+	if name := filepath.Base(argv[0]); name != binary {
 		return m.fail(2, clean(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+binary+" help")
 	}
 	return m.fail(2, "unknown verb "+clean(verb)+"; see "+binary+" help")
@@ -167,6 +166,5 @@ func (m *machine) setup(verb string, o setup) int {
 
 // home returns the user's home directory.
 func (m *machine) home() string {
-	c := &configs{env: m.env, uid: os.Geteuid(), read: readConfig}
-	return c.wgetHome()
+	return Home(m.env, os.Geteuid(), readConfig)
 }

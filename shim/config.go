@@ -2,41 +2,14 @@ package shim
 
 import (
 	"errors"
-	"io"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 
 	"fromcache/shim/options"
 )
 
-// maxConfig is the size beyond which a configuration file is not read but taken as a reason to step aside.
-const maxConfig = 1 << 20
-
 // errOddFile says that a configuration file can't be read without an effect of its own, a pipe for instance, or is huge.
 var errOddFile = errors.New("not a plain file")
-
-// readConfig reads a small regular file. An absent or unreadable file gives its error; one that is not to be read gives
-// errOddFile.
-func readConfig(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, fs.ErrNotExist
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxConfig {
-		return nil, errOddFile
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxConfig))
-}
 
 // rcLine is one line of a configuration file that is neither blank nor a comment.
 type rcLine struct {

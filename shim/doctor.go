@@ -95,8 +95,8 @@ func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
 		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
 	case r.Status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
-	case p.get(c.otherScheme(), "/healthz").Status != 0:
-		say(false, "cache "+c.Base+" does not speak "+c.t.scheme+": its address is "+c.otherScheme().Base)
+	case p.get(otherScheme(c), "/healthz").Status != 0:
+		say(false, "cache "+c.Base+" does not speak "+c.t.scheme+": its address is "+otherScheme(c).Base)
 	case r.Status == 0:
 		say(false, "cache "+c.Base+" does not answer")
 	default:
@@ -111,13 +111,10 @@ func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
 const noToken = "/b/A/doctor"
 
 // otherScheme is the same address and port under https where this is http, and the other way round.
-func (c Cache) otherScheme() Cache {
-	t := c.t
-	t.scheme = map[string]string{"http": "https", "https": "http"}[t.scheme]
-	if t.port = portOf(c.t); t.port == defaultPort(t.scheme) {
-		t.port = ""
-	}
-	return Cache{t.String(), t}
+func otherScheme(c Cache) Cache {
+	scheme := map[string]string{"http": "https", "https": "http"}[c.t.scheme]
+	caches, _ := parseCaches(scheme + "://" + c.t.host + ":" + portOf(c.t) + c.t.path)
+	return caches[0]
 }
 
 func milliseconds(d time.Duration) string {
@@ -140,11 +137,6 @@ func clockSkew(date string, now time.Time) (time.Duration, bool) {
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
-}
-
-// get returns the reply of a cache to HEAD for a path outside of Ask.
-func (p *prober) get(c Cache, path string) reply {
-	return p.head(Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 }
 
 // noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.

@@ -3,7 +3,6 @@ package shim
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"fromcache/shim/options"
@@ -27,17 +26,8 @@ func namesFile(name string) bool {
 	return !strings.Contains(pages, " "+ext+" ")
 }
 
-// fileSize returns the size of what path leads to.
-func fileSize(path string) (int64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
 // wgetFile says why the file that wget saves could have another name, or none, were the URL the cache's.
-func (p *planner) wgetFile(g *group, t target) string {
+func (p *planner) wgetFile(g *group, t URL) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
 	case p.Real == "wget2" && recoded(t):
@@ -56,13 +46,13 @@ func (p *planner) wgetFile(g *group, t target) string {
 
 // recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
 // byte of the path encoded, a slash decoded, a plus of the query as a blank.
-func recoded(t target) bool {
+func recoded(t URL) bool {
 	return strings.ContainsAny(t.path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.path), "%2f") || strings.Contains(t.query, "+")
 }
 
 // isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
 // file finds what the first has left.
-func (p *planner) isFresh(g *group, t target) bool {
+func (p *planner) isFresh(g *group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
 	if !sure || p.fresh[names[0]] {
 		return false

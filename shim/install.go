@@ -14,9 +14,6 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 // profileHead is the first line of the file in /etc/profile.d.
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
-// binary is the name under which install puts this program; the tools are hard links to it, or copies.
-const binary = "fromcache-shim"
-
 // links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
 func (o setup) links() []string {
 	var names []string

@@ -31,11 +31,8 @@ type Question struct {
 	Resumes     string // the file that the tool would go on with, which must be the beginning of what is held; empty for none
 	MayRedirect bool   // the tool would follow the origin's redirect, too
 	tlsVersion  []string
-	t           target
+	t           URL
 }
-
-// URL returns the address at which a cache would serve what is asked for.
-func (q Question) URL(c Cache) string { return c.url(q.t, "") }
 
 // Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
 // it in a form that the call has no use for. Reason says why it is no hit.
@@ -209,7 +206,7 @@ func (p *planner) group(g *group) {
 
 // suffix returns what follows the name in the cache's URL for the file to be called as it is at the origin: wget keeps the query in the
 // name, and so does curl -O up to 7.85, with the fragment. Later ones leave out either.
-func (p *planner) suffix(g *group, i int, t target) string {
+func (p *planner) suffix(g *group, i int, t URL) string {
 	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
 	case p.Tool == Wget && !g.outFile:
 		return t.query
@@ -220,7 +217,7 @@ func (p *planner) suffix(g *group, i int, t target) string {
 }
 
 // target returns the URL that a word means, or why the cache is not asked about it.
-func (p *planner) target(g *group, i int, w word) (t target, reason string) {
+func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 	if g.stop != "" {
 		return t, g.stop
 	}
@@ -251,7 +248,7 @@ func (p *planner) target(g *group, i int, w word) (t target, reason string) {
 }
 
 // hostReason says why the cache is never asked about a host.
-func (p *planner) hostReason(t target) string {
+func (p *planner) hostReason(t URL) string {
 	switch {
 	case p.isCache(t):
 		return "the URL is the cache's own"
@@ -270,7 +267,7 @@ func (p *planner) hostReason(t target) string {
 }
 
 // fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
-func (p *planner) fileReason(g *group, i int, t target) string {
+func (p *planner) fileReason(g *group, i int, t URL) string {
 	if p.Tool == Curl && g.savesByName(i) {
 		if t.name() == "" {
 			return "-O needs a file name in the URL"

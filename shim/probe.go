@@ -1,6 +1,9 @@
 package shim
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,6 +16,24 @@ type prober struct {
 	connectTimeout time.Duration
 	timeout        time.Duration
 	stamps         stamps
+}
+
+// Half a second for the connection and two for the answer: what a person does not notice before a download, and what a
+// script with a hundred small calls survives.
+const (
+	defaultConnectTimeout = 500 * time.Millisecond
+	defaultTimeout        = 2 * time.Second
+	maxTimeout            = time.Minute // a longer one was surely meant otherwise
+)
+
+// liveProber asks caches as the environment has it.
+func liveProber(tool Tool, env Env, path string) *prober {
+	return &prober{
+		tool: tool, real: path, env: env,
+		connectTimeout: timeout(env.Get(envConnectTimeout), defaultConnectTimeout),
+		timeout:        timeout(env.Get(envTimeout), defaultTimeout),
+		stamps:         openStamps(env, os.Geteuid()),
+	}
 }
 
 // maxAsking bounds the connections that are open at once; a call with more URLs than that asks in turns.
@@ -137,7 +158,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, stampe
 // probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
 // holds already.
 func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
-	r := p.head(q, c, q.URL(c), deadline)
+	r := p.head(q, c, c.url(q.t, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
 		return failed(down, noCacheHost)
 	}
@@ -178,3 +199,28 @@ func (p *prober) head(q Question, c Cache, url string, deadline time.Time) reply
 // noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
 // for the download.
 const noCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
+
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
+// above zero, gives the default; more than maxTimeout gives that.
+func timeout(v string, otherwise time.Duration) time.Duration {
+	v = strings.TrimSpace(v)
+	unit := time.Second
+	if s, ok := strings.CutSuffix(v, "ms"); ok {
+		v, unit = s, time.Millisecond
+	} else {
+		v = strings.TrimSuffix(v, "s")
+	}
+	whole, part, _ := strings.Cut(v, ".")
+	n, err := strconv.ParseUint("0"+whole, 10, 24)
+	f, err2 := strconv.ParseUint((part + "000000000")[:9], 10, 32)
+	d := time.Duration(n)*unit + time.Duration(f)*unit/time.Second
+	if err != nil || err2 != nil || d <= 0 {
+		return otherwise
+	}
+	return min(d, maxTimeout)
+}
+
+// get returns the reply of a cache to HEAD for a path outside of Ask.
+func (p *prober) get(c Cache, path string) reply {
+	return p.head(Question{}, c, c.Base+path, time.Now().Add(p.timeout))
+}

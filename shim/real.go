@@ -66,16 +66,22 @@ func selfID(env Env, argv0 string) fileID {
 		id, _ := statID(argv0)
 		return id
 	}
-	for _, path := range onPath(env, argv0) {
-		if id, ok := statID(path); ok {
-			return id
-		}
-	}
-	return fileID{}
+	_, id := onPath(env, argv0)
+	return id
 }
 
-// onPath returns the paths at which PATH has a name; an empty element is the working directory, as in execvp(3).
-func onPath(env Env, name string) []string {
+// onPath returns the first file of a name on PATH, as a shell would find it, and its identity; an empty path if there is none.
+func onPath(env Env, name string) (string, fileID) {
+	for _, path := range allOnPath(env, name) {
+		if id, ok := statID(path); ok {
+			return path, id
+		}
+	}
+	return "", fileID{}
+}
+
+// allOnPath returns the paths at which PATH has a name; an empty element is the working directory, as in execvp(3).
+func allOnPath(env Env, name string) []string {
 	list, ok := env.Lookup("PATH")
 	if !ok {
 		list = defaultPath
@@ -112,11 +118,11 @@ func (f *finder) candidates() []string {
 	case strings.Contains(own, "/"):
 		paths = append(paths, own)
 	case own != "":
-		paths = append(paths, onPath(f.env, own)...)
+		paths = append(paths, allOnPath(f.env, own)...)
 	}
-	paths = append(paths, onPath(f.env, f.tool.String())...)
+	paths = append(paths, allOnPath(f.env, f.tool.String())...)
 	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve to elsewhere
-	return append(paths, onPath(nil, f.tool.String())...)
+	return append(paths, allOnPath(nil, f.tool.String())...)
 }
 
 // mark returns the environment with what was tried.

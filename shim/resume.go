@@ -1,27 +1,19 @@
 package shim
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
-	"time"
 )
 
 // A call that resumes (curl -C -, wget -c) goes on with a file that the origin may have begun, or a cache that held another version.
 // Joined to it, the bytes of the version that is held now would make a file that nobody ever published, with exit status 0. So such a
 // call hits only where the file that the tool would go on with is absent or empty, or begins and ends as what is held does.
 
-// sample is how much of the file is compared, at its beginning and at its end. Versions of one file differ there: archives and
-// packages have their lists and signatures at an end, and programs their build's identity in the first pages.
-const sample = 64 << 10
-
 // resumed returns the file that the tool goes on with for URL i of a group, empty if it begins anew, or why that can't be told. A
 // name that a release of the tool, or its options, could write in another way is not guessed.
-func (p *planner) resumed(g *group, i int, t target) (file, reason string) {
+func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
 		size, err := p.Size(name)
@@ -39,7 +31,7 @@ func (p *planner) resumed(g *group, i int, t target) (file, reason string) {
 }
 
 // outputs returns the files of which one is where the tool saves URL i: none for standard output.
-func (p *planner) outputs(g *group, i int, t target) (names []string, sure bool) {
+func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	if p.Tool == Wget {
 		return p.wgetOutputs(g, t)
 	}
@@ -62,7 +54,7 @@ func (p *planner) outputs(g *group, i int, t target) (names []string, sure bool)
 }
 
 // wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps its query.
-func (p *planner) wgetOutputs(g *group, t target) (names []string, sure bool) {
+func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
 		return []string{g.document}, g.document != "" && !g.elsewhere
 	}
@@ -105,39 +97,4 @@ func sharesFile(g *group) bool {
 		seen[name] = true
 	}
 	return false
-}
-
-// compare says why the file that a call goes on with is not known to be the beginning of the version that r is of. Its end is
-// compared first: it is the likelier to differ, and a part from the first byte on counts as a hit.
-func (p *prober) compare(q Question, c Cache, r reply, deadline time.Time) string {
-	f, err := os.Open(q.Resumes)
-	if err != nil {
-		return "the output file can't be read"
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return "the output file is no plain file"
-	}
-	size := info.Size()
-	if size > r.size {
-		return "the output file is longer than what is held"
-	}
-	for _, from := range []int64{max(size-sample, 0), 0} {
-		mine := make([]byte, min(sample, size))
-		if _, err := io.ReadFull(io.NewSectionReader(f, from, int64(len(mine))), mine); err != nil {
-			return "the output file can't be read"
-		}
-		held, err := p.part(q, c, r, from, from+int64(len(mine)), deadline)
-		if err != nil {
-			return "the cache did not say in time whether the output file is a beginning of what is held"
-		}
-		if !bytes.Equal(mine, held) {
-			return "the output file is not a beginning of what is held"
-		}
-		if from == 0 {
-			break
-		}
-	}
-	return ""
 }

@@ -2,9 +2,7 @@ package shim
 
 import (
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // The environment of the shim. The per-tool variables, of which each has two names, replace FROMCACHE_SERVER for that tool alone;
@@ -22,14 +20,6 @@ const (
 	envVerbose        = "FROMCACHE_VERBOSE"
 	envLoopback       = "FROMCACHE_LOOPBACK"
 	envTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
-)
-
-// Half a second for the connection and two for the answer: what a person does not notice before a download, and what a
-// script with a hundred small calls survives.
-const (
-	defaultConnectTimeout = 500 * time.Millisecond
-	defaultTimeout        = 2 * time.Second
-	maxTimeout            = time.Minute // a longer one was surely meant otherwise
 )
 
 // Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name counts.
@@ -100,7 +90,7 @@ func readSettings(in Input) settings {
 }
 
 // isCache reports whether a URL points at one of the caches.
-func (s *settings) isCache(t target) bool {
+func (s *settings) isCache(t URL) bool {
 	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
 }
 
@@ -140,7 +130,7 @@ func cachesOf(env Env, tool Tool) (caches []Cache, wrong []string) {
 // Cache is the address of one cache-host.
 type Cache struct {
 	Base string // scheme://host[:port][/prefix], without a slash at its end
-	t    target
+	t    URL
 }
 
 // parseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
@@ -171,7 +161,7 @@ func parseCaches(list string) (caches []Cache, wrong []string) {
 }
 
 // url returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
-func (c Cache) url(t target, pin string) string {
+func (c Cache) url(t URL, pin string) string {
 	if pin != "" {
 		pin = "." + pin
 	}
@@ -179,11 +169,11 @@ func (c Cache) url(t target, pin string) string {
 }
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
-func (c Cache) is(t target) bool {
+func (c Cache) is(t URL) bool {
 	return portOf(c.t) == portOf(t) && (c.t.host == t.host || isLoopback(c.t.host) && isLoopback(t.host))
 }
 
-func portOf(t target) string {
+func portOf(t URL) string {
 	if t.port == "" {
 		return defaultPort(t.scheme)
 	}
@@ -197,24 +187,4 @@ func isOn(v string) bool {
 		return false
 	}
 	return true
-}
-
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
-// above zero, gives the default; more than maxTimeout gives that.
-func timeout(v string, otherwise time.Duration) time.Duration {
-	v = strings.TrimSpace(v)
-	unit := time.Second
-	if s, ok := strings.CutSuffix(v, "ms"); ok {
-		v, unit = s, time.Millisecond
-	} else {
-		v = strings.TrimSuffix(v, "s")
-	}
-	whole, part, _ := strings.Cut(v, ".")
-	n, err := strconv.ParseUint("0"+whole, 10, 24)
-	f, err2 := strconv.ParseUint((part + "000000000")[:9], 10, 32)
-	d := time.Duration(n)*unit + time.Duration(f)*unit/time.Second
-	if err != nil || err2 != nil || d <= 0 {
-		return otherwise
-	}
-	return min(d, maxTimeout)
 }

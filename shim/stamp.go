@@ -15,20 +15,23 @@ import (
 // connect time-out, and one that comes back is found within that time.
 const stampLife = 30 * time.Second
 
-// stamps is the directory of stamps, empty where there is none to be trusted.
-type stamps struct{ dir string }
+// stamps is a directory of stamps, which counts only while it is uid's own.
+type stamps struct {
+	dir string
+	uid int
+}
 
 // openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which is made if need be. Either is
 // used only if it is a real directory of this user's that nobody else can write to.
 func openStamps(env Env, uid int) stamps {
 	if dir := env.Get("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && ownDir(dir, uid) {
-		return stamps{dir}
+		return stamps{dir, uid}
 	}
 	tmp := env.Get("TMPDIR")
 	if !filepath.IsAbs(tmp) {
 		tmp = "/tmp"
 	}
-	return stamps{tmp + "/fromcache-" + strconv.Itoa(uid)}
+	return stamps{tmp + "/fromcache-" + strconv.Itoa(uid), uid}
 }
 
 // ownDir reports whether dir is a directory, no link, of uid's and not writable for others.
@@ -46,7 +49,7 @@ func ownDir(dir string, uid int) bool {
 func (s stamps) path(base string) string {
 	name := []byte(base[:min(len(base), 200)])
 	for i, c := range name {
-		if !isAlnum(c) && c != '.' && c != '-' {
+		if letter := c | 0x20; (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
 			name[i] = '_'
 		}
 	}
@@ -56,11 +59,10 @@ func (s stamps) path(base string) string {
 // read says of each cache, by address, how it was down within the last stampLife, empty if it was not.
 func (s stamps) read(questions []Question) map[string]string {
 	down := map[string]string{}
-	uid := os.Geteuid()
 	for _, q := range questions {
 		for _, c := range q.Caches {
 			if _, seen := down[c.Base]; !seen {
-				down[c.Base] = s.fresh(c.Base, uid)
+				down[c.Base] = s.fresh(c.Base)
 			}
 		}
 	}
@@ -68,9 +70,9 @@ func (s stamps) read(questions []Question) map[string]string {
 }
 
 // fresh says what a stamp of this user's says, if it is there and young; one from the future is not believed.
-func (s stamps) fresh(base string, uid int) string {
+func (s stamps) fresh(base string) string {
 	info, err := os.Lstat(s.path(base))
-	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, uid) {
+	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, s.uid) {
 		return ""
 	}
 	if age := time.Since(info.ModTime()); age < 0 || age >= stampLife {
@@ -85,9 +87,8 @@ func (s stamps) fresh(base string, uid int) string {
 
 // write notes that a cache is down now, and why. Where it can't be noted the next call finds out for itself.
 func (s stamps) write(base, why string) {
-	uid := os.Geteuid()
-	if !ownDir(s.dir, uid) {
-		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, uid) {
+	if !ownDir(s.dir, s.uid) {
+		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, s.uid) {
 			return
 		}
 	}

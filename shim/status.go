@@ -13,11 +13,8 @@ type winner struct {
 func (m *machine) wins(tool Tool, env Env) winner {
 	var w winner
 	self := selfID(m.env, m.argv0)
-	for _, path := range onPath(env, tool.String()) {
-		if id, ok := statID(path); ok {
-			w.path, w.shim = path, id == self || isCopy(path)
-			break
-		}
+	if path, id := onPath(env, tool.String()); path != "" {
+		w.path, w.shim = path, id == self || isCopy(path)
 	}
 	f := newFinder(env.With(envTried, ""), tool, m.argv0)
 	for path, ok := f.next(); ok; path, ok = f.next() {
@@ -37,7 +34,7 @@ func isCopy(path string) bool {
 
 // status prints what is set up and what wins on PATH.
 func (m *machine) status() int {
-	m.out("fromcache-shim " + version)
+	m.out("fromcache-shim " + m.version)
 	for _, t := range []Tool{Curl, Wget} {
 		m.out(m.wins(t, m.env).line(t))
 	}

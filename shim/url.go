@@ -8,18 +8,18 @@ import (
 // maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what any tool refuses.
 const maxURL = 8 << 10
 
-// target is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
+// URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
 // removed (RFC 3986 section 5.2.4), path bytes and query as they were.
-type target struct {
+type URL struct {
 	scheme, host, port string // port is empty where it is the scheme's own
 	path               string // begins with /
 	query              string // with its ?, or empty
 }
 
 // String returns the normalised URL, which is also what the token in a cache URL encodes.
-func (t target) String() string { return t.scheme + "://" + t.authority() + t.path + t.query }
+func (t URL) String() string { return t.scheme + "://" + t.authority() + t.path + t.query }
 
-func (t target) authority() string {
+func (t URL) authority() string {
 	if t.port == "" {
 		return t.host
 	}
@@ -27,13 +27,13 @@ func (t target) authority() string {
 }
 
 // token encodes t as a cache takes it: in base64url without padding (RFC 4648 section 5).
-func (t target) token() string { return base64.RawURLEncoding.EncodeToString([]byte(t.String())) }
+func (t URL) token() string { return base64.RawURLEncoding.EncodeToString([]byte(t.String())) }
 
 // name returns the last segment of the path, byte for byte: what the tools call the file they save.
-func (t target) name() string { return t.path[strings.LastIndexByte(t.path, '/')+1:] }
+func (t URL) name() string { return t.path[strings.LastIndexByte(t.path, '/')+1:] }
 
 // parseTarget reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
-func parseTarget(word string) (t target, reason string) {
+func parseTarget(word string) (t URL, reason string) {
 	if reason := oddBytes(word); reason != "" {
 		return t, reason
 	}
@@ -72,7 +72,7 @@ func oddBytes(word string) string {
 
 // setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools might read differently is
 // not worth a guess.
-func (t *target) setAuthority(s string) string {
+func (t *URL) setAuthority(s string) string {
 	if strings.IndexByte(s, '@') >= 0 {
 		return "the URL carries credentials"
 	}

@@ -65,6 +65,11 @@ func systemWgetrcs(goos string) []string {
 	return []string{"/etc/wgetrc", "/usr/local/etc/wgetrc"}
 }
 
+// Home returns the user's home directory as wget finds it; empty if nobody knows.
+func Home(env Env, uid int, read func(path string) ([]byte, error)) string {
+	return (&configs{env: env, uid: uid, read: read}).wgetHome()
+}
+
 // wgetHome is $HOME, be it empty, or else the password file's.
 func (c *configs) wgetHome() string {
 	home, ok := c.env.Lookup("HOME")

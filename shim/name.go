@@ -1,0 +1,52 @@
+package shim
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// binary is the name under which install puts this program; the tools are hard links to it, or copies.
+const binary = "fromcache-shim"
+
+// calledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
+// that of a file which the link leads to, or of this program's.
+func calledAs(argv0 string, env Env) (Tool, bool) {
+	tool, ok := toolNamed(argv0)
+	if ok || filepath.Base(argv0) == binary {
+		return tool, ok
+	}
+	path := argv0
+	if !strings.Contains(argv0, "/") {
+		path, _ = onPath(env, argv0)
+	}
+	for i := 0; i < maxLinks && !ok; i++ {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = path[:strings.LastIndexByte(path, '/')+1] + to
+		}
+		path = to
+		tool, ok = toolNamed(path)
+	}
+	if self, err := os.Executable(); err == nil && !ok {
+		tool, ok = toolNamed(self)
+	}
+	return tool, ok
+}
+
+// toolNamed returns the tool that a path or a name says.
+func toolNamed(path string) (Tool, bool) {
+	switch filepath.Base(path) {
+	case "curl", "curlfromcache":
+		return Curl, true
+	case "wget", "wgetfromcache":
+		return Wget, true
+	}
+	return 0, false
+}
+
+// maxLinks bounds a chain of symbolic links.
+const maxLinks = 8
