@@ -80,9 +80,9 @@ func client(argv []string, env Env, version string) int {
 		return 2
 	}
 	if name := filepath.Base(argv[0]); name != binary {
-		return m.fail(2, clean(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+binary+" help")
+		return m.fail(2, Printable(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+binary+" help")
 	}
-	return m.fail(2, "unknown verb "+clean(verb)+"; see "+binary+" help")
+	return m.fail(2, "unknown verb "+Printable(verb)+"; see "+binary+" help")
 }
 
 // fail says what is wrong and returns the status.
@@ -109,7 +109,7 @@ func parseSetup(args []string) (o setup, bad string) {
 			continue
 		}
 		if at == nil {
-			return o, "unknown argument " + clean(args[i])
+			return o, "unknown argument " + Printable(args[i])
 		}
 		if !has {
 			if i++; i == len(args) {
@@ -119,7 +119,7 @@ func parseSetup(args []string) (o setup, bad string) {
 		}
 		*at = value
 	}
-	if o.tools = fields(tools); o.dir != "" && o.system {
+	if o.tools = Fields(tools); o.dir != "" && o.system {
 		return o, "--dir and --system exclude each other"
 	}
 	for _, t := range o.tools {
@@ -129,7 +129,7 @@ func parseSetup(args []string) (o setup, bad string) {
 			return o, "--tools knows curl, wget, curlfromcache and wgetfromcache"
 		}
 	}
-	if caches, wrong := parseCaches(o.server); len(wrong) > 0 {
+	if caches, wrong := ParseCaches(o.server); len(wrong) > 0 {
 		return o, "--server: " + strings.Join(wrong, "; ")
 	} else if o.server != "" && len(caches) == 0 {
 		return o, "--server is no address of a cache"

@@ -24,7 +24,7 @@ func (m *machine) plan(args []string) int {
 		return m.fail(2, "plan knows curl and wget")
 	}
 	in := m.input(t, args[1:])
-	d := Plan(in)
+	d := Decide(in)
 	m.out(strings.TrimPrefix(d.Line(t), "fromcache: "))
 	m.out(commandLine(in, d))
 	return 0

@@ -8,8 +8,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// errOddFile says that a configuration file can't be read without an effect of its own, a pipe for instance, or is huge.
-var errOddFile = errors.New("not a plain file")
+// ErrNotPlain says that a configuration file can't be read without an effect of its own, a pipe for instance, or is huge.
+var ErrNotPlain = errors.New("not a plain file")
 
 // rcLine is one line of a configuration file that is neither blank nor a comment.
 type rcLine struct {
@@ -29,7 +29,7 @@ type configs struct {
 // file returns the contents of path and whether it is there; one that can't be judged is noted in odd.
 func (c *configs) file(path string) (string, bool) {
 	data, err := c.read(path)
-	if errors.Is(err, errOddFile) {
+	if errors.Is(err, ErrNotPlain) {
 		c.odd = path + " is no plain file"
 	}
 	return string(data), err == nil

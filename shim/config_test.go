@@ -211,7 +211,7 @@ func TestFirstCurlrc(t *testing.T) {
 func TestPrefixWgetrc(t *testing.T) {
 	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
 		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}
-		Plan(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
+		Decide(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != asked {
 			t.Errorf("%s: asked %v", path, !asked)
 		}
@@ -242,7 +242,7 @@ func TestNoHome(t *testing.T) {
 		if words[0] == "wget" {
 			tool = Wget
 		}
-		d := Plan(Input{Tool: tool, Args: words[1:], Env: append(c.env, "FROMCACHE_SERVER="+theCache), Real: words[0], Read: b.read, Size: b.size, Ask: b.ask})
+		d := Decide(Input{Tool: tool, Args: words[1:], Env: append(c.env, "FROMCACHE_SERVER="+theCache), Real: words[0], Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != c.asked {
 			t.Errorf("%s, %q, %v: %s", c.line, c.passwd, c.env, d.Line(tool))
 		}

@@ -13,7 +13,7 @@
 // # How a call is judged
 //
 // Package options holds what the two tools take on their command lines, and parseCurl and parseWget read a line as the tool
-// does, abbreviations, clusters and --next included. [Plan] then decides, from arguments, environment, configuration files and
+// does, abbreviations, clusters and --next included. [Decide] then decides, from arguments, environment, configuration files and
 // the cache's answers, and does nothing else; it is the part to read first. Every option has a class. A neutral one leaves a
 // call to be asked about; most others (a body, another method, credentials, a header that may count, the header of the answer,
 // conditions, another way to the server, how a server must prove itself) let it pass unasked, and one that the table lacks lets

@@ -44,7 +44,7 @@ func (m *machine) decide(t Tool, url string) Decision {
 	if t == Curl {
 		args = []string{"-L", "-O", url}
 	}
-	return Plan(m.input(t, args))
+	return Decide(m.input(t, args))
 }
 
 // rootPath is the PATH that sudo gives, unless its secure_path says otherwise.
@@ -52,8 +52,8 @@ const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // checkCaches asks each cache for its health, and compares clocks.
 func (m *machine) checkCaches(say func(bool, string)) {
-	caches, wrong := cachesOf(m.env, Curl)
-	more, wrongToo := cachesOf(m.env, Wget)
+	caches, wrong := Caches(m.env, Curl)
+	more, wrongToo := Caches(m.env, Wget)
 	for _, c := range more {
 		if !slices.Contains(caches, c) {
 			caches = append(caches, c)
@@ -96,7 +96,7 @@ func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
 	case r.Status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
 	case p.get(otherScheme(c), "/healthz").Status != 0:
-		say(false, "cache "+c.Base+" does not speak "+c.t.scheme+": its address is "+otherScheme(c).Base)
+		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+": its address is "+otherScheme(c).Base)
 	case r.Status == 0:
 		say(false, "cache "+c.Base+" does not answer")
 	default:
@@ -112,8 +112,8 @@ const noToken = "/b/A/doctor"
 
 // otherScheme is the same address and port under https where this is http, and the other way round.
 func otherScheme(c Cache) Cache {
-	scheme := map[string]string{"http": "https", "https": "http"}[c.t.scheme]
-	caches, _ := parseCaches(scheme + "://" + c.t.host + ":" + portOf(c.t) + c.t.path)
+	scheme := map[string]string{"http": "https", "https": "http"}[c.URL.Scheme]
+	caches, _ := ParseCaches(scheme + "://" + c.URL.Host + ":" + c.URL.EffectivePort() + c.URL.Path)
 	return caches[0]
 }
 
@@ -143,7 +143,7 @@ func number(s string) int {
 func (m *machine) noteProxies() {
 	for _, n := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
 		if v := m.env.Get(n); v != "" {
-			m.out("note  " + n + "=" + showURL(v))
+			m.out("note  " + n + "=" + Redacted(v))
 		}
 	}
 }
@@ -151,16 +151,16 @@ func (m *machine) noteProxies() {
 // checkConfig says whether configuration files make every call of a tool pass.
 func (m *machine) checkConfig(t Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
-	for _, name := range []string{envOnly, envSkip, envCurlServer, envCurlAlias, envWgetServer, envWgetAlias} {
+	for _, name := range []string{EnvOnly, EnvSkip, EnvCurlServer, EnvCurlAlias, EnvWgetServer, EnvWgetAlias} {
 		in.Env = in.Env.With(name, "")
 	}
-	in.Env = in.Env.With(envServer, "http://cache.invalid")
+	in.Env = in.Env.With(EnvServer, "http://cache.invalid")
 	asked := false
 	in.Ask = func(q []Question) []Answer {
 		asked = true
 		return make([]Answer, len(q))
 	}
-	d := Plan(in)
+	d := Decide(in)
 	if asked {
 		say(true, t.String()+": no configuration file stands in the way")
 		return
@@ -169,5 +169,5 @@ func (m *machine) checkConfig(t Tool, say func(bool, string)) {
 	if reason == "" && len(d.Verdicts) > 0 {
 		reason = d.Verdicts[0].Reason
 	}
-	say(false, t.String()+": every call passes: "+clean(reason))
+	say(false, t.String()+": every call passes: "+Printable(reason))
 }

@@ -34,7 +34,7 @@ func (m *machine) printEnv(o setup) int {
 	return 0
 }
 
-func serverOf(env Env) string { return strings.TrimSpace(env.Get(envServer)) }
+func serverOf(env Env) string { return strings.TrimSpace(env.Get(EnvServer)) }
 
 // envDir is --dir's, or that of this program where its tools lie beside it, or the usual one.
 func (m *machine) envDir(o setup) (string, error) {

@@ -32,7 +32,7 @@ func (p *planner) wgetFile(g *group, t URL) string {
 	switch {
 	case p.Real == "wget2" && recoded(t):
 		return "wget2 asks for the URL in another writing"
-	case p.Real == "busybox" && t.path == "/" && t.query != "":
+	case p.Real == "busybox" && t.Path == "/" && t.Query != "":
 		return "busybox names the file in its own way"
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
@@ -47,7 +47,7 @@ func (p *planner) wgetFile(g *group, t URL) string {
 // recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
 // byte of the path encoded, a slash decoded, a plus of the query as a blank.
 func recoded(t URL) bool {
-	return strings.ContainsAny(t.path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.path), "%2f") || strings.Contains(t.query, "+")
+	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.Path), "%2f") || strings.Contains(t.Query, "+")
 }
 
 // isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one

@@ -101,20 +101,20 @@ func FuzzTarget(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		u, reason := parseTarget(s)
+		u, reason := parseURL(s)
 		if reason != "" {
 			return
 		}
-		again, reason := parseTarget(u.String())
+		again, reason := parseURL(u.String())
 		if reason != "" || again != u {
 			t.Errorf("%q: %q became %q %s", s, u, again, reason)
 		}
-		if strings.ContainsAny(u.String(), " \\#\x00\x7f") || strings.Contains(u.path, "/../") || u.path[0] != '/' || u.host == "" {
+		if strings.ContainsAny(u.String(), " \\#\x00\x7f") || strings.Contains(u.Path, "/../") || u.Path[0] != '/' || u.Host == "" {
 			t.Errorf("%q: %+v", s, u)
 		}
-		isLoopback(u.host)
-		isMetadata(u.host)
-		matchHost("a,.b *.c 10.0.0.0/8 [::1]:80", u.host, portOf(u))
+		isLoopback(u.Host)
+		isMetadata(u.Host)
+		matchHost("a,.b *.c 10.0.0.0/8 [::1]:80", u.Host, u.EffectivePort())
 	})
 }
 
@@ -163,7 +163,7 @@ func FuzzProto(f *testing.F) {
 func FuzzServers(f *testing.F) {
 	f.Add("http://a:3000, b https://c/d/ ftp://e http://u:p@f")
 	f.Fuzz(func(t *testing.T, list string) {
-		caches, _ := parseCaches(list)
+		caches, _ := ParseCaches(list)
 		for _, c := range caches {
 			if strings.ContainsAny(c.Base, "?# \\") || !strings.HasPrefix(c.Base, "http") || strings.HasSuffix(c.Base, "/") {
 				t.Errorf("%q: %q", list, c.Base)

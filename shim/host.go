@@ -86,7 +86,7 @@ func atonNumber(s string) (uint64, bool) {
 // commas or blanks and read as in no_proxy: "example.com", ".example.com" and "*.example.com" stand for the host and all
 // below it, "*" for every host, "10.0.0.0/8" for addresses; each may end in ":port".
 func matchHost(list, host, port string) bool {
-	for _, p := range fields(list) {
+	for _, p := range Fields(list) {
 		if matchPattern(strings.ToLower(p), strings.TrimSuffix(host, "."), port) {
 			return true
 		}
@@ -116,7 +116,7 @@ func matchPattern(p, host, port string) bool {
 	return name != "" && !isAddr && (host == name || strings.HasSuffix(host, "."+name))
 }
 
-// fields splits a list at commas and white space.
-func fields(list string) []string {
+// Fields splits a list at commas and white space.
+func Fields(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r >= '\t' && r <= '\r' })
 }

@@ -80,7 +80,7 @@ func (m *machine) explain(dir string, o setup) {
 		m.out("one project:   put it into the .envrc of direnv")
 		m.out("undo:          " + self + " uninstall --dir " + shellQuote(dir))
 	}
-	if serverList(m.env, Curl) == "" && serverList(m.env, Wget) == "" && o.server == "" {
+	if ServerList(m.env, Curl) == "" && ServerList(m.env, Wget) == "" && o.server == "" {
 		m.out("FROMCACHE_SERVER is not set yet: without it the shim does nothing")
 	}
 }

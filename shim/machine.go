@@ -38,7 +38,7 @@ func readConfig(path string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxConfig {
-		return nil, errOddFile
+		return nil, ErrNotPlain
 	}
 	f, err := os.Open(path)
 	if err != nil {

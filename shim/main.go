@@ -40,10 +40,10 @@ func run(tool Tool, argv []string, env Env) int {
 	args, given := argv[1:], env
 	if ok && !f.judged() {
 		d := Decision{Args: args, Env: env, Whole: "no cache is set"}
-		if serverList(env, tool) != "" {
-			d = Plan(liveInput(tool, args, env, path))
+		if ServerList(env, tool) != "" {
+			d = Decide(liveInput(tool, args, env, path))
 		}
-		if isOn(env.Get(envVerbose)) {
+		if IsOn(env.Get(EnvVerbose)) {
 			complain(d.Line(tool))
 		}
 		args, env = d.Args, d.Env

@@ -18,9 +18,9 @@ func TestPartByTool(t *testing.T) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(held))
 	}))
 	defer s.Close()
-	caches, _ := parseCaches(s.URL)
-	file, _ := parseTarget("https://v.example/a")
-	q := Question{t: file}
+	caches, _ := ParseCaches(s.URL)
+	file, _ := parseURL("https://v.example/a")
+	q := Question{URL: file}
 	for _, tool := range []Tool{Curl, Wget} {
 		real, err := exec.LookPath(tool.String())
 		if err != nil {

@@ -30,8 +30,8 @@ type Question struct {
 	NeedsRanges bool
 	Resumes     string // the file that the tool would go on with, which must be the beginning of what is held; empty for none
 	MayRedirect bool   // the tool would follow the origin's redirect, too
-	tlsVersion  []string
-	t           URL
+	TLS         []string
+	URL         URL
 }
 
 // Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
@@ -105,10 +105,10 @@ type Decision struct {
 	Verdicts []Verdict
 }
 
-// Plan decides about one call. It reads the command line as the tool would, asks about the URLs whose answer would be the same
+// Decide decides about one call. It reads the command line as the tool would, asks about the URLs whose answer would be the same
 // from a cache, and re-points those that are held. Whatever it is not sure about it leaves alone: Args and Env are then
 // those of the call, byte for byte.
-func Plan(in Input) Decision {
+func Decide(in Input) Decision {
 	p := planner{Input: in, settings: readSettings(in)}
 	out := Decision{Args: in.Args, Env: in.Env}
 	if len(p.caches) == 0 {
@@ -186,13 +186,13 @@ func (p *planner) group(g *group) {
 	}
 	for i, w := range g.urls {
 		t, reason := p.target(g, i, w)
-		p.verdicts = append(p.verdicts, Verdict{URL: showURL(w.text), Reason: reason})
+		p.verdicts = append(p.verdicts, Verdict{URL: Redacted(w.text), Reason: reason})
 		if reason != "" {
 			continue
 		}
 		c := candidate{w: w, verdict: len(p.verdicts) - 1}
 		c.suffix = p.suffix(g, i, t)
-		c.q = Question{t: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.scheme), tlsVersion: g.tlsVersion}
+		c.q = Question{URL: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion}
 		if c.q.Caches, reason = p.usable(g); reason == "" && g.resumes != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
 		}
@@ -209,7 +209,7 @@ func (p *planner) group(g *group) {
 func (p *planner) suffix(g *group, i int, t URL) string {
 	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
 	case p.Tool == Wget && !g.outFile:
-		return t.query
+		return t.Query
 	case p.Tool == Curl && at >= 0 && g.savesByName(i):
 		return g.urls[i].text[at:]
 	}
@@ -235,11 +235,11 @@ func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 	} else if url = curlURL(url, g.protoDefault); !g.globoff && isPattern(url) {
 		return t, "the URL is a pattern"
 	}
-	if t, reason = parseTarget(url); reason != "" {
+	if t, reason = parseURL(url); reason != "" {
 		return t, reason
 	}
 	if p.Tool == Wget { // as wget asks for it
-		t.path, t.query = encodeLone(t.path), encodeLone(t.query)
+		t.Path, t.Query = encodeLone(t.Path), encodeLone(t.Query)
 	}
 	if reason = p.hostReason(t); reason != "" {
 		return t, reason
@@ -252,15 +252,15 @@ func (p *planner) hostReason(t URL) string {
 	switch {
 	case p.isCache(t):
 		return "the URL is the cache's own"
-	case isLoopback(t.host) && !p.loopback:
+	case isLoopback(t.Host) && !p.loopback:
 		return "the host is this machine"
-	case isMetadata(t.host):
+	case isMetadata(t.Host):
 		return "the host is link-local or a metadata service"
-	case matchHost(p.skip, t.host, portOf(t)):
-		return "the host is in " + envSkip
-	case p.only != "" && !matchHost(p.only, t.host, portOf(t)):
-		return "the host is not in " + envOnly
-	case p.netrc != "" && netrcKnows(p.netrc, strings.Trim(t.host, "[]")):
+	case matchHost(p.skip, t.Host, t.EffectivePort()):
+		return "the host is in " + EnvSkip
+	case p.only != "" && !matchHost(p.only, t.Host, t.EffectivePort()):
+		return "the host is not in " + EnvOnly
+	case p.netrc != "" && netrcKnows(p.netrc, strings.Trim(t.Host, "[]")):
 		return "a .netrc has credentials for the host"
 	}
 	return ""
@@ -269,17 +269,17 @@ func (p *planner) hostReason(t URL) string {
 // fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
 func (p *planner) fileReason(g *group, i int, t URL) string {
 	if p.Tool == Curl && g.savesByName(i) {
-		if t.name() == "" {
+		if t.Name() == "" {
 			return "-O needs a file name in the URL"
 		}
-		if encodeLone(t.name()) != t.name() {
+		if encodeLone(t.Name()) != t.Name() {
 			return "-O needs a file name that a cache can be asked for" // no server takes a % before what are no two digits
 		}
 	}
-	if g.agent != "" && !namesFile(t.name()) {
+	if g.agent != "" && !namesFile(t.Name()) {
 		return g.agent + " may choose the answer where the URL names no file"
 	}
-	if hasDots(t.name()) || p.Tool == Wget && hasDots(t.path) {
+	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {
 		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
 	}
 	if p.Tool == Wget {
@@ -287,7 +287,7 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 			return reason
 		}
 	}
-	if !g.proto.allow(t.scheme) {
+	if !g.proto.allow(t.Scheme) {
 		return "--proto refuses the URL"
 	}
 	return ""
@@ -297,11 +297,11 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 func (p *planner) usable(g *group) (caches []Cache, reason string) {
 	for _, c := range p.caches {
 		switch {
-		case !g.proto.allow(c.t.scheme):
+		case !g.proto.allow(c.URL.Scheme):
 			reason = "--proto refuses the cache's scheme"
-		case g.httpsOnly && c.t.scheme != "https":
+		case g.httpsOnly && c.URL.Scheme != "https":
 			reason = "--https-only refuses the cache's scheme"
-		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.t.scheme):
+		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.URL.Scheme):
 			reason = "busybox has no no_proxy"
 		default:
 			caches = append(caches, c)
@@ -357,8 +357,8 @@ func (p *planner) result() ([]string, Env) {
 			args, changed = append([]string(nil), args...), true
 		}
 		cache := c.q.Caches[c.answer.Cache]
-		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.url(c.q.t, c.answer.Pin) + c.suffix
-		env = pastProxy(env, p.Tool, cache)
+		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.Address(c.q.URL, c.answer.Pin) + c.suffix
+		env = PastProxy(env, p.Tool, cache)
 	}
 	return args, env
 }

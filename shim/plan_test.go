@@ -30,7 +30,7 @@ func (b *bench) read(path string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	if text == "ODD" {
-		return nil, errOddFile
+		return nil, ErrNotPlain
 	}
 	return []byte(text), nil
 }
@@ -44,9 +44,9 @@ func (b *bench) size(path string) (int64, error) {
 func (b *bench) ask(questions []Question) []Answer {
 	out := make([]Answer, len(questions))
 	for i, q := range questions {
-		b.asked = append(b.asked, q.t.String())
+		b.asked = append(b.asked, q.URL.String())
 		r := b.reply
-		if !strings.Contains(q.t.String(), "held") {
+		if !strings.Contains(q.URL.String(), "held") {
 			r.Status = 404
 		}
 		out[i] = q.Judge(r)
@@ -64,7 +64,7 @@ func (b *bench) plan(line ...string) Decision {
 		b.real = line[0]
 	}
 	env := append(append(Env{}, b.env...), "FROMCACHE_SERVER="+theCache, "HOME=/home/u")
-	return Plan(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Size: b.size, Ask: b.ask})
+	return Decide(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Size: b.size, Ask: b.ask})
 }
 
 // check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked, untouched) or "pass".

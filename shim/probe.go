@@ -30,8 +30,8 @@ const (
 func liveProber(tool Tool, env Env, path string) *prober {
 	return &prober{
 		tool: tool, real: path, env: env,
-		connectTimeout: timeout(env.Get(envConnectTimeout), defaultConnectTimeout),
-		timeout:        timeout(env.Get(envTimeout), defaultTimeout),
+		connectTimeout: timeout(env.Get(EnvConnectTimeout), defaultConnectTimeout),
+		timeout:        timeout(env.Get(EnvTimeout), defaultTimeout),
 		stamps:         openStamps(env, os.Geteuid()),
 	}
 }
@@ -158,7 +158,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, stampe
 // probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
 // holds already.
 func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
-	r := p.head(q, c, c.url(q.t, ""), deadline)
+	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
 		return failed(down, noCacheHost)
 	}
@@ -177,7 +177,7 @@ func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
 // pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows such addresses, nor does what may stand
 // in front of one; that may also have kept the first answer since before an evict, of which the cache-host's own 404 tells.
 func (p *prober) pin(q Question, c Cache, r *reply, deadline time.Time) {
-	switch same := p.head(q, c, c.url(q.t, r.digest), deadline); {
+	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
 	case same.Status == 200 && same.digest == r.digest:
 		r.Pin = r.digest
 	case same.Status == 404 && same.Pins:
@@ -190,7 +190,7 @@ func (p *prober) head(q Question, c Cache, url string, deadline time.Time) reply
 	if time.Until(deadline) <= 0 {
 		return failed(unsure, "no time was left to ask")
 	}
-	if c.t.scheme == "https" {
+	if c.URL.Scheme == "https" {
 		return p.headByTool(q, c, url, deadline)
 	}
 	return p.headHTTP(q, c, url, deadline)

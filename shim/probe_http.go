@@ -36,7 +36,7 @@ func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) r
 
 // part asks for bytes of the version that r is of, from one on to before another.
 func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
-	if c.t.scheme == "https" {
+	if c.URL.Scheme == "https" {
 		return p.partByTool(q, c, r, from, to, deadline)
 	}
 	conn, err := p.dial(q, c, deadline)
@@ -46,7 +46,7 @@ func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline tim
 	defer conn.Close()
 	conn.SetDeadline(deadline)
 	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
-	if _, err := io.WriteString(conn, p.request("GET", c, c.url(q.t, r.Pin), ranges)); err != nil {
+	if _, err := io.WriteString(conn, p.request("GET", c, c.Address(q.URL, r.Pin), ranges)); err != nil {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
@@ -106,14 +106,14 @@ func (p *prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error)
 	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
 	defer cancel()
 	var d net.Dialer
-	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.t.host, "[]"), portOf(c.t)))
+	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
 }
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The first word of the User-Agent is
 // what a cache-host notes of the tool.
 func (p *prober) request(method string, c Cache, url, fields string) string {
-	return method + " " + strings.TrimPrefix(url, c.t.scheme+"://"+c.t.authority()) + " HTTP/1.1\r\n" +
-		"Host: " + c.t.authority() + "\r\n" +
+	return method + " " + strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority()) + " HTTP/1.1\r\n" +
+		"Host: " + c.URL.Authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
 		"Accept: */*\r\n" + fields +
 		"Connection: close\r\n\r\n"
@@ -198,6 +198,6 @@ func (r *reply) field(line string) {
 	case "accept-ranges":
 		r.Ranges = strings.ToLower(value) == "bytes"
 	case "x-fromcache-redirected":
-		r.Redirected = isOn(value)
+		r.Redirected = IsOn(value)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // would triple its size. It costs a process, some ten milliseconds.
 func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time) reply {
 	args := p.headArgs(q, url, time.Until(deadline))
-	header, status, err := p.runTool(args, pastProxy(p.env, p.tool, c), deadline)
+	header, status, err := p.runTool(args, PastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
 		return failed(unsure, "the real tool could not be run")
 	}
@@ -53,8 +53,8 @@ func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadli
 	if p.tool == Wget {
 		args = []string{"-qO-", "--start-pos=" + begin}
 	}
-	args = p.toolArgs(q, c.url(q.t, r.Pin), time.Until(deadline), args...)
-	b, _, err := p.output(args, pastProxy(p.env, p.tool, c), deadline, false, to-from)
+	args = p.toolArgs(q, c.Address(q.URL, r.Pin), time.Until(deadline), args...)
+	b, _, err := p.output(args, PastProxy(p.env, p.tool, c), deadline, false, to-from)
 	if err == nil && int64(len(b)) < to-from {
 		err = io.ErrUnexpectedEOF
 	}
@@ -76,7 +76,7 @@ func (p *prober) toolArgs(q Question, url string, left time.Duration, what ...st
 		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
 			"--connect-timeout="+seconds(p.connectTimeout), "--read-timeout="+seconds(left))...)
 	}
-	args = append(args, q.tlsVersion...)
+	args = append(args, q.TLS...)
 	if q.Family != 0 {
 		args = append(args, "-"+strconv.Itoa(q.Family))
 	}

@@ -20,22 +20,22 @@ func proxyIsSet(env Env, tool Tool, scheme string) bool {
 	return false
 }
 
-// pastProxy returns the environment in which the tool reaches the cache directly: where a proxy is set, the cache's host
+// PastProxy returns the environment in which the tool reaches the cache directly: where a proxy is set, the cache's host
 // without its port joins no_proxy. curl reads NO_PROXY only where no_proxy is unset or empty, so its value is then taken
 // along.
-func pastProxy(env Env, tool Tool, c Cache) Env {
-	if !proxyIsSet(env, tool, c.t.scheme) {
+func PastProxy(env Env, tool Tool, c Cache) Env {
+	if !proxyIsSet(env, tool, c.URL.Scheme) {
 		return env
 	}
 	list := env.Get("no_proxy")
 	if list == "" && tool == Curl {
 		list = env.Get("NO_PROXY")
 	}
-	host := strings.Trim(c.t.host, "[]")
+	host := strings.Trim(c.URL.Host, "[]")
 	if tool == Curl && strings.TrimSpace(list) == "*" {
 		return env
 	}
-	for _, f := range fields(list) {
+	for _, f := range Fields(list) {
 		if strings.ToLower(f) == host {
 			return env
 		}

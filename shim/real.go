@@ -37,7 +37,7 @@ type finder struct {
 // newFinder starts from what the environment says was tried, and this binary.
 func newFinder(env Env, tool Tool, argv0 string) *finder {
 	f := &finder{env: env, tool: tool}
-	for _, w := range strings.Fields(env.Get(envTried)) {
+	for _, w := range strings.Fields(env.Get(EnvTried)) {
 		dev, ino, _ := strings.Cut(w, ":")
 		d, err1 := strconv.ParseUint(dev, 16, 64)
 		i, err2 := strconv.ParseUint(ino, 16, 64)
@@ -50,7 +50,7 @@ func newFinder(env Env, tool Tool, argv0 string) *finder {
 }
 
 // judged reports whether a shim ran before this one in the same chain, and so has seen the arguments.
-func (f *finder) judged() bool { return f.env.Get(envTried) != "" }
+func (f *finder) judged() bool { return f.env.Get(EnvTried) != "" }
 
 // selfID returns the identity of this binary.
 func selfID(env Env, argv0 string) fileID {
@@ -131,5 +131,5 @@ func (f *finder) mark(env Env) Env {
 	for i, id := range f.tried {
 		words[i] = strconv.FormatUint(id.dev, 16) + ":" + strconv.FormatUint(id.ino, 16)
 	}
-	return env.With(envTried, strings.Join(words, " "))
+	return env.With(EnvTried, strings.Join(words, " "))
 }

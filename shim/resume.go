@@ -38,9 +38,9 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	file := ""
 	switch {
 	case g.savesByName(i):
-		file = t.name()
+		file = t.Name()
 		if strings.Contains(g.urls[i].text, "?") { // up to 7.85 curl keeps the query in the name
-			names = append(names, joined(g.outputDir, file+t.query))
+			names = append(names, joined(g.outputDir, file+t.Query))
 		}
 	case i < len(g.outs):
 		file = g.outs[i].file
@@ -49,7 +49,7 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
 	}
 	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands for part of a pattern.
-	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.query, "/"))
+	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.Query, "/"))
 	return append(names, joined(g.outputDir, file)), sure
 }
 
@@ -58,12 +58,12 @@ func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
 		return []string{g.document}, g.document != "" && !g.elsewhere
 	}
-	name := t.name() + t.query
+	name := t.Name() + t.Query
 	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
 		return nil, false
 	}
-	sure = t.name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
-		(t.query == "" || p.Real != "wget2" && p.Real != "busybox")
+	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
+		(t.Query == "" || p.Real != "wget2" && p.Real != "busybox")
 	if g.prefix != "" {
 		name = strings.TrimRight(g.prefix, "/") + "/" + name
 	}

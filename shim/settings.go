@@ -8,18 +8,18 @@ import (
 // The environment of the shim. The per-tool variables, of which each has two names, replace FROMCACHE_SERVER for that tool alone;
 // blank counts as unset, and the value "off" turns the shim off.
 const (
-	envServer         = "FROMCACHE_SERVER"
-	envCurlServer     = "CURLFROMCACHE_SERVER"
-	envWgetServer     = "WGETFROMCACHE_SERVER"
-	envCurlAlias      = "FROMCACHE_CURL_SERVER"
-	envWgetAlias      = "FROMCACHE_WGET_SERVER"
-	envConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
-	envTimeout        = "FROMCACHE_TIMEOUT"
-	envSkip           = "FROMCACHE_SKIP"
-	envOnly           = "FROMCACHE_ONLY"
-	envVerbose        = "FROMCACHE_VERBOSE"
-	envLoopback       = "FROMCACHE_LOOPBACK"
-	envTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
+	EnvServer         = "FROMCACHE_SERVER"
+	EnvCurlServer     = "CURLFROMCACHE_SERVER"
+	EnvWgetServer     = "WGETFROMCACHE_SERVER"
+	EnvCurlAlias      = "FROMCACHE_CURL_SERVER"
+	EnvWgetAlias      = "FROMCACHE_WGET_SERVER"
+	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
+	EnvTimeout        = "FROMCACHE_TIMEOUT"
+	EnvSkip           = "FROMCACHE_SKIP"
+	EnvOnly           = "FROMCACHE_ONLY"
+	EnvVerbose        = "FROMCACHE_VERBOSE"
+	EnvLoopback       = "FROMCACHE_LOOPBACK"
+	EnvTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
 )
 
 // Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name counts.
@@ -79,13 +79,13 @@ type settings struct {
 
 // readSettings takes the settings for a call from its environment.
 func readSettings(in Input) settings {
-	caches, wrong := cachesOf(in.Env, in.Tool)
+	caches, wrong := Caches(in.Env, in.Tool)
 	return settings{
 		caches:   caches,
 		wrong:    strings.Join(wrong, "; "),
-		skip:     in.Env.Get(envSkip),
-		only:     strings.Trim(in.Env.Get(envOnly), ", \t"),
-		loopback: isOn(in.Env.Get(envLoopback)),
+		skip:     in.Env.Get(EnvSkip),
+		only:     strings.Trim(in.Env.Get(EnvOnly), ", \t"),
+		loopback: IsOn(in.Env.Get(EnvLoopback)),
 	}
 }
 
@@ -94,17 +94,17 @@ func (s *settings) isCache(t URL) bool {
 	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
 }
 
-// serverList returns the cache addresses that the environment names for a tool, as they were written.
-func serverList(env Env, tool Tool) string {
+// ServerList returns the cache addresses that the environment names for a tool, as they were written.
+func ServerList(env Env, tool Tool) string {
 	_, list := serverVariable(env, tool)
 	return list
 }
 
 // serverVariable returns them and the name of their variable.
 func serverVariable(env Env, tool Tool) (name, list string) {
-	names := []string{envCurlServer, envCurlAlias, envServer}
+	names := []string{EnvCurlServer, EnvCurlAlias, EnvServer}
 	if tool == Wget {
-		names = []string{envWgetServer, envWgetAlias, envServer}
+		names = []string{EnvWgetServer, EnvWgetAlias, EnvServer}
 	}
 	for _, name = range names {
 		if list = strings.TrimSpace(env.Get(name)); list != "" {
@@ -117,10 +117,10 @@ func serverVariable(env Env, tool Tool) (name, list string) {
 	return name, list
 }
 
-// cachesOf returns the caches that the environment names for a tool, and for each address that can't be used what is wrong with it.
-func cachesOf(env Env, tool Tool) (caches []Cache, wrong []string) {
+// Caches returns the caches that the environment names for a tool, and for each address that can't be used what is wrong with it.
+func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
 	name, list := serverVariable(env, tool)
-	caches, wrong = parseCaches(list)
+	caches, wrong = ParseCaches(list)
 	for i := range wrong {
 		wrong[i] = name + ": " + wrong[i]
 	}
@@ -130,29 +130,29 @@ func cachesOf(env Env, tool Tool) (caches []Cache, wrong []string) {
 // Cache is the address of one cache-host.
 type Cache struct {
 	Base string // scheme://host[:port][/prefix], without a slash at its end
-	t    URL
+	URL  URL
 }
 
-// parseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
+// ParseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
 // a query, odd bytes) is left out, and wrong says why: an address with a password in it would put it on every command line.
-func parseCaches(list string) (caches []Cache, wrong []string) {
-	for _, word := range fields(list) {
+func ParseCaches(list string) (caches []Cache, wrong []string) {
+	for _, word := range Fields(list) {
 		given := word
 		if !strings.Contains(word, "://") {
 			word = "http://" + word
 		}
-		t, reason := parseTarget(word)
+		t, reason := parseURL(word)
 		switch {
-		case reason == "" && t.query != "":
+		case reason == "" && t.Query != "":
 			reason = "it has a query"
-		case reason == "" && strings.ContainsAny(t.path, "[]{}"):
+		case reason == "" && strings.ContainsAny(t.Path, "[]{}"):
 			reason = "curl would take its path for a pattern"
 		}
 		if reason != "" {
-			wrong = append(wrong, showURL(given)+" can't be used: "+reason)
+			wrong = append(wrong, Redacted(given)+" can't be used: "+reason)
 			continue
 		}
-		t.path = strings.TrimRight(t.path, "/")
+		t.Path = strings.TrimRight(t.Path, "/")
 		if c := (Cache{t.String(), t}); !slices.Contains(caches, c) {
 			caches = append(caches, c)
 		}
@@ -160,28 +160,21 @@ func parseCaches(list string) (caches []Cache, wrong []string) {
 	return caches, wrong
 }
 
-// url returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
-func (c Cache) url(t URL, pin string) string {
+// Address returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
+func (c Cache) Address(t URL, pin string) string {
 	if pin != "" {
 		pin = "." + pin
 	}
-	return c.Base + "/b/" + t.token() + pin + "/" + encodeLone(t.name())
+	return c.Base + "/b/" + t.token() + pin + "/" + encodeLone(t.Name())
 }
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
 func (c Cache) is(t URL) bool {
-	return portOf(c.t) == portOf(t) && (c.t.host == t.host || isLoopback(c.t.host) && isLoopback(t.host))
+	return c.URL.EffectivePort() == t.EffectivePort() && (c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host))
 }
 
-func portOf(t URL) string {
-	if t.port == "" {
-		return defaultPort(t.scheme)
-	}
-	return t.port
-}
-
-// isOn reports whether a switch of the environment is on.
-func isOn(v string) bool {
+// IsOn reports whether a switch of the environment is on.
+func IsOn(v string) bool {
 	switch strings.ToLower(v) {
 	case "", "0", "no", "off", "false":
 		return false

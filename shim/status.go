@@ -16,7 +16,7 @@ func (m *machine) wins(tool Tool, env Env) winner {
 	if path, id := onPath(env, tool.String()); path != "" {
 		w.path, w.shim = path, id == self || isCopy(path)
 	}
-	f := newFinder(env.With(envTried, ""), tool, m.argv0)
+	f := newFinder(env.With(EnvTried, ""), tool, m.argv0)
 	for path, ok := f.next(); ok; path, ok = f.next() {
 		if !isCopy(path) {
 			w.real = path
@@ -44,7 +44,7 @@ func (m *machine) status() int {
 		}
 	}
 	for _, t := range []Tool{Curl, Wget} {
-		caches, wrong := cachesOf(m.env, t)
+		caches, wrong := Caches(m.env, t)
 		for _, w := range wrong {
 			m.out(t.String() + " cache: " + w)
 		}
@@ -56,9 +56,9 @@ func (m *machine) status() int {
 			m.out(t.String() + " cache: " + c.Base)
 		}
 	}
-	for _, name := range []string{envOnly, envSkip, envConnectTimeout, envTimeout, envVerbose, envLoopback, "REAL_CURL", "REAL_WGET"} {
+	for _, name := range []string{EnvOnly, EnvSkip, EnvConnectTimeout, EnvTimeout, EnvVerbose, EnvLoopback, "REAL_CURL", "REAL_WGET"} {
 		if v := m.env.Get(name); v != "" {
-			m.out(name + "=" + clean(v))
+			m.out(name + "=" + Printable(v))
 		}
 	}
 	return 0

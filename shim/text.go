@@ -14,9 +14,9 @@ func isStdout(name string) bool {
 	return false
 }
 
-// showURL returns a URL as it may be shown: without user-info, query and fragment, which may carry credentials, and without
+// Redacted returns a URL as it may be shown: without user-info, query and fragment, which may carry credentials, and without
 // bytes that could act on a terminal.
-func showURL(u string) string {
+func Redacted(u string) string {
 	if i := strings.IndexAny(u, "?#"); i >= 0 {
 		u = u[:i] + u[i:i+1] + "..."
 	}
@@ -34,11 +34,11 @@ func showURL(u string) string {
 	if len(u) > 300 {
 		u = u[:300] + "..."
 	}
-	return clean(u)
+	return Printable(u)
 }
 
-// clean replaces what is no printable ASCII.
-func clean(s string) string {
+// Printable replaces what is no printable ASCII.
+func Printable(s string) string {
 	b := []byte(s)
 	for i, c := range b {
 		if c < ' ' || c >= 0x7f {
@@ -51,7 +51,7 @@ func clean(s string) string {
 // Line returns the one line that FROMCACHE_VERBOSE=1 prints, without its end.
 func (d Decision) Line(tool Tool) string {
 	if d.Wrong != "" {
-		return d.line(tool) + "; " + clean(d.Wrong)
+		return d.line(tool) + "; " + Printable(d.Wrong)
 	}
 	return d.line(tool)
 }
@@ -59,7 +59,7 @@ func (d Decision) Line(tool Tool) string {
 func (d Decision) line(tool Tool) string {
 	line := "fromcache: " + tool.String() + ": "
 	if d.Whole != "" {
-		return line + "pass: " + clean(d.Whole)
+		return line + "pass: " + Printable(d.Whole)
 	}
 	if len(d.Verdicts) == 0 {
 		return line + "pass: no URL"
@@ -76,11 +76,11 @@ func (v Verdict) String() string {
 	switch v.Outcome {
 	case Hit:
 		if v.Reason != "" {
-			return "hit: " + v.URL + " from " + v.Base + " (" + clean(v.Reason) + ")"
+			return "hit: " + v.URL + " from " + v.Base + " (" + Printable(v.Reason) + ")"
 		}
 		return "hit: " + v.URL + " from " + v.Base
 	case Miss:
-		return "miss: " + v.URL + " (" + clean(v.Reason) + ")"
+		return "miss: " + v.URL + " (" + Printable(v.Reason) + ")"
 	}
-	return "pass: " + v.URL + " (" + clean(v.Reason) + ")"
+	return "pass: " + v.URL + " (" + Printable(v.Reason) + ")"
 }

@@ -11,34 +11,42 @@ const maxURL = 8 << 10
 // URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
 // removed (RFC 3986 section 5.2.4), path bytes and query as they were.
 type URL struct {
-	scheme, host, port string // port is empty where it is the scheme's own
-	path               string // begins with /
-	query              string // with its ?, or empty
+	Scheme, Host, Port string // port is empty where it is the scheme's own
+	Path               string // begins with /
+	Query              string // with its ?, or empty
 }
 
 // String returns the normalised URL, which is also what the token in a cache URL encodes.
-func (t URL) String() string { return t.scheme + "://" + t.authority() + t.path + t.query }
+func (t URL) String() string { return t.Scheme + "://" + t.Authority() + t.Path + t.Query }
 
-func (t URL) authority() string {
-	if t.port == "" {
-		return t.host
+func (t URL) Authority() string {
+	if t.Port == "" {
+		return t.Host
 	}
-	return t.host + ":" + t.port
+	return t.Host + ":" + t.Port
+}
+
+// EffectivePort returns the port that is connected to, the scheme's own where t has none.
+func (t URL) EffectivePort() string {
+	if t.Port == "" {
+		return defaultPort(t.Scheme)
+	}
+	return t.Port
 }
 
 // token encodes t as a cache takes it: in base64url without padding (RFC 4648 section 5).
 func (t URL) token() string { return base64.RawURLEncoding.EncodeToString([]byte(t.String())) }
 
-// name returns the last segment of the path, byte for byte: what the tools call the file they save.
-func (t URL) name() string { return t.path[strings.LastIndexByte(t.path, '/')+1:] }
+// Name returns the last segment of the path, byte for byte: what the tools call the file they save.
+func (t URL) Name() string { return t.Path[strings.LastIndexByte(t.Path, '/')+1:] }
 
-// parseTarget reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
-func parseTarget(word string) (t URL, reason string) {
+// parseURL reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
+func parseURL(word string) (t URL, reason string) {
 	if reason := oddBytes(word); reason != "" {
 		return t, reason
 	}
 	scheme, rest, ok := strings.Cut(word, "://")
-	if t.scheme = strings.ToLower(scheme); !ok || t.scheme != "http" && t.scheme != "https" {
+	if t.Scheme = strings.ToLower(scheme); !ok || t.Scheme != "http" && t.Scheme != "https" {
 		return t, "not an http or https URL"
 	}
 	rest, _, _ = strings.Cut(rest, "#")
@@ -51,9 +59,9 @@ func parseTarget(word string) (t URL, reason string) {
 	}
 	path, query, has := strings.Cut(rest[end:], "?")
 	if has {
-		t.query = "?" + query
+		t.Query = "?" + query
 	}
-	t.path = removeDots(path)
+	t.Path = removeDots(path)
 	return t, ""
 }
 
@@ -83,9 +91,9 @@ func (t *URL) setAuthority(s string) string {
 	case !validHost(host):
 		return "the URL's host is unusual"
 	}
-	t.host = strings.ToLower(host)
-	if port != defaultPort(t.scheme) {
-		t.port = port
+	t.Host = strings.ToLower(host)
+	if port != defaultPort(t.Scheme) {
+		t.Port = port
 	}
 	return ""
 }

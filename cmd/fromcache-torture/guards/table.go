@@ -400,5 +400,5 @@ var guards = []guard{
 	{name: "a user whom only the C library knows", file: "shim/config.go", old: "\t\tc.odd = homeless\n", new: "", pkg: "./shim", run: "TestNoHome"},
 	{name: "wget -N asks only while the file is absent", file: "shim/file.go", old: "return errors.Is(err, fs.ErrNotExist)", new: "return err == nil || errors.Is(err, fs.ErrNotExist)", pkg: "./shim", run: "TestPlanTimestamping"},
 	{name: "cookies go from one URL to the next", file: "shim/curl.go", old: "p.cookies && urls > 1", new: "p.cookies && urls > 99", pkg: "./shim", run: "TestPlanLines"},
-	{name: "the usual directories have the real tool", file: "shim/real.go", old: "return append(paths, onPath(nil, f.tool.String())...)", new: "return paths", pkg: "./shim", run: "TestDefaultPath"},
+	{name: "the usual directories have the real tool", file: "shim/real.go", old: "return append(paths, allOnPath(nil, f.tool.String())...)", new: "return paths", pkg: "./shim", run: "TestDefaultPath"},
 }
