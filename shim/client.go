@@ -49,8 +49,8 @@ type machine struct {
 	out, err func(string)
 }
 
-// client is the tool under its own name. The exit status is 0, 1 when what was asked did not succeed, or 2 for a wrong usage.
-func client(argv []string, env Env, version string) int {
+// Run is the tool under its own name. The exit status is 0, 1 when what was asked did not succeed, or 2 for a wrong usage.
+func Run(argv []string, env Env, version string) int {
 	m := &machine{env: env, argv0: argv[0], version: version, err: func(s string) { os.Stderr.WriteString(s + "\n") }, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
 	verb := ""
 	if len(argv) > 1 {
@@ -79,10 +79,10 @@ func client(argv []string, env Env, version string) int {
 		m.err(strings.TrimSuffix(usage, "\n"))
 		return 2
 	}
-	if name := filepath.Base(argv[0]); name != binary {
-		return m.fail(2, Printable(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+binary+" help")
+	if name := filepath.Base(argv[0]); name != Shim {
+		return m.fail(2, Printable(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+Shim+" help")
 	}
-	return m.fail(2, "unknown verb "+Printable(verb)+"; see "+binary+" help")
+	return m.fail(2, "unknown verb "+Printable(verb)+"; see "+Shim+" help")
 }
 
 // fail says what is wrong and returns the status.
@@ -166,5 +166,5 @@ func (m *machine) setup(verb string, o setup) int {
 
 // home returns the user's home directory.
 func (m *machine) home() string {
-	return Home(m.env, os.Geteuid(), readConfig)
+	return Home(m.env, os.Geteuid(), ReadFile)
 }

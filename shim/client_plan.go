@@ -19,7 +19,7 @@ func (m *machine) plan(args []string) int {
 	if len(args) == 0 {
 		return m.fail(2, "plan needs a command: plan -- curl ARGS...")
 	}
-	t, ok := toolNamed(args[0])
+	t, ok := Named(args[0])
 	if !ok {
 		return m.fail(2, "plan knows curl and wget")
 	}

@@ -13,7 +13,7 @@ const sample = 64 << 10
 
 // compare says why the file that a call goes on with is not known to be the beginning of the version that r is of. Its end is
 // compared first: it is the likelier to differ, and a part from the first byte on counts as a hit.
-func (p *prober) compare(q Question, c Cache, r reply, deadline time.Time) string {
+func (p *Prober) compare(q Question, c Cache, r reply, deadline time.Time) string {
 	f, err := os.Open(q.Resumes)
 	if err != nil {
 		return "the output file can't be read"

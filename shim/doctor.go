@@ -77,25 +77,25 @@ func (m *machine) checkCaches(say func(bool, string)) {
 }
 
 // prober asks as the first of the real tools that is there would.
-func (m *machine) prober() *prober {
+func (m *machine) prober() *Prober {
 	for _, t := range []Tool{Curl, Wget} {
 		if real := m.wins(t, m.env).real; real != "" {
-			return liveProber(t, m.env, real)
+			return NewProber(t, m.env, real)
 		}
 	}
-	return liveProber(Curl, m.env, Curl.String())
+	return NewProber(Curl, m.env, Curl.String())
 }
 
-func (m *machine) checkCache(p *prober, c Cache, say func(bool, string)) {
+func (m *machine) checkCache(p *Prober, c Cache, say func(bool, string)) {
 	start := time.Now()
-	r := p.get(c, "/healthz")
+	r := p.Head(c, "/healthz")
 	took := time.Since(start)
 	switch {
-	case r.Status == 200 && p.get(c, noToken).Status == 200:
+	case r.Status == 200 && p.Head(c, noToken).Status == 200:
 		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
 	case r.Status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
-	case p.get(otherScheme(c), "/healthz").Status != 0:
+	case p.Head(otherScheme(c), "/healthz").Status != 0:
 		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+": its address is "+otherScheme(c).Base)
 	case r.Status == 0:
 		say(false, "cache "+c.Base+" does not answer")

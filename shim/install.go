@@ -48,7 +48,7 @@ func (m *machine) install(o setup) int {
 		return m.fail(1, err.Error())
 	}
 	profile := o.root + "/etc/profile.d/fromcache.sh"
-	for _, name := range append(o.links(), binary) {
+	for _, name := range append(o.links(), Shim) {
 		if path := dir + "/" + name; !isOurs(path) {
 			return m.fail(1, path+" is not ours; nothing was changed")
 		}
@@ -70,7 +70,7 @@ func (m *machine) install(o setup) int {
 
 // explain says what there is now, how to use it and how to undo it.
 func (m *machine) explain(dir string, o setup) {
-	self := shellQuote(dir + "/" + binary)
+	self := shellQuote(dir + "/" + Shim)
 	m.out("installed " + strings.Join(o.links(), " ") + " in " + dir)
 	if o.system {
 		m.out("new shells of every user have it; undo: fromcache-shim uninstall --system")
@@ -92,11 +92,11 @@ func placeTools(dir string, names []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := copySelf(dir + "/" + binary); err != nil {
+	if err := copySelf(dir + "/" + Shim); err != nil {
 		return err
 	}
 	for _, name := range append(ourTools(dir), names...) {
-		if err := linkOrCopy(dir+"/"+binary, dir+"/"+name); err != nil {
+		if err := linkOrCopy(dir+"/"+Shim, dir+"/"+name); err != nil {
 			return err
 		}
 	}
@@ -158,7 +158,7 @@ func copyFile(self, path string) error {
 // our profile.
 func isOurs(path string) bool {
 	if to, err := os.Readlink(path); err == nil {
-		return filepath.Base(to) == binary
+		return filepath.Base(to) == Shim
 	}
 	if _, err := os.Lstat(path); err != nil {
 		return errors.Is(err, fs.ErrNotExist)
@@ -203,7 +203,7 @@ func (m *machine) uninstall(o setup) int {
 		remove(dir + "/" + name)
 	}
 	if len(ourTools(dir)) == 0 {
-		remove(dir + "/" + binary)
+		remove(dir + "/" + Shim)
 		if o.system {
 			remove(o.root + "/etc/profile.d/fromcache.sh")
 		} else if os.Remove(dir) == nil && strings.HasSuffix(dir, "/.fromcache/bin") {

@@ -9,8 +9,8 @@ import (
 
 // liveInput is an Input on this machine; path is the real tool's.
 func liveInput(tool Tool, args []string, env Env, path string) Input {
-	p := liveProber(tool, env, path)
-	return Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: readConfig, Size: fileSize, Ask: p.Ask}
+	p := NewProber(tool, env, path)
+	return Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: ReadFile, Size: fileSize, Ask: p.Ask}
 }
 
 // realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another
@@ -27,9 +27,9 @@ func realName(tool Tool, path string) string {
 // maxConfig is the size beyond which a configuration file is not read but taken as a reason to step aside.
 const maxConfig = 1 << 20
 
-// readConfig reads a small regular file. An absent or unreadable file gives its error; one that is not to be read gives
+// ReadFile reads a small regular file. An absent or unreadable file gives its error; one that is not to be read gives
 // errOddFile.
-func readConfig(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

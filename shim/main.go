@@ -16,10 +16,10 @@ func Main(argv, env []string) int {
 		return 2
 	}
 	env = shown(env)
-	if tool, ok := calledAs(argv[0], env); ok {
+	if tool, ok := CalledAs(argv[0], env); ok {
 		return run(tool, argv, env)
 	}
-	return client(argv, env, version)
+	return Run(argv, env, version)
 }
 
 // shown returns an environment with the variables of Go's runtime that were hidden from it before it began, see early.c.
@@ -35,10 +35,10 @@ func shown(env Env) Env {
 // run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a shim has judged the call
 // before, nothing is parsed, read or asked.
 func run(tool Tool, argv []string, env Env) int {
-	f := newFinder(env, tool, argv[0])
-	path, ok := f.next()
+	f := New(env, tool, argv[0])
+	path, ok := f.Next()
 	args, given := argv[1:], env
-	if ok && !f.judged() {
+	if ok && !f.Judged() {
 		d := Decision{Args: args, Env: env, Whole: "no cache is set"}
 		if ServerList(env, tool) != "" {
 			d = Decide(liveInput(tool, args, env, path))
@@ -48,12 +48,12 @@ func run(tool Tool, argv []string, env Env) int {
 		}
 		args, env = d.Args, d.Env
 	}
-	for ; ok; path, ok = f.next() {
-		if become(path, args, f.mark(env)) == syscall.E2BIG {
+	for ; ok; path, ok = f.Next() {
+		if become(path, args, f.Mark(env)) == syscall.E2BIG {
 			become(path, argv[1:], given) // there was room for the call as it came
 		}
 	}
-	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + defaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
+	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + DefaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
 }
 

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// binary is the name under which install puts this program; the tools are hard links to it, or copies.
-const binary = "fromcache-shim"
+// Shim is the name under which install puts this program; the tools are hard links to it, or copies.
+const Shim = "fromcache-shim"
 
-// calledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
+// CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
 // that of a file which the link leads to, or of this program's.
-func calledAs(argv0 string, env Env) (Tool, bool) {
-	tool, ok := toolNamed(argv0)
-	if ok || filepath.Base(argv0) == binary {
+func CalledAs(argv0 string, env Env) (Tool, bool) {
+	tool, ok := Named(argv0)
+	if ok || filepath.Base(argv0) == Shim {
 		return tool, ok
 	}
 	path := argv0
 	if !strings.Contains(argv0, "/") {
-		path, _ = onPath(env, argv0)
+		path, _ = OnPath(env, argv0)
 	}
 	for i := 0; i < maxLinks && !ok; i++ {
 		to, err := os.Readlink(path)
@@ -29,16 +29,16 @@ func calledAs(argv0 string, env Env) (Tool, bool) {
 			to = path[:strings.LastIndexByte(path, '/')+1] + to
 		}
 		path = to
-		tool, ok = toolNamed(path)
+		tool, ok = Named(path)
 	}
 	if self, err := os.Executable(); err == nil && !ok {
-		tool, ok = toolNamed(self)
+		tool, ok = Named(self)
 	}
 	return tool, ok
 }
 
-// toolNamed returns the tool that a path or a name says.
-func toolNamed(path string) (Tool, bool) {
+// Named returns the tool that a path or a name says.
+func Named(path string) (Tool, bool) {
 	switch filepath.Base(path) {
 	case "curl", "curlfromcache":
 		return Curl, true

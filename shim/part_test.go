@@ -26,7 +26,7 @@ func TestPartByTool(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &prober{tool: tool, real: real, env: os.Environ(), connectTimeout: 15 * time.Second, timeout: 15 * time.Second}
+		p := &Prober{tool: tool, real: real, env: os.Environ(), connectTimeout: 15 * time.Second, timeout: 15 * time.Second}
 		for _, from := range []int64{0, 1, 100_003, int64(len(held)) - sample, int64(len(held)) - 1} {
 			to := min(from+sample, int64(len(held)))
 			b, err := p.partByTool(q, caches[0], reply{Reply: Reply{Pin: "aa"}}, from, to, time.Now().Add(15*time.Second))

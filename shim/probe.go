@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// prober asks caches whether they hold URLs.
-type prober struct {
+// Prober asks caches whether they hold URLs.
+type Prober struct {
 	tool           Tool
 	real           string // the real tool's path, for https caches
 	env            Env
@@ -26,9 +26,9 @@ const (
 	maxTimeout            = time.Minute // a longer one was surely meant otherwise
 )
 
-// liveProber asks caches as the environment has it.
-func liveProber(tool Tool, env Env, path string) *prober {
-	return &prober{
+// NewProber asks caches as the environment has it.
+func NewProber(tool Tool, env Env, path string) *Prober {
+	return &Prober{
 		tool: tool, real: path, env: env,
 		connectTimeout: timeout(env.Get(EnvConnectTimeout), defaultConnectTimeout),
 		timeout:        timeout(env.Get(EnvTimeout), defaultTimeout),
@@ -63,7 +63,7 @@ func failed(s state, reason string) reply { return reply{state: s, Reply: Reply{
 
 // Ask puts all questions to all their caches at once, under one deadline. The first 200 that a question can use wins; it is
 // a miss when every cache has answered or the deadline is over.
-func (p *prober) Ask(questions []Question) []Answer {
+func (p *Prober) Ask(questions []Question) []Answer {
 	deadline := time.Now().Add(p.timeout)
 	turns := make(chan struct{}, maxAsking)
 	stamped := p.stamps.read(questions)
@@ -110,7 +110,7 @@ func (s *silence) caches() (bases []string) {
 }
 
 // one puts a question to all its caches at once, leaving out those that were down a moment ago.
-func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, stamped map[string]string, quiet *silence) Answer {
+func (p *Prober) one(q Question, deadline time.Time, turns chan struct{}, stamped map[string]string, quiet *silence) Answer {
 	type said struct {
 		cache int
 		reply
@@ -157,7 +157,7 @@ func (p *prober) one(q Question, deadline time.Time, turns chan struct{}, stampe
 
 // probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
 // holds already.
-func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
+func (p *Prober) probe(q Question, c Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
 		return failed(down, noCacheHost)
@@ -176,7 +176,7 @@ func (p *prober) probe(q Question, c Cache, deadline time.Time) reply {
 
 // pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows such addresses, nor does what may stand
 // in front of one; that may also have kept the first answer since before an evict, of which the cache-host's own 404 tells.
-func (p *prober) pin(q Question, c Cache, r *reply, deadline time.Time) {
+func (p *Prober) pin(q Question, c Cache, r *reply, deadline time.Time) {
 	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
 	case same.Status == 200 && same.digest == r.digest:
 		r.Pin = r.digest
@@ -186,7 +186,7 @@ func (p *prober) pin(q Question, c Cache, r *reply, deadline time.Time) {
 }
 
 // head asks for a URL of a cache: over a plain socket, or by the real tool where TLS is needed.
-func (p *prober) head(q Question, c Cache, url string, deadline time.Time) reply {
+func (p *Prober) head(q Question, c Cache, url string, deadline time.Time) reply {
 	if time.Until(deadline) <= 0 {
 		return failed(unsure, "no time was left to ask")
 	}
@@ -220,7 +220,7 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	return min(d, maxTimeout)
 }
 
-// get returns the reply of a cache to HEAD for a path outside of Ask.
-func (p *prober) get(c Cache, path string) reply {
+// Head returns the reply of a cache to HEAD for a path outside of Ask.
+func (p *Prober) Head(c Cache, path string) reply {
 	return p.head(Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 }

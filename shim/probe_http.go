@@ -16,7 +16,7 @@ import (
 const maxHeader = 64 << 10
 
 // headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
-func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) reply {
+func (p *Prober) headHTTP(q Question, c Cache, url string, deadline time.Time) reply {
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
 		return dialError(q.Family, deadline)
@@ -35,7 +35,7 @@ func (p *prober) headHTTP(q Question, c Cache, url string, deadline time.Time) r
 }
 
 // part asks for bytes of the version that r is of, from one on to before another.
-func (p *prober) part(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+func (p *Prober) part(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
 	if c.URL.Scheme == "https" {
 		return p.partByTool(q, c, r, from, to, deadline)
 	}
@@ -94,7 +94,7 @@ func readError(err error) reply {
 }
 
 // dial connects to a cache in the address family of the question.
-func (p *prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error) {
+func (p *Prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error) {
 	network := "tcp"
 	if q.Family != 0 {
 		network += strconv.Itoa(q.Family)
@@ -111,7 +111,7 @@ func (p *prober) dial(q Question, c Cache, deadline time.Time) (net.Conn, error)
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The first word of the User-Agent is
 // what a cache-host notes of the tool.
-func (p *prober) request(method string, c Cache, url, fields string) string {
+func (p *Prober) request(method string, c Cache, url, fields string) string {
 	return method + " " + strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority()) + " HTTP/1.1\r\n" +
 		"Host: " + c.URL.Authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +

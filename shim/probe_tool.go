@@ -11,7 +11,7 @@ import (
 
 // headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
 // would triple its size. It costs a process, some ten milliseconds.
-func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time) reply {
+func (p *Prober) headByTool(q Question, c Cache, url string, deadline time.Time) reply {
 	args := p.headArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, PastProxy(p.env, p.tool, c), deadline)
 	if err != nil {
@@ -36,7 +36,7 @@ func (p *prober) headByTool(q Question, c Cache, url string, deadline time.Time)
 
 // unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7 and 28 (curl(1)), wget's 4
 // (wget(1)).
-func (p *prober) unreachable(status int) bool {
+func (p *Prober) unreachable(status int) bool {
 	if p.tool == Wget {
 		return status == 4
 	}
@@ -44,7 +44,7 @@ func (p *prober) unreachable(status int) bool {
 }
 
 // partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but not where to end, enough is taken.
-func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+func (p *Prober) partByTool(q Question, c Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
 	if r.Pin == "" {
 		return nil, errOtherVersion // of what version it is could not be told
 	}
@@ -62,7 +62,7 @@ func (p *prober) partByTool(q Question, c Cache, r reply, from, to int64, deadli
 }
 
 // headArgs returns the arguments for one HEAD with the header as output.
-func (p *prober) headArgs(q Question, url string, left time.Duration) []string {
+func (p *Prober) headArgs(q Question, url string, left time.Duration) []string {
 	if p.tool == Wget {
 		return p.toolArgs(q, url, left, "--spider", "-S")
 	}
@@ -70,7 +70,7 @@ func (p *prober) headArgs(q Question, url string, left time.Duration) []string {
 }
 
 // toolArgs returns the arguments for one request without configuration files and redirects.
-func (p *prober) toolArgs(q Question, url string, left time.Duration, what ...string) []string {
+func (p *Prober) toolArgs(q Question, url string, left time.Duration, what ...string) []string {
 	args := append([]string{"-q"}, append(what, "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left))...)
 	if p.tool == Wget {
 		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
@@ -94,13 +94,13 @@ func seconds(d time.Duration) string {
 }
 
 // runTool runs the real tool and returns the header that it prints. It ends it at the deadline; status is then -1.
-func (p *prober) runTool(args []string, env Env, deadline time.Time) (header string, status int, err error) {
+func (p *Prober) runTool(args []string, env Env, deadline time.Time) (header string, status int, err error) {
 	data, status, err := p.output(args, env, deadline, p.tool == Wget, maxHeader) // wget prints headers on standard error
 	return p.headerOf(string(data)), status, err
 }
 
 // output runs the real tool and returns so much of what it prints on one of its streams. It ends it then, or at the deadline.
-func (p *prober) output(args []string, env Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
+func (p *Prober) output(args []string, env Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, 0, err
@@ -135,7 +135,7 @@ func (p *prober) output(args []string, env Env, deadline time.Time, errors bool,
 }
 
 // headerOf cuts the header out of wget's log, whose lines of it begin with two blanks.
-func (p *prober) headerOf(out string) string {
+func (p *Prober) headerOf(out string) string {
 	if p.tool == Curl {
 		return out
 	}

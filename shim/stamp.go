@@ -79,7 +79,7 @@ func (s stamps) fresh(base string) string {
 		return ""
 	}
 	said := "the cache was down a moment ago"
-	if why, err := readConfig(s.path(base)); err == nil && len(why) > 0 && len(why) < 200 {
+	if why, err := ReadFile(s.path(base)); err == nil && len(why) > 0 && len(why) < 200 {
 		said += ": " + string(why)
 	}
 	return said

@@ -12,12 +12,12 @@ type winner struct {
 // wins looks a tool up as a shell would.
 func (m *machine) wins(tool Tool, env Env) winner {
 	var w winner
-	self := selfID(m.env, m.argv0)
-	if path, id := onPath(env, tool.String()); path != "" {
+	self := Self(m.env, m.argv0)
+	if path, id := OnPath(env, tool.String()); path != "" {
 		w.path, w.shim = path, id == self || isCopy(path)
 	}
-	f := newFinder(env.With(EnvTried, ""), tool, m.argv0)
-	for path, ok := f.next(); ok; path, ok = f.next() {
+	f := New(env.With(EnvTried, ""), tool, m.argv0)
+	for path, ok := f.Next(); ok; path, ok = f.Next() {
 		if !isCopy(path) {
 			w.real = path
 			break
