@@ -4,6 +4,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"fromcache/shim/plan"
+	"fromcache/shim/probe"
+	"fromcache/shim/realtool"
+	"fromcache/shim/setup"
 )
 
 // version is set by the linker.
@@ -16,14 +21,14 @@ func Main(argv, env []string) int {
 		return 2
 	}
 	env = shown(env)
-	if tool, ok := CalledAs(argv[0], env); ok {
+	if tool, ok := realtool.CalledAs(argv[0], env); ok {
 		return run(tool, argv, env)
 	}
-	return Run(argv, env, version)
+	return setup.Run(argv, env, version)
 }
 
 // shown returns an environment with the variables of Go's runtime that were hidden from it before it began, see early.c.
-func shown(env Env) Env {
+func shown(env plan.Env) plan.Env {
 	for i, kv := range env {
 		if strings.HasPrefix(kv, "\x01O") {
 			env[i] = "G" + kv[1:]
@@ -34,16 +39,16 @@ func shown(env Env) Env {
 
 // run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a shim has judged the call
 // before, nothing is parsed, read or asked.
-func run(tool Tool, argv []string, env Env) int {
-	f := New(env, tool, argv[0])
+func run(tool plan.Tool, argv []string, env plan.Env) int {
+	f := realtool.New(env, tool, argv[0])
 	path, ok := f.Next()
 	args, given := argv[1:], env
 	if ok && !f.Judged() {
-		d := Decision{Args: args, Env: env, Whole: "no cache is set"}
-		if ServerList(env, tool) != "" {
-			d = Decide(liveInput(tool, args, env, path))
+		d := plan.Decision{Args: args, Env: env, Whole: "no cache is set"}
+		if plan.ServerList(env, tool) != "" {
+			d = plan.Decide(probe.Input(tool, args, env, path))
 		}
-		if IsOn(env.Get(EnvVerbose)) {
+		if plan.IsOn(env.Get(plan.EnvVerbose)) {
 			complain(d.Line(tool))
 		}
 		args, env = d.Args, d.Env
@@ -53,13 +58,13 @@ func run(tool Tool, argv []string, env Env) int {
 			become(path, argv[1:], given) // there was room for the call as it came
 		}
 	}
-	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + DefaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
+	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + realtool.DefaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
 }
 
 // become replaces this process; it returns only if that did not work. A script without a first line that names its
 // interpreter is run by sh, as execvp(3) has it.
-func become(path string, args []string, env Env) error {
+func become(path string, args []string, env plan.Env) error {
 	argv := append([]string{path}, args...)
 	err := syscall.Exec(path, argv, env)
 	if err == syscall.ENOEXEC {

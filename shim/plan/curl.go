@@ -1,0 +1,307 @@
+package plan
+
+import (
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// curlCall is a command line of curl(1) while it is read.
+type curlCall struct {
+	call
+	args []string
+	g    *group // the group that options and URLs join
+
+	// of all groups, like the other options of curl(1) that are global
+	verbose   bool // -v, or a trace to standard error
+	stderrOut bool // --stderr -
+	cookies   bool // -b with nothing to send: what one URL sets goes to the next
+}
+
+// parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are options until "--", all
+// others are URLs, and what follows a URL still belongs to its group. rc holds the lines of the first curlrc, which join the
+// first group.
+func parseCurl(args []string, rc []rcLine) *call {
+	p := &curlCall{args: args, g: &group{}}
+	p.groups = []*group{p.g}
+	for _, l := range rc {
+		p.configLine(l)
+	}
+	plain := false
+	for i := 0; i < len(args) && p.whole == ""; i++ {
+		switch a := args[i]; {
+		case plain || !strings.HasPrefix(a, "-"):
+			p.url(word{i, 0, a})
+		case a == "--":
+			plain = true
+		case strings.HasPrefix(a, "--"):
+			i = p.long(i, a[2:])
+		default:
+			i = p.short(i, a)
+		}
+	}
+	if p.stderrOut && p.verbose {
+		p.passWhole("-v with --stderr - " + because(options.E))
+	}
+	urls := 0
+	for _, g := range p.groups {
+		urls += len(g.urls)
+		if g.resumes != "" && len(p.groups) > 1 {
+			g.pass(g.resumes + " goes on with a file that another group may write")
+		}
+		if g.sizes && g.coded {
+			g.pass("-w shows the size of a compressed answer")
+		}
+		if g.sizes && g.resumes != "" { // of a complete file the server says that there is nothing left, in words of its own
+			g.pass("-w shows the size of an answer that may be an error's")
+		}
+	}
+	if p.cookies && urls > 1 {
+		p.passWhole("-b carries cookies from one URL to the next")
+	}
+	return &p.call
+}
+
+// url takes a URL. Since 8.13 one that begins with @ is a file of URLs, as a plain word, too.
+func (p *curlCall) url(w word) {
+	if strings.HasPrefix(w.text, "@") {
+		p.passWhole("@ " + because(options.I))
+	}
+	p.g.urls = append(p.g.urls, w)
+}
+
+// long reads --name and its value, returning the index of the last word taken.
+func (p *curlCall) long(i int, name string) int {
+	value, skip := "", 0
+	o, no := findCurl(name)
+	if eq := strings.IndexByte(name, '='); o == nil && eq > 0 {
+		// since 8.16; an older curl refuses the word and transfers nothing
+		if o = options.Long(options.Curl, name[:eq]); o != nil && o.TakesValue() {
+			skip, value = 2+eq+1, name[eq+1:]
+			p.option(given{o, "--" + o.Name, value, false, i, skip})
+			return i
+		}
+		o = nil
+	}
+	if o == nil {
+		p.passWhole("--" + name + " is not known")
+		return i
+	}
+	g := given{Option: o, shown: "--" + o.Name, no: no}
+	if no {
+		g.shown = "--no-" + o.Name
+	}
+	if o.TakesValue() {
+		if i++; i == len(p.args) {
+			p.passWhole(g.shown + " lacks its value")
+			return i
+		}
+		g.value, g.arg = p.args[i], i
+	}
+	p.option(g)
+	return i
+}
+
+// findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as curl up to 8.5 has it, by a
+// prefix that fits one option only.
+func findCurl(name string) (o *options.Option, no bool) {
+	name = strings.ToLower(name)
+	if o := options.Long(options.Curl, name); o != nil {
+		return o, false
+	}
+	if bare, ok := strings.CutPrefix(name, "no-"); ok {
+		if o := options.Long(options.Curl, bare); o != nil && o.Kind == options.Bool {
+			return o, true
+		}
+		return nil, false
+	}
+	if fit := options.Prefix(options.Curl, name); len(fit) == 1 && name != "" {
+		return &fit[0], false
+	}
+	return nil, false
+}
+
+// short reads a cluster of letters, the first of which that takes a value eats the rest or else the next word.
+func (p *curlCall) short(i int, a string) int {
+	if a == "-" {
+		p.passWhole("- is not known")
+		return i
+	}
+	for at := 1; at < len(a); at++ {
+		o := options.Letter(options.Curl, a[at])
+		if o == nil || o.Name == "next" && at+1 < len(a) {
+			p.passWhole("-" + a[at:] + " is not known")
+			return i
+		}
+		g := given{Option: o, shown: "-" + a[at:at+1]}
+		if !o.TakesValue() {
+			p.option(g)
+			continue
+		}
+		if g.arg, g.skip = i, at+1; at+1 == len(a) {
+			if i++; i == len(p.args) {
+				p.passWhole(g.shown + " lacks its value")
+				return i
+			}
+			g.arg, g.skip = i, 0
+		}
+		g.value = p.args[g.arg][g.skip:]
+		p.option(g)
+		return i
+	}
+	return i
+}
+
+// option lets one option have its effect on the group or the call.
+func (p *curlCall) option(o given) {
+	switch o.Class {
+	case options.V:
+		p.valued(o)
+		return
+	case options.S:
+		if o.Name == "proto" {
+			p.g.proto = append(p.g.proto, o.value)
+			return
+		}
+		if o.Name == "hsts" || o.Name == "alt-svc" {
+			p.passWhole(o.shown + " " + because(o.Class)) // shared by all groups
+		}
+	case options.G:
+		if o.Name == "next" {
+			p.next()
+			return
+		}
+		if o.Name == "proto-default" {
+			p.g.protoDefault = o.value
+			return
+		}
+	case options.P:
+		if o.Name == "proxy" && o.value == "" || o.Name == "noproxy" && o.value == "*" {
+			return // straight to the server, as the cache is reached in any case
+		}
+	case options.A:
+		if p.harmless(o) {
+			return
+		}
+		// a cookie jar is shared by all groups, a literal cookie is its group's own
+		if o.Name == "cookie-jar" || o.Name == "cookie" && !strings.Contains(o.value, "=") {
+			p.passWhole(o.shown + " " + because(o.Class))
+		}
+	case options.U:
+		p.url(word{o.arg, o.skip, o.value})
+	case options.E:
+		if o.Name == "libcurl" {
+			p.passWhole(o.shown + " " + because(o.Class)) // it writes down all groups
+		}
+	case options.N:
+		p.global(o)
+		p.g.neutralCurl(o)
+	}
+	p.judge(p.g, o)
+}
+
+// harmless reports whether an option that could carry credentials has none to carry: an empty cookie file switches cookies on, and
+// --netrc-optional counts only where there is a .netrc.
+func (p *curlCall) harmless(o given) bool {
+	switch {
+	case o.Name == "cookie" && (o.value == "" || o.value == "/dev/null"):
+		p.cookies = true
+	case o.Name == "netrc-optional":
+		p.g.netrc = !o.no
+	default:
+		return false
+	}
+	return true
+}
+
+// next begins a group. Without a URL so far, releases differ between an error and no effect.
+func (p *curlCall) next() {
+	if len(p.g.urls) > 0 {
+		p.g = &group{}
+		p.groups = append(p.groups, p.g)
+	}
+}
+
+// valued judges the options whose value decides.
+func (p *curlCall) valued(o given) {
+	switch o.Name {
+	case "header":
+		p.g.header(o.shown, o.value, Curl)
+	case "request", "http-request":
+		if o.value != "GET" {
+			p.g.pass(o.shown + " " + because(options.M))
+		}
+	case "write-out":
+		reason, sizes := judgeWriteOut(o.value)
+		if reason != "" {
+			p.g.pass(o.shown + " " + reason)
+		}
+		p.g.sizes = p.g.sizes || sizes
+	case "tls-max":
+		if o.value == "1.0" || o.value == "1.1" { // which the cache-host would not speak with the origin
+			p.g.pass(o.shown + " " + because(options.S))
+		}
+		p.g.tlsVersion = append(p.g.tlsVersion, "--"+o.Name, o.value)
+	default:
+		p.g.pass(o.shown + " " + because(o.Class))
+	}
+}
+
+// global keeps what options say about the whole call: messages of any group on standard output, for one.
+func (p *curlCall) global(o given) {
+	switch o.Name {
+	case "verbose":
+		p.verbose = p.verbose || !o.no
+	case "remote-name":
+		if o.no && !p.g.remoteAll {
+			p.passWhole(o.shown + " without --remote-name-all has no URL of its own")
+		}
+	case "stderr":
+		p.stderrOut = isStdout(o.value)
+	case "trace", "trace-ascii":
+		if isStdout(o.value) {
+			p.passWhole(o.shown + " - " + because(options.E))
+		}
+		p.verbose = p.verbose || o.value == "%" // standard error
+	}
+}
+
+// neutralCurl keeps what neutral options change about how the rest is read.
+func (g *group) neutralCurl(o given) {
+	switch o.Name {
+	case "output", "out-null":
+		g.outs = append(g.outs, output{file: o.value})
+	case "output-dir":
+		g.outputDir = o.value
+	case "remote-name":
+		g.outs = append(g.outs, output{remote: !o.no})
+	case "user-agent":
+		g.agent = o.shown
+	case "compressed", "tr-encoding":
+		g.coded = g.coded || !o.no
+	case "remote-name-all":
+		g.remoteAll = !o.no
+	case "globoff":
+		g.globoff = !o.no
+	case "location", "follow":
+		g.follow = !o.no
+	case "proto-redir":
+		g.redirProto = append(g.redirProto, o.value)
+	case "max-redirs":
+		g.maxRedirs = o.value
+	case "ipv4":
+		g.family = 4
+	case "ipv6":
+		g.family = 6
+	case "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2":
+		g.tlsVersion = append(g.tlsVersion, "--"+o.Name)
+	}
+}
+
+// savesByName reports whether curl names the file of URL i after its path, as -O does.
+func (g *group) savesByName(i int) bool {
+	if i < len(g.outs) {
+		return g.outs[i].remote
+	}
+	return g.remoteAll
+}

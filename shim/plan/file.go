@@ -1,0 +1,85 @@
+package plan
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// pages are the extensions of programs that answer a request, and of pages.
+const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
+
+// namesFile reports whether the last segment of a path names a file: it has an extension, and not a page's or a program's. A server
+// that looks at the User-Agent gives a browser a page where it gives curl a script; whatever asks for a file gets that.
+func namesFile(name string) bool {
+	ext := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	if len(ext) == len(name) || len(ext) > 10 || ext != "7z" && (ext == "" || ext[0] <= '9') {
+		return false
+	}
+	for i := 0; i < len(ext); i++ {
+		if !isAlnum(ext[i]) {
+			return false
+		}
+	}
+	return !strings.Contains(pages, " "+ext+" ")
+}
+
+// wgetFile says why the file that wget saves could have another name, or none, were the URL the cache's.
+func (p *planner) wgetFile(g *group, t URL) string {
+	gnu := p.Real != "wget2" && p.Real != "busybox"
+	switch {
+	case p.Real == "wget2" && recoded(t):
+		return "wget2 asks for the URL in another writing"
+	case p.Real == "busybox" && t.Path == "/" && t.Query != "":
+		return "busybox names the file in its own way"
+	case g.dirs && !g.outFile:
+		return "--directories names directories after the host"
+	case g.named != "" && !(gnu && g.outFile && g.resumes == ""): // GNU wget alone takes the name that -O gives
+		return g.named + " " + because(options.F)
+	case g.newer && !(gnu && (g.outFile || p.isFresh(g, t))): // with -O, GNU wget says that -N does nothing
+		return "-N " + because(options.C)
+	}
+	return ""
+}
+
+// recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
+// byte of the path encoded, a slash decoded, a plus of the query as a blank.
+func recoded(t URL) bool {
+	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.Path), "%2f") || strings.Contains(t.Query, "+")
+}
+
+// isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
+// file finds what the first has left.
+func (p *planner) isFresh(g *group, t URL) bool {
+	names, sure := p.wgetOutputs(g, t)
+	if !sure || p.fresh[names[0]] {
+		return false
+	}
+	if p.fresh == nil {
+		p.fresh = map[string]bool{}
+	}
+	p.fresh[names[0]] = true
+	_, err := p.Size(names[0])
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// encodeLone writes %25 for a percent sign before what are no two hexadecimal digits.
+func encodeLone(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		out = append(out, s[i])
+		if s[i] == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
+			out = append(out, "25"...)
+		}
+	}
+	return string(out)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}

@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// header judges a request header that the call adds. Only a few tell the server nothing that could change its answer; any
+// other may be a credential or choose the content, so the cache is not even asked.
+func (g *group) header(shown, value string, tool Tool) {
+	name, v, ok := strings.Cut(value, ":")
+	if tool == Curl && !ok {
+		name, ok = strings.CutSuffix(value, ";") // curl(1): sends the header empty
+	}
+	if !ok || strings.HasPrefix(value, "@") || hasControl(value) {
+		g.pass(shown + " adds a header that may count")
+		return
+	}
+	switch strings.ToLower(name) {
+	case "user-agent":
+		g.agent = shown
+	case "referer", "accept-language", "connection", "dnt", "origin":
+	case "range":
+		g.pass(shown + " " + because(options.R))
+	case "accept":
+		if strings.Trim(v, " \t") != "*/*" {
+			g.pass(shown + " adds an Accept that may count")
+		}
+	default:
+		g.pass(shown + " adds a header that may count")
+	}
+}
+
+// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name, the exit code and its text are
+// the same from a cache or nobody's business, and so is the response code, for where the origin redirects and the call does not
+// follow a cache has no hit. All else shows facts of the URL or of the connection, or takes its format from a file. sizes reports
+// the size of the body, which is that of its compressed form where there is one.
+func judgeWriteOut(format string) (reason string, sizes bool) {
+	if strings.HasPrefix(format, "@") {
+		return because(options.I), false
+	}
+	for {
+		i := strings.IndexByte(format, '%')
+		if i < 0 || i+1 == len(format) {
+			return "", sizes
+		}
+		format = format[i+1:]
+		switch c := format[0]; {
+		case c == '%':
+			format = format[1:]
+		case c == '{':
+			end := strings.IndexByte(format, '}')
+			if end < 0 || !neutralVariable(format[1:end]) {
+				return because(options.E), sizes
+			}
+			sizes = sizes || format[1:end] == "size_download"
+			format = format[end+1:]
+		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and what is yet to come
+			return because(options.E), sizes
+		}
+	}
+}
+
+// neutralVariable reports whether a variable of -w says the same of a hit.
+func neutralVariable(name string) bool {
+	switch name { // the sizes of request and header depend on the URL's length and on who answers
+	case "filename_effective", "exitcode", "errormsg", "response_code", "http_code", "size_download", "size_upload":
+		return true
+	}
+	return strings.HasPrefix(name, "time_") || strings.HasPrefix(name, "speed_")
+}

@@ -1,0 +1,364 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// Input is all that a Plan depends on.
+type Input struct {
+	Tool Tool
+	Args []string // without the name of the tool
+	Env  Env
+	UID  int    // whose home the tools look up where HOME is unset
+	Path string // of the real tool
+	Real string // its file name, links followed: wget2 and busybox differ from wget
+	// Read returns a configuration file's contents; errors are those of os.ReadFile.
+	Read func(path string) ([]byte, error)
+	// Size returns the size of a file in the working directory or elsewhere; errors are those of os.Stat.
+	Size func(path string) (int64, error)
+	// Ask asks the caches about all questions at once, returning as many answers in their order.
+	Ask func([]Question) []Answer
+}
+
+// Question is one URL that a cache may hold, and what its answer must say for the URL to be re-pointed.
+type Question struct {
+	Caches      []Cache // to be asked, in the order of the environment; never empty
+	Family      int     // 4 or 6 for that address family alone, 0 for either
+	NeedsRanges bool
+	Resumes     string // the file that the tool would go on with, which must be the beginning of what is held; empty for none
+	MayRedirect bool   // the tool would follow the origin's redirect, too
+	TLS         []string
+	URL         URL
+}
+
+// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
+// it in a form that the call has no use for. Reason says why it is no hit.
+type Answer struct {
+	Outcome Outcome
+	Cache   int
+	Reason  string
+	Pin     string // of a Hit: the digest of the version that the cache can be held to; empty where it can't
+}
+
+// Reply is what one cache said to a Question.
+type Reply struct {
+	Status     int    // of HTTP; 0 for no answer
+	Reason     string // why there is no answer
+	Ranges     bool   // Accept-Ranges: bytes
+	Redirected bool   // X-Fromcache-Redirected: the origin redirects
+	Pins       bool   // Cache-Status names fromcache: versions have addresses of their own
+	Pin        string // the digest of the version that is held, where its address gave the same answer
+	Differs    string // why the output file is not known to be the beginning of what is held; empty if it is
+}
+
+// Judge says what a reply means for q. It leaves Cache to the caller.
+func (q Question) Judge(r Reply) Answer {
+	switch {
+	case r.Status == 0:
+		return Answer{Reason: r.Reason}
+	case r.Status == 404 || r.Status == 400: // 400 also stands for any refusal that curl -f does not show
+		return Answer{Outcome: Miss, Reason: "not held"}
+	case r.Status != 200:
+		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) + ", not whether it is held"}
+	case q.NeedsRanges && !r.Ranges:
+		return Answer{Reason: "the origin has no ranges"}
+	case r.Redirected && !q.MayRedirect:
+		return Answer{Reason: "the origin redirects and the call does not follow"}
+	case r.Differs != "":
+		return Answer{Reason: r.Differs}
+	case r.Pins && r.Pin == "":
+		return Answer{Outcome: Hit, Reason: unpinned}
+	}
+	return Answer{Outcome: Hit, Pin: r.Pin}
+}
+
+// unpinned warns of such a hit because a retry may get another version.
+const unpinned = "of no certain version: the cache, or what stands in front of it, does not answer to the address of one"
+
+// Outcome is what a Decision says of one URL.
+type Outcome int
+
+// The outcomes.
+const (
+	Pass Outcome = iota // left alone: not asked about, or without an answer that could be used
+	Hit
+	Miss
+)
+
+// Verdict is the outcome for one URL and why. URL is fit to be shown to people.
+type Verdict struct {
+	URL     string
+	Outcome Outcome
+	Reason  string
+	Base    string // of the cache that holds it
+}
+
+// Decision is what the real tool is to be given.
+type Decision struct {
+	Args     []string
+	Env      Env
+	Whole    string // why the whole call passed unasked; empty if it did not
+	Wrong    string // what of the caches' addresses can't be used, if there are others
+	Verdicts []Verdict
+}
+
+// Decide decides about one call. It reads the command line as the tool would, asks about the URLs whose answer would be the same
+// from a cache, and re-points those that are held. Whatever it is not sure about it leaves alone: Args and Env are then
+// those of the call, byte for byte.
+func Decide(in Input) Decision {
+	p := planner{Input: in, settings: readSettings(in)}
+	out := Decision{Args: in.Args, Env: in.Env}
+	if len(p.caches) == 0 {
+		if out.Whole = p.wrong; out.Whole == "" {
+			out.Whole = "no cache is set"
+		}
+		return out
+	}
+	out.Wrong = p.wrong
+	c := p.parse()
+	if out.Whole = c.whole; c.whole != "" {
+		return out
+	}
+	for _, g := range c.groups {
+		p.group(g)
+	}
+	p.ask()
+	out.Verdicts = p.verdicts
+	out.Args, out.Env = p.result()
+	return out
+}
+
+// planner is a Plan while it is made.
+type planner struct {
+	Input
+	settings
+	netrc    string          // contents, of wget's
+	fresh    map[string]bool // the files that wget -N finds absent, and makes
+	verdicts []Verdict
+	asked    []candidate
+}
+
+// candidate is a URL that is asked about.
+type candidate struct {
+	q       Question
+	w       word
+	verdict int
+	suffix  string // what follows the name in the cache URL
+	answer  Answer
+}
+
+// parse reads the command line and the configuration files that belong to it.
+func (p *planner) parse() *call {
+	files := &configs{env: p.Env, uid: p.UID, read: p.Read}
+	var c *call
+	if p.Tool == Curl {
+		var lines []rcLine
+		if len(p.Args) > 0 && !strings.HasPrefix(p.Args[0], "-q") && p.Args[0] != "--disable" {
+			lines = files.curlrc()
+		}
+		c = parseCurl(p.Args, lines)
+		for _, g := range c.groups {
+			if g.netrc && files.curlNetrc() {
+				g.pass("--netrc-optional " + because(options.A))
+			}
+		}
+	} else {
+		_, posix := p.Env.Lookup("POSIXLY_CORRECT")
+		w := parseWget(p.Args, posix)
+		if c = &w.call; c.whole == "" && !w.noConfig {
+			w.config(files.wgetrcs(p.Path, p.Real == "wget2"))
+		}
+		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
+	}
+	if files.odd != "" {
+		c.passWhole(files.odd)
+	}
+	return c
+}
+
+// group judges each URL of a group.
+func (p *planner) group(g *group) {
+	if g.resumes != "" && sharesFile(g) {
+		g.pass(g.resumes + " goes on with one file for several URLs")
+	}
+	for i, w := range g.urls {
+		t, reason := p.target(g, i, w)
+		p.verdicts = append(p.verdicts, Verdict{URL: Redacted(w.text), Reason: reason})
+		if reason != "" {
+			continue
+		}
+		c := candidate{w: w, verdict: len(p.verdicts) - 1}
+		c.suffix = p.suffix(g, i, t)
+		c.q = Question{URL: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion}
+		if c.q.Caches, reason = p.usable(g); reason == "" && g.resumes != "" {
+			c.q.Resumes, reason = p.resumed(g, i, t)
+		}
+		if reason != "" {
+			p.verdicts[c.verdict].Reason = reason
+			continue
+		}
+		p.asked = append(p.asked, c)
+	}
+}
+
+// suffix returns what follows the name in the cache's URL for the file to be called as it is at the origin: wget keeps the query in the
+// name, and so does curl -O up to 7.85, with the fragment. Later ones leave out either.
+func (p *planner) suffix(g *group, i int, t URL) string {
+	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
+	case p.Tool == Wget && !g.outFile:
+		return t.Query
+	case p.Tool == Curl && at >= 0 && g.savesByName(i):
+		return g.urls[i].text[at:]
+	}
+	return ""
+}
+
+// target returns the URL that a word means, or why the cache is not asked about it.
+func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
+	if g.stop != "" {
+		return t, g.stop
+	}
+	url := w.text
+	switch {
+	case p.Real == "wget2" && (g.unsure || !g.hushed && !g.notLoud && !g.logged):
+		return t, "wget2 shows the URL where it is not quiet"
+	case p.Real == "busybox" && strings.Contains(url, "#"):
+		return t, "busybox sends the fragment"
+	case p.Real == "busybox" && encodeLone(url) != url:
+		return t, "busybox sends a % that encodes nothing"
+	}
+	if p.Tool == Wget {
+		url = wgetURL(url)
+	} else if url = curlURL(url, g.protoDefault); !g.globoff && isPattern(url) {
+		return t, "the URL is a pattern"
+	}
+	if t, reason = parseURL(url); reason != "" {
+		return t, reason
+	}
+	if p.Tool == Wget { // as wget asks for it
+		t.Path, t.Query = encodeLone(t.Path), encodeLone(t.Query)
+	}
+	if reason = p.hostReason(t); reason != "" {
+		return t, reason
+	}
+	return t, p.fileReason(g, i, t)
+}
+
+// hostReason says why the cache is never asked about a host.
+func (p *planner) hostReason(t URL) string {
+	switch {
+	case p.isCache(t):
+		return "the URL is the cache's own"
+	case isLoopback(t.Host) && !p.loopback:
+		return "the host is this machine"
+	case isMetadata(t.Host):
+		return "the host is link-local or a metadata service"
+	case matchHost(p.skip, t.Host, t.EffectivePort()):
+		return "the host is in " + EnvSkip
+	case p.only != "" && !matchHost(p.only, t.Host, t.EffectivePort()):
+		return "the host is not in " + EnvOnly
+	case p.netrc != "" && netrcKnows(p.netrc, strings.Trim(t.Host, "[]")):
+		return "a .netrc has credentials for the host"
+	}
+	return ""
+}
+
+// fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
+func (p *planner) fileReason(g *group, i int, t URL) string {
+	if p.Tool == Curl && g.savesByName(i) {
+		if t.Name() == "" {
+			return "-O needs a file name in the URL"
+		}
+		if encodeLone(t.Name()) != t.Name() {
+			return "-O needs a file name that a cache can be asked for" // no server takes a % before what are no two digits
+		}
+	}
+	if g.agent != "" && !namesFile(t.Name()) {
+		return g.agent + " may choose the answer where the URL names no file"
+	}
+	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {
+		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
+	}
+	if p.Tool == Wget {
+		if reason := p.wgetFile(g, t); reason != "" {
+			return reason
+		}
+	}
+	if !g.proto.allow(t.Scheme) {
+		return "--proto refuses the URL"
+	}
+	return ""
+}
+
+// usable returns the caches to which the group's options allow a connection.
+func (p *planner) usable(g *group) (caches []Cache, reason string) {
+	for _, c := range p.caches {
+		switch {
+		case !g.proto.allow(c.URL.Scheme):
+			reason = "--proto refuses the cache's scheme"
+		case g.httpsOnly && c.URL.Scheme != "https":
+			reason = "--https-only refuses the cache's scheme"
+		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.URL.Scheme):
+			reason = "busybox has no no_proxy"
+		default:
+			caches = append(caches, c)
+		}
+	}
+	if len(caches) > 0 {
+		reason = ""
+	}
+	return caches, reason
+}
+
+// mostRedirects is how many redirects a cache-host follows for an artifact.
+const mostRedirects = 10
+
+// followsAll reports whether the tool would have followed every redirect that the cache-host may have followed.
+func (p *planner) followsAll(g *group, scheme string) bool {
+	if p.Tool == Curl && !g.follow {
+		return false
+	}
+	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < mostRedirects) {
+		return false
+	}
+	return g.redirProto.allow("https") && (scheme == "https" || g.redirProto.allow("http"))
+}
+
+// ask puts all questions at once and notes the outcomes.
+func (p *planner) ask() {
+	if len(p.asked) == 0 {
+		return
+	}
+	questions := make([]Question, len(p.asked))
+	for i := range p.asked {
+		questions[i] = p.asked[i].q
+	}
+	for i, a := range p.Ask(questions) {
+		v := &p.verdicts[p.asked[i].verdict]
+		p.asked[i].answer = a
+		v.Outcome, v.Reason = a.Outcome, a.Reason
+		if a.Outcome == Hit {
+			v.Base = p.asked[i].q.Caches[a.Cache].Base
+		}
+	}
+}
+
+// result returns the arguments and the environment for the real tool.
+func (p *planner) result() ([]string, Env) {
+	args, env, changed := p.Args, p.Env, false
+	for _, c := range p.asked {
+		if c.answer.Outcome != Hit {
+			continue
+		}
+		if !changed {
+			args, changed = append([]string(nil), args...), true
+		}
+		cache := c.q.Caches[c.answer.Cache]
+		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.Address(c.q.URL, c.answer.Pin) + c.suffix
+		env = PastProxy(env, p.Tool, cache)
+	}
+	return args, env
+}

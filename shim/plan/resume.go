@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// A call that resumes (curl -C -, wget -c) goes on with a file that the origin may have begun, or a cache that held another version.
+// Joined to it, the bytes of the version that is held now would make a file that nobody ever published, with exit status 0. So such a
+// call hits only where the file that the tool would go on with is absent or empty, or begins and ends as what is held does.
+
+// resumed returns the file that the tool goes on with for URL i of a group, empty if it begins anew, or why that can't be told. A
+// name that a release of the tool, or its options, could write in another way is not guessed.
+func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
+	names, sure := p.outputs(g, i, t)
+	for _, name := range names {
+		size, err := p.Size(name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && size == 0 {
+			continue
+		}
+		if file = name; err != nil {
+			sure = false
+		}
+	}
+	if !sure || file != "" && len(names) > 1 {
+		return "", g.resumes + " goes on with a file whose name can't be told for sure"
+	}
+	return file, ""
+}
+
+// outputs returns the files of which one is where the tool saves URL i: none for standard output.
+func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
+	if p.Tool == Wget {
+		return p.wgetOutputs(g, t)
+	}
+	file := ""
+	switch {
+	case g.savesByName(i):
+		file = t.Name()
+		if strings.Contains(g.urls[i].text, "?") { // up to 7.85 curl keeps the query in the name
+			names = append(names, joined(g.outputDir, file+t.Query))
+		}
+	case i < len(g.outs):
+		file = g.outs[i].file
+	}
+	if file == "" || file == "-" {
+		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
+	}
+	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands for part of a pattern.
+	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.Query, "/"))
+	return append(names, joined(g.outputDir, file)), sure
+}
+
+// wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps its query.
+func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
+	if g.outFile {
+		return []string{g.document}, g.document != "" && !g.elsewhere
+	}
+	name := t.Name() + t.Query
+	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
+		return nil, false
+	}
+	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
+		(t.Query == "" || p.Real != "wget2" && p.Real != "busybox")
+	if g.prefix != "" {
+		name = strings.TrimRight(g.prefix, "/") + "/" + name
+	}
+	return []string{name}, sure
+}
+
+func joined(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// sharesFile reports whether two URLs of a group could be saved to one file. Between them the file that is looked at now would change.
+func sharesFile(g *group) bool {
+	seen := map[string]bool{}
+	for i, w := range g.urls {
+		name := ""
+		if i < len(g.outs) && !g.outs[i].remote {
+			name = path.Clean(g.outs[i].file)
+		} else if !g.outFile {
+			name = w.text
+			if end := strings.IndexAny(name, "?#"); end >= 0 {
+				name = name[:end]
+			}
+			name = name[strings.LastIndexByte(name, '/')+1:]
+		}
+		if seen[name] {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
+}

@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+)
+
+// The environment of the shim. The per-tool variables, of which each has two names, replace FROMCACHE_SERVER for that tool alone;
+// blank counts as unset, and the value "off" turns the shim off.
+const (
+	EnvServer         = "FROMCACHE_SERVER"
+	EnvCurlServer     = "CURLFROMCACHE_SERVER"
+	EnvWgetServer     = "WGETFROMCACHE_SERVER"
+	EnvCurlAlias      = "FROMCACHE_CURL_SERVER"
+	EnvWgetAlias      = "FROMCACHE_WGET_SERVER"
+	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
+	EnvTimeout        = "FROMCACHE_TIMEOUT"
+	EnvSkip           = "FROMCACHE_SKIP"
+	EnvOnly           = "FROMCACHE_ONLY"
+	EnvVerbose        = "FROMCACHE_VERBOSE"
+	EnvLoopback       = "FROMCACHE_LOOPBACK"
+	EnvTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
+)
+
+// Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name counts.
+type Env []string
+
+// Get returns the value of name, empty if it is not set.
+func (e Env) Get(name string) string {
+	v, _ := e.Lookup(name)
+	return v
+}
+
+// Lookup returns the value of name and whether it is set.
+func (e Env) Lookup(name string) (string, bool) {
+	for _, kv := range e {
+		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
+			return kv[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// With returns the environment with name set to value; e is not changed.
+func (e Env) With(name, value string) Env {
+	out := make(Env, 0, len(e)+1)
+	for _, kv := range e {
+		if !strings.HasPrefix(kv, name+"=") {
+			out = append(out, kv)
+		}
+	}
+	return append(out, name+"="+value)
+}
+
+// Tool is one of the two programs that the shim stands in for.
+type Tool int
+
+// The tools.
+const (
+	Curl Tool = iota
+	Wget
+)
+
+// String returns the tool's name, by which it is looked for on PATH.
+func (t Tool) String() string {
+	if t == Wget {
+		return "wget"
+	}
+	return "curl"
+}
+
+// settings are the shim's own part of the environment.
+type settings struct {
+	caches     []Cache
+	wrong      string // what of the addresses can't be used, with the name of their variable
+	skip, only string
+	loopback   bool
+}
+
+// readSettings takes the settings for a call from its environment.
+func readSettings(in Input) settings {
+	caches, wrong := Caches(in.Env, in.Tool)
+	return settings{
+		caches:   caches,
+		wrong:    strings.Join(wrong, "; "),
+		skip:     in.Env.Get(EnvSkip),
+		only:     strings.Trim(in.Env.Get(EnvOnly), ", \t"),
+		loopback: IsOn(in.Env.Get(EnvLoopback)),
+	}
+}
+
+// isCache reports whether a URL points at one of the caches.
+func (s *settings) isCache(t URL) bool {
+	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
+}
+
+// ServerList returns the cache addresses that the environment names for a tool, as they were written.
+func ServerList(env Env, tool Tool) string {
+	_, list := serverVariable(env, tool)
+	return list
+}
+
+// serverVariable returns them and the name of their variable.
+func serverVariable(env Env, tool Tool) (name, list string) {
+	names := []string{EnvCurlServer, EnvCurlAlias, EnvServer}
+	if tool == Wget {
+		names = []string{EnvWgetServer, EnvWgetAlias, EnvServer}
+	}
+	for _, name = range names {
+		if list = strings.TrimSpace(env.Get(name)); list != "" {
+			break
+		}
+	}
+	if strings.ToLower(list) == "off" {
+		list = ""
+	}
+	return name, list
+}
+
+// Caches returns the caches that the environment names for a tool, and for each address that can't be used what is wrong with it.
+func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
+	name, list := serverVariable(env, tool)
+	caches, wrong = ParseCaches(list)
+	for i := range wrong {
+		wrong[i] = name + ": " + wrong[i]
+	}
+	return caches, wrong
+}
+
+// Cache is the address of one cache-host.
+type Cache struct {
+	Base string // scheme://host[:port][/prefix], without a slash at its end
+	URL  URL
+}
+
+// ParseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
+// a query, odd bytes) is left out, and wrong says why: an address with a password in it would put it on every command line.
+func ParseCaches(list string) (caches []Cache, wrong []string) {
+	for _, word := range Fields(list) {
+		given := word
+		if !strings.Contains(word, "://") {
+			word = "http://" + word
+		}
+		t, reason := parseURL(word)
+		switch {
+		case reason == "" && t.Query != "":
+			reason = "it has a query"
+		case reason == "" && strings.ContainsAny(t.Path, "[]{}"):
+			reason = "curl would take its path for a pattern"
+		}
+		if reason != "" {
+			wrong = append(wrong, Redacted(given)+" can't be used: "+reason)
+			continue
+		}
+		t.Path = strings.TrimRight(t.Path, "/")
+		if c := (Cache{t.String(), t}); !slices.Contains(caches, c) {
+			caches = append(caches, c)
+		}
+	}
+	return caches, wrong
+}
+
+// Address returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
+func (c Cache) Address(t URL, pin string) string {
+	if pin != "" {
+		pin = "." + pin
+	}
+	return c.Base + "/b/" + t.token() + pin + "/" + encodeLone(t.Name())
+}
+
+// is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
+func (c Cache) is(t URL) bool {
+	return c.URL.EffectivePort() == t.EffectivePort() && (c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host))
+}
+
+// IsOn reports whether a switch of the environment is on.
+func IsOn(v string) bool {
+	switch strings.ToLower(v) {
+	case "", "0", "no", "off", "false":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what any tool refuses.
+const maxURL = 8 << 10
+
+// URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
+// removed (RFC 3986 section 5.2.4), path bytes and query as they were.
+type URL struct {
+	Scheme, Host, Port string // port is empty where it is the scheme's own
+	Path               string // begins with /
+	Query              string // with its ?, or empty
+}
+
+// String returns the normalised URL, which is also what the token in a cache URL encodes.
+func (t URL) String() string { return t.Scheme + "://" + t.Authority() + t.Path + t.Query }
+
+func (t URL) Authority() string {
+	if t.Port == "" {
+		return t.Host
+	}
+	return t.Host + ":" + t.Port
+}
+
+// EffectivePort returns the port that is connected to, the scheme's own where t has none.
+func (t URL) EffectivePort() string {
+	if t.Port == "" {
+		return defaultPort(t.Scheme)
+	}
+	return t.Port
+}
+
+// token encodes t as a cache takes it: in base64url without padding (RFC 4648 section 5).
+func (t URL) token() string { return base64.RawURLEncoding.EncodeToString([]byte(t.String())) }
+
+// Name returns the last segment of the path, byte for byte: what the tools call the file they save.
+func (t URL) Name() string { return t.Path[strings.LastIndexByte(t.Path, '/')+1:] }
+
+// parseURL reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
+func parseURL(word string) (t URL, reason string) {
+	if reason := oddBytes(word); reason != "" {
+		return t, reason
+	}
+	scheme, rest, ok := strings.Cut(word, "://")
+	if t.Scheme = strings.ToLower(scheme); !ok || t.Scheme != "http" && t.Scheme != "https" {
+		return t, "not an http or https URL"
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if reason := t.setAuthority(rest[:end]); reason != "" {
+		return t, reason
+	}
+	path, query, has := strings.Cut(rest[end:], "?")
+	if has {
+		t.Query = "?" + query
+	}
+	t.Path = removeDots(path)
+	return t, ""
+}
+
+// oddBytes says why a word is no URL that the two tools and a cache would read alike.
+func oddBytes(word string) string {
+	if len(word) > maxURL {
+		return "the URL is too long"
+	}
+	for i := 0; i < len(word); i++ {
+		if c := word[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return "the URL has bytes that need quoting"
+		}
+	}
+	return ""
+}
+
+// setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools might read differently is
+// not worth a guess.
+func (t *URL) setAuthority(s string) string {
+	if strings.IndexByte(s, '@') >= 0 {
+		return "the URL carries credentials"
+	}
+	host, port, ok := splitPort(s)
+	switch {
+	case !ok:
+		return "the URL's port is no number from 1 to 65535"
+	case !validHost(host):
+		return "the URL's host is unusual"
+	}
+	t.Host = strings.ToLower(host)
+	if port != defaultPort(t.Scheme) {
+		t.Port = port
+	}
+	return ""
+}
+
+// splitPort splits "host:port", "[v6]:port" or "host"; ok is false where a colon stands without a port of 1 to 65535.
+func splitPort(s string) (host, port string, ok bool) {
+	colon := strings.LastIndexByte(s, ':')
+	if colon < 0 || colon < strings.LastIndexByte(s, ']') {
+		return s, "", true
+	}
+	return s[:colon], s[colon+1:], validPort(s[colon+1:])
+}
+
+func validPort(s string) bool {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' || i == 5 {
+			return false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n > 0 && n < 65536 && s[0] != '0'
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+// validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6 addresses in brackets
+// without a zone. A name does not begin with a dash or a dot.
+func validHost(h string) bool {
+	extra := "._-"
+	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
+		h, extra = h[1:len(h)-1], ".:"
+	}
+	for i := 0; i < len(h); i++ {
+		c := h[i] | 0x20
+		if !(c >= 'a' && c <= 'z' || h[i] >= '0' && h[i] <= '9' || strings.IndexByte(extra, h[i]) >= 0) {
+			return false
+		}
+	}
+	return h != "" && h[0] != '-' && h[0] != '.'
+}
+
+// removeDots removes literal "." and ".." segments from a path; an empty one becomes "/".
+func removeDots(path string) string {
+	if !strings.Contains(path, "/.") {
+		if path == "" {
+			return "/"
+		}
+		return path
+	}
+	segments := strings.Split(path[1:], "/")
+	kept := segments[:0]
+	for i, s := range segments {
+		last := i == len(segments)-1
+		if s == ".." && len(kept) > 0 {
+			kept = kept[:len(kept)-1]
+		}
+		if s != "." && s != ".." {
+			kept = append(kept, s)
+		} else if last {
+			kept = append(kept, "")
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// hasDots reports whether a path has a segment that is "." or ".." with its dots encoded.
+func hasDots(path string) bool {
+	if !strings.Contains(strings.ToLower(path), "%2e") {
+		return false
+	}
+	for s := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(path), "%2e", "."), "/") {
+		if s == "." || s == ".." {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,266 @@
+package plan
+
+import (
+	"strings"
+
+	"fromcache/shim/options"
+)
+
+// wgetCall is a command line of wget(1) while it is read.
+type wgetCall struct {
+	call
+	args     []string
+	g        *group
+	noConfig bool
+	rc       bool // reading configuration files, which the command line overrides
+}
+
+// parseWget reads wget's arguments as getopt_long(3) does: options anywhere until "--", or with posix until the first plain
+// word; unique prefixes of long names; a switch takes a value only after "=".
+func parseWget(args []string, posix bool) *wgetCall {
+	p := &wgetCall{args: args, g: &group{}}
+	p.tool, p.groups = Wget, []*group{p.g}
+	plain := false
+	for i := 0; i < len(args) && p.whole == ""; i++ {
+		switch a := args[i]; {
+		case plain || !strings.HasPrefix(a, "-") || a == "-":
+			p.g.urls = append(p.g.urls, word{i, 0, a})
+			plain = plain || posix
+		case a == "--":
+			plain = true
+		case strings.HasPrefix(a, "--"):
+			i = p.long(i, a[2:])
+		default:
+			i = p.short(i, a)
+		}
+	}
+	return p
+}
+
+// long reads --name, --name=value or --name value, returning the index of the last word taken.
+func (p *wgetCall) long(i int, text string) int {
+	name, value, attached := strings.Cut(text, "=")
+	o, no := findWget(name)
+	if o == nil || attached && (no || o.Kind == options.None) {
+		p.passWhole("--" + name + " is not known")
+		return i
+	}
+	g := given{Option: o, shown: "--" + o.Name, value: value, no: no}
+	if no {
+		g.shown = "--no-" + o.Name
+	}
+	if !no && !attached && disagrees(o) {
+		p.passWhole(g.shown + " without = is read differently by wget2")
+		return i
+	}
+	if o.TakesValue() && !attached {
+		if i++; i == len(p.args) {
+			p.passWhole(g.shown + " lacks its value")
+			return i
+		}
+		g.value = p.args[i]
+	}
+	if o.Kind == options.Bool && attached {
+		g.no = isOff(value)
+	}
+	p.option(g)
+	return i
+}
+
+// disagrees reports an option of which wget and wget2 differ on whether the next word belongs to it.
+func disagrees(o *options.Option) bool {
+	switch o.Name {
+	case "backups", "report-speed", "restrict-file-names", "compression", "waitretry":
+		return true
+	}
+	return false
+}
+
+// findWget finds a long option by its name, by that of its --no- form, or by a prefix that fits one of either only.
+func findWget(name string) (o *options.Option, no bool) {
+	if o := options.Long(options.Wget, name); o != nil {
+		return o, false
+	}
+	bare, isNo := strings.CutPrefix(name, "no-")
+	if o := options.Long(options.Wget, bare); isNo && o != nil && o.Kind == options.Bool {
+		return o, true
+	}
+	n := 0
+	for i := range options.Wget {
+		f := &options.Wget[i]
+		if strings.HasPrefix(f.Name, name) {
+			o, no = f, false
+			n++
+		}
+		if f.Kind == options.Bool && strings.HasPrefix("no-"+f.Name, name) {
+			o, no = f, true
+			n++
+		}
+	}
+	if n != 1 {
+		return nil, false
+	}
+	return o, no
+}
+
+// short reads a cluster of letters; one that takes a value eats the rest or else the next word.
+func (p *wgetCall) short(i int, a string) int {
+	for at := 1; at < len(a); at++ {
+		o := options.Letter(options.Wget, a[at])
+		if o == nil {
+			p.passWhole("-" + a[at:at+1] + " is not known")
+			return i
+		}
+		g := given{Option: o, shown: "-" + a[at:at+1]}
+		if !o.TakesValue() {
+			p.option(g)
+			continue
+		}
+		if g.value = a[at+1:]; g.value == "" {
+			if i++; i == len(p.args) {
+				p.passWhole(g.shown + " lacks its value")
+				return i
+			}
+			g.value = p.args[i]
+		}
+		p.option(g)
+		return i
+	}
+	return i
+}
+
+// option lets one option have its effect on the call.
+func (p *wgetCall) option(o given) {
+	switch o.Name {
+	case "execute":
+		p.command(o.value)
+		return
+	case "header":
+		p.g.header(o.shown, o.value, Wget)
+		return
+	case "no":
+		if strings.Trim(o.value, "vHdcp") != "" || o.value == "" {
+			p.passWhole("-n" + o.value + " is not known")
+		}
+		p.g.notLoud = p.g.notLoud || strings.Contains(o.value, "v")
+		return
+	case "secure-protocol":
+		p.g.secureProtocol(o)
+		return
+	case "method":
+		if o.value == "GET" {
+			return
+		}
+	case "timestamping":
+		if p.g.newer = p.g.newer || !o.no; !o.no {
+			return
+		}
+	case "content-disposition":
+		if p.g.named = o.shown; !o.no {
+			return
+		}
+	case "no-config":
+		p.noConfig = true
+	}
+	if o.Class == options.N {
+		p.places(o)
+		p.g.neutralWget(o)
+		if !p.rc {
+			p.g.volume(o)
+		}
+	}
+	p.judge(p.g, o)
+}
+
+// places keeps what the command line says about where files go, which comes before what a wgetrc says.
+func (p *wgetCall) places(o given) {
+	switch {
+	case o.Name == "directory-prefix" && !p.rc:
+		p.g.prefix = o.value
+	case o.Name == "output-document" && !p.rc:
+		p.g.document = o.value
+	case o.Name == "directory-prefix" && p.g.prefix == "", o.Name == "output-document" && p.g.document == "":
+		p.g.elsewhere = true
+	}
+}
+
+// secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin, TLS 1.2; OpenSSL's builds take them
+// for the lowest that will do. PFS chooses ciphers.
+func (g *group) secureProtocol(o given) {
+	switch strings.ToLower(o.value) {
+	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
+		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
+	default:
+		g.pass(o.shown + " " + because(options.S))
+	}
+}
+
+// volume keeps what the command line says about messages. wget2 prints them, with the URL, on standard output.
+func (g *group) volume(o given) {
+	switch o.Name {
+	case "quiet":
+		g.hushed = !o.no
+	case "verbose":
+		g.notLoud = o.no
+	case "output-file", "append-output":
+		g.logged = o.value != "" && !isStdout(o.value)
+	}
+}
+
+// neutralWget keeps what neutral options change about how the rest is read.
+func (g *group) neutralWget(o given) {
+	switch o.Name {
+	case "output-document":
+		g.outFile = true
+	case "directories":
+		g.dirs = !o.no
+	case "inet4-only":
+		g.family = 4
+	case "inet6-only":
+		g.family = 6
+	case "max-redirect":
+		if g.maxRedirs = o.value; o.value == "0" {
+			g.pass(o.shown + "=0 shows whether the URL redirects")
+		}
+	case "https-only":
+		g.httpsOnly = !o.no
+	case "restrict-file-names":
+		g.renamed = true
+	case "user-agent":
+		g.agent = o.shown
+	case "output-file", "append-output":
+		if isStdout(o.value) {
+			g.pass(o.shown + " - " + because(options.E))
+		}
+	}
+	if (o.Name == "inet4-only" || o.Name == "inet6-only") && o.no {
+		g.family = 0
+	}
+}
+
+// executable are the wgetrc commands that -e may carry without the call being left alone.
+const executable = " robots timeout connecttimeout readtimeout dnstimeout tries wait waitretry randomwait retryconnrefused" +
+	" quiet verbose progress showprogress dotstyle dotbytes dotsinline dotspacing limitrate checkcertificate useragent" +
+	" referer useproxy cookies hsts dnscache passiveftp httpkeepalive ignorelength useservertimestamps "
+
+// command judges the value of -e.
+func (p *wgetCall) command(line string) {
+	name, value, ok := strings.Cut(line, "=")
+	name = options.Bare(strings.Trim(name, blanks))
+	if !ok || !strings.Contains(executable, " "+name+" ") || hasControl(value) {
+		p.passWhole("-e " + because(options.I))
+	}
+	if name == "useragent" {
+		p.g.agent = "-e user_agent"
+	}
+	p.g.unsure = p.g.unsure || name == "quiet" || name == "verbose"
+}
+
+// isOff reports whether wget(1) reads v as false.
+func isOff(v string) bool {
+	switch strings.ToLower(strings.Trim(v, blanks)) {
+	case "off", "no", "0":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,205 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/shim/plan"
+)
+
+// maxHeader bounds what is read of an answer.
+const maxHeader = 64 << 10
+
+// headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
+func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+	conn, err := p.dial(q, c, deadline)
+	if err != nil {
+		return dialError(q.Family, deadline)
+	}
+	defer conn.Close()
+	conn.SetDeadline(deadline)
+	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
+		return readError(err)
+	}
+	in := &counter{in: conn}
+	rep := readReply(bufio.NewReaderSize(io.LimitReader(in, maxHeader), 4096))
+	if in.n > 0 {
+		rep.state = answered
+	}
+	return rep
+}
+
+// part asks for bytes of the version that r is of, from one on to before another.
+func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+	if c.URL.Scheme == "https" {
+		return p.partByTool(q, c, r, from, to, deadline)
+	}
+	conn, err := p.dial(q, c, deadline)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(deadline)
+	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
+	if _, err := io.WriteString(conn, p.request("GET", c, c.Address(q.URL, r.Pin), ranges)); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
+	if said := readReply(in); said.Status != 206 || said.digest != r.digest {
+		return nil, errOtherVersion
+	}
+	b := make([]byte, to-from)
+	_, err = io.ReadFull(in, b)
+	return b, err
+}
+
+// errOtherVersion says that a cache did not give the part that was asked for.
+var errOtherVersion = errors.New("not the part of this version")
+
+// counter counts what is read.
+type counter struct {
+	in io.Reader
+	n  int
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	c.n += n
+	return n, err
+}
+
+// dialError says why there is no connection. A cache is down if the connection failed, and silent if the time for the whole
+// probe was over first; but with -4 or -6 it may just have no such address.
+func dialError(family int, deadline time.Time) reply {
+	s := unsure
+	if family == 0 && time.Now().Before(deadline) {
+		s = down
+	} else if family == 0 {
+		s = silent
+	}
+	return failed(s, "the cache can't be reached")
+}
+
+// readError tells a cache that hangs from one that broke off. Neither is down by itself: the next URL may be answered.
+func readError(err error) reply {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return failed(silent, "the cache did not answer in time")
+	}
+	return failed(answered, "the cache broke off its answer")
+}
+
+// dial connects to a cache in the address family of the question.
+func (p *Prober) dial(q plan.Question, c plan.Cache, deadline time.Time) (net.Conn, error) {
+	network := "tcp"
+	if q.Family != 0 {
+		network += strconv.Itoa(q.Family)
+	}
+	dialBy := time.Now().Add(p.connectTimeout)
+	if deadline.Before(dialBy) {
+		dialBy = deadline
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
+	defer cancel()
+	var d net.Dialer
+	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
+}
+
+// request returns a request for a URL of the cache, with more fields, each with its line's end. The first word of the User-Agent is
+// what a cache-host notes of the tool.
+func (p *Prober) request(method string, c plan.Cache, url, fields string) string {
+	return method + " " + strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority()) + " HTTP/1.1\r\n" +
+		"Host: " + c.URL.Authority() + "\r\n" +
+		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
+		"Accept: */*\r\n" + fields +
+		"Connection: close\r\n\r\n"
+}
+
+// readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short, too long or no HTTP has
+// status 0.
+func readReply(in *bufio.Reader) reply {
+	for {
+		status, err := readStatus(in)
+		if err != nil {
+			return readError(err)
+		}
+		if status == 0 {
+			return failed(answered, "the cache does not speak HTTP")
+		}
+		rep, err := readFields(in, status)
+		if err != nil {
+			return readError(err)
+		}
+		if status >= 200 {
+			return rep
+		}
+	}
+}
+
+// readStatus reads a status line and returns its code, 0 if it is none.
+func readStatus(in *bufio.Reader) (int, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	version, rest, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+	code, _, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(code)
+	if !ok || err != nil || !strings.HasPrefix(version, "HTTP/") || len(code) != 3 || n < 100 {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// readFields reads header fields up to the blank line.
+func readFields(in *bufio.Reader, status int) (reply, error) {
+	rep := reply{state: answered, Reply: plan.Reply{Status: status}, size: -1}
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return rep, err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return rep, nil
+		}
+		rep.field(line)
+	}
+}
+
+// isDigest reports whether s is a SHA-256 in hexadecimal.
+func isDigest(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// field notes the header fields that decide.
+func (r *reply) field(line string) {
+	name, value, _ := strings.Cut(line, ":")
+	value = strings.Trim(value, " \t")
+	switch strings.ToLower(name) {
+	case "x-fromcache-sha256":
+		if isDigest(value) {
+			r.digest = strings.ToLower(value)
+		}
+	case "cache-status": // RFC 9211: a member for each cache on the way
+		for member := range strings.SplitSeq(value, ",") {
+			name, _, _ := strings.Cut(member, ";")
+			r.Pins = r.Pins || strings.Trim(name, " \t") == "fromcache"
+		}
+	case "date":
+		r.date = value
+	case "content-length":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
+			r.size = n
+		}
+	case "accept-ranges":
+		r.Ranges = strings.ToLower(value) == "bytes"
+	case "x-fromcache-redirected":
+		r.Redirected = plan.IsOn(value)
+	}
+}

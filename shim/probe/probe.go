@@ -1,0 +1,229 @@
+package probe
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/shim/plan"
+)
+
+// Prober asks caches whether they hold URLs.
+type Prober struct {
+	tool           plan.Tool
+	real           string // the real tool's path, for https caches
+	env            plan.Env
+	connectTimeout time.Duration
+	timeout        time.Duration
+	stamps         stamps
+}
+
+// Half a second for the connection and two for the answer: what a person does not notice before a download, and what a
+// script with a hundred small calls survives.
+const (
+	defaultConnectTimeout = 500 * time.Millisecond
+	defaultTimeout        = 2 * time.Second
+	maxTimeout            = time.Minute // a longer one was surely meant otherwise
+)
+
+// New asks caches as the environment has it.
+func New(tool plan.Tool, env plan.Env, path string) *Prober {
+	return &Prober{
+		tool: tool, real: path, env: env,
+		connectTimeout: timeout(env.Get(plan.EnvConnectTimeout), defaultConnectTimeout),
+		timeout:        timeout(env.Get(plan.EnvTimeout), defaultTimeout),
+		stamps:         openStamps(env, os.Geteuid()),
+	}
+}
+
+// maxAsking bounds the connections that are open at once; a call with more URLs than that asks in turns.
+const maxAsking = 32
+
+// reply is what a cache said to a question, and what that tells of the cache itself.
+type reply struct {
+	plan.Reply
+	state  state
+	digest string // of the version that is held, 64 hex digits; empty: it proves no cache-host
+	size   int64  // of that version, -1 unknown
+	date   string // the Date field
+}
+
+// state is what a reply tells of the cache.
+type state int
+
+const (
+	unsure   state = iota // nothing: this call may just not be able to reach it
+	answered              // something came back, or the connection was ended
+	silent                // the time was over before a byte came back
+	down                  // no connection could be made, or what answers is no cache-host
+)
+
+// failed is a reply without an answer of HTTP, and why.
+func failed(s state, reason string) reply { return reply{state: s, Reply: plan.Reply{Reason: reason}} }
+
+// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a question can use wins; it is
+// a miss when every cache has answered or the deadline is over.
+func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
+	deadline := time.Now().Add(p.timeout)
+	turns := make(chan struct{}, maxAsking)
+	stamped := p.stamps.read(questions)
+	quiet := &silence{heard: map[string]bool{}}
+	out := make([]plan.Answer, len(questions))
+	var all sync.WaitGroup
+	for i, q := range questions {
+		all.Go(func() { out[i] = p.one(q, deadline, turns, stamped, quiet) })
+	}
+	all.Wait()
+	for _, base := range quiet.caches() {
+		p.stamps.write(base, "the cache did not answer in time")
+	}
+	return out
+}
+
+// silence collects, by address, what the caches of one call were heard to say. One that says nothing to a whole call, a
+// stopped process for instance, whose connections the kernel still accepts, is as good as down.
+type silence struct {
+	mu    sync.Mutex
+	heard map[string]bool // false for a cache that was silent so far
+}
+
+// note counts a reply of a cache.
+func (s *silence) note(base string, r state) {
+	if r != silent && r != answered {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard[base] = s.heard[base] || r == answered
+}
+
+// caches returns those that were asked to the end of the time and never heard.
+func (s *silence) caches() (bases []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for base, heard := range s.heard {
+		if !heard {
+			bases = append(bases, base)
+		}
+	}
+	return bases
+}
+
+// one puts a question to all its caches at once, leaving out those that were down a moment ago.
+func (p *Prober) one(q plan.Question, deadline time.Time, turns chan struct{}, stamped map[string]string, quiet *silence) plan.Answer {
+	type said struct {
+		cache int
+		reply
+	}
+	replies := make(chan said, len(q.Caches))
+	var best plan.Answer
+	waiting := 0
+	for i, c := range q.Caches {
+		if stamped[c.Base] != "" {
+			best.Reason = stamped[c.Base]
+			continue
+		}
+		waiting++
+		go func() {
+			turns <- struct{}{}
+			r := p.probe(q, c, deadline)
+			quiet.note(c.Base, r.state)
+			replies <- said{i, r}
+			<-turns
+		}()
+	}
+	late := time.NewTimer(time.Until(deadline) + time.Second) // the probes end by themselves; this is for one that can't
+	defer late.Stop()
+	for known := false; waiting > 0; waiting-- {
+		select {
+		case r := <-replies:
+			if r.state == down {
+				p.stamps.write(q.Caches[r.cache].Base, r.Reason)
+			}
+			a := q.Judge(r.Reply)
+			a.Cache = r.cache
+			switch {
+			case a.Outcome == plan.Hit:
+				return a
+			case !known || a.Outcome == plan.Pass && r.Status != 0: // held, though of no use, says more than a miss
+				best, known = a, known || r.Status != 0
+			}
+		case <-late.C:
+			return best
+		}
+	}
+	return best
+}
+
+// probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
+// holds already.
+func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
+	r := p.head(q, c, c.Address(q.URL, ""), deadline)
+	if r.Status == 200 && r.digest == "" {
+		return failed(down, noCacheHost)
+	}
+	if q.Judge(r.Reply).Outcome != plan.Hit {
+		return r
+	}
+	if r.Pins {
+		p.pin(q, c, &r, deadline)
+	}
+	if q.Resumes != "" && r.Status == 200 {
+		r.Differs = p.compare(q, c, r, deadline)
+	}
+	return r
+}
+
+// pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows such addresses, nor does what may stand
+// in front of one; that may also have kept the first answer since before an evict, of which the cache-host's own 404 tells.
+func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time) {
+	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
+	case same.Status == 200 && same.digest == r.digest:
+		r.Pin = r.digest
+	case same.Status == 404 && same.Pins:
+		*r = same
+	}
+}
+
+// head asks for a URL of a cache: over a plain socket, or by the real tool where TLS is needed.
+func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+	if time.Until(deadline) <= 0 {
+		return failed(unsure, "no time was left to ask")
+	}
+	if c.URL.Scheme == "https" {
+		return p.headByTool(q, c, url, deadline)
+	}
+	return p.headHTTP(q, c, url, deadline)
+}
+
+// noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
+// for the download.
+const noCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
+
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
+// above zero, gives the default; more than maxTimeout gives that.
+func timeout(v string, otherwise time.Duration) time.Duration {
+	v = strings.TrimSpace(v)
+	unit := time.Second
+	if s, ok := strings.CutSuffix(v, "ms"); ok {
+		v, unit = s, time.Millisecond
+	} else {
+		v = strings.TrimSuffix(v, "s")
+	}
+	whole, part, _ := strings.Cut(v, ".")
+	n, err := strconv.ParseUint("0"+whole, 10, 24)
+	f, err2 := strconv.ParseUint((part + "000000000")[:9], 10, 32)
+	d := time.Duration(n)*unit + time.Duration(f)*unit/time.Second
+	if err != nil || err2 != nil || d <= 0 {
+		return otherwise
+	}
+	return min(d, maxTimeout)
+}
+
+// Head asks a cache for a path outside of Ask, and returns the status of its answer, 0 if there is none in time, and the Date field.
+func (p *Prober) Head(c plan.Cache, path string) (status int, date string) {
+	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
+	return r.Status, r.date
+}

@@ -1,0 +1,153 @@
+package probe
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/shim/plan"
+)
+
+// headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
+// would triple its size. It costs a process, some ten milliseconds.
+func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+	args := p.headArgs(q, url, time.Until(deadline))
+	header, status, err := p.runTool(args, plan.PastProxy(p.env, p.tool, c), deadline)
+	if err != nil {
+		return failed(unsure, "the real tool could not be run")
+	}
+	rep := readReply(bufio.NewReader(strings.NewReader(header)))
+	switch {
+	case rep.Status == 0 && p.tool == plan.Curl && status == 22: // -f, of an answer of 400 or more
+		rep.Status = 400
+	case status != 0 && (rep.Status == 200 || rep.Status == 0):
+		s := answered
+		if q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == "" {
+			s = silent
+			if status > 0 && time.Now().Before(deadline) {
+				s = down
+			}
+		}
+		return failed(s, "the cache did not answer")
+	}
+	return rep
+}
+
+// unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7 and 28 (curl(1)), wget's 4
+// (wget(1)).
+func (p *Prober) unreachable(status int) bool {
+	if p.tool == plan.Wget {
+		return status == 4
+	}
+	return status == 6 || status == 7 || status == 28
+}
+
+// partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but not where to end, enough is taken.
+func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+	if r.Pin == "" {
+		return nil, errOtherVersion // of what version it is could not be told
+	}
+	begin := strconv.FormatInt(from, 10)
+	args := []string{"-fsS", "-r", begin + "-" + strconv.FormatInt(to-1, 10)}
+	if p.tool == plan.Wget {
+		args = []string{"-qO-", "--start-pos=" + begin}
+	}
+	args = p.toolArgs(q, c.Address(q.URL, r.Pin), time.Until(deadline), args...)
+	b, _, err := p.output(args, plan.PastProxy(p.env, p.tool, c), deadline, false, to-from)
+	if err == nil && int64(len(b)) < to-from {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// headArgs returns the arguments for one HEAD with the header as output.
+func (p *Prober) headArgs(q plan.Question, url string, left time.Duration) []string {
+	if p.tool == plan.Wget {
+		return p.toolArgs(q, url, left, "--spider", "-S")
+	}
+	return p.toolArgs(q, url, left, "-fsSI")
+}
+
+// toolArgs returns the arguments for one request without configuration files and redirects.
+func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what ...string) []string {
+	args := append([]string{"-q"}, append(what, "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left))...)
+	if p.tool == plan.Wget {
+		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
+			"--connect-timeout="+seconds(p.connectTimeout), "--read-timeout="+seconds(left))...)
+	}
+	args = append(args, q.TLS...)
+	if q.Family != 0 {
+		args = append(args, "-"+strconv.Itoa(q.Family))
+	}
+	agent := "-A"
+	if p.tool == plan.Wget {
+		agent = "-U"
+	}
+	return append(args, agent, p.tool.String()+"+fromcache-shim", url)
+}
+
+// seconds writes a duration as both tools take it, in seconds with three decimals.
+func seconds(d time.Duration) string {
+	ms := strconv.FormatInt(max(d.Milliseconds(), 10)+10_000_000, 10)
+	return strings.TrimLeft(ms[1:4], "0") + ms[4:5] + "." + ms[5:]
+}
+
+// runTool runs the real tool and returns the header that it prints. It ends it at the deadline; status is then -1.
+func (p *Prober) runTool(args []string, env plan.Env, deadline time.Time) (header string, status int, err error) {
+	data, status, err := p.output(args, env, deadline, p.tool == plan.Wget, maxHeader) // wget prints headers on standard error
+	return p.headerOf(string(data)), status, err
+}
+
+// output runs the real tool and returns so much of what it prints on one of its streams. It ends it then, or at the deadline.
+func (p *Prober) output(args []string, env plan.Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		w.Close()
+		return nil, 0, err
+	}
+	defer null.Close()
+	files := []*os.File{null, w, null}
+	if errors {
+		files = []*os.File{null, null, w}
+	}
+	proc, err := os.StartProcess(p.real, append([]string{p.real}, args...), &os.ProcAttr{Env: env, Files: files})
+	w.Close()
+	if err != nil {
+		return nil, 0, err
+	}
+	end := time.AfterFunc(time.Until(deadline), func() { proc.Kill() })
+	defer end.Stop()
+	data, _ = io.ReadAll(io.LimitReader(r, most))
+	if int64(len(data)) == most {
+		proc.Kill()
+	}
+	state, err := proc.Wait()
+	if err != nil {
+		return nil, 0, err
+	}
+	return data, state.ExitCode(), nil
+}
+
+// headerOf cuts the header out of wget's log, whose lines of it begin with two blanks.
+func (p *Prober) headerOf(out string) string {
+	if p.tool == plan.Curl {
+		return out
+	}
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if h, ok := strings.CutPrefix(line, "  "); ok && (b.Len() > 0 || strings.HasPrefix(h, "HTTP/")) {
+			b.WriteString(h)
+		} else if b.Len() > 0 {
+			break
+		}
+	}
+	return b.String() + "\n"
+}

@@ -1,0 +1,54 @@
+package realtool
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fromcache/shim/plan"
+)
+
+// Shim is the name under which install puts this program; the tools are hard links to it, or copies.
+const Shim = "fromcache-shim"
+
+// CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
+// that of a file which the link leads to, or of this program's.
+func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
+	tool, ok := Named(argv0)
+	if ok || filepath.Base(argv0) == Shim {
+		return tool, ok
+	}
+	path := argv0
+	if !strings.Contains(argv0, "/") {
+		path, _ = OnPath(env, argv0)
+	}
+	for i := 0; i < maxLinks && !ok; i++ {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = path[:strings.LastIndexByte(path, '/')+1] + to
+		}
+		path = to
+		tool, ok = Named(path)
+	}
+	if self, err := os.Executable(); err == nil && !ok {
+		tool, ok = Named(self)
+	}
+	return tool, ok
+}
+
+// Named returns the tool that a path or a name says.
+func Named(path string) (plan.Tool, bool) {
+	switch filepath.Base(path) {
+	case "curl", "curlfromcache":
+		return plan.Curl, true
+	case "wget", "wgetfromcache":
+		return plan.Wget, true
+	}
+	return 0, false
+}
+
+// maxLinks bounds a chain of symbolic links.
+const maxLinks = 8

@@ -1,0 +1,180 @@
+package setup
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/shim/plan"
+	"fromcache/shim/probe"
+)
+
+// maxSkew is a difference of clocks that begins to matter for signed URLs and certificates.
+const maxSkew = time.Minute
+
+// doctor looks at all that keeps the shim from working here, and says for each URL whether it would hit, miss or pass. The
+// exit status is 1 if something is wrong.
+func (m *machine) doctor(urls []string) int {
+	bad := 0
+	say := func(ok bool, line string) {
+		mark := "ok    "
+		if !ok {
+			mark = "wrong "
+			bad = 1
+		}
+		m.out(mark + line)
+	}
+	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+		w := m.wins(t, m.env)
+		say(w.path == "" || w.shim && w.real != "", w.line(t))
+		m.out("note  for root, by sudo: " + m.wins(t, m.env.With("PATH", rootPath)).line(t))
+	}
+	m.checkCaches(say)
+	m.noteProxies()
+	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+		m.checkConfig(t, say)
+		for _, u := range urls {
+			m.out("url   " + strings.TrimPrefix(m.decide(t, u).Line(t), "fromcache: "))
+		}
+	}
+	return bad
+}
+
+// decide says what a plain download of a URL would be: curl -L -O URL, wget URL.
+func (m *machine) decide(t plan.Tool, url string) plan.Decision {
+	args := []string{url}
+	if t == plan.Curl {
+		args = []string{"-L", "-O", url}
+	}
+	return plan.Decide(m.input(t, args))
+}
+
+// rootPath is the PATH that sudo gives, unless its secure_path says otherwise.
+const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// checkCaches asks each cache for its health, and compares clocks.
+func (m *machine) checkCaches(say func(bool, string)) {
+	caches, wrong := plan.Caches(m.env, plan.Curl)
+	more, wrongToo := plan.Caches(m.env, plan.Wget)
+	for _, c := range more {
+		if !slices.Contains(caches, c) {
+			caches = append(caches, c)
+		}
+	}
+	for _, w := range wrongToo {
+		if !slices.Contains(wrong, w) {
+			wrong = append(wrong, w)
+		}
+	}
+	for _, w := range wrong {
+		say(false, w)
+	}
+	if len(caches)+len(wrong) == 0 {
+		say(false, "no cache: FROMCACHE_SERVER is not set")
+	}
+	p := m.prober()
+	for _, c := range caches {
+		m.checkCache(p, c, say)
+	}
+}
+
+// prober asks as the first of the real tools that is there would.
+func (m *machine) prober() *probe.Prober {
+	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+		if real := m.wins(t, m.env).real; real != "" {
+			return probe.New(t, m.env, real)
+		}
+	}
+	return probe.New(plan.Curl, m.env, plan.Curl.String())
+}
+
+func (m *machine) checkCache(p *probe.Prober, c plan.Cache, say func(bool, string)) {
+	start := time.Now()
+	status, date := p.Head(c, "/healthz")
+	took := time.Since(start)
+	answers := func(c plan.Cache, path string) int {
+		status, _ := p.Head(c, path)
+		return status
+	}
+	switch {
+	case status == 200 && answers(c, noToken) == 200:
+		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
+	case status == 200:
+		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
+	case answers(otherScheme(c), "/healthz") != 0:
+		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+": its address is "+otherScheme(c).Base)
+	case status == 0:
+		say(false, "cache "+c.Base+" does not answer")
+	default:
+		say(false, "cache "+c.Base+" answers "+strconv.Itoa(status))
+	}
+	if skew, ok := clockSkew(date, time.Now()); ok {
+		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+strconv.Itoa(int(skew/time.Second))+" s")
+	}
+}
+
+// noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter is no base64.
+const noToken = "/b/A/doctor"
+
+// otherScheme is the same address and port under https where this is http, and the other way round.
+func otherScheme(c plan.Cache) plan.Cache {
+	scheme := map[string]string{"http": "https", "https": "http"}[c.URL.Scheme]
+	caches, _ := plan.ParseCaches(scheme + "://" + c.URL.Host + ":" + c.URL.EffectivePort() + c.URL.Path)
+	return caches[0]
+}
+
+func milliseconds(d time.Duration) string {
+	tenths := d.Microseconds() / 100
+	return strconv.FormatInt(tenths/10, 10) + "." + strconv.FormatInt(tenths%10, 10) + " ms"
+}
+
+// clockSkew returns how far this machine's clock is ahead of a Date field in the preferred form of
+// RFC 9110, 5.6.7. It reads the date itself because time.Parse would add a hundredth to the program.
+func clockSkew(date string, now time.Time) (time.Duration, bool) {
+	f := strings.FieldsFunc(date, func(r rune) bool { return r == ' ' || r == ':' || r == ',' })
+	if len(f) != 8 || len(f[2]) != 3 {
+		return 0, false
+	}
+	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", f[2])/3 + 1
+	t := time.Date(number(f[3]), time.Month(month), number(f[1]), number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
+	return now.Sub(t), true
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+// noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.
+func (m *machine) noteProxies() {
+	for _, n := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
+		if v := m.env.Get(n); v != "" {
+			m.out("note  " + n + "=" + plan.Redacted(v))
+		}
+	}
+}
+
+// checkConfig says whether configuration files make every call of a tool pass.
+func (m *machine) checkConfig(t plan.Tool, say func(bool, string)) {
+	in := m.input(t, []string{"https://example.com/a"})
+	for _, name := range []string{plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias} {
+		in.Env = in.Env.With(name, "")
+	}
+	in.Env = in.Env.With(plan.EnvServer, "http://cache.invalid")
+	asked := false
+	in.Ask = func(q []plan.Question) []plan.Answer {
+		asked = true
+		return make([]plan.Answer, len(q))
+	}
+	d := plan.Decide(in)
+	if asked {
+		say(true, t.String()+": no configuration file stands in the way")
+		return
+	}
+	reason := d.Whole
+	if reason == "" && len(d.Verdicts) > 0 {
+		reason = d.Verdicts[0].Reason
+	}
+	say(false, t.String()+": every call passes: "+plan.Printable(reason))
+}

@@ -1,0 +1,234 @@
+package setup
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fromcache/shim/plan"
+	"fromcache/shim/realtool"
+)
+
+// marker is in every build of this program, and tells a file that is ours from one that is not.
+const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
+
+// profileHead is the first line of the file in /etc/profile.d.
+const profileHead = "# Written by fromcache-shim install; uninstall removes it."
+
+// links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
+func (o setup) links() []string {
+	var names []string
+	for _, t := range o.tools {
+		if names = append(names, t); !strings.HasSuffix(t, "fromcache") {
+			names = append(names, t+"fromcache")
+		}
+	}
+	return names
+}
+
+// place returns the directory for an installation. --root is put before it, for images that are built elsewhere.
+func (m *machine) place(o setup) (string, error) {
+	dir := o.dir
+	if o.system {
+		dir = "/usr/local/bin"
+	} else if dir == "" {
+		home := m.home()
+		if home == "" {
+			return "", errors.New("HOME is not set; use --dir")
+		}
+		dir = home + "/.fromcache/bin"
+	}
+	return filepath.Abs(o.root + dir)
+}
+
+// install puts this program and links to it into a directory. Everything is looked at before anything is changed, and a file
+// that is not ours is never replaced.
+func (m *machine) install(o setup) int {
+	dir, err := m.place(o)
+	if err != nil {
+		return m.fail(1, err.Error())
+	}
+	profile := o.root + "/etc/profile.d/fromcache.sh"
+	for _, name := range append(o.links(), realtool.Shim) {
+		if path := dir + "/" + name; !isOurs(path) {
+			return m.fail(1, path+" is not ours; nothing was changed")
+		}
+	}
+	if o.system && !isOurs(profile) {
+		return m.fail(1, profile+" is not ours; nothing was changed")
+	}
+	if err := placeTools(dir, o.links()); err != nil {
+		return m.fail(1, err.Error())
+	}
+	if o.system {
+		if err := writeProfile(profile, m.profile(o)); err != nil {
+			return m.fail(1, err.Error())
+		}
+	}
+	m.explain(dir, o)
+	return 0
+}
+
+// explain says what there is now, how to use it and how to undo it.
+func (m *machine) explain(dir string, o setup) {
+	self := shellQuote(dir + "/" + realtool.Shim)
+	m.out("installed " + strings.Join(o.links(), " ") + " in " + dir)
+	if o.system {
+		m.out("new shells of every user have it; undo: fromcache-shim uninstall --system")
+	} else {
+		m.out("this shell:    eval \"$(" + self + " env)\"")
+		m.out("your shells:   put that line at the end of ~/.bashrc or ~/.zshrc")
+		m.out("one project:   put it into the .envrc of direnv")
+		m.out("undo:          " + self + " uninstall --dir " + shellQuote(dir))
+	}
+	if plan.ServerList(m.env, plan.Curl) == "" && plan.ServerList(m.env, plan.Wget) == "" && o.server == "" {
+		m.out("FROMCACHE_SERVER is not set yet: without it the shim does nothing")
+	}
+}
+
+// placeTools copies this program and gives it the names, each by a rename, so that no call ever finds half of one. Other names of ours
+// that are there already come along, so that one directory has one release. They are no symbolic links: whoever resolves one, to run
+// the tool by its real path, would no longer say which tool.
+func placeTools(dir string, names []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := copySelf(dir + "/" + realtool.Shim); err != nil {
+		return err
+	}
+	for _, name := range append(ourTools(dir), names...) {
+		if err := linkOrCopy(dir+"/"+realtool.Shim, dir+"/"+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkOrCopy makes path another name of the program at from, or a copy where the file system has no hard links.
+func linkOrCopy(from, path string) error {
+	if isFile(path, from) {
+		return nil // of two names of one file rename(2) would remove neither
+	}
+	tmp := filepath.Dir(path) + "/.fromcache-new-" + filepath.Base(path)
+	os.Remove(tmp)
+	if os.Link(from, tmp) != nil {
+		return copyFile(from, path)
+	}
+	err := os.Rename(tmp, path)
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+// isFile reports whether path, no symbolic link, and other are one file.
+func isFile(path, other string) bool {
+	a, err1 := os.Lstat(path)
+	b, err2 := os.Stat(other)
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
+}
+
+// copySelf puts this program at path.
+func copySelf(path string) error {
+	self, err := os.Executable()
+	if err != nil || isFile(path, self) {
+		return err
+	}
+	return copyFile(self, path)
+}
+
+// copyFile puts a copy of a program at path by a rename, so that one that runs there is not disturbed.
+func copyFile(self, path string) error {
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Dir(path) + "/.fromcache-new"
+	if err = os.WriteFile(tmp, data, 0o755); err == nil {
+		if err = os.Chmod(tmp, 0o755); err == nil {
+			err = os.Rename(tmp, path)
+		}
+	}
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+// isOurs reports whether path may be replaced or removed: it is not there, or it is a link to our program, a copy of it, or
+// our profile.
+func isOurs(path string) bool {
+	if to, err := os.Readlink(path); err == nil {
+		return filepath.Base(to) == realtool.Shim
+	}
+	if _, err := os.Lstat(path); err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	data, err := readBinary(path)
+	return err == nil && (strings.Contains(data, marker) || strings.HasPrefix(data, profileHead))
+}
+
+// readBinary reads a file of a size that a build of this program may have.
+func readBinary(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 16<<20 {
+		return "", errors.New("not a program")
+	}
+	data, err := os.ReadFile(path)
+	return string(data), err
+}
+
+// uninstall removes what install made and nothing else.
+func (m *machine) uninstall(o setup) int {
+	dir, err := m.place(o)
+	if err != nil {
+		return m.fail(1, err.Error())
+	}
+	status := 0
+	remove := func(path string) {
+		if _, err := os.Lstat(path); err != nil {
+			return
+		}
+		if !isOurs(path) {
+			m.err("fromcache-shim: " + path + " is not ours and stays")
+		} else if err := os.Remove(path); err != nil {
+			status = m.fail(1, err.Error())
+		} else {
+			m.out("removed " + path)
+		}
+	}
+	for _, name := range o.links() {
+		remove(dir + "/" + name)
+	}
+	if len(ourTools(dir)) == 0 {
+		remove(dir + "/" + realtool.Shim)
+		if o.system {
+			remove(o.root + "/etc/profile.d/fromcache.sh")
+		} else if os.Remove(dir) == nil && strings.HasSuffix(dir, "/.fromcache/bin") {
+			os.Remove(filepath.Dir(dir))
+		}
+	}
+	return status
+}
+
+// ourTools returns the names of tools in dir that are this program.
+func ourTools(dir string) (names []string) {
+	for _, t := range []string{"curl", "wget", "curlfromcache", "wgetfromcache"} {
+		if _, err := os.Lstat(dir + "/" + t); err == nil && isOurs(dir+"/"+t) {
+			names = append(names, t)
+		}
+	}
+	return names
+}
+
+func writeProfile(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}

@@ -1,0 +1,50 @@
+package setup
+
+import (
+	"strings"
+
+	"fromcache/shim/plan"
+	"fromcache/shim/probe"
+	"fromcache/shim/realtool"
+)
+
+// input is what a call of a tool on this machine would be judged by.
+func (m *machine) input(t plan.Tool, args []string) plan.Input {
+	real := m.wins(t, m.env).real
+	if real == "" {
+		real = t.String()
+	}
+	return probe.Input(t, args, m.env, real)
+}
+
+// plan prints the decision about a command line and the command that would be run, quoted for a shell.
+func (m *machine) plan(args []string) int {
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return m.fail(2, "plan needs a command: plan -- curl ARGS...")
+	}
+	t, ok := realtool.Named(args[0])
+	if !ok {
+		return m.fail(2, "plan knows curl and wget")
+	}
+	in := m.input(t, args[1:])
+	d := plan.Decide(in)
+	m.out(strings.TrimPrefix(d.Line(t), "fromcache: "))
+	m.out(commandLine(in, d))
+	return 0
+}
+
+// commandLine returns the command of a decision, with the one change to the environment before it if there is one.
+func commandLine(in plan.Input, d plan.Decision) string {
+	var words []string
+	if now := d.Env.Get("no_proxy"); now != in.Env.Get("no_proxy") {
+		words = append(words, "no_proxy="+shellQuote(now))
+	}
+	words = append(words, shellQuote(in.Path))
+	for _, a := range d.Args {
+		words = append(words, shellQuote(a))
+	}
+	return strings.Join(words, " ")
+}
