@@ -175,6 +175,8 @@ type JobFile struct {
 	Due    time.Time
 
 	Asked *job.Asked // of a View, where the job has not ended: its misses, which Job.Events then lacks
+
+	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
 }
 
 // Started is what the origin promised in the header of the answer whose first

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 )
 
 const (
@@ -121,6 +122,12 @@ func brief(j JobFile) JobFile {
 		j.Job.URL = j.Job.FetchURL()
 	}
 	j.Job.URL, j.Job.Sha256, j.Note = strings.Clone(j.Job.URL), strings.Clone(j.Job.Sha256), strings.Clone(j.Note)
+	if j.State == Misses {
+		j.Redacted = key.Redact(j.Job.URL)
+		if u, err := key.Parse(j.Job.URL, key.Auto); err == nil {
+			j.Host = strings.Clone(u.Host())
+		}
+	}
 	told := slices.DeleteFunc(j.Job.Events, func(e job.Event) bool { return e.Kind == job.Miss })
 	if ended {
 		told = told[max(0, len(told)-2):]

@@ -19,7 +19,6 @@ type picture struct {
 	found     map[string][]int32     // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
-	missKnown map[string]missFact
 	missFound map[missQuery][]int32
 	ended     map[fsstore.State]endedOrder
 }
@@ -147,7 +146,7 @@ func (p *picture) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.missFound == nil || !same(p.missRows, jobs) {
-		p.missFacts = p.factsOf(jobs)
+		p.missFacts = factsOf(jobs)
 		p.missRows, p.missFound = jobs, map[missQuery][]int32{}
 	}
 	q.until = 0
@@ -162,35 +161,26 @@ func (p *picture) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int
 	return p.missFacts, found
 }
 
-// factsOf computes the facts of what changed: the files only grow.
-func (p *picture) factsOf(jobs []fsstore.JobFile) []missFact {
-	if p.missKnown == nil || len(p.missKnown) > 2*len(jobs)+1000 {
-		p.missKnown = make(map[string]missFact, len(jobs))
-	}
+func factsOf(jobs []fsstore.JobFile) []missFact {
 	facts := make([]missFact, len(jobs))
 	for i := range jobs {
-		f, ok := p.missKnown[jobs[i].Name]
-		if !ok || f.size != jobs[i].Job.Size {
-			f = missFactOf(&jobs[i])
-			p.missKnown[jobs[i].Name] = f
-		}
-		facts[i] = f
+		facts[i] = missFactOf(&jobs[i])
 	}
 	return facts
 }
 
 // missFact is what misses are sorted and searched by.
 type missFact struct {
-	size, asked, clients int
-	host, url            string // redacted
-	first, last          int64
+	asked, clients int
+	host, url      string // redacted
+	first, last    int64
 }
 
 func missFactOf(j *fsstore.JobFile) missFact {
 	a := j.Asked
 	return missFact{
-		size: j.Job.Size, asked: a.N, clients: a.AddrCount,
-		host: hostOf(j.Job.URL), url: key.Redact(j.Job.URL),
+		asked: a.N, clients: a.AddrCount,
+		host: cmp.Or(j.Host, "no host"), url: j.Redacted,
 		first: a.First.Unix(), last: a.Last.Unix(),
 	}
 }
