@@ -50,11 +50,10 @@ func (c *Claim) fetchOver() error {
 	return nil
 }
 
-// amended reports whether the job was given an option since it was claimed. What
-// is carried in takes none any more.
+// amended reports whether the job was given an option since it was claimed.
 func (c *Claim) amended() bool {
 	a, err := c.lookAgain()
-	return err == nil && a.Options != "" && !c.carriesIn()
+	return err == nil && a.Options != ""
 }
 
 // passOn makes a file in queue/ of the URLs that were added, which is durable

@@ -1,12 +1,9 @@
 package fsstore
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -16,97 +13,131 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-// ClaimFor makes a job that is active from its first instant, for an artifact
-// that is carried in by hand. A miss of the same key becomes that job. It is
-// ErrBusy when the key is being fetched.
-func (s *Store) ClaimFor(a Addition, by By) (*Claim, error) {
+// Put holds what from brings as the artifact of a URL: a file that an operator carried in. size is
+// in bytes, -1 unknown. progress is called now and then with the number of bytes that have come; an
+// error that it returns ends the put.
+//
+// The bytes go to a file in tmp/, which is all that a put leaves when it fails or is killed: gc
+// takes it a day later. The commit is Publish's. Then the jobs of the URL in queue/ and active/ go
+// to cancelled/, because they were approved before, and done/ gets a job with the history of the
+// URL's miss, which goes. A crash between leaves an artifact that has no job in done/.
+//
+// With an artifact the error is nil: it is held whatever became of its job. Else the error is
+// progress's, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
+// can't be taken), ErrDenied or ErrNoSpace, or is the disk's.
+func (s *Store) Put(a Addition, from io.Reader, size int64, by By, progress func(have int64) error) (*Artifact, error) {
 	by.Via = viaPut
-	u, content, err := s.prepare(a, by)
+	c, history, err := s.claimForPut(a, by)
 	if err != nil {
 		return nil, err
 	}
-	sub := s.about(u)
-	if name := s.active(sub); name != "" {
-		return nil, fmt.Errorf("%w: active/%s is being fetched now: cancel it first, or wait for it", ErrBusy, name)
-	}
-	c, err := s.claimMiss(u, cmp.Or(s.miss(sub), u.Key()), a, by)
-	if c != nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return c, err
-	}
-	f, err := s.writeTemp([]byte(content), 0o660, true)
+	defer c.release()
+	p, err := c.putPart()
 	if err != nil {
 		return nil, err
 	}
-	c = &Claim{Key: u.Key(), Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: f, url: u}
-	got, err := c.reading(len(content), c.Job.URL).take(f.Name(), c.Key)
-	if got == nil {
-		f.Close()
-		if err == nil {
-			err = fmt.Errorf("%w: %s is being fetched now: wait for it", ErrBusy, c.Key)
-		}
+	if err = c.receive(p, from, size, progress); err == nil {
+		err = c.whole(p, size)
 	}
-	return got, err
+	var art *Artifact
+	if err == nil {
+		art, err = c.publishPut(p, by)
+	}
+	if err != nil {
+		s.complain("a file in tmp/", p.Discard())
+		return nil, err
+	}
+	p.close()
+	done := job.Event{Time: now(), Kind: job.Done, Count: 1, Size: art.Size, Sha256: art.SHA256}
+	s.complain("the job of what was carried in", c.putDone(history+done.Line()))
+	return art, nil
 }
 
-// claimMiss takes a miss from misses/ to active/ in one rename: in queue/ a
-// worker would fetch what is being carried in.
-func (s *Store) claimMiss(u key.URL, name string, a Addition, by By) (*Claim, error) {
-	s.flushKey(name)
-	f, err := openJob(s.job(Misses, name))
+// claimForPut returns a claim that has no file, and the log of its job as far as it goes: that of
+// the URL's miss, whose options count, and the approval.
+func (s *Store) claimForPut(a Addition, by By) (*Claim, string, error) {
+	u, history, err := s.prepare(a, by)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	c, err := s.claimMissFile(f, u, a, by)
-	if c == nil {
-		f.Close()
-		if err == nil {
-			err = fmt.Errorf("%w: %s is being fetched now: wait for it", ErrBusy, u.Key())
+	if k := s.miss(s.about(u)); k != "" {
+		s.flushKey(k)
+		b, err := readFile(s.job(Misses, k), maxJobFile)
+		if err == nil && len(job.Parse(b).Jobs) == 1 {
+			history = approvedMiss(b, a, by)
 		}
 	}
-	return c, err
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}
+	if why := flaw(&c.Job); why != "" {
+		return nil, "", fmt.Errorf("%w: %s", ErrInvalid, why)
+	}
+	c.URL, err = key.FetchURL(c.Job.FetchURL())
+	return c, history + c.event().Line(), err
 }
 
-func (s *Store) claimMissFile(f *os.File, u key.URL, a Addition, by By) (*Claim, error) {
-	if err := lock(f); err != nil {
-		return nil, err
-	}
-	if !same(f, f.Name()) { // it was approved meanwhile
-		return nil, absent(Misses, u.Key())
-	}
-	b, err := slurp(f, maxJobFile)
-	if err != nil {
-		return nil, err
-	}
-	if jobs := job.Parse(b).Jobs; len(jobs) > 1 || len(jobs) == 1 && !s.isJob(s.about(u), Misses, &jobs[0]) {
-		return nil, absent(Misses, u.Key()) // its name is another URL's
-	}
-	fetch, err := key.FetchURL(a.URL)
-	if err != nil {
-		return nil, err
-	}
+// approvedMiss is the text of a miss with the lines that approve the URL of an addition.
+func approvedMiss(b []byte, a Addition, by By) string {
 	e := by.event(job.Approve)
-	e.URL = pin(b, fetch)
-	if err := appendWhole(f, options(a)+e.Line()); err != nil {
-		return nil, err
+	if fetch, err := key.FetchURL(a.URL); err == nil {
+		e.URL = pin(b, fetch)
 	}
-	if b, err = slurp(f, maxJobFile); err != nil {
-		return nil, err
-	}
-	jobs := job.Parse(b).Jobs
-	if len(jobs) == 0 {
-		return nil, absent(Misses, u.Key()) // a power cut has emptied it
-	}
-	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: jobs[0], s: s, f: f, url: u}
-	return c.reading(len(b), c.Job.URL).take(f.Name(), u.Key())
+	return strings.TrimSuffix(string(b), "\n") + "\n" + options(a) + e.Line()
 }
 
-// carriesIn reports whether the claim is ClaimFor's, alive or dead. A job whose
-// put has failed, and that a person then moved to queue/, has no line of theirs
-// until its claim writes one; the claim that failed is another then.
-func (c *Claim) carriesIn() bool {
-	last, _ := c.Job.Newest(job.Claim)
-	own := isClaimOf(last, c.Worker)
-	return leave(&c.Job).Via == viaPut && (own || !c.Job.Ended())
+// putPart makes the part of a put, under a name that no claim of the key adopts.
+func (c *Claim) putPart() (*Part, error) {
+	f, err := c.s.writeTemp(nil, unsettled, false)
+	if err != nil {
+		return nil, err
+	}
+	return newPart(c, f), nil
+}
+
+// publishPut commits a part that is whole, and ends the jobs of its URL that were approved before.
+// A worker that had begun its own commit by then has let go of its job after that: where it came
+// last, the put commits once more.
+func (c *Claim) publishPut(p *Part, by By) (*Artifact, error) {
+	if err := p.seal(); err != nil {
+		return nil, err
+	}
+	digest, err := p.toBlob()
+	if err != nil {
+		return nil, err
+	}
+	if d := c.s.deniedBy(c.url); d != "" {
+		return nil, fmt.Errorf("%w: denied/%s speaks for this URL by now", ErrDenied, d)
+	}
+	// Of the origin nothing is known. Servers of large files have ranges; and where it can't be
+	// reached, which is why files are carried in, a call that resumes has nobody else to ask.
+	o := Origin{Ranges: true}
+	a, err := c.commit(c.meta(digest, p.size, o))
+	if err != nil {
+		return nil, err
+	}
+	const why = "a file was carried in for it since; retry to fetch it all the same"
+	c.s.complain("what was to be fetched", c.s.supersede(c.about(), why, by, Queue, Active))
+	if last, err := c.s.heldAs(c.url); err == nil && last.Claim != c.Worker {
+		a, err = c.commit(c.meta(digest, p.size, o))
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.s.Stat(StatFetchedBytes, a.Size)
+	return a, nil
+}
+
+// putDone writes the job of a put into done/, and takes away the miss that it has answered.
+func (c *Claim) putDone(history string) error {
+	f, err := c.s.writeTemp([]byte(history), 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c.oldHistory()
+	if err := c.s.moveHistory(f, f.Name(), Done, c.Key); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return c.answerMiss()
 }
 
 // NotWhole is why what was carried in is not all that was to come.
@@ -131,68 +162,8 @@ func (e *WrongDigest) Error() string {
 	return fmt.Sprintf("sha256 is %s, and %s was asked for", e.Got, e.Want)
 }
 
-// CarryIn makes what from brings the artifact of the claim's key, and ends the
-// claim. size is in bytes, -1 unknown; each is told now and then how many have
-// come, and an error that it returns ends the way in.
-//
-// With an artifact there is no error: it is held, and neither a cancel after
-// the commit nor a job that can't be moved to done/ takes that back. With an
-// error the part is gone, and the job is in failed/ and says why, or where an
-// operator has put it (ErrLost). The error is what each returned, or holds
-// *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
-// can't be taken) or ErrNoSpace, or is the disk's.
-func (c *Claim) CarryIn(from io.Reader, size int64, each func(have int64) error) (*Artifact, error) {
-	p, err := c.Part(context.Background(), false) // it reads none
-	if err == nil {
-		stop := c.keepShowingLife() // a pipe may bring nothing for hours
-		err = c.receive(p, from, size, each)
-		stop()
-	}
-	if err == nil {
-		err = c.whole(p, size)
-	}
-	if err == nil {
-		var a *Artifact
-		// Of the origin nothing is known. Servers of large files have ranges; and where it can't be reached, which is why files are
-		// carried in, a call that resumes would have nobody else to ask.
-		if a, err = c.Publish(p, Origin{Ranges: true}); a != nil {
-			c.afterCommit(err)
-			return a, nil
-		}
-	}
-	if p != nil {
-		c.s.complain("part", p.Discard())
-	}
-	return nil, errors.Join(err, c.giveUp(err))
-}
-
-// afterCommit ends a claim whose job Publish could not move. Where the disk is
-// why, recovery moves it once it can.
-func (c *Claim) afterCommit(err error) {
-	if errors.Is(err, ErrLost) {
-		err = c.Cancelled()
-	}
-	c.s.complain("the job of what is held", err)
-}
-
-// giveUp ends a claim that brought no artifact. An operator may have taken the
-// job away for all that why says.
-func (c *Claim) giveUp(why error) error {
-	err := c.Fail("put: " + key.RedactText(why.Error()))
-	if errors.Is(err, ErrLost) {
-		return c.Cancelled()
-	}
-	return err
-}
-
-func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) error) error {
-	if why := flaw(&c.Job); why != "" {
-		return fmt.Errorf("%w: %s", ErrInvalid, why)
-	}
+func (c *Claim) receive(p *Part, from io.Reader, size int64, progress func(int64) error) error {
 	if err := c.Reserve(max(size, 0)); err != nil {
-		return err
-	}
-	if err := c.Start(Started{Size: size}); err != nil {
 		return err
 	}
 	buf := make([]byte, 1<<20)
@@ -201,15 +172,13 @@ func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) er
 		if _, werr := p.Write(buf[:n]); werr != nil {
 			return werr
 		}
-		switch {
-		case err == io.EOF:
-			return each(p.Size())
-		case err != nil:
-			return &NotWhole{p.Size(), size, err}
-		case !c.Held():
-			return ErrLost
+		if err == io.EOF {
+			return progress(p.Size())
 		}
-		if err := each(p.Size()); err != nil {
+		if err != nil {
+			return &NotWhole{p.Size(), size, err}
+		}
+		if err := progress(p.Size()); err != nil {
 			return err
 		}
 		if size < 0 { // nobody could say it before
@@ -220,9 +189,9 @@ func (c *Claim) receive(p *Part, from io.Reader, size int64, each func(int64) er
 	}
 }
 
-// readSome fills b, for a form comes in pieces of 4 KiB, but waits for a slow
-// sender no longer than a cancel may go unnoticed. io.ReadFull won't do: a
-// body that ends before its boundary is ErrUnexpectedEOF to mime/multipart.
+// readSome fills b, because a form comes in pieces of 4 KiB, but waits for a slow sender no longer
+// than an interrupt may go unnoticed. io.ReadFull won't do: a body that ends before its boundary is
+// ErrUnexpectedEOF to mime/multipart.
 func readSome(r io.Reader, b []byte) (n int, err error) {
 	for begun := time.Now(); n < len(b) && err == nil && time.Since(begun) < time.Second/2; {
 		var m int

@@ -1,7 +1,6 @@
 package fsstore
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,7 +22,7 @@ import (
 // claim's own and is flocked, so that no other worker has it, and everyone can
 // see when its owner has died. One goroutine uses it; Held may be called from
 // any. It ends with Publish, Unchanged, Again, Wait, PutBack, Fail or
-// Cancelled, once.
+// Cancelled, once. That of a Put has no file.
 type Claim struct {
 	Key    string  // of the artifact
 	Worker string  // 16 random hex digits, new for each claim
@@ -40,7 +38,6 @@ type Claim struct {
 	path    string
 	url     key.URL
 	author  string // of a file that a person wrote
-	moved   bool   // by a person: it was being carried in, and a put never goes to queue/
 	part    *Part
 	written atomic.Int64 // bytes in the part
 
@@ -179,7 +176,7 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, 
 	if err := s.overtaken(&j, u); err != nil {
 		return nil, s.refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), moved: leave(&j).Via == viaPut, listed: listName(name)}
+	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), listed: listName(name)}
 	c.restores()
 	return c.reading(read, j.URL).take(s.job(Queue, name), c.Key)
 }
@@ -228,12 +225,7 @@ func (c *Claim) outranked(stem string) bool {
 
 func (c *Claim) giveBack() error {
 	stem, _, _ := splitActive(base(c.path))
-	to := Queue
-	if c.carriesIn() && !c.moved { // nobody approved that its URL is fetched
-		to = Failed
-		c.s.logLine(c.f, job.Event{Time: now(), Kind: job.Failed, Count: 1, Text: "put: it could not begin: carry it in again"})
-	}
-	_, err := renameFree(c.path, c.s.path(string(to), ""), stem)
+	_, err := renameFree(c.path, c.s.path(string(Queue), ""), stem)
 	return err
 }
 
@@ -282,7 +274,7 @@ func (c *Claim) makeOwn() error {
 // open completes the log: the line that a shell mv left out, which pins the
 // URL, and this claim's host and process.
 func (c *Claim) open() error {
-	if !c.Job.Approved() || c.moved {
+	if !c.Job.Approved() {
 		e := By{Via: "shell", Addr: c.author}.event(job.Approve)
 		if c.Job.Ended() {
 			e.Kind = job.Retry
@@ -297,7 +289,13 @@ func (c *Claim) open() error {
 	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
 		return err
 	}
-	return c.log(job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldNow() + " " + c.s.boot + " " + c.Worker})
+	return c.log(c.event())
+}
+
+// event is the claim's own line.
+func (c *Claim) event() job.Event {
+	text := c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldNow() + " " + c.s.boot + " " + c.Worker
+	return job.Event{Time: now(), Kind: job.Claim, Count: 1, Text: text}
 }
 
 // heldNow is what the claim's line says of what is held.
@@ -344,23 +342,4 @@ func (c *Claim) Held() bool { return same(c.f, c.path) }
 func (c *Claim) ShowLife() {
 	t := unix.NsecToTimespec(time.Now().UnixNano())
 	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
-}
-
-// keepShowingLife shows it once a minute until stop returns.
-func (c *Claim) keepShowingLife() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var owner sync.WaitGroup
-	owner.Go(func() {
-		tick := time.NewTicker(time.Minute)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				c.ShowLife()
-			}
-		}
-	})
-	return func() { cancel(); owner.Wait() }
 }

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"fromcache/fsstore/job"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 func add(t testing.TB, s *Store, url string) string {
@@ -673,40 +671,6 @@ func TestAKeysNameIsTakenWhole(t *testing.T) {
 	run(t, s.dir, "echo "+cudaURL+" > queue/"+name)
 	if c := claimNext(t, s); c.URL != cudaURL {
 		t.Error(c.URL)
-	}
-}
-
-// What is carried in by hand must not be fetched by a worker on the way.
-func TestPutTakesTheMissPastTheQueue(t *testing.T) {
-	s := testStore(t)
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = w.Add(s.path(string(Queue), ""))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	k := keyOf(t, cudaURL)
-	noteMiss(t, s, cudaURL, client1)
-	c, err := s.ClaimFor(Addition{URL: cudaURL}, By{"cli", "op"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want(t, s, Misses)
-	want(t, s, Active, activeJobName(k, c.Worker))
-	a := publish(t, c, "carried")
-	if a.Approved.Via != "put" || a.Misses != 1 {
-		t.Errorf("%+v", a)
-	}
-	want(t, s, Done, k+".job")
-	sound(t, s)
-	run(t, s.dir, ": > queue/.end")
-	for e := range w.Events {
-		if base(e.Name) == ".end" {
-			break
-		}
-		t.Errorf("it went through queue/: %v", e)
 	}
 }
 

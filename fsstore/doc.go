@@ -52,7 +52,8 @@
 //
 // Each operation has one commit point, named in the comment above it. For an
 // artifact it is the rename of meta/<key>.json, made durable by the fsync of
-// meta/, after the blob and its directory were fsynced; see Claim.Publish. For
+// meta/, after the blob and its directory were fsynced; see Claim.Publish. A put
+// is no job until then: it writes to tmp/, commits, and leaves a whole job in done/. For
 // an approval by verb or button it is the fsync of queue/. What was half done
 // before the commit is thrown away or resumed (Claim.Part), but for what was being
 // written as the power went, whose bytes are not to be trusted; what was half done

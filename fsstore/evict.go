@@ -31,7 +31,7 @@ func (s *Store) Evict(k string, by By) error {
 	s.log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
 	err := syncDir(s.path("meta", ""))
 	if unread == nil {
-		err = errors.Join(err, s.supersede(aboutHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by))
+		err = errors.Join(err, s.supersede(aboutHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, Queue))
 	}
 	return err
 }

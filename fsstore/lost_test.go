@@ -49,7 +49,7 @@ func TestLostBlobsAreFound(t *testing.T) {
 // With every blob gone there is nothing to read, and yet much to tell.
 func TestScrubOfAnEmptyBlobs(t *testing.T) {
 	s := testStore(t)
-	a := carry(t, s, cudaURL, "bytes")
+	a := putIn(t, s, cudaURL, "bytes")
 	run(t, s.dir, "rm blobs/*")
 	r := newScrubber(t.Context(), s, ScrubOptions{})
 	r.round()

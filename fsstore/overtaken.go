@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -14,7 +15,8 @@ import (
 // for its origin, for room. What an operator has done to the artifact meanwhile
 // is newer than the approval, and stands. So the first claim under an approval
 // notes what is held, and each later claim, and the commit, look whether it still
-// is; and who carries in or evicts takes out of queue/ what waits there unclaimed.
+// is; who carries in or evicts takes out of queue/ what waits there unclaimed, and who carries in
+// ends what is being fetched.
 //
 // A limit: `rm meta/k.json` in a shell is an evict that no job knows of before its
 // first claim. Such a job goes on.
@@ -89,8 +91,8 @@ func ownClaim(j *job.Job, worker string) bool {
 	return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == job.Claim && isClaimOf(e, worker) })
 }
 
-// mayCommit looks at the last moment. What is carried in stands above what is
-// fetched, and replaces what it finds.
+// mayCommit looks at the last moment. It returns an *Overtaken where what is there now is newer
+// than the job.
 func (c *Claim) mayCommit() error {
 	if d := c.s.deniedBy(c.url); d != "" {
 		return &Overtaken{"denied/" + d + " speaks for this URL by now: remove that file, then retry this job"}
@@ -98,28 +100,45 @@ func (c *Claim) mayCommit() error {
 	return c.s.overtaken(&c.Job, c.url)
 }
 
-// supersede takes out of queue/ the jobs of one URL: what was just done to its artifact is newer than their approval. They are in
-// cancelled/ then, and say why. A list stays: it is about other URLs too.
-func (s *Store) supersede(sub subject, why string, by By) error {
-	names, err := s.names(string(Queue))
-	if err != nil {
-		return err
-	}
+// supersede cancels the jobs of one URL in these directories, because what was just done to its
+// artifact is newer than their approval. They are in cancelled/ then, and say why. A list stays: it
+// is about other URLs too.
+func (s *Store) supersede(sub subject, why string, by By, in ...State) error {
 	e := by.event(job.Cancelled)
 	e.Text = why
 	var errs []error
-	for _, name := range names {
-		if j, ok := s.jobAbout(sub, Queue, name); ok && j.Batch == 0 && j.Job.URL != "" {
-			if err := s.cancelIn(Queue, name, e); !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
+	for _, st := range in {
+		names, err := s.names(string(st))
+		errs = append(errs, err)
+		for _, name := range names {
+			if j, ok := s.jobAbout(sub, st, name); ok && j.Batch == 0 && j.Job.URL != "" {
+				if err := s.endJob(st, name, e); !errors.Is(err, fs.ErrNotExist) {
+					errs = append(errs, err)
+				}
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// supersede is Store.supersede for what this claim has carried in.
-func (c *Claim) supersede() error {
-	by := By{Via: viaPut, Addr: leave(&c.Job).Addr}
-	return c.s.supersede(c.about(), "a file was carried in for it since; retry to fetch it all the same", by)
+// letGoSoon is how long a worker of this host may take until it has noticed a cancel.
+const letGoSoon = 10 * time.Second
+
+// endJob cancels a job, and waits until its worker has let go of it: what that commits, it has
+// committed by then.
+func (s *Store) endJob(st State, name string, e job.Event) error {
+	f, err := openJob(s.job(st, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := s.cancelIn(st, name, e); err != nil {
+		return err
+	}
+	for begun := time.Now(); time.Since(begun) < letGoSoon; {
+		if err := lockSoon(f); !errors.Is(err, errLocked) {
+			return err
+		}
+	}
+	return nil
 }

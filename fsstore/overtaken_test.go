@@ -12,17 +12,6 @@ import (
 
 var operator = By{"cli", "test"}
 
-func putIn(t *testing.T, s *Store, url, body string) {
-	t.Helper()
-	c, err := s.ClaimFor(Addition{URL: url}, operator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.CarryIn(strings.NewReader(body), int64(len(body)), func(int64) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func bodyOf(t *testing.T, s *Store, url string) string {
 	t.Helper()
 	a, f, err := s.Open(url)

@@ -56,7 +56,7 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	if c.part != nil {
 		return c.part, nil
 	}
-	p := &Part{c: c, path: c.s.path("tmp", partName(c.Key, c.Worker)), sum: sha256.New()}
+	p := newPart(c, nil)
 	err := fs.ErrNotExist
 	if resume {
 		err = p.adopt(ctx)
@@ -71,6 +71,15 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	}
 	c.part = p
 	return p, nil
+}
+
+// newPart is a part that is empty, in the file f where it has one.
+func newPart(c *Claim, f *os.File) *Part {
+	p := &Part{c: c, f: f, path: c.s.path("tmp", partName(c.Key, c.Worker)), sum: sha256.New()}
+	if f != nil {
+		p.path = f.Name()
+	}
+	return p
 }
 
 func (p *Part) create() error {
@@ -373,6 +382,9 @@ func (p *Part) Discard() error {
 		return nil
 	}
 	err := os.Remove(p.path)
+	if errors.Is(err, fs.ErrNotExist) { // it is a blob by now, which nothing names
+		err = nil
+	}
 	p.f.Close()
 	p.f = nil
 	p.c.part = nil
@@ -441,6 +453,18 @@ func (p *Part) seal() error {
 		return errors.Join(err, p.discardLost())
 	}
 	return p.f.Chmod(0o444)
+}
+
+// toBlob makes the part a blob: its bytes, and its name in blobs/, are on the disk when it returns.
+func (p *Part) toBlob() (digest string, err error) {
+	digest = p.SHA256()
+	if !same(p.f, p.path) {
+		return "", fmt.Errorf("%s was replaced while it was written", p.path)
+	}
+	if err := os.Rename(p.path, p.c.s.path("blobs", digest)); err != nil {
+		return "", err
+	}
+	return digest, syncDir(p.c.s.path("blobs", ""))
 }
 
 func (s *Store) partSize(j *JobFile) int64 {

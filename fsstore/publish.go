@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -72,21 +71,15 @@ func (c *Claim) Publish(p *Part, o Origin) (*Artifact, error) {
 	if !c.Held() {
 		return nil, ErrLost
 	}
-	if !same(p.f, p.path) {
-		return nil, fmt.Errorf("%s was replaced while it was written", p.path)
-	}
-	digest := p.SHA256()
-	if err := os.Rename(p.path, c.s.path("blobs", digest)); err != nil {
+	digest, err := p.toBlob()
+	if err != nil {
 		return nil, err
 	}
-	if err := syncDir(c.s.path("blobs", "")); err != nil {
-		return nil, err
+	if err := c.mayCommit(); err != nil {
+		p.close()
+		return nil, &Overtaken{err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
 	}
 	a, err := c.commit(c.meta(digest, p.size, o))
-	if over, ok := errors.AsType[*Overtaken](err); ok {
-		p.close()
-		return nil, &Overtaken{over.Why + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +130,8 @@ func (c *Claim) approval() *Approval {
 	return &Approval{Via: e.Via, Addr: e.Addr, Time: e.Time}
 }
 
-// commit writes meta over whatever was held before, and keeps its history. An
-// *Overtaken: what is there now is newer than the job.
+// commit writes meta over whatever was held before, and keeps its history.
 func (c *Claim) commit(m *Meta) (*Artifact, error) {
-	if err := c.mayCommit(); err != nil {
-		return nil, err
-	}
 	old, err := c.s.heldAs(c.url)
 	if err == nil {
 		m.succeed(&old.Meta)
@@ -221,9 +210,6 @@ func (c *Claim) finish(e job.Event) error {
 		if err := c.rewrite(e); err != nil {
 			return err // it stays in active/, and recovery ends it when the disk takes a line again
 		}
-	}
-	if c.carriesIn() {
-		c.s.complain("what waits in queue/", c.supersede())
 	}
 	if err := c.passOn(); err != nil {
 		return err // as above

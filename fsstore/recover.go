@@ -19,9 +19,8 @@ import (
 const foreignStill = 10 * time.Minute
 
 // Recover takes care of orphans, the jobs in active/ whose owner has died: the
-// artifact that meta says the claim committed makes it done; what was being
-// carried in fails, for nobody approved that its URL is fetched; any other goes
-// back to queue/. It may run at any time, in any number of processes, and be
+// artifact that meta says the claim committed makes it done; any other goes back to
+// queue/. It may run at any time, in any number of processes, and be
 // killed itself.
 func (s *Store) Recover() error {
 	names, err := s.names(string(Active))
@@ -85,7 +84,7 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if c.carriesIn() {
+	if leave(&c.Job).Via == viaPut { // of an earlier server, whose puts were claims
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.s.log.Info("an orphan goes back to queue/", "key", c.Key)

@@ -2,33 +2,8 @@ package fsstore
 
 import (
 	"errors"
-	"io/fs"
 	"testing"
-
-	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 )
-
-// carry holds what an operator has carried in by hand.
-func carry(t *testing.T, s *Store, url, body string) *Artifact {
-	t.Helper()
-	c, err := s.ClaimFor(Addition{URL: url}, By{"cli", "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := c.Part(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Write([]byte(body)); err != nil {
-		t.Fatal(err)
-	}
-	a, err := c.Publish(p, Origin{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 // Nobody has approved a fetch of what was carried in: when its blob rots
 // neither the scrub nor fsck asks the net for it, whether its job is still in
@@ -36,7 +11,7 @@ func carry(t *testing.T, s *Store, url, body string) *Artifact {
 func TestWhatWasCarriedInIsNotFetched(t *testing.T) {
 	for _, history := range []string{"true", "rm done/*"} {
 		s := testStore(t)
-		a := carry(t, s, cudaURL, "bytes")
+		a := putIn(t, s, cudaURL, "bytes")
 		flip(t, s, a.SHA256)
 		run(t, s.dir, history)
 		scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
@@ -46,7 +21,7 @@ func TestWhatWasCarriedInIsNotFetched(t *testing.T) {
 		}
 		fsck(t, s, FsckOptions{Repair: true})
 		want(t, s, Queue)
-		carry(t, s, cudaURL, "bytes")
+		putIn(t, s, cudaURL, "bytes")
 		if f := s.Findings(); len(f) != 0 {
 			t.Errorf("%s: carried in again, and still a finding: %+v", history, f)
 		}
@@ -57,7 +32,7 @@ func TestWhatWasCarriedInIsNotFetched(t *testing.T) {
 // What a person had fetched since it was carried in came from the net.
 func TestWhatWasFetchedSinceItWasCarriedIn(t *testing.T) {
 	s := testStore(t)
-	a := carry(t, s, cudaURL, "bytes")
+	a := putIn(t, s, cudaURL, "bytes")
 	if err := s.Retry(a.Key+".job", By{"web", ""}); err != nil {
 		t.Fatal(err)
 	}
@@ -160,12 +135,6 @@ func TestAnAdditionIsMoreThanARestore(t *testing.T) {
 	c = claimNext(t, s)
 	busy("while a restore runs")
 	publish(t, c, "new bytes")
-	if c, err := s.ClaimFor(Addition{URL: cudaURL}, By{"cli", "test"}); err != nil {
-		t.Fatal(err)
-	} else {
-		busy("while it is carried in")
-		c.Fail("x")
-	}
 }
 
 // What was evicted stays so, though its restore waits.
@@ -179,41 +148,4 @@ func TestARestoreUndoesNoEvict(t *testing.T) {
 		t.Fatal(c, err)
 	}
 	want(t, s, Failed, a.Key+".job")
-}
-
-// A put that can't begin leaves nothing that is fetched: its key is claimed at
-// the same moment, or its miss was approved.
-func TestAPutThatCannotBegin(t *testing.T) {
-	s := testStore(t)
-	k := keyOf(t, cudaURL)
-	noteMiss(t, s, cudaURL, client1)
-	f, err := openJob(s.job(Misses, k))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := s.Approve(k, "", By{"cli", "test"}); err != nil {
-		t.Fatal(err)
-	}
-	u, _ := key.Parse(cudaURL, key.Auto)
-	if c, err := s.claimMissFile(f, u, Addition{URL: cudaURL}, By{"put", "test"}); c != nil || !errors.Is(err, fs.ErrNotExist) {
-		t.Error(c, err)
-	}
-	unlock(f)
-	other := claimNext(t, s)
-	if v := leave(&other.Job).Via; v != "cli" {
-		t.Errorf("the approved job is of a %s now", v)
-	}
-	content := cudaURL + "\n" + By{Via: "put"}.event(job.Approve).Line()
-	g, err := s.writeTemp([]byte(content), 0o660, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	c := &Claim{Key: k, Worker: newWorker(), Job: job.Parse([]byte(content)).Jobs[0], s: s, f: g, url: u}
-	if got, err := c.take(g.Name(), k); got != nil || err != nil {
-		t.Fatal(got, err)
-	}
-	want(t, s, Queue)
-	want(t, s, Failed, k+".job")
 }

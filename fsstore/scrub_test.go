@@ -169,7 +169,7 @@ func TestNoSoundBlobIsPutAside(t *testing.T) {
 	defer f.Close()
 	kept, err := s.putAside(a.SHA256, func(path string) bool {
 		is := same(f, path)
-		carry(t, s, cudaURL, "bytes")
+		putIn(t, s, cudaURL, "bytes")
 		return is
 	})
 	if kept != "" || err != nil {
@@ -187,8 +187,8 @@ func TestWhatIsSoundAgainComesBack(t *testing.T) {
 		"fsck":  func(s *Store) { fsck(t, s, FsckOptions{Repair: true}) },
 	} {
 		s := testStore(t)
-		a, bad := carry(t, s, cudaURL, "bytes"), hold(t, s, "https://example.com/bad.run", "bad")
-		carry(t, s, "https://example.com/same.run", "bytes")
+		a, bad := putIn(t, s, cudaURL, "bytes"), hold(t, s, "https://example.com/bad.run", "bad")
+		putIn(t, s, "https://example.com/same.run", "bytes")
 		hold(t, s, "https://example.com/fine.run", "fine")
 		run(t, s.dir, fmt.Sprintf("cd blobs; mv %[1]s ../tmp/%[1]s.2.rotten; echo rot > ../tmp/%[1]s.rotten; rm %[2]s; echo rot > ../tmp/%[2]s.rotten", a.SHA256, bad.SHA256))
 		look(s)

@@ -77,7 +77,7 @@ func TestScrubOfADiskThatReadsNothing(t *testing.T) {
 	s := testStore(t)
 	args := []string{"-f", "-qq", "-o", os.DevNull, "-e", fmt.Sprintf("inject=pread64:error=EIO:when=1..%d", 2*maxUnread)}
 	for i := range 3 * maxUnread {
-		a := carry(t, s, fmt.Sprintf("https://example.com/%d.run", i), fmt.Sprint("the bytes of ", i))
+		a := putIn(t, s, fmt.Sprintf("https://example.com/%d.run", i), fmt.Sprint("the bytes of ", i))
 		args = append(args, "-P", s.path("blobs", a.SHA256))
 	}
 	cmd := exec.Command("strace", append(args, os.Args[0], "-test.run=^TestScrubOfADiskThatReadsNothing$")...)

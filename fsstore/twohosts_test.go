@@ -1,7 +1,6 @@
 package fsstore
 
 import (
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -40,28 +39,6 @@ func TestNoOrphanShowsLife(t *testing.T) {
 			t.Fatal("it was taken from a worker that lives")
 		}
 		must(t, c.PutBack("stopped"))
-	})
-}
-
-// TestNoOrphanCarriesIn: a pipe may bring nothing for an hour.
-func TestNoOrphanCarriesIn(t *testing.T) {
-	dir := t.TempDir() + "/data"
-	synctest.Test(t, func(t *testing.T) {
-		a, b := twoHosts(t, dir)
-		c := mustClaimFor(t, a, Addition{URL: carriedURL})
-		unlock(c.f)
-		from, to := io.Pipe()
-		go func() {
-			for range 60 {
-				must(t, b.Recover())
-				time.Sleep(time.Minute)
-			}
-			to.Write([]byte("bytes"))
-			to.Close()
-		}()
-		if _, err := c.CarryIn(from, -1, noHurry); err != nil {
-			t.Fatal("it was taken from a put that lives: ", err)
-		}
 	})
 }
 

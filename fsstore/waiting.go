@@ -118,10 +118,10 @@ func (s *Store) runs(sub subject, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.ownJob(b, sub); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) && leave(j).Via != viaPut {
+	if j := s.ownJob(b, sub); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) {
 		return nil
 	}
-	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, by hand, for the bytes that the disk lost, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
+	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, for the bytes that the disk lost, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
 }
 
 // ownJob is the one job of a file, if it fetches that URL.

@@ -62,7 +62,7 @@ func TestRottenBlobThatNothingNeeds(t *testing.T) {
 func TestLostBlob(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	a := w.hold("https://vendor.example/a.bin", []byte("bytes"), noOrigin)
+	a := w.putIn("https://vendor.example/a.bin", "bytes")
 	w.hold("https://vendor.example/b.bin", []byte("other bytes"), noOrigin)
 	w.says("/artifacts/"+a.Key, "<dt>In the cache", true)
 	w.says("/artifacts", "not in the cache", false)

@@ -76,8 +76,7 @@ func scriptWorld(t *testing.T) *world {
 	w.must(os.WriteFile(filepath.Join(w.dir, "denied", "evil.example"), nil, 0o644))
 	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
 	w.must(err)
-	_, err = w.store.ClaimFor(fsstore.Addition{URL: "https://vendor.example/active.bin"}, operator)
-	w.must(err)
+	w.claim("https://vendor.example/active.bin")
 	return w
 }
 

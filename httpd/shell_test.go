@@ -81,8 +81,7 @@ func furnish(w *world, origin string) {
 	}
 	_, err := w.store.Add(fsstore.Addition{URL: origin + "/queued.bin"}, operator)
 	w.must(err)
-	running, err := w.store.ClaimFor(fsstore.Addition{URL: origin + "/running.bin"}, operator)
-	w.must(err)
+	running := w.claim(origin + "/running.bin")
 	w.t.Cleanup(func() { running.Cancelled() })
 }
 

@@ -49,8 +49,7 @@ func TestAsk(t *testing.T) {
 func TestRetryAs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	c, err := w.store.ClaimFor(fsstore.Addition{URL: "https://vendor.example/a.run?AWSAccessKeyId=k&Expires=1&Signature=old"}, operator)
-	w.must(err)
+	c := w.claim("https://vendor.example/a.run?AWSAccessKeyId=k&Expires=1&Signature=old")
 	w.must(c.Fail("403 Forbidden"))
 	b := w.browser()
 	resp, body := b.post("/admin/retry", "id", c.Key+".job", "url", "https://vendor.example/other.run")

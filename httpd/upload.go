@@ -62,17 +62,11 @@ func (in *carried) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// upload makes a file that was carried in by hand the artifact of a URL. It
-// takes the path of a download, by a claim of its own, so that it is seen
-// under Downloads, can be cancelled there, and a crash leaves what that of a
-// download leaves. Nothing is held in memory, and how much comes is limited by
+// upload makes a file that was carried in by hand the artifact of a URL.
+// Nothing is held in memory, and how much comes is limited by
 // the file system alone, and MinFree before it.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	in, err := carriedIn(r)
-	if err != nil {
-		return err
-	}
-	c, err := s.store.ClaimFor(in.Addition, by(r))
 	if err != nil {
 		return err
 	}
@@ -82,7 +76,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	patience(0)
-	a, err := c.CarryIn(in, in.size, patience)
+	a, err := s.store.Put(in.Addition, in, in.size, by(r), patience)
 	if err != nil {
 		return uploadError(err)
 	}
@@ -169,9 +163,6 @@ func uploadError(err error) error {
 	}
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
 		return &refusal{http.StatusUnprocessableEntity, m.Why + "; it was not kept. To keep it all the same, send it again with accept=" + m.Accept}
-	}
-	if errors.Is(err, fsstore.ErrLost) {
-		return &refusal{http.StatusConflict, "the upload was cancelled"}
 	}
 	return err
 }

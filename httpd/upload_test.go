@@ -2,16 +2,12 @@ package httpd
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // sendFile uploads body with the fields before it, as the page's form does.
@@ -78,64 +74,13 @@ func TestUploadIsJudged(t *testing.T) {
 		if held := err == nil; held != c.held || (code == http.StatusUnprocessableEntity) == c.held || !strings.Contains(text, c.want) {
 			t.Errorf("%s %.9q accept %v: %d, held %v: %s", c.name, c.body, c.accept, code, held, text)
 		}
-		if w.files("failed") == 0 != c.held || w.files("tmp") > 0 {
-			t.Errorf("%s %.9q accept %v: %d files in failed/, %d in tmp/", c.name, c.body, c.accept, w.files("failed"), w.files("tmp"))
+		if w.files("done") == 0 == c.held || w.files("tmp") > 0 {
+			t.Errorf("%s %.9q accept %v: %d files in done/, %d in tmp/", c.name, c.body, c.accept, w.files("done"), w.files("tmp"))
 		}
 	}
 	if code, text := newWorld(t, Options{}).sendFile("x", "url", "https://vendor.example/x.run", "accept", "all"); code != http.StatusBadRequest {
 		t.Errorf("accept=all: %d %s", code, text)
 	}
-}
-
-// TestUploadIsCancelledAfterTheCommit: a cancel that comes from the moment at
-// which the bytes are in blobs/ is too late, and the browser hears that the
-// artifact is held. It is tried until one came before the job was in done/.
-func TestUploadIsCancelledAfterTheCommit(t *testing.T) {
-	w := newWorld(t, Options{})
-	for i, end := 0, time.Now().Add(20*time.Second); ; i++ {
-		if time.Now().After(end) {
-			t.Fatalf("none of %d cancels came in time", i)
-		}
-		body := fmt.Sprint("carried in ", i)
-		rawURL := fmt.Sprintf("https://vendor.example/%d.txt", i)
-		blob := filepath.Join(w.dir, "blobs", fmt.Sprintf("%x", sha256.Sum256([]byte(body))))
-		cancelled := make(chan bool, 1)
-		go func() { cancelled <- w.moveJobWhen(blob) }()
-		if code, text := w.sendFile(body, "url", rawURL); code != http.StatusOK {
-			t.Errorf("%d %s", code, text)
-		}
-		if _, err := w.store.Lookup(rawURL); err != nil {
-			t.Error(err)
-		}
-		if !<-cancelled {
-			continue
-		}
-		w.must(w.store.Recover()) // it came while the job was moved to done/; what is locked still is left
-		if logs := w.glob("cancelled/*.job"); len(logs) == 1 && !strings.Contains(logs[0], "@") {
-			return
-		}
-		t.Fatalf("the job is %q", w.glob("*/*.job"))
-	}
-}
-
-// moveJobWhen moves the job out of active/ once name exists, as an operator's
-// mv does, and reports whether it was still there.
-func (w *world) moveJobWhen(name string) bool {
-	var job []string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		if len(job) == 0 {
-			job = w.glob("active/*.job")
-		}
-		if _, err := os.Lstat(name); err == nil {
-			return len(job) > 0 && os.Rename(job[0], filepath.Join(w.dir, "cancelled", filepath.Base(job[0]))) == nil
-		}
-	}
-	return false
-}
-
-func (w *world) glob(pattern string) []string {
-	names, _ := filepath.Glob(filepath.Join(w.dir, pattern))
-	return names
 }
 
 // TestUploadWithFieldsAfterTheFile: none is dropped in silence.

@@ -83,13 +83,23 @@ func newWorld(t testing.TB, o Options) *world {
 
 var operator = fsstore.By{Via: "cli", Addr: "test"}
 
-// hold makes an artifact by the way that "put" takes.
+// claim adds a URL and claims its job.
+func (w *world) claim(rawURL string) *fsstore.Claim {
+	w.t.Helper()
+	name, err := w.store.Add(fsstore.Addition{URL: rawURL}, operator)
+	w.must(err)
+	c, err := w.store.Claim(name)
+	w.must(err)
+	if c == nil {
+		w.t.Fatalf("%s can't be claimed", name)
+	}
+	return c
+}
+
+// hold makes an artifact by the way that a download takes.
 func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Artifact {
 	w.t.Helper()
-	c, err := w.store.ClaimFor(fsstore.Addition{URL: rawURL}, operator)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	c := w.claim(rawURL)
 	p, err := c.Part(w.t.Context(), false)
 	if err != nil {
 		w.t.Fatal(err)
@@ -101,6 +111,15 @@ func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Arti
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return a
+}
+
+// putIn makes an artifact by the way that a put takes.
+func (w *world) putIn(rawURL, body string) *fsstore.Artifact {
+	w.t.Helper()
+	add := fsstore.Addition{URL: rawURL, AcceptAny: true}
+	a, err := w.store.Put(add, strings.NewReader(body), int64(len(body)), operator, func(int64) error { return nil })
+	w.must(err)
 	return a
 }
 

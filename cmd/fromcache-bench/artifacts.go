@@ -42,9 +42,13 @@ func (b *bench) dataDir(name string, n int, size int64) (string, []held, error) 
 }
 
 func publish(s *fsstore.Store, url string, size int64) (*fsstore.Artifact, error) {
-	claim, err := s.ClaimFor(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "bench"})
+	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "bench"})
 	if err != nil {
 		return nil, err
+	}
+	claim, err := s.Claim(name)
+	if claim == nil {
+		return nil, fmt.Errorf("%s can't be claimed: %w", name, err)
 	}
 	part, err := claim.Part(context.Background(), false)
 	if err != nil {

@@ -51,8 +51,6 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 	return c
 }
 
-// put takes the path of a download, with a claim of its own, so that a crash leaves what a download
-// leaves.
 func (a *app) put(ctx context.Context, add fsstore.Addition, file string, minFree size) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -66,11 +64,7 @@ func (a *app) put(ctx context.Context, add fsstore.Addition, file string, minFre
 	if err != nil {
 		return err
 	}
-	claim, err := s.ClaimFor(add, a.operator())
-	if err != nil {
-		return fmt.Errorf("%s: %w", key.Redact(add.URL), err)
-	}
-	return a.carryIn(ctx, claim, from, size)
+	return a.carryIn(ctx, s, add, from, size)
 }
 
 // openFile opens FILE, of which size -1 is unknown.
@@ -97,9 +91,9 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 }
 
 // carryIn lets the operator see how far it has come, and how it ended.
-func (a *app) carryIn(ctx context.Context, claim *fsstore.Claim, from io.Reader, size int64) error {
+func (a *app) carryIn(ctx context.Context, s *fsstore.Store, add fsstore.Addition, from io.Reader, size int64) error {
 	show := a.progress("put")
-	art, err := claim.CarryIn(from, size, func(have int64) error {
+	art, err := s.Put(add, from, size, a.operator(), func(have int64) error {
 		show.at(have, size)
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
@@ -108,7 +102,7 @@ func (a *app) carryIn(ctx context.Context, claim *fsstore.Claim, from io.Reader,
 	})
 	show.end()
 	if err != nil {
-		return putError(err)
+		return fmt.Errorf("%s: %w", key.Redact(add.URL), putError(err))
 	}
 	_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", art.Key, art.SHA256, bytes(art.Size))
 	return err

@@ -15,14 +15,14 @@ func TestPutEndsAtASecondSignal(t *testing.T) {
 	p.must(err)
 	defer in.Close()
 	p.must(cmd.Start())
-	p.eventually("it is active", func() bool { return p.there("tmp/*.part") })
+	p.eventually("it has begun", func() bool { return p.there("tmp/.new-*") })
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case err := <-ended:
-			if err == nil || !p.there("active/*.job") {
+			if err == nil || !p.there("tmp/.new-*") || p.there("active/*.job") {
 				t.Errorf("%v", err)
 			}
 			return
