@@ -12,12 +12,14 @@ import (
 // elsewhere are the threats whose proof is tests of other packages, by the package.
 // `go test ./...` runs a slice of them.
 var elsewhere = []struct{ threat, pkg, tests string }{
+	{"4 11 faults of a machine", "cmd/fromcache", "DiskFaults FewDescriptors NoWatch"},
 	{"10 clock steps", "fsstore", "AClockSetBack ClockBook ScrubKeepsItsRate"},
 	{"10 clock steps", "httpd", "SessionAge"},
 	{"17 ways inside", "fsstore/fetch", "Inside Classify AllowSeesThrough Rebinding RedirectInside Proxy"},
 	{"18 hostile pages", "httpd", "CrossSite OnlyFormsChange Rebound Framing Fixation SignedOutPosts HostileText FormCap OpenHost SessionCookie"},
 	{"18 hostile pages", "httpd/browser", "OtherSite Safety Access"},
 	{"19 guessing", "httpd", "Guess LimiterTable"},
+	{"21 leaks", "cmd/fromcache", "Soak"},
 	{"22 credentials", "cmd/fromcache", "Canaries"},
 	{"22 credentials", "fsstore/key", "Redact Key"},
 	{"1 12 any order of verbs", "fsstore", "Model"},

@@ -3,7 +3,6 @@ package torture
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -11,14 +10,11 @@ import (
 	"fromcache/cmd/fromcache-torture/judge"
 )
 
-// Faults of a machine, threats 4 and 11: hits go on where the bytes are there,
-// /healthz says what is wrong, and the server recovers by itself.
-
 // until waits for a state that must come; how long it takes is not judged.
 func until(what string, is func() bool) error { return within(time.Minute, what, is) }
 
-func within(long time.Duration, what string, is func() bool) error {
-	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+func within(limit time.Duration, what string, is func() bool) error {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if is() {
 			return nil
 		}
@@ -70,67 +66,4 @@ func TestMovedAway(t *testing.T) {
 	}
 	l.worksAgain(s, "moved back", row)
 	l.end("moved away", s, row)
-}
-
-func TestFewDescriptors(t *testing.T) {
-	p, row := begin(t, "4 few descriptors")
-	l, s := p.serving(row, []string{"prlimit", "--nofile=64"})
-	defer l.close()
-	var open []net.Conn
-	for range 200 {
-		if c, err := net.DialTimeout("tcp", s.addr, time.Second); err == nil {
-			open = append(open, c)
-		}
-	}
-	l.add(l.url(two))
-	time.Sleep(300 * time.Millisecond)
-	if s.dead() {
-		row.Errorf("the server died of too few descriptors:\n%s", s.text())
-	}
-	for _, c := range open {
-		c.Close()
-	}
-	answersSoon(l, s, one, row)
-	l.worksAgain(s, "with descriptors again", row)
-	row.Tried("connections past the limit", len(open))
-	row.AtLeast(100, "connections past the limit")
-	l.end("64 descriptors", s, row)
-}
-
-// answersSoon: the server has noticed that its clients went.
-func answersSoon(l *lab, s *server, path string, row *Row) {
-	if err := until("a hit", func() bool { code, _, err := s.get(l.p.origin.URL + path); return err == nil && code == 200 }); err != nil {
-		row.Errorf("%v\n%s", err, s.text())
-		return
-	}
-	answers(l, s, path, "after", row)
-}
-
-func TestReadOnly(t *testing.T) {
-	p, row := begin(t, "4 a read-only disk")
-	needsMounts(row, "mount")
-	m, err := p.newTmpfs("size=64m")
-	row.must(err)
-	defer m.close()
-	l := m.on(p, row, "data")
-	defer l.close()
-	l.hold(one)
-	s := l.serve(row, nil)
-	if err := until("the file system is read-only", func() bool { return sh("mount -o remount,ro %s", m.dir) == nil }); err != nil {
-		row.Errorf("a file system that was mounted just now can't be made read-only, so that this was not tried: %v", err)
-		return
-	}
-	answers(l, s, one, "read-only", row)
-	if code, _, err := s.get(l.p.origin.URL + "/50/nothing.bin"); err != nil || code != 404 {
-		row.Errorf("a miss on a read-only disk: %d, %v", code, err)
-	}
-	err = errors.Join(until("/healthz is red on a read-only disk", func() bool { return !s.healthy() }),
-		sh("mount -o remount,rw %s", m.dir), until("/healthz is green again", s.healthy))
-	if err != nil {
-		row.Errorf("read-only: %v", err)
-	}
-	l.add(l.url(two))
-	l.worksAgain(s, "writable again", row)
-	row.Tried("read-only disks", 1)
-	l.end("read-only", s, row)
 }
