@@ -20,9 +20,9 @@ func (c *call) passWhole(reason string) {
 
 // group is what one set of options says about its URLs: between two --next of curl's, or all of a wget call.
 type group struct {
-	urls []word
-	outs []output // curl: -o and -O, which pair with the URLs in order
-	stop string   // why no URL of this group is asked about
+	urls    []word
+	outputs []output // curl: -o and -O, which pair with the URLs in order
+	reason  string   // why no URL of this group is asked about
 
 	remoteAll    bool       // curl --remote-name-all
 	globoff      bool       // curl -g
@@ -31,34 +31,34 @@ type group struct {
 	proto        protoLists // curl --proto
 	redirProto   protoLists // curl --proto-redir
 	maxRedirs    string     // curl --max-redirs, wget --max-redirect
-	agent        string     // the option that names a User-Agent
-	sizes        bool       // curl -w with the size of the download
-	coded        bool       // curl asks for a compressed answer
+	userAgent    string     // the option that names a User-Agent
+	showsSize    bool       // curl -w with the size of the download
+	compressed   bool       // curl asks for a compressed answer
 	netrc        bool       // curl --netrc-optional
 	tlsVersion   []string   // the options that say which TLS, for a probe to say the same
 	family       int        // 4, 6, or 0 for either
 	outputDir    string     // curl --output-dir
-	resumes      string     // curl -C -, wget -c: as it was written
+	resume       string     // curl -C -, wget -c: as it was written
 
-	outFile   bool   // wget -O
-	document  string // its value
-	dirs      bool   // wget --directories
-	httpsOnly bool   // wget --https-only
-	newer     bool   // wget -N
-	named     string // wget --content-disposition, as it was written
-	prefix    string // wget -P
-	renamed   bool   // wget --restrict-file-names
-	elsewhere bool   // a wgetrc says where files go, and which of several counts is not worth a guess
-	hushed    bool   // wget -q, the last of them
-	notLoud   bool   // wget -nv without a later -v
-	logged    bool   // wget -o FILE, which is not standard output
-	unsure    bool   // wget -e quiet or -e verbose, of which wget2 makes what it likes
+	outFile            bool   // wget -O
+	document           string // its value
+	dirs               bool   // wget --directories
+	httpsOnly          bool   // wget --https-only
+	timestamping       bool   // wget -N
+	contentDisposition string // wget --content-disposition, as it was written
+	prefix             string // wget -P
+	renamed            bool   // wget --restrict-file-names
+	placedByRC         bool   // a wgetrc says where files go, and which of several counts is not worth a guess
+	quiet              bool   // wget -q, the last of them
+	nonVerbose         bool   // wget -nv without a later -v
+	logFile            bool   // wget -o FILE, which is not standard output
+	volumeByE          bool   // wget -e quiet or -e verbose, of which wget2 makes what it likes
 }
 
 // pass notes the first reason for leaving the group alone.
 func (g *group) pass(reason string) {
-	if g.stop == "" {
-		g.stop = reason
+	if g.reason == "" {
+		g.reason = reason
 	}
 }
 
@@ -84,8 +84,8 @@ type given struct {
 	skip  int
 }
 
-// because is what a class says about a call that it stops.
-func because(c options.Class) string {
+// classReason is what a class says about a call that it stops.
+func classReason(c options.Class) string {
 	switch c {
 	case options.X:
 		return "prints information"
@@ -126,11 +126,11 @@ func (c *call) judge(g *group, o given) {
 	switch o.Class {
 	case options.N, options.U:
 	case options.X, options.I:
-		c.passWhole(o.shown + " " + because(o.Class))
+		c.passWhole(o.shown + " " + classReason(o.Class))
 	case options.R:
 		c.part(g, o)
 	default:
-		g.pass(o.shown + " " + because(o.Class))
+		g.pass(o.shown + " " + classReason(o.Class))
 	}
 	if hasControl(o.value) {
 		g.pass(o.shown + " has control bytes in its value")
@@ -142,11 +142,11 @@ func (c *call) judge(g *group, o given) {
 func (c *call) part(g *group, o given) {
 	switch {
 	case o.Name == "continue" && o.no:
-		g.resumes = ""
+		g.resume = ""
 	case o.Name == "continue", o.Name == "continue-at" && o.value == "-":
-		g.resumes = o.shown
+		g.resume = o.shown
 	default:
-		g.pass(o.shown + " " + because(options.R))
+		g.pass(o.shown + " " + classReason(options.R))
 	}
 }
 

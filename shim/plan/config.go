@@ -20,17 +20,17 @@ type rcLine struct {
 
 // configs reads configuration files for a Plan.
 type configs struct {
-	env  Env
-	uid  int
-	read func(path string) ([]byte, error)
-	odd  string // why a file can't be judged
+	env       Env
+	uid       int
+	read      func(path string) ([]byte, error)
+	undecided string // why a file can't be judged
 }
 
 // file returns the contents of path and whether it is there; one that can't be judged is noted in odd.
 func (c *configs) file(path string) (string, bool) {
 	data, err := c.read(path)
 	if errors.Is(err, ErrNotPlain) {
-		c.odd = path + " is no plain file"
+		c.undecided = path + " is no plain file"
 	}
 	return string(data), err == nil
 }
@@ -62,10 +62,10 @@ func (c *configs) curlrc() (lines []rcLine) {
 		if ok {
 			lines = append(lines, parseCurlrc(text)...)
 		}
-		if oddCurlrc(text) {
-			c.odd = dir + name + " has lines that releases of curl read differently"
+		if isAmbiguousCurlrc(text) {
+			c.undecided = dir + name + " has lines that releases of curl read differently"
 		}
-		return ok || c.odd != ""
+		return ok || c.undecided != ""
 	}
 	if try(c.env.Get("CURL_HOME"), "/.curlrc") {
 		return lines
@@ -80,19 +80,19 @@ func (c *configs) curlrc() (lines []rcLine) {
 	}
 	switch own := c.home(); {
 	case own == "" && home == "":
-		c.odd = homeless
+		c.undecided = noHome
 	case own != home:
 		try(own, "/.curlrc")
 	}
 	return lines
 }
 
-// homeless is why a call passes whose configuration can't be found.
-const homeless = "HOME is unset, and /etc/passwd does not have the user"
+// noHome is why a call passes whose configuration can't be found.
+const noHome = "HOME is unset, and /etc/passwd does not have the user"
 
-// oddCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage returns and form feeds: up to 8.12 curl
+// isAmbiguousCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage returns and form feeds: up to 8.12 curl
 // skips them, since then it stops reading there.
-func oddCurlrc(text string) bool {
+func isAmbiguousCurlrc(text string) bool {
 	for line := range strings.Lines(text) {
 		if strings.IndexByte(" \t/*", line[0]) >= 0 {
 			return true

@@ -41,18 +41,18 @@ func parseCurl(args []string, rc []rcLine) *call {
 		}
 	}
 	if p.stderrOut && p.verbose {
-		p.passWhole("-v with --stderr - " + because(options.E))
+		p.passWhole("-v with --stderr - " + classReason(options.E))
 	}
 	urls := 0
 	for _, g := range p.groups {
 		urls += len(g.urls)
-		if g.resumes != "" && len(p.groups) > 1 {
-			g.pass(g.resumes + " goes on with a file that another group may write")
+		if g.resume != "" && len(p.groups) > 1 {
+			g.pass(g.resume + " goes on with a file that another group may write")
 		}
-		if g.sizes && g.coded {
+		if g.showsSize && g.compressed {
 			g.pass("-w shows the size of a compressed answer")
 		}
-		if g.sizes && g.resumes != "" { // of a complete file the server says that there is nothing left, in words of its own
+		if g.showsSize && g.resume != "" { // of a complete file the server says that there is nothing left, in words of its own
 			g.pass("-w shows the size of an answer that may be an error's")
 		}
 	}
@@ -65,7 +65,7 @@ func parseCurl(args []string, rc []rcLine) *call {
 // url takes a URL. Since 8.13 one that begins with @ is a file of URLs, as a plain word, too.
 func (p *curlCall) url(w word) {
 	if strings.HasPrefix(w.text, "@") {
-		p.passWhole("@ " + because(options.I))
+		p.passWhole("@ " + classReason(options.I))
 	}
 	p.g.urls = append(p.g.urls, w)
 }
@@ -164,7 +164,7 @@ func (p *curlCall) option(o given) {
 			return
 		}
 		if o.Name == "hsts" || o.Name == "alt-svc" {
-			p.passWhole(o.shown + " " + because(o.Class)) // shared by all groups
+			p.passWhole(o.shown + " " + classReason(o.Class)) // shared by all groups
 		}
 	case options.G:
 		if o.Name == "next" {
@@ -185,13 +185,13 @@ func (p *curlCall) option(o given) {
 		}
 		// a cookie jar is shared by all groups, a literal cookie is its group's own
 		if o.Name == "cookie-jar" || o.Name == "cookie" && !strings.Contains(o.value, "=") {
-			p.passWhole(o.shown + " " + because(o.Class))
+			p.passWhole(o.shown + " " + classReason(o.Class))
 		}
 	case options.U:
 		p.url(word{o.arg, o.skip, o.value})
 	case options.E:
 		if o.Name == "libcurl" {
-			p.passWhole(o.shown + " " + because(o.Class)) // it writes down all groups
+			p.passWhole(o.shown + " " + classReason(o.Class)) // it writes down all groups
 		}
 	case options.N:
 		p.global(o)
@@ -229,21 +229,21 @@ func (p *curlCall) valued(o given) {
 		p.g.header(o.shown, o.value, Curl)
 	case "request", "http-request":
 		if o.value != "GET" {
-			p.g.pass(o.shown + " " + because(options.M))
+			p.g.pass(o.shown + " " + classReason(options.M))
 		}
 	case "write-out":
 		reason, sizes := judgeWriteOut(o.value)
 		if reason != "" {
 			p.g.pass(o.shown + " " + reason)
 		}
-		p.g.sizes = p.g.sizes || sizes
+		p.g.showsSize = p.g.showsSize || sizes
 	case "tls-max":
 		if o.value == "1.0" || o.value == "1.1" { // which the cache-host would not speak with the origin
-			p.g.pass(o.shown + " " + because(options.S))
+			p.g.pass(o.shown + " " + classReason(options.S))
 		}
 		p.g.tlsVersion = append(p.g.tlsVersion, "--"+o.Name, o.value)
 	default:
-		p.g.pass(o.shown + " " + because(o.Class))
+		p.g.pass(o.shown + " " + classReason(o.Class))
 	}
 }
 
@@ -260,7 +260,7 @@ func (p *curlCall) global(o given) {
 		p.stderrOut = isStdout(o.value)
 	case "trace", "trace-ascii":
 		if isStdout(o.value) {
-			p.passWhole(o.shown + " - " + because(options.E))
+			p.passWhole(o.shown + " - " + classReason(options.E))
 		}
 		p.verbose = p.verbose || o.value == "%" // standard error
 	}
@@ -270,15 +270,15 @@ func (p *curlCall) global(o given) {
 func (g *group) neutralCurl(o given) {
 	switch o.Name {
 	case "output", "out-null":
-		g.outs = append(g.outs, output{file: o.value})
+		g.outputs = append(g.outputs, output{file: o.value})
 	case "output-dir":
 		g.outputDir = o.value
 	case "remote-name":
-		g.outs = append(g.outs, output{remote: !o.no})
+		g.outputs = append(g.outputs, output{remote: !o.no})
 	case "user-agent":
-		g.agent = o.shown
+		g.userAgent = o.shown
 	case "compressed", "tr-encoding":
-		g.coded = g.coded || !o.no
+		g.compressed = g.compressed || !o.no
 	case "remote-name-all":
 		g.remoteAll = !o.no
 	case "globoff":
@@ -300,8 +300,8 @@ func (g *group) neutralCurl(o given) {
 
 // savesByName reports whether curl names the file of URL i after its path, as -O does.
 func (g *group) savesByName(i int) bool {
-	if i < len(g.outs) {
-		return g.outs[i].remote
+	if i < len(g.outputs) {
+		return g.outputs[i].remote
 	}
 	return g.remoteAll
 }

@@ -26,47 +26,47 @@ func namesFile(name string) bool {
 	return !strings.Contains(pages, " "+ext+" ")
 }
 
-// wgetFile says why the file that wget saves could have another name, or none, were the URL the cache's.
-func (p *planner) wgetFile(g *group, t URL) string {
+// wgetFileReason says why the file that wget saves could have another name, or none, were the URL the cache's.
+func (p *planner) wgetFileReason(g *group, t URL) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
-	case p.Real == "wget2" && recoded(t):
+	case p.Real == "wget2" && reencoded(t):
 		return "wget2 asks for the URL in another writing"
 	case p.Real == "busybox" && t.Path == "/" && t.Query != "":
 		return "busybox names the file in its own way"
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
-	case g.named != "" && !(gnu && g.outFile && g.resumes == ""): // GNU wget alone takes the name that -O gives
-		return g.named + " " + because(options.F)
-	case g.newer && !(gnu && (g.outFile || p.isFresh(g, t))): // with -O, GNU wget says that -N does nothing
-		return "-N " + because(options.C)
+	case g.contentDisposition != "" && !(gnu && g.outFile && g.resume == ""): // GNU wget alone takes the name that -O gives
+		return g.contentDisposition + " " + classReason(options.F)
+	case g.timestamping && !(gnu && (g.outFile || p.isAbsent(g, t))): // with -O, GNU wget says that -N does nothing
+		return "-N " + classReason(options.C)
 	}
 	return ""
 }
 
-// recoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
+// reencoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
 // byte of the path encoded, a slash decoded, a plus of the query as a blank.
-func recoded(t URL) bool {
+func reencoded(t URL) bool {
 	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.Path), "%2f") || strings.Contains(t.Query, "+")
 }
 
-// isFresh reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
+// isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
 // file finds what the first has left.
-func (p *planner) isFresh(g *group, t URL) bool {
+func (p *planner) isAbsent(g *group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
-	if !sure || p.fresh[names[0]] {
+	if !sure || p.saved[names[0]] {
 		return false
 	}
-	if p.fresh == nil {
-		p.fresh = map[string]bool{}
+	if p.saved == nil {
+		p.saved = map[string]bool{}
 	}
-	p.fresh[names[0]] = true
+	p.saved[names[0]] = true
 	_, err := p.Size(names[0])
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// encodeLone writes %25 for a percent sign before what are no two hexadecimal digits.
-func encodeLone(s string) string {
+// encodeStrayPercent writes %25 for a percent sign before what are no two hexadecimal digits.
+func encodeStrayPercent(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}

@@ -19,10 +19,10 @@ func (g *group) header(shown, value string, tool Tool) {
 	}
 	switch strings.ToLower(name) {
 	case "user-agent":
-		g.agent = shown
+		g.userAgent = shown
 	case "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
-		g.pass(shown + " " + because(options.R))
+		g.pass(shown + " " + classReason(options.R))
 	case "accept":
 		if strings.Trim(v, " \t") != "*/*" {
 			g.pass(shown + " adds an Accept that may count")
@@ -38,7 +38,7 @@ func (g *group) header(shown, value string, tool Tool) {
 // the size of the body, which is that of its compressed form where there is one.
 func judgeWriteOut(format string) (reason string, sizes bool) {
 	if strings.HasPrefix(format, "@") {
-		return because(options.I), false
+		return classReason(options.I), false
 	}
 	for {
 		i := strings.IndexByte(format, '%')
@@ -52,12 +52,12 @@ func judgeWriteOut(format string) (reason string, sizes bool) {
 		case c == '{':
 			end := strings.IndexByte(format, '}')
 			if end < 0 || !neutralVariable(format[1:end]) {
-				return because(options.E), sizes
+				return classReason(options.E), sizes
 			}
 			sizes = sizes || format[1:end] == "size_download"
 			format = format[end+1:]
 		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and what is yet to come
-			return because(options.E), sizes
+			return classReason(options.E), sizes
 		}
 	}
 }

@@ -136,7 +136,7 @@ type planner struct {
 	Input
 	settings
 	netrc    string          // contents, of wget's
-	fresh    map[string]bool // the files that wget -N finds absent, and makes
+	saved    map[string]bool // the files that wget -N finds absent, and makes
 	verdicts []Verdict
 	asked    []candidate
 }
@@ -162,7 +162,7 @@ func (p *planner) parse() *call {
 		c = parseCurl(p.Args, lines)
 		for _, g := range c.groups {
 			if g.netrc && files.curlNetrc() {
-				g.pass("--netrc-optional " + because(options.A))
+				g.pass("--netrc-optional " + classReason(options.A))
 			}
 		}
 	} else {
@@ -173,16 +173,16 @@ func (p *planner) parse() *call {
 		}
 		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
 	}
-	if files.odd != "" {
-		c.passWhole(files.odd)
+	if files.undecided != "" {
+		c.passWhole(files.undecided)
 	}
 	return c
 }
 
 // group judges each URL of a group.
 func (p *planner) group(g *group) {
-	if g.resumes != "" && sharesFile(g) {
-		g.pass(g.resumes + " goes on with one file for several URLs")
+	if g.resume != "" && sharesFile(g) {
+		g.pass(g.resume + " goes on with one file for several URLs")
 	}
 	for i, w := range g.urls {
 		t, reason := p.target(g, i, w)
@@ -192,8 +192,8 @@ func (p *planner) group(g *group) {
 		}
 		c := candidate{w: w, verdict: len(p.verdicts) - 1}
 		c.suffix = p.suffix(g, i, t)
-		c.q = Question{URL: t, Family: g.family, NeedsRanges: g.resumes != "", MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion}
-		if c.q.Caches, reason = p.usable(g); reason == "" && g.resumes != "" {
+		c.q = Question{URL: t, Family: g.family, NeedsRanges: g.resume != "", MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion}
+		if c.q.Caches, reason = p.usable(g); reason == "" && g.resume != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
 		}
 		if reason != "" {
@@ -218,16 +218,16 @@ func (p *planner) suffix(g *group, i int, t URL) string {
 
 // target returns the URL that a word means, or why the cache is not asked about it.
 func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
-	if g.stop != "" {
-		return t, g.stop
+	if g.reason != "" {
+		return t, g.reason
 	}
 	url := w.text
 	switch {
-	case p.Real == "wget2" && (g.unsure || !g.hushed && !g.notLoud && !g.logged):
+	case p.Real == "wget2" && (g.volumeByE || !g.quiet && !g.nonVerbose && !g.logFile):
 		return t, "wget2 shows the URL where it is not quiet"
 	case p.Real == "busybox" && strings.Contains(url, "#"):
 		return t, "busybox sends the fragment"
-	case p.Real == "busybox" && encodeLone(url) != url:
+	case p.Real == "busybox" && encodeStrayPercent(url) != url:
 		return t, "busybox sends a % that encodes nothing"
 	}
 	if p.Tool == Wget {
@@ -239,7 +239,7 @@ func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 		return t, reason
 	}
 	if p.Tool == Wget { // as wget asks for it
-		t.Path, t.Query = encodeLone(t.Path), encodeLone(t.Query)
+		t.Path, t.Query = encodeStrayPercent(t.Path), encodeStrayPercent(t.Query)
 	}
 	if reason = p.hostReason(t); reason != "" {
 		return t, reason
@@ -272,18 +272,18 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 		if t.Name() == "" {
 			return "-O needs a file name in the URL"
 		}
-		if encodeLone(t.Name()) != t.Name() {
+		if encodeStrayPercent(t.Name()) != t.Name() {
 			return "-O needs a file name that a cache can be asked for" // no server takes a % before what are no two digits
 		}
 	}
-	if g.agent != "" && !namesFile(t.Name()) {
-		return g.agent + " may choose the answer where the URL names no file"
+	if g.userAgent != "" && !namesFile(t.Name()) {
+		return g.userAgent + " may choose the answer where the URL names no file"
 	}
 	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {
 		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
 	}
 	if p.Tool == Wget {
-		if reason := p.wgetFile(g, t); reason != "" {
+		if reason := p.wgetFileReason(g, t); reason != "" {
 			return reason
 		}
 	}
@@ -313,15 +313,15 @@ func (p *planner) usable(g *group) (caches []Cache, reason string) {
 	return caches, reason
 }
 
-// mostRedirects is how many redirects a cache-host follows for an artifact.
-const mostRedirects = 10
+// maxRedirects is how many redirects a cache-host follows for an artifact.
+const maxRedirects = 10
 
 // followsAll reports whether the tool would have followed every redirect that the cache-host may have followed.
 func (p *planner) followsAll(g *group, scheme string) bool {
 	if p.Tool == Curl && !g.follow {
 		return false
 	}
-	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < mostRedirects) {
+	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
 		return false
 	}
 	return g.redirProto.allow("https") && (scheme == "https" || g.redirProto.allow("http"))

@@ -25,7 +25,7 @@ func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 		}
 	}
 	if !sure || file != "" && len(names) > 1 {
-		return "", g.resumes + " goes on with a file whose name can't be told for sure"
+		return "", g.resume + " goes on with a file whose name can't be told for sure"
 	}
 	return file, ""
 }
@@ -42,8 +42,8 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 		if strings.Contains(g.urls[i].text, "?") { // up to 7.85 curl keeps the query in the name
 			names = append(names, joined(g.outputDir, file+t.Query))
 		}
-	case i < len(g.outs):
-		file = g.outs[i].file
+	case i < len(g.outputs):
+		file = g.outputs[i].file
 	}
 	if file == "" || file == "-" {
 		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
@@ -56,13 +56,13 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 // wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps its query.
 func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
-		return []string{g.document}, g.document != "" && !g.elsewhere
+		return []string{g.document}, g.document != "" && !g.placedByRC
 	}
 	name := t.Name() + t.Query
 	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
 		return nil, false
 	}
-	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.elsewhere && !strings.HasPrefix(g.prefix, "~") &&
+	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.placedByRC && !strings.HasPrefix(g.prefix, "~") &&
 		(t.Query == "" || p.Real != "wget2" && p.Real != "busybox")
 	if g.prefix != "" {
 		name = strings.TrimRight(g.prefix, "/") + "/" + name
@@ -82,8 +82,8 @@ func sharesFile(g *group) bool {
 	seen := map[string]bool{}
 	for i, w := range g.urls {
 		name := ""
-		if i < len(g.outs) && !g.outs[i].remote {
-			name = path.Clean(g.outs[i].file)
+		if i < len(g.outputs) && !g.outputs[i].remote {
+			name = path.Clean(g.outputs[i].file)
 		} else if !g.outFile {
 			name = w.text
 			if end := strings.IndexAny(name, "?#"); end >= 0 {

@@ -165,7 +165,7 @@ func (c Cache) Address(t URL, pin string) string {
 	if pin != "" {
 		pin = "." + pin
 	}
-	return c.Base + "/b/" + t.token() + pin + "/" + encodeLone(t.Name())
+	return c.Base + "/b/" + t.token() + pin + "/" + encodeStrayPercent(t.Name())
 }
 
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one host.

@@ -42,7 +42,7 @@ func (t URL) Name() string { return t.Path[strings.LastIndexByte(t.Path, '/')+1:
 
 // parseURL reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
 func parseURL(word string) (t URL, reason string) {
-	if reason := oddBytes(word); reason != "" {
+	if reason := bytesReason(word); reason != "" {
 		return t, reason
 	}
 	scheme, rest, ok := strings.Cut(word, "://")
@@ -65,8 +65,8 @@ func parseURL(word string) (t URL, reason string) {
 	return t, ""
 }
 
-// oddBytes says why a word is no URL that the two tools and a cache would read alike.
-func oddBytes(word string) string {
+// bytesReason says why a word is no URL that the two tools and a cache would read alike.
+func bytesReason(word string) string {
 	if len(word) > maxURL {
 		return "the URL is too long"
 	}

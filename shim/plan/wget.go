@@ -142,7 +142,7 @@ func (p *wgetCall) option(o given) {
 		if strings.Trim(o.value, "vHdcp") != "" || o.value == "" {
 			p.passWhole("-n" + o.value + " is not known")
 		}
-		p.g.notLoud = p.g.notLoud || strings.Contains(o.value, "v")
+		p.g.nonVerbose = p.g.nonVerbose || strings.Contains(o.value, "v")
 		return
 	case "secure-protocol":
 		p.g.secureProtocol(o)
@@ -152,11 +152,11 @@ func (p *wgetCall) option(o given) {
 			return
 		}
 	case "timestamping":
-		if p.g.newer = p.g.newer || !o.no; !o.no {
+		if p.g.timestamping = p.g.timestamping || !o.no; !o.no {
 			return
 		}
 	case "content-disposition":
-		if p.g.named = o.shown; !o.no {
+		if p.g.contentDisposition = o.shown; !o.no {
 			return
 		}
 	case "no-config":
@@ -180,7 +180,7 @@ func (p *wgetCall) places(o given) {
 	case o.Name == "output-document" && !p.rc:
 		p.g.document = o.value
 	case o.Name == "directory-prefix" && p.g.prefix == "", o.Name == "output-document" && p.g.document == "":
-		p.g.elsewhere = true
+		p.g.placedByRC = true
 	}
 }
 
@@ -191,7 +191,7 @@ func (g *group) secureProtocol(o given) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
 		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
 	default:
-		g.pass(o.shown + " " + because(options.S))
+		g.pass(o.shown + " " + classReason(options.S))
 	}
 }
 
@@ -199,11 +199,11 @@ func (g *group) secureProtocol(o given) {
 func (g *group) volume(o given) {
 	switch o.Name {
 	case "quiet":
-		g.hushed = !o.no
+		g.quiet = !o.no
 	case "verbose":
-		g.notLoud = o.no
+		g.nonVerbose = o.no
 	case "output-file", "append-output":
-		g.logged = o.value != "" && !isStdout(o.value)
+		g.logFile = o.value != "" && !isStdout(o.value)
 	}
 }
 
@@ -227,10 +227,10 @@ func (g *group) neutralWget(o given) {
 	case "restrict-file-names":
 		g.renamed = true
 	case "user-agent":
-		g.agent = o.shown
+		g.userAgent = o.shown
 	case "output-file", "append-output":
 		if isStdout(o.value) {
-			g.pass(o.shown + " - " + because(options.E))
+			g.pass(o.shown + " - " + classReason(options.E))
 		}
 	}
 	if (o.Name == "inet4-only" || o.Name == "inet6-only") && o.no {
@@ -248,12 +248,12 @@ func (p *wgetCall) command(line string) {
 	name, value, ok := strings.Cut(line, "=")
 	name = options.Bare(strings.Trim(name, blanks))
 	if !ok || !strings.Contains(executable, " "+name+" ") || hasControl(value) {
-		p.passWhole("-e " + because(options.I))
+		p.passWhole("-e " + classReason(options.I))
 	}
 	if name == "useragent" {
-		p.g.agent = "-e user_agent"
+		p.g.userAgent = "-e user_agent"
 	}
-	p.g.unsure = p.g.unsure || name == "quiet" || name == "verbose"
+	p.g.volumeByE = p.g.volumeByE || name == "quiet" || name == "verbose"
 }
 
 // isOff reports whether wget(1) reads v as false.

@@ -77,7 +77,7 @@ func (c *configs) wgetHome() string {
 		home = c.home()
 	}
 	if !ok && home == "" {
-		c.odd = homeless
+		c.undecided = noHome
 	}
 	return home
 }
@@ -115,7 +115,7 @@ func (p *wgetCall) configLine(l rcLine) {
 		return
 	case "dirstruct": // the name of -nd and of -x
 		if !isOff(l.value) {
-			p.g.pass("wgetrc: " + l.name + " " + because(options.F))
+			p.g.pass("wgetrc: " + l.name + " " + classReason(options.F))
 		}
 		return
 	}

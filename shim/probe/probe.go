@@ -39,7 +39,7 @@ func New(tool plan.Tool, env plan.Env, path string) *Prober {
 }
 
 // maxAsking bounds the connections that are open at once; a call with more URLs than that asks in turns.
-const maxAsking = 32
+const maxProbes = 32
 
 // reply is what a cache said to a question, and what that tells of the cache itself.
 type reply struct {
@@ -67,16 +67,16 @@ func failed(s state, reason string) reply { return reply{state: s, Reply: plan.R
 // a miss when every cache has answered or the deadline is over.
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	deadline := time.Now().Add(p.timeout)
-	turns := make(chan struct{}, maxAsking)
+	slots := make(chan struct{}, maxProbes)
 	stamped := p.stamps.read(questions)
-	quiet := &silence{heard: map[string]bool{}}
+	heard := &contacts{answered: map[string]bool{}}
 	out := make([]plan.Answer, len(questions))
 	var all sync.WaitGroup
 	for i, q := range questions {
-		all.Go(func() { out[i] = p.one(q, deadline, turns, stamped, quiet) })
+		all.Go(func() { out[i] = p.askOne(q, deadline, slots, stamped, heard) })
 	}
 	all.Wait()
-	for _, base := range quiet.caches() {
+	for _, base := range heard.silent() {
 		p.stamps.write(base, "the cache did not answer in time")
 	}
 	return out
@@ -84,26 +84,26 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 
 // silence collects, by address, what the caches of one call were heard to say. One that says nothing to a whole call, a
 // stopped process for instance, whose connections the kernel still accepts, is as good as down.
-type silence struct {
-	mu    sync.Mutex
-	heard map[string]bool // false for a cache that was silent so far
+type contacts struct {
+	mu       sync.Mutex
+	answered map[string]bool // false for a cache that was silent so far
 }
 
 // note counts a reply of a cache.
-func (s *silence) note(base string, r state) {
+func (s *contacts) record(base string, r state) {
 	if r != silent && r != answered {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard[base] = s.heard[base] || r == answered
+	s.answered[base] = s.answered[base] || r == answered
 }
 
 // caches returns those that were asked to the end of the time and never heard.
-func (s *silence) caches() (bases []string) {
+func (s *contacts) silent() (bases []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for base, heard := range s.heard {
+	for base, heard := range s.answered {
 		if !heard {
 			bases = append(bases, base)
 		}
@@ -112,12 +112,12 @@ func (s *silence) caches() (bases []string) {
 }
 
 // one puts a question to all its caches at once, leaving out those that were down a moment ago.
-func (p *Prober) one(q plan.Question, deadline time.Time, turns chan struct{}, stamped map[string]string, quiet *silence) plan.Answer {
-	type said struct {
+func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}, stamped map[string]string, heard *contacts) plan.Answer {
+	type cacheReply struct {
 		cache int
 		reply
 	}
-	replies := make(chan said, len(q.Caches))
+	replies := make(chan cacheReply, len(q.Caches))
 	var best plan.Answer
 	waiting := 0
 	for i, c := range q.Caches {
@@ -127,11 +127,11 @@ func (p *Prober) one(q plan.Question, deadline time.Time, turns chan struct{}, s
 		}
 		waiting++
 		go func() {
-			turns <- struct{}{}
+			slots <- struct{}{}
 			r := p.probe(q, c, deadline)
-			quiet.note(c.Base, r.state)
-			replies <- said{i, r}
-			<-turns
+			heard.record(c.Base, r.state)
+			replies <- cacheReply{i, r}
+			<-slots
 		}()
 	}
 	late := time.NewTimer(time.Until(deadline) + time.Second) // the probes end by themselves; this is for one that can't
@@ -162,7 +162,7 @@ func (p *Prober) one(q plan.Question, deadline time.Time, turns chan struct{}, s
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
-		return failed(down, noCacheHost)
+		return failed(down, notCacheHost)
 	}
 	if q.Judge(r.Reply).Outcome != plan.Hit {
 		return r
@@ -198,9 +198,9 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 	return p.headHTTP(q, c, url, deadline)
 }
 
-// noCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
+// notCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
 // for the download.
-const noCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
+const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
 // timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
 // above zero, gives the default; more than maxTimeout gives that.

@@ -13,9 +13,9 @@ import (
 // A cache that was down is remembered in a stamp: a file in a directory of the user's own, named after the cache's address,
 // which says why, and whose modification time is when it was found down. Removing it asks the cache again at once.
 
-// stampLife is how long a cache that was down is not asked: a dead cache then costs one call in thirty seconds its
+// stampLifetime is how long a cache that was down is not asked: a dead cache then costs one call in thirty seconds its
 // connect time-out, and one that comes back is found within that time.
-const stampLife = 30 * time.Second
+const stampLifetime = 30 * time.Second
 
 // stamps is a directory of stamps, which counts only while it is uid's own.
 type stamps struct {
@@ -77,7 +77,7 @@ func (s stamps) fresh(base string) string {
 	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, s.uid) {
 		return ""
 	}
-	if age := time.Since(info.ModTime()); age < 0 || age >= stampLife {
+	if age := time.Since(info.ModTime()); age < 0 || age >= stampLifetime {
 		return ""
 	}
 	said := "the cache was down a moment ago"

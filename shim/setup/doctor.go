@@ -15,7 +15,7 @@ const maxSkew = time.Minute
 
 // doctor looks at all that keeps the shim from working here, and says for each URL whether it would hit, miss or pass. The
 // exit status is 1 if something is wrong.
-func (m *machine) doctor(urls []string) int {
+func (m *program) doctor(urls []string) int {
 	bad := 0
 	say := func(ok bool, line string) {
 		mark := "ok    "
@@ -26,9 +26,9 @@ func (m *machine) doctor(urls []string) int {
 		m.out(mark + line)
 	}
 	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
-		w := m.wins(t, m.env)
+		w := m.lookUp(t, m.env)
 		say(w.path == "" || w.shim && w.real != "", w.line(t))
-		m.out("note  for root, by sudo: " + m.wins(t, m.env.With("PATH", rootPath)).line(t))
+		m.out("note  for root, by sudo: " + m.lookUp(t, m.env.With("PATH", rootPath)).line(t))
 	}
 	m.checkCaches(say)
 	m.noteProxies()
@@ -42,7 +42,7 @@ func (m *machine) doctor(urls []string) int {
 }
 
 // decide says what a plain download of a URL would be: curl -L -O URL, wget URL.
-func (m *machine) decide(t plan.Tool, url string) plan.Decision {
+func (m *program) decide(t plan.Tool, url string) plan.Decision {
 	args := []string{url}
 	if t == plan.Curl {
 		args = []string{"-L", "-O", url}
@@ -54,7 +54,7 @@ func (m *machine) decide(t plan.Tool, url string) plan.Decision {
 const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // checkCaches asks each cache for its health, and compares clocks.
-func (m *machine) checkCaches(say func(bool, string)) {
+func (m *program) checkCaches(say func(bool, string)) {
 	caches, wrong := plan.Caches(m.env, plan.Curl)
 	more, wrongToo := plan.Caches(m.env, plan.Wget)
 	for _, c := range more {
@@ -80,16 +80,16 @@ func (m *machine) checkCaches(say func(bool, string)) {
 }
 
 // prober asks as the first of the real tools that is there would.
-func (m *machine) prober() *probe.Prober {
+func (m *program) prober() *probe.Prober {
 	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
-		if real := m.wins(t, m.env).real; real != "" {
+		if real := m.lookUp(t, m.env).real; real != "" {
 			return probe.New(t, m.env, real)
 		}
 	}
 	return probe.New(plan.Curl, m.env, plan.Curl.String())
 }
 
-func (m *machine) checkCache(p *probe.Prober, c plan.Cache, say func(bool, string)) {
+func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, string)) {
 	start := time.Now()
 	status, date := p.Head(c, "/healthz")
 	took := time.Since(start)
@@ -147,7 +147,7 @@ func number(s string) int {
 }
 
 // noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.
-func (m *machine) noteProxies() {
+func (m *program) noteProxies() {
 	for _, n := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
 		if v := m.env.Get(n); v != "" {
 			m.out("note  " + n + "=" + plan.Redacted(v))
@@ -156,7 +156,7 @@ func (m *machine) noteProxies() {
 }
 
 // checkConfig says whether configuration files make every call of a tool pass.
-func (m *machine) checkConfig(t plan.Tool, say func(bool, string)) {
+func (m *program) checkConfig(t plan.Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
 	for _, name := range []string{plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias} {
 		in.Env = in.Env.With(name, "")

@@ -10,7 +10,7 @@ import (
 
 // printEnv prints what a shell should eval: the shim's directory first on PATH, and the address of the cache where one is
 // known. With --off it prints what takes the directory off PATH.
-func (m *machine) printEnv(o setup) int {
+func (m *program) printEnv(o flags) int {
 	dir, err := m.envDir(o)
 	if err != nil {
 		return m.fail(1, err.Error())
@@ -39,13 +39,13 @@ func (m *machine) printEnv(o setup) int {
 func serverOf(env plan.Env) string { return strings.TrimSpace(env.Get(plan.EnvServer)) }
 
 // envDir is --dir's, or that of this program where its tools lie beside it, or the usual one.
-func (m *machine) envDir(o setup) (string, error) {
+func (m *program) envDir(o flags) (string, error) {
 	if o.dir == "" && !o.system {
 		if self, err := os.Executable(); err == nil && len(ourTools(filepath.Dir(self))) > 0 {
 			return filepath.Dir(self), nil
 		}
 	}
-	return m.place(o)
+	return m.installDir(o)
 }
 
 // posixOn is for sh, bash, zsh and dash; evaluated twice it changes nothing more.
@@ -79,7 +79,7 @@ func fishOn(dir, server string) string {
 }
 
 // profile is the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it is by default, and the cache's address.
-func (m *machine) profile(o setup) string {
+func (m *program) profile(o flags) string {
 	server := o.server
 	if server == "" {
 		server = serverOf(m.env)

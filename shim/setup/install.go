@@ -18,7 +18,7 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
 // links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
-func (o setup) links() []string {
+func (o flags) names() []string {
 	var names []string
 	for _, t := range o.tools {
 		if names = append(names, t); !strings.HasSuffix(t, "fromcache") {
@@ -29,7 +29,7 @@ func (o setup) links() []string {
 }
 
 // place returns the directory for an installation. --root is put before it, for images that are built elsewhere.
-func (m *machine) place(o setup) (string, error) {
+func (m *program) installDir(o flags) (string, error) {
 	dir := o.dir
 	if o.system {
 		dir = "/usr/local/bin"
@@ -45,13 +45,13 @@ func (m *machine) place(o setup) (string, error) {
 
 // install puts this program and links to it into a directory. Everything is looked at before anything is changed, and a file
 // that is not ours is never replaced.
-func (m *machine) install(o setup) int {
-	dir, err := m.place(o)
+func (m *program) install(o flags) int {
+	dir, err := m.installDir(o)
 	if err != nil {
 		return m.fail(1, err.Error())
 	}
 	profile := o.root + "/etc/profile.d/fromcache.sh"
-	for _, name := range append(o.links(), realtool.Shim) {
+	for _, name := range append(o.names(), realtool.Shim) {
 		if path := dir + "/" + name; !isOurs(path) {
 			return m.fail(1, path+" is not ours; nothing was changed")
 		}
@@ -59,7 +59,7 @@ func (m *machine) install(o setup) int {
 	if o.system && !isOurs(profile) {
 		return m.fail(1, profile+" is not ours; nothing was changed")
 	}
-	if err := placeTools(dir, o.links()); err != nil {
+	if err := placeTools(dir, o.names()); err != nil {
 		return m.fail(1, err.Error())
 	}
 	if o.system {
@@ -72,9 +72,9 @@ func (m *machine) install(o setup) int {
 }
 
 // explain says what there is now, how to use it and how to undo it.
-func (m *machine) explain(dir string, o setup) {
+func (m *program) explain(dir string, o flags) {
 	self := shellQuote(dir + "/" + realtool.Shim)
-	m.out("installed " + strings.Join(o.links(), " ") + " in " + dir)
+	m.out("installed " + strings.Join(o.names(), " ") + " in " + dir)
 	if o.system {
 		m.out("new shells of every user have it; undo: fromcache-shim uninstall --system")
 	} else {
@@ -184,8 +184,8 @@ func readBinary(path string) (string, error) {
 }
 
 // uninstall removes what install made and nothing else.
-func (m *machine) uninstall(o setup) int {
-	dir, err := m.place(o)
+func (m *program) uninstall(o flags) int {
+	dir, err := m.installDir(o)
 	if err != nil {
 		return m.fail(1, err.Error())
 	}
@@ -202,7 +202,7 @@ func (m *machine) uninstall(o setup) int {
 			m.out("removed " + path)
 		}
 	}
-	for _, name := range o.links() {
+	for _, name := range o.names() {
 		remove(dir + "/" + name)
 	}
 	if len(ourTools(dir)) == 0 {

@@ -9,8 +9,8 @@ import (
 )
 
 // input is what a call of a tool on this machine would be judged by.
-func (m *machine) input(t plan.Tool, args []string) plan.Input {
-	real := m.wins(t, m.env).real
+func (m *program) input(t plan.Tool, args []string) plan.Input {
+	real := m.lookUp(t, m.env).real
 	if real == "" {
 		real = t.String()
 	}
@@ -18,7 +18,7 @@ func (m *machine) input(t plan.Tool, args []string) plan.Input {
 }
 
 // plan prints the decision about a command line and the command that would be run, quoted for a shell.
-func (m *machine) plan(args []string) int {
+func (m *program) plan(args []string) int {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}

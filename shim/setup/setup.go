@@ -45,8 +45,8 @@ environment:
   REAL_CURL, REAL_WGET       the real tools, if PATH should not decide
 `
 
-// machine is where the client's tool works: its environment and its two streams.
-type machine struct {
+// program is where the client's tool works: its environment and its two streams.
+type program struct {
 	env      plan.Env
 	argv0    string
 	version  string
@@ -55,18 +55,18 @@ type machine struct {
 
 // Run is the tool under its own name. The exit status is 0, 1 when what was asked did not succeed, or 2 for a wrong usage.
 func Run(argv []string, env plan.Env, version string) int {
-	m := &machine{env: env, argv0: argv[0], version: version, err: func(s string) { os.Stderr.WriteString(s + "\n") }, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
+	m := &program{env: env, argv0: argv[0], version: version, err: func(s string) { os.Stderr.WriteString(s + "\n") }, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
 	verb := ""
 	if len(argv) > 1 {
 		verb = argv[1]
 	}
 	switch verb {
 	case "install", "uninstall", "env":
-		o, bad := parseSetup(argv[2:])
+		o, bad := parseFlags(argv[2:])
 		if bad != "" {
 			return m.fail(2, bad)
 		}
-		return m.setup(verb, o)
+		return m.setUp(verb, o)
 	case "status":
 		return m.status()
 	case "doctor":
@@ -90,20 +90,20 @@ func Run(argv []string, env plan.Env, version string) int {
 }
 
 // fail says what is wrong and returns the status.
-func (m *machine) fail(status int, what string) int {
+func (m *program) fail(status int, what string) int {
 	m.err("fromcache-shim: " + what)
 	return status
 }
 
 // setup are the flags of install, uninstall and env.
-type setup struct {
+type flags struct {
 	dir, root, shell, server string
 	tools                    []string
 	system, off              bool
 }
 
-// parseSetup reads flags as --name VALUE or --name=VALUE; bad says what is wrong with them.
-func parseSetup(args []string) (o setup, bad string) {
+// parseFlags reads flags as --name VALUE or --name=VALUE; bad says what is wrong with them.
+func parseFlags(args []string) (o flags, bad string) {
 	tools := "curl,wget"
 	for i := 0; i < len(args); i++ {
 		name, value, has := strings.Cut(args[i], "=")
@@ -142,7 +142,7 @@ func parseSetup(args []string) (o setup, bad string) {
 }
 
 // flag returns where the value of a flag goes, nil for one that takes none.
-func (o *setup) flag(name string, tools *string) *string {
+func (o *flags) flag(name string, tools *string) *string {
 	switch name {
 	case "--dir":
 		return &o.dir
@@ -158,7 +158,7 @@ func (o *setup) flag(name string, tools *string) *string {
 	return nil
 }
 
-func (m *machine) setup(verb string, o setup) int {
+func (m *program) setUp(verb string, o flags) int {
 	switch verb {
 	case "install":
 		return m.install(o)
@@ -169,6 +169,6 @@ func (m *machine) setup(verb string, o setup) int {
 }
 
 // home returns the user's home directory.
-func (m *machine) home() string {
+func (m *program) home() string {
 	return plan.Home(m.env, os.Geteuid(), probe.ReadFile)
 }

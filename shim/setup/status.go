@@ -7,16 +7,16 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// winner says what PATH gives for a tool: the first file of that name, and whether it is this program.
-type winner struct {
+// lookup says what PATH gives for a tool: the first file of that name, and whether it is this program.
+type lookup struct {
 	path string
 	shim bool
 	real string // what the shim would become
 }
 
 // wins looks a tool up as a shell would.
-func (m *machine) wins(tool plan.Tool, env plan.Env) winner {
-	var w winner
+func (m *program) lookUp(tool plan.Tool, env plan.Env) lookup {
+	var w lookup
 	self := realtool.Self(m.env, m.argv0)
 	if path, id := realtool.OnPath(env, tool.String()); path != "" {
 		w.path, w.shim = path, id == self || isCopy(path)
@@ -38,10 +38,10 @@ func isCopy(path string) bool {
 }
 
 // status prints what is set up and what wins on PATH.
-func (m *machine) status() int {
+func (m *program) status() int {
 	m.out("fromcache-shim " + m.version)
 	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
-		m.out(m.wins(t, m.env).line(t))
+		m.out(m.lookUp(t, m.env).line(t))
 	}
 	for _, dir := range []string{m.home() + "/.fromcache/bin", "/usr/local/bin"} {
 		if len(ourTools(dir)) > 0 {
@@ -70,7 +70,7 @@ func (m *machine) status() int {
 }
 
 // line says it in words.
-func (w winner) line(t plan.Tool) string {
+func (w lookup) line(t plan.Tool) string {
 	name := t.String() + ": "
 	switch {
 	case w.path == "":
