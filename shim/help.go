@@ -1,0 +1,8 @@
+package shim
+
+import _ "embed"
+
+// Help is the help topic about the shim, as Markdown: fromcache help shim prints it.
+//
+//go:embed help.md
+var Help string
