@@ -10,6 +10,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 )
 
 // fetch queues what was pasted: one URL or a list, which is the text of a
@@ -49,7 +50,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) queued(r *http.Request, name string) {
-	s.log.Info("queued", "name", name, "addr", clientAddr(r))
+	s.log.Info("queued", "name", name, "addr", answer.ClientAddr(r))
 	s.view.Reread(strings.TrimSuffix(name, ".job"))
 }
 
@@ -60,16 +61,16 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	text := strings.TrimSpace(strings.ReplaceAll(f.Get("url"), "\r\n", "\n"))
 	switch {
 	case text == "":
-		return nil, &refusal{http.StatusBadRequest, "the form lacks url="}
+		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks url=")
 	case sum != "" && !fsstore.IsDigest(sum):
-		return nil, &refusal{http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits"}
+		return nil, answer.Refuse(http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits")
 	}
 	list, err := pasted(text)
 	if err != nil {
 		return nil, err
 	}
 	if sum != "" && len(list) > 1 {
-		return nil, &refusal{http.StatusBadRequest, "one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead"}
+		return nil, answer.Refuse(http.StatusBadRequest, "one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead")
 	}
 	for i := range list {
 		if sum != "" {
@@ -90,7 +91,7 @@ func pasted(text string) ([]fsstore.Addition, error) {
 	file := job.Parse([]byte(text + "\n"))
 	if len(file.Bad) > 0 {
 		b := file.Bad[0]
-		return nil, &refusal{http.StatusBadRequest, "line " + strconv.Itoa(b.N) + " of the list: " + b.Why}
+		return nil, answer.Refuse(http.StatusBadRequest, "line "+strconv.Itoa(b.N)+" of the list: "+b.Why)
 	}
 	var list []fsstore.Addition
 	for i := range file.Jobs {
@@ -98,7 +99,7 @@ func pasted(text string) ([]fsstore.Addition, error) {
 		list = append(list, fsstore.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate})
 	}
 	if len(list) == 0 {
-		return nil, &refusal{http.StatusBadRequest, "the list holds no URL"}
+		return nil, answer.Refuse(http.StatusBadRequest, "the list holds no URL")
 	}
 	return list, nil
 }
@@ -115,7 +116,7 @@ func accept(a *fsstore.Addition, values []string) error {
 		case "private":
 			a.AcceptPrivate = true
 		default:
-			return &refusal{http.StatusBadRequest, "accept= is text/html, any or http, or private"}
+			return answer.Refuse(http.StatusBadRequest, "accept= is text/html, any or http, or private")
 		}
 	}
 	return nil

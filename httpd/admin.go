@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // The form posts. Each is one verb of the store, the same rename that the
 // shell would do; httpd knows of no worker. All end in a redirect, so that a
 // reload repeats nothing.
 
-func by(r *http.Request) fsstore.By { return fsstore.By{Via: "web", Addr: clientAddr(r)} }
+func by(r *http.Request) fsstore.By { return fsstore.By{Via: "web", Addr: answer.ClientAddr(r)} }
 
 // dirOf is the directory of the row that a button is in, for another may hold a
 // file of the same name; "" where a script posts the name alone.
@@ -32,7 +33,7 @@ func (s *Server) doneBut(w http.ResponseWriter, r *http.Request, text string, ba
 		if back != nil {
 			w.Header()["X-Fromcache-Undo"] = []string{back.String()}
 		}
-		plainText(w, http.StatusOK, text)
+		answer.Text(w, http.StatusOK, text)
 		return nil
 	}
 	s.flash(w, r, text, back)

@@ -10,6 +10,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -133,7 +134,7 @@ func (s *Server) fetchedAgain(k string) (name, rawURL string, err error) {
 		return k + ".job", "", nil
 	}
 	if strings.Contains(a.URL, "REDACTED") {
-		return "", "", &refusal{http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again"}
+		return "", "", answer.Refuse(http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again")
 	}
 	return "", a.URL, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -56,7 +57,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 		o, err := s.opt.Head(ctx, raw, j.Job.UserAgent())
 		found.say(o, err)
 	}
-	s.log.Info("asked the origin", "name", j.Name, "addr", clientAddr(r))
+	s.log.Info("asked the origin", "name", j.Name, "addr", answer.ClientAddr(r))
 	if isLive(r) {
 		return s.fragment(w, "facts", found)
 	}

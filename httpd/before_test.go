@@ -50,13 +50,13 @@ func TestBodyOfAStranger(t *testing.T) {
 	before := resident(t, "VmRSS")
 	var sent sync.WaitGroup
 	for _, rt := range w.srv.table() {
-		for _, method := range strings.Fields(rt.methods) {
+		for _, method := range strings.Fields(rt.Methods) {
 			for _, kind := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"} {
 				for _, length := range []string{"Content-Length: 67108864", "Transfer-Encoding: chunked"} {
 					sent.Go(func() {
 						code, taken := sendBody(w, method+" "+address(rt, held), kind, length)
-						if taken > 16<<20 || strings.HasPrefix(rt.path, "/admin/") && code != http.StatusUnauthorized && code != 0 {
-							t.Errorf("%s %s, %s, %s: %d, and %d bytes were taken", method, rt.path, kind, length, code, taken)
+						if taken > 16<<20 || strings.HasPrefix(rt.Path, "/admin/") && code != http.StatusUnauthorized && code != 0 {
+							t.Errorf("%s %s, %s, %s: %d, and %d bytes were taken", method, rt.Path, kind, length, code, taken)
 						}
 					})
 				}
@@ -116,13 +116,13 @@ func TestNoByteBeforeTheSignIn(t *testing.T) {
 	t.Parallel()
 	w, held, _ := full(t, Options{Password: password})
 	for _, rt := range w.srv.table() {
-		if !posts(rt) || strings.HasPrefix(rt.path, "/ui/") {
+		if !posts(rt) || strings.HasPrefix(rt.Path, "/ui/") {
 			continue
 		}
-		resp, _ := exchange(w, rt.path, []string{"POST " + address(rt, held) + " HTTP/1.1",
+		resp, _ := exchange(w, rt.Path, []string{"POST " + address(rt, held) + " HTTP/1.1",
 			"Content-Type: application/x-www-form-urlencoded", "Content-Length: 1000000000000", "Expect: 100-continue"})
 		if resp.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s: %d", rt.path, resp.StatusCode)
+			t.Errorf("%s: %d", rt.Path, resp.StatusCode)
 		}
 	}
 }

@@ -13,13 +13,14 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 )
 
 var (
-	errToken  = &refusal{http.StatusBadRequest, "bad token: it is the base64url of an origin URL, without padding"}
-	errQuery  = &refusal{http.StatusBadRequest, "bad query: it is url= and an origin URL, percent-encoded"}
-	errLong   = &refusal{http.StatusRequestURITooLong, "the origin URL is longer than 8 KiB"}
-	errDigest = &refusal{http.StatusBadRequest, "bad digest: a SHA-256 has 64 hexadecimal digits"}
+	errToken  = answer.Refuse(http.StatusBadRequest, "bad token: it is the base64url of an origin URL, without padding")
+	errQuery  = answer.Refuse(http.StatusBadRequest, "bad query: it is url= and an origin URL, percent-encoded")
+	errLong   = answer.Refuse(http.StatusRequestURITooLong, "the origin URL is longer than 8 KiB")
+	errDigest = answer.Refuse(http.StatusBadRequest, "bad digest: a SHA-256 has 64 hexadecimal digits")
 )
 
 // byToken answers /b/<base64url>/<name>, and /b/<base64url>.<sha256>/<name>. The name is for the client's eyes.
@@ -80,7 +81,7 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 	if errors.Is(err, fs.ErrNotExist) {
 		h := w.Header()
 		h["Cache-Status"] = digestMissed
-		plainText(w, http.StatusNotFound, "not held")
+		answer.Text(w, http.StatusNotFound, "not held")
 		return
 	}
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 		return
 	}
 	defer f.Close()
-	s.send(w, r, blobAnswer(digest, held.Size), f)
+	s.send(w, r, blobReply(digest, held.Size), f)
 }
 
 // byVersion answers for one version of a URL: it, or 404. A client that goes on with what it has, or fetches a file in parts,
@@ -98,7 +99,7 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 	if errors.Is(err, fs.ErrNotExist) {
 		h := w.Header()
 		h["Cache-Status"] = versionMissed
-		plainText(w, http.StatusNotFound, "this version is not held: it was never of this URL, or was evicted, or replaced more than a day ago; ask without the digest for what is held now")
+		answer.Text(w, http.StatusNotFound, "this version is not held: it was never of this URL, or was evicted, or replaced more than a day ago; ask without the digest for what is held now")
 		return
 	}
 	if err != nil {
@@ -107,10 +108,10 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 	}
 	defer f.Close()
 	if held.Earlier() {
-		s.send(w, r, artifactAnswer(held).pinned(), f)
+		s.send(w, r, artifactReply(held).pinned(), f)
 		return
 	}
-	s.send(w, r, s.answers.of(held).pinned(), f)
+	s.send(w, r, s.replies.of(held).pinned(), f)
 }
 
 // byURL is the read path proper: held or not. HEAD opens no blob, for the
@@ -122,7 +123,7 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 			s.notHeld(w, r, raw, err)
 			return
 		}
-		s.send(w, r, s.answers.of(held), nil)
+		s.send(w, r, s.replies.of(held), nil)
 		return
 	}
 	held, f, err := s.store.Open(raw)
@@ -131,7 +132,7 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 		return
 	}
 	defer f.Close()
-	s.send(w, r, s.answers.of(held), f)
+	s.send(w, r, s.replies.of(held), f)
 }
 
 func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err error) {
@@ -144,7 +145,7 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
 	if a.ranges {
 		settleRange(r.Header, a.size)
 	} else {
@@ -156,9 +157,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 	}
 	h := w.Header()
 	h["Content-Length"] = a.length
-	c, _ := r.Context().Value(connKey{}).(*conn)
+	c := answer.ConnOf(r)
 	if c != nil {
-		c.fields = a.wire
+		c.AddFields(a.wire)
 	} else {
 		a.put(h)
 	}
@@ -170,7 +171,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *answer, f io.Re
 }
 
 // sendChosen answers a request that has conditions, or is for ranges.
-func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *answer, f io.ReadSeeker) {
+func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
 	h := w.Header()
 	a.put(h)
 	if f == nil {
@@ -202,9 +203,9 @@ func (w rangeless) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.Respo
 // of the blob to look at them. An error is the client's going away, or a blob
 // that got shorter: the length was promised, so the connection ends and the
 // client knows.
-func sendAll(w http.ResponseWriter, c *conn, f io.Reader, size int64) (sent int64) {
+func sendAll(w http.ResponseWriter, c *answer.Conn, f io.Reader, size int64) (sent int64) {
 	if c != nil {
-		c.more = true
+		c.ExpectFile()
 	}
 	if flusher, ok := w.(http.Flusher); ok {
 		flusher.Flush()
@@ -222,7 +223,7 @@ func conditional(h http.Header) bool {
 	return false
 }
 
-func (s *Server) count(r *http.Request, a *answer, fromStart bool) {
+func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 	if fromStart && a.key != "" && r.Method == http.MethodGet {
 		s.tally.hits.Add(1)
 		s.store.Hit(a.key)

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // atOnce: fsyncs of one file system end together, so that verbs side by
@@ -33,11 +34,11 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 		if err != nil {
 			return err
 		}
-		s.log.Info(strings.ToLower(did), "name", name, "addr", clientAddr(r))
+		s.log.Info(strings.ToLower(did), "name", name, "addr", answer.ClientAddr(r))
 		return s.doneBut(w, r, did+" "+name, undoOf(did, name))
 	}
 	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, by(r)) })
-	s.log.Info(strings.ToLower(did), "files", n.done, "addr", clientAddr(r))
+	s.log.Info(strings.ToLower(did), "files", n.done, "addr", answer.ClientAddr(r))
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 		text += "; " + strconv.Itoa(n.unseen) + " changed since you looked, or hold several URLs: look at them again"
 	}
 	if n.unseen > 0 && n.done == 0 {
-		return &refusal{http.StatusConflict, text}
+		return answer.Refuse(http.StatusConflict, text)
 	}
 	return s.done(w, r, text)
 }
@@ -79,11 +80,11 @@ func (s *Server) chosen(form url.Values, field string) ([]fsstore.Shown, error) 
 	}
 	q := missQueryOf(form)
 	if q.until == 0 {
-		return nil, &refusal{http.StatusBadRequest, "the form lacks until="}
+		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks until=")
 	}
 	jobs, _, found := s.matching(q)
 	if len(found) == 0 {
-		return nil, &refusal{http.StatusNotFound, "no miss matches any more"}
+		return nil, answer.Refuse(http.StatusNotFound, "no miss matches any more")
 	}
 	list := make([]fsstore.Shown, len(found))
 	for n, i := range found {
@@ -115,12 +116,12 @@ func namesOf(values []string, field string) ([]fsstore.Shown, error) {
 		case n == "":
 			continue
 		case len(n) > 255 || strings.HasPrefix(n, ".") || strings.HasPrefix(n, "-") || strings.ContainsAny(n, "/\x00"):
-			return nil, &refusal{http.StatusBadRequest, field + "= is not the name of a file in the spool"}
+			return nil, answer.Refuse(http.StatusBadRequest, field+"= is not the name of a file in the spool")
 		}
 		list = append(list, m)
 	}
 	if len(list) == 0 {
-		return nil, &refusal{http.StatusBadRequest, "nothing was chosen: the form lacks " + field + "="}
+		return nil, answer.Refuse(http.StatusBadRequest, "nothing was chosen: the form lacks "+field+"=")
 	}
 	return list, nil
 }

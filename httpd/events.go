@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"fromcache/httpd/answer"
 	"net/http"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	st := s.hub.join()
 	if st == nil {
-		return &refusal{http.StatusServiceUnavailable, "too many pages are open"}
+		return answer.Refuse(http.StatusServiceUnavailable, "too many pages are open")
 	}
 	defer s.hub.leave(st)
 	h := w.Header()
@@ -22,8 +23,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	h["Connection"] = []string{"close"} // hungUp may have read what came after the request
-	gone, forget := hungUp(r)
+	h["Connection"] = []string{"close"} // HungUp may have read what came after the request
+	gone, forget := answer.HungUp(r)
 	defer forget()
 	w.Write([]byte("retry: 1000\n\n"))
 	w.Write(beat)
@@ -41,25 +42,6 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 		}
-	}
-}
-
-// hungUp tells that the reader of a stream has left, by a read that ends when
-// it does: net/http does not watch for that here, see conn.Read. forget ends
-// the watch and waits for it.
-func hungUp(r *http.Request) (gone <-chan struct{}, forget func()) {
-	c, ok := r.Context().Value(connKey{}).(*conn)
-	if !ok {
-		return r.Context().Done(), func() {}
-	}
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		c.TCPConn.Read(make([]byte, 1))
-	}()
-	return left, func() {
-		c.SetReadDeadline(time.Now())
-		<-left
 	}
 }
 

@@ -15,14 +15,12 @@ import (
 	"unicode/utf8"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // Values of header fields that never change. net/http only reads them.
 var (
-	textPlain    = []string{"text/plain; charset=utf-8"}
 	octets       = []string{"application/octet-stream"}
-	noStore      = []string{"no-store"}
-	nosniff      = []string{"nosniff"}
 	unbuffered   = []string{"no"}
 	sandbox      = []string{"sandbox; default-src 'none'"}
 	bytesRanges  = []string{"bytes"}
@@ -30,14 +28,13 @@ var (
 	direct       = []string{"0"}
 	statusHit    = []string{"fromcache; hit"}
 	aMinute      = []string{"max-age=60"}
-	aYear        = []string{"public, max-age=31536000, immutable"}
 	digestMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-digest"}
 
 	versionMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-version"}
 )
 
-// answer is an artifact's header fields, formatted once. It is immutable.
-type answer struct {
+// reply is an artifact's header fields, formatted once. It is immutable.
+type reply struct {
 	key      string // "" for a blob that was asked for by its digest
 	size     int64
 	modified time.Time // as the origin said; zero: it didn't
@@ -47,56 +44,56 @@ type answer struct {
 	fields http.Header // what GET and HEAD share, but the length
 	wire   []byte      // fields as they are sent
 
-	forever atomic.Pointer[answer] // see pinned
+	forever atomic.Pointer[reply] // see pinned
 }
 
 // put sets the fields, for an answer that http.ServeContent makes.
-func (a *answer) put(h http.Header) { maps.Copy(h, a.fields) }
+func (a *reply) put(h http.Header) { maps.Copy(h, a.fields) }
 
 // pinned is a for the address of this very version, of which a cache on the way may keep all for ever.
-func (a *answer) pinned() *answer {
+func (a *reply) pinned() *reply {
 	if p := a.forever.Load(); p != nil {
 		return p
 	}
 	h := maps.Clone(a.fields)
-	h["Cache-Control"] = aYear
-	p := newAnswer(a.size, h)
+	h["Cache-Control"] = answer.AYear
+	p := newReply(a.size, h)
 	p.key, p.modified, p.ranges = a.key, a.modified, a.ranges
 	a.forever.Store(p)
 	return p
 }
 
-// blobAnswer is the answer for bytes of which only the digest is known.
-func blobAnswer(digest string, size int64) *answer {
+// blobReply is the answer for bytes of which only the digest is known.
+func blobReply(digest string, size int64) *reply {
 	h := blobFields(digest)
 	h["Accept-Ranges"] = bytesRanges
-	a := newAnswer(size, h)
+	a := newReply(size, h)
 	a.ranges = true
 	return a
 }
 
-func newAnswer(size int64, fields http.Header) *answer {
+func newReply(size int64, fields http.Header) *reply {
 	var wire bytes.Buffer
 	fields.Write(&wire)
-	return &answer{size: size, length: []string{strconv.FormatInt(size, 10)}, fields: fields, wire: wire.Bytes()}
+	return &reply{size: size, length: []string{strconv.FormatInt(size, 10)}, fields: fields, wire: wire.Bytes()}
 }
 
 func blobFields(digest string) http.Header {
 	sum, _ := hex.DecodeString(digest)
 	return http.Header{
-		"Cache-Control":           aYear,
+		"Cache-Control":           answer.AYear,
 		"Cache-Status":            statusHit,
 		"Content-Security-Policy": sandbox,
 		"Content-Type":            octets,
 		"Etag":                    {`"` + digest + `"`},
 		"Repr-Digest":             {"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
 		"X-Accel-Buffering":       unbuffered, // nginx would take a GiB at once, and then nothing for as long as its reader needs for that
-		"X-Content-Type-Options":  nosniff,
+		"X-Content-Type-Options":  answer.Nosniff,
 		"X-Fromcache-Sha256":      {digest},
 	}
 }
 
-func artifactAnswer(held *fsstore.Artifact) *answer {
+func artifactReply(held *fsstore.Artifact) *reply {
 	h := blobFields(held.SHA256)
 	h["Cache-Control"] = aMinute
 	if v := held.Header["Content-Type"]; safeType(v) {
@@ -121,7 +118,7 @@ func artifactAnswer(held *fsstore.Artifact) *answer {
 	if held.Ranges {
 		h["Accept-Ranges"] = bytesRanges
 	}
-	a := newAnswer(held.Size, h)
+	a := newReply(held.Size, h)
 	a.key, a.modified, a.ranges = held.Key, modified, held.Ranges
 	return a
 }
@@ -200,25 +197,25 @@ func readsAs(v string) bool {
 	}
 }
 
-// answers keeps the formatted fields of artifacts. The store returns the same
+// replies keeps the formatted fields of artifacts. The store returns the same
 // pointer while an artifact stays what it is, so the pointer is the name.
-type answers struct {
-	known sync.Map // *fsstore.Artifact to *answer
+type replies struct {
+	known sync.Map // *fsstore.Artifact to *reply
 	n     atomic.Int32
 }
 
-// maxAnswers bounds the memory: about 2 KiB each.
-const maxAnswers = 2000
+// maxReplies bounds the memory: about 2 KiB each.
+const maxReplies = 2000
 
-func (as *answers) of(held *fsstore.Artifact) *answer {
+func (as *replies) of(held *fsstore.Artifact) *reply {
 	if a, ok := as.known.Load(held); ok {
-		return a.(*answer)
+		return a.(*reply)
 	}
-	if as.n.Add(1) > maxAnswers {
+	if as.n.Add(1) > maxReplies {
 		as.known.Clear()
 		as.n.Store(1)
 	}
-	a := artifactAnswer(held)
+	a := artifactReply(held)
 	as.known.Store(held, a)
 	return a
 }

@@ -64,7 +64,7 @@ func TestPDF(t *testing.T) {
 		{"application/octet-stream", "", ""},
 	} {
 		held := &fsstore.Artifact{Meta: fsstore.Meta{Header: map[string]string{"Content-Type": c.kind, "Content-Disposition": c.says}}}
-		if got := artifactAnswer(held).fields.Get("Content-Disposition"); got != c.want {
+		if got := artifactReply(held).fields.Get("Content-Disposition"); got != c.want {
 			t.Errorf("%s %q: %q, want %q", c.kind, c.says, got, c.want)
 		}
 	}

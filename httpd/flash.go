@@ -40,7 +40,7 @@ func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back
 	f.Options = &opts
 	f.Values["text"], f.Values["undo"] = cut(text, 500), back.String()
 	if err := s.signIn.flash.Save(r, w, f); err != nil {
-		s.complain(&s.broken, "flash", err)
+		s.errs.Error("a message for the next page is lost", err)
 	}
 }
 

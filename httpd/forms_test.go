@@ -40,8 +40,8 @@ func newDesk(f *testing.F) *desk {
 	d := &desk{dir: filepath.Join(dir, "data")}
 	d.open(f)
 	for _, route := range d.srv.table() {
-		if route.methods == http.MethodPost {
-			d.posts = append(d.posts, route.path)
+		if route.Methods == http.MethodPost {
+			d.posts = append(d.posts, route.Path)
 		}
 	}
 	return d

@@ -71,7 +71,7 @@ func FuzzFields(f *testing.F) {
 	f.Add("multipart/byteranges", `inline; filename="C:\\x"`, "", "br, gzip")
 	f.Fuzz(func(t *testing.T, ctype, disposition, modified, encoding string) {
 		h := http.Header{}
-		artifactAnswer(&fsstore.Artifact{Meta: fsstore.Meta{SHA256: strings.Repeat("0", 64), Header: map[string]string{
+		artifactReply(&fsstore.Artifact{Meta: fsstore.Meta{SHA256: strings.Repeat("0", 64), Header: map[string]string{
 			"Content-Type": ctype, "Content-Disposition": disposition, "Last-Modified": modified, "Content-Encoding": encoding,
 		}}}).put(h)
 		for k, vs := range h {

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"fromcache/httpd/answer"
 	"net"
 	"net/http"
 	"net/netip"
@@ -44,10 +45,10 @@ func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 
 func signInFirst(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost && !wantsHTML(r) {
-		return &refusal{http.StatusUnauthorized, "sign in first, at /ui/login"}
+		return answer.Refuse(http.StatusUnauthorized, "sign in first, at /ui/login")
 	}
 	if isLive(r) || r.URL.Path == "/events" {
-		return &refusal{http.StatusUnauthorized, "sign in again"}
+		return answer.Refuse(http.StatusUnauthorized, "sign in again")
 	}
 	redirect(w, "/ui/login")
 	return nil
@@ -75,7 +76,7 @@ func (s *Server) gated(op operation) httprouter.Handle {
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 		secure(w.Header(), r.Host)
 		if !s.hostAllowed(r.Host) {
-			plainText(w, http.StatusForbidden, "no password is set, so the pages answer only under this host's own name or address;"+
+			answer.Text(w, http.StatusForbidden, "no password is set, so the pages answer only under this host's own name or address;"+
 				" start the cache-host with --public-host NAME to use another name, or set a password")
 			return
 		}
@@ -93,20 +94,20 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if err == nil {
 		return nil
 	}
-	if code, _ := httpError(err); code == http.StatusRequestEntityTooLarge {
+	if code, _ := answer.Status(err); code == http.StatusRequestEntityTooLarge {
 		return err
 	}
-	return &refusal{http.StatusBadRequest, "the form can't be read"}
+	return answer.Refuse(http.StatusBadRequest, "the form can't be read")
 }
 
 // secure puts the fields that every page has. Referrer-Policy may not be
 // no-referrer: browsers then send "Origin: null" with our own forms, and over
 // plain HTTP nothing else tells them from another site's.
 func secure(h http.Header, host string) {
-	h["Cache-Control"] = noStore
+	h["Cache-Control"] = answer.NoStore
 	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " + scripts(host) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
 	h["Referrer-Policy"] = []string{"same-origin"}
-	h["X-Content-Type-Options"] = nosniff
+	h["X-Content-Type-Options"] = answer.Nosniff
 	h["X-Frame-Options"] = []string{"DENY"}
 }
 
@@ -162,10 +163,10 @@ func hostOnly(hostport string) string {
 }
 
 func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
-	if unsaid, ok := s.signIn.crossed.may(); ok {
-		s.log.Warn("a form that another site sent was refused", "addr", clientAddr(r), "path", r.URL.Path, "not_logged", unsaid)
-	}
-	plainText(w, http.StatusForbidden, "this form was sent by another site")
+	s.signIn.crossed.Do(func() {
+		s.log.Warn("a form that another site sent was refused", "addr", answer.ClientAddr(r), "path", r.URL.Path)
+	})
+	answer.Text(w, http.StatusForbidden, "this form was sent by another site")
 }
 
 // wantsHTML tells browsers from scripts.

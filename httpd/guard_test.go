@@ -18,16 +18,16 @@ func TestSignedOutPosts(t *testing.T) {
 	k := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
 	b := w.browser()
 	for _, route := range w.srv.table() {
-		if !strings.HasPrefix(route.path, "/admin/") {
+		if !strings.HasPrefix(route.Path, "/admin/") {
 			continue
 		}
 		b.header = http.Header{"Accept": {"text/html"}}
-		if resp, _ := b.post(route.path, "key", k, "id", k); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/ui/login" {
-			t.Errorf("%s: %d", route.path, resp.StatusCode)
+		if resp, _ := b.post(route.Path, "key", k, "id", k); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/ui/login" {
+			t.Errorf("%s: %d", route.Path, resp.StatusCode)
 		}
 		b.header = http.Header{}
-		if resp, body := b.post(route.path, "key", k, "id", k); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "sign in") {
-			t.Errorf("%s from a script: %d", route.path, resp.StatusCode)
+		if resp, body := b.post(route.Path, "key", k, "id", k); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "sign in") {
+			t.Errorf("%s from a script: %d", route.Path, resp.StatusCode)
 		}
 	}
 	if w.files("meta") != 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // healthz says what is wrong, a line each, in the words that the pages have.
@@ -32,7 +33,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 	if kept > 0 {
 		fmt.Fprintf(&b, "\n%d rotten blobs that no artifact is known to need lie in tmp/: the list of artifacts says what to do with each", kept)
 	}
-	plainText(w, code, b.String())
+	answer.Text(w, code, b.String())
 }
 
 // lostAndKept counts the artifacts among the findings, and the blobs that no

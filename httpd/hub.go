@@ -277,7 +277,7 @@ func (s *Server) artifactNow(k string) *fsstore.ArtifactRow {
 func (s *Server) rendered(kind, template string, data any) []byte {
 	var b bytes.Buffer
 	if err := s.pages.Execute(&b, template, data); err != nil {
-		s.complain(&s.broken, "a row can't be rendered", err)
+		s.errs.Error("a row can't be rendered", err)
 		return staleAll
 	}
 	return event(kind, b.String())

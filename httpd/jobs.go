@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -245,7 +246,7 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	st := fsstore.State(q.Get("in"))
 	if sectionOf(st) == nil && st != fsstore.Misses && st != fsstore.Denied {
-		return &refusal{http.StatusNotFound, "there is no such directory in the spool"}
+		return answer.Refuse(http.StatusNotFound, "there is no such directory in the spool")
 	}
 	j, err := s.store.JobFile(st, q.Get("name"))
 	if err != nil {

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -70,16 +69,6 @@ func (l *limiter) makeRoom() {
 	}
 }
 
-// clientAddr is the address of the connection's other end, without port and
-// zone. What a client says of itself (X-Forwarded-For) is not believed.
-func clientAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
 // clientNet is the client for counting: an IPv6 host owns its whole /64.
 func clientNet(r *http.Request) netip.Prefix {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -93,22 +82,4 @@ func clientNet(r *http.Request) netip.Prefix {
 	}
 	p, _ := a.Prefix(bits)
 	return p
-}
-
-// sparse lets one complaint a minute through, and counts the others.
-type sparse struct {
-	mu     sync.Mutex
-	last   time.Time
-	unsaid int
-}
-
-func (s *sparse) may() (unsaid int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.last.IsZero() && time.Since(s.last) < time.Minute {
-		s.unsaid++
-		return 0, false
-	}
-	unsaid, s.unsaid, s.last = s.unsaid, 0, time.Now()
-	return unsaid, true
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fromcache/httpd/answer"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,8 +33,8 @@ type signIn struct {
 	byAddr  *limiter
 	all     *rate.Limiter
 	allRate rate.Limit
-	refused sparse
-	crossed sparse
+	refused rate.Sometimes // log lines
+	crossed rate.Sometimes
 }
 
 func newSignIn(o Options) *signIn {
@@ -45,6 +46,7 @@ func newSignIn(o Options) *signIn {
 	in := &signIn{
 		off: o.Password == "", secret: secret, session: cookies(secret, "session", sessionAge), flash: cookies(secret, "flash", flashAge),
 		byAddr: newLimiter(o.GuessRate, 5), all: rate.NewLimiter(o.GuessRateAll, 20), allRate: o.GuessRateAll,
+		refused: rate.Sometimes{Interval: time.Minute}, crossed: rate.Sometimes{Interval: time.Minute},
 	}
 	in.tag = in.tagOf(o.Password)
 	return in
@@ -130,14 +132,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.tooFast(w, r, wait)
 	}
 	if !hmac.Equal(s.signIn.tagOf(r.PostForm.Get("password")), s.signIn.tag) {
-		s.log.Warn("sign-in: wrong password", "addr", clientAddr(r))
+		s.log.Warn("sign-in: wrong password", "addr", answer.ClientAddr(r))
 		if wantsHTML(r) {
 			s.render(w, r, http.StatusUnauthorized, "login", "That is not the password.")
 			return nil
 		}
-		return &refusal{http.StatusUnauthorized, "that is not the password"}
+		return answer.Refuse(http.StatusUnauthorized, "that is not the password")
 	}
-	s.log.Info("sign-in", "addr", clientAddr(r))
+	s.log.Info("sign-in", "addr", answer.ClientAddr(r))
 	if err := s.signIn.begin(w, r); err != nil {
 		return err
 	}
@@ -146,16 +148,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) tooFast(w http.ResponseWriter, r *http.Request, wait time.Duration) error {
-	if unsaid, ok := s.signIn.refused.may(); ok {
-		s.log.Warn("sign-in: too many tries", "addr", clientAddr(r), "not_logged", unsaid)
-	}
+	s.signIn.refused.Do(func() { s.log.Warn("sign-in: too many tries", "addr", answer.ClientAddr(r)) })
 	after := strconv.Itoa(max(1, seconds(wait)))
 	w.Header()["Retry-After"] = []string{after}
 	if wantsHTML(r) {
 		s.render(w, r, http.StatusTooManyRequests, "login", "Too many tries. Wait "+after+" s and try again.")
 		return nil
 	}
-	return &refusal{http.StatusTooManyRequests, "too many tries: wait " + after + " s"}
+	return answer.Refuse(http.StatusTooManyRequests, "too many tries: wait "+after+" s")
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {

@@ -7,6 +7,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/answer"
 )
 
 // missAnswer is a 404 in the words of one verdict, formatted once.
@@ -34,13 +35,13 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 
 // miss notes that raw was asked for, and answers whatever comes of that.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
-	v, err := s.store.Miss(raw, fsstore.Asker{Addr: clientAddr(r), UserAgent: r.UserAgent()})
+	v, err := s.store.Miss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
 		s.fail(w, r, err)
 		return
 	}
 	if err != nil {
-		s.complain(&s.unnoted, "a miss could not be noted", err)
+		s.errs.Error("a miss could not be noted", err)
 		v = fsstore.IsIll
 	}
 	s.tally.misses.Add(1)
@@ -49,11 +50,11 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 		a = missAnswers[fsstore.Noted]
 	}
 	h := w.Header()
-	h["Cache-Control"] = noStore
+	h["Cache-Control"] = answer.NoStore
 	h["Cache-Status"] = a.status
 	h["Content-Length"] = a.length
-	h["Content-Type"] = textPlain
-	h["X-Content-Type-Options"] = nosniff
+	h["Content-Type"] = answer.TextPlain
+	h["X-Content-Type-Options"] = answer.Nosniff
 	w.WriteHeader(http.StatusNotFound)
 	w.Write(a.text)
 }

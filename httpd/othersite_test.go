@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // What another site may make an operator's browser do. All of it goes through
@@ -24,9 +25,9 @@ var readPath = []string{"/b/:token", "/b/:token/*name", "/blob", "/by-hash/sha25
 var param = regexp.MustCompile(`[:*][a-z]+`)
 
 // address is one of a route's: what stands for a key is one.
-func address(rt route, key string) string { return param.ReplaceAllString(rt.path, key) }
+func address(rt answer.Route, key string) string { return param.ReplaceAllString(rt.Path, key) }
 
-func posts(rt route) bool { return slices.Contains(strings.Fields(rt.methods), http.MethodPost) }
+func posts(rt answer.Route) bool { return slices.Contains(strings.Fields(rt.Methods), http.MethodPost) }
 
 // everything is every file but notes, with what is in it.
 func (w *world) everything() map[string]string {
@@ -103,7 +104,7 @@ func TestCrossSite(t *testing.T) {
 			}
 			resp, _ := b.post(address(rt, held), form...)
 			if resp.StatusCode != http.StatusForbidden {
-				t.Errorf("%s with %v: %d", rt.path, h, resp.StatusCode)
+				t.Errorf("%s with %v: %d", rt.Path, h, resp.StatusCode)
 			}
 		}
 	}
@@ -173,14 +174,14 @@ func TestOnlyFormsChange(t *testing.T) {
 	b.header = http.Header{"X-Http-Method-Override": {"POST"}, "X-Method-Override": {"POST"}, "Hx-Request": {"true"}, "Accept": {"text/html"}}
 	for _, rt := range w.srv.table() {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "POST"} {
-			serves := slices.Contains(strings.Fields(rt.methods), method)
-			both := slices.ContainsFunc(w.srv.table(), func(o route) bool { return o.path == rt.path && slices.Contains(strings.Fields(o.methods), method) })
-			if method == "POST" && both || rt.path == "/events" && serves {
+			serves := slices.Contains(strings.Fields(rt.Methods), method)
+			both := slices.ContainsFunc(w.srv.table(), func(o answer.Route) bool { return o.Path == rt.Path && slices.Contains(strings.Fields(o.Methods), method) })
+			if method == "POST" && both || rt.Path == "/events" && serves {
 				continue // a form, and a stream that does not end
 			}
 			resp, _ := b.do(method, address(rt, held)+query, nil)
 			if !both && resp.StatusCode != http.StatusMethodNotAllowed {
-				t.Errorf("%s %s: %d", method, rt.path, resp.StatusCode)
+				t.Errorf("%s %s: %d", method, rt.Path, resp.StatusCode)
 			}
 		}
 	}
@@ -196,7 +197,7 @@ func TestRebound(t *testing.T) {
 	w, held, names := full(t, Options{Hostname: "cache.lab"})
 	before, tried := w.everything(), 0
 	for _, rt := range w.srv.table() {
-		open := slices.Contains(readPath, rt.path)
+		open := slices.Contains(readPath, rt.Path)
 		if open {
 			continue
 		}
@@ -205,13 +206,13 @@ func TestRebound(t *testing.T) {
 			b := w.browser()
 			b.header = http.Header{"Host": {host}, "Origin": {"http://" + host}, "Sec-Fetch-Site": {"same-origin"}}
 			tried++
-			method := strings.Fields(rt.methods)[0]
-			if rt.path == "/events" {
+			method := strings.Fields(rt.Methods)[0]
+			if rt.Path == "/events" {
 				method = http.MethodHead // a stream would not end
 			}
 			resp, body := b.do(method, address(rt, held)+"?key="+names[1], nil)
 			if resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusBadRequest || strings.Contains(body, "vendor.example") {
-				t.Errorf("%s as %s: %d", rt.path, host, resp.StatusCode)
+				t.Errorf("%s as %s: %d", rt.Path, host, resp.StatusCode)
 			}
 		}
 	}
@@ -231,20 +232,20 @@ func TestFraming(t *testing.T) {
 		w := newWorld(t, Options{Password: secret})
 		held := w.hold("https://vendor.example/a.html", []byte("<script>alert(1)</script>"), fsstore.Origin{Header: map[string]string{"Content-Type": "text/html"}})
 		for _, rt := range w.srv.table() {
-			if slices.Contains(readPath[:5], rt.path) || rt.path == "/events" && secret == "" {
+			if slices.Contains(readPath[:5], rt.Path) || rt.Path == "/events" && secret == "" {
 				continue
 			}
 			b := w.browser()
-			resp, _ := b.do(strings.Fields(rt.methods)[0], address(rt, held.Key), nil)
-			if rt.path == "/static/*name" {
+			resp, _ := b.do(strings.Fields(rt.Methods)[0], address(rt, held.Key), nil)
+			if rt.Path == "/static/*name" {
 				resp, _ = b.get("/static/fromcache.css")
 			}
 			h := resp.Header
 			if h.Get("X-Frame-Options") != "DENY" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%s %s: %v", rt.methods, rt.path, h)
+				t.Errorf("%s %s: %v", rt.Methods, rt.Path, h)
 			}
 			if resp.Header.Get("Access-Control-Allow-Origin") != "" || resp.Header.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("%s lets other sites read", rt.path)
+				t.Errorf("%s lets other sites read", rt.Path)
 			}
 		}
 		for _, path := range []string{"/b/" + token("https://vendor.example/a.html"), "/by-hash/sha256/" + held.SHA256, "/blob?url=https%3A%2F%2Fvendor.example%2Fa.html"} {

@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -111,8 +113,22 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {
-		plainText(w, code, text)
+		answer.Text(w, code, text)
 	}
+}
+
+// fail answers a read or a page that ended in err, and logs what is our fault.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	code, text := s.errs.Judge(w, err)
+	if wantsHTML(r) && isPage(r.URL.Path) {
+		s.render(w, r, code, "error", text)
+		return
+	}
+	answer.Text(w, code, text)
+}
+
+func isPage(path string) bool {
+	return !strings.HasPrefix(path, "/b/") && !strings.HasPrefix(path, "/by-hash/") && path != "/blob"
 }
 
 // write renders whole before it sends, so that an error is never half a page.

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"fromcache/httpd/answer"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -8,36 +9,29 @@ import (
 	"github.com/julienschmidt/httprouter"
 )
 
-// route is one line of the table below.
-type route struct {
-	methods string // separated by a space
-	path    string
-	handle  httprouter.Handle
-}
-
 // table is every address that this server knows.
-func (s *Server) table() []route {
-	return append([]route{
-		{"GET HEAD", "/b/:token", s.byToken}, // httprouter gives *name no empty match without its slash
-		{"GET HEAD", "/b/:token/*name", s.byToken},
-		{"GET HEAD", "/blob", s.byQuery},
-		{"GET HEAD", "/by-hash/sha256/:digest", s.byDigest},
-		{"GET HEAD", "/healthz", s.healthz},
+func (s *Server) table() []answer.Route {
+	return append([]answer.Route{
+		{Methods: "GET HEAD", Path: "/b/:token", Handle: s.byToken}, // httprouter gives *name no empty match without its slash
+		{Methods: "GET HEAD", Path: "/b/:token/*name", Handle: s.byToken},
+		{Methods: "GET HEAD", Path: "/blob", Handle: s.byQuery},
+		{Methods: "GET HEAD", Path: "/by-hash/sha256/:digest", Handle: s.byDigest},
+		{Methods: "GET HEAD", Path: "/healthz", Handle: s.healthz},
 
-		{"GET HEAD", "/", s.page(s.showAll)},
-		{"GET HEAD", "/misses", s.page(s.showMisses)},
-		{"GET HEAD", "/downloads", s.page(s.showDownloads)},
-		{"GET HEAD", "/artifacts", s.page(s.showArtifacts)},
-		{"GET HEAD", "/artifacts/:key", s.page(s.showArtifact)},
-		{"GET HEAD", "/job", s.page(s.showJob)},
-		{"GET HEAD", "/add", s.page(s.showAdd)},
-		{"GET HEAD", "/stats", s.page(s.showStats)},
-		{"GET HEAD", "/events", s.page(s.events)},
-		{"GET HEAD", "/ui/login", s.open(s.showLogin)},
-		{"GET HEAD", "/static/*name", s.static},
+		{Methods: "GET HEAD", Path: "/", Handle: s.page(s.showAll)},
+		{Methods: "GET HEAD", Path: "/misses", Handle: s.page(s.showMisses)},
+		{Methods: "GET HEAD", Path: "/downloads", Handle: s.page(s.showDownloads)},
+		{Methods: "GET HEAD", Path: "/artifacts", Handle: s.page(s.showArtifacts)},
+		{Methods: "GET HEAD", Path: "/artifacts/:key", Handle: s.page(s.showArtifact)},
+		{Methods: "GET HEAD", Path: "/job", Handle: s.page(s.showJob)},
+		{Methods: "GET HEAD", Path: "/add", Handle: s.page(s.showAdd)},
+		{Methods: "GET HEAD", Path: "/stats", Handle: s.page(s.showStats)},
+		{Methods: "GET HEAD", Path: "/events", Handle: s.page(s.events)},
+		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.open(s.showLogin)},
+		{Methods: "GET HEAD", Path: "/static/*name", Handle: s.static},
 
-		{"POST", "/ui/login", s.open(s.login)},
-		{"POST", "/ui/logout", s.open(s.logout)},
+		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
+		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
 	}, s.verbRoutes()...)
 }
 
@@ -46,11 +40,11 @@ func (s *Server) routes() *httprouter.Router {
 	r.RedirectFixedPath = false
 	r.RedirectTrailingSlash = false
 	r.HandleOPTIONS = false
-	r.NotFound = http.HandlerFunc(notFound)
+	r.NotFound = http.HandlerFunc(answer.NotFound)
 	r.MethodNotAllowed = http.HandlerFunc(methodNotAllowed)
 	for _, t := range s.table() {
-		for _, m := range strings.Fields(t.methods) {
-			r.Handle(m, t.path, t.handle)
+		for _, m := range strings.Fields(t.Methods) {
+			r.Handle(m, t.Path, t.Handle)
 		}
 	}
 	return r
@@ -59,7 +53,7 @@ func (s *Server) routes() *httprouter.Router {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := badPath(r.URL.Path); why != "" {
-		plainText(w, http.StatusBadRequest, "bad path: "+why)
+		answer.Text(w, http.StatusBadRequest, "bad path: "+why)
 		return
 	}
 	s.router.ServeHTTP(w, r)
@@ -90,10 +84,6 @@ func badPath(p string) string {
 	return ""
 }
 
-func notFound(w http.ResponseWriter, _ *http.Request) {
-	plainText(w, http.StatusNotFound, "no such page")
-}
-
 // methodNotAllowed takes OPTIONS out of what httprouter has put into Allow:
 // it is not answered here.
 func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
@@ -105,15 +95,5 @@ func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
 	}
 	allow := strings.Join(known, ", ")
 	w.Header()["Allow"] = []string{allow}
-	plainText(w, http.StatusMethodNotAllowed, "method not allowed: this address takes "+allow)
-}
-
-// plainText is a short answer in words, never cached.
-func plainText(w http.ResponseWriter, code int, text string) {
-	h := w.Header()
-	h["Content-Type"] = textPlain
-	h["Cache-Control"] = noStore
-	h["X-Content-Type-Options"] = nosniff
-	w.WriteHeader(code)
-	w.Write([]byte(text + "\n"))
+	answer.Text(w, http.StatusMethodNotAllowed, "method not allowed: this address takes "+allow)
 }

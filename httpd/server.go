@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -62,10 +63,9 @@ type Server struct {
 	log     *slog.Logger
 	router  *httprouter.Router
 	pages   *templates.Pages
-	answers answers // formatted fields of artifacts
+	replies replies // formatted fields of artifacts
 	signIn  *signIn
-	unnoted sparse // complaints
-	broken  sparse
+	errs    *answer.Log
 	cross   *http.CrossOriginProtection
 	view    *fsstore.View // what the pages show
 	picture picture
@@ -82,6 +82,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{store: s, opt: o, log: o.Logger, pages: pages, cross: http.NewCrossOriginProtection()}
+	srv.errs = answer.NewLog(srv.log, s.Explains)
 	srv.signIn = newSignIn(o)
 	srv.view = s.NewView()
 	srv.hub = newHub(srv)
@@ -106,12 +107,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ReadHeaderTimeout:            s.opt.HeaderTimeout,
 		ReadTimeout:                  s.opt.HeaderTimeout,
 		IdleTimeout:                  s.opt.IdleTimeout,
-		ConnContext:                  withConn,
+		ConnContext:                  answer.WithConn,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	crowd := newCrowd(progressListener{ln, s.opt.StallTimeout}, descriptorRoom(), s.crowded)
+	crowd := newCrowd(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
 	defer crowd.reports.Wait()
 	hs.ConnState = crowd.state
 	drained := make(chan struct{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
@@ -17,14 +18,14 @@ import (
 func (s *Server) static(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	a := templates.Assets()[strings.TrimPrefix(p.ByName("name"), "/")]
 	if a == nil {
-		notFound(w, r)
+		answer.NotFound(w, r)
 		return
 	}
 	h := w.Header()
 	secure(h, r.Host)
 	h["Cache-Control"] = []string{"max-age=300"}
 	if r.URL.RawQuery == "v="+a.Version {
-		h["Cache-Control"] = aYear
+		h["Cache-Control"] = answer.AYear
 	}
 	h["Content-Type"] = []string{a.Type}
 	h["Vary"] = []string{"Accept-Encoding"}

@@ -12,6 +12,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/kind"
+	"fromcache/httpd/answer"
 )
 
 // uploadStall: a browser that sends nothing for so long has gone.
@@ -54,7 +55,7 @@ func (in *carried) Read(b []byte) (int, error) {
 	if err == io.EOF {
 		in.body.left, in.body.file = maxForm, false
 		if _, next := in.form.NextPart(); next == nil {
-			err = &refusal{http.StatusBadRequest, "the form has fields after file=: they stand before it"}
+			err = answer.Refuse(http.StatusBadRequest, "the form has fields after file=: they stand before it")
 		} else {
 			err = next
 		}
@@ -80,7 +81,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return uploadError(err)
 	}
-	s.log.Info("uploaded", "key", a.Key, "size", a.Size, "addr", clientAddr(r))
+	s.log.Info("uploaded", "key", a.Key, "size", a.Size, "addr", answer.ClientAddr(r))
 	s.view.Reread(a.Key)
 	return s.done(w, r, "Held "+a.Key+", SHA-256 "+a.SHA256)
 }
@@ -94,7 +95,7 @@ func carriedIn(r *http.Request) (*carried, error) {
 	}{body, r.Body}
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, &refusal{http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does"}
+		return nil, answer.Refuse(http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does")
 	}
 	in := &carried{size: -1, form: form, body: body}
 	for {
@@ -132,37 +133,37 @@ func (b *words) unreadable(why string) error {
 	if !b.file && b.left <= 0 {
 		return &http.MaxBytesError{Limit: maxForm}
 	}
-	return &refusal{http.StatusBadRequest, why}
+	return answer.Refuse(http.StatusBadRequest, why)
 }
 
 func (in *carried) check() error {
 	switch {
 	case in.URL == "":
-		return &refusal{http.StatusBadRequest, "the form lacks url=, or it comes after the file"}
+		return answer.Refuse(http.StatusBadRequest, "the form lacks url=, or it comes after the file")
 	case in.from.FileName() == "":
-		return &refusal{http.StatusBadRequest, "no file was chosen"}
+		return answer.Refuse(http.StatusBadRequest, "no file was chosen")
 	case in.SHA256 != "" && !fsstore.IsDigest(in.SHA256):
-		return &refusal{http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits"}
+		return answer.Refuse(http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits")
 	}
 	return nil
 }
 
 // uploadError is what the outcome means to the person at the browser.
 func uploadError(err error) error {
-	if _, ok := errors.AsType[*refusal](err); ok {
+	if _, ok := errors.AsType[*answer.Refusal](err); ok {
 		return err
 	}
 	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok {
 		if short.Err != nil {
-			return &refusal{http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have)}
+			return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have))
 		}
-		return &refusal{http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size)}
+		return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size))
 	}
 	if sum, ok := errors.AsType[*fsstore.WrongDigest](err); ok {
-		return &refusal{http.StatusUnprocessableEntity, "its SHA-256 is " + sum.Got + ", and " + sum.Want + " was expected: it was not kept"}
+		return answer.Refuse(http.StatusUnprocessableEntity, "its SHA-256 is "+sum.Got+", and "+sum.Want+" was expected: it was not kept")
 	}
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
-		return &refusal{http.StatusUnprocessableEntity, m.Why + "; it was not kept. To keep it all the same, send it again with accept=" + m.Accept}
+		return answer.Refuse(http.StatusUnprocessableEntity, m.Why+"; it was not kept. To keep it all the same, send it again with accept="+m.Accept)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
 // verb is what one kind of button does: the form's post, and the line that
@@ -36,11 +37,11 @@ func (s *Server) verbs() []verb {
 }
 
 // verbRoutes are the addresses of the verbs and of their lines.
-func (s *Server) verbRoutes() (routes []route) {
+func (s *Server) verbRoutes() (routes []answer.Route) {
 	for _, v := range s.verbs() {
 		routes = append(routes,
-			route{"POST", "/admin/" + v.name, s.pageTo(v.limit, v.do)},
-			route{"POST", "/admin/" + v.name + "/shell", s.pageTo(max(v.limit, maxForm), s.showLine(v.line))})
+			answer.Route{Methods: "POST", Path: "/admin/" + v.name, Handle: s.pageTo(v.limit, v.do)},
+			answer.Route{Methods: "POST", Path: "/admin/" + v.name + "/shell", Handle: s.pageTo(max(v.limit, maxForm), s.showLine(v.line))})
 	}
 	return routes
 }
@@ -53,7 +54,7 @@ func (s *Server) showLine(line func(*http.Request) (string, error)) operation {
 			return err
 		}
 		if isLive(r) {
-			plainText(w, http.StatusOK, text)
+			answer.Text(w, http.StatusOK, text)
 			return nil
 		}
 		f := s.frame(w, r, "shell")
@@ -147,7 +148,7 @@ func (s *Server) fetchLine(r *http.Request) (string, error) {
 func (s *Server) uploadLine(r *http.Request) (string, error) {
 	in := fsstore.Addition{URL: strings.TrimSpace(r.PostForm.Get("url")), SHA256: digestIn(r.PostForm)}
 	if in.URL == "" {
-		return "", &refusal{http.StatusBadRequest, "write the URL first: it is part of the line"}
+		return "", answer.Refuse(http.StatusBadRequest, "write the URL first: it is part of the line")
 	}
 	if err := accept(&in, nonEmpty(r.PostForm["accept"])); err != nil {
 		return "", err

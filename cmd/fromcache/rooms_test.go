@@ -40,8 +40,14 @@ var rooms = []room{
 	},
 	{
 		path:  "fromcache/httpd",
-		ours:  []string{"fromcache/fsstore", "fromcache/templates"},
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd", "fromcache/templates"},
 		third: []string{"github.com/julienschmidt/httprouter", "github.com/gorilla/sessions", "golang.org/x/time/rate"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
+	{
+		path:  "fromcache/httpd/answer",
+		ours:  []string{"fromcache/fsstore"},
+		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/time/rate", "golang.org/x/sys/unix"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},

@@ -296,7 +296,7 @@ func (s *soak) goroutines() {
 	_, dump, _ := strings.Cut(s.log(), "SIGQUIT")
 	n := strings.Count(dump, "\ngoroutine ")
 	s.t.Logf("%d goroutines", n)
-	if n < 5 || n > 40 || strings.Contains(dump, "net/http.(*conn).serve") || strings.Contains(dump, "fromcache/httpd.hungUp") {
+	if n < 5 || n > 40 || strings.Contains(dump, "net/http.(*conn).serve") || strings.Contains(dump, "fromcache/httpd/answer.HungUp") {
 		s.t.Errorf("%d goroutines are left:\n%s", n, dump)
 	}
 }

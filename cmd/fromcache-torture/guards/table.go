@@ -324,8 +324,8 @@ var guards = []guard{
 	{name: "a file* that is not read is not passed on", file: "httpd/fields.go", old: "readsAs(v)", new: "true", pkg: pages, run: "TestDisposition"},
 	{name: "a PDF is saved", file: "httpd/fields.go", old: "strings.Contains(t, \"pdf\")", new: "t == \"\"", pkg: pages, run: "TestPDF"},
 	{name: "nginx does not buffer", file: "httpd/fields.go", old: "\"X-Accel-Buffering\":       unbuffered", new: "\"X-Nothing\": unbuffered", pkg: pages, run: "TestBehindNginx"},
-	{name: "who took much may rest", file: "httpd/conn.go", old: " && !c.mayRest()", new: "", pkg: pages, run: "TestProxyThatBuffers"},
-	{name: "a stalled reader has earned nothing", file: "httpd/conn.go", old: "if c.credit-cost < unearned {", new: "if c.credit < cost {", pkg: pages, run: "TestRestIsEarned"},
+	{name: "who took much may rest", file: "httpd/answer/conn.go", old: " && !c.mayRest()", new: "", pkg: pages, run: "TestProxyThatBuffers"},
+	{name: "a stalled reader has earned nothing", file: "httpd/answer/conn.go", old: "if c.credit-cost < unearned {", new: "if c.credit < cost {", pkg: pages + "/answer", run: "TestRestIsEarned"},
 	{name: "a form is small", file: "httpd/guard.go", old: "r.Body = http.MaxBytesReader(w, r.Body, limit)", new: "_ = limit", pkg: pages, run: "FormCap"},
 	{name: "a request comes in its time", file: "httpd/server.go", old: "\t\tReadTimeout:", new: "\t\tWriteTimeout:", pkg: pages, run: "SlowHeader"},
 	{name: "an idle connection has its time", file: "httpd/server.go", old: "IdleTimeout:                  s.opt.IdleTimeout,", new: "", pkg: pages, run: "IdleConnection"},
@@ -348,8 +348,8 @@ var guards = []guard{
 	{name: "no header line on a page", file: "fsstore/key/redact.go", old: "if secret && s != \"\" {", new: "if secret && s == \"\" {", pkg: program, run: "TestCanaries"},
 
 	// a machine in trouble
-	{name: "a stalled reader holds little", file: "httpd/conn.go", old: "const unsentMost = 32 << 10", new: "const unsentMost = 32 << 20", pkg: pages, run: "HoldsLittle"},
-	{name: "a reader that is cut holds nothing", file: "httpd/conn.go", old: "c.SetLinger(0)", new: "_ = c.raw", pkg: pages, run: "StalledReaderIsCut"},
+	{name: "a stalled reader holds little", file: "httpd/answer/conn.go", old: "const unsentMost = 32 << 10", new: "const unsentMost = 32 << 20", pkg: pages, run: "HoldsLittle"},
+	{name: "a reader that is cut holds nothing", file: "httpd/answer/conn.go", old: "c.SetLinger(0)", new: "_ = c.raw", pkg: pages, run: "StalledReaderIsCut"},
 	{name: "a finished job that can't say so stays", file: "fsstore/publish.go", old: "return err // it stays in active/", new: "_ = err // it stays in active/", pkg: store, run: "TestDoneWaits"},
 	{name: "half a tree is refused, README or not", file: "fsstore/layout.go", old: "if used, err := holdsAny(dir); !used || err != nil {", new: "if _, err := holdsAny(dir); true {", pkg: store, run: "OpenMakesNoHalf"},
 	{name: "blobs/ and meta/ are never made again", file: "fsstore/examine.go", old: `if name == "blobs" || name == "meta" {`, new: "if false {", pkg: store, run: "TestHealthOfParts"},

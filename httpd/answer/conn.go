@@ -1,4 +1,4 @@
-package httpd
+package answer
 
 import (
 	"bytes"
@@ -6,23 +6,27 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// progressListener hands out connections on which a write may take any time as
-// long as its reader takes something every now and then: a slow download of
-// 10 GiB lives, a stalled reader is cut off after stall, or when it has rested
-// for as long as what it took has earned it.
-type progressListener struct {
+// Listen returns a listener that accepts from ln and hands out each TCP connection
+// as a *Conn. A write on it may take any time as long as its reader takes
+// something every now and then: a slow download of 10 GiB goes on, and a stalled
+// reader is cut off after one to two times stall, or when it has rested for as
+// long as what it took has earned it.
+func Listen(ln net.Listener, stall time.Duration) net.Listener { return listener{ln, stall} }
+
+type listener struct {
 	net.Listener
 	stall time.Duration
 }
 
 // Accept waits for the next connection.
-func (l progressListener) Accept() (net.Conn, error) {
+func (l listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	tcp, ok := c.(*net.TCPConn)
 	if !ok || err != nil {
@@ -34,7 +38,7 @@ func (l progressListener) Accept() (net.Conn, error) {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
 		})
 	}
-	return &conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
+	return &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
 }
 
 // unsentMost bounds what the kernel takes from us before the network wants it,
@@ -45,17 +49,24 @@ func (l progressListener) Accept() (net.Conn, error) {
 // the CPU that it costs with 128 KiB.
 const unsentMost = 32 << 10
 
-// connKey finds a request's conn in its context.
+// connKey finds a request's Conn in its context.
 type connKey struct{}
 
-func withConn(ctx context.Context, c net.Conn) context.Context {
+// WithConn is an http.Server's ConnContext: it lets ConnOf find c.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// conn moves its write deadline as bytes flow. It embeds *net.TCPConn and has
+// ConnOf returns the connection of a request, or nil where it is none of Listen's.
+func ConnOf(r *http.Request) *Conn {
+	c, _ := r.Context().Value(connKey{}).(*Conn)
+	return c
+}
+
+// Conn moves its write deadline as bytes flow. It embeds *net.TCPConn and has
 // a ReadFrom, so that net/http still sends files by sendfile. One goroutine
 // writes at a time.
-type conn struct {
+type Conn struct {
 	*net.TCPConn
 	raw    syscall.RawConn
 	stall  time.Duration
@@ -74,7 +85,7 @@ type conn struct {
 // a seventh of the time of a small request. We notice a client that has left
 // when we write to it. A bufio.Reader with room for one byte asks again at
 // once (io.ErrNoProgress says after how many times it would not), and waits.
-func (c *conn) Read(b []byte) (int, error) {
+func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 1 && !c.asked {
 		c.asked = true
 		return 0, nil
@@ -88,7 +99,7 @@ func (c *conn) Read(b []byte) (int, error) {
 const slice = 4 << 20
 
 // Write writes b whole, or fails when the reader takes nothing for a while.
-func (c *conn) Write(b []byte) (int, error) {
+func (c *Conn) Write(b []byte) (int, error) {
 	if c.fields == nil {
 		return c.write(b)
 	}
@@ -96,17 +107,25 @@ func (c *conn) Write(b []byte) (int, error) {
 	return max(0, n-(len(c.header)-len(b))), err
 }
 
+// AddFields has the next write, which is a header, carry header fields that were
+// formatted before. They go behind its status line.
+func (c *Conn) AddFields(fields []byte) { c.fields = fields }
+
+// ExpectFile has the next write, which is a header, wait for the file that
+// follows at once, so that both leave in one packet.
+func (c *Conn) ExpectFile() { c.more = true }
+
 // withFields puts an artifact's fields behind the status line of the header b.
 // By way of http.Header they cost each answer a map, its copy and a sort, a
 // fifth of the time of a HEAD, for what are the same bytes every time.
-func (c *conn) withFields(b []byte) []byte {
+func (c *Conn) withFields(b []byte) []byte {
 	line := bytes.IndexByte(b, '\n') + 1
 	c.header = append(append(append(c.header[:0], b[:line]...), c.fields...), b[line:]...)
 	c.fields = nil
 	return c.header
 }
 
-func (c *conn) write(b []byte) (n int, err error) {
+func (c *Conn) write(b []byte) (n int, err error) {
 	c.arm()
 	if c.more {
 		c.more = false
@@ -126,7 +145,7 @@ func (c *conn) write(b []byte) (n int, err error) {
 // hold hands b to the kernel and asks it to wait for what follows, so that
 // header and file leave in one packet and wake their reader once; send(2)
 // MSG_MORE. What it does not take, if only for an error, Write sends.
-func (c *conn) hold(b []byte) (n int) {
+func (c *Conn) hold(b []byte) (n int) {
 	c.raw.Write(func(fd uintptr) bool {
 		n, _ = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_MORE)
 		return true
@@ -135,7 +154,7 @@ func (c *conn) hold(b []byte) (n int) {
 }
 
 // ReadFrom sends from r, a file by sendfile.
-func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
+func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	from, ok := r.(*io.LimitedReader)
 	if !ok || !isFile(from.R) {
 		return io.Copy(struct{ io.Writer }{c}, r)
@@ -166,7 +185,7 @@ func isFile(r io.Reader) bool {
 
 // arm sets the deadline, unless it was set a moment ago: for most answers it
 // costs a look at the clock.
-func (c *conn) arm() {
+func (c *Conn) arm() {
 	if now := time.Now(); now.Sub(c.armed) > c.stall/8 {
 		c.armed = now
 		c.queued = -1
@@ -178,7 +197,7 @@ func (c *conn) arm() {
 // the deadline and the reader has taken something since, the deadline moves.
 // The kernel wakes us only when a good part of what it holds for a reader is
 // gone, so what it still holds is asked for too.
-func (c *conn) onward(n int, err error) bool {
+func (c *Conn) onward(n int, err error) bool {
 	var timeout net.Error
 	if !errors.As(err, &timeout) || !timeout.Timeout() {
 		return false
@@ -207,12 +226,12 @@ const (
 	longest  = time.Hour // that anyone may rest
 )
 
-func (c *conn) took(n int64) {
+func (c *Conn) took(n int64) {
 	c.credit = min(c.credit+n, unearned+int64(longest.Seconds())*pace)
 }
 
 // mayRest pays for one more turn of the deadline, if there is enough.
-func (c *conn) mayRest() bool {
+func (c *Conn) mayRest() bool {
 	cost := int64(c.stall.Seconds() * pace)
 	if c.credit-cost < unearned {
 		return false
@@ -223,8 +242,27 @@ func (c *conn) mayRest() bool {
 
 // unsent is the number of bytes that the kernel holds for the reader, tcp(7)
 // SIOCOUTQ.
-func (c *conn) unsent() int {
+func (c *Conn) unsent() int {
 	n := 0
 	c.raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
 	return n
+}
+
+// HungUp returns a channel that is closed when the reader of a stream leaves. It
+// finds out by a read that ends then, because net/http does not watch for that
+// here (see Conn.Read). forget ends the watch and waits for it.
+func HungUp(r *http.Request) (gone <-chan struct{}, forget func()) {
+	c := ConnOf(r)
+	if c == nil {
+		return r.Context().Done(), func() {}
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		c.TCPConn.Read(make([]byte, 1))
+	}()
+	return left, func() {
+		c.SetReadDeadline(time.Now())
+		<-left
+	}
 }
