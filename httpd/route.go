@@ -3,6 +3,7 @@ package httpd
 import (
 	"fromcache/httpd/answer"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -11,13 +12,7 @@ import (
 
 // table is every address that this server knows.
 func (s *Server) table() []answer.Route {
-	return append([]answer.Route{
-		{Methods: "GET HEAD", Path: "/b/:token", Handle: s.byToken}, // httprouter gives *name no empty match without its slash
-		{Methods: "GET HEAD", Path: "/b/:token/*name", Handle: s.byToken},
-		{Methods: "GET HEAD", Path: "/blob", Handle: s.byQuery},
-		{Methods: "GET HEAD", Path: "/by-hash/sha256/:digest", Handle: s.byDigest},
-		{Methods: "GET HEAD", Path: "/healthz", Handle: s.healthz},
-
+	return slices.Concat(s.read.Routes(), []answer.Route{
 		{Methods: "GET HEAD", Path: "/", Handle: s.page(s.showAll)},
 		{Methods: "GET HEAD", Path: "/misses", Handle: s.page(s.showMisses)},
 		{Methods: "GET HEAD", Path: "/downloads", Handle: s.page(s.showDownloads)},
@@ -32,7 +27,7 @@ func (s *Server) table() []answer.Route {
 
 		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
 		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
-	}, s.verbRoutes()...)
+	}, s.verbRoutes())
 }
 
 func (s *Server) routes() *httprouter.Router {

@@ -14,6 +14,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/read"
 	"fromcache/templates"
 )
 
@@ -63,7 +64,7 @@ type Server struct {
 	log     *slog.Logger
 	router  *httprouter.Router
 	pages   *templates.Pages
-	replies replies // formatted fields of artifacts
+	read    *read.Server
 	signIn  *signIn
 	errs    *answer.Log
 	cross   *http.CrossOriginProtection
@@ -71,7 +72,6 @@ type Server struct {
 	picture picture
 	hub     *hub
 	rates   rates
-	tally   tally
 }
 
 // New returns a server for s.
@@ -87,6 +87,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	srv.view = s.NewView()
 	srv.hub = newHub(srv)
 	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
+	srv.read = read.New(s, srv.log, srv.hub.served.note)
 	srv.router = srv.routes()
 	return srv, nil
 }
@@ -141,11 +142,11 @@ func (s *Server) beside(ctx context.Context) (end func()) {
 	work.Go(func() { s.view.Run(ctx) })
 	ended := s.hub.begin()
 	work.Go(func() { s.hub.run(ctx, ended) })
-	work.Go(func() { s.tally.run(ctx, s.store) })
+	work.Go(func() { s.read.Run(ctx) })
 	return func() {
 		cancel()
 		work.Wait()
-		s.tally.flush(s.store)
+		s.read.Flush()
 	}
 }
 

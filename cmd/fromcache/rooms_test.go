@@ -50,6 +50,12 @@ var rooms = []room{
 		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/time/rate", "golang.org/x/sys/unix"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
+	{
+		path:  "fromcache/httpd/read",
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
+		third: []string{"github.com/julienschmidt/httprouter"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
 	{path: "fromcache/shim", ours: []string{"fromcache/shim"}, not: heavy},
 	{path: "fromcache/shim/options", not: heavy},

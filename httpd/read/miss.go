@@ -1,4 +1,4 @@
-package httpd
+package read
 
 import (
 	"errors"
@@ -37,7 +37,7 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 	v, err := s.store.Miss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
-		s.fail(w, r, err)
+		s.errs.Fail(w, err)
 		return
 	}
 	if err != nil {

@@ -1,6 +1,9 @@
-package httpd
+package read
 
 import (
+	"mime"
+	"net/http"
+	"strings"
 	"testing"
 
 	"fromcache/fsstore"
@@ -68,4 +71,35 @@ func TestPDF(t *testing.T) {
 			t.Errorf("%s %q: %q, want %q", c.kind, c.says, got, c.want)
 		}
 	}
+}
+
+// FuzzFields: whatever an origin said, no field that we pass on can end its
+// line, and no name can leave the directory that a client saves to.
+func FuzzFields(f *testing.F) {
+	f.Add("text/plain", `attachment; filename="a.run"`, "Tue, 03 Nov 2026 10:00:00 GMT", "gzip")
+	f.Add("text/html\r\nX: y", `attachment; filename*=UTF-8''..%2f..%2fx`, "yesterday", "\x00")
+	f.Add("text/plain; x=\"ü\"", "attachment; filename=\"ü\tx.run\"", "", "é")
+	f.Add("multipart/byteranges", `inline; filename="C:\\x"`, "", "br, gzip")
+	f.Fuzz(func(t *testing.T, ctype, disposition, modified, encoding string) {
+		h := http.Header{}
+		artifactReply(&fsstore.Artifact{Meta: fsstore.Meta{SHA256: strings.Repeat("0", 64), Header: map[string]string{
+			"Content-Type": ctype, "Content-Disposition": disposition, "Last-Modified": modified, "Content-Encoding": encoding,
+		}}}).put(h)
+		for k, vs := range h {
+			for _, c := range []byte(strings.Join(vs, "")) {
+				if c < 0x20 || c > 0x7e {
+					t.Errorf("%s: %q", k, vs)
+				}
+			}
+		}
+		if v := h.Get("Content-Disposition"); v != "" {
+			_, params, err := mime.ParseMediaType(v)
+			if err != nil || strings.ContainsAny(params["filename"], "/\\") {
+				t.Errorf("Content-Disposition: %q", v)
+			}
+		}
+		if h.Get("Content-Type") == "" {
+			t.Error("no Content-Type: net/http would guess")
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package httpd
+package read
 
 import (
 	"encoding/base64"
@@ -27,12 +27,12 @@ var (
 func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	token, digest, pinned := strings.Cut(p[0].Value, ".")
 	if len(token) > base64.RawURLEncoding.EncodedLen(key.MaxURL) {
-		s.fail(w, r, errLong)
+		s.errs.Fail(w, errLong)
 		return
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) == 0 {
-		s.fail(w, r, errToken)
+		s.errs.Fail(w, errToken)
 		return
 	}
 	switch {
@@ -41,7 +41,7 @@ func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	case fsstore.IsDigest(digest):
 		s.byVersion(w, r, string(raw), digest)
 	default:
-		s.fail(w, r, errDigest)
+		s.errs.Fail(w, errDigest)
 	}
 }
 
@@ -50,9 +50,9 @@ func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	raw, err := queryURL(r.URL.RawQuery)
 	switch {
 	case err != nil || raw == "":
-		s.fail(w, r, errQuery)
+		s.errs.Fail(w, errQuery)
 	case len(raw) > key.MaxURL:
-		s.fail(w, r, errLong)
+		s.errs.Fail(w, errLong)
 	default:
 		s.byURL(w, r, raw)
 	}
@@ -74,7 +74,7 @@ func queryURL(query string) (string, error) {
 func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	digest := strings.ToLower(p[0].Value)
 	if !fsstore.IsDigest(digest) {
-		s.fail(w, r, errDigest)
+		s.errs.Fail(w, errDigest)
 		return
 	}
 	held, f, err := s.store.OpenDigest(digest)
@@ -85,7 +85,7 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 		return
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		s.errs.Fail(w, err)
 		return
 	}
 	defer f.Close()
@@ -103,7 +103,7 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 		return
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		s.errs.Fail(w, err)
 		return
 	}
 	defer f.Close()
@@ -140,7 +140,7 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 		s.miss(w, r, raw)
 		return
 	}
-	s.fail(w, r, err)
+	s.errs.Fail(w, err)
 }
 
 // send answers a hit. What is asked for plainly is written by hand, the rest
@@ -227,7 +227,7 @@ func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 	if fromStart && a.key != "" && r.Method == http.MethodGet {
 		s.tally.hits.Add(1)
 		s.store.Hit(a.key)
-		s.hub.served.note(a.key)
+		s.hit(a.key)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpd
+package read
 
 import (
 	"net/http"
