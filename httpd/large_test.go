@@ -79,7 +79,7 @@ var largePages = []string{
 }
 
 // BenchmarkPage is the server's time for each page with 100,000 artifacts and
-// 10,000 misses: as it is asked for again and again, and after a change.
+// 10,000 misses, as it is asked for again and again.
 func BenchmarkPage(b *testing.B) {
 	w := newWorld(b, Options{})
 	seed(b, w.dir, 100_000, 10_000)
@@ -96,21 +96,6 @@ func BenchmarkPage(b *testing.B) {
 				w.page(r(path))
 			}
 			b.ReportMetric(float64((cpu()-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
-		})
-	}
-	for i, path := range []string{"/", "/misses", "/misses?sort=clients&group=1", "/artifacts?sort=hits", "/artifacts?q=package_777", "/stats"} {
-		b.Run("changed"+path, func(b *testing.B) {
-			n, spent := 0, time.Duration(0)
-			for b.Loop() {
-				b.StopTimer()
-				n++
-				w.change(b, 1_000_000+i*100_000+n)
-				began := cpu()
-				b.StartTimer()
-				w.page(r(path))
-				spent += cpu() - began
-			}
-			b.ReportMetric(float64(spent.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
@@ -130,33 +115,6 @@ func (w *world) page(r *http.Request) {
 	w.srv.ServeHTTP(rec, r)
 	if rec.Code != http.StatusOK {
 		w.t.Fatalf("%s: %d", r.URL, rec.Code)
-	}
-}
-
-// change makes one artifact and one miss more, and lets the view see them.
-func (w *world) change(t testing.TB, i int) {
-	seedArtifact(t, w.dir, i)
-	seedMiss(t, w.dir, i)
-	a, _ := key.Parse(fmt.Sprintf("https://host%d.vendor.example/releases/%d/driver-package_%d.run", i%50, i%1000, i), key.Auto)
-	m, _ := key.Parse(fmt.Sprintf("https://host%d.vendor.example/wanted/%d/model-%d.safetensors", i%70, i%100, i), key.Auto)
-	w.srv.view.Reread(a.Key())
-	w.srv.view.Reread(m.Key())
-}
-
-// BenchmarkChange is what one change costs with 200 pages open.
-func BenchmarkChange(b *testing.B) {
-	w := newWorld(b, Options{})
-	for range 200 {
-		st := w.srv.hub.join()
-		defer w.srv.hub.leave(st)
-		go func() {
-			for range st.c {
-			}
-		}()
-	}
-	k := missed(w, "https://vendor.example/a.bin")
-	for b.Loop() {
-		w.srv.hub.tell(w.srv.rowEvent("misses", k))
 	}
 }
 
@@ -214,75 +172,14 @@ func TestStreamEnds(t *testing.T) {
 			t.Errorf("%v", resp.Header)
 		}
 	}
-	streams := func() int {
-		w.srv.hub.mu.Lock()
-		defer w.srv.hub.mu.Unlock()
-		return len(w.srv.hub.streams)
-	}
-	eventually(t, "two streams", func() bool { return streams() == 2 })
+	eventually(t, "two streams", func() bool { return w.srv.pages.Streams() == 2 })
 	leave()
-	eventually(t, "one stream", func() bool { return streams() == 1 })
+	eventually(t, "one stream", func() bool { return w.srv.pages.Streams() == 1 })
 	began := time.Now()
 	w.stop()
 	w.must(<-w.ended)
 	w.ended <- nil
 	if d := time.Since(began); d > 10*time.Second {
 		t.Errorf("the drain waited %v for a stream", d)
-	}
-}
-
-// TestAStreamMayComeFirst: one that joins before run has begun ends with it.
-func TestAStreamMayComeFirst(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Options{})
-	w.stop()
-	w.must(<-w.ended)
-	w.ended <- nil
-	for range 100 {
-		ctx, cancel := context.WithCancel(context.Background())
-		end := w.srv.beside(ctx)
-		st := w.srv.hub.join()
-		w.srv.hub.leave(st)
-		cancel()
-		end()
-		select {
-		case <-st.ended:
-		case <-time.After(30 * time.Second):
-			t.Fatal("it does not end")
-		}
-	}
-}
-
-// TestSlowReader: who reads nothing is told to get the page again, and holds
-// nobody up.
-func TestSlowReader(t *testing.T) {
-	t.Parallel()
-	h := newHub(nil)
-	st := h.join()
-	for i := range backlog + 10 {
-		h.tell(event("row", itoa(int64(i))))
-	}
-	if first := string(<-st.c); first != string(staleAll) {
-		t.Errorf("it gets %s first", first)
-	}
-	if n := len(st.c); n != 9 {
-		t.Errorf("%d messages wait", n)
-	}
-}
-
-// TestStreamsAreBounded: each takes memory, and who leaves makes room.
-func TestStreamsAreBounded(t *testing.T) {
-	h := newHub(nil)
-	var last *stream
-	for range maxStreams {
-		if last = h.join(); last == nil {
-			t.Fatalf("%d streams, and no room", len(h.streams))
-		}
-	}
-	if h.join() != nil {
-		t.Error("there is no end")
-	}
-	if h.leave(last); h.join() == nil {
-		t.Error("nobody can come after one has left")
 	}
 }

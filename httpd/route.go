@@ -12,22 +12,7 @@ import (
 
 // table is every address that this server knows.
 func (s *Server) table() []answer.Route {
-	return slices.Concat(s.read.Routes(), []answer.Route{
-		{Methods: "GET HEAD", Path: "/", Handle: s.page(s.showAll)},
-		{Methods: "GET HEAD", Path: "/misses", Handle: s.page(s.showMisses)},
-		{Methods: "GET HEAD", Path: "/downloads", Handle: s.page(s.showDownloads)},
-		{Methods: "GET HEAD", Path: "/artifacts", Handle: s.page(s.showArtifacts)},
-		{Methods: "GET HEAD", Path: "/artifacts/:key", Handle: s.page(s.showArtifact)},
-		{Methods: "GET HEAD", Path: "/job", Handle: s.page(s.showJob)},
-		{Methods: "GET HEAD", Path: "/add", Handle: s.page(s.showAdd)},
-		{Methods: "GET HEAD", Path: "/stats", Handle: s.page(s.showStats)},
-		{Methods: "GET HEAD", Path: "/events", Handle: s.page(s.events)},
-		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.open(s.showLogin)},
-		{Methods: "GET HEAD", Path: "/static/*name", Handle: s.static},
-
-		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
-		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
-	}, s.verbRoutes())
+	return slices.Concat(s.read.Routes(), s.pages.Routes())
 }
 
 func (s *Server) routes() *httprouter.Router {

@@ -14,8 +14,8 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
-	"fromcache/templates"
 )
 
 // Options of a server. The zero value of each field is its default.
@@ -31,7 +31,7 @@ type Options struct {
 	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
-	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
+	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
 
 	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
 	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20
@@ -42,8 +42,6 @@ func (o *Options) setDefaults() {
 	orElse(&o.HeaderTimeout, 15*time.Second)
 	orElse(&o.IdleTimeout, 2*time.Minute)
 	orElse(&o.StallTimeout, time.Minute)
-	orElse(&o.GuessRate, 0.2)
-	orElse(&o.GuessRateAll, 1)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -59,35 +57,25 @@ func orElse[T comparable](v *T, def T) {
 // Server answers for one store. It is an http.Handler; Serve adds what
 // protects a listening socket.
 type Server struct {
-	store   *fsstore.Store
-	opt     Options
-	log     *slog.Logger
-	router  *httprouter.Router
-	pages   *templates.Pages
-	read    *read.Server
-	signIn  *signIn
-	errs    *answer.Log
-	cross   *http.CrossOriginProtection
-	view    *fsstore.View // what the pages show
-	picture picture
-	hub     *hub
-	rates   rates
+	store  *fsstore.Store
+	opt    Options
+	log    *slog.Logger
+	read   *read.Server
+	pages  *pages.Server
+	router *httprouter.Router
 }
 
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) (*Server, error) {
 	o.setDefaults()
-	pages, err := templates.Parse()
+	p, err := pages.New(s, pages.Options{
+		Password: o.Password, SessionSecret: o.SessionSecret, PublicHosts: o.PublicHosts, Hostname: o.Hostname,
+		Version: o.Version, Logger: o.Logger, Head: o.Head, GuessRate: o.GuessRate, GuessRateAll: o.GuessRateAll,
+	})
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, pages: pages, cross: http.NewCrossOriginProtection()}
-	srv.errs = answer.NewLog(srv.log, s.Explains)
-	srv.signIn = newSignIn(o)
-	srv.view = s.NewView()
-	srv.hub = newHub(srv)
-	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
-	srv.read = read.New(s, srv.log, srv.hub.served.note)
+	srv := &Server{store: s, opt: o, log: o.Logger, read: read.New(s, o.Logger, p.Served), pages: p}
 	srv.router = srv.routes()
 	return srv, nil
 }
@@ -139,12 +127,11 @@ func (s *Server) crowded(err error) {
 func (s *Server) beside(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
-	work.Go(func() { s.view.Run(ctx) })
-	ended := s.hub.begin()
-	work.Go(func() { s.hub.run(ctx, ended) })
 	work.Go(func() { s.read.Run(ctx) })
+	wait := s.pages.Start(ctx)
 	return func() {
 		cancel()
+		wait()
 		work.Wait()
 		s.read.Flush()
 	}

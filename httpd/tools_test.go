@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/pages"
 )
 
 // TestAsk: the origin is asked for what would be fetched, and its answer is
@@ -18,11 +19,11 @@ import (
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	var asked string
-	w := newWorld(t, Options{Head: func(_ context.Context, raw, _ string) (OriginFacts, error) {
+	w := newWorld(t, Options{Head: func(_ context.Context, raw, _ string) (pages.OriginFacts, error) {
 		if asked = raw; strings.Contains(raw, "down") {
-			return OriginFacts{}, errors.New("no route to https://vendor.example/down.bin?AWSAccessKeyId=k&Expires=1&Signature=c4n4ryc4n4ry")
+			return pages.OriginFacts{}, errors.New("no route to https://vendor.example/down.bin?AWSAccessKeyId=k&Expires=1&Signature=c4n4ryc4n4ry")
 		}
-		return OriginFacts{Status: 200, Size: 6 << 30, Type: "application/x-<b>", Modified: time.Unix(1790000000, 0), Final: "https://cdn.example/a.bin?X-Amz-Signature=c4n4ryc4n4ry", Redirects: 2}, nil
+		return pages.OriginFacts{Status: 200, Size: 6 << 30, Type: "application/x-<b>", Modified: time.Unix(1790000000, 0), Final: "https://cdn.example/a.bin?X-Amz-Signature=c4n4ryc4n4ry", Redirects: 2}, nil
 	}})
 	b := w.browser()
 	k := missed(w, "https://vendor.example/a.bin?AWSAccessKeyId=k&Expires=1&Signature=one")

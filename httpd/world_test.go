@@ -81,6 +81,12 @@ func newWorld(t testing.TB, o Options) *world {
 	return w
 }
 
+// Names of the pages' cookies.
+const (
+	sessionCookie = "fromcache-session"
+	flashCookie   = "fromcache-flash"
+)
+
 var operator = fsstore.By{Via: "cli", Addr: "test"}
 
 // claim adds a URL and claims its job.

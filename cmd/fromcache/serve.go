@@ -24,6 +24,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
 	"fromcache/httpd"
+	"fromcache/httpd/pages"
 )
 
 // serveFlags is everything that serve can be told, save for the store.
@@ -262,9 +263,9 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 		Hostname:      hostname,
 		Version:       versionName(),
 		Logger:        log,
-		Head: func(ctx context.Context, rawURL, agent string) (httpd.OriginFacts, error) {
+		Head: func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 			f, err := pool.Head(ctx, rawURL, agent)
-			return httpd.OriginFacts(f), err
+			return pages.OriginFacts(f), err
 		},
 	})
 }

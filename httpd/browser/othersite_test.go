@@ -151,18 +151,18 @@ func (l *lab) evil() string {
 	return s.URL
 }
 
-// routes are the server's own, by what they answer to: those of its tables
+// routes are the pages', by what they answer to: those of its table
 // that need no key and end.
 func (l *lab) routes() map[string][]string {
-	source, err := os.ReadFile("../route.go")
+	source, err := os.ReadFile("../pages/server.go")
 	l.must(err)
 	byMethods := map[string][]string{}
-	for _, m := range regexp.MustCompile(`\{"([A-Z ]+)", "(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range regexp.MustCompile(`\{Methods: "([A-Z ]+)", Path: "(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
 		if !strings.ContainsAny(m[2], ":*") && m[2] != "/events" && m[2] != "/blob" && m[2] != "/healthz" {
 			byMethods[m[1]] = append(byMethods[m[1]], m[2])
 		}
 	}
-	verbs, err := os.ReadFile("../verbs.go")
+	verbs, err := os.ReadFile("../pages/verbs.go")
 	l.must(err)
 	for _, m := range regexp.MustCompile(`\{"([a-z]+)", max`).FindAllStringSubmatch(string(verbs), -1) {
 		byMethods["POST"] = append(byMethods["POST"], "/admin/"+m[1], "/admin/"+m[1]+"/shell")

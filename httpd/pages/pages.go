@@ -1,11 +1,10 @@
-package httpd
+package pages
 
 import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 
 	"fromcache/fsstore"
@@ -120,15 +119,11 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 // fail answers a read or a page that ended in err, and logs what is our fault.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := s.errs.Judge(w, err)
-	if wantsHTML(r) && isPage(r.URL.Path) {
+	if wantsHTML(r) {
 		s.render(w, r, code, "error", text)
 		return
 	}
 	answer.Text(w, code, text)
-}
-
-func isPage(path string) bool {
-	return !strings.HasPrefix(path, "/b/") && !strings.HasPrefix(path, "/by-hash/") && path != "/blob"
 }
 
 // write renders whole before it sends, so that an error is never half a page.

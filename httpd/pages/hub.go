@@ -1,4 +1,4 @@
-package httpd
+package pages
 
 import (
 	"bytes"
@@ -108,10 +108,10 @@ func (h *hub) leave(st *stream) {
 	delete(h.streams, st)
 }
 
-func (h *hub) empty() bool {
+func (h *hub) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.streams) == 0
+	return len(h.streams)
 }
 
 // tell hands a message to every stream and waits for none: who owes too much
@@ -178,7 +178,7 @@ func (h *hub) watch(ctx context.Context) {
 	defer tick.Stop()
 	changed := map[string][]string{} // by directory
 	var beaten, summed time.Time
-	for !h.empty() {
+	for h.count() > 0 {
 		select {
 		case <-ctx.Done():
 			return

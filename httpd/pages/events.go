@@ -1,4 +1,4 @@
-package httpd
+package pages
 
 import (
 	"fromcache/httpd/answer"

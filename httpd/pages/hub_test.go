@@ -1,0 +1,70 @@
+package pages
+
+import (
+	"context"
+	"fromcache/fsstore"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestSlowReader: who reads nothing is told to get the page again, and holds
+// nobody up.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	h := newHub(nil)
+	st := h.join()
+	for i := range backlog + 10 {
+		h.tell(event("row", strconv.Itoa(i)))
+	}
+	if first := string(<-st.c); first != string(staleAll) {
+		t.Errorf("it gets %s first", first)
+	}
+	if n := len(st.c); n != 9 {
+		t.Errorf("%d messages wait", n)
+	}
+}
+
+// TestStreamsAreBounded: each takes memory, and who leaves makes room.
+func TestStreamsAreBounded(t *testing.T) {
+	h := newHub(nil)
+	var last *stream
+	for range maxStreams {
+		if last = h.join(); last == nil {
+			t.Fatalf("%d streams, and no room", len(h.streams))
+		}
+	}
+	if h.join() != nil {
+		t.Error("there is no end")
+	}
+	if h.leave(last); h.join() == nil {
+		t.Error("nobody can come after one has left")
+	}
+}
+
+// TestAStreamMayComeFirst: one that joins before the hub runs ends with it.
+func TestAStreamMayComeFirst(t *testing.T) {
+	store, err := fsstore.Open(filepath.Join(t.TempDir(), "data"), fsstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	s, err := New(store, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		ctx, cancel := context.WithCancel(context.Background())
+		wait := s.Start(ctx)
+		st := s.hub.join()
+		s.hub.leave(st)
+		cancel()
+		wait()
+		select {
+		case <-st.ended:
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not end")
+		}
+	}
+}

@@ -1,0 +1,117 @@
+// Package pages is the operator's side of the cache-host: pages, their forms, and
+// the stream of changes that each open page listens to.
+//
+// Forms change the data directory by the store's verbs and by nothing else: each
+// is the rename that a shell would do. The package knows of no worker.
+//
+// All is guarded in this order: the Host where no password is set, the origin of
+// the request on all that changes something, the sign-in where there is a
+// password, a cap on the form. No byte of a body is read before the first three
+// have been judged by the header.
+//
+// Everything shown was chosen by strangers: URLs are redacted where they enter a
+// page or a log line, and html/template escapes them.
+package pages
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/answer"
+	"fromcache/templates"
+)
+
+// Options of the pages. The zero value of each field is its default.
+type Options struct {
+	Password      string       // of the operator; "": the pages are open, see guard
+	SessionSecret []byte       // key of the sign-in cookie; empty: random, so that a restart signs everyone out
+	PublicHosts   []string     // names under which the pages may be asked for without a password
+	Hostname      string       // this host's own name, which always may
+	Version       string       // for the foot of the pages
+	Logger        *slog.Logger // nil: discard
+	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
+	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
+
+	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
+	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20
+}
+
+// Server answers the pages of one store.
+type Server struct {
+	store   *fsstore.Store
+	opt     Options
+	log     *slog.Logger
+	errs    *answer.Log
+	pages   *templates.Pages
+	signIn  *signIn
+	cross   *http.CrossOriginProtection
+	view    *fsstore.View // what the pages show
+	picture picture
+	hub     *hub
+	rates   rates
+}
+
+// New returns a server for s.
+func New(s *fsstore.Store, o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.GuessRate == 0 {
+		o.GuessRate = 0.2
+	}
+	if o.GuessRateAll == 0 {
+		o.GuessRateAll = 1
+	}
+	parsed, err := templates.Parse()
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{store: s, opt: o, log: o.Logger, pages: parsed, cross: http.NewCrossOriginProtection()}
+	srv.errs = answer.NewLog(srv.log, s.Explains)
+	srv.signIn = newSignIn(o)
+	srv.view = s.NewView()
+	srv.hub = newHub(srv)
+	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
+	return srv, nil
+}
+
+// Start begins to watch the store for open pages, until ctx ends; then it ends
+// their streams. It must come before the first answer. wait waits for the end.
+func (s *Server) Start(ctx context.Context) (wait func()) {
+	var work sync.WaitGroup
+	work.Go(func() { s.view.Run(ctx) })
+	ended := s.hub.begin()
+	work.Go(func() { s.hub.run(ctx, ended) })
+	return work.Wait
+}
+
+// Served tells open pages that an artifact was hit.
+func (s *Server) Served(key string) { s.hub.served.note(key) }
+
+// Streams returns how many pages are open and listen to changes.
+func (s *Server) Streams() int { return s.hub.count() }
+
+// Routes returns every address of the pages.
+func (s *Server) Routes() []answer.Route {
+	return append([]answer.Route{
+		{Methods: "GET HEAD", Path: "/", Handle: s.page(s.showAll)},
+		{Methods: "GET HEAD", Path: "/misses", Handle: s.page(s.showMisses)},
+		{Methods: "GET HEAD", Path: "/downloads", Handle: s.page(s.showDownloads)},
+		{Methods: "GET HEAD", Path: "/artifacts", Handle: s.page(s.showArtifacts)},
+		{Methods: "GET HEAD", Path: "/artifacts/:key", Handle: s.page(s.showArtifact)},
+		{Methods: "GET HEAD", Path: "/job", Handle: s.page(s.showJob)},
+		{Methods: "GET HEAD", Path: "/add", Handle: s.page(s.showAdd)},
+		{Methods: "GET HEAD", Path: "/stats", Handle: s.page(s.showStats)},
+		{Methods: "GET HEAD", Path: "/events", Handle: s.page(s.events)},
+		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.open(s.showLogin)},
+		{Methods: "GET HEAD", Path: "/static/*name", Handle: s.static},
+
+		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
+		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
+	}, s.verbRoutes()...)
+}
