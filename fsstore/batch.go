@@ -66,7 +66,8 @@ func (s *Store) claimBatch(f *os.File, name string, p job.File, read int) error 
 	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.sum()}); err != nil {
 		return err
 	}
-	return s.moveHistory(c.f, c.path, Done, stem)
+	_, err = s.moveEnded(c.path, Done, stem)
+	return err
 }
 
 func badLines(p job.File) string {
@@ -185,7 +186,7 @@ func (b *batch) refuseOne(j *job.Job, stem, why string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := renameFree(f.Name(), b.s.path(string(Failed), ""), stem); err != nil {
+	if _, err := b.s.moveEnded(f.Name(), Failed, stem); err != nil {
 		os.Remove(f.Name())
 		return err
 	}

@@ -186,7 +186,7 @@ func TestSameArtifactThatCannotBeTaken(t *testing.T) {
 }
 
 // A list of a name that was there before keeps its URLs, and each URL its own
-// options, wherever it ends; so does another URL of that name.
+// options, wherever it ends; so does another URL of that name. The newest has the name.
 func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 	const list = cudaURL + "\n" + otherURL + "\nsha256 "
 	sum := digestOf("x")
@@ -199,7 +199,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for i, name := range []string{"x.job", "x.2.job"} {
+		for i, name := range []string{"x.2.job", "x.job"} {
 			if got := text(t, s, Cancelled, name); !strings.HasPrefix(got, c[i]) {
 				t.Errorf("of %q\n%s", c[i], got)
 			}
@@ -213,7 +213,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 		}
 	}
 	run(t, s.dir, "rm queue/*")
-	newest := batchStem("list.job") + ".2.job"
+	newest := batchStem("list.job") + ".job"
 	if err := s.Retry(newest, By{"cli", "x"}); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,12 @@ func (s *Store) brake(unwanted []string, all int) error {
 	return &Brake{Blobs: len(left), Of: all, Bytes: s.bytesOf(left), OfBytes: total}
 }
 
+// hasReplaced reports whether the newest job of key k in done/ fetched another digest than d.
+func (s *Store) hasReplaced(k, d string) bool {
+	h, ok := s.lastHeld(k)
+	return ok && h.done.Sha256 != d
+}
+
 func (s *Store) tooMany(blobs []string, all int, total int64) bool {
 	return len(blobs) > brakeFrom && (len(blobs) > all/tenth || s.bytesOf(blobs) > total/tenth)
 }
@@ -79,11 +85,11 @@ func (s *Store) bytesOf(blobs []string) (sum int64) {
 // line, or another version has taken its place, as a meta or a job in done/ says.
 func (s *Store) meant() (digests, error) {
 	meant := digests{}
-	err := s.eachHistory(func(_, _ string, h *holding) {
+	err := s.eachHistory(func(k string, newest bool, h *holding) {
 		for _, d := range h.earlier {
 			meant.add(d)
 		}
-		if h.evicted {
+		if h.evicted || !newest && s.hasReplaced(k, h.done.Sha256) {
 			meant.add(h.done.Sha256)
 		}
 	})

@@ -134,7 +134,7 @@ func (c *Claim) putDone(history string) error {
 	}
 	defer f.Close()
 	c.oldHistory()
-	if err := c.s.moveHistory(f, f.Name(), Done, c.Key); err != nil {
+	if _, err := c.s.moveEnded(f.Name(), Done, c.Key); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return c.answerMiss()

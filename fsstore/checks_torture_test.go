@@ -255,13 +255,13 @@ func TestGCKeepsThePartsOfJobs(t *testing.T) {
 	}
 }
 
-// An operator moves the job away while it gets its history.
+// An operator moves the job away while the one before it gets a number: that has its name again.
 func TestHistoryComesToNoOtherPlace(t *testing.T) {
 	s := testStore(t)
 	hold(t, s, cudaURL, "bytes")
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	run(t, s.dir, "mv active/* cancelled/")
-	if err := s.moveHistory(c.f, c.path, Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.moveEnded(c.path, Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	if n := strings.Count(text(t, s, Done, c.Key+".job"), " approve "); n != 1 || len(ls(t, s, Cancelled)) != 1 {
@@ -271,8 +271,7 @@ func TestHistoryComesToNoOtherPlace(t *testing.T) {
 	c.close()
 }
 
-// What stands under the name of the history, and can't be read or replaced, does
-// not keep the key in active/.
+// What stands under the name of the newest and is no job of ours gets a number like any other.
 func TestHistoryThatIsInTheWay(t *testing.T) {
 	for _, place := range []string{
 		"mkdir done/K.job",
@@ -283,10 +282,10 @@ func TestHistoryThatIsInTheWay(t *testing.T) {
 		run(t, s.dir, strings.ReplaceAll(place, "K", k))
 		unprivileged(t, func() { hold(t, s, cudaURL, "bytes") })
 		want(t, s, Active)
-		if got := text(t, s, Done, k+".2.job"); !strings.Contains(got, " done 5 ") {
+		if got := text(t, s, Done, k+".job"); !strings.Contains(got, " done 5 ") {
 			t.Errorf("%s: %s", place, got)
 		}
-		run(t, s.dir, fmt.Sprintf("test -d done/%[1]s.job || grep -q history done/%[1]s.job", k))
+		run(t, s.dir, fmt.Sprintf("test -d done/%[1]s.2.job || grep -q history done/%[1]s.2.job", k))
 	}
 }
 

@@ -10,9 +10,10 @@
 //	misses/<key>               asked for, not approved
 //	queue/<name>.job           approved, waiting
 //	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
-//	done/<key>.job             fetched: the whole history, and whether it was evicted
+//	done/<key>.job             fetched, and whether it was evicted
 //	failed/<key>.job           given up; the last line says why
-//	cancelled/<key>.job        stopped by an operator
+//	cancelled/<key>.job        stopped by an operator; the newest of its key, as in done/ and
+//	                           failed/: earlier ones have a number, <key>.2.job
 //	denied/<key>               never to be noted or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there

@@ -80,7 +80,7 @@ func (c *Claim) failAs(stem, reason string) error {
 		c.s.complain("log line", err)
 	}
 	defer c.close()
-	_, err = renameFree(c.path, c.s.path(string(Failed), ""), stem)
+	_, err = c.s.moveEnded(c.path, Failed, stem)
 	return err
 }
 
@@ -105,7 +105,8 @@ func (c *Claim) Cancelled() error {
 		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
 	case name != "":
 		c.noteCancelled()
-		return c.s.moveHistory(c.f, c.s.job(st, name), Cancelled, c.Key)
+		_, err := c.s.moveEnded(c.s.job(st, name), Cancelled, c.Key)
+		return err
 	}
 	return c.copyCancelled()
 }
@@ -151,7 +152,8 @@ func (c *Claim) copyCancelled() error {
 		return err
 	}
 	defer f.Close()
-	return c.s.moveHistory(f, f.Name(), Cancelled, c.Key)
+	_, err = c.s.moveEnded(f.Name(), Cancelled, c.Key)
+	return err
 }
 
 // verbCancelled reports whether a verb wrote its line since the job was claimed.

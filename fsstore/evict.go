@@ -2,7 +2,6 @@ package fsstore
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -37,11 +36,11 @@ func (s *Store) Evict(k string, by By) error {
 }
 
 func (s *Store) evictLost(k string, by By) error {
-	name, h := s.lastHeld(k)
-	if name == "" || h.evicted {
+	h, ok := s.lastHeld(k)
+	if !ok || h.evicted {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
-	return s.appendHistory(name, by.event(job.Evicted))
+	return s.appendHistory(k, by.event(job.Evicted))
 }
 
 // noteEvict writes the line. A full disk, or a file that another user made, is
@@ -49,8 +48,8 @@ func (s *Store) evictLost(k string, by By) error {
 // hand.
 func (s *Store) noteEvict(k string, by By) error {
 	e := by.event(job.Evicted)
-	if name, _ := s.lastHeld(k); name != "" {
-		return s.appendHistory(name, e)
+	if _, ok := s.lastHeld(k); ok {
+		return s.appendHistory(k, e)
 	}
 	history := s.missingHistory(k)
 	if history == "" {
@@ -61,15 +60,15 @@ func (s *Store) noteEvict(k string, by By) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := renameFree(f.Name(), s.path(string(Done), ""), k); err != nil {
+	if _, err := s.moveEnded(f.Name(), Done, k); err != nil {
 		os.Remove(f.Name())
 		return err
 	}
 	return syncDir(s.path(string(Done), ""))
 }
 
-func (s *Store) appendHistory(name string, e job.Event) error {
-	f, err := openJob(s.job(Done, name))
+func (s *Store) appendHistory(k string, e job.Event) error {
+	f, err := openJob(s.job(Done, k+".job"))
 	if err != nil {
 		return err
 	}
@@ -97,12 +96,6 @@ type holding struct {
 	done    job.Event // the newest that names a digest
 	evicted bool      // since
 	earlier []string  // digests of the versions that it replaced
-}
-
-// newer reports whether h speaks of a later time than o. An evict has no line
-// of the same second before it.
-func (h *holding) newer(o *holding) bool {
-	return h.done.Time.After(o.done.Time) || h.evicted && h.done.Time.Equal(o.done.Time)
 }
 
 func heldBy(j job.Job) (h holding, ok bool) {
@@ -133,27 +126,14 @@ func (s *Store) history(name string) (h holding, ok bool) {
 	return h, false
 }
 
-// lastHeld is the file in done/ that speaks of what was held last of key k, or
-// "".
-func (s *Store) lastHeld(k string) (name string, h holding) {
-	for n := 1; n < 10; n++ {
-		at := k + ".job"
-		if n > 1 {
-			at = fmt.Sprintf("%s.%d.job", k, n)
-		}
-		if g, ok := s.history(at); ok && (name == "" || g.newer(&h)) {
-			name, h = at, g
-		}
-	}
-	return name, h
-}
+// lastHeld is what the newest job of key k in done/ says: moveEnded gives that its name.
+func (s *Store) lastHeld(k string) (h holding, ok bool) { return s.history(k + ".job") }
 
 // lostInWords says that an artifact was held, that its meta is gone, and that no
 // verb has evicted it, where its blob is there still.
 func (s *Store) lostInWords(sub subject) string {
 	for _, k := range sub.names {
-		name, h := s.lastHeld(k)
-		if name != "" && !h.evicted && !exists(s.path("meta", k+".json")) && s.stillThere(h.done.Sha256) {
+		if h, ok := s.lastHeld(k); ok && !h.evicted && !exists(s.path("meta", k+".json")) && s.stillThere(h.done.Sha256) {
 			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
 		}
 	}
@@ -165,8 +145,9 @@ func (s *Store) stillThere(d string) bool {
 	return isRegular(s.path("blobs", d)) || isRegular(s.path("tmp", d+goneSuffix))
 }
 
-// eachHistory walks done/, but for lists and what a person has named.
-func (s *Store) eachHistory(do func(k, name string, h *holding)) error {
+// eachHistory walks done/, but for lists and what a person has named. newest says whether name is
+// the one of lastHeld.
+func (s *Store) eachHistory(do func(k string, newest bool, h *holding)) error {
 	return s.eachNames(string(Done), func(names []string) error {
 		for _, name := range names {
 			k := stemOf(name)
@@ -174,7 +155,7 @@ func (s *Store) eachHistory(do func(k, name string, h *holding)) error {
 				continue
 			}
 			if h, ok := s.history(name); ok {
-				do(k, name, &h)
+				do(k, name == k+".job", &h)
 			}
 		}
 		return nil

@@ -119,8 +119,8 @@ func (s *Store) keepsNone(rawURL string, own *key.Own) bool {
 // earlier servers wrote no sum into the meta, where a value that looks like a secret
 // is redacted, and nothing of the query with which a file was carried in.
 func (s *Store) told(a *Artifact) (u key.URL, ok bool) {
-	name, h := s.lastHeld(a.Key)
-	if name == "" || h.evicted || h.done.Sha256 != a.SHA256 || h.job.Approved() {
+	h, ok := s.lastHeld(a.Key)
+	if !ok || h.evicted || h.done.Sha256 != a.SHA256 || h.job.Approved() {
 		return u, false
 	}
 	u, err := s.Parse(h.job.FetchURL())
@@ -165,8 +165,8 @@ func (c *Claim) takeOver(old *Artifact) {
 	if err := os.Remove(c.s.path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.s.complain("meta of an earlier rule", err)
 	}
-	if name, h := c.s.lastHeld(old.Key); name != "" && !h.evicted { // else fsck takes it for lost
-		c.s.complain("the line of an evict", c.s.appendHistory(name, By{Via: "renamed"}.event(job.Evicted)))
+	if h, ok := c.s.lastHeld(old.Key); ok && !h.evicted { // else fsck takes it for lost
+		c.s.complain("the line of an evict", c.s.appendHistory(old.Key, By{Via: "renamed"}.event(job.Evicted)))
 	}
 	renameNew(c.s.path("hits", old.Key), c.s.path("hits", c.Key)) // a count, and no more
 }

@@ -17,11 +17,10 @@ const wroteAnew = "written anew, as far as done/ tells: the origin's header and 
 // evicted, and that no meta names. An `rm` by hand looks like a loss: it takes a
 // verb to say that it was meant.
 func (c *checker) unnamed() error {
-	newest := map[string]*holding{}
-	names := map[string]string{}
-	err := c.s.eachHistory(func(k, name string, h *holding) {
-		if o := newest[k]; o == nil || h.newer(o) {
-			newest[k], names[k] = h, name
+	held := map[string]*holding{}
+	err := c.s.eachHistory(func(k string, newest bool, h *holding) {
+		if newest {
+			held[k] = h
 		}
 	})
 	if err != nil {
@@ -31,22 +30,22 @@ func (c *checker) unnamed() error {
 	if err != nil {
 		return nil //nolint:nilerr // metas has told of that meta, which may name any of them
 	}
-	for k, h := range newest {
+	for k, h := range held {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
 		if !h.evicted && !wanted.has(h.done.Sha256) && !c.rotten[h.done.Sha256] {
-			c.unnamedBlob(k, names[k], h)
+			c.unnamedBlob(k, h)
 		}
 	}
 	return nil
 }
 
-func (c *checker) unnamedBlob(k, name string, h *holding) {
+func (c *checker) unnamedBlob(k string, h *holding) {
 	if !c.s.stillThere(h.done.Sha256) {
 		return // nothing is left to be named
 	}
-	old, text := c.lostMeta(k, name, h)
+	old, text := c.lostMeta(k, h)
 	if text == "" || !c.lastHeldStill(k, h) {
 		return
 	}
@@ -64,13 +63,13 @@ func (c *checker) unnamedBlob(k, name string, h *holding) {
 // lostMeta says what is wrong with the meta of key k, "" where nothing is. One
 // that is older than what done/ speaks of was restored, unless it knows that
 // version as an earlier one: then a clock was set back.
-func (c *checker) lostMeta(k, name string, h *holding) (old *Meta, text string) {
+func (c *checker) lostMeta(k string, h *holding) (old *Meta, text string) {
 	a, err := c.s.Artifact(k)
 	switch {
 	case err == nil && a.Fetched.Before(h.done.Time) && !a.replaced(h.done.Sha256):
-		return &a.Meta, "it is older than what done/" + name + " says was held last, whose blob is there"
+		return &a.Meta, "it is older than what done/" + k + ".job says was held last, whose blob is there"
 	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed) && !errors.Is(err, errForeign):
-		return nil, "it is gone, and no verb has evicted it: done/" + name + " says that it was held, and its blob is there"
+		return nil, "it is gone, and no verb has evicted it: done/" + k + ".job says that it was held, and its blob is there"
 	}
 	return nil, ""
 }
@@ -78,7 +77,7 @@ func (c *checker) lostMeta(k, name string, h *holding) (old *Meta, text string) 
 // lastHeldStill: an evict writes its line before it removes a meta, so whoever
 // finds a meta gone looks once more.
 func (c *checker) lastHeldStill(k string, h *holding) bool {
-	_, now := c.s.lastHeld(k)
+	now, _ := c.s.lastHeld(k)
 	return !now.evicted && now.done.Sha256 == h.done.Sha256
 }
 

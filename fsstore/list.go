@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -199,11 +200,13 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		from := len(r.Jobs)
 		for _, name := range names {
 			if j, ok := s.jobAbout(sub, st, name); ok {
 				r.Jobs = append(r.Jobs, j)
 			}
 		}
+		slices.SortStableFunc(r.Jobs[from:], newestFirst)
 	}
 	return r, nil
 }

@@ -104,6 +104,9 @@ func (s *Store) repeated(a ask) bool {
 	return true
 }
 
+// errOther says that the miss under a URL's key is of another URL.
+var errOther = errors.New("the miss of that name is of another URL")
+
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
 func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {

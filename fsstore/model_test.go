@@ -62,9 +62,7 @@ func (u *modelURL) move(from, to State) {
 	if from != "" {
 		u.where[from]--
 	}
-	if to == Done || to == Cancelled { // one history for each key
-		u.where[to] = 1
-	} else if to != "" {
+	if to != "" {
 		u.where[to]++
 	}
 }
@@ -341,17 +339,26 @@ func (m *model) retry(t *rapid.T) {
 			return
 		}
 	}
-	did(t, m.s.Retry(u.key(), By{"cli", "x"}), false)
+	if !did(t, m.s.Retry(u.key(), By{"cli", "x"}), u.where[Failed]+u.where[Cancelled]+u.where[Done] > 0) {
+		return
+	}
+	for _, st := range []State{Failed, Cancelled, Done} { // those that are left have a number
+		if m.count(st, u) < u.where[st] {
+			u.move(st, Queue)
+		}
+	}
 }
 
 func (m *model) evict(t *rapid.T) {
 	u := m.pick(t)
+	told := exists(m.s.job(Done, u.key()+".job"))
 	if did(t, m.s.Evict(u.key(), By{"cli", "x"}), u.held != "") {
 		u.held, u.evicted = "", true
-		u.where[Done] = max(u.where[Done], 1) // that it was evicted stands there
-		if u.where[Queue] > 0 {
-			u.where[Queue], u.where[Cancelled] = 0, 1
+		if !told { // that it was evicted stands there
+			u.where[Done]++
 		}
+		u.where[Cancelled] += u.where[Queue]
+		u.where[Queue] = 0
 	}
 }
 

@@ -43,15 +43,19 @@ func (s *Store) DismissIn(st State, name string, _ By) error {
 }
 
 // inTurn are the places where a verb looks for a file, in their order: the one
-// directory that it was told, or "" each. done/ may hold what failed/ holds an
-// earlier history of: of two jobs an operator means the one whose log is newer.
+// directory that it was told, or "" each. Of several jobs of a key an operator
+// means the one whose log is newest.
 func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 	var list []JobFile
 	for _, from := range all {
 		if st != "" && st != from {
 			continue
 		}
-		for _, n := range endedNames(name) {
+		names := endedNames(name)
+		if st == "" && key.Valid(name) {
+			names = append(names, s.numbered(from, name)...)
+		}
+		for _, n := range names {
 			list = append(list, JobFile{State: from, Name: n})
 		}
 	}
@@ -67,12 +71,24 @@ func (s *Store) inTurn(st State, name string, all []State) []JobFile {
 			jobs[i].Job = j.Job
 		}
 	}
-	slices.SortStableFunc(jobs, func(a, b JobFile) int {
-		x, _ := newest(&a.Job)
-		y, _ := newest(&b.Job)
-		return y.Compare(x)
-	})
+	slices.SortStableFunc(jobs, newestFirst)
 	return list
+}
+
+// newestFirst orders jobs of several directories by the newest line of their logs. In one directory
+// the name says which is newest: moveEnded.
+func newestFirst(a, b JobFile) int {
+	x, _ := newest(&a.Job)
+	y, _ := newest(&b.Job)
+	return y.Compare(x)
+}
+
+// numbered lists the files of key k in a directory that have a number: k.2.job.
+func (s *Store) numbered(st State, k string) []string {
+	names, _ := s.names(string(st))
+	return slices.DeleteFunc(names, func(name string) bool {
+		return stemOf(name) != k || strings.TrimSuffix(name, ".job") == k || strings.HasSuffix(name, ".why")
+	})
 }
 
 // Cancel stops a queued or active job, named by its file or its key, and puts
@@ -154,8 +170,9 @@ func (s *Store) lockQueued(f *os.File) error {
 // gives the file its final name. A job that nobody owns gets it here.
 func (s *Store) cancelFile(f *os.File, st State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
-	if st == Queue && lock(f) == nil { // else a worker is claiming it
-		return s.moveHistory(f, f.Name(), Cancelled, stem)
+	if st == Queue {
+		_, err := s.moveEnded(f.Name(), Cancelled, stem)
+		return err
 	}
 	target, err := renameFree(f.Name(), s.path(string(Cancelled), ""), stem)
 	if err != nil || st != Active {
@@ -165,7 +182,8 @@ func (s *Store) cancelFile(f *os.File, st State, name string) error {
 		return nil
 	}
 	k, _, _ := splitActive(name)
-	return s.moveHistory(f, s.job(Cancelled, target), Cancelled, k)
+	_, err = s.moveEnded(s.job(Cancelled, target), Cancelled, k)
+	return err
 }
 
 // Retry puts a failed, cancelled or done job back into queue/, due at once. Of
@@ -340,81 +358,35 @@ func lineEnd(f *os.File, info fs.FileInfo) string {
 	return "\n"
 }
 
-// moveHistory moves the open job file at from, which is ours, to
-// st/<stem>.job. What is there already is older history of the same key, and
-// goes before the file's own lines. A list, or the job of another URL under a
-// name that a person gave, stays where it is, and the file goes beside it: each
-// keeps its URLs and options. So does history that can't be read or replaced, for
-// a bad sector or a directory of that name: its key would else be active for ever.
-func (s *Store) moveHistory(f *os.File, from string, st State, stem string) error {
-	to := s.job(st, stem+".job")
-	earlier, err := readFile(to, maxJobFile)
-	switch {
-	case err == nil:
-		merged, err := s.prepend(earlier, f, from, st)
-		if errors.Is(err, errOther) {
-			return s.moveBeside(from, st, stem)
-		}
-		if err != nil {
-			return err
-		}
-		defer merged.Close() // locked until it has moved
-	case unreadable(err):
-		return s.moveBeside(from, st, stem)
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
+// moveEnded moves the job file at from, which is ours, to st/<stem>.job and returns the name it got.
+// That is the name of the newest job of a key which has ended in a directory, because whoever looks
+// for one by its key then needs no listing and no clock. The job that had the name gets the first
+// free number, <stem>.2.job and so on: nothing is replaced, and nothing merged.
+//
+// A crash between the two renames leaves from where it is, for Recover, and no <stem>.job. What can't
+// be moved aside keeps its name, and the file gets a number itself: else its key would be active for
+// ever.
+func (s *Store) moveEnded(from string, st State, stem string) (name string, err error) {
+	dir, to := s.path(string(st), ""), s.job(st, stem+".job")
+	if from == to { // an operator gave it its name
+		return stem + ".job", nil
 	}
-	err = os.Rename(from, to)
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) {
-		return s.moveBeside(from, st, stem)
+	if err = renameNew(from, to); !errors.Is(err, fs.ErrExist) {
+		return stem + ".job", err
 	}
-	return err
-}
-
-func (s *Store) moveBeside(from string, st State, stem string) error {
-	_, err := renameFree(from, s.path(string(st), ""), stem)
+	older, err := renameFree(to, dir, stem)
+	if err == nil {
+		if err = renameNew(from, to); err == nil {
+			_ = renameNew(to+".why", s.job(st, older+".why"))
+			return stem + ".job", nil
+		}
+		_ = renameNew(s.job(st, older), to)
+	}
+	name, err = renameFree(from, dir, stem)
 	if errors.Is(err, fs.ErrExist) { // no number is left
-		err = os.Rename(from, s.job(st, stem+".job"))
+		return stem + ".job", os.Rename(from, to)
 	}
-	return err
-}
-
-// errOther is history of something else.
-var errOther = errors.New("it is not the history of the same URL")
-
-// oneURL reports whether two texts are of one URL's job, as far as they name any.
-func (s *Store) oneURL(earlier, own []byte) bool {
-	a, b := job.Parse(earlier).Jobs, job.Parse(own).Jobs
-	return len(a) < 2 && len(b) < 2 && (len(a) == 0 || len(b) == 0 || slices.Equal(s.sumsOf(a), s.sumsOf(b)))
-}
-
-// prepend puts the earlier history before the lines of the open job file at
-// from, in a copy that takes the file's place before it moves, so that no moment
-// shows two names. A crash in between leaves the file where it was, with its
-// history.
-func (s *Store) prepend(earlier []byte, f *os.File, from string, st State) (*os.File, error) {
-	own, err := slurp(f, maxJobFile)
-	if err != nil {
-		return nil, err
-	}
-	if !s.oneURL(earlier, own) {
-		return nil, errOther
-	}
-	merged, err := s.writeTemp(job.Merge(earlier, own), 0o660, true)
-	if err != nil {
-		return nil, err
-	}
-	if !same(f, from) {
-		os.Remove(merged.Name())
-		merged.Close()
-		return nil, absent(st, from)
-	}
-	if err := os.Rename(merged.Name(), from); err != nil {
-		os.Remove(merged.Name())
-		merged.Close()
-		return nil, err
-	}
-	return merged, nil
+	return name, err
 }
 
 func absent(st State, name string) error {

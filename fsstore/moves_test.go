@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -76,6 +77,37 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 			t.Errorf("told queue/: %v", err)
 		}
 	}
+}
+
+// The newest job that has ended has its key's name, and keeps the reason that stands beside it; a
+// retry of the key takes it, then those that have a number.
+func TestTheNewestHasTheName(t *testing.T) {
+	s := testStore(t)
+	k := keyOf(t, cudaURL)
+	for i := range 3 {
+		c := mustClaim(t, s, add(t, s, cudaURL))
+		if err := c.Fail(fmt.Sprint("reason ", i)); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			run(t, s.dir, "echo beside > failed/"+k+".job.why")
+		}
+	}
+	want(t, s, Failed, k+".2.job", k+".2.job.why", k+".3.job", k+".job")
+	for i, name := range []string{k + ".2.job", k + ".3.job", k + ".job"} {
+		if got := text(t, s, Failed, name); !strings.HasSuffix(got, fmt.Sprint(" reason ", i, "\n")) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for range 3 {
+		if err := s.Retry(k, By{"cli", "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := text(t, s, Queue, k+".job"); !strings.Contains(got, " reason 2\n") {
+		t.Error(got)
+	}
+	want(t, s, Failed)
 }
 
 // In one directory, too: a name is that file's before it is a key's.
@@ -214,12 +246,10 @@ func TestCancelOfWhatIsBeingClaimed(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Close()
-		if log := text(t, s, Cancelled, name); !strings.HasSuffix(log, before) {
-			t.Error(log)
-		}
 	}
-	if n := len(ls(t, s, Cancelled)); n != 2 {
-		t.Errorf("%d files", n)
+	want(t, s, Cancelled, stemOf(name)+".2.job", name)
+	if log := text(t, s, Cancelled, stemOf(name)+".2.job"); !strings.HasSuffix(log, "earlier\n") {
+		t.Error(log)
 	}
 }
 

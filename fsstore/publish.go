@@ -215,7 +215,7 @@ func (c *Claim) finish(e job.Event) error {
 		return err // as above
 	}
 	c.oldHistory()
-	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
+	if _, err := c.s.moveEnded(c.path, Done, c.Key); err != nil {
 		return err
 	}
 	return c.answerMiss()

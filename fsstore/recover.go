@@ -96,7 +96,7 @@ func (c *Claim) finishSilently() error {
 	if err := c.passOn(); err != nil {
 		return err
 	}
-	if err := c.s.moveHistory(c.f, c.path, Done, c.Key); err != nil {
+	if _, err := c.s.moveEnded(c.path, Done, c.Key); err != nil {
 		return err
 	}
 	return c.answerMiss()
@@ -146,7 +146,8 @@ func (s *Store) renameFreed(st State, name, stem string) error {
 	if st == Denied {
 		return os.Rename(path, s.job(st, stem))
 	}
-	return s.moveHistory(f, path, st, stem)
+	_, err = s.moveEnded(path, st, stem)
+	return err
 }
 
 // observer remembers how long files have stood still, on this process's own

@@ -45,7 +45,7 @@ func (s *Store) refuse(f *os.File, name, why string) error {
 	if !same(f, s.job(Queue, name)) {
 		return nil
 	}
-	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
+	got, err := s.moveEnded(s.job(Queue, name), Failed, stemOf(name))
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Store) setAside(name string, why error) error {
 	if !errors.Is(why, fs.ErrPermission) {
 		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
 	}
-	got, err := renameFree(s.job(Queue, name), s.path(string(Failed), ""), stemOf(name))
+	got, err := s.moveEnded(s.job(Queue, name), Failed, stemOf(name))
 	if err != nil {
 		return err
 	}

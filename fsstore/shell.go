@@ -110,8 +110,7 @@ func (sh Shell) why(name string) string {
 }
 
 // Cancel is the line for a job that waits or runs. What left active/ gets its
-// final name from its worker; what waited goes behind the history that is
-// there.
+// final name from its worker.
 func (sh Shell) Cancel(name string) (string, error) {
 	from, err := sh.find(name, Queue, Active)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,11 +119,8 @@ func (sh Shell) Cancel(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to := "cancelled/" + strings.TrimSuffix(base(from), ".job") + ".job"
-	if sh.has(to) {
-		return sh.line("tail -n +2 -- " + sh.file(from) + " >> " + sh.file(to) + " && rm -- " + sh.file(from))
-	}
-	return sh.line(sh.move(from, to))
+	stem := strings.TrimSuffix(base(from), ".job")
+	return sh.line(sh.aside(Cancelled, stem) + sh.move(from, "cancelled/"+stem+".job"))
 }
 
 // Retry is the line for a job that has ended, in one directory or "" in any,
@@ -178,12 +174,12 @@ func (sh Shell) Evict(k string) (string, error) {
 // tellEvict is what the verb's noteEvict does.
 func (sh Shell) tellEvict(k string) string {
 	told := `printf '%s ` + string(job.Evicted) + ` shell\n' "$(date -u +%Y-%m-%dT%TZ)"`
-	if at, _ := sh.s.lastHeld(k); at != "" {
-		return sh.append("done/"+at, told) + " && "
+	if _, ok := sh.s.lastHeld(k); ok {
+		return sh.append("done/"+k+".job", told) + " && "
 	}
 	if history := sh.s.missingHistory(k); history != "" {
-		at := sh.file(sh.freeIn(Done, k))
-		return "printf '%s\\n'" + words(history) + " > " + at + " && " + told + " >> " + at + " && "
+		at := sh.file("done/" + k + ".job")
+		return sh.aside(Done, k) + "printf '%s\\n'" + words(history) + " > " + at + " && " + told + " >> " + at + " && "
 	}
 	return ""
 }
@@ -229,6 +225,16 @@ func (sh Shell) freeIn(st State, stem string) string {
 		name = fmt.Sprintf("%s/%s.%d.job", st, stem, n)
 	}
 	return name
+}
+
+// aside is the beginning of a line that gives a number to the job under the name that moveEnded
+// wants for the newest, or "".
+func (sh Shell) aside(st State, stem string) string {
+	name := string(st) + "/" + stem + ".job"
+	if !sh.has(name) {
+		return ""
+	}
+	return sh.move(name, sh.freeIn(st, stem)) + " && "
 }
 
 // each does one line for every miss, from within misses/: for those named, or

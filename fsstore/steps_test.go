@@ -123,7 +123,7 @@ var steps = []step{
 			_, err := c.Publish(p, Origin{})
 			must(t, err)
 		}
-	}, []string{"rename active/K@W.job done/K.job", "fsync meta", "fsync active/K@W.job", "fsync tmp/M", "rename tmp/M active/K@W.job", "rename active/K@W.job done/K.job"}},
+	}, []string{"rename active/K@W.job done/K.job", "fsync meta", "fsync active/K@W.job", "rename done/K.job done/K.2.job", "rename active/K@W.job done/K.job"}},
 	{"done in a copy", func(t testing.TB, s *Store, url string) {
 		c, p := begin(t, s, url)
 		f := c.f

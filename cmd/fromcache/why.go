@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,7 @@ func states(r *fsstore.Report) string {
 	for i := range r.Jobs {
 		words = append(words, string(r.Jobs[i].State))
 	}
+	words = slices.Compact(words) // a key may have several jobs in done/
 	if r.Artifact == nil && r.Broken == "" && len(r.Jobs) == 0 {
 		words = append(words, "never asked for")
 	}

@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"slices"
+	"time"
 )
 
 // keptClaims is how many claims after the newest start are kept: one of them owns the part.
@@ -29,6 +30,19 @@ func Compact(b []byte) []byte {
 		return b
 	}
 	return kept
+}
+
+// eventOf reads one line of a log.
+func eventOf(line []byte) (Event, bool) {
+	var t time.Time
+	word, rest := cutWord(string(bytes.TrimSpace(line)))
+	t, ok := parseTime(word)
+	if !ok {
+		return Event{}, false
+	}
+	e, why := parseEvent(rest)
+	e.Time = t
+	return e, why == ""
 }
 
 func idleOf(events []Event) []bool {

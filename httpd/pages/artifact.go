@@ -71,8 +71,10 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 func (s *Server) jobsOf(p *artifactPage) {
 	for i := range sections {
 		st := sections[i].state
-		if j, ok := s.view.Job(st, p.Key+".job"); ok {
-			p.Jobs = append(p.Jobs, s.jobRow(&j))
+		for _, j := range slices.Backward(s.view.Jobs(st)) { // the newest has the last name: KEY.job
+			if strings.HasPrefix(j.Name, p.Key+".") {
+				p.Jobs = append(p.Jobs, s.jobRow(&j))
+			}
 		}
 	}
 	for _, j := range s.view.Jobs(fsstore.Active) {
