@@ -73,19 +73,19 @@ func TestHalfATreeIsLeftAlone(t *testing.T) {
 	s := testStore(t)
 	c := committedOrphan(t, s)
 	run(t, s.dir, "mv meta ../meta")
-	s.health.looked = time.Time{}
+	s.health.last.Store(nil)
 	s.beat()
 	if len(ls(t, s, Active)) != 1 {
 		t.Errorf("recovered without meta/: queue %q", ls(t, s, Queue))
 	}
 	run(t, s.dir, "mkdir ../empty; ln -s ../empty meta")
-	s.health.looked = time.Time{}
+	s.health.last.Store(nil)
 	s.tidy(t.Context())
 	if !exists(s.path("blobs", digestOf("bytes"))) {
 		t.Error("gc went by another meta/")
 	}
 	run(t, s.dir, "rm meta; mv ../meta meta")
-	s.health.looked = time.Time{}
+	s.health.last.Store(nil)
 	s.tidy(t.Context())
 	want(t, s, Done, c.Key+".job")
 	sound(t, s)

@@ -10,44 +10,51 @@ import (
 )
 
 const (
-	inClock  = "clock"
 	leap     = 10 * time.Second // between two looks: slewing takes months for as much
 	leapTold = time.Hour
 )
 
-// clockBook is by how much the wall clock was set while the store was open.
-type clockBook struct {
-	wall   time.Time     // at the last look
-	uptime time.Duration // then
-	off    time.Duration
-	set    time.Duration // uptime when it was last set
+// clock is by how much the wall clock was set while the store was open.
+type clock struct {
+	ahead time.Duration // of the uptime, at the last look; 0: there was none
+	off   time.Duration
+	set   time.Duration // uptime when it was last set
 }
 
-// look compares how far the wall clock and the machine's uptime have come since
-// the last look. It returns by how much the wall clock is off the one that the
-// store was opened with, for an hour after it was set: by then what people see
-// is of the new time.
-func (c *clockBook) look(wall time.Time, uptime time.Duration) time.Duration {
-	wall = wall.Round(0)
-	if !c.wall.IsZero() {
-		if by := wall.Sub(c.wall) - (uptime - c.uptime); by.Abs() >= leap {
-			c.off += by
-			c.set = uptime
-		}
+// look returns by how much the wall clock is off the one that the store was opened with, for an hour
+// after it was set: by then what people see is of the new time. A step is what the wall clock has
+// moved between two looks beside the machine's uptime.
+func (c *clock) look(wall time.Time, uptime time.Duration) time.Duration {
+	ahead := time.Duration(wall.UnixNano()) - uptime
+	if by := ahead - c.ahead; c.ahead != 0 && by.Abs() >= leap {
+		c.off += by
+		c.set = uptime
 	}
-	c.wall, c.uptime = wall, uptime
+	c.ahead = ahead
 	if c.off.Abs() < leap || uptime-c.set >= leapTold {
 		c.off = 0
 	}
 	return c.off
 }
 
-// uptime goes on while the machine sleeps, which time.Time's monotonic reading
-// does not: clock_gettime(2), CLOCK_BOOTTIME.
-func uptime() (time.Duration, error) {
-	var t unix.Timespec
-	err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
-	return time.Duration(t.Nano()), err
+// lookAtClock: nothing is lost by a clock that is set, and no time-out goes by
+// it. But people read times. CLOCK_BOOTTIME (clock_gettime(2)) goes on while the
+// machine sleeps, which time.Time's monotonic reading does not.
+func (s *Store) lookAtClock() {
+	var up unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+		return
+	}
+	off, way := s.health.clock.look(time.Now(), time.Duration(up.Nano())).Round(time.Second), "forward"
+	if off == 0 {
+		s.setTrouble(inClock, Trouble{}, nil)
+		return
+	}
+	if off < 0 {
+		way = "back"
+	}
+	what := fmt.Sprintf("the clock of this machine was set %s by %v: times from before are off by as much; downloads and limits do not go by it", way, off.Abs())
+	s.setTrouble(inClock, Trouble{What: what}, errors.New("the wall clock and the uptime moved apart"))
 }
 
 // bootID tells one start of the machine from all others, proc_sys_kernel(5). Where
@@ -58,24 +65,4 @@ func bootID() string {
 		return newWorker()[:8]
 	}
 	return string(b[:8])
-}
-
-// examineClock: nothing is lost by a clock that is set, and no time-out goes by
-// it. But people read times.
-func (s *Store) examineClock() {
-	up, err := uptime()
-	if err != nil {
-		return
-	}
-	off := s.health.clock.look(time.Now(), up).Round(time.Second)
-	if off == 0 {
-		s.setTrouble(inClock, Trouble{}, nil)
-		return
-	}
-	way := "forward"
-	if off < 0 {
-		way = "back"
-	}
-	what := fmt.Sprintf("the clock of this machine was set %s by %v: times from before are off by as much; downloads and limits do not go by it", way, off.Abs())
-	s.setTrouble(inClock, Trouble{What: what}, errors.New("the wall clock and the uptime moved apart"))
 }

@@ -34,7 +34,7 @@ func TestAClockSetBack(t *testing.T) {
 // TestClockBook: a step is told for an hour or until it is taken back; slewing
 // and a sleep of the machine are no steps.
 func TestClockBook(t *testing.T) {
-	var c clockBook
+	var c clock
 	wall, up := time.Date(2030, 1, 31, 2, 0, 0, 0, time.UTC), time.Hour
 	for i, x := range []struct{ wall, up, off time.Duration }{
 		{0, 0, 0},

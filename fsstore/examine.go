@@ -11,35 +11,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkup looks at the directory if the last look is older than age, and finds
+// lookAt looks at the directory if the last look is older than age, and finds
 // the first thing that is wrong with it, in the order in which a person would
 // look.
-func (s *Store) checkup(age time.Duration) {
+func (s *Store) lookAt(age time.Duration) look {
 	h := &s.health
 	h.looking.Lock()
 	defer h.looking.Unlock()
-	if age > 0 && time.Since(h.looked) < age {
-		return
+	if last := h.seen(); age > 0 && time.Since(last.at) < age {
+		return last
 	}
-	t, err := s.examineRoot()
+	var l look
+	t, err := s.lookAtRoot()
 	if err == nil {
-		t, err = s.examineParts()
+		t, err = s.lookAtParts()
 	}
-	h.half.Store(err != nil)
-	h.blind.Store(err != nil && t.Grave)
+	l.half, l.blind = err != nil, err != nil && t.Grave
 	if err == nil {
-		t, err = s.examineWriting()
+		t, err = s.lookAtWriting()
 	}
 	s.setTrouble(inData, t, err)
-	noRoom := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	l.wrong, l.full = err != nil, errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 	if err == nil {
-		t, err = s.examineSpace()
+		t, err = s.lookAtSpace()
 		s.setTrouble(inSpace, t, err)
-		noRoom = err != nil
+		l.full = err != nil
 	}
-	h.full.Store(noRoom)
-	s.examineClock()
-	h.looked = time.Now()
+	s.lookAtClock()
+	l.at = time.Now()
+	h.last.Store(&l)
+	return l
 }
 
 // place tells one directory from another that has its name.
@@ -47,10 +48,10 @@ type place struct{ dev, ino uint64 }
 
 func placeOf(st *unix.Stat_t) place { return place{uint64(st.Dev), st.Ino} } //nolint:unconvert // not so on every processor
 
-// examineRoot: a data directory that was mounted again, or another one that
+// lookAtRoot: a data directory that was mounted again, or another one that
 // was moved into its place, is taken. An empty one is not: it is the place
 // where a file system should be mounted.
-func (s *Store) examineRoot() (Trouble, error) {
+func (s *Store) lookAtRoot() (Trouble, error) {
 	var st unix.Stat_t
 	err := unix.Stat(s.dir, &st)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,9 +80,9 @@ func grave(what string) Trouble { return Trouble{What: what, Grave: true} }
 // vital are the directories without which nothing can be served or written.
 var vital = []string{"blobs", "meta", "tmp"}
 
-func (s *Store) examineParts() (Trouble, error) {
+func (s *Store) lookAtParts() (Trouble, error) {
 	for _, name := range append(slices.Clone(vital), directories...) {
-		what, err := s.examinePart(name)
+		what, err := s.lookAtPart(name)
 		if err != nil {
 			return Trouble{What: what, Grave: slices.Contains(vital, name)}, err
 		}
@@ -89,7 +90,7 @@ func (s *Store) examineParts() (Trouble, error) {
 	return Trouble{}, nil
 }
 
-func (s *Store) examinePart(name string) (what string, err error) {
+func (s *Store) lookAtPart(name string) (what string, err error) {
 	var st unix.Stat_t
 	err = unix.Lstat(s.dir+"/"+name, &st)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +104,7 @@ func (s *Store) examinePart(name string) (what string, err error) {
 		err = unix.Faccessat(unix.AT_FDCWD, s.path(name, ""), unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	}
 	if errors.Is(err, unix.EROFS) {
-		return "", nil // examineWriting says so
+		return "", nil // lookAtWriting says so
 	}
 	return "the server may not read and write " + name + "/: give it to the server's user and group, mode 2770", err
 }
@@ -115,13 +116,11 @@ func (s *Store) missed(name string, why error) (what string, err error) {
 	if name == "blobs" || name == "meta" {
 		return name + "/ is gone from the data directory: move it back; nothing is made in its place", why
 	}
-	if since, ok := s.health.missing[name]; ok && time.Since(since) >= time.Second {
+	since, ok := s.health.missing[name]
+	if ok && time.Since(since) >= time.Second {
 		return name + "/ is gone from the data directory, and can't be made again", s.remake(name)
 	}
-	if s.health.missing == nil {
-		s.health.missing = map[string]time.Time{}
-	}
-	if _, ok := s.health.missing[name]; !ok {
+	if !ok {
 		s.health.missing[name] = time.Now()
 	}
 	return name + "/ is gone from the data directory: an empty one is made in a moment", why
@@ -138,8 +137,8 @@ func (s *Store) remake(name string) error {
 	return err
 }
 
-// examineWriting writes a file, for only that tells of quotas and bad disks.
-func (s *Store) examineWriting() (Trouble, error) {
+// lookAtWriting writes a file, for only that tells of quotas and bad disks.
+func (s *Store) lookAtWriting() (Trouble, error) {
 	f, err := s.writeTemp([]byte("\n"), 0o600, false)
 	if err == nil {
 		defer f.Close()
@@ -174,7 +173,7 @@ func remedy(err error) string {
 	return "the data directory can't be written; the log says why"
 }
 
-func (s *Store) examineSpace() (Trouble, error) {
+func (s *Store) lookAtSpace() (Trouble, error) {
 	free, _, err := s.Free()
 	if err == nil && s.minFree > 0 && free < s.minFree {
 		err = ErrNoSpace

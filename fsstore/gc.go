@@ -39,7 +39,7 @@ var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 // Crash-safe: each step is a rename or an unlink of its own.
 func (s *Store) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
-	if s.checkup(0); !s.whole() {
+	if s.lookAt(0).half {
 		return r, errors.New("gc touches nothing while a part of the data directory is away")
 	}
 	if o.Older == 0 {

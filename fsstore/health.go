@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Trouble is what is wrong with the data directory or the machine, and what to
@@ -16,63 +18,67 @@ type Trouble struct {
 	What  string
 	Since time.Time
 	Grave bool // what is held can't be read, or nothing new can be written: let another server answer
+
+	logged bool // that it began
 }
 
-// healthBook is what is wrong now, by the name of who noticed. Who noticed
-// says when it is over.
-type healthBook struct {
+// health is what is wrong now: what a look at the directory finds, and what others have told.
+type health struct {
 	looking sync.Mutex // one look at a time
-	looked  time.Time
+	last    atomic.Pointer[look]
 	missing map[string]time.Time // directories, and since when looks miss them
-	half    atomic.Bool          // parts of the tree are missing
-	blind   atomic.Bool          // so many that nobody can say what is held
-	full    atomic.Bool          // there is no room, or less than is kept free
-	clock   clockBook
+	clock   clock
 
 	mu   sync.Mutex
-	open map[string]Trouble
-	said map[string]bool // what the log says has begun
+	open map[string]Trouble // by the name of who noticed
+	logs sync.Map           // *rate.Sometimes, by what they say
 }
 
-// inData and inSpace are the troubles that a look at the directory finds, and
-// inClock goes with them; all others are told by Trouble.
+// look is what one look at the directory has found.
+type look struct {
+	at    time.Time
+	wrong bool // something but the room
+	half  bool // parts of the tree are missing
+	blind bool // so many that nobody can say what is held
+	full  bool // there is no room, or less than is kept free
+}
+
+// inData, inSpace and inClock are the names of the troubles that a look finds;
+// all others are told by Trouble.
 const (
 	inData  = "data"
 	inSpace = "space"
+	inClock = "clock"
 )
 
 // Health lists what is wrong, what is grave first. It looks at the directory
 // again if the last look is older than a second.
 func (s *Store) Health() []Trouble {
-	s.checkup(time.Second)
+	s.lookAt(time.Second)
 	return s.health.list()
 }
 
 // Ill looks at the directory, and reports whether something in Health is grave.
 func (s *Store) Ill() bool {
-	s.checkup(0)
+	s.lookAt(0)
 	return slices.ContainsFunc(s.health.list(), func(t Trouble) bool { return t.Grave })
 }
 
+// Short reports whether there is less room than MinFree keeps, so that no job of any size could
+// start. It looks as Health does.
+func (s *Store) Short() bool { return s.lookAt(time.Second).full }
+
+// Explains reports whether something is wrong with the directory itself, so that an error elsewhere
+// is no news. It looks as Health does.
+func (s *Store) Explains() bool { return s.lookAt(time.Second).wrong }
+
 // Trouble tells that something is wrong, until the same name is told again
 // with no error. The log has it once when it begins and once when it is over.
-// What only follows from the state of the directory, which Health knows, is
-// not told twice.
+// What only follows from the state of the directory, which Health knows, is not told.
 func (s *Store) Trouble(name, what string, err error) {
-	if err != nil && s.Explains() {
-		return
+	if err == nil || !s.lookAt(0).wrong {
+		s.setTrouble(name, Trouble{What: what}, err)
 	}
-	s.setTrouble(name, Trouble{What: what}, err)
-}
-
-// Explains looks at the directory, and reports whether something is wrong with
-// it, so that an error elsewhere is no news.
-func (s *Store) Explains() bool {
-	s.checkup(0)
-	s.health.mu.Lock()
-	defer s.health.mu.Unlock()
-	_, is := s.health.open[inData]
-	return is
 }
 
 func (s *Store) setTrouble(name string, t Trouble, err error) {
@@ -85,45 +91,46 @@ func (s *Store) setTrouble(name string, t Trouble, err error) {
 	}
 	if is {
 		delete(h.open, name)
-		s.sayOver(before)
+		s.logOver(before)
 	}
 	if err == nil {
 		return
 	}
+	if h.said(t.What) == "" { // it may come and go
+		s.sometimes("trouble "+t.What, func() {
+			s.log.Error("trouble begins", "what", t.What, "err", err)
+			t.logged = true
+		})
+	}
 	t.Since = time.Now()
-	if h.open == nil {
-		h.open, h.said = map[string]Trouble{}, map[string]bool{}
-	}
-	if !h.has(t.What) && s.quiet.may("trouble "+t.What, time.Minute) { // it may come and go
-		s.log.Error("trouble begins", "what", t.What, "err", err)
-		h.said[t.What] = true
-	}
 	h.open[name] = t
 }
 
-// sayOver has the log say what it said to have begun, unless another says the
-// same still; the caller holds mu.
-func (s *Store) sayOver(t Trouble) {
-	h := &s.health
-	if !h.said[t.What] || h.has(t.What) {
+// logOver says in the log that a trouble is over which had its beginning there, or leaves that to
+// another of the same words, which is not over; the caller holds mu.
+func (s *Store) logOver(t Trouble) {
+	if !t.logged {
 		return
 	}
-	delete(h.said, t.What)
+	if name := s.health.said(t.What); name != "" {
+		s.health.open[name] = t
+		return
+	}
 	short, _, _ := strings.Cut(t.What, ":")
 	s.log.Info("trouble is over", "what", short, "lasted", time.Since(t.Since).Round(time.Second).String())
 }
 
-// has reports whether someone has said the same; the caller holds mu.
-func (h *healthBook) has(what string) bool {
-	for _, t := range h.open {
+// said is the name under which someone has told the same, or ""; the caller holds mu.
+func (h *health) said(what string) string {
+	for name, t := range h.open {
 		if t.What == what {
-			return true
+			return name
 		}
 	}
-	return false
+	return ""
 }
 
-func (h *healthBook) list() []Trouble {
+func (h *health) list() []Trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := slices.Collect(maps.Values(h.open))
@@ -139,29 +146,26 @@ func (h *healthBook) list() []Trouble {
 	return slices.CompactFunc(list, func(a, b Trouble) bool { return a.What == b.What })
 }
 
-// pressing reports whether something is wrong that a look finds, and that may
-// be over at any moment.
-func (h *healthBook) pressing() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, data := h.open[inData]
-	_, space := h.open[inSpace]
-	return data || space
+// seen is the last look.
+func (h *health) seen() look {
+	if l := h.last.Load(); l != nil {
+		return *l
+	}
+	return look{}
 }
-
-// whole reports whether the last look found all directories. Never tidy half a
-// tree.
-func (s *Store) whole() bool { return !s.health.half.Load() }
 
 // blind reports whether what is held may look as if it were not.
-func (s *Store) blind() bool { return s.health.blind.Load() }
+func (s *Store) blind() bool { return s.health.seen().blind }
 
-// Short looks at the directory, and reports whether there is less room than
-// MinFree keeps, so that no job of any size could start.
-func (s *Store) Short() bool {
-	s.checkup(time.Second)
-	return s.short()
+// complain logs what is no lasting trouble, once a minute.
+func (s *Store) complain(what string, err error) {
+	if err != nil && !s.Explains() {
+		s.sometimes(what, func() { s.log.Error(what, "err", err) })
+	}
 }
 
-// short reports whether the last look found too little room.
-func (s *Store) short() bool { return s.health.full.Load() }
+// sometimes does what has that name if it has not done so for a minute.
+func (s *Store) sometimes(name string, do func()) {
+	v, _ := s.health.logs.LoadOrStore(name, &rate.Sometimes{Interval: time.Minute})
+	v.(*rate.Sometimes).Do(do)
+}

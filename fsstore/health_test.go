@@ -14,7 +14,7 @@ import (
 // is looks again, and wants one trouble whose words hold what, or none.
 func (s *Store) is(t *testing.T, what string, grave bool) {
 	t.Helper()
-	s.checkup(0)
+	s.lookAt(0)
 	list := s.health.list()
 	switch {
 	case what == "" && len(list) > 0:

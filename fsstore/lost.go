@@ -31,7 +31,7 @@ func (r *scrubber) lookForLost() error {
 		}
 		return nil
 	})
-	if err != nil || r.s.Explains() { // blobs/ itself may be away
+	if err != nil || r.s.lookAt(0).wrong { // blobs/ itself may be away
 		return err
 	}
 	r.many = l.settle()

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -90,9 +89,9 @@ func (s *Store) toServe(k string, err error) error {
 	if err == nil || !unreadable(err) {
 		return err
 	}
-	if s.quiet.may("meta "+k, time.Minute) {
+	s.sometimes("meta", func() {
 		s.log.Error("a meta that can't be read is not served: run fromcache fsck", "key", k, "err", err)
-	}
+	})
 	return fmt.Errorf("%w: %v", errIllegible, err) // its kind is not passed on: it would say that the tree can't be written
 }
 
@@ -121,9 +120,9 @@ func (s *Store) checkBlob(a *Artifact) error {
 }
 
 func (s *Store) broken(a *Artifact) error {
-	if s.quiet.may("blob "+a.Key, time.Minute) {
+	s.sometimes("blob", func() {
 		s.log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
-	}
+	})
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
 }
 
@@ -139,9 +138,9 @@ func (s *Store) readArtifact(name string) (*Artifact, error) {
 	}
 	a := &Artifact{Key: k}
 	if err := a.decode(b); err != nil {
-		if s.quiet.may("meta "+k, time.Minute) {
+		s.sometimes("malformed meta", func() {
 			s.log.Error("a malformed meta is not served: run fromcache fsck", "key", k, "err", err)
-		}
+		})
 		return nil, fmt.Errorf("%s: %w: %w", path, errMalformed, err)
 	}
 	return a, nil

@@ -139,9 +139,9 @@ func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
 // it must not be approved.
 func (s *Store) notNoted(a ask) Verdict {
 	s.room.lost.Add(1)
-	if s.quiet.may("miss "+a.key, time.Minute) {
+	s.sometimes("miss", func() {
 		s.log.Error("a miss is not noted, for the file of its name is of another URL: move that away", "file", "misses/"+a.key)
-	}
+	})
 	return IsFull
 }
 

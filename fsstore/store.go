@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,11 +41,10 @@ type Store struct {
 	queue   queueIndex
 	space   space
 	found   findingBook
-	health  healthBook
-	still   observer      // files of other hosts, and how long they have stood still
-	quiet   quieter       // complaints already made
-	braked  time.Duration // how often Run looks whether gc still takes nothing; 0: it does not
-	remade  []string      // what Open found gone
+	health  health
+	still   observer  // files of other hosts, and how long they have stood still
+	braked  time.Time // when Run looks whether gc still takes nothing; zero: it does not
+	remade  []string  // what Open found gone
 
 	minFree   int64         // bytes that no download may take
 	maxMisses int           // most files in misses/
@@ -82,6 +80,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s.metas = mirror[*Artifact]{dir: s.path("meta", ""), ours: isMetaName, most: maxCached, load: s.readArtifact}
 	s.queue.files = mirror[queueFile]{dir: s.job(Queue, ""), ours: countsInQueue, load: s.loadQueued}
 	s.repeats.m = map[asked]*repeat{}
+	s.health.missing, s.health.open = map[string]time.Time{}, map[string]Trouble{}
 	for _, name := range gone {
 		s.log.Warn(name + " was gone from the data directory, and was made again")
 	}
@@ -141,8 +140,7 @@ const flushEvery = 10 * time.Second
 
 // beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	s.checkup(flushEvery)
-	if !s.whole() {
+	if s.lookAt(flushEvery).half {
 		return
 	}
 	s.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Recover())
@@ -155,13 +153,16 @@ func (s *Store) beat() {
 // lookAfter looks at the directory each second while something is wrong, and
 // goes on with all that waited as soon as it is over.
 func (s *Store) lookAfter() {
-	if s.health.pressing() {
-		s.checkup(0)
-		if !s.health.pressing() {
+	l := s.health.seen()
+	if l.wrong || l.full {
+		if l = s.lookAt(0); !l.wrong && !l.full {
 			s.beat()
 		}
 	}
-	if (s.short() || s.space.refused.Swap(false)) && s.quiet.may("room", time.Minute) || s.braked > 0 && s.quiet.may("brake", s.braked) {
+	if l.full || s.space.refused.Swap(false) {
+		s.sometimes("room", s.collect)
+	}
+	if !s.braked.IsZero() && time.Now().After(s.braked) {
 		s.collect()
 	}
 }
@@ -185,42 +186,16 @@ func (s *Store) collect() {
 	_, held := errors.AsType[*Brake](err)
 	switch {
 	case held:
-		s.braked = max(brakeLook, 50*time.Since(began))
+		s.braked = time.Now().Add(max(brakeLook, 50*time.Since(began)))
 		s.Trouble("gc", manyUnnamed, err)
 	case err != nil:
 		s.complain("gc", err)
 	default:
-		s.braked = 0
+		s.braked = time.Time{}
 		s.Trouble("gc", "", nil)
 	}
 	debug.FreeOSMemory() // it has read every meta
 	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
 		s.log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)
 	}
-}
-
-// complain logs what is no lasting trouble.
-func (s *Store) complain(what string, err error) {
-	if err != nil && s.quiet.may(what, time.Minute) && !s.Explains() {
-		s.log.Error(what, "err", err)
-	}
-}
-
-// quieter lets one complaint of a kind through in a while.
-type quieter struct {
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-func (q *quieter) may(what string, every time.Duration) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.last == nil || len(q.last) > 1000 {
-		q.last = map[string]time.Time{}
-	}
-	if t, ok := q.last[what]; ok && time.Since(t) < every {
-		return false
-	}
-	q.last[what] = time.Now()
-	return true
 }

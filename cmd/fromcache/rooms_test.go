@@ -27,7 +27,7 @@ var rooms = []room{
 	{
 		path:  "fromcache/fsstore",
 		ours:  []string{"fromcache/fsstore"},
-		third: []string{"github.com/google/renameio/v2", "github.com/fsnotify/fsnotify", "golang.org/x/sys/unix"},
+		third: []string{"github.com/google/renameio/v2", "github.com/fsnotify/fsnotify", "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 		not:   []string{"net/http", "html/template"},
 	},
 	{path: "fromcache/fsstore/key", not: []string{"os", "net/http", "net/url", "time"}},
