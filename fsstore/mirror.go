@@ -3,6 +3,7 @@ package fsstore
 import (
 	"io/fs"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,14 +20,23 @@ func identify(st *unix.Stat_t) identity {
 	return identity{st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
+// settledAfter is how old a change must be before its time tells it from the next:
+// times of files come in steps.
+const settledAfter = 2 * time.Second
+
+func isSettled(st *unix.Stat_t) bool {
+	return time.Since(time.Unix(max(st.Mtim.Sec, st.Ctim.Sec), 0)) > settledAfter
+}
+
 // mirror is one directory in memory: what load makes of each regular file, made
 // anew only when the file is another. It spares the reading, never the look, and
 // carries no state of its own; thrown away and made anew it holds the same.
 type mirror[T any] struct {
-	dir  string // with its trailing slash
-	ours func(name string) bool
-	load func(name string) (T, error)
-	most int // rows kept; 0: all
+	dir   string // with its trailing slash
+	ours  func(name string) bool
+	load  func(name string) (T, error)
+	most  int  // rows kept; 0: all
+	exact bool // what was not settled when it was loaded is loaded at each look
 
 	mu      sync.RWMutex
 	rows    map[string]*row[T]
@@ -39,7 +49,8 @@ const maxTouched = 1000
 // row is never changed once it is in the map: it is replaced.
 type row[T any] struct {
 	identity
-	value T
+	settled bool
+	value   T
 }
 
 // rescan lists the directory and looks at every name; it returns the names
@@ -93,13 +104,13 @@ func (m *mirror[T]) look(name string) (v T, changed bool, err error) {
 	if err != nil {
 		return v, had && m.drop(name), &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	if had && old.identity == identify(&st) {
+	if had && old.identity == identify(&st) && (old.settled || !m.exact) {
 		return old.value, false, nil
 	}
 	if v, err = m.load(name); err != nil {
 		return v, had && m.drop(name), err
 	}
-	m.keep(name, &row[T]{identify(&st), v})
+	m.keep(name, &row[T]{identify(&st), isSettled(&st), v})
 	return v, true, nil
 }
 

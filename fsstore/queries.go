@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,100 +24,65 @@ import (
 // "keep".
 const maxOwn = 64 << 10
 
-// settled is how old a change must be before its time tells it from the next:
-// times of files come in steps.
-const settledAfter = 2 * time.Second
-
-// ownBook spares the reading, never the look.
+// ownBook is queries/ as it was at the last look.
 type ownBook struct {
+	files mirror[ownFile]
 	mu    sync.Mutex
-	dir   seen
-	files map[string]*ownFile
-}
-
-// seen tells whether a file or directory is still as it was when it was read.
-type seen struct {
-	identity
-	settled bool
+	dir   identity // when files was listed, if that tells it from the next change; else zero
 }
 
 type ownFile struct {
-	seen
 	own   *key.Own
 	flaws []key.Flaw
 	err   error // it can't be read
 }
 
-// now returns how a file looks at this moment.
-func lookAt(path string) (seen, error) {
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
-		return seen{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
-	}
-	changed := time.Unix(max(st.Mtim.Sec, st.Ctim.Sec), 0)
-	return seen{identify(&st), time.Since(changed) > settledAfter}, nil
-}
-
-// still reports whether a look finds what was read at the time of another.
-func (s seen) still(now seen) bool { return s.settled && s.identity == now.identity }
-
 // ownOf is what operators say of a host's queries, nil where nobody says
 // anything.
 func (s *Store) ownOf(host string) (own *key.Own) {
-	now, err := lookAt(s.path("queries", ""))
-	if err != nil {
-		return nil
-	}
-	s.own.mu.Lock()
-	defer s.own.mu.Unlock()
-	if !s.own.dir.still(now) {
-		s.listOwn(now)
-	}
-	if len(s.own.files) == 0 {
+	if s.listOwn() != nil || s.own.files.len() == 0 {
 		return nil
 	}
 	for _, name := range hostPatterns(host) {
-		if f := s.ownFile(name); f != nil {
+		if _, listed := s.own.files.get(name); !listed {
+			continue // most have none: that costs no stat
+		}
+		if f, _, err := s.own.files.look(name); err == nil {
 			own = own.Join(f.own)
 		}
 	}
 	return own
 }
 
-// listOwn lists queries/; the caller holds the book.
-func (s *Store) listOwn(now seen) {
+// listOwn lists queries/ if it has changed.
+func (s *Store) listOwn() error {
+	var st unix.Stat_t
+	if err := unix.Lstat(s.path("queries", ""), &st); err != nil {
+		return err
+	}
+	s.own.mu.Lock()
+	defer s.own.mu.Unlock()
+	if s.own.dir == identify(&st) {
+		return nil
+	}
 	names, err := s.names("queries")
 	if err != nil {
-		s.own.files = nil
-		return
+		return err
 	}
-	files := make(map[string]*ownFile, len(names))
-	for _, name := range names {
-		files[name] = s.own.files[name]
+	s.own.files.rescan(names)
+	s.own.dir = identity{}
+	if isSettled(&st) {
+		s.own.dir = identify(&st)
 	}
-	s.own.dir, s.own.files = now, files
+	return nil
 }
 
-// ownFile reads queries/<name> if it has changed; nil where there is none. The
-// caller holds the book.
-func (s *Store) ownFile(name string) *ownFile {
-	f, listed := s.own.files[name]
-	if !listed {
-		return nil
-	}
-	path := s.path("queries", name)
-	now, err := lookAt(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil && f != nil && f.still(now) {
-		return f
-	}
-	f = &ownFile{seen: now}
-	b, err := readFile(path, maxOwn+1)
+// loadOwn reads queries/<name>.
+func (s *Store) loadOwn(name string) (f ownFile, err error) {
+	b, err := readFile(s.path("queries", name), maxOwn+1)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // no regular file, which does not exist for us
-		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return f, err
 	case err != nil:
 		f.err = err
 	case len(b) > maxOwn:
@@ -126,8 +90,7 @@ func (s *Store) ownFile(name string) *ownFile {
 	default:
 		f.own, f.flaws = key.ParseOwn(string(b))
 	}
-	s.own.files[name] = f
-	return f
+	return f, nil
 }
 
 // hostPatterns are the names by which a file may speak for a host: its own, and
@@ -175,23 +138,15 @@ func (s *Store) ownFlaws() (list []Problem, err error) {
 		return nil, err
 	}
 	slices.Sort(names)
-	s.own.mu.Lock()
-	defer s.own.mu.Unlock()
-	if s.own.files == nil {
-		s.own.files = map[string]*ownFile{}
-	}
 	for _, name := range names {
 		path := "queries/" + name
 		if !isHostPattern(name) {
 			list = append(list, Problem{Path: path, Text: "neither a host nor *.domain, in lower case and without scheme and port: it says nothing", Do: "rename it, or rm it"})
 			continue
 		}
-		if _, listed := s.own.files[name]; !listed {
-			s.own.files[name] = nil
-		}
-		f := s.ownFile(name)
+		f, _, err := s.own.files.look(name)
 		switch {
-		case f == nil:
+		case err != nil: // gone, or no regular file
 		case f.err != nil:
 			list = append(list, Problem{Path: path, Text: "it can't be read, and says nothing: " + f.err.Error(), Do: "mend the disk or the file's mode"})
 		default:

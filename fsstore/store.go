@@ -78,6 +78,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{dir: dir, boot: bootID(), rule: o.Rule, minFree: o.MinFree, maxMisses: o.MaxMisses, kept: o.History, log: o.Logger, remade: gone}
 	s.metas = mirror[*Artifact]{dir: s.path("meta", ""), ours: isMetaName, most: maxCached, load: s.readArtifact}
+	s.own.files = mirror[ownFile]{dir: s.path("queries", ""), ours: plain, load: s.loadOwn, exact: true}
 	s.queue.files = mirror[queueFile]{dir: s.job(Queue, ""), ours: countsInQueue, load: s.loadQueued}
 	s.repeats.m = map[asked]*repeat{}
 	s.health.missing, s.health.open = map[string]time.Time{}, map[string]Trouble{}
