@@ -3,6 +3,7 @@ package fsstore
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -72,4 +73,11 @@ func (r untilDone) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return r.Reader.Read(b)
+}
+
+// spoilt reports whether an error says that the disk has not kept what was
+// written: EUCLEAN and EBADMSG are what XFS and ext4 answer to a checksum that
+// is wrong.
+func spoilt(err error) bool {
+	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EUCLEAN) || errors.Is(err, unix.EBADMSG)
 }

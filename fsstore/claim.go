@@ -29,10 +29,6 @@ type Claim struct {
 	Job    job.Job // as it was when it was claimed, and what the claim has added
 	URL    string  // to be requested: what was approved
 
-	// Restores: nobody but the scrub or fsck asks for it, to have back what the
-	// disk has lost. Job.Sha256 is the digest of that, and nothing else will do.
-	Restores bool
-
 	s       *Store
 	f       *os.File // in active/, flocked
 	path    string
@@ -167,9 +163,6 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, 
 		return nil, s.refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}
 	sub := s.about(u)
-	if restoring(&j) && !s.hasMeta(sub) {
-		return nil, s.refuse(f, name, "its artifact was evicted, and nobody else has asked for its bytes: retry to fetch it all the same")
-	}
 	if s.active(sub) != "" {
 		return nil, nil
 	}
@@ -177,7 +170,6 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, 
 		return nil, s.refuse(f, name, err.Error())
 	}
 	c := &Claim{Key: u.Key(), Worker: newWorker(), Job: j, s: s, f: f, url: u, author: author(f, []job.Job{j}), listed: listName(name)}
-	c.restores()
 	return c.reading(read, j.URL).take(s.job(Queue, name), c.Key)
 }
 

@@ -68,7 +68,7 @@
 //	a job's life    queue, claim, refuse, part, space, overtaken, publish, ending, added, recover
 //	what is held    meta, blob, artifacts, version, bydigest, hits, stats
 //	other verbs     evict, moves, deny, shell, shelladd
-//	upkeep          gc, brake, scrub, rotten, lost, restore, fsck, fsck_tree, fsck_lost
+//	upkeep          gc, brake, fsck, fsck_tree, fsck_lost, scrub, rotten, restore
 //	troubles        health, examine, clock
 //	for the pages   list, view, viewrun, vieworder, mirror
 //	the disk        layout, readme, disk, watch, secret

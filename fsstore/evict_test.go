@@ -253,11 +253,11 @@ func TestFsckUndoesNoEvict(t *testing.T) {
 	if err := s.Evict(a.Key, By{"cli", "x"}); err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{s: s, ctx: t.Context(), o: FsckOptions{Repair: true}}
-	if c.unnamedBlob(a.Key, &before); len(c.r.Problems) != 0 {
+	c := newChecker(t.Context(), s, FsckOptions{Repair: true})
+	if c.lostMeta(a.Key, digests{}); len(c.r.Problems) != 0 {
 		t.Errorf("%+v", c.r.Problems)
 	}
-	if err := c.writeAnew(a.Key, &before, nil); err == nil || len(ls(t, s, "meta")) != 0 {
+	if err := c.writeAnew(a.Key, &before, nil, false); err == nil || len(ls(t, s, "meta")) != 0 {
 		t.Errorf("it is held again: %v", err)
 	}
 }

@@ -5,296 +5,374 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/key"
 )
 
-// checker is one run of Fsck.
-type checker struct {
-	s       *Store
-	ctx     context.Context
-	o       FsckOptions
-	r       FsckReport
-	wanted  map[string][]*Artifact // digest to the artifacts that need it
-	total   int64
-	done    int64
-	present map[string]bool     // blobs that are what their names say
-	rotten  map[string]bool     // blobs that are not
-	copies  map[string][]string // names in tmp/ of blobs that were taken out as rotten
-	twice   map[string]bool     // paths that were found to be second names of a job
+// checks are what a checker asks of each regular file of a directory, in the order in which it
+// walks them. Scrub walks meta/ and blobs/ alone, because the pages show the other files.
+var checks = []struct {
+	dir string
+	of  []func(*checker, *file)
+}{
+	{"meta", []func(*checker, *file){(*checker).shut, (*checker).meta}},
+	{"blobs", []func(*checker, *file){(*checker).shut, (*checker).blob}},
+	{string(Misses), []func(*checker, *file){(*checker).job}},
+	{string(Queue), []func(*checker, *file){(*checker).job}},
+	{string(Active), []func(*checker, *file){(*checker).claim, (*checker).job}},
+	{string(Done), []func(*checker, *file){(*checker).job}},
+	{string(Failed), []func(*checker, *file){(*checker).job}},
+	{string(Cancelled), []func(*checker, *file){(*checker).job}},
+	{string(Denied), []func(*checker, *file){(*checker).denied}},
+	{"hits", []func(*checker, *file){(*checker).hits}},
+	{"stats", nil},
+	{"queries", nil},
+	{"tmp", []func(*checker, *file){(*checker).halfWritten}},
+	{"", nil},
 }
 
-// Fsck checks what the tree can show: that every meta is well formed and has
-// its blob, that every blob is what its name says (with Quick: has the size
-// that meta says), that what was held last is held still or was evicted, that the server's user may read both, that no job has two
-// names and no key two claims, that every name is a regular file of a known
-// kind, and that nothing half-written is older than its rule. A server may run
-// meanwhile. Repair takes rotten blobs out of service, brings back those that
-// are sound after all, queues the URLs of the others again, writes metas anew that
-// were lost, puts orphans back and sweeps tmp/; it never deletes the only copy of anything.
+// checker is one walk through the data directory.
+type checker struct {
+	s      *Store
+	ctx    context.Context
+	o      FsckOptions
+	r      FsckReport
+	pace   *pace // of Scrub; nil: full speed
+	server unix.Stat_t
+	buf    []byte
+	total  int64 // bytes to be read
+	old    bool  // a half-written file is older than its rule
+
+	rotten map[string]bool    // blobs that are not what their names say
+	again  []file             // could not be read, or not be taken out of service
+	links  map[uint64][]*file // that have several names, by inode
+	claims map[string]string  // paths in active/, by key
+	wanted digests            // what every meta names; nil: one of them can't be read
+}
+
+func newChecker(ctx context.Context, s *Store, o FsckOptions) *checker {
+	return &checker{
+		s: s, ctx: ctx, o: o, rotten: map[string]bool{},
+		links: map[uint64][]*file{}, claims: map[string]string{},
+	}
+}
+
+// file is a name in a directory of the data directory, and what lstat says of it.
+type file struct {
+	dir, name, path string // path is relative to the data directory
+	st              unix.Stat_t
+}
+
+// Fsck checks what the tree can show: that every meta is well formed and has its blob, that
+// every blob is what its name says (with Quick it reads none), that what was held last is held
+// still or was evicted, that the server's user may read both, that no job has two names and no
+// key two claims, that every name is a regular file of a known kind, and that nothing
+// half-written is older than its rule. A server may run meanwhile. Repair takes rotten blobs
+// out of service, writes metas anew that are lost or malformed, puts orphans back and sweeps
+// tmp/; it fetches nothing, and never deletes the only copy of anything.
 func (s *Store) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
-	c := &checker{s: s, ctx: ctx, o: o, wanted: map[string][]*Artifact{}, present: map[string]bool{}, rotten: map[string]bool{}, twice: map[string]bool{}}
-	for _, step := range []func() error{c.metas, c.blobs, c.unnamed, c.missing, c.shut, c.spool, c.notes, c.kinds, c.brokenOff, c.halfWritten} {
-		if err := step(); err != nil {
-			return c.r, err
+	c := newChecker(ctx, s, o)
+	err := c.fsck()
+	slices.SortStableFunc(c.r.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
+	return c.r, err
+}
+
+func (c *checker) fsck() error {
+	if err := unix.Stat(c.s.dir, &c.server); err != nil {
+		return err
+	}
+	if c.o.Progress != nil && !c.o.Quick {
+		c.total, _ = c.s.bytesIn("blobs")
+	}
+	if _, err := c.s.Due(); err != nil { // which parts in tmp/ are wanted
+		return err
+	}
+	for _, check := range checks {
+		if check.dir == "tmp" {
+			c.want()
+		}
+		if err := c.walk(check.dir, check.of); err != nil {
+			return err
+		}
+		if check.dir == "blobs" {
+			if err := c.unnamed(); err != nil {
+				return err
+			}
 		}
 	}
-	slices.SortStableFunc(c.r.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
-	return c.r, nil
+	c.linked()
+	flaws, err := c.s.ownFlaws()
+	c.r.Problems = append(c.r.Problems, flaws...)
+	if err == nil && c.o.Repair {
+		err = c.sweep()
+	}
+	return err
 }
 
+// walk looks at each file of a directory. Scrub begins anywhere, because a server that is
+// started every day is to read all blobs in time.
+func (c *checker) walk(dir string, of []func(*checker, *file)) error {
+	names, err := c.s.allNames(dir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	names = c.pace.turn(names)
+	for i, name := range names {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		c.look(dir, name, of)
+		if dir == "meta" {
+			c.pace.rest(c.ctx, i)
+		}
+	}
+	return c.ctx.Err()
+}
+
+func (c *checker) look(dir, name string, of []func(*checker, *file)) {
+	f := file{dir: dir, name: name, path: strings.TrimPrefix(dir+"/"+name, "/")}
+	if unix.Lstat(c.s.path(dir, name), &f.st) != nil {
+		return // it is gone
+	}
+	switch {
+	case dir == "" && !ours(name):
+		c.found(name, "not a part of a data directory: ignored", "move it away")
+	case dir == "":
+	case !plain(name) && dir != "tmp":
+		c.brokenOff(&f)
+	case f.st.Mode&unix.S_IFMT != unix.S_IFREG:
+		c.found(f.path, "not a regular file: ignored", "move it away")
+	default:
+		if f.st.Nlink > 1 {
+			c.links[f.st.Ino] = append(c.links[f.st.Ino], &f)
+		}
+		for _, ask := range of {
+			ask(c, &f)
+		}
+	}
+	if c.pace != nil {
+		c.s.report(f.path, c.r.Problems)
+		c.r.Problems = c.r.Problems[:0]
+	}
+}
+
+// found adds a problem; what it returns is valid until the next.
 func (c *checker) found(path, text, do string) *Problem {
 	c.r.Problems = append(c.r.Problems, Problem{Path: path, Text: text, Do: do})
 	return &c.r.Problems[len(c.r.Problems)-1]
 }
 
-func (c *checker) metas() error {
-	for a, err := range c.s.Artifacts() {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		switch {
-		case errors.Is(err, errMalformed):
-			path := "meta/" + a.Key + ".json"
-			p := c.found(path, strings.TrimPrefix(err.Error(), c.s.dir+"/"+path+": "), "it is served as a miss; `fromcache fsck --repair` queues its URL again if it was fetched")
-			c.refetch(p, a.Key, "")
-		case errors.Is(err, errForeign):
-		case a == nil:
-			return err
-		case err != nil:
-			c.found("meta/"+a.Key+".json", err.Error(), "mend the disk or the file's mode")
-		default:
-			c.named(a)
-			c.r.Artifacts++
-			c.wanted[a.SHA256] = append(c.wanted[a.SHA256], a)
-			if len(c.wanted[a.SHA256]) == 1 {
-				c.total += a.Size
-			}
-		}
+// done says how a repair went.
+func (p *Problem) done(text string, err error) {
+	if p.Do, p.Repaired = text, err == nil; err != nil {
+		p.Do = "it could not be " + text + ": " + err.Error()
 	}
-	return nil
 }
 
-// named: a lookup finds a meta by the key of its URL, and compares the sum of
-// the whole. What is redacted in meta can't be compared.
-func (c *checker) named(a *Artifact) {
-	path := "meta/" + a.Key + ".json"
-	if !key.OfSum(a.Key, a.URLSum) {
-		c.found(path, "its name and its url_sha256 are of two URLs: no lookup finds it", "give it back its name, or rm it and fetch its URL with `fromcache add`")
+// unread tells of a file that can't be read, which says nothing of its bytes.
+func (c *checker) unread(f *file, err error) {
+	c.found(f.path, "it can't be read: "+err.Error(), "look at dmesg; mend the disk or the file's mode, or move it away to have it served as a miss")
+	c.ill(f, err)
+}
+
+// ill has Scrub try a file again within the hour, and Health tell.
+func (c *checker) ill(f *file, err error) {
+	if c.pace != nil && c.ctx.Err() == nil {
+		c.again = append(c.again, *f)
+		c.s.Trouble("scrub", cantScrub, err)
+	}
+}
+
+func (c *checker) meta(f *file) {
+	k, ok := strings.CutSuffix(f.name, ".json")
+	if !ok {
+		c.found(f.path, "ignored: its name does not end in .json", "rename it, or move it away")
 		return
+	}
+	a, err := c.s.listArtifact(f.name)
+	switch {
+	case errors.Is(err, errMalformed):
+		p := c.found(f.path, strings.TrimPrefix(err.Error(), c.s.dir+"/"+f.path+": "),
+			"it is served as a miss: mend it, or have `fromcache fsck --repair` write it anew as far as done/ tells")
+		if c.o.Repair {
+			h, _ := c.s.lastHeld(k)
+			p.done(wroteAnew, c.writeAnew(k, &h, nil, true))
+		}
+	case errors.Is(err, errForeign):
+	case err != nil:
+		c.unread(f, err)
+	case a != nil:
+		c.r.Artifacts++
+		if text, do := misnamed(a); text != "" {
+			c.found(f.path, text, do)
+		}
+		c.hasBlob(f, a)
+	}
+}
+
+// misnamed says why no lookup finds a meta, "" where one does: a lookup finds it by the key of
+// its URL, and compares the sum of the whole. What is redacted in meta can't be compared.
+func misnamed(a *Artifact) (text, do string) {
+	if !key.OfSum(a.Key, a.URLSum) {
+		return "its name and its url_sha256 are of two URLs: no lookup finds it",
+			"give it back its name, or rm it and fetch its URL with `fromcache add`"
 	}
 	u, err := key.Parse(a.URL, key.Keep) // what was to be dropped has been
 	if err == nil && !key.IsRedacted(a.URL) && (u.Key() != a.Key && u.OldKey() != a.Key || u.Sum() != a.URLSum) {
-		c.found(path, "its name or its url_sha256 is of another URL than the one in it: no lookup finds it", "rm it, and fetch its URL with `fromcache add`")
+		return "its name or its url_sha256 is of another URL than the one in it: no lookup finds it",
+			"rm it, and fetch its URL with `fromcache add`"
 	}
+	return "", ""
 }
 
-func (c *checker) blobs() error {
-	names, err := c.s.names("blobs")
-	if err != nil {
-		return err
+// hasBlob looks for the blob of an artifact: one stat, where all is well.
+func (c *checker) hasBlob(f *file, a *Artifact) {
+	if c.s.checkBlob(a) == nil {
+		return
 	}
-	for _, d := range names {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		if err := c.blob(d); err != nil {
-			return err
-		}
+	now, err := c.s.Artifact(a.Key) // it may have been evicted or fetched again
+	if err != nil || now.SHA256 != a.SHA256 || c.pace != nil && c.s.lookAt(0).wrong {
+		return
 	}
-	return nil
-}
-
-func (c *checker) blob(d string) error {
-	if !IsDigest(d) {
-		c.found("blobs/"+d, "its name is no SHA-256", "move it away")
-		return nil
-	}
-	f, err := c.s.OpenBlob(d)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		c.found("blobs/"+d, err.Error(), "mend the disk or the file's mode")
-		return nil
-	}
-	defer f.Close()
-	c.r.Blobs++
-	size, why, err := c.judge(f, d)
-	if err != nil {
-		return err
-	}
-	if why == "" {
-		c.present[d] = true
-		c.sizes(d, size)
-		return nil
-	}
-	p := c.found("blobs/"+d, why, "`fromcache fsck --repair` takes it out of service, and queues its URL again if it was fetched")
-	c.rotten[d] = true
-	if c.o.Repair {
-		c.takeOut(f, d, p)
-	}
-	return nil
-}
-
-func (c *checker) takeOut(f *os.File, d string, p *Problem) {
-	kept, err := c.s.takeOutRotten(f, d)
+	info, err := os.Lstat(c.s.path("blobs", a.SHA256))
 	switch {
+	case err != nil || !info.Mode().IsRegular():
+		c.found(f.path, "its blob "+a.SHA256+" is missing", "it is served as a miss; "+c.s.fetchAgain(a))
+	case info.Size() == a.Size: // it may not be read, as the look at the blob will tell
+	case c.o.Quick && !c.o.Repair:
+		c.found(f.path, fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, info.Size()),
+			"run `fromcache fsck`, which reads the blob")
+	default: // only its hash tells whether the blob is wrong, or the meta
+		blob := file{dir: "blobs", name: a.SHA256, path: "blobs/" + a.SHA256}
+		if !c.rotten[a.SHA256] && c.isSound(&blob) {
+			p := c.found(f.path, fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, info.Size()),
+				fmt.Sprintf("write %d as its size, or have `fromcache fsck --repair` do so", info.Size()))
+			if c.o.Repair {
+				m := a.Meta
+				m.Size = info.Size()
+				p.done("written", c.s.writeMeta(a.Key, &m))
+			}
+		}
+	}
+}
+
+func (c *checker) blob(f *file) {
+	if !IsDigest(f.name) {
+		c.found(f.path, "its name is no SHA-256", "move it away")
+		return
+	}
+	c.r.Blobs++
+	if !c.o.Quick && !c.rotten[f.name] {
+		c.isSound(f)
+	}
+}
+
+// isSound reads a blob and deals with one that is not what its name says. It reads that twice,
+// because a bit that memory has flipped is not one of the disk.
+func (c *checker) isSound(f *file) bool {
+	blob, err := c.s.OpenBlob(f.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	var got string
+	var size int64
+	for turn := 0; turn < 2 && err == nil; turn++ {
+		if turn == 0 {
+			defer blob.Close()
+		}
+		if got, size, err = c.sum(blob); err == nil && got == f.name {
+			return true
+		}
+	}
+	switch {
+	case c.ctx.Err() != nil:
 	case err != nil:
-		p.Do = "it could not be taken out of service: " + err.Error()
-	case kept == "":
-		p.Do, p.Repaired = "another has taken its place meanwhile", true
-		delete(c.rotten, d)
-		c.present[d] = true
+		c.unread(f, err)
 	default:
-		p.Do, p.Repaired = "taken out of service: it is tmp/"+kept+" now", true
-	}
-}
-
-// judge says what is wrong with a blob, or "". Only its hash condemns it: a size
-// that no meta gives it is a reason to look.
-func (c *checker) judge(f *os.File, d string) (size int64, why string, err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, "", err
-	}
-	size = info.Size()
-	fits := len(c.wanted[d]) == 0 || slices.ContainsFunc(c.wanted[d], func(a *Artifact) bool { return a.Size == size })
-	if c.o.Quick && fits {
-		return size, "", nil
-	}
-	if c.o.Quick && !c.o.Repair {
-		a := c.wanted[d][0]
-		return size, fmt.Sprintf("it has %d bytes, meta/%s.json says %d", size, a.Key, a.Size), nil
-	}
-	h := sha256.New()
-	n, err := io.CopyBuffer(h, &counted{c, f}, make([]byte, 1<<20))
-	c.r.Bytes += n
-	if c.ctx.Err() != nil {
-		return 0, "", c.ctx.Err()
-	}
-	if err != nil {
-		return size, "it can't be read: " + err.Error(), nil
-	}
-	if got := sumHex([32]byte(h.Sum(nil))); got != d {
-		return size, fmt.Sprintf("its %d bytes have the SHA-256 %s", n, got), nil
-	}
-	return size, "", nil
-}
-
-// sizes: where the blob is sound, it is the meta that is wrong.
-func (c *checker) sizes(d string, size int64) {
-	for _, a := range c.wanted[d] {
-		if a.Size != size {
-			p := c.found("meta/"+a.Key+".json", fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, size),
-				fmt.Sprintf("write %d as its size, or have `fromcache fsck --repair` queue its URL again", size))
-			c.refetch(p, a.Key, a.URL)
-		}
-	}
-}
-
-// counted reports progress, and ends when the run does.
-type counted struct {
-	c *checker
-	r io.Reader
-}
-
-func (r *counted) Read(b []byte) (int, error) {
-	if err := r.c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(b)
-	r.c.done += int64(n)
-	if r.c.o.Progress != nil {
-		r.c.o.Progress(r.c.done, max(r.c.total, r.c.done))
-	}
-	return n, err
-}
-
-// missing: metas whose blob is not there, or not any more.
-func (c *checker) missing() (err error) {
-	if c.o.Repair {
-		if c.copies, err = c.s.rottenCopies(); err != nil {
-			return err
-		}
-	}
-	for d, list := range c.wanted {
-		if c.present[d] {
-			continue
-		}
-		for _, a := range list {
-			if c.mended(a) || c.rotten[d] && !c.o.Repair {
-				continue // of a rotten one its own line says what becomes of the meta
-			}
-			if !c.o.Repair && c.waits(a) {
-				continue
-			}
-			p := c.found("meta/"+a.Key+".json", "its blob "+d+" is missing or rotten", "it is served as a miss; `fromcache fsck --repair` brings it back or queues its URL again if it was fetched")
-			if c.o.Repair && (c.restored(d) || c.soundAgain(d)) {
-				p.Do, p.Repaired = "brought back", true
-				continue
-			}
-			c.refetch(p, a.Key, a.URL)
-		}
-	}
-	return nil
-}
-
-// mended reports whether an artifact was evicted or fetched again meanwhile.
-func (c *checker) mended(a *Artifact) bool {
-	now, err := c.s.Artifact(a.Key)
-	return err != nil || now.SHA256 != a.SHA256 || !c.rotten[a.SHA256] && c.s.HasBlob(now.SHA256, now.Size)
-}
-
-// waits reports whether gc has taken a blob out that is whole: it comes back when
-// it is asked for.
-func (c *checker) waits(a *Artifact) bool {
-	f, size, err := openSized(c.s.path("tmp", a.SHA256+goneSuffix), os.O_RDONLY)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return size == a.Size && (c.o.Quick || hasDigest(untilDone{c.ctx, f}, a.SHA256))
-}
-
-// restored brings back a blob that gc took out, if it is still what it was. Else
-// it is put aside: a look at its artifact would bring it back.
-func (c *checker) restored(d string) bool {
-	f, err := open(c.s.path("tmp", d+goneSuffix), os.O_RDONLY)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	if hasDigest(untilDone{c.ctx, f}, d) {
-		return c.s.bringBack(d) == nil
-	}
-	if c.ctx.Err() == nil {
-		_, err := c.s.putAsideFrom(f.Name(), d, func(path string) bool { return same(f, path) })
-		c.s.complain("rotten", err)
+		c.isRotten(f, blob, fmt.Sprintf("its %d bytes have the SHA-256 %s", size, got))
 	}
 	return false
 }
 
-// soundAgain brings back a blob that was taken out as rotten, now or earlier, if
-// it is what its name says.
-func (c *checker) soundAgain(d string) bool {
-	back := slices.ContainsFunc(c.copies[d], func(name string) bool {
-		return c.s.bringBackSound(name, d, func(f *os.File) bool { return hasDigest(untilDone{c.ctx, f}, d) })
-	})
-	if back {
-		delete(c.rotten, d)
+// sum hashes a file. What it has read leaves the page cache, so that a second look reads the
+// disk, and a walk through all blobs drives out nothing that clients ask for.
+func (c *checker) sum(f *os.File) (sum string, size int64, err error) {
+	if c.buf == nil {
+		c.buf = make([]byte, 1<<20)
 	}
-	return back
+	h := sha256.New()
+	for {
+		began := time.Now()
+		n, err := unix.Pread(int(f.Fd()), c.buf, size)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return "", size, fmt.Errorf("read %s: %w", f.Name(), err)
+		}
+		if n == 0 {
+			return sumHex([32]byte(h.Sum(nil))), size, nil
+		}
+		h.Write(c.buf[:n])
+		_ = unix.Fadvise(int(f.Fd()), size, int64(n), unix.FADV_DONTNEED)
+		size += int64(n)
+		c.r.Bytes += int64(n)
+		if c.o.Progress != nil {
+			c.o.Progress(c.r.Bytes, max(c.total, c.r.Bytes))
+		}
+		if !c.pace.read(c.ctx, n, began) {
+			return "", size, c.ctx.Err()
+		}
+	}
 }
 
-// refetch queues the URL of a broken artifact again.
-func (c *checker) refetch(p *Problem, k, url string) {
-	if c.o.Repair {
-		p.Do, p.Repaired = c.s.requeue(k, url, By{Via: "fsck"})
+// isRotten takes a blob out of service, under Scrub and Repair, and says which artifacts have
+// lost it. A crash in between leaves metas without their blob, which are served as misses.
+func (c *checker) isRotten(f *file, blob *os.File, text string) {
+	d := f.name
+	c.rotten[d] = true
+	p := c.found(f.path, text, "`fromcache fsck --repair` takes it out of service")
+	if c.pace == nil && !c.o.Repair {
+		return
+	}
+	kept, err := c.s.putAside(d, func(path string) bool { return same(blob, path) })
+	switch {
+	case err != nil:
+		p.Do = "it could not be taken out of service, and may still be served: " + err.Error()
+		c.ill(f, err)
+	case kept == "":
+		p.Do, p.Repaired = "another has taken its place meanwhile", true
+		delete(c.rotten, d)
+	default:
+		p.Do, p.Repaired = "taken out of service: it is tmp/"+kept+" now", true
+		c.whoNeeds(d, kept)
+	}
+}
+
+// whoNeeds tells of each artifact whose blob was taken out of service as rotten. A meta that
+// can't be read may be of any blob, and the rotten one the only copy.
+func (c *checker) whoNeeds(d, kept string) {
+	text, do := "a blob that no artifact needs is rotten on the disk", "look at it, and rm it"
+	needed := false
+	for a, err := range c.s.Artifacts() {
+		switch {
+		case err != nil:
+			text = "a blob is rotten on the disk, and a meta that is malformed or can't be read may need it"
+			do = "run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" + kept + " until then"
+		case a.SHA256 == d:
+			needed = true
+			c.found("meta/"+a.Key+".json", "its blob was rotten on the disk, and is out of service as tmp/"+kept, "it is served as a miss; "+c.s.fetchAgain(a))
+		}
+	}
+	if !needed {
+		c.found("tmp/"+kept, text, do)
 	}
 }

@@ -16,142 +16,125 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// slack is how much older than its rule a half-written file may be before fsck
-// minds: gc comes once an hour.
+// slack is how much older than its rule a half-written file may be before fsck minds, because gc
+// comes once an hour.
 const slack = 2 * time.Hour
 
-// spool: no job file has two names, no key two claims, and every job parses.
-func (c *checker) spool() error {
-	inodes := map[uint64]string{}
-	claims := map[string]string{}
-	for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
-		names, err := c.s.names(string(st))
-		if err != nil {
-			return err
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			if st == Failed && strings.HasSuffix(name, ".why") {
-				continue
-			}
-			j, err := c.s.JobFile(st, name)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			c.r.Jobs++
-			if err != nil {
-				c.found(string(st)+"/"+name, "it can't be read: "+err.Error(), "mend the disk")
-				continue
-			}
-			c.job(&j, inodes, claims)
-		}
-	}
-	return nil
+// ours are the names that may stand in the data directory itself.
+func ours(name string) bool {
+	return slices.Contains(directories, name) || !plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
 }
 
-func (c *checker) job(j *JobFile, inodes map[uint64]string, claims map[string]string) {
-	path := string(j.State) + "/" + j.Name
-	var st unix.Stat_t
-	if unix.Lstat(c.s.dir+"/"+path, &st) != nil {
+// brokenOff finds what a tool left under the name that it gives to what is not whole, because it
+// does not exist for the server and fills the disk.
+func (c *checker) brokenOff(f *file) {
+	copied := f.dir == "blobs" || f.dir == "meta" || f.dir == string(Queue)
+	if copied && f.st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(f.st.Mtim.Unix())) > oldTemp {
+		c.found(f.path, "a copy that was broken off, or an editor's, more than a day ago: ignored", "rm it")
+	}
+}
+
+// linked tells of files with several names. A job that moved on while the walk came by has been
+// seen twice, and has one name.
+func (c *checker) linked() {
+	for _, list := range c.links {
+		list = slices.DeleteFunc(list, func(f *file) bool {
+			var st unix.Stat_t
+			return unix.Lstat(c.s.path(f.dir, f.name), &st) != nil || st.Ino != f.st.Ino || st.Nlink < 2
+		})
+		switch {
+		case len(list) > 1:
+			c.found(list[1].path, "the same file is also "+list[0].path, "rm one of the two names")
+		case len(list) == 1:
+			c.found(list[0].path, fmt.Sprintf("the file has %d names: whoever writes to another of them changes this one", list[0].st.Nlink),
+				"cp it to a name with a dot in front, then mv that over it")
+		}
+	}
+}
+
+// shut finds what root reads and the server may not, such as a backup that root copied back. The
+// server's user is the one that the data directory belongs to.
+func (c *checker) shut(f *file) {
+	uid, gid := c.server.Uid, c.server.Gid
+	if uid == 0 || int(uid) == os.Geteuid() {
 		return
 	}
-	if other, ok := inodes[st.Ino]; ok && c.bothNow(path, other) {
-		c.found(path, "the same file is also "+other, "rm one of the two names")
-		c.twice[path], c.twice[other] = true, true
+	may := uint32(0o004)
+	if f.st.Uid == uid {
+		may = 0o400
+	} else if f.st.Gid == gid {
+		may = 0o040
 	}
-	inodes[st.Ino] = path
-	if j.State == Active {
-		c.claimed(j, path, claims)
+	if f.st.Mode&may == 0 {
+		c.found(f.path, fmt.Sprintf("user %d, whose the data directory is, may not read it (mode %03o of user %d)", uid, f.st.Mode&0o777, f.st.Uid),
+			"chown it to the server's user; until then it is served as a miss")
 	}
+}
+
+// job looks at a file of the spool, or at the reason beside one in failed/.
+func (c *checker) job(f *file) {
+	st := State(f.dir)
+	if of, ok := strings.CutSuffix(f.name, ".why"); ok && st == Failed {
+		if !exists(c.s.job(st, of)) {
+			c.found(f.path, "the reason of a job that is not there", "rm it")
+		}
+		return
+	}
+	j, err := c.s.JobFile(st, f.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	c.r.Jobs++
 	switch {
+	case err != nil:
+		c.found(f.path, "it can't be read: "+err.Error(), "mend the disk")
 	case strings.HasPrefix(j.Note, "ignored"):
-		c.found(path, j.Note, "or remove it")
+		c.found(f.path, j.Note, "or remove it")
 	case strings.HasPrefix(j.Note, "the server may not read"):
-		c.found(path, j.Note, "chmod 660 it, or rm it")
-	case j.State == Misses && j.Job.URL == "" && c.blank(j.Name):
-		p := c.found(path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
-		if c.o.Repair && os.Remove(c.s.job(Misses, j.Name)) == nil {
+		c.found(f.path, j.Note, "chmod 660 it, or rm it")
+	case st == Misses && j.Job.URL == "" && c.blank(f):
+		p := c.found(f.path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
+		if c.o.Repair && os.Remove(c.s.job(st, f.name)) == nil {
 			p.Do, p.Repaired = "removed", true
 		}
-	case j.Job.URL == "" && (j.Note == "" || j.State == Queue):
-		c.found(path, "it holds no URL", "look at it with cat, then rm or mend it")
-	case j.State == Misses && !c.s.isNamedFor(&j.Job, j.Name):
-		c.found(path, "it is named for another URL than the one in it: no client's miss finds it", "mv -n it to misses/"+j.Key+"; where one is there, rm this one")
+	case j.Job.URL == "" && (j.Note == "" || st == Queue):
+		c.found(f.path, "it holds no URL", "look at it with cat, then rm or mend it")
+	case st == Misses && !c.s.isNamedFor(&j.Job, f.name):
+		c.found(f.path, "it is named for another URL than the one in it: no client's miss finds it", "mv -n it to misses/"+j.Key+"; where one is there, rm this one")
 	}
-}
-
-// shut: root reads what the server may not, such as a backup that root copied
-// back. The server's user is the one that the data directory belongs to.
-func (c *checker) shut() error {
-	var root unix.Stat_t
-	if err := unix.Stat(c.s.dir, &root); err != nil {
-		return err
-	}
-	if root.Uid == 0 || int(root.Uid) == os.Geteuid() {
-		return nil
-	}
-	for _, dir := range halves {
-		names, err := c.s.names(dir)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			var st unix.Stat_t
-			if unix.Lstat(c.s.path(dir, name), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && !readable(&st, root.Uid, root.Gid) {
-				c.found(dir+"/"+name, fmt.Sprintf("user %d, whose the data directory is, may not read it (mode %03o of user %d)", root.Uid, st.Mode&0o777, st.Uid), "chown it to the server's user; until then it is served as a miss")
-			}
-		}
-	}
-	return nil
-}
-
-func readable(st *unix.Stat_t, uid, gid uint32) bool {
-	switch {
-	case st.Uid == uid:
-		return st.Mode&0o400 != 0
-	case st.Gid == gid:
-		return st.Mode&0o040 != 0
-	}
-	return st.Mode&0o004 != 0
 }
 
 // blank reports whether a miss holds nothing, or zeros.
-func (c *checker) blank(name string) bool {
-	b, err := readFile(c.s.job(Misses, name), job.MaxFile)
+func (c *checker) blank(f *file) bool {
+	b, err := readFile(c.s.path(f.dir, f.name), job.MaxFile)
 	return err == nil && strings.Trim(string(b), "\x00") == ""
 }
 
-// bothNow reports whether two paths name one file at this moment: a job that
-// moved on while we looked has been seen twice, and has one name.
-func (c *checker) bothNow(a, b string) bool {
-	f, err := open(c.s.dir+"/"+a, os.O_RDONLY)
+// claim finds orphans in active/, and a second claim of a key.
+func (c *checker) claim(f *file) {
+	j, err := c.s.JobFile(Active, f.name)
 	if err != nil {
-		return false
+		return
 	}
-	defer f.Close()
-	return same(f, c.s.dir+"/"+b) && same(f, c.s.dir+"/"+a)
-}
-
-func (c *checker) claimed(j *JobFile, path string, claims map[string]string) {
 	if j.Worker == "" {
-		c.found(path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
+		c.found(f.path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
 		return
 	}
-	f, err := openJob(c.s.job(Active, j.Name))
+	a, err := openJob(c.s.job(Active, f.name))
 	if err != nil {
 		return
 	}
-	defer f.Close()
-	if lock(f) == nil {
-		if same(f, f.Name()) {
-			c.orphan(f, j, path)
+	defer a.Close()
+	if lock(a) == nil {
+		if same(a, a.Name()) { // else it has just ended
+			c.orphan(a, &j, f.path)
 		}
-		return // else it has just ended
+		return
 	}
-	if other, ok := claims[j.Key]; ok && j.Key != "" && exists(c.s.dir+"/"+other) {
-		c.found(path, "its key is also claimed by "+other, "rm one of them")
+	if other, ok := c.claims[j.Key]; ok && j.Key != "" && exists(c.s.dir+"/"+other) {
+		c.found(f.path, "its key is also claimed by "+other, "rm one of them")
 	}
-	claims[j.Key] = path
+	c.claims[j.Key] = f.path
 }
 
 func (c *checker) orphan(f *os.File, j *JobFile, path string) {
@@ -168,166 +151,58 @@ func (c *checker) orphan(f *os.File, j *JobFile, path string) {
 	}
 }
 
-// notes: hits are numbers, a name in denied/ is a key or a host, and a line in
-// queries/ says something.
-func (c *checker) notes() error {
-	hits, err := c.s.names("hits")
-	if err != nil {
-		return err
-	}
-	for _, k := range hits {
-		b, err := readFile(c.s.path("hits", k), 32)
-		n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-		switch {
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			c.found("hits/"+k, "it can't be read: "+err.Error(), "mend the disk or the file's mode")
-		case err == nil && len(b) > 0 && (perr != nil || n < 0):
-			c.found("hits/"+k, "not a number: it counts as 0", "rm it, or write the number")
-		}
-	}
-	denied, err := c.s.names(string(Denied))
-	if err != nil {
-		return err
-	}
-	for _, name := range denied {
-		if !key.Valid(strings.TrimSuffix(name, ".job")) && !isHostPattern(name) {
-			c.found("denied/"+name, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
-		}
-	}
-	flaws, err := c.s.ownFlaws()
-	for _, p := range flaws {
-		c.found(p.Path, p.Text, p.Do)
-	}
-	return err
-}
-
-// ours are the names that may stand in the data directory itself.
-func ours(name string) bool {
-	return slices.Contains(directories, name) || !plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
-}
-
-// kinds: names that are no regular files do not exist for the server.
-func (c *checker) kinds() error {
-	top, err := c.s.names("")
-	if err != nil {
-		return err
-	}
-	for _, name := range top {
-		if !ours(name) {
-			c.found(name, "not a part of a data directory: ignored", "move it away")
-		}
-	}
-	for _, dir := range directories {
-		names, err := c.s.names(dir)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			c.kind(dir, name)
-		}
-	}
-	return nil
-}
-
-func (c *checker) kind(dir, name string) {
-	var st unix.Stat_t
+func (c *checker) hits(f *file) {
+	b, err := readFile(c.s.path("hits", f.name), 32)
+	n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	switch {
-	case unix.Lstat(c.s.path(dir, name), &st) != nil:
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		c.found(dir+"/"+name, "not a regular file: ignored", "move it away")
-	case st.Nlink > 1 && !c.twice[dir+"/"+name]:
-		c.found(dir+"/"+name, fmt.Sprintf("the file has %d names: whoever writes to another of them changes this one", st.Nlink), "cp it to a name with a dot in front, then mv that over it")
-	case dir == "meta" && !strings.HasSuffix(name, ".json"):
-		c.found(dir+"/"+name, "ignored: its name does not end in .json", "rename it, or move it away")
-	case dir == string(Failed) && strings.HasSuffix(name, ".why") && !exists(c.s.path(dir, strings.TrimSuffix(name, ".why"))):
-		c.found(dir+"/"+name, "the reason of a job that is not there", "rm it")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		c.found(f.path, "it can't be read: "+err.Error(), "mend the disk or the file's mode")
+	case err == nil && len(b) > 0 && (perr != nil || n < 0):
+		c.found(f.path, "not a number: it counts as 0", "rm it, or write the number")
 	}
 }
 
-// brokenOff: what a tool left under the name that it gives to what is not whole
-// does not exist for the server, and fills the disk.
-func (c *checker) brokenOff() error {
-	for _, dir := range []string{"blobs", "meta", string(Queue)} {
-		list, err := os.ReadDir(c.s.path(dir, ""))
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			info, err := e.Info()
-			if err == nil && !plain(e.Name()) && e.Type().IsRegular() && time.Since(info.ModTime()) > oldTemp {
-				c.found(dir+"/"+e.Name(), "a copy that was broken off, or an editor's, more than a day ago: ignored", "rm it")
-			}
-		}
+func (c *checker) denied(f *file) {
+	if !key.Valid(strings.TrimSuffix(f.name, ".job")) && !isHostPattern(f.name) {
+		c.found(f.path, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
 	}
-	return nil
 }
 
-// halfWritten: what is in tmp/ is younger than its rule, which gc applies
-// every hour, and which Repair has it apply now. As gc does, it judges by what
-// every meta names at this moment, a malformed one too.
-func (c *checker) halfWritten() error {
-	if _, err := c.s.Due(); err != nil { // which parts are wanted
-		return err
-	}
+// want finds out what every meta names at this moment, as gc does, for the look at tmp/.
+func (c *checker) want() {
 	wanted, err := c.s.wanted()
 	if err != nil {
 		c.found("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
-		wanted = nil
+		return
 	}
-	names, err := c.s.tmpNames()
-	if err != nil {
-		return err
-	}
-	before := len(c.r.Problems)
-	for _, name := range names {
-		var st unix.Stat_t
-		if unix.Lstat(c.s.path("tmp", name), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-			continue
-		}
-		if strings.HasSuffix(name, rottenSuffix) {
-			c.r.Rotten = append(c.r.Rotten, name)
-		}
-		rule, text := c.ruleOf(name, wanted)
-		if text == "" || rule > 0 && time.Since(time.Unix(st.Ctim.Unix())) < rule+slack {
-			continue
-		}
-		p := c.found("tmp/"+name, text, "a running server's gc removes it; or `fromcache fsck --repair`")
-		if rule == 0 {
-			p.Do = "move it away"
-		}
-	}
-	if !c.o.Repair || len(c.r.Problems) == before || wanted == nil {
-		return nil
-	}
-	return c.sweep(wanted, c.r.Problems[before:])
+	c.wanted = wanted
 }
 
-func (c *checker) sweep(wanted digests, found []Problem) error {
-	unwanted, all, err := c.s.unwanted(wanted)
-	if err == nil {
-		err = c.s.brake(unwanted, all)
+// halfWritten: what is in tmp/ is younger than its rule, which gc applies every hour, and which
+// Repair has it apply now.
+func (c *checker) halfWritten(f *file) {
+	if strings.HasSuffix(f.name, rottenSuffix) {
+		c.r.Rotten = append(c.r.Rotten, f.name)
 	}
-	_, held := errors.AsType[*Brake](err)
-	if err != nil && !held {
-		return err
+	rule, text := c.ruleOf(f.name)
+	switch {
+	case text == "":
+	case rule == 0:
+		c.found(f.path, text, "move it away")
+	case time.Since(time.Unix(f.st.Ctim.Unix())) >= rule+slack:
+		c.found(f.path, text, "a running server's gc removes it; or `fromcache fsck --repair`")
+		c.old = true
 	}
-	err = c.s.sweep(wanted, GCOptions{Older: goneFor, keep: held}, &GCReport{})
-	for i, p := range found {
-		if !exists(c.s.dir + "/" + p.Path) {
-			found[i].Do, found[i].Repaired = "removed", true
-		}
-	}
-	return err
 }
 
-// ruleOf is how old a name in tmp/ may get, and what is wrong with it then;
-// "" where it may stay.
-func (c *checker) ruleOf(name string, wanted digests) (time.Duration, string) {
+// ruleOf is how old a name in tmp/ may get, and what is wrong with it then; "" where it may
+// stay, and 0 where it may not be there at all.
+func (c *checker) ruleOf(name string) (time.Duration, string) {
 	switch d, gone := strings.CutSuffix(name, goneSuffix); {
 	case name[0] == '.':
 		return oldTemp, "half-written, by a process that has died"
 	case gone && IsDigest(d):
-		if wanted == nil || wanted.has(d) {
+		if c.wanted == nil || c.wanted.has(d) {
 			return 0, ""
 		}
 		return goneFor, "a blob that nothing names, out of service for more than a day"
@@ -340,4 +215,21 @@ func (c *checker) ruleOf(name string, wanted digests) (time.Duration, string) {
 		return oldPart, "a part whose key has had no job for a week"
 	}
 	return 0, "not a name of ours"
+}
+
+// sweep has gc go through tmp/ where something there is old, and takes no blob out of service.
+func (c *checker) sweep() error {
+	if !c.old || c.wanted == nil {
+		return nil
+	}
+	_, err := c.s.GC(GCOptions{tmpOnly: true})
+	for i := range c.r.Problems {
+		if p := &c.r.Problems[i]; strings.HasPrefix(p.Path, "tmp/") && !exists(c.s.dir+"/"+p.Path) {
+			p.Do, p.Repaired = "removed", true
+		}
+	}
+	if _, held := errors.AsType[*Brake](err); held {
+		return nil
+	}
+	return err
 }

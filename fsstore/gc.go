@@ -179,7 +179,7 @@ func (s *Store) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 		}
 	}
 	for _, d := range unwanted {
-		if !o.DryRun {
+		if !o.DryRun && !o.tmpOnly {
 			err = s.takeOutOne(d)
 		}
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
@@ -311,8 +311,11 @@ func (s *Store) partWanted(name string) bool {
 }
 
 // tmpNames lists tmp/, where dot names are ours too.
-func (s *Store) tmpNames() ([]string, error) {
-	d, err := os.Open(s.path("tmp", ""))
+func (s *Store) tmpNames() ([]string, error) { return s.allNames("tmp") }
+
+// allNames lists every name of a directory, half-written ones too.
+func (s *Store) allNames(dir string) ([]string, error) {
+	d, err := os.Open(s.path(dir, ""))
 	if err != nil {
 		return nil, err
 	}

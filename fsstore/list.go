@@ -215,7 +215,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 func brokenInWords(err error) string {
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		return "its blob is missing, has another size or can't be read: run `fromcache fsck --repair`"
+		return "its blob is missing, has another size or can't be read: run `fromcache fsck`, which says how to have it back"
 	case errors.Is(err, errMalformed):
 		return "its meta is malformed: run `fromcache fsck --repair`"
 	case errors.Is(err, errIllegible):

@@ -8,194 +8,102 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
-// rottenSuffix is what the scrub and fsck add to a blob that is not what its
-// name says. gc never touches it, for it may be the only copy: it stays until a
-// person removes it, or until it turns out to be sound and its blob is missing.
+// rottenSuffix is what the checker adds to a blob whose hash is not its name. gc never touches
+// it, because it may be the only copy: it stays until a person removes it.
 const rottenSuffix = ".rotten"
 
-// Finding is an artifact whose blob the scrub took out of service or found
-// missing, or a rotten blob that no artifact is known to need, and what became
-// of it.
-type Finding struct {
-	Time         time.Time
-	Key, Digest  string // of the artifact that needs it; Key is "" where none is known to
-	What, Advice string
+// maxProblems bounds what is remembered; each is in the log as well.
+const maxProblems = 100
 
-	kept string // the rotten blob's name in tmp/
-}
-
-// maxFindings bounds what is remembered; each is in the log as well.
-const maxFindings = 100
-
-// findingBook remembers the newest findings.
-type findingBook struct {
+// problemBook remembers the newest problems that Scrub has found.
+type problemBook struct {
 	mu   sync.Mutex
-	list []Finding
+	list []Problem
 }
 
-// Findings lists what the scrub of this process found and has not been mended,
-// newest first, at most 100. An artifact that is held again, or was evicted, is
-// no finding any more, nor is a rotten blob that nothing needs once it is removed.
-func (s *Store) Findings() []Finding {
+// Problems lists what the scrub of this process found in meta/ and blobs/ and has not been
+// mended, newest first, at most 100.
+func (s *Store) Problems() []Problem {
 	s.found.mu.Lock()
 	list := slices.Clone(s.found.list)
 	s.found.mu.Unlock()
-	open := slices.DeleteFunc(list, s.mended)
-	slices.Reverse(open)
-	for i := range open {
-		s.bringUpToDate(&open[i])
-	}
-	return open
+	list = slices.DeleteFunc(list, s.mended)
+	slices.Reverse(list)
+	return list
 }
 
-// bringUpToDate: what was advised at the time may have failed since.
-func (s *Store) bringUpToDate(f *Finding) {
-	if f.Key == "" {
-		return
+func (s *Store) mended(p Problem) bool {
+	k, isMeta := strings.CutPrefix(strings.TrimSuffix(p.Path, ".json"), "meta/")
+	if !isMeta {
+		return !exists(s.dir + "/" + p.Path)
 	}
-	a, err := s.Artifact(f.Key)
+	a, err := s.Artifact(k)
 	if err != nil {
-		return
+		return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errMalformed)
 	}
-	if fate := s.fate(a); fate != "" {
-		f.Advice = fate
-	} else if f.Advice == queuedAgain {
-		f.Advice = jobGone
-	}
+	text, _ := misnamed(a)
+	return text == "" && s.HasBlob(a.SHA256, a.Size)
 }
 
-func (s *Store) mended(f Finding) bool {
-	if f.Key == "" {
-		return !exists(s.path("tmp", f.kept))
-	}
-	a, err := s.Artifact(f.Key)
-	return errors.Is(err, fs.ErrNotExist) || err == nil && exists(s.path("blobs", a.SHA256))
-}
-
-// addFinding reports whether it is news: a round finds again what an earlier
-// one has found and nobody has mended.
-func (s *Store) addFinding(f Finding) bool {
+// report takes what a look at path has found in place of what is known of it. The log has each
+// problem when it is new, and what was mended at once.
+func (s *Store) report(path string, found []Problem) {
 	s.found.mu.Lock()
 	defer s.found.mu.Unlock()
-	s.found.list = slices.DeleteFunc(s.found.list, s.mended)
-	again := slices.IndexFunc(s.found.list, func(old Finding) bool { return f.Key != "" && old.Key == f.Key && old.Digest == f.Digest })
+	list := slices.DeleteFunc(s.found.list, func(p Problem) bool {
+		still := slices.ContainsFunc(found, func(f Problem) bool { return f.Path == path })
+		return p.Path == path && !still || s.mended(p)
+	})
+	for _, p := range found {
+		p.Time = now()
+		at := slices.IndexFunc(list, func(o Problem) bool { return o.Path == p.Path })
+		if at >= 0 && list[at].Text == p.Text {
+			list[at].Do = p.Do
+			continue
+		}
+		s.log.Error("scrub: "+p.Text, "path", p.Path, "do", p.Do)
+		if at >= 0 {
+			list = slices.Delete(list, at, at+1)
+		}
+		if !p.Repaired {
+			list = append(list, p)
+		}
+	}
+	s.found.list = list[max(0, len(list)-maxProblems):]
+}
+
+// Lost says why an artifact that has a meta is not held, and what to do; "" where it is held.
+func (s *Store) Lost(a *Artifact) string {
+	if s.HasBlob(a.SHA256, a.Size) {
+		return ""
+	}
+	return "its blob is missing, has another size or can't be read: " + s.fetchAgain(a)
+}
+
+// fetchAgain says how a person has back what the disk has lost. Nothing is fetched without one:
+// an origin that has other bytes by now would else change what clients get, at an hour that the
+// disk chose.
+func (s *Store) fetchAgain(a *Artifact) string {
+	sub := aboutHeld(a.Key, a.URLSum)
+	done := s.doneJob(sub)
 	switch {
-	case again < 0:
-	case f.kept == "":
-		s.found.list[again].Advice = f.Advice
-		return false
-	default: // it came back, and is rotten again
-		s.found.list = slices.Delete(s.found.list, again, again+1)
+	case s.queued(sub) != "" || s.active(sub) != "":
+		return "it is queued already"
+	case s.carriedIn(a.Key, &done.Job):
+		return "carry it in again, with `fromcache put URL FILE` or the form Upload"
+	case done.Name != "":
+		return "`fromcache retry " + strings.TrimSuffix(done.Name, ".job") + "` fetches it again, as does `mv done/" + done.Name + " queue/`"
 	}
-	s.found.list = append(s.found.list, f)
-	if n := len(s.found.list) - maxFindings; n > 0 {
-		s.found.list = slices.Delete(s.found.list, 0, n)
-	}
-	return true
+	return "fetch it again with `fromcache add URL`, or evict it"
 }
 
-// rotten takes a blob out of service and has its artifacts fetched again. A
-// crash between the two leaves metas without their blob, which are served as
-// misses, and which the next round's lookForLost finds.
-func (s *Store) rotten(d string, still func(path string) bool) error {
-	var need []*Artifact
-	var unread error
-	for a, err := range s.Artifacts() {
-		switch {
-		case err != nil:
-			unread = err
-		case a.SHA256 == d:
-			need = append(need, a)
-		}
-	}
-	kept, err := s.putAside(d, still)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errStuck, err)
-	}
-	if kept == "" {
-		return nil
-	}
-	found := Finding{Digest: d, What: "its blob is rotten on the disk, and was taken out of service: it is tmp/" + kept + " now", kept: kept}
-	if len(need) == 0 {
-		found.What, found.Advice = ofNone(kept, unread)
-		s.report(found)
-	}
-	for _, a := range need {
-		found.Key = a.Key
-		found.Advice, _ = s.requeue(a.Key, a.URL, By{Via: viaScrub})
-		s.report(found)
-	}
-	return nil
-}
-
-// ofNone is what to say of a rotten blob that no artifact names. A meta that
-// tells nothing may be of any blob, and the rotten one be the only copy.
-func ofNone(kept string, unread error) (what, advice string) {
-	if unread != nil {
-		return "a blob is rotten on the disk, and a meta that is malformed or can't be read may need it",
-			"run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" + kept + " until then"
-	}
-	return "a blob that no artifact needs is rotten on the disk", "look at tmp/" + kept + ", and rm it"
-}
-
-func (s *Store) report(f Finding) {
-	f.Time = now()
-	if s.addFinding(f) {
-		s.log.Error("scrub: "+f.What, "key", f.Key, "digest", f.Digest, "advice", f.Advice)
-	}
-}
-
-// rottenCopies lists the names in tmp/ of what was taken out of service as
-// rotten, by digest.
-func (s *Store) rottenCopies() (map[string][]string, error) {
-	names, err := s.tmpNames()
-	copies := map[string][]string{}
-	for _, name := range names {
-		if d, _, _ := strings.Cut(name, "."); IsDigest(d) && strings.HasSuffix(name, rottenSuffix) {
-			copies[d] = append(copies[d], name)
-		}
-	}
-	return copies, err
-}
-
-// bringBackSound undoes what the scrub or fsck did to a blob that is sound after
-// all: what the disk could not read then it may read now. is reads a copy, and
-// judges it.
-func (s *Store) bringBackSound(name, d string, is func(*os.File) bool) bool {
-	f, err := open(s.path("tmp", name), os.O_RDONLY)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	if !is(f) || !same(f, f.Name()) || exists(s.path("blobs", d)) { // what stands there keeps its place
-		return false
-	}
-	if err := s.bringFrom(name, d); err != nil {
-		s.complain("sound again", err)
-		return false
-	}
-	s.log.Info("a blob that was taken out of service is sound, and back", "digest", d)
-	return true
-}
-
-// takeOutRotten takes out of service a blob that was judged through f, as
-// putAside does.
-func (s *Store) takeOutRotten(f *os.File, d string) (kept string, err error) {
-	return s.putAside(d, func(path string) bool { return same(f, path) })
-}
-
-// putAside takes a blob out of service, if the one by that name is still what
-// was judged: a worker may have put a sound one in its place, and then the name
-// that it has in tmp/ is "". What an earlier take-out left stays beside it.
+// putAside takes a blob out of service, if the one by that name is still what was judged: a
+// worker may have put a sound one in its place, and then the name that it has in tmp/ is "". What
+// an earlier take-out left stays beside it.
 func (s *Store) putAside(d string, still func(path string) bool) (kept string, err error) {
-	return s.putAsideFrom(s.path("blobs", d), d, still)
-}
-
-// putAsideFrom is putAside of a blob that has another path.
-func (s *Store) putAsideFrom(path, d string, still func(path string) bool) (kept string, err error) {
+	path := s.path("blobs", d)
 	for n := 1; ; n++ {
 		judged, _ := os.Lstat(path)
 		if !still(path) {
@@ -215,9 +123,8 @@ func (s *Store) putAsideFrom(path, d string, still func(path string) bool) (kept
 	}
 }
 
-// caughtAnother: a rename is of a name, and no look at the file before it can
-// tell which one it will catch. Until a sound one that came in between is back,
-// its artifact is a miss.
+// caughtAnother: a rename is of a name, and no look at the file before it can tell which one it
+// will catch. Until a sound one that came in between is back, its artifact is a miss.
 func (s *Store) caughtAnother(judged fs.FileInfo, kept string) bool {
 	caught, err := os.Lstat(s.path("tmp", kept))
 	return err == nil && !os.SameFile(judged, caught)

@@ -13,21 +13,21 @@ import (
 )
 
 // scrubOnce is a scrub that ends after its first round.
-func scrubOnce(t *testing.T, s *Store, o ScrubOptions) (last ScrubStatus) {
+func scrubOnce(t *testing.T, s *Store, o ScrubOptions) (r FsckReport) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o.Progress = func(p ScrubStatus) {
-		last = p
-		if p.Blobs == p.Total {
-			cancel()
-		}
+	o.Round = func(done FsckReport) {
+		r = done
+		cancel()
 	}
 	if err := s.Scrub(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	return last
+	return r
 }
+
+var fast = ScrubOptions{Rate: 1 << 40}
 
 func flip(t *testing.T, s *Store, digest string) {
 	t.Helper()
@@ -52,35 +52,35 @@ func TestScrubTakesOutWhatIsRotten(t *testing.T) {
 			flip(t, s, a.SHA256)
 		}
 	}
-	fast := ScrubOptions{Rate: 1 << 40}
-	if p := scrubOnce(t, s, fast); p.Total != blobs || p.Bytes == 0 {
-		t.Errorf("%+v", p)
+	if r := scrubOnce(t, s, fast); r.Blobs != blobs || r.Artifacts != blobs || r.Bytes == 0 {
+		t.Errorf("%+v", r)
 	}
-	if n := len(s.Findings()); n != bad {
-		t.Errorf("%d of %d found", n, bad)
+	if list := s.Problems(); len(list) != bad {
+		t.Errorf("%d of %d found: %+v", len(list), bad, list)
 	}
-	for _, f := range s.Findings() {
-		if f.Advice != "queued again" || !exists(s.path("tmp", f.Digest+rottenSuffix)) {
-			t.Errorf("%+v", f)
+	for _, p := range s.Problems() {
+		if !strings.HasPrefix(p.Path, "meta/") || !strings.Contains(p.Do, "`fromcache retry example.com--") || p.Time.IsZero() {
+			t.Errorf("%+v", p)
 		}
 	}
-	if q := ls(t, s, Queue); len(q) != bad {
-		t.Errorf("%d are queued again", len(q))
-	}
+	run(t, s.dir, fmt.Sprintf("test $(ls tmp/*.rotten | wc -l) = %d", bad))
+	want(t, s, Queue)
 	if _, err := s.Lookup("https://example.com/0.run"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a rotten blob is served:", err)
 	}
 	for i := range bad {
 		k := keyOf(t, fmt.Sprintf("https://example.com/%d.run", i))
+		if err := s.Retry(k, tester); err != nil {
+			t.Fatal(err)
+		}
 		publish(t, mustClaim(t, s, k+".job"), fmt.Sprint("the bytes of ", i))
 	}
-	if left := s.Findings(); len(left) != 0 {
-		t.Errorf("fetched again, and still findings: %+v", left)
-	}
 	sound(t, s)
-	scrubOnce(t, s, fast)
-	if left := s.Findings(); len(left) != 0 {
-		t.Errorf("the second round: %+v", left)
+	for range 2 {
+		if left := s.Problems(); len(left) != 0 {
+			t.Errorf("fetched again, and still problems: %+v", left)
+		}
+		scrubOnce(t, s, fast)
 	}
 }
 
@@ -89,19 +89,17 @@ func TestScrubOfABlobThatNothingNeeds(t *testing.T) {
 	a := hold(t, s, cudaURL, "bytes")
 	flip(t, s, a.SHA256)
 	run(t, s.dir, "rm meta/*")
-	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
-	f := s.Findings()
-	if len(f) != 1 || f[0].Key != "" || !strings.Contains(f[0].Advice, "tmp/"+a.SHA256+".rotten") {
-		t.Errorf("%+v", f)
+	scrubOnce(t, s, fast)
+	if list := s.Problems(); len(list) != 1 || list[0].Path != "tmp/"+a.SHA256+".rotten" || !strings.Contains(list[0].Text, "no artifact needs") {
+		t.Errorf("%+v", list)
 	}
-	want(t, s, Queue)
 	hold(t, s, cudaURL, "bytes") // sound again, and the rotten one still lies there
-	if f := s.Findings(); len(f) != 1 {
-		t.Errorf("nobody has looked at it: %+v", f)
+	if list := s.Problems(); len(list) != 1 {
+		t.Errorf("nobody has looked at it: %+v", list)
 	}
 	run(t, s.dir, "rm tmp/"+a.SHA256+".rotten")
-	if f := s.Findings(); len(f) != 0 {
-		t.Errorf("its advice was followed, and it is still a finding: %+v", f)
+	if list := s.Problems(); len(list) != 0 {
+		t.Errorf("its advice was followed, and it is still a problem: %+v", list)
 	}
 }
 
@@ -112,11 +110,12 @@ func TestScrubOfABlobThatAMalformedMetaNeeds(t *testing.T) {
 	a := hold(t, s, cudaURL, "bytes")
 	flip(t, s, a.SHA256)
 	run(t, s.dir, "truncate -s -3 meta/*")
-	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
-	f := s.Findings()
-	if len(f) != 1 || !strings.Contains(f[0].Advice, "keep tmp/"+a.SHA256+".rotten") || strings.Contains(f[0].What+f[0].Advice, "no artifact") {
-		t.Errorf("%+v", f)
+	scrubOnce(t, s, fast)
+	list := s.Problems()
+	if len(list) != 2 || !strings.Contains(list[0].Do, "keep tmp/"+a.SHA256+".rotten") || !strings.Contains(list[1].Text, "malformed") {
+		t.Errorf("%+v", list)
 	}
+	run(t, s.dir, "grep -q sha256 meta/*") // a scrub writes no meta
 }
 
 // The clock is the test's own: a scrub takes the time that its rate says, an
@@ -138,23 +137,6 @@ func TestScrubKeepsItsRate(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A worker puts a sound blob in the place of a rotten one while the scrub reads.
-func TestScrubTakesOutOnlyWhatItJudged(t *testing.T) {
-	s := testStore(t)
-	a := hold(t, s, cudaURL, "bytes")
-	f, err := s.OpenBlob(a.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	run(t, s.dir, "cp blobs/"+a.SHA256+" x && mv x blobs/"+a.SHA256)
-	if err := s.rotten(a.SHA256, func(path string) bool { return same(f, path) }); err != nil || len(s.Findings()) > 0 {
-		t.Errorf("%v, %+v", err, s.Findings())
-	}
-	want(t, s, Queue)
-	sound(t, s)
 }
 
 // A sound one that comes between the last look and the rename is put back.
@@ -179,115 +161,105 @@ func TestNoSoundBlobIsPutAside(t *testing.T) {
 	sound(t, s)
 }
 
-// What the disk could not read when it was taken out is whole, and nobody may
-// be able to fetch it again.
-func TestWhatIsSoundAgainComesBack(t *testing.T) {
-	for how, look := range map[string]func(s *Store){
-		"scrub": func(s *Store) { scrubOnce(t, s, ScrubOptions{Rate: 1 << 40}) },
-		"fsck":  func(s *Store) { fsck(t, s, FsckOptions{Repair: true}) },
-	} {
-		s := testStore(t)
-		a, bad := putIn(t, s, cudaURL, "bytes"), hold(t, s, "https://example.com/bad.run", "bad")
-		putIn(t, s, "https://example.com/same.run", "bytes")
-		hold(t, s, "https://example.com/fine.run", "fine")
-		run(t, s.dir, fmt.Sprintf("cd blobs; mv %[1]s ../tmp/%[1]s.2.rotten; echo rot > ../tmp/%[1]s.rotten; rm %[2]s; echo rot > ../tmp/%[2]s.rotten", a.SHA256, bad.SHA256))
-		look(s)
-		if _, err := s.Lookup(cudaURL); err != nil || exists(s.path("tmp", a.SHA256+".2.rotten")) {
-			t.Errorf("%s: it is not back: %v", how, err)
-		}
-		if !exists(s.path("tmp", a.SHA256+".rotten")) || !exists(s.path("tmp", bad.SHA256+".rotten")) {
-			t.Errorf("%s: what is rotten is gone", how)
-		}
-		want(t, s, Queue, bad.Key+".job")
-		publish(t, claimNext(t, s), "bad")
-		sound(t, s)
-	}
-}
-
-// What nobody needs stays where it is, for gc would remove it.
-func TestWhatIsSoundAndNotNeededStays(t *testing.T) {
-	s := testStore(t)
-	a := hold(t, s, cudaURL, "bytes")
-	run(t, s.dir, fmt.Sprintf("mv blobs/%[1]s tmp/%[1]s.rotten; rm meta/*", a.SHA256))
-	newScrubber(t.Context(), s, ScrubOptions{Rate: 1 << 40}).round()
-	if exists(s.path("blobs", a.SHA256)) || !exists(s.path("tmp", a.SHA256+".rotten")) {
-		t.Error("it was brought back")
-	}
-}
-
-// Nothing is brought back over a blob that could not be taken out, nor is it said.
-func TestSoundCopyBesideABlobThatStays(t *testing.T) {
-	s := testStore(t)
-	a := hold(t, s, cudaURL, "bytes")
-	run(t, s.dir, fmt.Sprintf("cp blobs/%[1]s tmp/%[1]s.rotten", a.SHA256))
-	flip(t, s, a.SHA256)
-	if s.bringBackSound(a.SHA256+rottenSuffix, a.SHA256, func(f *os.File) bool { return hasDigest(f, a.SHA256) }) {
-		t.Error("said to be back")
-	}
-	if !exists(s.path("tmp", a.SHA256+rottenSuffix)) {
-		t.Error("the sound copy is gone")
-	}
-}
-
-// A finding says what became of its job, not what was done at the time.
-func TestFindingsSayWhatBecameOfTheJob(t *testing.T) {
-	s := testStore(t)
-	a := hold(t, s, cudaURL, "bytes")
-	flip(t, s, a.SHA256)
-	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
-	says := func(advice string) {
-		t.Helper()
-		if f := s.Findings(); len(f) != 1 || f[0].Advice != advice {
-			t.Errorf("%q was to be said: %+v", advice, f)
-		}
-	}
-	says("queued again")
-	c := claimNext(t, s)
-	says("it is being fetched again")
-	if err := c.Fail("404 Not Found"); err != nil {
-		t.Fatal(err)
-	}
-	says("failed: see failed/" + a.Key + ".job")
-	if err := s.Retry(a.Key+".job", By{"cli", ""}); err != nil {
-		t.Fatal(err)
-	}
-	says("queued again")
-	if err := s.Cancel(a.Key+".job", By{"cli", ""}); err != nil {
-		t.Fatal(err)
-	}
-	says("cancelled: see cancelled/" + a.Key + ".job")
-	run(t, s.dir, "rm cancelled/*")
-	says(jobGone)
-	run(t, s.dir, "rm meta/*")
-	if f := s.Findings(); len(f) != 0 {
-		t.Errorf("evicted, and still a finding: %+v", f)
-	}
-}
-
-// What failed before the artifact was fetched has nothing to do with its loss.
-func TestFindingsAndOlderHistory(t *testing.T) {
-	s := testStore(t)
-	run(t, s.dir, "printf '"+cudaURL+"\\n2020-01-01T00:00:00Z failed 404 Not Found\\n' > failed/"+keyOf(t, cudaURL)+".job")
-	a := hold(t, s, cudaURL, "bytes")
-	flip(t, s, a.SHA256)
-	scrubOnce(t, s, ScrubOptions{Rate: 1 << 40})
-	run(t, s.dir, "rm queue/*")
-	if f := s.Findings(); len(f) != 1 || f[0].Advice != jobGone {
-		t.Errorf("%+v", f)
-	}
-}
-
-func TestFindingsAreBounded(t *testing.T) {
+func TestProblemsAreBounded(t *testing.T) {
 	s := testStore(t)
 	last := ""
-	for i := range 3 * maxFindings {
-		last = digestOf(fmt.Sprint(i))
-		if err := os.WriteFile(s.path("tmp", last+rottenSuffix), nil, 0o600); err != nil {
+	for i := range 3 * maxProblems {
+		last = "tmp/" + digestOf(fmt.Sprint(i)) + rottenSuffix
+		if err := os.WriteFile(s.dir+"/"+last, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.report(Finding{Digest: last, kept: last + rottenSuffix})
+		s.report(last, []Problem{{Path: last}})
 	}
-	if list := s.Findings(); len(list) != maxFindings || list[0].Digest != last {
-		t.Errorf("%d findings, the first %+v", len(list), list[0])
+	if list := s.Problems(); len(list) != maxProblems || list[0].Path != last {
+		t.Errorf("%d problems, the first %+v", len(list), list[0])
+	}
+}
+
+// A process that dies after it took a blob out, or a restart, must not leave a
+// loss that nobody knows of; and the scrub has nothing fetched.
+func TestLostBlobsAreFound(t *testing.T) {
+	for what, c := range map[string]struct {
+		script string // K is the key
+		do     string // "": no problem
+		queued bool
+	}{
+		"missing":        {"rm blobs/*", "`fromcache retry K` fetches it again, as does `mv done/K.job queue/`", false},
+		"killed between": {"for b in blobs/*; do mv $b tmp/$(basename $b).rotten; done", "`fromcache retry K`", false},
+		"no history":     {"rm blobs/* done/*", "`fromcache add URL`", false},
+		"in gc's hands":  {"for b in blobs/*; do mv $b tmp/$(basename $b).gone; done", "", false},
+		"evicted":        {"rm blobs/* meta/*", "", false},
+		"queued":         {"rm blobs/*; mv done/K.job queue/", "queued already", true},
+		"whole":          {"true", "", false},
+	} {
+		s := testStore(t)
+		a := hold(t, s, cudaURL, "bytes")
+		run(t, s.dir, "K="+a.Key+"; "+strings.ReplaceAll(c.script, "/K.", "/$K."))
+		s = openAt(t, s.dir, Options{})
+		for range 2 { // the second round has no news
+			scrubOnce(t, s, fast)
+			list := s.Problems()
+			if n := len(list); n > 1 || n == 1 != (c.do != "") || n == 1 && !strings.Contains(list[0].Do, strings.ReplaceAll(c.do, "K", a.Key)) {
+				t.Errorf("%s: %+v", what, list)
+			}
+			if q := len(ls(t, s, Queue)); q == 1 != c.queued {
+				t.Errorf("%s: %d are queued", what, q)
+			}
+		}
+		if _, err := s.Lookup(cudaURL); (err == nil) != (what == "whole" || what == "in gc's hands") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// Where blobs/ itself is away nothing is said of each blob.
+func TestScrubWithoutBlobs(t *testing.T) {
+	s := testStore(t)
+	hold(t, s, cudaURL, "bytes")
+	run(t, s.dir, "mv blobs ..")
+	if newScrub(t, s).round() == nil || len(s.Problems()) != 0 {
+		t.Errorf("%+v", s.Problems())
+	}
+}
+
+func newScrub(t *testing.T, s *Store) *checker {
+	c := newChecker(t.Context(), s, FsckOptions{})
+	c.pace = &pace{s: s, rate: 1 << 40}
+	return c
+}
+
+// retryLost does what fsck advises, and reports how many artifacts are queued.
+func retryLost(t *testing.T, s *Store) (queued int) {
+	t.Helper()
+	for a, err := range s.Artifacts() {
+		if err == nil && s.Lost(a) != "" {
+			done := s.doneJob(aboutHeld(a.Key, a.URLSum))
+			if done.Name == "" {
+				add(t, s, a.URL)
+			} else if err := s.Retry(done.Name, tester); err != nil {
+				t.Fatal(err)
+			}
+			queued++
+		}
+	}
+	return queued
+}
+
+// What was carried in has no origin that anybody asked for.
+func TestWhatWasCarriedInIsCarriedInAgain(t *testing.T) {
+	for _, history := range []string{"true", "rm done/*"} {
+		s := testStore(t)
+		a := putIn(t, s, cudaURL, "bytes")
+		flip(t, s, a.SHA256)
+		run(t, s.dir, history)
+		scrubOnce(t, s, fast)
+		if list := s.Problems(); len(list) != 1 || !strings.Contains(list[0].Do, "carry it in again") || s.Lost(a) == "" {
+			t.Errorf("%s: %+v", history, list)
+		}
+		putIn(t, s, cudaURL, "bytes")
+		if list := s.Problems(); len(list) != 0 {
+			t.Errorf("%s: carried in again, and still a problem: %+v", history, list)
+		}
+		sound(t, s)
 	}
 }

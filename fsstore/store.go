@@ -40,7 +40,7 @@ type Store struct {
 	room    missRoom
 	queue   queueIndex
 	space   space
-	found   findingBook
+	found   problemBook
 	health  health
 	still   observer  // files of other hosts, and how long they have stood still
 	braked  time.Time // when Run looks whether gc still takes nothing; zero: it does not

@@ -292,7 +292,7 @@ func TestWithoutItsBlobItIsNotHeld(t *testing.T) {
 		if _, f, err := s.Open(cudaURL); f != nil || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: Open gives %v, %v", script, f, err)
 		}
-		if r, err := s.Why(cudaURL); err != nil || r.Artifact != nil || !strings.Contains(r.Broken, says) || !strings.Contains(r.Broken, "fsck --repair") {
+		if r, err := s.Why(cudaURL); err != nil || r.Artifact != nil || !strings.Contains(r.Broken, says) || !strings.Contains(r.Broken, "run `fromcache fsck") {
 			t.Errorf("%s: Why gives %+v, %v", script, r, err)
 		}
 	}

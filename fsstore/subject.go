@@ -149,12 +149,6 @@ func (s *Store) jobAbout(sub subject, st State, name string) (JobFile, bool) {
 	return j, s.isJob(sub, st, &j.Job)
 }
 
-// hasMeta reports whether something is held under one of its keys, as far as
-// names tell.
-func (s *Store) hasMeta(sub subject) bool {
-	return slices.ContainsFunc(sub.names, func(k string) bool { return exists(s.path("meta", k+".json")) })
-}
-
 // queuedUnder reports whether a file that a person named holds a URL of that key.
 func (s *Store) queuedUnder(k string) bool {
 	s.queue.mu.Lock()

@@ -250,7 +250,7 @@ func TestAMissThatAnEarlierRuleMerged(t *testing.T) {
 }
 
 // An earlier server kept the signature in the name of what has no extension. What
-// the disk has lost of that is fetched again, though it has another name then.
+// the disk has lost of that can be fetched again, though it has another name then.
 func TestARestoreOfWhatAnEarlierServerNamed(t *testing.T) {
 	s := testStore(t)
 	signed := "https://example.com/model?AWSAccessKeyId=k&Expires=1&Signature=s"
@@ -265,9 +265,7 @@ func TestARestoreOfWhatAnEarlierServerNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, s.dir, "rm meta/"+a.Key+".json blobs/* && mv done/"+a.Key+".job done/"+u.OldKey()+".job")
-	if _, queued := s.requeue(u.OldKey(), old.URL, By{Via: viaScrub}); !queued {
-		t.Fatal("not queued")
-	}
+	retryLost(t, s)
 	publish(t, claimNext(t, s), "bytes")
 	if b := bodyOf(t, s, signed); b != "bytes" {
 		t.Errorf("held: %s", b)

@@ -217,7 +217,8 @@ type GCOptions struct {
 	Older  time.Duration // unlink what has been gone for longer; 0: 24 h
 	Force  bool          // however much it is
 
-	keep bool // unlink no blob
+	keep    bool // unlink no blob
+	tmpOnly bool // take no blob out of service
 }
 
 // GCReport is what a collection did, or with DryRun would do.
@@ -231,7 +232,7 @@ type GCReport struct {
 
 // FsckOptions of a check.
 type FsckOptions struct {
-	Quick    bool // sizes only, no hashing
+	Quick    bool // read no blob
 	Repair   bool
 	Progress func(done, total int64) // bytes
 }
@@ -240,6 +241,7 @@ type FsckOptions struct {
 type Problem struct {
 	Path, Text, Do string
 	Repaired       bool
+	Time           time.Time // when a scrub found it
 }
 
 // FsckReport lists every problem of a tree.
@@ -247,5 +249,5 @@ type FsckReport struct {
 	Artifacts, Blobs, Jobs int
 	Bytes                  int64
 	Problems               []Problem
-	Rotten                 []string // names in tmp/ of blobs that the disk has spoilt, which only a person removes
+	Rotten                 []string // names in tmp/ of blobs that are not what their names said, which only a person removes
 }

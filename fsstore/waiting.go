@@ -100,7 +100,7 @@ func (s *Store) completion(b []byte, sub subject, name string, a Addition, by By
 	if lack.SHA256 != "" && j.Sha256 != "" {
 		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", ErrBusy, name, j.Sha256)
 	}
-	if lack == (Addition{}) && j.Approved() && (!restoring(j) || restorer(by)) {
+	if lack == (Addition{}) && j.Approved() {
 		return "", nil
 	}
 	e := by.event(job.Approve)
@@ -118,10 +118,10 @@ func (s *Store) runs(sub subject, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.ownJob(b, sub); j != nil && lacking(j, a) == (Addition{}) && !restoring(j) {
+	if j := s.ownJob(b, sub); j != nil && lacking(j, a) == (Addition{}) {
 		return nil
 	}
-	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, for the bytes that the disk lost, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
+	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", ErrBusy, name)
 }
 
 // ownJob is the one job of a file, if it fetches that URL.

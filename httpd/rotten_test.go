@@ -26,11 +26,7 @@ func (w *world) scrub() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
-	w.store.Scrub(ctx, fsstore.ScrubOptions{Rate: 1 << 40, Progress: func(p fsstore.ScrubStatus) {
-		if p.Blobs == p.Total {
-			cancel()
-		}
-	}})
+	w.store.Scrub(ctx, fsstore.ScrubOptions{Rate: 1 << 40, Round: func(fsstore.FsckReport) { cancel() }})
 }
 
 // says wants or does not want words on a page.
@@ -51,8 +47,7 @@ func TestRottenBlobThatNothingNeeds(t *testing.T) {
 	w.scrub()
 	kept := "tmp/" + a.SHA256 + ".rotten"
 	w.says("/artifacts", kept, true)
-	w.says("/healthz", "1 rotten blobs that no artifact is known to need", true)
-	w.says("/healthz", "fetched", false)
+	w.says("/healthz", "1 artifacts or blobs are rotten", true)
 	w.must(os.Remove(filepath.Join(w.dir, kept)))
 	w.says("/artifacts", kept, false)
 	w.says("/healthz", "rotten", false)
@@ -71,10 +66,10 @@ func TestLostBlob(t *testing.T) {
 	w.says("/artifacts/"+a.Key, "carry it in again", true)
 	w.says("/artifacts", "not in the cache", true)
 	w.scrub()
-	w.says("/healthz", "1 artifacts have lost their blobs", true)
-	w.says("/artifacts", "its blob is missing", true)
-	w.says("/", "1 blob is rotten or missing", true)
+	w.says("/healthz", "1 artifacts or blobs are rotten, missing", true)
+	w.says("/artifacts", a.SHA256+" is missing", true)
+	w.says("/", "1 artifact or blob is rotten, missing", true)
 	w.hold("https://vendor.example/a.bin", []byte("bytes"), noOrigin)
-	w.says("/healthz", "lost", false)
-	w.says("/", "rotten or missing", false)
+	w.says("/healthz", "missing", false)
+	w.says("/", "rotten, missing", false)
 }

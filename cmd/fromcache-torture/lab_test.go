@@ -109,7 +109,19 @@ func (l *lab) hold(path string) *fsstore.Artifact {
 	return a
 }
 
-// fetched is hold by the way of a download, before a server runs: what was carried in is never fetched again.
+// fetchLost plays the operator who has fetched again what fsck names.
+func (l *lab) fetchLost(s *fsstore.Store) {
+	for a, err := range s.Artifacts() {
+		if err != nil || s.Lost(a) == "" {
+			continue
+		}
+		if err := s.Retry(a.Key, by); err != nil {
+			_, _ = s.Add(fsstore.Addition{URL: a.URL}, by)
+		}
+	}
+}
+
+// fetched is hold by the way of a download, before a server runs.
 func (l *lab) fetched(path string) *fsstore.Artifact {
 	s := l.open()
 	name, err := s.Add(fsstore.Addition{URL: l.url(path)}, by)
@@ -188,6 +200,7 @@ func (l *lab) finish() []string {
 		if _, err := s.Fsck(context.Background(), fsstore.FsckOptions{Repair: true}); err != nil {
 			return []string{"fsck: " + err.Error()}
 		}
+		l.fetchLost(s)
 		l.rot, l.cut = false, false
 	}
 	pool, err := fetch.New(s, fetch.Options{

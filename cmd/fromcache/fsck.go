@@ -21,8 +21,8 @@ so it takes as long as the disk needs for that. The exit status is 1 when a prob
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return a.fsck(c.Context(), o) },
 	}
-	c.Flags().BoolVar(&o.Repair, "repair", false, "take what is bad out of service, and queue it again")
-	c.Flags().BoolVar(&o.Quick, "quick", false, "compare sizes only, read no blob")
+	c.Flags().BoolVar(&o.Repair, "repair", false, "take rotten blobs out of service, write lost metas anew, put orphans back, sweep tmp/")
+	c.Flags().BoolVar(&o.Quick, "quick", false, "read no blob")
 	return c
 }
 
@@ -55,7 +55,7 @@ func (a *app) printProblems(r fsstore.FsckReport) (left int) {
 		fmt.Fprintf(a.stdout, "%s: %s: %s: %s\n", mark, printable(p.Path), printable(p.Text), printable(p.Do))
 	}
 	for _, name := range r.Rotten {
-		fmt.Fprintf(a.stdout, "kept: tmp/%s: a blob that the disk has spoilt, and may be the only copy: rm it once its artifact is held again, or is not wanted\n", printable(name))
+		fmt.Fprintf(a.stdout, "kept: tmp/%s: a blob that is not what its name said, and may be the only copy: rm it once its artifact is held again, or is not wanted\n", printable(name))
 	}
 	fmt.Fprintf(a.stdout, "%d artifacts, %d blobs (%s read), %d jobs: %d problems, %d repaired\n",
 		r.Artifacts, r.Blobs, bytes(r.Bytes), r.Jobs, len(r.Problems), len(r.Problems)-left)

@@ -223,9 +223,6 @@ func noSpace(err error) error {
 // over what the name says.
 func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
-	if a.c.Restores && j.Sha256 != got {
-		return spoilt("the bytes have the SHA-256 %s, but those that the disk has lost had %s: the origin has another version by now; to take that, retry; to have the old one, carry it in with `fromcache put URL FILE`", got, j.Sha256)
-	}
 	if j.Sha256 != "" && j.Sha256 != got {
 		return anew(d, a.anotherDigest(d, got))
 	}

@@ -34,7 +34,7 @@ type frame struct {
 	Held      string // address of the artifact's page
 	Facts     *facts
 	Stats     *statsPage
-	Findings  []fsstore.Finding
+	Problems  []fsstore.Problem
 	Line      string // of a shell
 	Upload    templates.Action
 	Dir       string
@@ -43,9 +43,9 @@ type frame struct {
 
 // summary is the line at the head of each page.
 type summary struct {
-	Artifacts, Misses, Queued, Running, Failed, Jobs, Rotten int
-	Bytes, NotNoted, Free, Total                             int64
-	Troubles                                                 []fsstore.Trouble
+	Artifacts, Misses, Queued, Running, Failed, Jobs, Problems int
+	Bytes, NotNoted, Free, Total                               int64
+	Troubles                                                   []fsstore.Trouble
 }
 
 const (
@@ -84,7 +84,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 	text, back := s.takeFlash(w, r)
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: s.summary(), Flash: text, Undo: back, Findings: s.store.Findings(),
+		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(),
 	}
 }
 
@@ -98,7 +98,7 @@ func (s *Server) summary() (sum summary) {
 	sum.Failed = s.view.Count(fsstore.Failed)
 	sum.Jobs = sum.Queued + sum.Running
 	sum.NotNoted = s.store.NotNoted()
-	sum.Rotten = len(s.store.Findings())
+	sum.Problems = len(s.store.Problems())
 	sum.Artifacts, sum.Bytes = s.view.Held()
 	return sum
 }

@@ -26,25 +26,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 	for _, t := range troubles {
 		b.WriteString("\n" + t.What)
 	}
-	lost, kept := lostAndKept(s.store.Findings())
-	if lost > 0 {
-		fmt.Fprintf(&b, "\n%d artifacts have lost their blobs, and are not held until they are fetched or carried in again: see the pages or run fromcache fsck", lost)
-	}
-	if kept > 0 {
-		fmt.Fprintf(&b, "\n%d rotten blobs that no artifact is known to need lie in tmp/: the list of artifacts says what to do with each", kept)
+	if n := len(s.store.Problems()); n > 0 {
+		fmt.Fprintf(&b, "\n%d artifacts or blobs are rotten, missing or can't be read: the list of artifacts and fromcache fsck say what to do", n)
 	}
 	answer.Text(w, code, b.String())
-}
-
-// lostAndKept counts the artifacts among the findings, and the blobs that no
-// artifact is known to need.
-func lostAndKept(list []fsstore.Finding) (lost, kept int) {
-	for i := range list {
-		if list[i].Key == "" {
-			kept++
-		} else {
-			lost++
-		}
-	}
-	return lost, kept
 }
