@@ -86,7 +86,7 @@ func approvedMiss(b []byte, a Addition, by By) string {
 
 // putPart makes the part of a put, under a name that no claim of the key adopts.
 func (c *Claim) putPart() (*Part, error) {
-	f, err := c.s.writeTemp(nil, unsettled, false)
+	f, err := c.s.writeTemp(nil, 0o660, false)
 	if err != nil {
 		return nil, err
 	}

@@ -55,10 +55,14 @@
 // artifact it is the rename of meta/<key>.json, made durable by the fsync of
 // meta/, after the blob and its directory were fsynced; see Claim.Publish. A put
 // is no job until then: it writes to tmp/, commits, and leaves a whole job in done/. For
-// an approval by verb or button it is the fsync of queue/. What was half done
-// before the commit is thrown away or resumed (Claim.Part), but for what was being
-// written as the power went, whose bytes are not to be trusted; what was half done
-// after it is completed (Store.Recover, Store.GC). No step needs undoing.
+// an approval by verb or button it is the fsync of queue/. No step needs undoing.
+//
+// Two rules complete or throw away what was half done. An orphan, a job in
+// active/ whose worker has died, goes to done/ if meta names its claim, else to
+// queue/ (Store.Recover). What is in tmp/ and old goes (Store.GC): a half-written
+// file after a day, a part that no job may resume (Claim.Part) after a week.
+// After a power cut a part is resumed from the bytes that its job says are kept.
+//
 // misses/ and hits/ are notes, and not fsynced.
 //
 // # Where to read

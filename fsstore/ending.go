@@ -91,16 +91,18 @@ func (c *Claim) failAs(stem, reason string) error {
 // claimed since is that worker's, wherever it is.
 func (c *Claim) Cancelled() error {
 	defer c.close()
-	c.settle()
-	if c.Held() {
-		return c.giveBack()
+	st, name := Active, base(c.path)
+	if !c.Held() {
+		st, name = c.s.find(c.f)
 	}
-	st, name := c.s.find(c.f)
+	own := name != "" && c.s.job(st, name) == c.path // nobody moved it: a look at it had failed
+	if !own && (st == Queue || c.passedOn(name)) {
+		return nil // its log is of another claim by now
+	}
+	c.settle()
 	switch {
-	case name != "" && c.s.job(st, name) == c.path: // nobody moved it: a look at it had failed
+	case own:
 		return c.giveBack()
-	case st == Queue, c.passedOn(name):
-		return nil
 	case st == Denied:
 		return os.Rename(c.s.job(st, name), c.s.job(Denied, c.Key))
 	case name != "":

@@ -318,6 +318,6 @@ func TestHardLinksLeadNowhere(t *testing.T) {
 	if b, err := os.ReadFile(s.dir + "/../outside"); err != nil || string(b) != text {
 		t.Errorf("%q, %v", b, err)
 	}
-	run(t, s.dir, `test "$(cat ../part)" = half; test "$(stat -c %a ../outside)" = 644; test "$(stat -c %h blobs/* done/* | sort -u)" = 1; rm queue/*.2.job`)
+	run(t, s.dir, `test "$(cat ../part)" = half; test "$(stat -c %a ../outside)" = 644; test "$(stat -c %h blobs/* done/* | sort -u)" = 1; rm queue/*.2.job tmp/*.part`)
 	sound(t, s)
 }

@@ -22,18 +22,6 @@ import (
 // bytes are.
 const headSize = 1 << 10
 
-// A part is unsettled while it is written, and settled once its bytes are all on
-// the disk: after a power cut ext4 gives a file its size back, and zeros for the
-// bytes that it had not written yet. Its mode says which, for the two are changed
-// in one place.
-const (
-	unsettled = 0o640
-	settled   = 0o660
-)
-
-// errUnsettled is of the disk: what it may have lost is not gone on with.
-var errUnsettled = fmt.Errorf("it was being written when its disk went: %w", unix.EIO)
-
 // Part is the file that a claim downloads into: tmp/<key>@<worker>.part,
 // flocked by its writer. It outlives the process; the next claim of the key
 // may adopt it. One goroutine uses it.
@@ -60,8 +48,8 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	err := fs.ErrNotExist
 	if resume {
 		err = p.adopt(ctx)
-	} else if dropErr := c.s.dropParts(c.Key); dropErr != nil {
-		err = dropErr
+	} else {
+		c.s.dropParts(c.Key)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = p.create()
@@ -83,7 +71,7 @@ func newPart(c *Claim, f *os.File) *Part {
 }
 
 func (p *Part) create() error {
-	f, err := p.c.s.writeTemp(nil, unsettled, false)
+	f, err := p.c.s.writeTemp(nil, 0o660, false)
 	if err != nil {
 		return err
 	}
@@ -168,74 +156,62 @@ func (c *Claim) began(worker string) bool {
 	return false
 }
 
-// adoptFile: the lock first, then the rename, then the look whether the name
-// was still this file's. One that has a second name is left: by that it could be
-// changed once it is a blob.
+// adoptFile takes the lock, then looks whether the name is still this file's, and only then changes
+// the file. One that has a second name is left, because whoever has that could change it once it is
+// a blob.
 func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}
 	err = lock(f)
-	if err == nil && p.c.cutOff(f, worker) { // before it has the name of this claim, which would vouch for it
-		err = p.c.dropCutOff(path)
-	}
-	if err == nil {
-		err = os.Rename(path, p.path)
-	}
-	if err == nil && (!same(f, p.path) || hasSecondName(f)) {
+	if err == nil && (!same(f, path) || hasSecondName(f)) {
 		err = fs.ErrNotExist
 	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	own := p.path
+	p.f, p.path = f, path
+	err = p.c.trim(f, worker)
 	if err == nil {
-		p.f = f
-		err = p.takeOn()
+		err = os.Rename(path, own)
 	}
 	if err == nil {
+		p.path = own
 		err = p.rehash(ctx)
 	}
-	if p.f != nil && spoilt(err) {
-		return p.discardSpoilt(err)
+	if spoilt(err) {
+		err = p.discardSpoilt(err)
+		p.path = own
+		return err
 	}
 	if err != nil {
-		p.f = nil
+		p.f, p.path = nil, own
 		f.Close()
 	}
 	return err
 }
 
-// cutOff reports whether a part is not all of what that worker wrote: it is
-// unsettled, and the machine was started since.
-func (c *Claim) cutOff(f *os.File, worker string) bool {
+// trim cuts a part to the bytes that the job says are kept, unless its worker ran since this machine
+// was started and nothing is missing: after a power cut a file has its size back, and zeros for what
+// had not been written yet. It does so before the part has the name of this claim, which is of this
+// start of the machine.
+func (c *Claim) trim(f *os.File, worker string) error {
 	info, err := f.Stat()
-	return err == nil && info.Mode().Perm() != settled && !c.ofThisBoot(worker)
-}
-
-// dropCutOff removes it, and returns fs.ErrNotExist once it has.
-func (c *Claim) dropCutOff(path string) error {
-	c.s.log.Error("a part was being written when the power went, and is fetched from the start", "key", c.Key)
-	if err := errors.Join(os.Remove(path), syncDir(c.s.path("tmp", ""))); err != nil {
+	if err != nil || info.Size() <= c.Job.Kept() {
 		return err
 	}
-	return fs.ErrNotExist
-}
-
-// takeOn has the part hold what was written, all of it on the disk, before
-// anything is added: else one that was settled would pass for it once more. One
-// that is unsettled has lost nothing while the machine runs, unless its disk went
-// away: then there are holes where bytes were written.
-func (p *Part) takeOn() error {
-	info, err := p.f.Stat()
-	if err != nil {
+	if err := f.Sync(); err != nil {
 		return err
 	}
-	wasSettled := info.Mode().Perm() == settled
-	if err := errors.Join(p.f.Chmod(unsettled), p.f.Sync()); err != nil {
-		return err
+	if c.ofThisBoot(worker) && !hasHole(f, info.Size()) {
+		return nil
 	}
-	if !wasSettled && hasHole(p.f, info.Size()) {
-		return errUnsettled
-	}
-	return nil
+	c.s.log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
+		"key", c.Key, "bytes", info.Size(), "kept", c.Job.Kept())
+	return errors.Join(f.Truncate(c.Job.Kept()), f.Sync())
 }
 
 // ofThisBoot reports whether a worker claimed the job since this machine started.
@@ -243,36 +219,35 @@ func (c *Claim) ofThisBoot(worker string) bool {
 	return slices.ContainsFunc(c.Job.Events, func(e job.Event) bool { return e.Kind == job.Claim && isClaimOf(e, c.s.boot+" "+worker) })
 }
 
-// hasHole reports whether there is a place in f that nothing was written to, where
-// the file system can say. What it has in memory of such a place is forgotten
-// first, for it counts as written.
+// hasHole reports whether there is a place in f that nothing was written to, where the file system
+// can say: a disk that went away and came back while the machine ran leaves such places. What is in
+// memory of one is forgotten first, because it counts as written.
 func hasHole(f *os.File, size int64) bool {
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 	at, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
 	return err == nil && at < size
 }
 
-// settle makes the part's bytes durable, before another claim can go on with it.
-// A crash before the new mode costs no more than the part.
+// settle fsyncs the part and has the job say so, for a claim that comes after a power cut.
 func (c *Claim) settle() {
 	if c.part == nil || c.part.f == nil {
 		return
 	}
+	n := c.part.size
 	err := c.part.f.Sync()
-	if err != nil {
-		err = errors.Join(err, c.part.discardLost())
-	} else {
-		err = c.part.f.Chmod(settled)
+	if err != nil { // the kernel may call its pages clean from now on
+		err = errors.Join(err, c.part.Discard())
+	} else if n != c.Job.Kept() {
+		err = c.log(job.Event{Kind: job.Kept, Count: 1, Size: n})
 	}
 	c.s.complain("part", err)
 }
 
-// discardSpoilt: what the disk has not kept no claim can go on with, and each
-// would adopt it again.
+// discardSpoilt removes what the disk does not give back, because each claim would adopt it again.
 func (p *Part) discardSpoilt(why error) error {
 	p.c.s.log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", why)
 	p.forget()
-	if err := p.discardLost(); err != nil {
+	if err := p.Discard(); err != nil {
 		return err
 	}
 	return fs.ErrNotExist
@@ -343,17 +318,11 @@ func (p *Part) flushBehind(n int64) {
 	_ = unix.SyncFileRange(int(p.f.Fd()), from*writeBehind, (to-from)*writeBehind, unix.SYNC_FILE_RANGE_WRITE)
 }
 
-// Restart empties the part: what the origin sends is not what the part begins.
-// Bytes that are gone stay gone after a power cut, or the next Start would
-// vouch for them.
+// Restart empties the part: what the origin sends is not what the part begins. The next Start says so
+// in the job, before anything else is kept.
 func (p *Part) Restart() error {
 	if err := p.f.Truncate(0); err != nil {
 		return err
-	}
-	if p.size > 0 {
-		if err := p.f.Sync(); err != nil {
-			return errors.Join(err, p.discardLost())
-		}
 	}
 	p.forget()
 	return nil
@@ -398,24 +367,12 @@ func (p *Part) close() {
 	p.f, p.c.part = nil, nil
 }
 
-// discardLost is for bytes that the disk has lost: nobody must resume them, not
-// after a power cut either. After a failed fsync the kernel may call their pages
-// clean.
-func (p *Part) discardLost() error {
-	return errors.Join(p.Discard(), syncDir(p.c.s.path("tmp", "")))
-}
-
-// dropParts removes the parts of a key that nobody holds, for good: one that a
-// power cut brought back would be adopted under another validator.
-func (s *Store) dropParts(k string) error {
-	dropped := false
+// dropParts removes the parts of a key that nobody holds. One that a power cut brings back is of an
+// earlier start, which no claim adopts.
+func (s *Store) dropParts(k string) {
 	for _, name := range s.partsOf(k) {
-		dropped = s.dropFree(s.path("tmp", name)) || dropped
+		s.dropFree(s.path("tmp", name))
 	}
-	if !dropped {
-		return nil
-	}
-	return syncDir(s.path("tmp", ""))
 }
 
 // dropFree unlinks a file of tmp/ unless its lock is held, and says whether.
@@ -450,7 +407,7 @@ func (p *Part) seal() error {
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
 	}
 	if err := p.f.Sync(); err != nil {
-		return errors.Join(err, p.discardLost())
+		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)
 }

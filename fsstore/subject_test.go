@@ -177,7 +177,7 @@ func TestANameIsNoIdentity(t *testing.T) {
 // A part of an earlier server is gone on with by its own job alone.
 func TestAPartOfAnEarlierServer(t *testing.T) {
 	old := collided(t)
-	claim := "2026-11-22T21:31:00Z claim host 1 0123456789abcdef"
+	claim := "2026-11-22T21:31:00Z claim host 1 " + bootID() + " 0123456789abcdef"
 	start := `2026-11-22T21:31:00Z start 11 "a" host 1`
 	for _, u := range []string{oneURL, twinURL} {
 		s := testStore(t)

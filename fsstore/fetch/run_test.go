@@ -147,6 +147,14 @@ func TestRunStopsWhileAPartIsRead(t *testing.T) {
 	if err := os.Truncate(list[0], 32<<30); err != nil {
 		t.Fatal(err)
 	}
+	queued := filepath.Join(l.dir, "queue", k+".job")
+	log, err := os.ReadFile(queued)
+	if err == nil { // else what nobody wrote is cut off
+		err = os.WriteFile(queued, append(log, "2026-11-22T21:31:00Z kept 34359738368\n"...), 0o660)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	stop = l.running()
 	l.until("it is read", func() bool { return l.count(fsstore.Active) == 1 })
 	began := time.Now()

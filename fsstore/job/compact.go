@@ -10,7 +10,7 @@ import (
 const keptClaims = 10
 
 // Compact returns the text of a job of one URL without the lines that later ones have made idle, so that a job may wait, be
-// put back and resume any number of times: waits and requeues but the newest; claims but the newest ten, the one that
+// put back and resume any number of times: waits, requeues and kept lines but the newest; claims but the newest ten, the one that
 // wrote the newest start and the first under the approval that stands, which says what was held; starts but the newest and the one that came furthest; errors that count as attempts no more. What
 // the job says stays: URL, options, what is due, approved, counted and resumed. Where it would not, b is returned.
 func Compact(b []byte) []byte {
@@ -67,7 +67,7 @@ func idleOf(events []Event) []bool {
 	claims := 0
 	for i, e := range slices.Backward(events) {
 		switch e.Kind {
-		case Wait, Requeue:
+		case Wait, Requeue, Kept:
 			idle[i] = i != newest[e.Kind]
 		case Start:
 			idle[i] = i != newest[Start] && i != counting
@@ -99,5 +99,5 @@ func saysTheSame(a, b []byte) bool {
 	t, _ := k.Newest(Start)
 	return j.URL == k.URL && j.Sha256 == k.Sha256 && j.FetchURL() == k.FetchURL() && j.Due().Equal(k.Due()) && j.Told().Equal(k.Told()) &&
 		j.Attempts() == k.Attempts() && j.Approved() == k.Approved() && j.Ended() == k.Ended() && j.Reason() == k.Reason() &&
-		j.Approval() == k.Approval() && s == t
+		j.Approval() == k.Approval() && j.Kept() == k.Kept() && s == t
 }

@@ -26,6 +26,12 @@ func parseEvent(s string) (Event, string) {
 		return e.start(rest)
 	case Done:
 		return e.done(rest)
+	case Kept:
+		var ok bool
+		if e.Size, ok = parseSize(rest); !ok {
+			return e, "a kept line is: time kept bytes"
+		}
+		return e, ""
 	case Error, Wait:
 		rest, e.After, _ = cutAfter(rest)
 	}

@@ -6,6 +6,7 @@
 //	2026-11-22T21:27:26Z miss 10.0.0.7 curl/7.88.1
 //	2026-11-22T21:31:00Z approve web 10.0.0.2
 //	2026-11-22T21:31:00Z start 6211829760 "etag" host 4711
+//	2026-11-22T21:31:40Z kept 1048576
 //	2026-11-22T21:31:40Z error 503 Service Unavailable, after 2026-11-22T21:33:40Z
 //
 // A URL alone is a whole pre-seed, a file of many URLs is a batch. Options are sha256, after and accept; they belong to the
@@ -42,6 +43,7 @@ const (
 	Approve   Kind = "approve"   // Via, Addr, URL
 	Claim     Kind = "claim"     // a worker took it: Text is its host, process, boot and name
 	Start     Kind = "start"     // a fetch begins: Size, ETag or Modified, Host, PID, From
+	Kept      Kind = "kept"      // so many bytes of the part are on the disk: Size
 	Error     Kind = "error"     // an attempt that failed: Text, After
 	Wait      Kind = "wait"      // put off, and no attempt: Text, After
 	Failed    Kind = "failed"    // given up: Text
@@ -61,7 +63,7 @@ type Event struct {
 	Tool      string    // of the client; "-" where there is none
 	Via       string    // web, cli, shell, add, put, batch
 	URL       string    // of a miss, approve or retry, when it differs from line 1
-	Size      int64     // bytes, of start and done; -1 is unknown. 0 for other kinds
+	Size      int64     // bytes, of start, kept and done; -1 is unknown. 0 for other kinds
 	ETag      string    // strong, with its quotes; "" when there is none
 	Modified  time.Time // of start: the Last-Modified by which it may be resumed; zero where there is none
 	Host      string    // the cache-host that fetches
@@ -144,13 +146,27 @@ func (j *Job) Attempts() int {
 	return n
 }
 
-// Waits counts the waits since anything else happened but claims.
+// Kept returns how many bytes of the job's part are on the disk, whatever a power cut has taken of the rest: those of the
+// newest kept line, and no more than any start after it has gone on from.
+func (j *Job) Kept() (n int64) {
+	for i := range j.Events {
+		switch e := &j.Events[i]; e.Kind {
+		case Kept:
+			n = e.Size
+		case Start:
+			n = min(n, e.From)
+		}
+	}
+	return n
+}
+
+// Waits counts the waits since anything else happened but claims, and the kept lines before them.
 func (j *Job) Waits() (n int) {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch j.Events[i].Kind {
 		case Wait:
 			n++
-		case Claim:
+		case Claim, Kept:
 		default:
 			return n
 		}

@@ -261,3 +261,24 @@ func TestAskedInSum(t *testing.T) {
 		}
 	}
 }
+
+func TestKept(t *testing.T) {
+	const at = "2026-11-22T21:31:00Z "
+	for lines, want := range map[string]int64{
+		"": 0,
+		at + "start 9 \"a\" host 1\n" + at + "kept 7\n": 7,
+		at + "kept 5\n" + at + "kept 7\n" + at + "requeue x\n" + at + "claim h 1 b w\n" + at + "start 9 \"a\" host 1 from 7\n":      7,
+		at + "kept 7\n" + at + "start 9 \"a\" host 1 from 4\n":                                                                      4,
+		at + "kept 7\n" + at + "start 9 \"b\" host 1\n" + at + "start 9 \"b\" host 1 from 3\n":                                      0,
+		at + "kept 7\n" + at + "start 9 \"b\" host 1\n" + at + "kept 3\n" + at + "error x\n" + at + "start 9 \"b\" host 1 from 8\n": 3,
+		at + "kept 7\n" + at + "kept -1\n" + at + "kept\n" + at + "kept 12 bytes\n":                                                 7,
+	} {
+		text := []byte("https://example.com/a\n" + lines)
+		if got := Parse(text).Jobs[0].Kept(); got != want {
+			t.Errorf("%q: %d, want %d", lines, got, want)
+		}
+		if got := Parse(Compact(text)).Jobs[0].Kept(); got != want {
+			t.Errorf("%q, compacted: %d, want %d", lines, got, want)
+		}
+	}
+}

@@ -37,6 +37,8 @@ func (e Event) Line() string {
 		b = appendStart(append(b, Start...), &e)
 	case Done:
 		b = appendDone(append(b, Done...), &e)
+	case Kept:
+		b = strconv.AppendInt(append(b, "kept "...), max(e.Size, 0), 10)
 	case Error, Wait:
 		b = appendPutOff(append(b, e.Kind...), &e)
 	default:
