@@ -262,11 +262,20 @@ func TestRepeatsAreGathered(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	lines := len(list[0].Job.Events)
+	for _, r := range s.repeats.m { // two minutes pass, in which it goes on asking
+		for range 2 {
+			r.began = time.Now().Add(-2 * gather)
+			noteMiss(t, s, cudaURL, client1)
+			must(t, s.flushOld(gather))
+		}
+		noteMiss(t, s, cudaURL, client1)
+	}
+	lines += 2
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	list, _ = s.Jobs(Misses)
-	if n, _ := list[0].Job.Misses(); n != 1000 || len(list[0].Job.Events) != lines+1 {
+	if n, _ := list[0].Job.Misses(); n != 1003 || len(list[0].Job.Events) != lines+1 {
 		t.Errorf("%d misses in %d lines", n, len(list[0].Job.Events))
 	}
 }
