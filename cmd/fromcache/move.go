@@ -35,9 +35,8 @@ type file struct {
 	others []string // names that an earlier rule or server may have given the URL
 }
 
-const operandsLong = `An operand is a key, a file's name, the URL, or a glob. A glob is matched against the names that ls
-shows, and must match a whole name: quote it. FROM/NAME, as in failed/NAME, looks in that directory
-only.`
+const operandsLong = `An operand is a key, a file's name or path, the URL, or a glob. A glob is matched against the names
+that ls shows, and must match a whole name: quote it. A path as failed/NAME means that directory.`
 
 func (a *app) moveCommands() []*cobra.Command {
 	// byName ignores the directory that an operand names: the verb finds its file.

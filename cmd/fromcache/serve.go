@@ -45,6 +45,9 @@ type serveFlags struct {
 
 const serveLong = `Answer clients, show the operator's pages, and fetch what was approved.
 
+The data directory is made where there is none. It may be a link or a mount, but what is in it is
+one file system. A program called fromcache-server is fromcache serve.
+
 A SIZE is a number and KiB MiB GiB TiB, or KB MB GB TB in powers of ten. A SPAN is a number and
 d h m s. fromcache help environment lists the variables that serve reads: set a password for the
 pages with FROMCACHE_ADMIN_PASSWORD.

@@ -16,13 +16,14 @@ import (
 var foreign = []string{
 	"--exclude", "--include", // rsync
 	"--system", "--user-group", "--home-dir", "--shell", // useradd
-	"--now", // systemctl
+	"--now",                                             // systemctl
+	"--dir", "--tools", "--system", "--server", "--off", // fromcache-shim
 }
 
 // Topics and verbs name only verbs, topics and flags that there are, so that no help leads nowhere.
 func TestHelpNamesWhatThereIs(t *testing.T) {
 	root := (&app{getenv: func(string) string { return "" }}).command()
-	texts, flags := map[string]string{}, slices.Clone(foreign)
+	texts, flags := map[string]string{"README.md": readme(t)}, slices.Clone(foreign)
 	collect := func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) }
 	root.PersistentFlags().VisitAll(collect)
 	for _, c := range root.Commands() {
@@ -35,9 +36,9 @@ func TestHelpNamesWhatThereIs(t *testing.T) {
 				t.Errorf("%s says %q, which is no verb or topic", name, m[0])
 			}
 		}
-		for _, flag := range regexp.MustCompile(`--[a-z][a-z0-9-]+`).FindAllString(text, -1) {
-			if !slices.Contains(flags, flag) {
-				t.Errorf("%s says %s, which is no flag", name, flag)
+		for _, flag := range regexp.MustCompile("[\\s`(](--[a-z][a-z0-9-]+)").FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(flags, flag[1]) {
+				t.Errorf("%s says %s, which is no flag", name, flag[1])
 			}
 		}
 	}
