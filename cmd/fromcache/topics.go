@@ -11,6 +11,7 @@ import (
 	"fromcache/fsstore/fetch"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
+	"fromcache/shim"
 )
 
 // topic is one text of fromcache help, and one manual page of section 7. Its text is Markdown: a
@@ -33,6 +34,7 @@ var topics = []topic{
 	{"pages", httpd.PagesHelp},
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},
+	{"shim", shim.Help},
 }
 
 // split returns the heading and what follows it.
