@@ -28,14 +28,14 @@ func (c *Claim) reading(n int, url string) *Claim {
 
 // lookAgain is what was appended since. Where the claim works on a copy, for the
 // file is another user's, what came into that file comes into the copy first.
-func (c *Claim) lookAgain() (a job.Added, err error) {
+func (c *Claim) lookAgain() (a job.Appended, err error) {
 	if c.orig != nil {
 		if err := c.fetchOver(); err != nil {
 			return a, err
 		}
 	}
 	b, err := io.ReadAll(io.NewSectionReader(c.f, c.read, maxJobFile))
-	return job.AddedTo(b, c.own), err
+	return job.SplitAppended(b, c.own), err
 }
 
 func (c *Claim) fetchOver() error {

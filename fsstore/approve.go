@@ -18,7 +18,7 @@ import (
 
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
 // approval survives a power cut. What will be fetched is the URL that a person
-// has seen, given by its job.SumOf; "" is the only one that is noted. Nothing
+// has seen, given by its job.URLSum; "" is the only one that is noted. Nothing
 // noted before or later can change it: the error is an *Unseen where that URL is
 // not noted, or several are.
 func (s *Store) Approve(k, seen string, by By) error {

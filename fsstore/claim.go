@@ -156,7 +156,7 @@ func (s *Store) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, 
 	if key.HasUserInfo(fetch) {
 		return nil, s.refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
 	}
-	if first, err := s.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.Named() {
+	if first, err := s.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() {
 		return nil, s.refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
 	if d := s.deniedBy(u); d != "" {

@@ -77,7 +77,7 @@ func (s *Store) isFor(a *Artifact, u key.URL) bool {
 		}
 		return a.URLSum == u.Sum() // no rule changes it
 	}
-	var own *key.Own
+	var own *key.HostRules
 	if s.rule == key.Auto {
 		own = s.ownOf(u.Host())
 	}
@@ -94,7 +94,7 @@ func (s *Store) isFor(a *Artifact, u key.URL) bool {
 // oneByTable reports whether the URL that brought an artifact is u though the text
 // of its parameters is redacted: both are one but for a signature, and the rule
 // that holds now keeps nothing of the signature of either.
-func (s *Store) oneByTable(a *Artifact, u key.URL, own *key.Own) bool {
+func (s *Store) oneByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
 	table, err := key.Parse(u.Whole(), key.Auto)
 	if err != nil || table.Sum() != a.AskedSum {
 		return false
@@ -105,7 +105,7 @@ func (s *Store) oneByTable(a *Artifact, u key.URL, own *key.Own) bool {
 
 // keepsNone reports whether the rule that holds now keeps nothing of a URL that is
 // a signature by the table.
-func (s *Store) keepsNone(rawURL string, own *key.Own) bool {
+func (s *Store) keepsNone(rawURL string, own *key.HostRules) bool {
 	table, err := key.ParseRedacted(rawURL, key.Auto, nil)
 	if err != nil {
 		return false
@@ -135,7 +135,7 @@ func (m *Meta) carriedByOld() bool {
 
 // sumBy is the sum that the URL which brought the bytes has by a rule, as far as
 // that can be told of a URL which is redacted; else "".
-func (m *Meta) sumBy(asked string, rule key.Rule, own *key.Own) string {
+func (m *Meta) sumBy(asked string, rule key.Rule, own *key.HostRules) string {
 	if rule == key.Auto && own == nil && m.AskedSum != "" {
 		return m.AskedSum
 	}
@@ -197,7 +197,7 @@ func (c *Claim) makeRoom() error {
 	}
 	m := there.Meta
 	m.URL, m.URLSum = table.String(), there.AskedSum
-	err = c.s.writeNewMeta(key.Renew(table.OldKey(), m.URLSum), &m)
+	err = c.s.writeNewMeta(key.CurrentName(table.OldKey(), m.URLSum), &m)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

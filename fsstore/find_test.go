@@ -295,7 +295,7 @@ func TestWhatAnEarlierServerHoldsIsFetchedAgain(t *testing.T) {
 func TestWhatAnEarlierServerLeaves(t *testing.T) {
 	rename := func(t *testing.T, s *Store, dir string) (old string) {
 		k := keyOf(t, cudaURL)
-		old = key.OldOf(k)
+		old = key.OldName(k)
 		run(t, s.dir, "cd "+dir+"; for f in *; do mv \"$f\" \"$(echo \"$f\" | sed s/"+k+"/"+old+"/)\"; done")
 		return old
 	}
@@ -389,7 +389,7 @@ func TestRulesAtRandom(t *testing.T) {
 			if err := os.WriteFile(s.path("queries", "developer.download.nvidia.com"), []byte(rule), 0o660); err != nil {
 				t.Fatal(err)
 			}
-			own, _ := key.ParseOwn(rule)
+			own, _ := key.ParseHostRules(rule)
 			q := queries[rnd.IntN(len(queries))]
 			holdAs(t, s, cudaURL+q, fmt.Sprint(q, "|", step))
 			for _, q := range queries {
@@ -398,8 +398,8 @@ func TestRulesAtRandom(t *testing.T) {
 					continue
 				}
 				brought, _, _ := strings.Cut(got, "|")
-				u, _ := key.ParseBy(cudaURL+q, own)
-				v, _ := key.ParseBy(cudaURL+brought, own)
+				u, _ := key.ParseWith(cudaURL+q, own)
+				v, _ := key.ParseWith(cudaURL+brought, own)
 				if u.String() != v.String() {
 					t.Fatalf("round %d, step %d, %q: asked for %q, served what %q brought", round, step, rule, q, brought)
 				}

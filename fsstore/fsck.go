@@ -221,7 +221,7 @@ func (c *checker) meta(f *file) {
 // misnamed says why no lookup finds a meta, "" where one does: a lookup finds it by the key of
 // its URL, and compares the sum of the whole. What is redacted in meta can't be compared.
 func misnamed(a *Artifact) (text, do string) {
-	if !key.OfSum(a.Key, a.URLSum) {
+	if !key.HasSum(a.Key, a.URLSum) {
 		return "its name and its url_sha256 are of two URLs: no lookup finds it",
 			"give it back its name, or rm it and fetch its URL with `fromcache add`"
 	}

@@ -123,7 +123,7 @@ func (s *Store) wantMalformed(wanted digests, name string, b []byte) error {
 	for _, d := range digestIn.FindAllString(string(b), -1) {
 		d = strings.ToLower(d)
 		wanted.add(d)
-		found = found || !key.OfSum(k, d) // that is the URL's own
+		found = found || !key.HasSum(k, d) // that is the URL's own
 	}
 	if j, err := s.JobFile(Done, k+".job"); err == nil {
 		if e, ok := j.Job.Newest(job.Done); ok && IsDigest(e.Sha256) {

@@ -28,8 +28,8 @@ func (s *Store) Hints(rawURL string, others func(yield func(string) bool)) (hint
 		if err != nil || v.Sum() == u.Sum() {
 			continue
 		}
-		name := key.Drifting(u.String(), v.String())
-		if _, flaws := key.ParseOwn("drop " + name); name != "" && name != "all" && len(flaws) == 0 { // clients choose names
+		name := key.ChangingParam(u.String(), v.String())
+		if _, flaws := key.ParseHostRules("drop " + name); name != "" && name != "all" && len(flaws) == 0 { // clients choose names
 			return append(hints, s.ownLine(u, name))
 		}
 	}
@@ -59,7 +59,7 @@ const maxBeside = 100
 // names.
 func (s *Store) notedBeside(u key.URL) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
-		prefix := key.OldOf(u.Key())
+		prefix := key.OldName(u.Key())
 		prefix = prefix[:len(prefix)-len("0123456789abcdef")]
 		names, _ := s.names(string(Misses))
 		read := 0

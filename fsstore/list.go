@@ -140,10 +140,10 @@ func (s *Store) queueNote(j *JobFile, p job.File, b []byte) string {
 		return "not taken yet: a program has it open for writing"
 	case len(p.Jobs) == 0:
 		return "it holds no URL"
-	case waits(j.Due, j.Job.Told(), time.Now()) && j.Job.Told().IsZero():
+	case waits(j.Due, j.Job.DueWritten(), time.Now()) && j.Job.DueWritten().IsZero():
 		j.PutOff = true
 		return "put off: not before " + j.Due.UTC().Format(time.RFC3339)
-	case waits(j.Due, j.Job.Told(), time.Now()):
+	case waits(j.Due, j.Job.DueWritten(), time.Now()):
 		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
 	}
 	j.promise()

@@ -14,7 +14,7 @@ import (
 )
 
 // queries/<host> and queries/*.<domain> hold what an operator says of the query
-// parameters of a host: see key.Own. All files that speak for a host are taken
+// parameters of a host: see key.HostRules. All files that speak for a host are taken
 // together. They are read again when they have changed, so that an echo counts
 // for the next request. A line that can't be taken says nothing, and fsck and
 // Health tell: in doubt a parameter stays, which costs a miss and never brings
@@ -32,14 +32,14 @@ type ownBook struct {
 }
 
 type ownFile struct {
-	own   *key.Own
+	own   *key.HostRules
 	flaws []key.Flaw
 	err   error // it can't be read
 }
 
 // ownOf is what operators say of a host's queries, nil where nobody says
 // anything.
-func (s *Store) ownOf(host string) (own *key.Own) {
+func (s *Store) ownOf(host string) (own *key.HostRules) {
 	if s.listOwn() != nil || s.own.files.len() == 0 {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (s *Store) loadOwn(name string) (f ownFile, err error) {
 	case len(b) > maxOwn:
 		f.err = fmt.Errorf("it is longer than %d bytes", maxOwn)
 	default:
-		f.own, f.flaws = key.ParseOwn(string(b))
+		f.own, f.flaws = key.ParseHostRules(string(b))
 	}
 	return f, nil
 }

@@ -157,5 +157,5 @@ func earliest(jobs []job.Job) (due, told time.Time) {
 			first = &jobs[i]
 		}
 	}
-	return first.Due(), first.Told()
+	return first.Due(), first.DueWritten()
 }

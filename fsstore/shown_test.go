@@ -23,7 +23,7 @@ func shown(t *testing.T, s *Store, k string) string {
 // approveShown approves what a page shows.
 func approveShown(t *testing.T, s *Store, k string) {
 	t.Helper()
-	if err := s.Approve(k, job.SumOf(shown(t, s, k)), By{"web", "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, job.URLSum(shown(t, s, k)), By{"web", "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -155,14 +155,14 @@ func TestEachURLCanBeChosen(t *testing.T) {
 		for i, n := range "1234" {
 			noteMiss(t, s, signed+string(n), fmt.Sprintf("10.0.0.%d", i))
 		}
-		for _, sum := range []string{"", job.SumOf(signed + "9"), "nonsense"} {
+		for _, sum := range []string{"", job.URLSum(signed + "9"), "nonsense"} {
 			err := s.Approve(k, sum, operator)
 			if no, ok := errors.AsType[*Unseen](err); !ok || len(no.Noted) != 4 {
 				t.Errorf("%q: %v", sum, err)
 			}
 			want(t, s, Queue)
 		}
-		if err := s.Approve(k, job.SumOf(signed+string(seen)), operator); err != nil {
+		if err := s.Approve(k, job.URLSum(signed+string(seen)), operator); err != nil {
 			t.Fatal(err)
 		}
 		if c := claimNext(t, s); c.URL != signed+string(seen) {

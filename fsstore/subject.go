@@ -33,7 +33,7 @@ func (s *Store) about(u key.URL) subject {
 
 // aboutHeld is the subject of what is held under key k.
 func aboutHeld(k, sum string) subject {
-	if !key.IsOld(k) || !key.OfSum(k, sum) {
+	if !key.IsOld(k) || !key.HasSum(k, sum) {
 		return subject{sum: sum, names: []string{k}}
 	}
 	return subject{sum, []string{k + sum[len("0123456789abcdef"):][:16], k}, true}
@@ -131,7 +131,7 @@ func (sub subject) mayBe(name string) bool {
 	if a, _, ok := splitActive(name); ok {
 		stem = a
 	}
-	return !key.Valid(stem) || key.IsOld(stem) || key.OfSum(stem, sub.sum)
+	return !key.Valid(stem) || key.IsOld(stem) || key.HasSum(stem, sub.sum)
 }
 
 // jobAbout reads a file of the spool if it is about it.
@@ -154,7 +154,7 @@ func (s *Store) queuedUnder(k string) bool {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	for sum := range s.queue.sums {
-		if key.Valid(k) && key.OfSum(k, sum) {
+		if key.Valid(k) && key.HasSum(k, sum) {
 			return true
 		}
 	}

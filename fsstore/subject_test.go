@@ -74,7 +74,7 @@ func TestANameIsNoIdentity(t *testing.T) {
 				run(t, s.dir, "grep -q ' failed the URL that was noted last is of another artifact' failed/*")
 				continue
 			}
-			if err := s.Approve(old, job.SumOf(seen), operator); err != nil {
+			if err := s.Approve(old, job.URLSum(seen), operator); err != nil {
 				t.Fatal(err)
 			}
 			c := claimNext(t, s)
@@ -238,7 +238,7 @@ func TestAMissThatAnEarlierRuleMerged(t *testing.T) {
 	noteMiss(t, s, good, client1)
 	noteMiss(t, s, evil, client1)
 	want(t, s, Misses, u.OldKey(), keyOf(t, evil))
-	if err := s.Approve(u.OldKey(), job.SumOf(good), operator); err != nil {
+	if err := s.Approve(u.OldKey(), job.URLSum(good), operator); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, claimNext(t, s), "good bytes")

@@ -98,7 +98,7 @@ func (m *Meta) AskedFor(rawURL string) bool {
 		return m.AskedSum == u.Sum()
 	}
 	asked := m.AskedURL()
-	return !key.IsRedacted(asked) && key.SameButSigned(asked, rawURL)
+	return !key.IsRedacted(asked) && key.SameButSignature(asked, rawURL)
 }
 
 // Approval says who let an artifact in, and how.
@@ -174,7 +174,7 @@ type JobFile struct {
 	Total  int64  // bytes promised by the origin, -1 unknown
 	Due    time.Time
 
-	Asked *job.Asked // of a View, where the job has not ended: its misses, which Job.Events then lacks
+	Asked *job.MissSummary // of a View, where the job has not ended: its misses, which Job.Events then lacks
 
 	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
 }

@@ -15,7 +15,7 @@ import (
 // Shown is a miss as a person saw it.
 type Shown struct {
 	Name string // of its file
-	Sum  string // job.SumOf the URL that was shown; "" where that is not known
+	Sum  string // job.URLSum the URL that was shown; "" where that is not known
 }
 
 // ParseShown reads NAME or NAME@SUM, as forms and verbs write it.
@@ -56,7 +56,7 @@ func (e *Unseen) Error() string {
 			fmt.Fprintf(&b, "; and %d more", i+1)
 			break
 		}
-		fmt.Fprintf(&b, "; %s is %s", v.Sum(), key.RedactApart(v.URL))
+		fmt.Fprintf(&b, "; %s is %s", v.Sum(), key.RedactDistinct(v.URL))
 	}
 	return b.String()
 }

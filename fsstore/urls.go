@@ -16,7 +16,7 @@ func (s *Store) Parse(rawURL string) (key.URL, error) {
 		return u, err
 	}
 	if own := s.ownOf(u.Host()); own != nil {
-		return key.ParseBy(rawURL, own)
+		return key.ParseWith(rawURL, own)
 	}
 	return u, nil
 }
@@ -58,7 +58,7 @@ func (s *Store) RuleInWords(rawURL string) string {
 		return "--drop-query: the query is no part of the key"
 	}
 	var said []string
-	if left := key.LeftOut(u.Whole(), s.ownOf(u.Host())); len(left) > 0 {
+	if left := key.DroppedParams(u.Whole(), s.ownOf(u.Host())); len(left) > 0 {
 		said = append(said, "left out: "+leftInWords(left))
 	} else {
 		said = append(said, "the query is part of the key: nothing in it is proven to be a signature")
@@ -68,7 +68,7 @@ func (s *Store) RuleInWords(rawURL string) string {
 }
 
 // leftInWords names what was left out, each name once and with the reason.
-func leftInWords(left []key.Left) string {
+func leftInWords(left []key.Dropped) string {
 	var order []string
 	names := map[string][]string{}
 	for _, l := range left {

@@ -116,7 +116,7 @@ const (
 func brief(j JobFile) JobFile {
 	ended := j.State == Done || j.State == Failed || j.State == Cancelled
 	if !ended {
-		j.Asked = j.Job.Asked(keptClients, keptURLs)
+		j.Asked = j.Job.SummariseMisses(keptClients, keptURLs)
 	}
 	if j.State != Misses {
 		j.Job.URL = j.Job.FetchURL()

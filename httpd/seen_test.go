@@ -44,7 +44,7 @@ func TestWhatWasSeenIsApproved(t *testing.T) {
 	k := missed(w, signedBy("a.bin", "good"))
 	_, page := b.get("/misses")
 	one := approvals(page)
-	if len(one) != 1 || one[0] != k+"@"+job.SumOf(signedBy("a.bin", "good")) {
+	if len(one) != 1 || one[0] != k+"@"+job.URLSum(signedBy("a.bin", "good")) {
 		t.Fatalf("%q", one)
 	}
 	missed(w, signedBy("a.bin", "evil"))
@@ -68,11 +68,11 @@ func TestEachURLHasItsButton(t *testing.T) {
 	_, page := b.get("/misses")
 	want := func(all ...int) (values []string) {
 		for _, i := range all {
-			values = append(values, k+"@"+job.SumOf(signedBy("a.bin", fmt.Sprint(i))))
+			values = append(values, k+"@"+job.URLSum(signedBy("a.bin", fmt.Sprint(i))))
 		}
 		return values
 	}
-	if got := approvals(page); !slices.Equal(got, want(8, 7, 6, 5, 0)) || !strings.Contains(page, "which differ in Signature.") || !strings.Contains(page, "and 4 more") || !strings.Contains(page, "<code>@"+job.SumOf(signedBy("a.bin", "8"))[:12]+"</code>") {
+	if got := approvals(page); !slices.Equal(got, want(8, 7, 6, 5, 0)) || !strings.Contains(page, "which differ in Signature.") || !strings.Contains(page, "and 4 more") || !strings.Contains(page, "<code>@"+job.URLSum(signedBy("a.bin", "8"))[:12]+"</code>") {
 		t.Errorf("%q\n%s", got, page)
 	}
 	_, all := b.get("/job?in=misses&name=" + k)
@@ -104,9 +104,9 @@ func TestAnApprovalOfNobodyKnowsWhat(t *testing.T) {
 	b := w.browser()
 	k := missed(w, signedBy("a.bin", "one"))
 	missed(w, signedBy("a.bin", "two"))
-	for _, value := range []string{k, k + "@" + job.SumOf(signedBy("a.bin", "three"))} {
+	for _, value := range []string{k, k + "@" + job.URLSum(signedBy("a.bin", "three"))} {
 		resp, body := b.post("/admin/approve", "key", value)
-		if resp.StatusCode != http.StatusConflict || !strings.Contains(body, job.SumOf(signedBy("a.bin", "one"))) || !strings.Contains(body, job.SumOf(signedBy("a.bin", "two"))) {
+		if resp.StatusCode != http.StatusConflict || !strings.Contains(body, job.URLSum(signedBy("a.bin", "one"))) || !strings.Contains(body, job.URLSum(signedBy("a.bin", "two"))) {
 			t.Errorf("%s: %d %s", value, resp.StatusCode, body)
 		}
 		if marks := regexp.MustCompile(`Signature=REDACTED-[0-9a-f]+`).FindAllString(body, -1); len(marks) != 2 || marks[0] == marks[1] {

@@ -38,7 +38,7 @@ func approveShown(s *fsstore.Store, f file, by fsstore.By) (note string, err err
 		return "", err
 	}
 	if len(all) > 1 {
-		note = fmt.Sprintf("  %s, one of %d URLs that are noted\n", printable(key.RedactApart(v.URL)), len(all))
+		note = fmt.Sprintf("  %s, one of %d URLs that are noted\n", printable(key.RedactDistinct(v.URL)), len(all))
 	}
 	return note, s.Approve(f.name, v.Sum(), by)
 }
@@ -50,7 +50,7 @@ func shownOf(all []job.Variant, f file, fetch string) (job.Variant, error) {
 		switch {
 		case f.sum != "" && strings.HasPrefix(v.Sum(), f.sum), f.url != "" && v.URL == whole:
 			return v, nil
-		case f.url != "" && (key.Redact(v.URL) == f.url || key.RedactApart(v.URL) == f.url):
+		case f.url != "" && (key.Redact(v.URL) == f.url || key.RedactDistinct(v.URL) == f.url):
 			fits = append(fits, v)
 		}
 	}
@@ -83,7 +83,7 @@ func variantRows(j *job.Job) (rows []variantRow) {
 		return nil
 	}
 	for _, v := range all {
-		rows = append(rows, variantRow{key.RedactApart(v.URL), v.Sum(), v.Addr, v.Tool, timeOrNil(v.First)})
+		rows = append(rows, variantRow{key.RedactDistinct(v.URL), v.Sum(), v.Addr, v.Tool, timeOrNil(v.First)})
 	}
 	return rows
 }
@@ -96,6 +96,6 @@ func explainVariants(w io.Writer, j *fsstore.JobFile) {
 	}
 	fmt.Fprintf(w, "\t%d URLs, which differ in %s; approve one: fromcache approve KEY@SUM\n", len(all), cmp.Or(printable(strings.Join(job.Differences(all), ", ")), "the order of their parameters"))
 	for _, v := range all {
-		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum(), printable(strings.TrimSpace(key.RedactApart(v.URL)+"  "+v.Addr+" "+v.Tool)))
+		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum(), printable(strings.TrimSpace(key.RedactDistinct(v.URL)+"  "+v.Addr+" "+v.Tool)))
 	}
 }

@@ -46,10 +46,10 @@ func describe(j *fsstore.JobFile) jobRow {
 		Reason: key.RedactText(j.Job.Reason()), Note: key.RedactText(j.Note),
 	}
 	if j.Job.URL != "" {
-		r.URL = key.RedactApart(j.Job.FetchURL())
+		r.URL = key.RedactDistinct(j.Job.FetchURL())
 	}
 	if j.State == fsstore.Misses && j.Job.URL != "" {
-		r.Sum, r.Variants = job.SumOf(j.Job.FetchURL()), variantRows(&j.Job)
+		r.Sum, r.Variants = job.URLSum(j.Job.FetchURL()), variantRows(&j.Job)
 	}
 	if e, ok := newest(j); ok {
 		r.Event, r.At = string(e.Kind), timeOrNil(e.Time)

@@ -72,7 +72,7 @@ func (v validator) sameIn(h http.Header) bool {
 // that differ in a query have the same where the origin makes it of time and size.
 func resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSigned(j.StartURL(), j.FetchURL())
+	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL())
 }
 
 // resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte

@@ -40,7 +40,7 @@ var noCoding = map[string]bool{"": true, "identity": true, "none": true, "binary
 // checkCoding refuses an answer that is encoded, although we asked for it as it is, unless its name says the same coding.
 func checkCoding(name string, h http.Header) error {
 	coding := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ", ")))
-	if noCoding[coding] || kind.Ends(name, encodings[coding]) {
+	if noCoding[coding] || kind.HasEnding(name, encodings[coding]) {
 		return nil
 	}
 	return failed("the origin sends it with Content-Encoding %.40s although it was asked not to, so the bytes are not the file: add the line `accept any` to the job to keep them as they are, and retry", coding)

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Added is what stands in a job's file below what a claim has read.
-type Added struct {
+// Appended is what stands in a job's file below what a claim has read.
+type Appended struct {
 	Options string // lines of options below the job's own URL
 	URLs    string // lines of other URLs, and what belongs to each
 	Rest    []byte // all but URLs: the log, the options too
 }
 
-// AddedTo takes apart what was appended to the file of the URL own: by its worker, whose lines are events, and by people.
+// SplitAppended takes apart what was appended to the file of the URL own: by its worker, whose lines are events, and by people.
 // What is no event belongs to the URL above, as Parse has it.
-func AddedTo(tail []byte, own string) (a Added) {
+func SplitAppended(tail []byte, own string) (a Appended) {
 	other := false
 	for line := range bytes.SplitAfterSeq(tail, []byte("\n")) {
 		text := strings.Trim(string(line), " \t\r\n")

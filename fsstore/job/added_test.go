@@ -4,7 +4,7 @@ import "testing"
 
 func TestAddedTo(t *testing.T) {
 	const own, event = "https://h.example/own.run", "2026-11-22T21:31:00Z start 5 - host 7\n"
-	for tail, want := range map[string]Added{
+	for tail, want := range map[string]Appended{
 		"":                          {},
 		event:                       {Rest: []byte(event)},
 		event + "sha256 ab\n":       {Options: "sha256 ab\n", Rest: []byte(event + "sha256 ab\n")},
@@ -13,7 +13,7 @@ func TestAddedTo(t *testing.T) {
 			URLs: "https://h.example/2\naccept any\nnonsense\n", Rest: []byte(event + own + "\naccept http\n")},
 		"ftp://h.example/3\nhttps://h.example/half": {URLs: "ftp://h.example/3\nhttps://h.example/half\n"},
 	} {
-		if got := AddedTo([]byte(tail), own); got.Options != want.Options || got.URLs != want.URLs || string(got.Rest) != string(want.Rest) {
+		if got := SplitAppended([]byte(tail), own); got.Options != want.Options || got.URLs != want.URLs || string(got.Rest) != string(want.Rest) {
 			t.Errorf("%q: %q, %q, %q", tail, got.Options, got.URLs, got.Rest)
 		}
 	}

@@ -13,9 +13,9 @@ type Client struct {
 	First, Last time.Time
 }
 
-// Asked is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients are those that
+// MissSummary is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients are those that
 // came first and Variants mostly those that came last, for strangers can make both long.
-type Asked struct {
+type MissSummary struct {
 	N           int       // times
 	AtLeast     bool      // N is a lower bound
 	First, Last time.Time // zero: never
@@ -26,10 +26,10 @@ type Asked struct {
 	URLCount    int
 }
 
-// Asked sums the misses up: with so many clients at most, and beside line 1 URLs of so many bytes. It keeps nothing of the
+// SummariseMisses sums the misses up: with so many clients at most, and beside line 1 URLs of so many bytes. It keeps nothing of the
 // file's text alive.
-func (j *Job) Asked(clients, urlBytes int) *Asked {
-	a := &Asked{First: j.FirstAsked(), Last: j.LastAsked()}
+func (j *Job) SummariseMisses(clients, urlBytes int) *MissSummary {
+	a := &MissSummary{First: j.FirstAsked(), Last: j.LastAsked()}
 	a.N, a.AtLeast = j.Misses()
 	all := j.Clients()
 	a.Clients = make([]Client, 0, min(clients, len(all)))

@@ -116,9 +116,9 @@ func (j *Job) Add(e Event) {
 // counts until a later failed, cancelled, done or retry.
 func (j *Job) Due() time.Time { return j.After }
 
-// Told returns the time of the line that Due comes from, where a worker wrote it: zero for an option. A time to come is one
+// DueWritten returns the time of the line that Due comes from, where a worker wrote it: zero for an option. A time to come is one
 // of a clock that was wrong.
-func (j *Job) Told() time.Time {
+func (j *Job) DueWritten() time.Time {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		if e := &j.Events[i]; !e.After.IsZero() && e.After.Equal(j.After) {
 			return e.Time
@@ -222,8 +222,8 @@ func (j *Job) FetchURL() string {
 	return approved
 }
 
-// Named reports whether the URL that FetchURL returns is one that a line of a person's approval or retry names.
-func (j *Job) Named() bool {
+// ApprovalNamesURL reports whether the URL that FetchURL returns is one that a line of a person's approval or retry names.
+func (j *Job) ApprovalNamesURL() bool {
 	fetch := j.FetchURL()
 	for i := range j.Events {
 		if e := &j.Events[i]; (e.Kind == Approve || e.Kind == Retry) && e.URL == fetch {

@@ -248,14 +248,14 @@ func TestAskedInSum(t *testing.T) {
 		text += fmt.Sprintf("2026-11-22T21:27:0%dZ miss x2 10.0.0.%d curl/%d https://example.com/a.run?t=%d\n", i, i/3, i/2, i%3)
 	}
 	j := Parse([]byte(text)).Jobs[0]
-	whole, few := j.Asked(100, 1000), j.Asked(2, 10)
+	whole, few := j.SummariseMisses(100, 1000), j.SummariseMisses(2, 10)
 	if !slices.Equal(whole.Clients, j.Clients()) || !slices.Equal(whole.Variants, j.Variants()) {
 		t.Errorf("%+v", whole)
 	}
 	if !slices.Equal(few.Clients, j.Clients()[:2]) || len(few.Variants) != 2 || few.Variants[0].URL != j.URL || few.Variants[1].URL != j.FetchURL() {
 		t.Errorf("%+v", few)
 	}
-	for _, a := range []*Asked{whole, few} {
+	for _, a := range []*MissSummary{whole, few} {
 		if a.N != 18 || a.AtLeast || a.AddrCount != 3 || a.URLCount != 3 || !a.First.Equal(j.FirstAsked()) || !a.Last.Equal(j.LastAsked()) {
 			t.Errorf("%+v", a)
 		}

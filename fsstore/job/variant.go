@@ -17,10 +17,10 @@ type Variant struct {
 }
 
 // Sum is what a form or a verb says of the URL that a person saw.
-func (v *Variant) Sum() string { return SumOf(v.URL) }
+func (v *Variant) Sum() string { return URLSum(v.URL) }
 
-// SumOf returns the SHA-256 of a URL as it is written, its signature included, in 64 hex digits.
-func SumOf(url string) string {
+// URLSum returns the SHA-256 of a URL as it is written, its signature included, in 64 hex digits.
+func URLSum(url string) string {
 	sum := sha256.Sum256([]byte(url))
 	return hex.EncodeToString(sum[:])
 }

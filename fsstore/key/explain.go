@@ -2,14 +2,14 @@ package key
 
 import "strings"
 
-// Left is what was left out of a URL's query, and why.
-type Left struct {
+// Dropped is what was left out of a URL's query, and why.
+type Dropped struct {
 	Name string // of the parameter; never its value
 	By   string // whose signature it is, or that an operator's line says so
 }
 
-// LeftOut tells what of raw's query is no part of its identity by Auto and by an operator's lines.
-func LeftOut(raw string, own *Own) (list []Left) {
+// DroppedParams tells what of raw's query is no part of its identity by Auto and by an operator's lines.
+func DroppedParams(raw string, own *HostRules) (list []Dropped) {
 	b, m, err := normalise(nil, raw, reading{rule: Drop})
 	var q params
 	if err != nil || m.whole == "" || !q.take(m.whole) {
@@ -21,11 +21,11 @@ func LeftOut(raw string, own *Own) (list []Left) {
 			if value == "" || len(name) > 40 {
 				name = redacted // what has no name is all value
 			}
-			list = append(list, Left{name, by})
+			list = append(list, Dropped{name, by})
 		}
 	}
 	return list
 }
 
-// OfOperator reports whether the word of an operator left it out.
-func (l Left) OfOperator() bool { return l.By == byOperator }
+// ByOperator reports whether the word of an operator left it out.
+func (l Dropped) ByOperator() bool { return l.By == byOperator }

@@ -98,9 +98,9 @@ func hasVersion(s string) bool {
 	return false
 }
 
-// Drifting returns the name of the one parameter in which two URLs of one path differ, where both its values look as if a
+// ChangingParam returns the name of the one parameter in which two URLs of one path differ, where both its values look as if a
 // machine had made them up, so that it may be a signature of a kind that nobody has told us; else "".
-func Drifting(a, b string) string {
+func ChangingParam(a, b string) string {
 	path, query, is := strings.Cut(a, "?")
 	other, with, also := strings.Cut(b, "?")
 	if path != other || !is || !also || query == with {

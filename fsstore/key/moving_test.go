@@ -47,11 +47,11 @@ func TestDrifting(t *testing.T) {
 		{"t=" + a, "t=" + b + "&x", ""}, {"version=" + a, "version=" + b, ""}, {"h=9f86d081884c7d659a2feaa0c55ad0159f86d081", "h=8f86d081884c7d659a2feaa0c55ad0159f86d082", ""},
 		{"t=eyJhbGciOiJIUzI1NiJ9.a", "t=eyJhbGciOiJIUzI1NiJ9.b", "t"},
 	} {
-		if got := Drifting("https://h/f?"+tt.a, "https://h/f?"+tt.b); got != tt.want {
+		if got := ChangingParam("https://h/f?"+tt.a, "https://h/f?"+tt.b); got != tt.want {
 			t.Errorf("%s, %s: %q, want %q", tt.a, tt.b, got, tt.want)
 		}
 	}
-	if Drifting("https://h/f?t="+a, "https://h/g?t="+b) != "" || Drifting("https://h/f", "https://h/f?t="+b) != "" {
+	if ChangingParam("https://h/f?t="+a, "https://h/g?t="+b) != "" || ChangingParam("https://h/f", "https://h/f?t="+b) != "" {
 		t.Error("of two paths")
 	}
 }

@@ -62,21 +62,21 @@ func Valid(name string) bool { return valid(name, hashLen) || IsOld(name) }
 // IsOld reports whether name has the shape of a key that an earlier server gave.
 func IsOld(name string) bool { return valid(name, oldLen) }
 
-// OfSum reports whether a valid name's hash is that of a sum of 64 hex digits.
-func OfSum(name, sum string) bool {
+// HasSum reports whether a valid name's hash is that of a sum of 64 hex digits.
+func HasSum(name, sum string) bool {
 	return strings.HasSuffix(name, "--"+sum[:hashLen]) || strings.HasSuffix(name, "--"+sum[:oldLen])
 }
 
-// OldOf returns the name that an earlier server gave to what has a name of today; another name as it is.
-func OldOf(name string) string {
+// OldName returns the name that an earlier server gave to what has a name of today; another name as it is.
+func OldName(name string) string {
 	if !valid(name, hashLen) {
 		return name
 	}
 	return name[:len(name)-hashLen+oldLen]
 }
 
-// Renew returns the name of today for what an earlier server named, given the sum of its URL; another name as it is.
-func Renew(name, sum string) string {
+// CurrentName returns the name of today for what an earlier server named, given the sum of its URL; another name as it is.
+func CurrentName(name, sum string) string {
 	if !IsOld(name) {
 		return name
 	}

@@ -208,8 +208,8 @@ func appendPath(b []byte, path string) []byte {
 // reading is how a query is read.
 type reading struct {
 	rule Rule
-	own  *Own // beside Auto
-	wild bool // the URL is one that Redact has made
+	own  *HostRules // beside Auto
+	wild bool       // the URL is one that Redact has made
 }
 
 // appendQuery appends "?" and what is left of query, and reports whether something was left out.

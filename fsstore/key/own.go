@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Own is what an operator says of the query parameters of a host, in lines that read "drop NAME", "keep NAME", "drop all" or
+// HostRules is what an operator says of the query parameters of a host, in lines that read "drop NAME", "keep NAME", "drop all" or
 // "keep all". A name is the whole of what stands before the "=", as it is written in the URL. Keep goes before drop, and both
 // before the table of signatures. nil says nothing.
-type Own struct {
+type HostRules struct {
 	dropAll, keepAll bool
 	drop, keep       []string
 }
@@ -23,10 +23,10 @@ type Flaw struct {
 // byOperator is who drops a parameter for an operator's line.
 const byOperator = "an operator's line"
 
-// ParseOwn reads such lines; "#" begins a comment, and blank lines say nothing. A flaw changes nothing: what is not well said
+// ParseHostRules reads such lines; "#" begins a comment, and blank lines say nothing. A flaw changes nothing: what is not well said
 // must not merge two URLs.
-func ParseOwn(text string) (*Own, []Flaw) {
-	o := &Own{}
+func ParseHostRules(text string) (*HostRules, []Flaw) {
+	o := &HostRules{}
 	var flaws []Flaw
 	n := 0
 	for line := range strings.Lines(text) {
@@ -44,7 +44,7 @@ func ParseOwn(text string) (*Own, []Flaw) {
 }
 
 // take takes the words of a line, or says what is wrong with them.
-func (o *Own) take(word []string) string {
+func (o *HostRules) take(word []string) string {
 	if len(word) != 2 || word[0] != "drop" && word[0] != "keep" {
 		return `it is none of "drop NAME", "keep NAME" and "drop all": write one of them, in lower case`
 	}
@@ -68,19 +68,19 @@ func (o *Own) take(word []string) string {
 }
 
 // Join is what two operators' files say together. Either may be nil.
-func (o *Own) Join(p *Own) *Own {
+func (o *HostRules) Join(p *HostRules) *HostRules {
 	switch {
 	case o == nil:
 		return p
 	case p == nil:
 		return o
 	}
-	return &Own{o.dropAll || p.dropAll, o.keepAll || p.keepAll, slices.Concat(o.drop, p.drop), slices.Concat(o.keep, p.keep)}
+	return &HostRules{o.dropAll || p.dropAll, o.keepAll || p.keepAll, slices.Concat(o.drop, p.drop), slices.Concat(o.keep, p.keep)}
 }
 
 // dropsAll: nothing of any query stays, however long it is.
-func (o *Own) dropsAll() bool { return o != nil && o.dropAll && !o.keepAll && len(o.keep) == 0 }
+func (o *HostRules) dropsAll() bool { return o != nil && o.dropAll && !o.keepAll && len(o.keep) == 0 }
 
-func (o *Own) keeps(name string) bool { return o.keepAll || slices.Contains(o.keep, name) }
+func (o *HostRules) keeps(name string) bool { return o.keepAll || slices.Contains(o.keep, name) }
 
-func (o *Own) drops(name string) bool { return o.dropAll || slices.Contains(o.drop, name) }
+func (o *HostRules) drops(name string) bool { return o.dropAll || slices.Contains(o.drop, name) }

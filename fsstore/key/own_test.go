@@ -28,7 +28,7 @@ func TestOwn(t *testing.T) {
 		{"drop t", strings.Repeat("t&", 100) + "h", "?" + strings.Repeat("t&", 100) + "h", ""},
 		{"drop all", strings.Repeat("t&", 100) + "h", "", ""},
 	} {
-		own, flaws := ParseOwn(tt.lines)
+		own, flaws := ParseHostRules(tt.lines)
 		var lines []string
 		for _, f := range flaws {
 			if f.Why == "" {
@@ -39,25 +39,25 @@ func TestOwn(t *testing.T) {
 		if got := strings.Join(lines, " "); got != tt.flaws {
 			t.Errorf("%q: flaws in lines %q, want %q", tt.lines, got, tt.flaws)
 		}
-		u, err := ParseBy("https://h/f.run?"+tt.query, own)
+		u, err := ParseWith("https://h/f.run?"+tt.query, own)
 		if err != nil || u.String() != "https://h/f.run"+tt.want {
 			t.Errorf("%q: %s is %s, %v; want %s", tt.lines, tt.query, u, err, tt.want)
 		}
 		if u.Whole() != "https://h/f.run?"+tt.query {
 			t.Errorf("%q: whole it is %s", tt.query, u.Whole())
 		}
-		if again, err := ParseBy(u.String(), own); err != nil || again.String() != u.String() {
+		if again, err := ParseWith(u.String(), own); err != nil || again.String() != u.String() {
 			t.Errorf("%q: %s is not normalised", tt.lines, u)
 		}
 	}
-	a, _ := ParseOwn("drop t")
-	b, _ := ParseOwn("drop h\nkeep t")
-	for _, both := range []*Own{a.Join(b), b.Join(a)} {
-		if u, _ := ParseBy("https://h/f?t=1&h=2", both); u.String() != "https://h/f?t=1" {
+	a, _ := ParseHostRules("drop t")
+	b, _ := ParseHostRules("drop h\nkeep t")
+	for _, both := range []*HostRules{a.Join(b), b.Join(a)} {
+		if u, _ := ParseWith("https://h/f?t=1&h=2", both); u.String() != "https://h/f?t=1" {
 			t.Error(u)
 		}
 	}
-	if a.Join(nil) != a || (*Own)(nil).Join(a) != a {
+	if a.Join(nil) != a || (*HostRules)(nil).Join(a) != a {
 		t.Error("nothing says something")
 	}
 }
@@ -108,12 +108,12 @@ func mustKeep(t *testing.T, raw string) URL {
 }
 
 func TestLeftOut(t *testing.T) {
-	own, _ := ParseOwn("drop t\nkeep se")
-	got := fmt.Sprint(LeftOut("https://h/f?v=1&t=secret&sig=a&se=2026-11-28&sp=r", own))
+	own, _ := ParseHostRules("drop t\nkeep se")
+	got := fmt.Sprint(DroppedParams("https://h/f?v=1&t=secret&sig=a&se=2026-11-28&sp=r", own))
 	if want := "[{t an operator's line} {sig Azure shared access signature} {sp Azure shared access signature}]"; got != want {
 		t.Error(got)
 	}
-	if got := LeftOut("https://h/f?v=1", nil); got != nil {
+	if got := DroppedParams("https://h/f?v=1", nil); got != nil {
 		t.Error(got)
 	}
 }
@@ -124,18 +124,18 @@ func FuzzOwn(f *testing.F) {
 	f.Add("drop all\nkeep h # and no more", "t=1&h=2&h=3&&%68=4")
 	f.Add("Drop t\nkeep all\n\x00", "t")
 	f.Fuzz(func(t *testing.T, lines, query string) {
-		own, flaws := ParseOwn(lines)
+		own, flaws := ParseHostRules(lines)
 		if n := strings.Count(lines, "\n") + 1; len(flaws) > n {
 			t.Fatalf("%d flaws in %d lines", len(flaws), n)
 		}
-		u, err := ParseBy("https://h/f?"+query, own)
+		u, err := ParseWith("https://h/f?"+query, own)
 		if err != nil {
 			return
 		}
 		if !subsequence(u.String(), u.Whole()) {
 			t.Fatalf("%q: %s is nothing that is left of %s", lines, u, u.Whole())
 		}
-		if again, err := ParseBy(u.String(), own); err != nil || again.String() != u.String() {
+		if again, err := ParseWith(u.String(), own); err != nil || again.String() != u.String() {
 			t.Fatalf("%q: %s is not normalised: %s, %v", lines, u, again, err)
 		}
 		_, whole, _ := strings.Cut(u.Whole(), "?")

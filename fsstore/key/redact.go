@@ -18,16 +18,16 @@ func Redact(raw string) string {
 	return printable(redactor{}.word(nil, raw, 0), false)
 }
 
-// RedactApart is Redact for a list in which URLs may differ in what it hides alone: behind each REDACTED stand a few digits of
+// RedactDistinct is Redact for a list in which URLs may differ in what it hides alone: behind each REDACTED stand a few digits of
 // a hash of the value. They tell two values apart, not more: of a password that can be guessed one of 65,536 guesses would
 // fit, and a key says as much of the whole URL to who can guess that.
-func RedactApart(raw string) string {
+func RedactDistinct(raw string) string {
 	return printable(redactor{apart: true}.word(nil, raw, 0), false)
 }
 
-// SameButSigned reports whether two URLs are one but for a signature, so that what an origin says of one it says of the
+// SameButSignature reports whether two URLs are one but for a signature, so that what an origin says of one it says of the
 // other: its 304, and the rest of a part. No operator's rule counts here, and neither URL may be redacted.
-func SameButSigned(a, b string) bool {
+func SameButSignature(a, b string) bool {
 	x, err := Parse(a, Auto)
 	if err != nil {
 		return false

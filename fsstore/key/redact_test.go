@@ -143,26 +143,26 @@ func TestSameButSigned(t *testing.T) {
 		"https://h/f.run": false,
 		"h":               false,
 	} {
-		if got := SameButSigned(u, other); got != want || got != SameButSigned(other, u) {
+		if got := SameButSignature(u, other); got != want || got != SameButSignature(other, u) {
 			t.Errorf("%s: %v", other, got)
 		}
 	}
 	for _, name := range []string{"exp", "expire", "Expires", "h", "token", "sig", "t", "key", "st"} {
-		if SameButSigned("https://h/f.run?"+name+"=1700000000", "https://h/f.run?"+name+"=1800000000") {
+		if SameButSignature("https://h/f.run?"+name+"=1700000000", "https://h/f.run?"+name+"=1800000000") {
 			t.Errorf("%s alone is taken for a signature", name)
 		}
 	}
 }
 
 func TestRedactApart(t *testing.T) {
-	a, b := RedactApart("https://h/f?token=one&v=1"), RedactApart("https://h/f?token=two&v=1")
-	if a == b || a != RedactApart("https://h/f?token=one&v=1") || len(a) != len("https://h/f?token=REDACTED-0123&v=1") || !strings.HasPrefix(a, "https://h/f?token=REDACTED-") {
+	a, b := RedactDistinct("https://h/f?token=one&v=1"), RedactDistinct("https://h/f?token=two&v=1")
+	if a == b || a != RedactDistinct("https://h/f?token=one&v=1") || len(a) != len("https://h/f?token=REDACTED-0123&v=1") || !strings.HasPrefix(a, "https://h/f?token=REDACTED-") {
 		t.Error(a, b)
 	}
-	if !IsRedacted(a) || RedactApart(a) != a || Redact(a) != "https://h/f?token=REDACTED&v=1" {
-		t.Errorf("%s is redacted again as %s", a, RedactApart(a))
+	if !IsRedacted(a) || RedactDistinct(a) != a || Redact(a) != "https://h/f?token=REDACTED&v=1" {
+		t.Errorf("%s is redacted again as %s", a, RedactDistinct(a))
 	}
-	if got := RedactApart("https://h/f?v=1"); got != "https://h/f?v=1" {
+	if got := RedactDistinct("https://h/f?v=1"); got != "https://h/f?v=1" {
 		t.Error(got)
 	}
 }

@@ -134,7 +134,7 @@ func (q *params) take(s string) bool {
 }
 
 // decide says of each parameter who drops it. An operator's word goes before the table, and keep before drop.
-func (q *params) decide(host string, own *Own) {
+func (q *params) decide(host string, own *HostRules) {
 	q.dropSigned(host)
 	if own == nil {
 		return

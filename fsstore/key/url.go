@@ -66,12 +66,12 @@ type URL struct {
 // Parse normalises raw. Its error is an *Error, which wraps ErrBadURL.
 func Parse(raw string, rule Rule) (URL, error) { return parse(raw, reading{rule: rule}) }
 
-// ParseBy is Parse by Auto and by what an operator says of the URL's host.
-func ParseBy(raw string, own *Own) (URL, error) { return parse(raw, reading{own: own}) }
+// ParseWith is Parse by Auto and by what an operator says of the URL's host.
+func ParseWith(raw string, own *HostRules) (URL, error) { return parse(raw, reading{own: own}) }
 
 // ParseRedacted is Parse of what Redact has made of a URL: a signature is told by the names of its set alone, where it has
 // more than one. Its sum is that of the artifact only where IsRedacted says no.
-func ParseRedacted(raw string, rule Rule, own *Own) (URL, error) {
+func ParseRedacted(raw string, rule Rule, own *HostRules) (URL, error) {
 	return parse(raw, reading{rule, own, true})
 }
 

@@ -24,7 +24,7 @@ func TestRealURLs(t *testing.T) {
 		}
 		seen[word[1]], seen[word[2]] = true, true
 		a, b := mustParse(t, word[1]), mustParse(t, word[2])
-		if same := a.Sum() == b.Sum(); same != (word[0] == "one") || same != (a.Key() == b.Key()) || same != SameButSigned(word[1], word[2]) {
+		if same := a.Sum() == b.Sum(); same != (word[0] == "one") || same != (a.Key() == b.Key()) || same != SameButSignature(word[1], word[2]) {
 			t.Errorf("%s artifact:\n%s\n%s", word[0], a, b)
 		}
 		for _, u := range []URL{a, b} {

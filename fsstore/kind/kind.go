@@ -165,7 +165,7 @@ func Check(name string, head []byte) *Mismatch {
 	said := readable(head)
 	for _, m := range magics {
 		switch {
-		case !Ends(name, m.endings):
+		case !HasEnding(name, m.endings):
 		case m.starts(head):
 			return nil
 		default:
@@ -238,8 +238,8 @@ func kindOfText(text []byte) string {
 	return plainText
 }
 
-// Ends reports whether a name has one of these endings.
-func Ends(name string, endings []string) bool {
+// HasEnding reports whether a name has one of these endings.
+func HasEnding(name string, endings []string) bool {
 	for _, e := range endings {
 		if strings.HasSuffix(name, e) {
 			return true

@@ -238,7 +238,7 @@ func shown(raw, orElse string) string {
 	if raw == "" {
 		return orElse
 	}
-	return cut(key.RedactApart(raw), 600)
+	return cut(key.RedactDistinct(raw), 600)
 }
 
 // showJob is the page of one job: where it is, and its own log.

@@ -72,7 +72,7 @@ var guards = []guard{
 	{name: "no line slips under an approval", file: "fsstore/approve.go", old: "len(jobs) != 1 || jobs[0].FetchURL() == url {", new: "true || jobs[0].FetchURL() == url {", pkg: store, run: "Slips"},
 	{name: "a file is a URL's by the whole sum", file: "fsstore/subject.go", old: "if err == nil && u.Sum() == sub.sum {\n\t\treturn true\n\t}\n\tif", new: "if err == nil {\n\t\treturn true\n\t}\n\tif", pkg: store, run: "NoIdentity"},
 	{name: "a miss is noted in no other's file", file: "fsstore/misses.go", old: "err == nil && u.Sum() != a.sum {", new: "false && err == nil && u.Sum() != a.sum {", pkg: store, run: "AnotherURL"},
-	{name: "a claim compares sums", file: "fsstore/claim.go", old: "first.Sum() != u.Sum() && !j.Named() {", new: "first.OldKey() != u.OldKey() && !j.Named() {", pkg: store, run: "NoIdentity"},
+	{name: "a claim compares sums", file: "fsstore/claim.go", old: "first.Sum() != u.Sum() && !j.ApprovalNamesURL() {", new: "first.OldKey() != u.OldKey() && !j.Named() {", pkg: store, run: "NoIdentity"},
 	{name: "a denial under an old name is of its URL", file: "fsstore/deny.go", old: "(i == 0 || s.deniesOld(u, name))", new: "(i == 0 || true)", pkg: store, run: "NoIdentity"},
 	{name: "a claim looks at what is held since its first", file: "fsstore/claim.go", old: "if err := s.overtaken(&j, u); err != nil {", new: "if err := s.overtaken(&j, u); false && err != nil {", pkg: store, run: "StandsAbove|Model"},
 	{name: "a commit looks at what is held since the claim", file: "fsstore/publish.go", old: "if err := c.mayCommit(); err != nil {\n\t\tp.close", new: "if err := c.mayCommit(); false && err != nil {\n\t\tp.close", pkg: store, run: "StandsAbove|CopiedIn|Model"},
@@ -260,7 +260,7 @@ var guards = []guard{
 	{name: "an operator's line counts at once", file: "fsstore/mirror.go", old: "(old.settled || !m.exact)", new: "true", pkg: store, run: "TestRule"},
 	{name: "a set that is not whole is no signature", file: "fsstore/key/signature.go", old: "if j < 0 || !ok {", new: "if j < 0 {\n\t\t\tcontinue\n\t\t}\n\t\tif !ok {", pkg: "./fsstore/key", run: "Signature"},
 	{name: "a vendor's own scheme is the vendor's", file: "fsstore/key/signature.go", old: "sig.speaksFor(host) {", new: "true {", pkg: "./fsstore/key", run: "Signature"},
-	{name: "a part is gone on with under its own URL", file: "fsstore/fetch/answer.go", old: " && key.SameButSigned(j.StartURL(), j.FetchURL())", new: " && key.SameButSigned(j.URL, j.URL)", pkg: wayOut, run: "ResumeOfAnotherURL"},
+	{name: "a part is gone on with under its own URL", file: "fsstore/fetch/answer.go", old: " && key.SameButSignature(j.StartURL(), j.FetchURL())", new: " && key.SameButSignature(j.URL, j.URL)", pkg: wayOut, run: "ResumeOfAnotherURL"},
 	{name: "a part that is too long is begun again", file: "fsstore/fetch/attempt.go", old: "if part.Size() > start.Size {", new: "if false {", pkg: wayOut, run: "TestResumeLeft"},
 	{name: "a part that was not published is not gone on with", file: "fsstore/fetch/attempt.go", old: "a.lasting = false // after", new: "// after", pkg: wayOut, run: "AfterAFailedPublish"},
 	{name: "an origin sends no more than it promised", file: "fsstore/fetch/receive.go", old: "case d.total >= 0 && size > d.total:", new: "case false:", pkg: wayOut, run: "TestResume"},
@@ -322,7 +322,7 @@ var guards = []guard{
 	{name: "no secret in a meta's header", file: "fsstore/publish.go", old: "m.Header[name] = key.RedactText(v)", new: "m.Header[name] = v", pkg: program, run: "TestCanaries"},
 	{name: "no secret in a key", file: "fsstore/key/name.go", old: "switch base := shownBase(u.base); {", new: "switch base := u.base; {", pkg: program, run: "TestCanaries"},
 	{name: "no secret in the log", file: "fsstore/fetch/attempt.go", old: `a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL),`, new: `a.log.Info("downloaded", "key", a.c.Key, "url", a.c.URL,`, pkg: program, run: "TestCanaries"},
-	{name: "no secret in ls", file: "cmd/fromcache/jobs.go", old: "r.URL = key.RedactApart(j.Job.FetchURL())", new: "r.URL = j.Job.FetchURL()", pkg: program, run: "TestCanaries"},
+	{name: "no secret in ls", file: "cmd/fromcache/jobs.go", old: "r.URL = key.RedactDistinct(j.Job.FetchURL())", new: "r.URL = j.Job.FetchURL()", pkg: program, run: "TestCanaries"},
 	{name: "no header line on a page", file: "fsstore/key/redact.go", old: "if secret && s != \"\" {", new: "if secret && s == \"\" {", pkg: program, run: "TestCanaries"},
 
 	// a machine in trouble
