@@ -119,7 +119,9 @@ func lockSoon(f *os.File) (err error) {
 // watches the directory: the rename came while it was locked.
 func letGo(f *os.File) {
 	unlock(f)
-	_ = f.Chmod(0o660) // another user's file waits for the next tick
+	if !hasSecondName(f) { // whose mode would change too
+		_ = f.Chmod(0o660) // another user's file waits for the next tick
+	}
 }
 
 // pin is the URL that an approval names, or "" where line 1 says it already.

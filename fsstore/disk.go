@@ -71,15 +71,29 @@ func openSized(path string, flag int) (*os.File, int64, error) {
 	return f, st.Size, nil
 }
 
-// openJob opens a job file for appending where we may, for reading where a
-// person's umask allows no more; the claim then makes a copy of its own.
-func openJob(path string) (*os.File, error) {
+// errShared is why a file is not written to: a hard link may lead to it from outside of the tree, and
+// what is written would stand there too.
+var errShared = errors.New("the file has a second name, a hard link, so nothing is written to it: cp it to a name with a dot in front, then mv that over it")
+
+// openOwn opens a file for appending, unless it has a second name.
+func openOwn(path string) (*os.File, error) {
 	f, err := open(path, os.O_RDWR|os.O_APPEND)
+	if err == nil && hasSecondName(f) {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errShared}
+	}
+	return f, err
+}
+
+// openJob opens a job file for appending where we may, for reading where a person's umask or a
+// second name allows no more; the claim then makes a copy of its own.
+func openJob(path string) (*os.File, error) {
+	f, err := openOwn(path)
 	for n := 0; errors.Is(err, unix.EAGAIN) && n < 500; n++ { // somebody has a lease of it for an instant: hasWriter
 		time.Sleep(2 * time.Millisecond)
-		f, err = open(path, os.O_RDWR|os.O_APPEND)
+		f, err = openOwn(path)
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errShared) {
 		return open(path, os.O_RDONLY)
 	}
 	return f, err
@@ -87,7 +101,8 @@ func openJob(path string) (*os.File, error) {
 
 // openCount opens a file of numbers for adding in place, makes it where there
 // is none, and waits a while for its lock: whoever holds it adds and is gone.
-// Else it is errLocked, and the numbers wait in memory.
+// Else it is errLocked, or errShared where it has a second name, and the numbers
+// wait in memory.
 func openCount(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
 	if err != nil {
@@ -97,7 +112,10 @@ func openCount(path string) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: path, Err: errForeign}
 	}
-	if err == nil && info.Size() == 0 && !hasSecondName(f) {
+	if err == nil && hasSecondName(f) {
+		err = &fs.PathError{Op: "open", Path: path, Err: errShared}
+	}
+	if err == nil && info.Size() == 0 {
 		err = f.Chmod(0o660) // whatever the umask
 	}
 	if err == nil {
@@ -108,51 +126,6 @@ func openCount(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// openOwnCount is openCount of a file that has no second name, which may be
-// outside of the tree: one that has is replaced by a copy, under its lock. Who
-// waited for that lock then finds that its file is not there any more.
-func (s *Store) openOwnCount(path string) (*os.File, error) {
-	for range 3 {
-		f, err := openCount(path)
-		if err != nil {
-			return nil, err
-		}
-		there := same(f, path)
-		if there && !hasSecondName(f) {
-			return f, nil
-		}
-		if there {
-			err = s.replaceCount(f)
-		}
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-	return nil, errLocked
-}
-
-func (s *Store) replaceCount(f *os.File) error {
-	own, err := s.copyOf(f, maxStats)
-	if err != nil {
-		return err
-	}
-	defer own.Close()
-	if err = os.Rename(own.Name(), f.Name()); err != nil {
-		os.Remove(own.Name())
-	}
-	return err
-}
-
-// copyOf makes a file in tmp/ of what an open file holds, at most limit bytes.
-func (s *Store) copyOf(f *os.File, limit int64) (*os.File, error) {
-	b, err := slurp(f, limit)
-	if err != nil {
-		return nil, err
-	}
-	return s.writeTemp(b, 0o660, false)
 }
 
 // slurp reads an open file from its start, at most limit bytes.

@@ -98,7 +98,7 @@ func (s *Store) flushHits() error {
 // addHits adds in place under the file's lock. The number never gets shorter,
 // so that a reader beside it sees the old or the new one: it stops at the largest.
 func (s *Store) addHits(k string, n int64) error {
-	f, err := s.openOwnCount(s.path("hits", k))
+	f, err := openCount(s.path("hits", k))
 	if err != nil {
 		return err
 	}

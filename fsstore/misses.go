@@ -105,14 +105,14 @@ func (s *Store) repeated(a ask) bool {
 }
 
 // errOther says that the miss under a URL's key is of another URL.
-var errOther = errors.New("the miss of that name is of another URL")
+var errOther = errors.New("the file of that name is of another URL: move it away")
 
 // note looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
 func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
 	err := s.appendMiss(a, 1)
-	if errors.Is(err, errOther) {
-		return s.notNoted(a), nil
+	if errors.Is(err, errOther) || errors.Is(err, errShared) {
+		return s.notNoted(a, err), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return Noted, err
@@ -135,12 +135,11 @@ func (s *Store) note(u key.URL, sub subject, a ask) (Verdict, error) {
 	return s.makeMiss(a)
 }
 
-// notNoted: a person has given its name to the miss of another URL, under which
-// it must not be approved.
-func (s *Store) notNoted(a ask) Verdict {
+// notNoted tells an operator why a miss can't be noted in the file of its name.
+func (s *Store) notNoted(a ask, why error) Verdict {
 	s.room.lost.Add(1)
 	s.sometimes("miss", func() {
-		s.log.Error("a miss is not noted, for the file of its name is of another URL: move that away", "file", "misses/"+a.key)
+		s.log.Error("a miss is not noted", "file", "misses/"+a.key, "err", why)
 	})
 	return IsFull
 }
@@ -170,7 +169,7 @@ func (s *Store) remember(a ask) {
 // a late line lands in queue/ with the file it was meant for, where it does no
 // harm, and never brings back what an operator has just moved.
 func (s *Store) appendMiss(a ask, n int) error {
-	f, err := open(s.job(Misses, a.key), os.O_RDWR|os.O_APPEND)
+	f, err := openOwn(s.job(Misses, a.key))
 	if err != nil {
 		return err
 	}
@@ -178,9 +177,6 @@ func (s *Store) appendMiss(a ask, n int) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
-	}
-	if info.Size() < job.MissRoom && hasSecondName(f) {
-		return s.appendOwn(f, a, n)
 	}
 	line1, err := firstLine(f)
 	if err != nil {
@@ -199,30 +195,6 @@ func (s *Store) appendMiss(a ask, n int) error {
 		return nil // full: counts are lower bounds from here
 	}
 	_, err = f.WriteString(lineEnd(f, info) + again + a.event(n).Line())
-	return err
-}
-
-// appendOwn replaces by a copy a miss that has a second name, which may be outside
-// of the tree: what a client makes us write would stand there too. The name goes
-// first, for what an operator has just moved must not come back; a crash between
-// the two costs a note.
-func (s *Store) appendOwn(f *os.File, a ask, n int) error {
-	own, err := s.copyOf(f, job.MaxFile)
-	if err != nil {
-		return err
-	}
-	defer own.Close()
-	unlock(own) // as publishNew does
-	err = os.Remove(f.Name())
-	if err == nil {
-		err = renameNew(own.Name(), f.Name())
-	}
-	if err != nil {
-		os.Remove(own.Name())
-	}
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = s.appendMiss(a, n)
-	}
 	return err
 }
 

@@ -143,35 +143,75 @@ func TestDenyOfAHostThatAListIsNamedAfter(t *testing.T) {
 	}
 }
 
-// What a client makes the server write stays in the tree, also where a file in
-// it has a second name outside; and nothing that was counted is lost.
+// What a client makes the server write stays in the tree, also where a file in it has a second name
+// outside: nothing is written to that, and somebody is told. What was counted waits.
 func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	longDay()
 	s := testStore(t)
 	k := keyOf(t, cudaURL)
 	day := now().Format(dayFormat)
 	noteMiss(t, s, cudaURL, client1)
-	was := text(t, s, Misses, k)
-	run(t, s.dir, "cp misses/"+k+" ../miss; ln -f ../miss misses/"+k+"; echo 7 > ../number; ln ../number hits/"+k+"; echo hits 7 > ../day; ln ../day stats/"+day+"; : > ../empty; ln ../empty hits/x; chmod 604 ../miss ../number ../day ../empty")
+	run(t, s.dir, "cp misses/"+k+" ../miss; ln -f ../miss misses/"+k+"; echo 7 > ../number; ln ../number hits/"+k+"; echo hits 7 > ../day; ln ../day stats/"+day+"; : > ../empty; ln ../empty hits/x; chmod 604 ../miss ../number ../day ../empty; cp ../miss ../was")
 	for range 2 {
-		noteMiss(t, s, cudaURL, "10.0.0.9")
+		if v := noteMiss(t, s, cudaURL, "10.0.0.9"); v != IsFull {
+			t.Errorf("the client is told %q", v)
+		}
 		s.Hit(k)
 		s.Hit("x")
 		s.Stat(StatHits, 1)
-		if err := errors.Join(s.flushHits(), s.flushStats()); err != nil {
-			t.Fatal(err)
+		if err := s.flushHits(); !errors.Is(err, errShared) {
+			t.Errorf("hits: %v", err)
+		}
+		if err := s.flushStats(); !errors.Is(err, errShared) {
+			t.Errorf("stats: %v", err)
 		}
 	}
-	run(t, s.dir, `test "$(cat ../number)" = 7; test "$(cat ../day)" = 'hits 7'; test ! -s ../empty; test "$(stat -c %a ../miss ../number ../day ../empty | sort -u)" = 604; test "$(ls -A tmp | wc -l)" = 0`)
-	if b, err := os.ReadFile(s.dir + "/../miss"); err != nil || string(b) != was {
-		t.Errorf("outside stands %q, %v", b, err)
+	run(t, s.dir, `cmp ../miss ../was; test "$(cat ../number)" = 7; test "$(cat ../day)" = 'hits 7'; test ! -s ../empty; test "$(stat -c %a ../miss ../number ../day ../empty | sort -u)" = 604; test "$(ls -A tmp | wc -l)" = 0`)
+	run(t, s.dir, "for f in misses/"+k+" hits/* stats/*; do cp $f tmp/copy; mv tmp/copy $f; done") // as fsck says
+	if v := noteMiss(t, s, cudaURL, "10.0.0.9"); v != Noted {
+		t.Errorf("the client is told %q", v)
 	}
-	if now := text(t, s, Misses, k); !strings.HasPrefix(now, was) || strings.Count(now, " miss 10.0.0.9 ") != 2 {
-		t.Errorf("the miss: %s", now)
-	}
+	must(t, errors.Join(s.flushHits(), s.flushStats()))
 	days, err := s.Stats(1)
 	if n := s.Hits(k); n != 9 || s.Hits("x") != 2 || err != nil || days[0].N[StatHits] != 9 {
 		t.Errorf("%d hits, %d, %v, %v", n, s.Hits("x"), days, err)
+	}
+}
+
+// A verb writes nothing to a file that has a second name. Where the line decides what is fetched it is
+// refused, and says what to do; a move needs no line.
+func TestVerbsLeaveTheOtherNameAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		in      State
+		verb    func(s *Store, k string) error
+		refused bool
+	}{
+		"approve": {Misses, func(s *Store, k string) error { return s.Approve(k, "", operator) }, true},
+		"add": {Queue, func(s *Store, _ string) error {
+			_, err := s.Add(Addition{URL: cudaURL, SHA256: digestOf("x")}, operator)
+			return err
+		}, true},
+		"cancel": {Queue, func(s *Store, k string) error { return s.Cancel(k, operator) }, false},
+		"deny":   {Queue, func(s *Store, k string) error { return s.Deny(k+".job", operator) }, false},
+		"retry":  {Failed, func(s *Store, k string) error { return s.Retry(k, operator) }, false},
+	} {
+		s := testStore(t)
+		k := keyOf(t, cudaURL)
+		file := map[State]string{Misses: k}[c.in]
+		if file == "" {
+			file = k + ".job"
+		}
+		text := cudaURL + "\n2026-11-22T21:27:26Z miss 10.0.0.7 curl/8\n"
+		must(t, os.WriteFile(s.dir+"/../outside", []byte(text), 0o604))
+		must(t, os.Chmod(s.dir+"/../outside", 0o604))
+		must(t, os.Link(s.dir+"/../outside", s.job(c.in, file)))
+		if err := c.verb(s, k); (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "cp it to a name with a dot") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if b, err := os.ReadFile(s.dir + "/../outside"); err != nil || string(b) != text {
+			t.Errorf("%s: outside stands %q, %v", name, b, err)
+		}
+		run(t, s.dir, `test "$(stat -c %a ../outside)" = 604`)
 	}
 }
 

@@ -339,6 +339,9 @@ func appendWhole(f *os.File, lines string) error {
 	if err != nil && n > 0 {
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
+	if errors.Is(err, syscall.EBADF) && hasSecondName(f) {
+		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), errShared)
+	}
 	if errors.Is(err, syscall.EBADF) { // openJob could open it for reading only
 		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())
 	}

@@ -131,7 +131,7 @@ func (s *Store) flushStats() error {
 // addStats adds to a day's file in place, under its lock: several servers may
 // count on one directory.
 func (s *Store) addStats(day string, n map[string]int64) error {
-	f, err := s.openOwnCount(s.path("stats", day))
+	f, err := openCount(s.path("stats", day))
 	if err != nil {
 		return err
 	}
