@@ -16,7 +16,7 @@ const secondURL = "https://example.com/second.run"
 func byHand(t *testing.T, s *Store, url string) *Claim {
 	t.Helper()
 	run(t, s.dir, "echo "+url+" > queue/mine.job")
-	return mustClaim(t, s, s.waitDue(t, "mine.job"))
+	return mustClaim(t, s, waitDue(t, s, "mine.job"))
 }
 
 // However the job of the first URL ends, a second one that came too late for its
@@ -73,7 +73,7 @@ func TestAURLThatIsAddedLateIsQueued(t *testing.T) {
 			if n != 1 {
 				t.Errorf("%d jobs of the first URL", n)
 			}
-			c2 := mustClaim(t, s, s.waitDue(t, want))
+			c2 := mustClaim(t, s, waitDue(t, s, want))
 			if c2.URL != secondURL || !strings.HasSuffix(c2.Job.Sha256, "007") {
 				t.Errorf("%q, %q", c2.URL, c2.Job.Sha256)
 			}
@@ -122,7 +122,7 @@ func TestAnOptionThatIsAddedLateCounts(t *testing.T) {
 func TestWhatIsAddedToABatch(t *testing.T) {
 	s := testStore(t)
 	run(t, s.dir, "printf '"+cudaURL+"\\n"+carriedURL+"\\n' > queue/list.job")
-	s.waitDue(t, "list.job")
+	waitDue(t, s, "list.job")
 	f, err := openJob(s.job(Queue, "list.job"))
 	must(t, err)
 	must(t, lock(f))
@@ -147,7 +147,7 @@ func TestWhatIsAddedToAnotherUsersFile(t *testing.T) {
 	}
 	s := testStore(t)
 	run(t, s.dir, "echo "+cudaURL+" > queue/mine.job; chown 4242 queue/mine.job")
-	s.waitDue(t, "mine.job")
+	waitDue(t, s, "mine.job")
 	his, err := os.OpenFile(s.job(Queue, "mine.job"), os.O_WRONLY|os.O_APPEND, 0)
 	must(t, err)
 	defer his.Close()

@@ -21,12 +21,12 @@ func TestAuthorIsTheOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		run(t, s.dir, "mv tmp/"+name+" queue/")
-		if e := mustClaim(t, s, s.waitDue(t, name)).Job.Approval(); e.Via != "shell" || e.Addr != c.want {
+		if e := mustClaim(t, s, waitDue(t, s, name)).Job.Approval(); e.Via != "shell" || e.Addr != c.want {
 			t.Errorf("%s: approved by %q %q", name, e.Via, e.Addr)
 		}
 	}
 	run(t, s.dir, "printf 'https://example.com/1.run\\nhttps://example.com/2.run\\n' > queue/list.job; chown 1 queue/list.job")
-	if _, err := s.Claim(s.waitDue(t, "list.job")); err != nil {
+	if _, err := s.Claim(waitDue(t, s, "list.job")); err != nil {
 		t.Fatal(err)
 	}
 	if e := mustClaim(t, s, keyOf(t, "https://example.com/2.run")+".job").Job.Approval(); e.Via != "batch" || e.Addr != "daemon" {

@@ -394,7 +394,7 @@ func TestOneClaimAKey(t *testing.T) {
 	s := testStore(t)
 	c := mustClaim(t, s, add(t, s, cudaURL))
 	run(t, s.dir, fmt.Sprintf("echo '%s?AWSAccessKeyId=k&Expires=1&Signature=2' > queue/again.job", cudaURL))
-	again := s.waitDue(t, "again.job")
+	again := waitDue(t, s, "again.job")
 	if c2, err := s.Claim(again); c2 != nil || err != nil {
 		t.Fatalf("a second claim of one key: %v, %v", c2, err)
 	}
@@ -415,7 +415,7 @@ func TestOneClaimAKey(t *testing.T) {
 }
 
 // waitDue polls Due until name is in it: a person's file must stand still.
-func (s *Store) waitDue(t testing.TB, name string) string {
+func waitDue(t testing.TB, s *Store, name string) string {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		due, err := s.Due()
@@ -452,7 +452,7 @@ func TestWhatPeopleWriteIsTakenWhole(t *testing.T) {
 		t.Errorf("notes %q", notes)
 	}
 	run(t, s.dir, "echo .run >> queue/half.job")
-	if c := mustClaim(t, s, s.waitDue(t, "half.job")); c.URL != "https://example.com/half.run" {
+	if c := mustClaim(t, s, waitDue(t, s, "half.job")); c.URL != "https://example.com/half.run" {
 		t.Errorf("fetching %s", c.URL)
 	}
 }
@@ -463,14 +463,14 @@ func TestAListOfWhatIsDueGrowsOld(t *testing.T) {
 	s := testStore(t)
 	off, job := add(t, s, cudaURL), "echo https://example.com/x.run > queue/x.job"
 	run(t, s.dir, job)
-	s.waitDue(t, "x.job")
+	waitDue(t, s, "x.job")
 	run(t, s.dir, "echo after 2999-01-01T00:00:00Z >> queue/"+off+"; "+strings.Replace(job, "x.run", "y.run", 1))
 	for _, name := range []string{off, "x.job"} {
 		if c, err := s.Claim(name); c != nil || err != nil {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}
 	}
-	if c := mustClaim(t, s, s.waitDue(t, "x.job")); c.URL != "https://example.com/y.run" {
+	if c := mustClaim(t, s, waitDue(t, s, "x.job")); c.URL != "https://example.com/y.run" {
 		t.Errorf("fetching %s", c.URL)
 	}
 	want(t, s, Queue, off)
@@ -480,7 +480,7 @@ func TestBatch(t *testing.T) {
 	s := testStore(t)
 	sum := digestOf("b")
 	run(t, s.dir, "cat > queue/cuda.job <<'E'\n# a list\nhttps://example.com/a.run\r\n\nhttps://example.com/b.run\nsha256 "+sum+"\nhttps://example.com/c.run\nafter 2999-01-01T00:00:00Z\nhttps://example.com/a.run\nE")
-	name := s.waitDue(t, "cuda.job")
+	name := waitDue(t, s, "cuda.job")
 	if c, err := s.Claim(name); c != nil || err != nil {
 		t.Fatalf("a batch is a claim: %v, %v", c, err)
 	}
@@ -593,7 +593,7 @@ func TestForeignFilesAreCopied(t *testing.T) {
 	}
 	s := testStore(t)
 	run(t, s.dir, "echo "+cudaURL+" > queue/x.job; chmod 644 queue/x.job; chown 12345 queue/x.job")
-	c := mustClaim(t, s, s.waitDue(t, "x.job"))
+	c := mustClaim(t, s, waitDue(t, s, "x.job"))
 	run(t, s.dir, "test $(stat -c %u:%a active/*) = 0:660")
 	publish(t, c, "x")
 	sound(t, s)
@@ -842,7 +842,7 @@ func TestAListThatIsOpenIsLeftAlone(t *testing.T) {
 			t.Errorf("%+v, %v", j, err)
 		}
 		f.Close()
-		s.waitDue(t, "list.job")
+		waitDue(t, s, "list.job")
 		if c, err := s.Claim("list.job"); c != nil || err != nil || len(ls(t, s, Queue)) != 3 {
 			t.Errorf("closed: %v, %v, queue %q", c, err, ls(t, s, Queue))
 		}

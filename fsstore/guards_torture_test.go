@@ -187,7 +187,7 @@ func TestGiantJob(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for _, name := range []string{"x.job", "y.job"} {
-		c, err := s.Claim(s.waitDue(t, name))
+		c, err := s.Claim(waitDue(t, s, name))
 		if c != nil || err != nil {
 			t.Fatalf("%s: %v, %v", name, c, err)
 		}

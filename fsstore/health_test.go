@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// is looks again, and wants one trouble whose words hold what, or none.
-func (s *Store) is(t *testing.T, what string, grave bool) {
+// healthIs looks again, and wants one trouble whose words hold what, or none.
+func healthIs(t *testing.T, s *Store, what string, grave bool) {
 	t.Helper()
 	s.lookAt(0)
 	list := s.health.list()
@@ -26,23 +26,23 @@ func (s *Store) is(t *testing.T, what string, grave bool) {
 
 func TestHealth(t *testing.T) {
 	s := testStore(t)
-	s.is(t, "", false)
+	healthIs(t, s, "", false)
 	run(t, s.dir, "mv ../data ../elsewhere")
-	s.is(t, "is gone", true)
+	healthIs(t, s, "is gone", true)
 	noteErr(s)
 	if _, err := os.Stat(s.dir); err == nil {
 		t.Error("an empty tree was made in place of the one that is gone")
 	}
 	run(t, "/", "mkdir "+s.dir)
-	s.is(t, "not in its place", true)
+	healthIs(t, s, "not in its place", true)
 	noteErr(s)
 	if list, _ := os.ReadDir(s.dir); len(list) > 0 {
 		t.Errorf("something was made in an empty directory: %v", list)
 	}
 	run(t, s.dir, "rmdir ../data; mv ../elsewhere ../data")
-	s.is(t, "", false)
+	healthIs(t, s, "", false)
 	run(t, s.dir, "cp -a ../data ../copy; mv ../data ../elsewhere; mv ../copy ../data")
-	s.is(t, "", false) // a restored one is taken
+	healthIs(t, s, "", false) // a restored one is taken
 }
 
 func TestLinkToNothing(t *testing.T) {
@@ -58,30 +58,30 @@ func TestHealthOfParts(t *testing.T) {
 	for _, vital := range []string{"blobs", "meta"} {
 		run(t, s.dir, "mv "+vital+" ../away")
 		for range 2 {
-			s.is(t, vital+"/ is gone", true)
+			healthIs(t, s, vital+"/ is gone", true)
 			if v := noteMiss(t, s, cudaURL, client1); v != IsIll {
 				t.Errorf("a miss while %s/ is gone: %s", vital, v)
 			}
 			s.health.missing = map[string]time.Time{vital: time.Now().Add(-time.Hour)}
 		}
 		run(t, s.dir, "mv ../away "+vital)
-		s.is(t, "", false)
+		healthIs(t, s, "", false)
 	}
 	run(t, s.dir, "mv queue ../away")
-	s.is(t, "queue/ is gone", false)
+	healthIs(t, s, "queue/ is gone", false)
 	if v := noteMiss(t, s, "https://example.com/y.run", client1); v != Noted {
 		t.Errorf("a miss while queue/ is gone: %s", v)
 	}
 	run(t, s.dir, "mv ../away queue; rm misses/*")
-	s.is(t, "", false)
+	healthIs(t, s, "", false)
 	run(t, s.dir, "rmdir misses")
-	s.is(t, "misses/ is gone", false)
-	s.is(t, "misses/ is gone", false) // it may be on its way back
+	healthIs(t, s, "misses/ is gone", false)
+	healthIs(t, s, "misses/ is gone", false) // it may be on its way back
 	s.health.missing["misses"] = time.Now().Add(-time.Hour)
-	s.is(t, "", false)
+	healthIs(t, s, "", false)
 	noteMiss(t, s, cudaURL, client1)
 	run(t, s.dir, "mv hits ../hits; ln -s ../hits hits")
-	s.is(t, "hits/ is a link", false)
+	healthIs(t, s, "hits/ is a link", false)
 }
 
 // TestTroubleIsSaidOnce: the log has one line when it begins and one when it
@@ -94,14 +94,14 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 		s.Trouble("watch a", "no watch", errors.New("x"))
 		s.Trouble("watch b", "no watch", errors.New("x"))
 	}
-	s.is(t, "no watch", false)
+	healthIs(t, s, "no watch", false)
 	s.Trouble("watch a", "no watch", nil)
-	s.is(t, "no watch", false)
+	healthIs(t, s, "no watch", false)
 	if n := strings.Count(log.String(), begins); n != 1 || strings.Contains(log.String(), over) {
 		t.Errorf("%d begin:\n%s", n, log)
 	}
 	s.Trouble("watch b", "no watch", nil)
-	s.is(t, "", false)
+	healthIs(t, s, "", false)
 	if n := strings.Count(log.String(), over); n != 1 {
 		t.Errorf("%d are over:\n%s", n, log)
 	}
@@ -110,7 +110,7 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 		s.Trouble("hits", "no hits", errors.New("x"))
 		s.beat()
 	}
-	s.is(t, "is gone", true)
+	healthIs(t, s, "is gone", true)
 	if n := strings.Count(log.String(), begins); n != 2 {
 		t.Errorf("%d begin:\n%s", n, log)
 	}
