@@ -175,7 +175,7 @@ var guards = []guard{
 	{name: "a client writes so many lines at once", file: "fsstore/misses.go", old: " || r.lines >= linesAtOnce)", new: ")", pkg: store, run: "NewURLs"},
 	{name: "a network writes so many lines at once", file: "fsstore/misses.go", old: "asked{u.Sum(), network(addr)}", new: "asked{u.Sum(), addr}", pkg: store, run: "OneNetwork"},
 	{name: "misses that nobody asks for any more go", file: "fsstore/gc.go", old: "return s.pruneDir(Misses, t.Add(-staleMiss))", new: "return nil", pkg: store, run: "PruneGoes"},
-	{name: "the picture keeps few of a miss's clients", file: "fsstore/job/asked.go", old: "if i < clients {", new: "if i >= 0 {", pkg: store, run: "ViewKeepsLittle"},
+	{name: "the picture keeps few of a miss's clients", file: "fsstore/job/misses.go", old: "if i < clients {", new: "if i >= 0 {", pkg: store, run: "ViewKeepsLittle"},
 	{name: "the picture keeps no misses", file: "fsstore/view.go", old: "return e.Kind == job.Miss })", new: "return false })", pkg: store, run: "ViewKeepsLittle"},
 	{name: "the picture keeps no file's text", file: "fsstore/view.go", old: "j.Job.Events[i] = e.Clone()", new: "j.Job.Events[i] = e", pkg: store, run: "ViewKeepsLittle"},
 	{name: "the picture keeps few of a miss's URLs", file: "fsstore/job/variant.go", old: "keep[i] = room >= 0 ||", new: "keep[i] = true ||", pkg: "./fsstore/job", run: "AskedInSum"},
