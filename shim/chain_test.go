@@ -222,7 +222,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	cmd := &exec.Cmd{Path: binary, Args: []string{"q", "-fsSL", "x"}, Env: env}
-	if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), "q names neither curl nor wget") || cmd.ProcessState.ExitCode() != 2 {
+	if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), "q is the name of no tool") || cmd.ProcessState.ExitCode() != 2 {
 		t.Errorf("%q %v", out, err)
 	}
 	if out, err := exec.Command(binary, "version").Output(); err != nil || !strings.HasPrefix(string(out), "fromcache-shim ") {

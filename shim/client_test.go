@@ -320,6 +320,8 @@ func TestPlanVerb(t *testing.T) {
 	want(t, home, "$S plan -- rsync x", 2, "curl and wget")
 	want(t, home, "$S plan", 2)
 	want(t, home, "$S", 2, "usage")
-	want(t, home, "$S nonsense", 2, "unknown verb")
+	want(t, home, "$S nonsense", 2, "unknown verb nonsense; see")
+	want(t, home, "$S instal", 2, "unknown verb instal (did you mean install?)")
+	want(t, home, "$S install --help", 0, "usage", "--tools NAMES")
 	want(t, home, "$S help; $S --help; $S version; $S --version", 0, "usage", "fromcache-shim ")
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fromcache/shim/plan"
@@ -10,30 +11,43 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// usage is the help text of the client's tool.
-const usage = `fromcache-shim stands in for curl and wget and lets a cache-host serve what it holds.
+// usage is the help text of the program under its own name.
+const usage = `fromcache-shim stands in for curl and wget: it asks a cache-host for the URL, then becomes the tool.
 
 usage:
-  fromcache-shim install   [--dir DIR | --system] [--tools curl,wget] [--server plan.URL] [--root DIR]
-  fromcache-shim uninstall [--dir DIR | --system] [--tools curl,wget] [--root DIR]
-  fromcache-shim env       [--shell bash|zsh|fish] [--dir DIR] [--server plan.URL] [--off]
+  fromcache-shim install   [--dir DIR | --system] [--tools NAMES] [--server URL] [--root DIR]
+  fromcache-shim uninstall [--dir DIR | --system] [--tools NAMES] [--root DIR]
+  fromcache-shim env       [--dir DIR] [--server URL] [--shell SHELL] [--off]
   fromcache-shim status
-  fromcache-shim doctor    [plan.URL...]
+  fromcache-shim doctor    [URL...]
   fromcache-shim plan      [--] curl|wget ARGS...
-  fromcache-shim version | help
+  fromcache-shim version
+  fromcache-shim help
 
-install puts the shim into DIR (~/.fromcache/bin; with --system /usr/local/bin and /etc/profile.d),
-as curl, wget, curlfromcache and wgetfromcache; --tools curlfromcache gives that name alone.
-They are hard links, or copies: install again to bring all of them up to date.
-It never replaces a file that is not its own; uninstall takes away what install made.
-env prints what a shell should eval to put DIR first on its PATH, and with --off to undo that.
-A plan.URL whose name moves (latest, stable, current, an install.sh without a version) stands still once the
-cache-host holds it: a hit is the version that was fetched, until somebody there fetches it again.
-doctor says what stands in the way, and whether a plan.URL would hit, miss or pass, and why.
-plan prints the decision and the resulting command without running it.
+verbs:
+  install    put the shim into a directory as curl, wget, curlfromcache and wgetfromcache: by hard
+             links, or copies; install again to bring all of them up to date
+  uninstall  remove what install made
+  env        print what a shell should eval to put the directory first on its PATH
+  status     say what is set up, and what wins on PATH
+  doctor     say what stands in the way, and whether a URL would hit, miss or pass, and why
+  plan       print the decision about a command, and the command that would be run
+
+flags, as --name VALUE or --name=VALUE:
+  --dir DIR       the directory; without it ~/.fromcache/bin
+  --system        for every user: /usr/local/bin and /etc/profile.d/fromcache.sh
+  --tools NAMES   curl,wget; --tools curlfromcache gives that name alone
+  --server URL    the cache-host's address, for the profile or the shell
+  --root DIR      goes before every path, for images
+  --shell SHELL   bash, zsh or fish; without it $SHELL's
+  --off           undo what env without it did
+
+A file that is not the shim's own is never replaced or removed. A URL whose name moves (latest, an
+install.sh without a version) stands still once it is held: a hit is the version that was fetched,
+until it is fetched again.
 
 environment:
-  FROMCACHE_SERVER           address of the cache-host; several, by commas or blanks; unset: off
+  FROMCACHE_SERVER           the cache-host's address; several, by commas or blanks; unset: off
   CURLFROMCACHE_SERVER       instead, for curl alone ("off": none); FROMCACHE_CURL_SERVER too
   WGETFROMCACHE_SERVER       instead, for wget alone; FROMCACHE_WGET_SERVER too
   FROMCACHE_ONLY             hosts to ask about, all others pass (patterns as in no_proxy)
@@ -41,52 +55,80 @@ environment:
   FROMCACHE_CONNECT_TIMEOUT  seconds for the connection to the cache (0.5)
   FROMCACHE_TIMEOUT          seconds for its answer (2)
   FROMCACHE_VERBOSE=1        one line on standard error: hit, miss or pass, and why
-  FROMCACHE_LOOPBACK=1       ask about URLs of this machine, too (for tests)
-  REAL_CURL, REAL_WGET       the real tools, if PATH should not decide
-`
+  FROMCACHE_LOOPBACK=1       ask about URLs of this machine too, for tests
+  REAL_CURL, REAL_WGET       the real tools, if PATH should not decide`
 
-// program is where the client's tool works: its environment and its two streams.
+// program is a run under its own name: the environment and the two streams.
 type program struct {
 	env      plan.Env
 	argv0    string
 	version  string
-	out, err func(string)
+	out, err func(line string)
 }
 
-// Run is the tool under its own name. The exit status is 0, 1 when what was asked did not succeed, or 2 for a wrong usage.
+// verbs are what the program knows, for the nearest to a mistyped one.
+var verbs = []string{"install", "uninstall", "env", "status", "doctor", "plan", "version", "help"}
+
+// Run is the program under its own name; argv and env are as execve(2) passed them. The result is the
+// exit status: 0, 1 where what was asked did not succeed or doctor found a fault, or 2 for wrong usage.
 func Run(argv []string, env plan.Env, version string) int {
-	m := &program{env: env, argv0: argv[0], version: version, err: func(s string) { os.Stderr.WriteString(s + "\n") }, out: func(s string) { os.Stdout.WriteString(s + "\n") }}
-	verb := ""
-	if len(argv) > 1 {
-		verb = argv[1]
+	m := &program{
+		env: env, argv0: argv[0], version: version,
+		out: func(line string) { os.Stdout.WriteString(line + "\n") },
+		err: func(line string) { os.Stderr.WriteString(line + "\n") },
+	}
+	if len(argv) < 2 {
+		m.err(usage)
+		return 2
+	}
+	verb, args := argv[1], argv[2:]
+	if verb != "plan" && (slices.Contains(args, "--help") || slices.Contains(args, "-h")) {
+		verb = "help"
 	}
 	switch verb {
 	case "install", "uninstall", "env":
-		o, bad := parseFlags(argv[2:])
-		if bad != "" {
-			return m.fail(2, bad)
-		}
-		return m.setUp(verb, o)
+		return m.setUp(verb, args)
 	case "status":
 		return m.status()
 	case "doctor":
-		return m.doctor(argv[2:])
+		return m.doctor(args)
 	case "plan":
-		return m.plan(argv[2:])
+		return m.plan(args)
 	case "version", "--version", "-V":
 		m.out("fromcache-shim " + m.version)
 		return 0
 	case "help", "--help", "-h":
-		m.out(strings.TrimSuffix(usage, "\n"))
+		m.out(usage)
 		return 0
-	case "":
-		m.err(strings.TrimSuffix(usage, "\n"))
-		return 2
 	}
 	if name := filepath.Base(argv[0]); name != realtool.Shim {
-		return m.fail(2, plan.Printable(name)+" names neither curl nor wget, by which the shim knows what to stand in for; see "+realtool.Shim+" help")
+		return m.fail(2, plan.Printable(name)+" is the name of no tool that the shim stands in for; see "+
+			realtool.Shim+" help")
 	}
-	return m.fail(2, "unknown verb "+plan.Printable(verb)+"; see "+realtool.Shim+" help")
+	return m.fail(2, "unknown verb "+plan.Printable(verb)+nearest(verb)+"; see "+realtool.Shim+" help")
+}
+
+// nearest asks whether a verb was meant from which word differs by one or two letters.
+func nearest(word string) string {
+	for _, verb := range verbs {
+		if within(2, word, verb) {
+			return " (did you mean " + verb + "?)"
+		}
+	}
+	return ""
+}
+
+// within reports whether so many letters inserted, removed or replaced make b of a.
+func within(edits int, a, b string) bool {
+	switch {
+	case edits < 0:
+		return false
+	case a == "" || b == "":
+		return len(a)+len(b) <= edits
+	case a[0] == b[0]:
+		return within(edits, a[1:], b[1:])
+	}
+	return within(edits-1, a[1:], b) || within(edits-1, a, b[1:]) || within(edits-1, a[1:], b[1:])
 }
 
 // fail says what is wrong and returns the status.
@@ -95,74 +137,15 @@ func (m *program) fail(status int, what string) int {
 	return status
 }
 
-// setup are the flags of install, uninstall and env.
-type flags struct {
-	dir, root, shell, server string
-	tools                    []string
-	system, off              bool
-}
-
-// parseFlags reads flags as --name VALUE or --name=VALUE; bad says what is wrong with them.
-func parseFlags(args []string) (o flags, bad string) {
-	tools := "curl,wget"
-	for i := 0; i < len(args); i++ {
-		name, value, has := strings.Cut(args[i], "=")
-		at := o.flag(name, &tools)
-		if name == "--system" || name == "--off" {
-			o.system, o.off = o.system || name == "--system", o.off || name == "--off"
-			continue
-		}
-		if at == nil {
-			return o, "unknown argument " + plan.Printable(args[i])
-		}
-		if !has {
-			if i++; i == len(args) {
-				return o, name + " needs a value"
-			}
-			value = args[i]
-		}
-		*at = value
-	}
-	if o.tools = plan.Fields(tools); o.dir != "" && o.system {
-		return o, "--dir and --system exclude each other"
-	}
-	for _, t := range o.tools {
-		switch t {
-		case "curl", "wget", "curlfromcache", "wgetfromcache":
-		default:
-			return o, "--tools knows curl, wget, curlfromcache and wgetfromcache"
-		}
-	}
-	if caches, wrong := plan.ParseCaches(o.server); len(wrong) > 0 {
-		return o, "--server: " + strings.Join(wrong, "; ")
-	} else if o.server != "" && len(caches) == 0 {
-		return o, "--server is no address of a cache"
-	}
-	return o, ""
-}
-
-// flag returns where the value of a flag goes, nil for one that takes none.
-func (o *flags) flag(name string, tools *string) *string {
-	switch name {
-	case "--dir":
-		return &o.dir
-	case "--root":
-		return &o.root
-	case "--shell":
-		return &o.shell
-	case "--server":
-		return &o.server
-	case "--tools":
-		return tools
-	}
-	return nil
-}
-
-func (m *program) setUp(verb string, o flags) int {
-	switch verb {
-	case "install":
+// setUp runs install, uninstall or env.
+func (m *program) setUp(verb string, args []string) int {
+	o, wrong := parseFlags(args)
+	switch {
+	case wrong != "":
+		return m.fail(2, wrong)
+	case verb == "install":
 		return m.install(o)
-	case "uninstall":
+	case verb == "uninstall":
 		return m.uninstall(o)
 	}
 	return m.printEnv(o)
@@ -171,4 +154,60 @@ func (m *program) setUp(verb string, o flags) int {
 // home returns the user's home directory.
 func (m *program) home() string {
 	return plan.Home(m.env, os.Geteuid(), probe.ReadFile)
+}
+
+// flags are those of install, uninstall and env.
+type flags struct {
+	dir, root, shell, server string
+	tools                    []string
+	system, off              bool
+}
+
+// parseFlags reads flags as --name VALUE or --name=VALUE; wrong says what can't be used, empty if all can.
+func parseFlags(args []string) (o flags, wrong string) {
+	tools := "curl,wget"
+	values := map[string]*string{
+		"--dir": &o.dir, "--root": &o.root, "--shell": &o.shell, "--server": &o.server, "--tools": &tools,
+	}
+	for i := 0; i < len(args); i++ {
+		name, value, attached := strings.Cut(args[i], "=")
+		switch {
+		case args[i] == "--system":
+			o.system = true
+			continue
+		case args[i] == "--off":
+			o.off = true
+			continue
+		case values[name] == nil:
+			return o, "unknown argument " + plan.Printable(args[i])
+		case !attached:
+			if i++; i == len(args) {
+				return o, name + " needs a value"
+			}
+			value = args[i]
+		}
+		*values[name] = value
+	}
+	o.tools = plan.Fields(tools)
+	return o, o.check()
+}
+
+// check says which flag can't be used, and why.
+func (o *flags) check() string {
+	if o.dir != "" && o.system {
+		return "--dir and --system exclude each other"
+	}
+	for _, t := range o.tools {
+		if _, known := realtool.Named(t); !known || filepath.Base(t) != t {
+			return "--tools knows curl, wget, curlfromcache and wgetfromcache"
+		}
+	}
+	caches, wrong := plan.ParseCaches(o.server)
+	if len(wrong) > 0 {
+		return "--server: " + strings.Join(wrong, "; ")
+	}
+	if o.server != "" && len(caches) == 0 {
+		return "--server is no address of a cache"
+	}
+	return ""
 }
