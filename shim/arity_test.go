@@ -52,8 +52,8 @@ func knows(o options.Option, release string) bool {
 	return !older(release, since) && (o.Until == "" || !older(o.Until, release))
 }
 
-// demands reports whether a tool asks for a value when a spelling is the last word of its command line, and whether it
-// knows the spelling at all. Nothing listens at the URL.
+// demands reports whether a tool asks for a value when a spelling is the last word of its command
+// line, and whether it knows the spelling at all. Nothing listens at the URL.
 func demands(t *testing.T, path, spelling string, before ...string) (value, known bool) {
 	cmd := exec.Command(path, append(before, "http://127.0.0.1:1/", spelling)...)
 	cmd.Dir = t.TempDir()
@@ -65,7 +65,8 @@ func demands(t *testing.T, path, spelling string, before ...string) (value, know
 		!strings.Contains(text, "invalid option")
 }
 
-// spellings are the ways to write an option: by name, by letter where that is still its own, and with --no-.
+// spellings are the ways to write an option: by name, by letter where that is still its own, and
+// with --no-.
 func spellings(table []options.Option, o options.Option) []string {
 	all := []string{"--" + o.Name}
 	if alive := options.Letter(table, o.Short); alive != nil && alive.Name == o.Name {
@@ -77,7 +78,8 @@ func spellings(table []options.Option, o options.Option) []string {
 	return all
 }
 
-// built are options that exist only where the tool was built for debugging, with c-ares, with metalink or for VMS.
+// built are options that exist only where the tool was built for debugging, with c-ares, with
+// metalink or for VMS.
 const built = " wdebug test-duphandle test-event bind-dns-address dns-servers ftp-stmlf input-metalink metalink-index metalink-over-http preferred-location "
 
 // checkArity proves each spelling of each option that the installed release knows.

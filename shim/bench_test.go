@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// The benchmarks compare two programs in one run, turn by turn, so that a busy machine slows both. They report the ratio of
-// the medians and the difference in milliseconds, and never fail on time. The real tool is true(1): what is measured is what
-// stands in front of it.
+// The benchmarks compare two programs in one run, turn by turn, so that a busy machine slows both.
+// They report the ratio of the medians and the difference in milliseconds, and never fail on time.
+// The real tool is true(1): what is measured is what stands in front of it.
 
 // program builds one of the programs under testdata.
 func program(b *testing.B, name string) string {
@@ -113,8 +113,8 @@ func BenchmarkFiveURLs(b *testing.B) {
 	against(b, command{tools + "/curl", []string{"-fsSLO", vendorURL}, env}, command{tools + "/curl", five, env})
 }
 
-// BenchmarkDeadCache compares the second call against a cache that swallows connections with a call without a cache; the
-// first one, reported too, pays the connect time-out.
+// BenchmarkDeadCache compares the second call against a cache that swallows connections with a call
+// without a cache; the first one, reported too, pays the connect time-out.
 func BenchmarkDeadCache(b *testing.B) {
 	env := benchEnv(b, "FROMCACHE_SERVER="+swallowing(b))
 	args := []string{"-fsSLO", vendorURL}
@@ -124,7 +124,8 @@ func BenchmarkDeadCache(b *testing.B) {
 	b.ReportMetric(float64(first)/1e6, "ms-once-in-30s")
 }
 
-// swallowing returns an address at which connections are neither accepted nor refused: a listener whose queue is full.
+// swallowing returns an address at which connections are neither accepted nor refused: a listener
+// whose queue is full.
 func swallowing(b *testing.B) string {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -41,8 +41,8 @@ func script(text string) func(string) error {
 	return func(path string) error { return os.WriteFile(path, []byte(text), 0o755) }
 }
 
-// chain is an arrangement of shims and wrappers on PATH, and what a fake curl behind it prints: C for the cache's URL, U for
-// the one that was asked for.
+// chain is an arrangement of shims and wrappers on PATH, and what a fake curl behind it prints: C
+// for the cache's URL, U for the one that was asked for.
 type chain struct {
 	name, path, env, want string
 	status                int
@@ -91,8 +91,8 @@ func chains(t *testing.T, missing string) (list []chain, a, real string) {
 	}, a, real
 }
 
-// TestChains holds that no arrangement of shims and wrappers loops, that the real tool is found behind it, and that the cache
-// is asked once.
+// TestChains holds that no arrangement of shims and wrappers loops, that the real tool is found
+// behind it, and that the cache is asked once.
 func TestChains(t *testing.T) {
 	url, asked := cacheOf(t, holds)
 	missing, _ := cacheOf(t, http.NotFound)
@@ -122,7 +122,8 @@ func TestChains(t *testing.T) {
 	}
 }
 
-// triedByNow is an environment in which the machine's own tool was tried already, so that there is none.
+// triedByNow is an environment in which the machine's own tool was tried already, so that there is
+// none.
 func triedByNow(t *testing.T, tool string) string {
 	env := "FROMCACHE_TRIED="
 	for _, dir := range []string{"/usr/local/bin/", "/usr/bin/", "/bin/"} {
@@ -134,8 +135,8 @@ func triedByNow(t *testing.T, tool string) string {
 	return env
 }
 
-// TestDefaultPath holds that the real tool is found where PATH leads to the shim alone, as in a sandbox of links, and that
-// nothing is found only where the usual directories have none.
+// TestDefaultPath holds that the real tool is found where PATH leads to the shim alone, as in a
+// sandbox of links, and that nothing is found only where the usual directories have none.
 func TestDefaultPath(t *testing.T) {
 	hosttools := t.TempDir()
 	for _, name := range []string{"curl", "wget"} {
@@ -155,7 +156,8 @@ func TestDefaultPath(t *testing.T) {
 		"no real wget on PATH, nor in /usr/local/bin:/usr/bin:/bin; set REAL_WGET to its path")
 }
 
-// TestRelativePath holds that PATH is read as execvp(3) does: empty and relative elements, and none at all.
+// TestRelativePath holds that PATH is read as execvp(3) does: empty and relative elements, and none
+// at all.
 func TestRelativePath(t *testing.T) {
 	real := fake(t, "curl")
 	for _, path := range []string{"PATH=", "PATH=:", "PATH=.", "PATH=" + tools + ":."} {
@@ -230,7 +232,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestProxy holds the one change to the environment: with a proxy that the tool would use, the cache's host joins no_proxy.
+// TestProxy holds the one change to the environment: with a proxy that the tool would use, the
+// cache's host joins no_proxy.
 func TestProxy(t *testing.T) {
 	url, _ := cacheOf(t, holds)
 	for _, c := range []struct{ tool, env, want string }{
@@ -262,7 +265,8 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestRealProxy holds that with a proxy in the environment, the real tools reach the cache directly.
+// TestRealProxy holds that with a proxy in the environment, the real tools reach the cache
+// directly.
 func TestRealProxy(t *testing.T) {
 	w := newWorld(t)
 	proxied := 0

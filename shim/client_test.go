@@ -20,7 +20,8 @@ func clientRun(t *testing.T, home, line string, env ...string) result {
 	return run(t, line, append([]string{"S=" + binary, "HOME=" + home, "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + home}, env...))
 }
 
-// want runs a line and checks its status and that its output has each of the wanted texts, or with a leading ! has not.
+// want runs a line and checks its status and that its output has each of the wanted texts, or with
+// a leading ! has not.
 func want(t *testing.T, home, line string, status int, texts ...string) {
 	t.Helper()
 	r := clientRun(t, home, line)
@@ -78,8 +79,8 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestForeignFiles holds that a file that is not ours is neither replaced nor removed, and that nothing changes if one is in
-// the way.
+// TestForeignFiles holds that a file that is not ours is neither replaced nor removed, and that
+// nothing changes if one is in the way.
 func TestForeignFiles(t *testing.T) {
 	home := t.TempDir()
 	dir := home + "/.fromcache/bin"
@@ -106,7 +107,8 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestReplacesOlder holds that install replaces an older build of this program, as a copy under a tool's name too.
+// TestReplacesOlder holds that install replaces an older build of this program, as a copy under a
+// tool's name too.
 func TestReplacesOlder(t *testing.T) {
 	home := t.TempDir()
 	dir := home + "/.fromcache/bin"
@@ -124,8 +126,9 @@ func TestReplacesOlder(t *testing.T) {
 	}
 }
 
-// TestInstallNames holds that the tools are no symbolic links, so that who resolves one still finds its name, that links of an older
-// release are replaced, and that what install finds of ours comes along.
+// TestInstallNames holds that the tools are no symbolic links, so that who resolves one still finds
+// its name, that links of an older release are replaced, and that what install finds of ours comes
+// along.
 func TestInstallNames(t *testing.T) {
 	home := t.TempDir()
 	dir := home + "/.fromcache/bin"
@@ -254,8 +257,8 @@ func TestStatusAndDoctor(t *testing.T) {
 	}
 }
 
-// TestWrongServer holds that an address that can't be used is named, with what is wrong, by every verb that speaks of it and by
-// FROMCACHE_VERBOSE=1, and never otherwise; a password in it by none.
+// TestWrongServer holds that an address that can't be used is named, with what is wrong, by every
+// verb that speaks of it and by FROMCACHE_VERBOSE=1, and never otherwise; a password in it by none.
 func TestWrongServer(t *testing.T) {
 	home := t.TempDir()
 	url, _ := cacheOf(t, holds)
@@ -287,8 +290,8 @@ func TestWrongServer(t *testing.T) {
 	want(t, home, "CURLFROMCACHE_SERVER=x://y WGETFROMCACHE_SERVER=z://y $S status", 0, "curl cache: CURLFROMCACHE_SERVER: x://y", "wget cache: WGETFROMCACHE_SERVER: z://y")
 }
 
-// TestDoctorKnowsStrangers holds that a web server that answers 200 to all, and a cache that speaks the other scheme, are named
-// as what they are.
+// TestDoctorKnowsStrangers holds that a web server that answers 200 to all, and a cache that speaks
+// the other scheme, are named as what they are.
 func TestDoctorKnowsStrangers(t *testing.T) {
 	home := t.TempDir()
 	stranger, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<h1>It works!</h1>") })

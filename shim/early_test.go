@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestChainsUnasked holds that what runs before Go finds the real tool as Go does: where no cache is set, and where one is set
-// but Go can't start.
+// TestChainsUnasked holds that what runs before Go finds the real tool as Go does: where no cache
+// is set, and where one is set but Go can't start.
 func TestChainsUnasked(t *testing.T) {
 	missing, asked := cacheOf(t, http.NotFound)
 	list, a, real := chains(t, missing)
@@ -68,7 +68,8 @@ func limits() (list []string) {
 	return list
 }
 
-// TestLimits holds that under no limit a traceback comes instead of the download: what the real tool can do, it does.
+// TestLimits holds that under no limit a traceback comes instead of the download: what the real
+// tool can do, it does.
 func TestLimits(t *testing.T) {
 	if withoutEarly != "" {
 		t.Skip(withoutEarly)
@@ -104,7 +105,8 @@ func TestNoRoomIsSaid(t *testing.T) {
 	}
 }
 
-// TestClosedStreams holds that the real tool finds standard output and error closed where they were.
+// TestClosedStreams holds that the real tool finds standard output and error closed where they
+// were.
 func TestClosedStreams(t *testing.T) {
 	if withoutEarly != "" {
 		t.Skip(withoutEarly)
@@ -124,7 +126,8 @@ func TestClosedStreams(t *testing.T) {
 	}
 }
 
-// TestVariablesOfGo holds that what the environment says to programs in Go neither ends a call nor is kept from the real tool.
+// TestVariablesOfGo holds that what the environment says to programs in Go neither ends a call nor
+// is kept from the real tool.
 func TestVariablesOfGo(t *testing.T) {
 	if withoutEarly != "" {
 		t.Skip(withoutEarly)

@@ -52,7 +52,8 @@ func holds(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Accept-Ranges", "bytes")
 }
 
-// shimRun runs a command with the shim first on PATH, fake tools behind it, and nothing else of the machine's but sh.
+// shimRun runs a command with the shim first on PATH, fake tools behind it, and nothing else of the
+// machine's but sh.
 func shimRun(t testing.TB, command string, env ...string) result {
 	return run(t, command, append([]string{"PATH=" + tools + ":" + fake(t, "curl", "wget") + ":/usr/bin:/bin",
 		"HOME=/nonexistent", "TMPDIR=" + t.TempDir()}, env...)) // of two of a name the last one counts
@@ -145,8 +146,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestStranger holds that a web server that answers 200 to all is to the shim a cache that is down: the origin's bytes come,
-// and for half a minute it is not asked again.
+// TestStranger holds that a web server that answers 200 to all is to the shim a cache that is down:
+// the origin's bytes come, and for half a minute it is not asked again.
 func TestStranger(t *testing.T) {
 	w := newWorld(t)
 	stranger, asked := cacheOf(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<!DOCTYPE html><h1>It works!</h1>") })
@@ -223,7 +224,8 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestSeveralServers holds that the first 200 wins, in whatever order, and that a dead or slow one does not matter for a hit.
+// TestSeveralServers holds that the first 200 wins, in whatever order, and that a dead or slow one
+// does not matter for a hit.
 func TestSeveralServers(t *testing.T) {
 	held, _ := cacheOf(t, holds)
 	missing, asked := cacheOf(t, http.NotFound)
@@ -260,7 +262,8 @@ func TestSeveralServers(t *testing.T) {
 	}
 }
 
-// TestTimeouts holds that a cache that hangs or drips costs its time-out and no more, and what is settable.
+// TestTimeouts holds that a cache that hangs or drips costs its time-out and no more, and what is
+// settable.
 func TestTimeouts(t *testing.T) {
 	hanging, asked := rawCache(t, hang)
 	dripping, _ := rawCache(t, func(c net.Conn) {
@@ -291,8 +294,9 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestSilentCache holds that a cache that takes connections but says nothing to a whole call costs one call its time-out, and
-// not every call; and that one which said anything to any URL of a call is asked by the next.
+// TestSilentCache holds that a cache that takes connections but says nothing to a whole call costs
+// one call its time-out, and not every call; and that one which said anything to any URL of a call
+// is asked by the next.
 func TestSilentCache(t *testing.T) {
 	t.Parallel()
 	drip := func(c net.Conn) { c.Write([]byte("HTTP/1.1 ")); hang(c) }
@@ -346,7 +350,8 @@ func TestSilentTLSCache(t *testing.T) {
 	}
 }
 
-// TestStamp holds that a cache that was down is asked again only after thirty seconds, and whose stamps are believed.
+// TestStamp holds that a cache that was down is asked again only after thirty seconds, and whose
+// stamps are believed.
 func TestStamp(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -390,7 +395,8 @@ func TestStamp(t *testing.T) {
 	}
 }
 
-// TestStampPlaces holds where a stamp goes: not into a directory of somebody else's or through a link.
+// TestStampPlaces holds where a stamp goes: not into a directory of somebody else's or through a
+// link.
 func TestStampPlaces(t *testing.T) {
 	t.Parallel()
 	dead := "FROMCACHE_SERVER=127.0.0.1:1"

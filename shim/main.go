@@ -14,8 +14,9 @@ import (
 // version is set by the linker.
 var version = "unversioned"
 
-// Main is the program: argv as execve(2) passed it, env its environment. Called curl, wget, curlfromcache or wgetfromcache it
-// becomes the real tool and does not return; otherwise it is the client's own tool. The result is the exit status.
+// Main is the program: argv as execve(2) passed it, env its environment. Called curl, wget,
+// curlfromcache or wgetfromcache it becomes the real tool and does not return; otherwise it is the
+// client's own tool. The result is the exit status.
 func Main(argv, env []string) int {
 	if len(argv) == 0 {
 		return 2
@@ -27,7 +28,8 @@ func Main(argv, env []string) int {
 	return setup.Run(argv, env, version)
 }
 
-// shown returns an environment with the variables of Go's runtime that were hidden from it before it began, see early.c.
+// shown returns an environment with the variables of Go's runtime that were hidden from it before
+// it began, see early.c.
 func shown(env plan.Env) plan.Env {
 	for i, kv := range env {
 		if strings.HasPrefix(kv, "\x01O") {
@@ -37,8 +39,8 @@ func shown(env plan.Env) plan.Env {
 	return env
 }
 
-// run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a shim has judged the call
-// before, nothing is parsed, read or asked.
+// run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a
+// shim has judged the call before, nothing is parsed, read or asked.
 func run(tool plan.Tool, argv []string, env plan.Env) int {
 	f := realtool.New(env, tool, argv[0])
 	path, ok := f.Next()
@@ -62,8 +64,8 @@ func run(tool plan.Tool, argv []string, env plan.Env) int {
 	return 127
 }
 
-// become replaces this process; it returns only if that did not work. A script without a first line that names its
-// interpreter is run by sh, as execvp(3) has it.
+// become replaces this process; it returns only if that did not work. A script without a first line
+// that names its interpreter is run by sh, as execvp(3) has it.
 func become(path string, args []string, env plan.Env) error {
 	argv := append([]string{path}, args...)
 	err := syscall.Exec(path, argv, env)

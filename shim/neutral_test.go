@@ -20,8 +20,9 @@ var neutralValues = map[string]string{
 	"max-time": "50", "connect-timeout": "50", "speed-time": "50", "timeout": "50", "dns-timeout": "50", "read-timeout": "50",
 }
 
-// TestNeutralIsNeutral runs each neutral option that the installed tools know, on its own, directly and through the shim: with
-// the file named by the URL, and on standard output. An option that the installed build refuses must be refused alike.
+// TestNeutralIsNeutral runs each neutral option that the installed tools know, on its own, directly
+// and through the shim: with the file named by the URL, and on standard output. An option that the
+// installed build refuses must be refused alike.
 func TestNeutralIsNeutral(t *testing.T) {
 	w := newWorld(t)
 	for _, tool := range []string{"curl", "wget"} {

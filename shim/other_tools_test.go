@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestOtherWgets runs commands with wget2 and with busybox under the name wget, directly and through the shim.
+// TestOtherWgets runs commands with wget2 and with busybox under the name wget, directly and
+// through the shim.
 func TestOtherWgets(t *testing.T) {
 	w := newWorld(t)
 	for _, tool := range []string{"wget2", "busybox"} {
@@ -92,7 +93,8 @@ func TestOtherWgets(t *testing.T) {
 	}
 }
 
-// TestWget2Differs holds what is left alone because wget2 reads it otherwise, and what because it is wget2 or busybox.
+// TestWget2Differs holds what is left alone because wget2 reads it otherwise, and what because it
+// is wget2 or busybox.
 func TestWget2Differs(t *testing.T) {
 	url, _ := cacheOf(t, holds)
 	dir := fake(t, "wget2", "busybox")
@@ -167,7 +169,8 @@ func TestTLSCache(t *testing.T) {
 	}
 }
 
-// TestTLSCacheRefuses holds that what curl -f refuses with 22, header or none, is a miss, and that no connection is not.
+// TestTLSCacheRefuses holds that what curl -f refuses with 22, header or none, is a miss, and that
+// no connection is not.
 func TestTLSCacheRefuses(t *testing.T) {
 	for header, want := range map[string]string{"exit 22": "miss", "echo HTTP/1.1 404 No; echo; exit 22": "miss", "exit 35": "pass", "exit 7": "pass"} {
 		dir := place(t, "curl", script("#!/bin/sh\ncase \"$*\" in *-fsSI*) "+header+";; esac\necho \"$@\"\n"))

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The words of which random commands are made: whatever a script might say that ends the same way each time.
+// The words of which random commands are made: whatever a script might say that ends the same way
+// each time.
 var (
 	randomURLs = []string{"{{o}}/a.run", "{{s}}/b.tar.gz", "{{o}}/c.bin?x=1&y=a/b", "{{s}}/d.sh#frag", "{{o}}/dir/", "{{o}}", "{{s}}/e/../f/./g.bin",
 		"{{o}}/missing/x", "{{o}}/unheld/y.bin", "{{o}}/redirect/z.bin", "{{s}}/redirect/w.bin", "{{h}}/schemeless.bin", "{{o}}/p%20q%2Fr.bin",
@@ -57,8 +58,8 @@ func randomCommand(r *rand.Rand) string {
 	return prepare + tool + " " + strings.Join(parts, " ")
 }
 
-// TestRandomCommands runs commands of random words directly and through the shim. FROMCACHE_TEST_RANDOM is how many, from
-// FROMCACHE_TEST_SEED on.
+// TestRandomCommands runs commands of random words directly and through the shim.
+// FROMCACHE_TEST_RANDOM is how many, from FROMCACHE_TEST_SEED on.
 func TestRandomCommands(t *testing.T) {
 	count, seed := 120, 1
 	if n, err := strconv.Atoi(os.Getenv("FROMCACHE_TEST_RANDOM")); err == nil {

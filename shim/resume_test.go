@@ -53,7 +53,8 @@ func (v *versioned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func sumOf(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 
-// TestPin holds that a URL is re-pointed to the version of the probe's answer, where the cache serves versions.
+// TestPin holds that a URL is re-pointed to the version of the probe's answer, where the cache
+// serves versions.
 func TestPin(t *testing.T) {
 	one := []byte("version one")
 	for _, c := range []struct {
@@ -86,8 +87,8 @@ func TestPin(t *testing.T) {
 	}
 }
 
-// TestResume holds when a call goes on from the cache with a file that is there: if its first and last 64 KiB are those of the
-// version that the cache holds.
+// TestResume holds when a call goes on from the cache with a file that is there: if its first and
+// last 64 KiB are those of the version that the cache holds.
 func TestResume(t *testing.T) {
 	held := bytes.Repeat([]byte("0123456789abcdef"), 20_000) // 320,000 bytes
 	copy(held[250_000:], "the end of it")
@@ -142,8 +143,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestNoSplice holds that no file gets the bytes of two versions: its begin from the origin, which has a new one, and its end from
-// the cache, which has the old.
+// TestNoSplice holds that no file gets the bytes of two versions: its begin from the origin, which
+// has a new one, and its end from the cache, which has the old.
 func TestNoSplice(t *testing.T) {
 	old, young := bytes.Repeat([]byte("old "), 100_000), bytes.Repeat([]byte("new "), 100_000)
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -173,7 +174,8 @@ func TestNoSplice(t *testing.T) {
 			r := run(t, "cd "+dir+"; "+command, []string{"PATH=" + tools + ":" + realPath(), "HOME=" + dir, "TMPDIR=" + dir,
 				"FROMCACHE_SERVER=" + cache.URL, "FROMCACHE_LOOPBACK=1", "FROMCACHE_VERBOSE=1"})
 			got, _ := os.ReadFile(dir + "/a.bin")
-			// What the cache began the origin goes on with where the call passes, as it would without the shim.
+			// What the cache began the origin goes on with where the call passes, as it would
+			// without the shim.
 			passed := !strings.Contains(r.stderr, "hit: ")
 			if spliced := bytes.Contains(got, []byte("old ")) && bytes.Contains(got, []byte("new ")); spliced && !(passed && bytes.HasPrefix(got, old[:4])) {
 				t.Errorf("%s: %s: %d bytes, of the old version %d\n%s", c.name, command, len(got), bytes.Count(got, []byte("old ")), r.stderr)

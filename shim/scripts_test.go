@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestScripts runs the commands of testdata/scripts.txt twice, with the real tools at the origin and through the shim with the
-// cache holding what they ask for, and compares all that a script could notice. A line is an expectation and a command:
+// TestScripts runs the commands of testdata/scripts.txt twice, with the real tools at the origin
+// and through the shim with the cache holding what they ask for, and compares all that a script
+// could notice. A line is an expectation and a command:
 //
 //	hit   every byte comes from the cache, the origin is not asked
 //	part  some of it does

@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// binary is the program under test, built once. tools is a directory with links to it by every name.
+// binary is the program under test, built once. tools is a directory with links to it by every
+// name.
 var binary, tools string
 
 // withoutEarly says why the program has nothing that runs before Go, empty if it has.
@@ -53,7 +54,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// realPath is a PATH with the real tools. FROMCACHE_TEST_PATH comes before it, to test against other releases.
+// realPath is a PATH with the real tools. FROMCACHE_TEST_PATH comes before it, to test against
+// other releases.
 func realPath() string {
 	return strings.TrimPrefix(os.Getenv("FROMCACHE_TEST_PATH")+":/usr/local/bin:/usr/bin:/bin", ":")
 }
@@ -61,7 +63,8 @@ func realPath() string {
 // modified is the Last-Modified of everything that the origin serves.
 var modified = time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// content is what the origin has at a path: a script where the name says so, else bytes that no other path has.
+// content is what the origin has at a path: a script where the name says so, else bytes that no
+// other path has.
 func content(path string) []byte {
 	if strings.HasSuffix(path, ".sh") || strings.HasSuffix(path, "/install") {
 		return []byte("#!/bin/sh\nprintf 'ran %s with %s\\n' '" + path + "' \"$*\"\n")
@@ -70,8 +73,8 @@ func content(path string) []byte {
 	return append([]byte(path+"\n"), bytes.Repeat(sum[:], 300)...)
 }
 
-// world is an origin, over plain HTTP and TLS, and a cache that holds all of it save what is under /unheld/ and /missing/.
-// Paths begin with the name of a case, under which requests are counted.
+// world is an origin, over plain HTTP and TLS, and a cache that holds all of it save what is under
+// /unheld/ and /missing/. Paths begin with the name of a case, under which requests are counted.
 type world struct {
 	origin, secure, cache *httptest.Server
 	caFile                string

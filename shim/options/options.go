@@ -1,12 +1,14 @@
-// Package options is what the shim knows about the command lines of curl and wget: every option of 159 releases of the
-// two tools, with its letter, whether it takes a value, since when it exists, and what its presence means for a call
-// that a cache might answer.
+// Package options is what the shim knows about the command lines of curl and wget: every option of
+// 159 releases of the two tools, with its letter, whether it takes a value, since when it exists,
+// and what its presence means for a call that a cache might answer.
 //
-// The two tables are facts about other people's programs, not decisions taken at run time: nothing is parsed out of
-// --help. They are plain composite literals of constants, so the linker lays them out and no code runs for them at start.
-// Both are sorted by name, which Long and Prefix rely on and a test checks; a new option is a new row.
+// The two tables are facts about other people's programs, not decisions taken at run time: nothing
+// is parsed out of --help. They are plain composite literals of constants, so the linker lays them
+// out and no code runs for them at start. Both are sorted by name, which Long and Prefix rely on
+// and a test checks; a new option is a new row.
 //
-// An option that is missing here makes the shim step aside, so an outdated table costs downloads and breaks nothing.
+// An option that is missing here makes the shim step aside, so an outdated table costs downloads
+// and breaks nothing.
 package options
 
 import (
@@ -50,8 +52,8 @@ const (
 	U Class = 'U' // is a URL
 )
 
-// Option is one row. Since and Until are releases of the tool, empty for "before the oldest that was looked at" and "still
-// there"; Until is the last release that had it.
+// Option is one row. Since and Until are releases of the tool, empty for "before the oldest that
+// was looked at" and "still there"; Until is the last release that had it.
 type Option struct {
 	Name  string // without the leading --
 	Short byte   // the letter, or 0
@@ -73,7 +75,8 @@ func Long(table []Option, name string) *Option {
 	return nil
 }
 
-// Letter returns the option with that letter, the living one where an older option had the same; nil if there is none.
+// Letter returns the option with that letter, the living one where an older option had the same;
+// nil if there is none.
 func Letter(table []Option, c byte) *Option {
 	var found *Option
 	for i := range table {
@@ -101,7 +104,8 @@ func search(table []Option, name string) (int, bool) {
 	})
 }
 
-// RCName returns the option's name in a wgetrc, lower case without dashes, or "" if it has none there.
+// RCName returns the option's name in a wgetrc, lower case without dashes, or "" if it has none
+// there.
 func (o *Option) RCName() string {
 	if o.RC == "-" {
 		return ""
@@ -112,7 +116,8 @@ func (o *Option) RCName() string {
 	return Bare(o.Name)
 }
 
-// Bare returns s in lower case without - and _, the form in which wget(1) compares the names of a wgetrc.
+// Bare returns s in lower case without - and _, the form in which wget(1) compares the names of a
+// wgetrc.
 func Bare(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), "-", ""), "_", "")
 }

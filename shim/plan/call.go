@@ -18,7 +18,8 @@ func (c *call) passWhole(reason string) {
 	}
 }
 
-// group is what one set of options says about its URLs: between two --next of curl's, or all of a wget call.
+// group is what one set of options says about its URLs: between two --next of curl's, or all of a
+// wget call.
 type group struct {
 	urls    []word
 	outputs []output // curl: -o and -O, which pair with the URLs in order
@@ -62,13 +63,15 @@ func (g *group) pass(reason string) {
 	}
 }
 
-// word is a URL on the command line: arguments[arg] from byte skip on. arg is -1 for one from a configuration file.
+// word is a URL on the command line: arguments[arg] from byte skip on. arg is -1 for one from a
+// configuration file.
 type word struct {
 	arg, skip int
 	text      string
 }
 
-// output is where one URL of curl's goes: to the name in its path, or to a file, "-" or "" for none.
+// output is where one URL of curl's goes: to the name in its path, or to a file, "-" or "" for
+// none.
 type output struct {
 	remote bool
 	file   string
@@ -137,8 +140,9 @@ func (c *call) judge(g *group, o given) {
 	}
 }
 
-// part judges an option that asks for a part of a file. A part may be joined to one that came from the origin, or that was of another
-// version; what goes on with a file can be compared with it, see resume.go.
+// part judges an option that asks for a part of a file. A part may be joined to one that came from
+// the origin, or that was of another version; what goes on with a file can be compared with it, see
+// resume.go.
 func (c *call) part(g *group, o given) {
 	switch {
 	case o.Name == "continue" && o.no:

@@ -8,7 +8,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// ErrNotPlain says that a configuration file can't be read without an effect of its own, a pipe for instance, or is huge.
+// ErrNotPlain says that a configuration file can't be read without an effect of its own, a pipe for
+// instance, or is huge.
 var ErrNotPlain = errors.New("not a plain file")
 
 // rcLine is one line of a configuration file that is neither blank nor a comment.
@@ -26,7 +27,8 @@ type configs struct {
 	undecided string // why a file can't be judged
 }
 
-// file returns the contents of path and whether it is there; one that can't be judged is noted in odd.
+// file returns the contents of path and whether it is there; one that can't be judged is noted in
+// odd.
 func (c *configs) file(path string) (string, bool) {
 	data, err := c.read(path)
 	if errors.Is(err, ErrNotPlain) {
@@ -35,8 +37,8 @@ func (c *configs) file(path string) (string, bool) {
 	return string(data), err == nil
 }
 
-// home returns the user's home directory from the password file, in which both tools look. Of a user who is not there, only the C
-// library can say where the configuration is.
+// home returns the user's home directory from the password file, in which both tools look. Of a
+// user who is not there, only the C library can say where the configuration is.
 func (c *configs) home() string {
 	data, _ := c.file("/etc/passwd")
 	id := strconv.Itoa(c.uid)
@@ -49,9 +51,10 @@ func (c *configs) home() string {
 	return ""
 }
 
-// curlrc returns the lines of the curlrc that curl reads by itself: the first that exists of .curlrc in $CURL_HOME,
-// $XDG_CONFIG_HOME and $HOME, curlrc in $CURL_HOME/.config and ~/.config, and .curlrc in the password file's home. Releases differ
-// on $XDG_CONFIG_HOME/curlrc and the two in .config, so their lines are judged too where they exist.
+// curlrc returns the lines of the curlrc that curl reads by itself: the first that exists of
+// .curlrc in $CURL_HOME, $XDG_CONFIG_HOME and $HOME, curlrc in $CURL_HOME/.config and ~/.config,
+// and .curlrc in the password file's home. Releases differ on $XDG_CONFIG_HOME/curlrc and the two
+// in .config, so their lines are judged too where they exist.
 func (c *configs) curlrc() (lines []rcLine) {
 	xdg, home := c.env.Get("XDG_CONFIG_HOME"), c.env.Get("HOME")
 	try := func(dir, name string) bool {
@@ -90,8 +93,8 @@ func (c *configs) curlrc() (lines []rcLine) {
 // noHome is why a call passes whose configuration can't be found.
 const noHome = "HOME is unset, and /etc/passwd does not have the user"
 
-// isAmbiguousCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage returns and form feeds: up to 8.12 curl
-// skips them, since then it stops reading there.
+// isAmbiguousCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage
+// returns and form feeds: up to 8.12 curl skips them, since then it stops reading there.
 func isAmbiguousCurlrc(text string) bool {
 	for line := range strings.Lines(text) {
 		if strings.IndexByte(" \t/*", line[0]) >= 0 {
@@ -114,8 +117,8 @@ func (c *configs) curlNetrc() bool {
 	return ok || !set && home == ""
 }
 
-// parseCurlrc reads a curlrc as curl's parseconfig does: a name, with dashes or without, then its value after blanks, = or
-// :, in double quotes with backslash escapes or up to the next blank.
+// parseCurlrc reads a curlrc as curl's parseconfig does: a name, with dashes or without, then its
+// value after blanks, = or :, in double quotes with backslash escapes or up to the next blank.
 func parseCurlrc(text string) []rcLine {
 	var lines []rcLine
 	for line := range strings.Lines(text) {
@@ -146,8 +149,8 @@ func parseCurlrc(text string) []rcLine {
 // blanks is what isspace(3) calls white space.
 const blanks = " \t\r\n\v\f"
 
-// unquote reads up to the closing quote, without which there is no value; \t \n \r \v are what they are in C, any other escaped
-// byte stands for itself.
+// unquote reads up to the closing quote, without which there is no value; \t \n \r \v are what they
+// are in C, any other escaped byte stands for itself.
 func unquote(s string) (value string, ok bool) {
 	var out []byte
 	for i := 0; i < len(s); i++ {
@@ -167,8 +170,9 @@ func unquote(s string) (value string, ok bool) {
 	return "", false
 }
 
-// configLine judges one line of a curlrc. A URL or a new group there would shift what the command line means. A line that is not quite
-// right was warned about up to 8.12; since then it is the last one that curl reads.
+// configLine judges one line of a curlrc. A URL or a new group there would shift what the command
+// line means. A line that is not quite right was warned about up to 8.12; since then it is the last
+// one that curl reads.
 func (p *curlCall) configLine(l rcLine) {
 	name := strings.TrimPrefix(l.name, "--")
 	if len(name) == len(l.name) && strings.HasPrefix(name, "-") {

@@ -152,7 +152,8 @@ func TestConfigFiles(t *testing.T) {
 	}
 }
 
-// TestConfigClasses gives each option of the tables, as a line of a configuration file, to a call that would else hit.
+// TestConfigClasses gives each option of the tables, as a line of a configuration file, to a call
+// that would else hit.
 func TestConfigClasses(t *testing.T) {
 	for _, o := range options.Curl {
 		want := classWants("curl", o)
@@ -207,7 +208,8 @@ func TestFirstCurlrc(t *testing.T) {
 	b.check(t, "pass", "curl U")
 }
 
-// TestPrefixWgetrc holds that a wget that was built for a directory of its own is judged by the wgetrc that it reads there.
+// TestPrefixWgetrc holds that a wget that was built for a directory of its own is judged by the
+// wgetrc that it reads there.
 func TestPrefixWgetrc(t *testing.T) {
 	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
 		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}

@@ -18,9 +18,9 @@ type curlCall struct {
 	cookies   bool // -b with nothing to send: what one URL sets goes to the next
 }
 
-// parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are options until "--", all
-// others are URLs, and what follows a URL still belongs to its group. rc holds the lines of the first curlrc, which join the
-// first group.
+// parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are
+// options until "--", all others are URLs, and what follows a URL still belongs to its group. rc
+// holds the lines of the first curlrc, which join the first group.
 func parseCurl(args []string, rc []rcLine) *call {
 	p := &curlCall{args: args, g: &group{}}
 	p.groups = []*group{p.g}
@@ -102,8 +102,8 @@ func (p *curlCall) long(i int, name string) int {
 	return i
 }
 
-// findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as curl up to 8.5 has it, by a
-// prefix that fits one option only.
+// findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as
+// curl up to 8.5 has it, by a prefix that fits one option only.
 func findCurl(name string) (o *options.Option, no bool) {
 	name = strings.ToLower(name)
 	if o := options.Long(options.Curl, name); o != nil {
@@ -121,7 +121,8 @@ func findCurl(name string) (o *options.Option, no bool) {
 	return nil, false
 }
 
-// short reads a cluster of letters, the first of which that takes a value eats the rest or else the next word.
+// short reads a cluster of letters, the first of which that takes a value eats the rest or else the
+// next word.
 func (p *curlCall) short(i int, a string) int {
 	if a == "-" {
 		p.passWhole("- is not known")
@@ -200,8 +201,8 @@ func (p *curlCall) option(o given) {
 	p.judge(p.g, o)
 }
 
-// harmless reports whether an option that could carry credentials has none to carry: an empty cookie file switches cookies on, and
-// --netrc-optional counts only where there is a .netrc.
+// harmless reports whether an option that could carry credentials has none to carry: an empty
+// cookie file switches cookies on, and --netrc-optional counts only where there is a .netrc.
 func (p *curlCall) harmless(o given) bool {
 	switch {
 	case o.Name == "cookie" && (o.value == "" || o.value == "/dev/null"):
@@ -247,7 +248,8 @@ func (p *curlCall) valued(o given) {
 	}
 }
 
-// global keeps what options say about the whole call: messages of any group on standard output, for one.
+// global keeps what options say about the whole call: messages of any group on standard output, for
+// one.
 func (p *curlCall) global(o given) {
 	switch o.Name {
 	case "verbose":

@@ -11,8 +11,9 @@ import (
 // pages are the extensions of programs that answer a request, and of pages.
 const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
 
-// namesFile reports whether the last segment of a path names a file: it has an extension, and not a page's or a program's. A server
-// that looks at the User-Agent gives a browser a page where it gives curl a script; whatever asks for a file gets that.
+// namesFile reports whether the last segment of a path names a file: it has an extension, and not a
+// page's or a program's. A server that looks at the User-Agent gives a browser a page where it
+// gives curl a script; whatever asks for a file gets that.
 func namesFile(name string) bool {
 	ext := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
 	if len(ext) == len(name) || len(ext) > 10 || ext != "7z" && (ext == "" || ext[0] <= '9') {
@@ -26,7 +27,8 @@ func namesFile(name string) bool {
 	return !strings.Contains(pages, " "+ext+" ")
 }
 
-// wgetFileReason says why the file that wget saves could have another name, or none, were the URL the cache's.
+// wgetFileReason says why the file that wget saves could have another name, or none, were the URL
+// the cache's.
 func (p *planner) wgetFileReason(g *group, t URL) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
@@ -44,14 +46,15 @@ func (p *planner) wgetFileReason(g *group, t URL) string {
 	return ""
 }
 
-// reencoded reports whether wget2, which decodes what it is given and encodes it anew, asks for what is not the same by RFC 3986: a reserved
-// byte of the path encoded, a slash decoded, a plus of the query as a blank.
+// reencoded reports whether wget2, which decodes what it is given and encodes it anew, asks for
+// what is not the same by RFC 3986: a reserved byte of the path encoded, a slash decoded, a plus of
+// the query as a blank.
 func reencoded(t URL) bool {
 	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.Path), "%2f") || strings.Contains(t.Query, "+")
 }
 
-// isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it would without -N. A second URL for one
-// file finds what the first has left.
+// isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it
+// would without -N. A second URL for one file finds what the first has left.
 func (p *planner) isAbsent(g *group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
 	if !sure || p.saved[names[0]] {

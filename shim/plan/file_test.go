@@ -63,7 +63,8 @@ func TestPlanTimestamping(t *testing.T) {
 	}
 }
 
-// TestPlanKeepsNames holds that the name at the end of the cache's URL is the one that the tool makes a file's name of.
+// TestPlanKeepsNames holds that the name at the end of the cache's URL is the one that the tool
+// makes a file's name of.
 func TestPlanKeepsNames(t *testing.T) {
 	for line, want := range map[string]string{
 		"curl -O https://ex.test/held/f.run?v=1&w=a/b":              "f.run?v=1&w=a/b",

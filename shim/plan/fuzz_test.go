@@ -8,7 +8,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// neutrals and stoppers are words to mix: options that leave a call a hit, and options of which one makes it pass.
+// neutrals and stoppers are words to mix: options that leave a call a hit, and options of which one
+// makes it pass.
 var mixes = map[string]struct{ neutral, stop []string }{
 	"curl": {
 		[]string{"-f", "-s", "-S", "-L", "-fsSL", "-o x", "-ox", "-sSLo x", "-A agent", "-e ref", "-m 5", "--retry 3", "-k", "-4", "--compressed",
@@ -27,7 +28,8 @@ var mixes = map[string]struct{ neutral, stop []string }{
 	},
 }
 
-// mixture draws a command line: a URL or two and neutral options, in any order, with a stopper if stop is set.
+// mixture draws a command line: a URL or two and neutral options, in any order, with a stopper if
+// stop is set.
 func mixture(r *rand.Rand, tool string, stop bool) []string {
 	m := mixes[tool]
 	parts := []string{theURL}
@@ -44,7 +46,8 @@ func mixture(r *rand.Rand, tool string, stop bool) []string {
 	return append([]string{tool}, strings.Fields(strings.Join(parts, " "))...)
 }
 
-// FuzzMixtures holds that one option that must stop a call stops it wherever it stands, and that without one the call hits.
+// FuzzMixtures holds that one option that must stop a call stops it wherever it stands, and that
+// without one the call hits.
 func FuzzMixtures(f *testing.F) {
 	for seed := range int64(400) {
 		f.Add(seed, seed%2 == 0, seed%3 == 0)
@@ -64,7 +67,8 @@ func FuzzMixtures(f *testing.F) {
 	})
 }
 
-// FuzzPlan holds, for any arguments, that a Plan ends, keeps their number, and changes nothing but words that it asked about.
+// FuzzPlan holds, for any arguments, that a Plan ends, keeps their number, and changes nothing but
+// words that it asked about.
 func FuzzPlan(f *testing.F) {
 	f.Add("-fsSLo\x00x\x00https://ex.test/held", false)
 	f.Add("--url=https://ex.test/held\x00--next\x00-:\x00-d\x00@-\x00http://a/held", false)

@@ -6,8 +6,9 @@ import (
 	"fromcache/shim/options"
 )
 
-// header judges a request header that the call adds. Only a few tell the server nothing that could change its answer; any
-// other may be a credential or choose the content, so the cache is not even asked.
+// header judges a request header that the call adds. Only a few tell the server nothing that could
+// change its answer; any other may be a credential or choose the content, so the cache is not even
+// asked.
 func (g *group) header(shown, value string, tool Tool) {
 	name, v, ok := strings.Cut(value, ":")
 	if tool == Curl && !ok {
@@ -32,10 +33,11 @@ func (g *group) header(shown, value string, tool Tool) {
 	}
 }
 
-// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's name, the exit code and its text are
-// the same from a cache or nobody's business, and so is the response code, for where the origin redirects and the call does not
-// follow a cache has no hit. All else shows facts of the URL or of the connection, or takes its format from a file. sizes reports
-// the size of the body, which is that of its compressed form where there is one.
+// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's
+// name, the exit code and its text are the same from a cache or nobody's business, and so is the
+// response code, for where the origin redirects and the call does not follow a cache has no hit.
+// All else shows facts of the URL or of the connection, or takes its format from a file. sizes
+// reports the size of the body, which is that of its compressed form where there is one.
 func judgeWriteOut(format string) (reason string, sizes bool) {
 	if strings.HasPrefix(format, "@") {
 		return classReason(options.I), false

@@ -9,12 +9,14 @@ import (
 // loopbackNames are names that mean this machine without an address being looked up.
 const loopbackNames = " localhost localhost.localdomain localhost4 localhost6 ip6-localhost ip6-loopback localhost6.localdomain6 localhost4.localdomain4 "
 
-// metadataHosts are the names and addresses, outside of link-local ranges, at which clouds hand out machine credentials.
+// metadataHosts are the names and addresses, outside of link-local ranges, at which clouds hand out
+// machine credentials.
 const metadataHosts = " metadata metadata.google.internal metadata.goog instance-data instance-data.ec2.internal" +
 	" metadata.azure.internal metadata.oraclecloud.com metadata.platformequinix.com" +
 	" 100.100.100.200 192.0.0.192 168.63.129.16 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 "
 
-// isLoopback reports whether a host, in lower case, is this machine: a loopback name or address, or the unspecified one.
+// isLoopback reports whether a host, in lower case, is this machine: a loopback name or address, or
+// the unspecified one.
 func isLoopback(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	if strings.Contains(loopbackNames, " "+host+" ") || strings.HasSuffix(host, ".localhost") {
@@ -34,8 +36,9 @@ func isMetadata(host string) bool {
 	return ip.IsLinkLocalUnicast() || ip.IsMulticast() || strings.Contains(metadataHosts, " "+ip.String()+" ")
 }
 
-// hostAddr returns the address that a host spells, in any of the forms that inet_aton(3) and so the tools accept: 127.1,
-// 0x7f000001, 2130706433, [::1], [::ffff:127.0.0.1]. The embedded address stands for an IPv4-mapped one.
+// hostAddr returns the address that a host spells, in any of the forms that inet_aton(3) and so the
+// tools accept: 127.1, 0x7f000001, 2130706433, [::1], [::ffff:127.0.0.1]. The embedded address
+// stands for an IPv4-mapped one.
 func hostAddr(host string) (netip.Addr, bool) {
 	if strings.HasPrefix(host, "[") {
 		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
@@ -47,7 +50,8 @@ func hostAddr(host string) (netip.Addr, bool) {
 	return inetAton(host)
 }
 
-// inetAton reads one to four numbers, each decimal, octal or hexadecimal, the last of which fills the bytes that are left.
+// inetAton reads one to four numbers, each decimal, octal or hexadecimal, the last of which fills
+// the bytes that are left.
 func inetAton(host string) (ip netip.Addr, ok bool) {
 	parts := strings.Split(host, ".")
 	if len(parts) > 4 {
@@ -82,9 +86,10 @@ func atonNumber(s string) (uint64, bool) {
 	return n, err == nil
 }
 
-// matchHost reports whether host (lower case, brackets and all) and port fit one of the patterns in list, separated by
-// commas or blanks and read as in no_proxy: "example.com", ".example.com" and "*.example.com" stand for the host and all
-// below it, "*" for every host, "10.0.0.0/8" for addresses; each may end in ":port".
+// matchHost reports whether host (lower case, brackets and all) and port fit one of the patterns in
+// list, separated by commas or blanks and read as in no_proxy: "example.com", ".example.com" and
+// "*.example.com" stand for the host and all below it, "*" for every host, "10.0.0.0/8" for
+// addresses; each may end in ":port".
 func matchHost(list, host, port string) bool {
 	for _, p := range Fields(list) {
 		if matchPattern(strings.ToLower(p), strings.TrimSuffix(host, "."), port) {

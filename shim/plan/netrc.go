@@ -2,8 +2,9 @@ package plan
 
 import "strings"
 
-// netrcKnows reports whether a .netrc has credentials for a host (lower case): an entry of its own, or a default. The file is
-// read as wget reads it: words with double quotes and backslashes, # to the end of the line, macdef up to a blank line.
+// netrcKnows reports whether a .netrc has credentials for a host (lower case): an entry of its own,
+// or a default. The file is read as wget reads it: words with double quotes and backslashes, # to
+// the end of the line, macdef up to a blank line.
 func netrcKnows(text, host string) bool {
 	n := netrc{host: host}
 	for line := range strings.Lines(text) {

@@ -17,13 +17,15 @@ type Input struct {
 	Real string // its file name, links followed: wget2 and busybox differ from wget
 	// Read returns a configuration file's contents; errors are those of os.ReadFile.
 	Read func(path string) ([]byte, error)
-	// Size returns the size of a file in the working directory or elsewhere; errors are those of os.Stat.
+	// Size returns the size of a file in the working directory or elsewhere; errors are those of
+	// os.Stat.
 	Size func(path string) (int64, error)
 	// Ask asks the caches about all questions at once, returning as many answers in their order.
 	Ask func([]Question) []Answer
 }
 
-// Question is one URL that a cache may hold, and what its answer must say for the URL to be re-pointed.
+// Question is one URL that a cache may hold, and what its answer must say for the URL to be
+// re-pointed.
 type Question struct {
 	Caches      []Cache // to be asked, in the order of the environment; never empty
 	Family      int     // 4 or 6 for that address family alone, 0 for either
@@ -34,8 +36,9 @@ type Question struct {
 	URL         URL
 }
 
-// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache could not be asked or holds
-// it in a form that the call has no use for. Reason says why it is no hit.
+// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache
+// could not be asked or holds it in a form that the call has no use for. Reason says why it is no
+// hit.
 type Answer struct {
 	Outcome Outcome
 	Cache   int
@@ -105,9 +108,9 @@ type Decision struct {
 	Verdicts []Verdict
 }
 
-// Decide decides about one call. It reads the command line as the tool would, asks about the URLs whose answer would be the same
-// from a cache, and re-points those that are held. Whatever it is not sure about it leaves alone: Args and Env are then
-// those of the call, byte for byte.
+// Decide decides about one call. It reads the command line as the tool would, asks about the URLs
+// whose answer would be the same from a cache, and re-points those that are held. Whatever it is
+// not sure about it leaves alone: Args and Env are then those of the call, byte for byte.
 func Decide(in Input) Decision {
 	p := planner{Input: in, settings: readSettings(in)}
 	out := Decision{Args: in.Args, Env: in.Env}
@@ -204,8 +207,9 @@ func (p *planner) group(g *group) {
 	}
 }
 
-// suffix returns what follows the name in the cache's URL for the file to be called as it is at the origin: wget keeps the query in the
-// name, and so does curl -O up to 7.85, with the fragment. Later ones leave out either.
+// suffix returns what follows the name in the cache's URL for the file to be called as it is at the
+// origin: wget keeps the query in the name, and so does curl -O up to 7.85, with the fragment.
+// Later ones leave out either.
 func (p *planner) suffix(g *group, i int, t URL) string {
 	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
 	case p.Tool == Wget && !g.outFile:
@@ -266,7 +270,8 @@ func (p *planner) hostReason(t URL) string {
 	return ""
 }
 
-// fileReason says why a file could not be named as it would be, or why the tool would refuse the origin.
+// fileReason says why a file could not be named as it would be, or why the tool would refuse the
+// origin.
 func (p *planner) fileReason(g *group, i int, t URL) string {
 	if p.Tool == Curl && g.savesByName(i) {
 		if t.Name() == "" {
@@ -316,7 +321,8 @@ func (p *planner) usable(g *group) (caches []Cache, reason string) {
 // maxRedirects is how many redirects a cache-host follows for an artifact.
 const maxRedirects = 10
 
-// followsAll reports whether the tool would have followed every redirect that the cache-host may have followed.
+// followsAll reports whether the tool would have followed every redirect that the cache-host may
+// have followed.
 func (p *planner) followsAll(g *group, scheme string) bool {
 	if p.Tool == Curl && !g.follow {
 		return false

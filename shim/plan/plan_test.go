@@ -67,7 +67,8 @@ func (b *bench) plan(line ...string) Decision {
 	return Decide(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Size: b.size, Ask: b.ask})
 }
 
-// check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked, untouched) or "pass".
+// check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked,
+// untouched) or "pass".
 func (b *bench) check(t *testing.T, want, line string) {
 	t.Helper()
 	b.asked = nil
@@ -646,8 +647,9 @@ func TestPlanClasses(t *testing.T) {
 	}
 }
 
-// TestPlanForms gives each option in every form that the tools read: its letter with the value attached, at the end of a
-// cluster, after the URL, and its name cut to the shortest prefix that fits no other.
+// TestPlanForms gives each option in every form that the tools read: its letter with the value
+// attached, at the end of a cluster, after the URL, and its name cut to the shortest prefix that
+// fits no other.
 func TestPlanForms(t *testing.T) {
 	for _, tool := range []string{"curl", "wget"} {
 		table, flag := options.Curl, "-s"
@@ -681,11 +683,12 @@ func TestPlanForms(t *testing.T) {
 	}
 }
 
-// readDifferently are the options of which wget and wget2 differ, or that say something else when they are cut.
+// readDifferently are the options of which wget and wget2 differ, or that say something else when
+// they are cut.
 const readDifferently = " waitretry compression backups report-speed restrict-file-names "
 
-// shortest is the shortest prefix of a long name that no other option's name, nor --no- form, begins with; "" where only the
-// whole name will do.
+// shortest is the shortest prefix of a long name that no other option's name, nor --no- form,
+// begins with; "" where only the whole name will do.
 func shortest(table []options.Option, name string) string {
 	for n := 2; n < len(name); n++ {
 		fits := 0
@@ -701,7 +704,8 @@ func shortest(table []options.Option, name string) string {
 	return ""
 }
 
-// classWants is what an option's class means for a call; empty where the value decides and other tests look.
+// classWants is what an option's class means for a call; empty where the value decides and other
+// tests look.
 func classWants(tool string, o options.Option) string {
 	switch o.Class {
 	case options.V, options.U, options.G:

@@ -2,8 +2,9 @@ package plan
 
 import "strings"
 
-// proxyIsSet reports whether the tool would use a proxy of the environment for a scheme: curl reads http_proxy in lower case
-// alone, https_proxy and all_proxy in both (curl(1), ENVIRONMENT); wget reads lower case alone and no all_proxy.
+// proxyIsSet reports whether the tool would use a proxy of the environment for a scheme: curl reads
+// http_proxy in lower case alone, https_proxy and all_proxy in both (curl(1), ENVIRONMENT); wget
+// reads lower case alone and no all_proxy.
 func proxyIsSet(env Env, tool Tool, scheme string) bool {
 	names := []string{scheme + "_proxy"}
 	if tool == Curl {
@@ -20,9 +21,9 @@ func proxyIsSet(env Env, tool Tool, scheme string) bool {
 	return false
 }
 
-// PastProxy returns the environment in which the tool reaches the cache directly: where a proxy is set, the cache's host
-// without its port joins no_proxy. curl reads NO_PROXY only where no_proxy is unset or empty, so its value is then taken
-// along.
+// PastProxy returns the environment in which the tool reaches the cache directly: where a proxy is
+// set, the cache's host without its port joins no_proxy. curl reads NO_PROXY only where no_proxy is
+// unset or empty, so its value is then taken along.
 func PastProxy(env Env, tool Tool, c Cache) Env {
 	if !proxyIsSet(env, tool, c.URL.Scheme) {
 		return env

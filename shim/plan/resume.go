@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// A call that resumes (curl -C -, wget -c) goes on with a file that the origin may have begun, or a cache that held another version.
-// Joined to it, the bytes of the version that is held now would make a file that nobody ever published, with exit status 0. So such a
-// call hits only where the file that the tool would go on with is absent or empty, or begins and ends as what is held does.
+// A call that resumes (curl -C -, wget -c) goes on with a file that the origin may have begun, or a
+// cache that held another version. Joined to it, the bytes of the version that is held now would
+// make a file that nobody ever published, with exit status 0. So such a call hits only where the
+// file that the tool would go on with is absent or empty, or begins and ends as what is held does.
 
-// resumed returns the file that the tool goes on with for URL i of a group, empty if it begins anew, or why that can't be told. A
-// name that a release of the tool, or its options, could write in another way is not guessed.
+// resumed returns the file that the tool goes on with for URL i of a group, empty if it begins
+// anew, or why that can't be told. A name that a release of the tool, or its options, could write
+// in another way is not guessed.
 func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
@@ -48,12 +50,14 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	if file == "" || file == "-" {
 		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
 	}
-	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands for part of a pattern.
+	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands
+	// for part of a pattern.
 	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.Query, "/"))
 	return append(names, joined(g.outputDir, file)), sure
 }
 
-// wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps its query.
+// wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps
+// its query.
 func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
 		return []string{g.document}, g.document != "" && !g.placedByRC
@@ -77,7 +81,8 @@ func joined(dir, name string) string {
 	return dir + "/" + name
 }
 
-// sharesFile reports whether two URLs of a group could be saved to one file. Between them the file that is looked at now would change.
+// sharesFile reports whether two URLs of a group could be saved to one file. Between them the file
+// that is looked at now would change.
 func sharesFile(g *group) bool {
 	seen := map[string]bool{}
 	for i, w := range g.urls {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// curlURL completes a word without a scheme as libcurl does: with --proto-default's, else by the first label of its host,
-// else as http. A word that libcurl would read otherwise is returned as it is.
+// curlURL completes a word without a scheme as libcurl does: with --proto-default's, else by the
+// first label of its host, else as http. A word that libcurl would read otherwise is returned as it
+// is.
 func curlURL(w, protoDefault string) string {
 	if hasScheme(w) || strings.HasPrefix(w, "/") || w == "" {
 		return w
@@ -22,7 +23,8 @@ func curlURL(w, protoDefault string) string {
 	return "http://" + w
 }
 
-// isPattern reports whether curl would make several URLs of one, or refuse it as such. An IPv6 address in brackets is none.
+// isPattern reports whether curl would make several URLs of one, or refuse it as such. An IPv6
+// address in brackets is none.
 func isPattern(url string) bool {
 	if _, rest, ok := strings.Cut(url, "://["); ok {
 		host, after, _ := strings.Cut(rest, "]")
@@ -49,8 +51,8 @@ func hasScheme(w string) bool {
 	return digits == 0
 }
 
-// wgetURL completes a word without a scheme as wget's rewrite_shorthand_url does: host/path and host:port are http,
-// host:path is ftp. A word that wget would read otherwise is returned as it is.
+// wgetURL completes a word without a scheme as wget's rewrite_shorthand_url does: host/path and
+// host:port are http, host:path is ftp. A word that wget would read otherwise is returned as it is.
 func wgetURL(w string) string {
 	i := strings.IndexAny(w, ":/")
 	if i == 0 || i > 0 && strings.HasPrefix(w[i:], "://") || w == "" {

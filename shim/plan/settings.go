@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// The environment of the shim. The per-tool variables, of which each has two names, replace FROMCACHE_SERVER for that tool alone;
-// blank counts as unset, and the value "off" turns the shim off.
+// The environment of the shim. The per-tool variables, of which each has two names, replace
+// FROMCACHE_SERVER for that tool alone; blank counts as unset, and the value "off" turns the shim
+// off.
 const (
 	EnvServer         = "FROMCACHE_SERVER"
 	EnvCurlServer     = "CURLFROMCACHE_SERVER"
@@ -22,7 +23,8 @@ const (
 	EnvTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
 )
 
-// Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name counts.
+// Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name
+// counts.
 type Env []string
 
 // Get returns the value of name, empty if it is not set.
@@ -94,7 +96,8 @@ func (s *settings) isCache(t URL) bool {
 	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
 }
 
-// ServerList returns the cache addresses that the environment names for a tool, as they were written.
+// ServerList returns the cache addresses that the environment names for a tool, as they were
+// written.
 func ServerList(env Env, tool Tool) string {
 	_, list := serverVariable(env, tool)
 	return list
@@ -117,7 +120,8 @@ func serverVariable(env Env, tool Tool) (name, list string) {
 	return name, list
 }
 
-// Caches returns the caches that the environment names for a tool, and for each address that can't be used what is wrong with it.
+// Caches returns the caches that the environment names for a tool, and for each address that can't
+// be used what is wrong with it.
 func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
 	name, list := serverVariable(env, tool)
 	caches, wrong = ParseCaches(list)
@@ -133,8 +137,9 @@ type Cache struct {
 	URL  URL
 }
 
-// ParseCaches reads a list of addresses. One without a scheme is http. One that can be no cache (another scheme, user-info,
-// a query, odd bytes) is left out, and wrong says why: an address with a password in it would put it on every command line.
+// ParseCaches reads a list of addresses. One without a scheme is http. One that can be no cache
+// (another scheme, user-info, a query, odd bytes) is left out, and wrong says why: an address with
+// a password in it would put it on every command line.
 func ParseCaches(list string) (caches []Cache, wrong []string) {
 	for _, word := range Fields(list) {
 		given := word
@@ -160,7 +165,8 @@ func ParseCaches(list string) (caches []Cache, wrong []string) {
 	return caches, wrong
 }
 
-// Address returns the address at which the cache serves t under its own name, and with a pin that version or nothing.
+// Address returns the address at which the cache serves t under its own name, and with a pin that
+// version or nothing.
 func (c Cache) Address(t URL, pin string) string {
 	if pin != "" {
 		pin = "." + pin
@@ -168,7 +174,8 @@ func (c Cache) Address(t URL, pin string) string {
 	return c.Base + "/b/" + t.token() + pin + "/" + encodeStrayPercent(t.Name())
 }
 
-// is reports whether a URL points at the cache itself. All loopback names and addresses are one host.
+// is reports whether a URL points at the cache itself. All loopback names and addresses are one
+// host.
 func (c Cache) is(t URL) bool {
 	return c.URL.EffectivePort() == t.EffectivePort() && (c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host))
 }

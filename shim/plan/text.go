@@ -14,8 +14,8 @@ func isStdout(name string) bool {
 	return false
 }
 
-// Redacted returns a URL as it may be shown: without user-info, query and fragment, which may carry credentials, and without
-// bytes that could act on a terminal.
+// Redacted returns a URL as it may be shown: without user-info, query and fragment, which may carry
+// credentials, and without bytes that could act on a terminal.
 func Redacted(u string) string {
 	if i := strings.IndexAny(u, "?#"); i >= 0 {
 		u = u[:i] + u[i:i+1] + "..."

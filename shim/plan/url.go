@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what any tool refuses.
+// maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what
+// any tool refuses.
 const maxURL = 8 << 10
 
-// URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment, literal dot segments
-// removed (RFC 3986 section 5.2.4), path bytes and query as they were.
+// URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment,
+// literal dot segments removed (RFC 3986 section 5.2.4), path bytes and query as they were.
 type URL struct {
 	Scheme, Host, Port string // port is empty where it is the scheme's own
 	Path               string // begins with /
@@ -40,7 +41,8 @@ func (t URL) token() string { return base64.RawURLEncoding.EncodeToString([]byte
 // Name returns the last segment of the path, byte for byte: what the tools call the file they save.
 func (t URL) Name() string { return t.Path[strings.LastIndexByte(t.Path, '/')+1:] }
 
-// parseURL reads a word with a scheme. The reason is empty, or says why the cache is never asked about such a URL.
+// parseURL reads a word with a scheme. The reason is empty, or says why the cache is never asked
+// about such a URL.
 func parseURL(word string) (t URL, reason string) {
 	if reason := bytesReason(word); reason != "" {
 		return t, reason
@@ -78,8 +80,8 @@ func bytesReason(word string) string {
 	return ""
 }
 
-// setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools might read differently is
-// not worth a guess.
+// setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools
+// might read differently is not worth a guess.
 func (t *URL) setAuthority(s string) string {
 	if strings.IndexByte(s, '@') >= 0 {
 		return "the URL carries credentials"
@@ -98,7 +100,8 @@ func (t *URL) setAuthority(s string) string {
 	return ""
 }
 
-// splitPort splits "host:port", "[v6]:port" or "host"; ok is false where a colon stands without a port of 1 to 65535.
+// splitPort splits "host:port", "[v6]:port" or "host"; ok is false where a colon stands without a
+// port of 1 to 65535.
 func splitPort(s string) (host, port string, ok bool) {
 	colon := strings.LastIndexByte(s, ':')
 	if colon < 0 || colon < strings.LastIndexByte(s, ']') {
@@ -125,8 +128,8 @@ func defaultPort(scheme string) string {
 	return "80"
 }
 
-// validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6 addresses in brackets
-// without a zone. A name does not begin with a dash or a dot.
+// validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6
+// addresses in brackets without a zone. A name does not begin with a dash or a dot.
 func validHost(h string) bool {
 	extra := "._-"
 	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {

@@ -15,8 +15,9 @@ type wgetCall struct {
 	rc       bool // reading configuration files, which the command line overrides
 }
 
-// parseWget reads wget's arguments as getopt_long(3) does: options anywhere until "--", or with posix until the first plain
-// word; unique prefixes of long names; a switch takes a value only after "=".
+// parseWget reads wget's arguments as getopt_long(3) does: options anywhere until "--", or with
+// posix until the first plain word; unique prefixes of long names; a switch takes a value only
+// after "=".
 func parseWget(args []string, posix bool) *wgetCall {
 	p := &wgetCall{args: args, g: &group{}}
 	p.tool, p.groups = Wget, []*group{p.g}
@@ -67,7 +68,8 @@ func (p *wgetCall) long(i int, text string) int {
 	return i
 }
 
-// disagrees reports an option of which wget and wget2 differ on whether the next word belongs to it.
+// disagrees reports an option of which wget and wget2 differ on whether the next word belongs to
+// it.
 func disagrees(o *options.Option) bool {
 	switch o.Name {
 	case "backups", "report-speed", "restrict-file-names", "compression", "waitretry":
@@ -76,7 +78,8 @@ func disagrees(o *options.Option) bool {
 	return false
 }
 
-// findWget finds a long option by its name, by that of its --no- form, or by a prefix that fits one of either only.
+// findWget finds a long option by its name, by that of its --no- form, or by a prefix that fits one
+// of either only.
 func findWget(name string) (o *options.Option, no bool) {
 	if o := options.Long(options.Wget, name); o != nil {
 		return o, false
@@ -172,7 +175,8 @@ func (p *wgetCall) option(o given) {
 	p.judge(p.g, o)
 }
 
-// places keeps what the command line says about where files go, which comes before what a wgetrc says.
+// places keeps what the command line says about where files go, which comes before what a wgetrc
+// says.
 func (p *wgetCall) places(o given) {
 	switch {
 	case o.Name == "directory-prefix" && !p.rc:
@@ -184,8 +188,8 @@ func (p *wgetCall) places(o given) {
 	}
 }
 
-// secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin, TLS 1.2; OpenSSL's builds take them
-// for the lowest that will do. PFS chooses ciphers.
+// secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin,
+// TLS 1.2; OpenSSL's builds take them for the lowest that will do. PFS chooses ciphers.
 func (g *group) secureProtocol(o given) {
 	switch strings.ToLower(o.value) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
@@ -195,7 +199,8 @@ func (g *group) secureProtocol(o given) {
 	}
 }
 
-// volume keeps what the command line says about messages. wget2 prints them, with the URL, on standard output.
+// volume keeps what the command line says about messages. wget2 prints them, with the URL, on
+// standard output.
 func (g *group) volume(o given) {
 	switch o.Name {
 	case "quiet":

@@ -7,9 +7,9 @@ import (
 	"fromcache/shim/options"
 )
 
-// wgetrcs returns the lines of the configuration files that wget reads by itself: $SYSTEM_WGETRC or the system's, then
-// $WGETRC or ~/.wgetrc. For wget2, its own files instead. path is the tool's: one that was built for a directory of its own has the
-// system's file there.
+// wgetrcs returns the lines of the configuration files that wget reads by itself: $SYSTEM_WGETRC or
+// the system's, then $WGETRC or ~/.wgetrc. For wget2, its own files instead. path is the tool's:
+// one that was built for a directory of its own has the system's file there.
 func (c *configs) wgetrcs(path string, wget2 bool) (lines []rcLine) {
 	add := func(path string) bool {
 		text, ok := c.file(path)
@@ -96,7 +96,8 @@ func parseWgetrc(text string) []rcLine {
 	return lines
 }
 
-// config judges the lines of wget's configuration files by the classes of the options that mean the same.
+// config judges the lines of wget's configuration files by the classes of the options that mean the
+// same.
 func (p *wgetCall) config(lines []rcLine) {
 	p.rc = true
 	for _, l := range lines {

@@ -9,12 +9,14 @@ import (
 	"fromcache/shim/plan"
 )
 
-// sample is how much of the file is compared, at its beginning and at its end. Versions of one file differ there: archives and
-// packages have their lists and signatures at an end, and programs their build's identity in the first pages.
+// sample is how much of the file is compared, at its beginning and at its end. Versions of one file
+// differ there: archives and packages have their lists and signatures at an end, and programs their
+// build's identity in the first pages.
 const sample = 64 << 10
 
-// compare says why the file that a call goes on with is not known to be the beginning of the version that r is of. Its end is
-// compared first: it is the likelier to differ, and a part from the first byte on counts as a hit.
+// compare says why the file that a call goes on with is not known to be the beginning of the
+// version that r is of. Its end is compared first: it is the likelier to differ, and a part from
+// the first byte on counts as a hit.
 func (p *Prober) compare(q plan.Question, c plan.Cache, r reply, deadline time.Time) string {
 	f, err := os.Open(q.Resumes)
 	if err != nil {

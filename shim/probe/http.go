@@ -17,7 +17,8 @@ import (
 // maxHeader bounds what is read of an answer.
 const maxHeader = 64 << 10
 
-// headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no cookies go with it.
+// headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no
+// cookies go with it.
 func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
 	conn, err := p.dial(q, c, deadline)
 	if err != nil {
@@ -75,8 +76,9 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// dialError says why there is no connection. A cache is down if the connection failed, and silent if the time for the whole
-// probe was over first; but with -4 or -6 it may just have no such address.
+// dialError says why there is no connection. A cache is down if the connection failed, and silent
+// if the time for the whole probe was over first; but with -4 or -6 it may just have no such
+// address.
 func dialError(family int, deadline time.Time) reply {
 	s := unsure
 	if family == 0 && time.Now().Before(deadline) {
@@ -87,7 +89,8 @@ func dialError(family int, deadline time.Time) reply {
 	return failed(s, "the cache can't be reached")
 }
 
-// readError tells a cache that hangs from one that broke off. Neither is down by itself: the next URL may be answered.
+// readError tells a cache that hangs from one that broke off. Neither is down by itself: the next
+// URL may be answered.
 func readError(err error) reply {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return failed(silent, "the cache did not answer in time")
@@ -111,8 +114,8 @@ func (p *Prober) dial(q plan.Question, c plan.Cache, deadline time.Time) (net.Co
 	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
 }
 
-// request returns a request for a URL of the cache, with more fields, each with its line's end. The first word of the User-Agent is
-// what a cache-host notes of the tool.
+// request returns a request for a URL of the cache, with more fields, each with its line's end. The
+// first word of the User-Agent is what a cache-host notes of the tool.
 func (p *Prober) request(method string, c plan.Cache, url, fields string) string {
 	return method + " " + strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority()) + " HTTP/1.1\r\n" +
 		"Host: " + c.URL.Authority() + "\r\n" +
@@ -121,8 +124,8 @@ func (p *Prober) request(method string, c plan.Cache, url, fields string) string
 		"Connection: close\r\n\r\n"
 }
 
-// readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short, too long or no HTTP has
-// status 0.
+// readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short,
+// too long or no HTTP has status 0.
 func readReply(in *bufio.Reader) reply {
 	for {
 		status, err := readStatus(in)

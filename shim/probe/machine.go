@@ -15,8 +15,8 @@ func Input(tool plan.Tool, args []string, env plan.Env, path string) plan.Input 
 	return plan.Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: ReadFile, Size: fileSize, Ask: p.Ask}
 }
 
-// realName returns the name of the file that a path leads to. Only wget goes by one name on systems where it is another
-// program.
+// realName returns the name of the file that a path leads to. Only wget goes by one name on systems
+// where it is another program.
 func realName(tool plan.Tool, path string) string {
 	if tool == plan.Wget {
 		if target, err := filepath.EvalSymlinks(path); err == nil {
@@ -26,11 +26,12 @@ func realName(tool plan.Tool, path string) string {
 	return filepath.Base(path)
 }
 
-// maxConfig is the size beyond which a configuration file is not read but taken as a reason to step aside.
+// maxConfig is the size beyond which a configuration file is not read but taken as a reason to step
+// aside.
 const maxConfig = 1 << 20
 
-// ReadFile reads a small regular file. An absent or unreadable file gives its error; one that is not to be read gives
-// errOddFile.
+// ReadFile reads a small regular file. An absent or unreadable file gives its error; one that is
+// not to be read gives errOddFile.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// TestPartByTool holds that both tools fetch a part as a plain socket does, and leave the rest of a large file alone.
+// TestPartByTool holds that both tools fetch a part as a plain socket does, and leave the rest of a
+// large file alone.
 func TestPartByTool(t *testing.T) {
 	held := bytes.Repeat([]byte("0123456789abcdef\n"), 400_000)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

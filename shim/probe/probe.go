@@ -20,8 +20,8 @@ type Prober struct {
 	stamps         stamps
 }
 
-// Half a second for the connection and two for the answer: what a person does not notice before a download, and what a
-// script with a hundred small calls survives.
+// Half a second for the connection and two for the answer: what a person does not notice before a
+// download, and what a script with a hundred small calls survives.
 const (
 	defaultConnectTimeout = 500 * time.Millisecond
 	defaultTimeout        = 2 * time.Second
@@ -38,7 +38,8 @@ func New(tool plan.Tool, env plan.Env, path string) *Prober {
 	}
 }
 
-// maxAsking bounds the connections that are open at once; a call with more URLs than that asks in turns.
+// maxAsking bounds the connections that are open at once; a call with more URLs than that asks in
+// turns.
 const maxProbes = 32
 
 // reply is what a cache said to a question, and what that tells of the cache itself.
@@ -63,8 +64,8 @@ const (
 // failed is a reply without an answer of HTTP, and why.
 func failed(s state, reason string) reply { return reply{state: s, Reply: plan.Reply{Reason: reason}} }
 
-// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a question can use wins; it is
-// a miss when every cache has answered or the deadline is over.
+// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
+// question can use wins; it is a miss when every cache has answered or the deadline is over.
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	deadline := time.Now().Add(p.timeout)
 	slots := make(chan struct{}, maxProbes)
@@ -82,8 +83,9 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	return out
 }
 
-// silence collects, by address, what the caches of one call were heard to say. One that says nothing to a whole call, a
-// stopped process for instance, whose connections the kernel still accepts, is as good as down.
+// silence collects, by address, what the caches of one call were heard to say. One that says
+// nothing to a whole call, a stopped process for instance, whose connections the kernel still
+// accepts, is as good as down.
 type contacts struct {
 	mu       sync.Mutex
 	answered map[string]bool // false for a cache that was silent so far
@@ -157,8 +159,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 	return best
 }
 
-// probe asks one cache, and again where it holds what a question can use: for that very version, and for what the output file
-// holds already.
+// probe asks one cache, and again where it holds what a question can use: for that very version,
+// and for what the output file holds already.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
@@ -176,8 +178,9 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 	return r
 }
 
-// pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows such addresses, nor does what may stand
-// in front of one; that may also have kept the first answer since before an evict, of which the cache-host's own 404 tells.
+// pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows
+// such addresses, nor does what may stand in front of one; that may also have kept the first answer
+// since before an evict, of which the cache-host's own 404 tells.
 func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time) {
 	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
 	case same.Status == 200 && same.digest == r.digest:
@@ -198,12 +201,12 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 	return p.headHTTP(q, c, url, deadline)
 }
 
-// notCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had, and would give its own page
-// for the download.
+// notCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had,
+// and would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything else, or what is not
-// above zero, gives the default; more than maxTimeout gives that.
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything
+// else, or what is not above zero, gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
 	unit := time.Second
@@ -222,7 +225,8 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	return min(d, maxTimeout)
 }
 
-// Head asks a cache for a path outside of Ask, and returns the status of its answer, 0 if there is none in time, and the Date field.
+// Head asks a cache for a path outside of Ask, and returns the status of its answer, 0 if there is
+// none in time, and the Date field.
 func (p *Prober) Head(c plan.Cache, path string) (status int, date string) {
 	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 	return r.Status, r.date

@@ -11,8 +11,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS stack of the shim's own
-// would triple its size. It costs a process, some ten milliseconds.
+// headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS
+// stack of the shim's own would triple its size. It costs a process, some ten milliseconds.
 func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
 	args := p.headArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, plan.PastProxy(p.env, p.tool, c), deadline)
@@ -36,8 +36,8 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	return rep
 }
 
-// unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7 and 28 (curl(1)), wget's 4
-// (wget(1)).
+// unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7
+// and 28 (curl(1)), wget's 4 (wget(1)).
 func (p *Prober) unreachable(status int) bool {
 	if p.tool == plan.Wget {
 		return status == 4
@@ -45,7 +45,8 @@ func (p *Prober) unreachable(status int) bool {
 	return status == 6 || status == 7 || status == 28
 }
 
-// partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but not where to end, enough is taken.
+// partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but
+// not where to end, enough is taken.
 func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
 	if r.Pin == "" {
 		return nil, errOtherVersion // of what version it is could not be told
@@ -95,13 +96,15 @@ func seconds(d time.Duration) string {
 	return strings.TrimLeft(ms[1:4], "0") + ms[4:5] + "." + ms[5:]
 }
 
-// runTool runs the real tool and returns the header that it prints. It ends it at the deadline; status is then -1.
+// runTool runs the real tool and returns the header that it prints. It ends it at the deadline;
+// status is then -1.
 func (p *Prober) runTool(args []string, env plan.Env, deadline time.Time) (header string, status int, err error) {
 	data, status, err := p.output(args, env, deadline, p.tool == plan.Wget, maxHeader) // wget prints headers on standard error
 	return p.headerOf(string(data)), status, err
 }
 
-// output runs the real tool and returns so much of what it prints on one of its streams. It ends it then, or at the deadline.
+// output runs the real tool and returns so much of what it prints on one of its streams. It ends it
+// then, or at the deadline.
 func (p *Prober) output(args []string, env plan.Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {

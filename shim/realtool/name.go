@@ -8,11 +8,12 @@ import (
 	"fromcache/shim/plan"
 )
 
-// Shim is the name under which install puts this program; the tools are hard links to it, or copies.
+// Shim is the name under which install puts this program; the tools are hard links to it, or
+// copies.
 const Shim = "fromcache-shim"
 
-// CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of another name and for exec -a, by
-// that of a file which the link leads to, or of this program's.
+// CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of
+// another name and for exec -a, by that of a file which the link leads to, or of this program's.
 func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
 	tool, ok := Named(argv0)
 	if ok || filepath.Base(argv0) == Shim {

@@ -16,7 +16,8 @@ const DefaultPath = "/usr/local/bin:/usr/bin:/bin"
 // FileID is what makes two names the same file: device and inode.
 type FileID struct{ dev, ino uint64 }
 
-// statID returns the identity of a file, links followed, and whether it is a regular file that somebody may execute.
+// statID returns the identity of a file, links followed, and whether it is a regular file that
+// somebody may execute.
 func statID(path string) (id FileID, executable bool) {
 	var st syscall.Stat_t
 	if syscall.Stat(path, &st) != nil {
@@ -27,9 +28,10 @@ func statID(path string) (id FileID, executable bool) {
 	return id, mode&syscall.S_IFMT == syscall.S_IFREG && mode&0o111 != 0
 }
 
-// Finder finds the real tool: the first of that name on PATH that is neither this binary nor a file that a shim has already
-// been or become on the way here. What was tried is handed on in one environment variable, so each step of a chain of copies
-// and wrapper scripts has one file less to choose from, and every chain ends.
+// Finder finds the real tool: the first of that name on PATH that is neither this binary nor a file
+// that a shim has already been or become on the way here. What was tried is handed on in one
+// environment variable, so each step of a chain of copies and wrapper scripts has one file less to
+// choose from, and every chain ends.
 type Finder struct {
 	env   plan.Env
 	tool  plan.Tool
@@ -51,7 +53,8 @@ func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
 	return f
 }
 
-// Judged reports whether a shim ran before this one in the same chain, and so has seen the arguments.
+// Judged reports whether a shim ran before this one in the same chain, and so has seen the
+// arguments.
 func (f *Finder) Judged() bool { return f.env.Get(plan.EnvTried) != "" }
 
 // Self returns the identity of this binary.
@@ -72,7 +75,8 @@ func Self(env plan.Env, argv0 string) FileID {
 	return id
 }
 
-// OnPath returns the first file of a name on PATH, as a shell would find it, and its identity; an empty path if there is none.
+// OnPath returns the first file of a name on PATH, as a shell would find it, and its identity; an
+// empty path if there is none.
 func OnPath(env plan.Env, name string) (string, FileID) {
 	for _, path := range allOnPath(env, name) {
 		if id, ok := statID(path); ok {
@@ -82,7 +86,8 @@ func OnPath(env plan.Env, name string) (string, FileID) {
 	return "", FileID{}
 }
 
-// allOnPath returns the paths at which PATH has a name; an empty element is the working directory, as in execvp(3).
+// allOnPath returns the paths at which PATH has a name; an empty element is the working directory,
+// as in execvp(3).
 func allOnPath(env plan.Env, name string) []string {
 	list, ok := env.Lookup("PATH")
 	if !ok {
@@ -98,8 +103,8 @@ func allOnPath(env plan.Env, name string) []string {
 	return paths
 }
 
-// Next returns the Next candidate that was not tried, and counts it as tried. REAL_CURL or REAL_WGET, a path or a name to look
-// up on PATH, comes before the tool's own name.
+// Next returns the Next candidate that was not tried, and counts it as tried. REAL_CURL or
+// REAL_WGET, a path or a name to look up on PATH, comes before the tool's own name.
 func (f *Finder) Next() (path string, ok bool) {
 	for _, path := range f.candidates() {
 		if id, executable := statID(path); executable && !slices.Contains(f.tried, id) {
@@ -123,7 +128,8 @@ func (f *Finder) candidates() []string {
 		paths = append(paths, allOnPath(f.env, own)...)
 	}
 	paths = append(paths, allOnPath(f.env, f.tool.String())...)
-	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve to elsewhere
+	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve
+	// to elsewhere
 	return append(paths, allOnPath(nil, f.tool.String())...)
 }
 

@@ -53,7 +53,8 @@ func (c *ca) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.cert.Raw})
 }
 
-// leaf returns a certificate for the name that a client asked for, or for the address that it dialled.
+// leaf returns a certificate for the name that a client asked for, or for the address that it
+// dialled.
 func (c *ca) leaf(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := hello.ServerName
 	if name == "" {
@@ -87,8 +88,8 @@ var (
 	everyName6 = net.ParseIP("2001:db8:7::1")
 )
 
-// serveNames answers DNS questions: every name has both addresses, save what ends in .invalid. The answer is the question with
-// one record behind it, RFC 1035, 4.1.
+// serveNames answers DNS questions: every name has both addresses, save what ends in .invalid. The
+// answer is the question with one record behind it, RFC 1035, 4.1.
 func serveNames(t *testing.T) {
 	c, err := net.ListenPacket("udp", "127.0.0.1:53")
 	if err != nil {
@@ -141,8 +142,9 @@ func answerName(q []byte) []byte {
 	return a
 }
 
-// makeRoot makes the root directory of the tools: this machine's programs, read only, and around them writable directories of
-// memory, with an /etc in which the only authority is ours and names are asked of us.
+// makeRoot makes the root directory of the tools: this machine's programs, read only, and around
+// them writable directories of memory, with an /etc in which the only authority is ours and names
+// are asked of us.
 func makeRoot(t *testing.T, authority []byte) string {
 	root := t.TempDir()
 	must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))

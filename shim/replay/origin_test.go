@@ -23,8 +23,8 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-// origin is every server of the world. What a URL is and how it is served follow from the URL alone, so that a command finds the
-// same thing however often it is run.
+// origin is every server of the world. What a URL is and how it is served follow from the URL
+// alone, so that a command finds the same thing however often it is run.
 type origin struct {
 	ca   *ca
 	mu   sync.Mutex
@@ -192,8 +192,8 @@ func isPlain(r *http.Request) bool {
 	return r.Method == "GET"
 }
 
-// isLarge reports whether a URL names a large artifact: an archive, a package, an image, a model or a program, by its extension
-// or, where it has none, by the processor or system in its name.
+// isLarge reports whether a URL names a large artifact: an archive, a package, an image, a model or
+// a program, by its extension or, where it has none, by the processor or system in its name.
 func isLarge(url string) bool {
 	name := kind.Name(url)
 	return kind.Binary(name) && !strings.HasSuffix(name, ".sh") || isProgram(name)
@@ -260,8 +260,8 @@ func magicOf(name string) []byte {
 	return []byte("\x00binary\x00")
 }
 
-// asked makes of a thing what it is for one client: some origins have a page under a name without extension for everybody, or
-// for all but curl and wget, as the hosts of install scripts do.
+// asked makes of a thing what it is for one client: some origins have a page under a name without
+// extension for everybody, or for all but curl and wget, as the hosts of install scripts do.
 func (th *thing) asked(r *http.Request, h uint64) {
 	if th.mime != "text/plain" || strings.Contains(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], ".") {
 		return

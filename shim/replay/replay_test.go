@@ -22,7 +22,8 @@ const insideEnv = "FROMCACHE_TEST_REPLAY"
 const insideScript = `ip link set lo up && ip route add local 0.0.0.0/0 dev lo && { ip -6 route add local ::/0 dev lo || :; } &&
 	exec "$0" -test.run='^TestReplay$' -test.count=1 -test.v -test.timeout=8h`
 
-// TestReplay runs the command lines of testdata/commands.txt, or of the file that FROMCACHE_COMMANDS names.
+// TestReplay runs the command lines of testdata/commands.txt, or of the file that
+// FROMCACHE_COMMANDS names.
 func TestReplay(t *testing.T) {
 	if dir := os.Getenv(insideEnv); dir != "" {
 		replayAll(t, dir)
@@ -141,8 +142,8 @@ func (r *replay) startTLS() {
 	}()
 }
 
-// shimEnv is the environment of the i-th command through the shim: every third asks an https cache. It lets the shim wait for a
-// cache on a busy machine.
+// shimEnv is the environment of the i-th command through the shim: every third asks an https cache.
+// It lets the shim wait for a cache on a busy machine.
 func shimEnv(i int) []string {
 	server := fmt.Sprint("http://cache-host:", cachePort)
 	if i%3 == 2 {
@@ -151,7 +152,8 @@ func shimEnv(i int) []string {
 	return []string{"FROMCACHE_SERVER=" + server, "FROMCACHE_VERBOSE=1", "FROMCACHE_CONNECT_TIMEOUT=15", "FROMCACHE_TIMEOUT=15"}
 }
 
-// compare runs all commands directly and before anything is held, has all that was asked for fetched, and runs them again.
+// compare runs all commands directly and before anything is held, has all that was asked for
+// fetched, and runs them again.
 func (r *replay) compare(list []command) {
 	directs := make([]result, len(list))
 	for i, c := range list {
@@ -175,8 +177,8 @@ func (r *replay) compare(list []command) {
 
 func (r *replay) direct(c command) result { return r.stage.run("/usr/bin/"+c.argv[0], c) }
 
-// check runs a command through the shim and compares. Some commands set themselves a tenth of a second: a difference is one
-// that stays.
+// check runs a command through the shim and compares. Some commands set themselves a tenth of a
+// second: a difference is one that stays.
 func (r *replay) check(i int, c command, when string, direct result) (shim result) {
 	r.table.runs++
 	for tries := 3; ; tries-- {

@@ -37,7 +37,8 @@ type result struct {
 	timed          bool // it prints how long things took
 }
 
-// mostTime is for one command. What takes longer waits for something that does not come in this world.
+// mostTime is for one command. What takes longer waits for something that does not come in this
+// world.
 const mostTime = 20 * time.Second
 
 // stage runs commands in the root, and clears away what they wrote.
@@ -88,8 +89,8 @@ func (s *stage) walkUnder(dir string, visit func(string, fs.FileInfo)) {
 	})
 }
 
-// run runs a command by the program at path, with more in its environment; a second time in the same directory if it has a turn
-// for that.
+// run runs a command by the program at path, with more in its environment; a second time in the
+// same directory if it has a turn for that.
 func (s *stage) run(path string, c command, more ...string) result {
 	for _, dir := range c.dirs() {
 		os.MkdirAll(filepath.Join(s.root, dir), 0o755)
@@ -175,8 +176,8 @@ func (s *stage) gather(r *result) {
 	}
 }
 
-// differ returns how a result through the shim differs from that of the real tool, empty if it doesn't. A time that is the
-// origin's must be the same, one that is the clock's may not be.
+// differ returns how a result through the shim differs from that of the real tool, empty if it
+// doesn't. A time that is the origin's must be the same, one that is the clock's may not be.
 func differ(direct, shim result, began time.Time) string {
 	var b strings.Builder
 	if direct.status != shim.status {
@@ -209,8 +210,9 @@ func differ(direct, shim result, began time.Time) string {
 	return b.String()
 }
 
-// differStderr compares standard error: without speeds and times where the real tool went to the origin. After a hit it names
-// the cache, so then only silence and curl's own complaint are compared.
+// differStderr compares standard error: without speeds and times where the real tool went to the
+// origin. After a hit it names the cache, so then only silence and curl's own complaint are
+// compared.
 func differStderr(b *strings.Builder, direct, shim result) {
 	a, z := settle(direct.stderr), settle(shim.stderr)
 	if strings.Contains(shim.said, "hit: ") {
@@ -233,7 +235,8 @@ var (
 	shown  = regexp.MustCompile(`^\S+ +(\d+%)? *\[.*$`)
 )
 
-// settle takes from standard error what is never twice the same: progress, speeds, times and other numbers.
+// settle takes from standard error what is never twice the same: progress, speeds, times and other
+// numbers.
 func settle(stderr string) string {
 	var lines []string
 	for _, line := range strings.FieldsFunc(stderr, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -260,8 +263,8 @@ func complaints(stderr string) string {
 	return strings.Join(kept, "\n")
 }
 
-// differAsked compares what the origin was asked: nothing after a hit, else all that the real tool asks. Of several URLs of
-// which some are held it is asked what the real tool asks, and less.
+// differAsked compares what the origin was asked: nothing after a hit, else all that the real tool
+// asks. Of several URLs of which some are held it is asked what the real tool asks, and less.
 func differAsked(b *strings.Builder, direct, shim result) {
 	hits := strings.Contains(shim.said, "hit: ")
 	others := strings.Contains(shim.said, "miss: ") || strings.Contains(shim.said, "pass: ")
@@ -282,7 +285,8 @@ func differAsked(b *strings.Builder, direct, shim result) {
 	}
 }
 
-// delivered reports whether a result has all the bytes that the origin gave, in a file or on standard output.
+// delivered reports whether a result has all the bytes that the origin gave, in a file or on
+// standard output.
 func (r *result) delivered() bool {
 	sums := map[[32]byte]bool{}
 	for _, f := range r.files {
@@ -301,10 +305,11 @@ func (r *result) delivered() bool {
 	return bodies > 0
 }
 
-// plain reports whether this is the plain download of a large artifact. What the command did decides, not how it was written: the
-// tool ended well, it asked the origin for nothing but the whole of what it wanted (GET; no range, no credentials, no
-// cookies, no condition), one of the URLs that it asked names a large artifact (isLarge), and the bytes that the origin gave
-// are in a file or on standard output as they were given.
+// plain reports whether this is the plain download of a large artifact. What the command did
+// decides, not how it was written: the tool ended well, it asked the origin for nothing but the
+// whole of what it wanted (GET; no range, no credentials, no cookies, no condition), one of the
+// URLs that it asked names a large artifact (isLarge), and the bytes that the origin gave are in a
+// file or on standard output as they were given.
 func (r *result) plain() bool {
 	large := false
 	for _, q := range r.asked {

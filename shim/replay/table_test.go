@@ -9,7 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// leastHits is the share of plain downloads of large artifacts, in percent, that a cache-host which holds them must serve.
+// leastHits is the share of plain downloads of large artifacts, in percent, that a cache-host which
+// holds them must serve.
 const leastHits = 96
 
 // table counts outcomes by weight: how often a line was seen.

@@ -13,8 +13,8 @@ import (
 // maxSkew is a difference of clocks that begins to matter for signed URLs and certificates.
 const maxSkew = time.Minute
 
-// doctor looks at all that keeps the shim from working here, and says for each URL whether it would hit, miss or pass. The
-// exit status is 1 if something is wrong.
+// doctor looks at all that keeps the shim from working here, and says for each URL whether it would
+// hit, miss or pass. The exit status is 1 if something is wrong.
 func (m *program) doctor(urls []string) int {
 	bad := 0
 	say := func(ok bool, line string) {
@@ -114,7 +114,8 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	}
 }
 
-// noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter is no base64.
+// noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter
+// is no base64.
 const noToken = "/b/A/doctor"
 
 // otherScheme is the same address and port under https where this is http, and the other way round.
@@ -130,7 +131,8 @@ func milliseconds(d time.Duration) string {
 }
 
 // clockSkew returns how far this machine's clock is ahead of a Date field in the preferred form of
-// RFC 9110, 5.6.7. It reads the date itself because time.Parse would add a hundredth to the program.
+// RFC 9110, 5.6.7. It reads the date itself because time.Parse would add a hundredth to the
+// program.
 func clockSkew(date string, now time.Time) (time.Duration, bool) {
 	f := strings.FieldsFunc(date, func(r rune) bool { return r == ' ' || r == ':' || r == ',' })
 	if len(f) != 8 || len(f[2]) != 3 {

@@ -8,8 +8,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// printEnv prints what a shell should eval: the shim's directory first on PATH, and the address of the cache where one is
-// known. With --off it prints what takes the directory off PATH.
+// printEnv prints what a shell should eval: the shim's directory first on PATH, and the address of
+// the cache where one is known. With --off it prints what takes the directory off PATH.
 func (m *program) printEnv(o flags) int {
 	dir, err := m.envDir(o)
 	if err != nil {
@@ -78,7 +78,8 @@ func fishOn(dir, server string) string {
 	return s
 }
 
-// profile is the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it is by default, and the cache's address.
+// profile is the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it is by default, and
+// the cache's address.
 func (m *program) profile(o flags) string {
 	server := o.server
 	if server == "" {

@@ -17,7 +17,8 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 // profileHead is the first line of the file in /etc/profile.d.
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
-// links returns the names that install makes in a directory: of a tool also the one that leaves the tool's own name alone.
+// links returns the names that install makes in a directory: of a tool also the one that leaves the
+// tool's own name alone.
 func (o flags) names() []string {
 	var names []string
 	for _, t := range o.tools {
@@ -28,7 +29,8 @@ func (o flags) names() []string {
 	return names
 }
 
-// place returns the directory for an installation. --root is put before it, for images that are built elsewhere.
+// place returns the directory for an installation. --root is put before it, for images that are
+// built elsewhere.
 func (m *program) installDir(o flags) (string, error) {
 	dir := o.dir
 	if o.system {
@@ -43,8 +45,8 @@ func (m *program) installDir(o flags) (string, error) {
 	return filepath.Abs(o.root + dir)
 }
 
-// install puts this program and links to it into a directory. Everything is looked at before anything is changed, and a file
-// that is not ours is never replaced.
+// install puts this program and links to it into a directory. Everything is looked at before
+// anything is changed, and a file that is not ours is never replaced.
 func (m *program) install(o flags) int {
 	dir, err := m.installDir(o)
 	if err != nil {
@@ -88,9 +90,10 @@ func (m *program) explain(dir string, o flags) {
 	}
 }
 
-// placeTools copies this program and gives it the names, each by a rename, so that no call ever finds half of one. Other names of ours
-// that are there already come along, so that one directory has one release. They are no symbolic links: whoever resolves one, to run
-// the tool by its real path, would no longer say which tool.
+// placeTools copies this program and gives it the names, each by a rename, so that no call ever
+// finds half of one. Other names of ours that are there already come along, so that one directory
+// has one release. They are no symbolic links: whoever resolves one, to run the tool by its real
+// path, would no longer say which tool.
 func placeTools(dir string, names []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -106,7 +109,8 @@ func placeTools(dir string, names []string) error {
 	return nil
 }
 
-// linkOrCopy makes path another name of the program at from, or a copy where the file system has no hard links.
+// linkOrCopy makes path another name of the program at from, or a copy where the file system has no
+// hard links.
 func linkOrCopy(from, path string) error {
 	if isFile(path, from) {
 		return nil // of two names of one file rename(2) would remove neither
@@ -139,7 +143,8 @@ func copySelf(path string) error {
 	return copyFile(self, path)
 }
 
-// copyFile puts a copy of a program at path by a rename, so that one that runs there is not disturbed.
+// copyFile puts a copy of a program at path by a rename, so that one that runs there is not
+// disturbed.
 func copyFile(self, path string) error {
 	data, err := os.ReadFile(self)
 	if err != nil {
@@ -157,8 +162,8 @@ func copyFile(self, path string) error {
 	return err
 }
 
-// isOurs reports whether path may be replaced or removed: it is not there, or it is a link to our program, a copy of it, or
-// our profile.
+// isOurs reports whether path may be replaced or removed: it is not there, or it is a link to our
+// program, a copy of it, or our profile.
 func isOurs(path string) bool {
 	if to, err := os.Readlink(path); err == nil {
 		return filepath.Base(to) == realtool.Shim

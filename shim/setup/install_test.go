@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestNoHardLinks holds that install copies where it can't link: /proc/self/exe is on a file system that has none.
+// TestNoHardLinks holds that install copies where it can't link: /proc/self/exe is on a file system
+// that has none.
 func TestNoHardLinks(t *testing.T) {
 	path := t.TempDir() + "/curl"
 	if err := linkOrCopy("/proc/self/exe", path); err != nil {

@@ -17,7 +17,8 @@ func (m *program) input(t plan.Tool, args []string) plan.Input {
 	return probe.Input(t, args, m.env, real)
 }
 
-// plan prints the decision about a command line and the command that would be run, quoted for a shell.
+// plan prints the decision about a command line and the command that would be run, quoted for a
+// shell.
 func (m *program) plan(args []string) int {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
@@ -36,7 +37,8 @@ func (m *program) plan(args []string) int {
 	return 0
 }
 
-// commandLine returns the command of a decision, with the one change to the environment before it if there is one.
+// commandLine returns the command of a decision, with the one change to the environment before it
+// if there is one.
 func commandLine(in plan.Input, d plan.Decision) string {
 	var words []string
 	if now := d.Env.Get("no_proxy"); now != in.Env.Get("no_proxy") {

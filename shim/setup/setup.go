@@ -69,8 +69,9 @@ type program struct {
 // verbs are what the program knows, for the nearest to a mistyped one.
 var verbs = []string{"install", "uninstall", "env", "status", "doctor", "plan", "version", "help"}
 
-// Run is the program under its own name; argv and env are as execve(2) passed them. The result is the
-// exit status: 0, 1 where what was asked did not succeed or doctor found a fault, or 2 for wrong usage.
+// Run is the program under its own name; argv and env are as execve(2) passed them. The result is
+// the exit status: 0, 1 where what was asked did not succeed or doctor found a fault, or 2 for
+// wrong usage.
 func Run(argv []string, env plan.Env, version string) int {
 	m := &program{
 		env: env, argv0: argv[0], version: version,
@@ -163,7 +164,8 @@ type flags struct {
 	system, off              bool
 }
 
-// parseFlags reads flags as --name VALUE or --name=VALUE; wrong says what can't be used, empty if all can.
+// parseFlags reads flags as --name VALUE or --name=VALUE; wrong says what can't be used, empty if
+// all can.
 func parseFlags(args []string) (o flags, wrong string) {
 	tools := "curl,wget"
 	values := map[string]*string{

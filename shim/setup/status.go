@@ -7,7 +7,8 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// lookup says what PATH gives for a tool: the first file of that name, and whether it is this program.
+// lookup says what PATH gives for a tool: the first file of that name, and whether it is this
+// program.
 type lookup struct {
 	path string
 	shim bool

@@ -1,0 +1,58 @@
+// Package plan decides about one call of curl or wget: whether a cache may be asked about its URLs,
+// and what the real tool is to be given.
+//
+// [Decide] is pure. Arguments, environment and the text of configuration files go in; what it must
+// know of the machine and of the caches it asks through the functions of an [Input]; a [Decision]
+// comes out. Whatever it is not sure about it leaves alone, byte for byte.
+//
+// # Reading a call
+//
+// parseCurl and parseWget read a command line as the tool does, abbreviations, clusters and --next
+// included. Every option has a class, see package options. A neutral one leaves a call to be asked
+// about; most others let it pass unasked (a body, another method, credentials, a header that may
+// choose the answer, the header of the answer, conditions, another way to the server, how a server
+// must prove itself); an option that the table lacks lets the whole call pass. TLS 1.2 and older
+// versions are neutral because the cache-host asks that of an origin by itself. A User-Agent is
+// neutral where the URL names a file, because install hosts give a browser a page and curl a script.
+//
+// curlrc, wgetrc and .netrc are judged line by line by the same classes, because the tools read them
+// by themselves. Where only the C library can say whose they are, the call passes.
+//
+// # URLs
+//
+// A [URL] is never asked about if it carries credentials, has bytes that need quoting, or names this
+// machine, a link-local address, a cloud's metadata service or the cache itself. At a cache its
+// address is
+//
+//	<cache>/b/<token>/<name>            what is held
+//	<cache>/b/<token>.<sha256>/<name>   that version of it, or 404
+//
+// where the token is the URL in base64url without padding: scheme and host in lower case, no default
+// port, no fragment, no literal dot segments. The last path segment, and for wget and curl -O the
+// query, end that address so that saved files have the same names; a percent sign that encodes
+// nothing is encoded there.
+//
+// # What an answer means
+//
+// [Question.Judge] says it: 200 is a hit, unless the call needs ranges that the origin has not, or
+// does not follow a redirect that the origin made, or goes on with a file that is not the beginning
+// of what is held; 404 is a miss; anything else lets the call pass. A hit is re-pointed to the
+// version that the probe found, so that retries and parts never mix versions.
+//
+// # Environment
+//
+//	FROMCACHE_SERVER           the cache-host's address; several, by commas or white space;
+//	                           without a scheme it is http; unset, blank or "off": off
+//	CURLFROMCACHE_SERVER       instead of it for curl. FROMCACHE_CURL_SERVER is the same
+//	WGETFROMCACHE_SERVER       instead of it for wget. FROMCACHE_WGET_SERVER is the same
+//	FROMCACHE_ONLY             hosts to ask about; all others pass. Patterns as in no_proxy
+//	FROMCACHE_SKIP             hosts never to ask about
+//	FROMCACHE_CONNECT_TIMEOUT  seconds for a connection to the cache, 0.5
+//	FROMCACHE_TIMEOUT          seconds for its answer, 2
+//	FROMCACHE_VERBOSE          1: one line on standard error that says hit, miss or pass, and why
+//	FROMCACHE_LOOPBACK         1: ask about URLs of this machine, too, for tests
+//	REAL_CURL, REAL_WGET       the real tools, as paths or names
+//
+// The tool must reach the cache directly: where it would use a proxy, the cache's host joins
+// no_proxy. That is the one change to its environment beside FROMCACHE_TRIED of package realtool.
+package plan
