@@ -1,12 +1,13 @@
 package plan
 
 import (
+	"strings"
+
 	"fromcache/shim/options"
 )
 
 // call is a command line as the tool reads it: its groups, or the reason why it passes whole.
 type call struct {
-	tool   Tool
 	groups []*group
 	whole  string // why nothing of the call is asked about; empty if there is no such reason
 }
@@ -18,7 +19,7 @@ func (c *call) passWhole(reason string) {
 	}
 }
 
-// group is what one set of options says about its URLs: between two --next of curl's, or all of a
+// group is what one set of options says about its URLs: those of curl up to a --next, or all of a
 // wget call.
 type group struct {
 	urls    []word
@@ -49,11 +50,11 @@ type group struct {
 	contentDisposition string // wget --content-disposition, as it was written
 	prefix             string // wget -P
 	renamed            bool   // wget --restrict-file-names
-	placedByRC         bool   // a wgetrc says where files go, and which of several counts is not worth a guess
+	placedByRC         bool   // a wgetrc says where files go, and which of several counts is not certain
 	quiet              bool   // wget -q, the last of them
 	nonVerbose         bool   // wget -nv without a later -v
 	logFile            bool   // wget -o FILE, which is not standard output
-	volumeByE          bool   // wget -e quiet or -e verbose, of which wget2 makes what it likes
+	volumeByE          bool   // wget -e quiet or -e verbose, which wget2 reads in its own way
 }
 
 // pass notes the first reason for leaving the group alone.
@@ -63,15 +64,14 @@ func (g *group) pass(reason string) {
 	}
 }
 
-// word is a URL on the command line: arguments[arg] from byte skip on. arg is -1 for one from a
-// configuration file.
+// word is a URL on the command line: arguments[arg] from byte skip on.
 type word struct {
 	arg, skip int
 	text      string
 }
 
-// output is where one URL of curl's goes: to the name in its path, or to a file, "-" or "" for
-// none.
+// output is where curl saves one URL: under the name in its path, or in a file; "-" and "" are
+// standard output.
 type output struct {
 	remote bool
 	file   string
@@ -87,7 +87,7 @@ type given struct {
 	skip  int
 }
 
-// classReason is what a class says about a call that it stops.
+// classReason says why an option of that class lets a call pass.
 func classReason(c options.Class) string {
 	switch c {
 	case options.X:
@@ -124,7 +124,7 @@ func classReason(c options.Class) string {
 	return "is not neutral"
 }
 
-// judge applies what both tools share: the classes that stop a call whatever the value.
+// judge applies the classes that let a call pass whatever the value, for both tools.
 func (c *call) judge(g *group, o given) {
 	switch o.Class {
 	case options.N, options.U:
@@ -140,9 +140,9 @@ func (c *call) judge(g *group, o given) {
 	}
 }
 
-// part judges an option that asks for a part of a file. A part may be joined to one that came from
-// the origin, or that was of another version; what goes on with a file can be compared with it, see
-// resume.go.
+// part judges an option that asks for a part of a file. A part passes, because it may be joined to
+// one of another version; a call that goes on with a file is asked about, because the file can be
+// compared with what is held.
 func (c *call) part(g *group, o given) {
 	switch {
 	case o.Name == "continue" && o.no:
@@ -155,11 +155,33 @@ func (c *call) part(g *group, o given) {
 }
 
 // hasControl reports bytes that could end a header line.
-func hasControl(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\r' || s[i] == '\n' || s[i] == 0 {
-			return true
+func hasControl(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
+
+// cluster reads letters after a dash, of which the first that takes a value eats the rest of the word
+// or else the next one. It returns the index of the last word taken.
+func (c *call) cluster(table []options.Option, args []string, i int, option func(given)) int {
+	a := args[i]
+	for at := 1; at < len(a); at++ {
+		o := options.Letter(table, a[at])
+		if o == nil || o.Name == "next" && at+1 < len(a) {
+			c.passWhole("-" + a[at:] + " is not known")
+			return i
 		}
+		g := given{Option: o, shown: "-" + a[at:at+1]}
+		if !o.TakesValue() {
+			option(g)
+			continue
+		}
+		if g.arg, g.skip = i, at+1; at+1 == len(a) {
+			if i++; i == len(args) {
+				c.passWhole(g.shown + " lacks its value")
+				return i
+			}
+			g.arg, g.skip = i, 0
+		}
+		g.value = args[g.arg][g.skip:]
+		option(g)
+		return i
 	}
-	return false
+	return i
 }

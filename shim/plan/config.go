@@ -19,7 +19,7 @@ type rcLine struct {
 	set   bool // has a value
 }
 
-// configs reads configuration files for a Plan.
+// configs reads the configuration files that belong to a call.
 type configs struct {
 	env       Env
 	uid       int
@@ -27,8 +27,8 @@ type configs struct {
 	undecided string // why a file can't be judged
 }
 
-// file returns the contents of path and whether it is there; one that can't be judged is noted in
-// odd.
+// file returns the contents of path and whether it is there. A file that can't be judged sets
+// undecided.
 func (c *configs) file(path string) (string, bool) {
 	data, err := c.read(path)
 	if errors.Is(err, ErrNotPlain) {
@@ -90,7 +90,7 @@ func (c *configs) curlrc() (lines []rcLine) {
 	return lines
 }
 
-// noHome is why a call passes whose configuration can't be found.
+// noHome says why a call passes whose configuration files can't be found.
 const noHome = "HOME is unset, and /etc/passwd does not have the user"
 
 // isAmbiguousCurlrc reports lines that begin with a blank, a slash or an asterisk, and carriage
@@ -170,9 +170,9 @@ func unquote(s string) (value string, ok bool) {
 	return "", false
 }
 
-// configLine judges one line of a curlrc. A URL or a new group there would shift what the command
-// line means. A line that is not quite right was warned about up to 8.12; since then it is the last
-// one that curl reads.
+// configLine judges one line of a curlrc. A URL or a new group lets the whole call pass, because it
+// would shift what the command line means; so does a line that is not quite right, because curl
+// warned about it up to 8.12 and stops reading there since.
 func (p *curlCall) configLine(l rcLine) {
 	name := strings.TrimPrefix(l.name, "--")
 	if len(name) == len(l.name) && strings.HasPrefix(name, "-") {
@@ -180,7 +180,7 @@ func (p *curlCall) configLine(l rcLine) {
 		return
 	}
 	o, no := findCurl(name)
-	gone := o != nil && o.Until != "" && !strings.HasPrefix(name, "no-") // those are of switches that are there now
+	gone := o != nil && o.Until != "" && !strings.HasPrefix(name, "no-") // no-X of a switch is still there
 	if o == nil || gone || name != o.Name && name != "no-"+o.Name {
 		p.passWhole("curlrc: " + l.name + " is not known to each release")
 		return

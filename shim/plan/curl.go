@@ -6,7 +6,7 @@ import (
 	"fromcache/shim/options"
 )
 
-// curlCall is a command line of curl(1) while it is read.
+// curlCall reads a command line of curl(1).
 type curlCall struct {
 	call
 	args []string
@@ -15,7 +15,7 @@ type curlCall struct {
 	// of all groups, like the other options of curl(1) that are global
 	verbose   bool // -v, or a trace to standard error
 	stderrOut bool // --stderr -
-	cookies   bool // -b with nothing to send: what one URL sets goes to the next
+	cookies   bool // -b with nothing to send: the cookies of one URL go to the next
 }
 
 // parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are
@@ -34,10 +34,12 @@ func parseCurl(args []string, rc []rcLine) *call {
 			p.url(word{i, 0, a})
 		case a == "--":
 			plain = true
+		case a == "-":
+			p.passWhole("- is not known")
 		case strings.HasPrefix(a, "--"):
 			i = p.long(i, a[2:])
 		default:
-			i = p.short(i, a)
+			i = p.cluster(options.Curl, args, i, p.option)
 		}
 	}
 	if p.stderrOut && p.verbose {
@@ -52,7 +54,7 @@ func parseCurl(args []string, rc []rcLine) *call {
 		if g.showsSize && g.compressed {
 			g.pass("-w shows the size of a compressed answer")
 		}
-		if g.showsSize && g.resume != "" { // of a complete file the server says that there is nothing left, in words of its own
+		if g.showsSize && g.resume != "" { // for a complete file, of the server's own error page
 			g.pass("-w shows the size of an answer that may be an error's")
 		}
 	}
@@ -62,7 +64,7 @@ func parseCurl(args []string, rc []rcLine) *call {
 	return &p.call
 }
 
-// url takes a URL. Since 8.13 one that begins with @ is a file of URLs, as a plain word, too.
+// url takes a URL. Since 8.13 one that begins with @ is a file of URLs, also as a plain word.
 func (p *curlCall) url(w word) {
 	if strings.HasPrefix(w.text, "@") {
 		p.passWhole("@ " + classReason(options.I))
@@ -102,8 +104,8 @@ func (p *curlCall) long(i int, name string) int {
 	return i
 }
 
-// findCurl finds a long option: exact in any letter case, as the --no- form of a switch, or, as
-// curl up to 8.5 has it, by a prefix that fits one option only.
+// findCurl finds a long option by its name in any letter case, by the --no- form of a switch, or, as
+// curl did up to 8.5, by a prefix that fits one option only.
 func findCurl(name string) (o *options.Option, no bool) {
 	name = strings.ToLower(name)
 	if o := options.Long(options.Curl, name); o != nil {
@@ -121,39 +123,7 @@ func findCurl(name string) (o *options.Option, no bool) {
 	return nil, false
 }
 
-// short reads a cluster of letters, the first of which that takes a value eats the rest or else the
-// next word.
-func (p *curlCall) short(i int, a string) int {
-	if a == "-" {
-		p.passWhole("- is not known")
-		return i
-	}
-	for at := 1; at < len(a); at++ {
-		o := options.Letter(options.Curl, a[at])
-		if o == nil || o.Name == "next" && at+1 < len(a) {
-			p.passWhole("-" + a[at:] + " is not known")
-			return i
-		}
-		g := given{Option: o, shown: "-" + a[at:at+1]}
-		if !o.TakesValue() {
-			p.option(g)
-			continue
-		}
-		if g.arg, g.skip = i, at+1; at+1 == len(a) {
-			if i++; i == len(p.args) {
-				p.passWhole(g.shown + " lacks its value")
-				return i
-			}
-			g.arg, g.skip = i, 0
-		}
-		g.value = p.args[g.arg][g.skip:]
-		p.option(g)
-		return i
-	}
-	return i
-}
-
-// option lets one option have its effect on the group or the call.
+// option applies one option to the group or the call.
 func (p *curlCall) option(o given) {
 	switch o.Class {
 	case options.V:
@@ -201,8 +171,8 @@ func (p *curlCall) option(o given) {
 	p.judge(p.g, o)
 }
 
-// harmless reports whether an option that could carry credentials has none to carry: an empty
-// cookie file switches cookies on, and --netrc-optional counts only where there is a .netrc.
+// harmless reports whether an option that may carry credentials carries none: an empty cookie file
+// switches cookies on, and --netrc-optional counts only where there is a .netrc.
 func (p *curlCall) harmless(o given) bool {
 	switch {
 	case o.Name == "cookie" && (o.value == "" || o.value == "/dev/null"):
@@ -215,7 +185,7 @@ func (p *curlCall) harmless(o given) bool {
 	return true
 }
 
-// next begins a group. Without a URL so far, releases differ between an error and no effect.
+// next begins a group, unless the last one has no URL: releases differ between an error and no effect.
 func (p *curlCall) next() {
 	if len(p.g.urls) > 0 {
 		p.g = &group{}
@@ -223,7 +193,7 @@ func (p *curlCall) next() {
 	}
 }
 
-// valued judges the options whose value decides.
+// valued judges the options of class V, whose value decides.
 func (p *curlCall) valued(o given) {
 	switch o.Name {
 	case "header":
@@ -248,8 +218,8 @@ func (p *curlCall) valued(o given) {
 	}
 }
 
-// global keeps what options say about the whole call: messages of any group on standard output, for
-// one.
+// global records what options say about the whole call: messages of any group on standard output,
+// for instance.
 func (p *curlCall) global(o given) {
 	switch o.Name {
 	case "verbose":
@@ -268,7 +238,7 @@ func (p *curlCall) global(o given) {
 	}
 }
 
-// neutralCurl keeps what neutral options change about how the rest is read.
+// neutralCurl records the neutral options that change how the rest is read.
 func (g *group) neutralCurl(o given) {
 	switch o.Name {
 	case "output", "out-null":

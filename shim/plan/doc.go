@@ -41,17 +41,7 @@
 //
 // # Environment
 //
-//	FROMCACHE_SERVER           the cache-host's address; several, by commas or white space;
-//	                           without a scheme it is http; unset, blank or "off": off
-//	CURLFROMCACHE_SERVER       instead of it for curl. FROMCACHE_CURL_SERVER is the same
-//	WGETFROMCACHE_SERVER       instead of it for wget. FROMCACHE_WGET_SERVER is the same
-//	FROMCACHE_ONLY             hosts to ask about; all others pass. Patterns as in no_proxy
-//	FROMCACHE_SKIP             hosts never to ask about
-//	FROMCACHE_CONNECT_TIMEOUT  seconds for a connection to the cache, 0.5
-//	FROMCACHE_TIMEOUT          seconds for its answer, 2
-//	FROMCACHE_VERBOSE          1: one line on standard error that says hit, miss or pass, and why
-//	FROMCACHE_LOOPBACK         1: ask about URLs of this machine, too, for tests
-//	REAL_CURL, REAL_WGET       the real tools, as paths or names
+// The constants that begin with Env name the variables.
 //
 // The tool must reach the cache directly: where it would use a proxy, the cache's host joins
 // no_proxy. That is the one change to its environment beside FROMCACHE_TRIED of package realtool.

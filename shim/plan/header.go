@@ -6,9 +6,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// header judges a request header that the call adds. Only a few tell the server nothing that could
-// change its answer; any other may be a credential or choose the content, so the cache is not even
-// asked.
+// header judges a request header that the call adds. A few tell the server nothing that could change
+// its answer. Any other lets the call pass, because it may be a credential or choose the content.
 func (g *group) header(shown, value string, tool Tool) {
 	name, v, ok := strings.Cut(value, ":")
 	if tool == Curl && !ok {
@@ -33,11 +32,12 @@ func (g *group) header(shown, value string, tool Tool) {
 	}
 }
 
-// judgeWriteOut judges the format of curl's -w. Times, speeds, the sizes of the bodies, the file's
-// name, the exit code and its text are the same from a cache or nobody's business, and so is the
-// response code, for where the origin redirects and the call does not follow a cache has no hit.
-// All else shows facts of the URL or of the connection, or takes its format from a file. sizes
-// reports the size of the body, which is that of its compressed form where there is one.
+// judgeWriteOut judges the format of curl's -w. Times and speeds differ from call to call anyway; the
+// sizes of bodies, the file's name, the exit code and its text are the same from a cache; so is the
+// response code, because nothing hits where the origin redirects and the call does not follow.
+// Anything else lets the call pass: it shows facts of the URL or of the connection, or takes its
+// format from a file. sizes reports that the size of the body is shown, which is that of its
+// compressed form where there is one.
 func judgeWriteOut(format string) (reason string, sizes bool) {
 	if strings.HasPrefix(format, "@") {
 		return classReason(options.I), false
@@ -58,13 +58,13 @@ func judgeWriteOut(format string) (reason string, sizes bool) {
 			}
 			sizes = sizes || format[1:end] == "size_download"
 			format = format[end+1:]
-		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and what is yet to come
+		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and those of later releases
 			return classReason(options.E), sizes
 		}
 	}
 }
 
-// neutralVariable reports whether a variable of -w says the same of a hit.
+// neutralVariable reports whether a variable of -w says of a hit what it says of the origin.
 func neutralVariable(name string) bool {
 	switch name { // the sizes of request and header depend on the URL's length and on who answers
 	case "filename_effective", "exitcode", "errormsg", "response_code", "http_code", "size_download", "size_upload":

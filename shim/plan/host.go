@@ -36,9 +36,8 @@ func isMetadata(host string) bool {
 	return ip.IsLinkLocalUnicast() || ip.IsMulticast() || strings.Contains(metadataHosts, " "+ip.String()+" ")
 }
 
-// hostAddr returns the address that a host spells, in any of the forms that inet_aton(3) and so the
-// tools accept: 127.1, 0x7f000001, 2130706433, [::1], [::ffff:127.0.0.1]. The embedded address
-// stands for an IPv4-mapped one.
+// hostAddr returns the address that a host spells, in any form that inet_aton(3) and so the tools
+// accept: 127.1, 0x7f000001, 2130706433, [::1]. For an IPv4-mapped one it is the embedded address.
 func hostAddr(host string) (netip.Addr, bool) {
 	if strings.HasPrefix(host, "[") {
 		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))

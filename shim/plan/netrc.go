@@ -13,7 +13,7 @@ func netrcKnows(text, host string) bool {
 	return n.found
 }
 
-// netrc is a .netrc while it is read.
+// netrc reads a .netrc.
 type netrc struct {
 	host  string
 	last  string // the keyword whose value comes next

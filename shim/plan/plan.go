@@ -7,7 +7,7 @@ import (
 	"fromcache/shim/options"
 )
 
-// Input is all that a Plan depends on.
+// Input is all that a Decision depends on.
 type Input struct {
 	Tool Tool
 	Args []string // without the name of the tool
@@ -15,7 +15,7 @@ type Input struct {
 	UID  int    // whose home the tools look up where HOME is unset
 	Path string // of the real tool
 	Real string // its file name, links followed: wget2 and busybox differ from wget
-	// Read returns a configuration file's contents; errors are those of os.ReadFile.
+	// Read returns a configuration file's contents. Errors are those of os.ReadFile, or ErrNotPlain.
 	Read func(path string) ([]byte, error)
 	// Size returns the size of a file in the working directory or elsewhere; errors are those of
 	// os.Stat.
@@ -23,73 +23,6 @@ type Input struct {
 	// Ask asks the caches about all questions at once, returning as many answers in their order.
 	Ask func([]Question) []Answer
 }
-
-// Question is one URL that a cache may hold, and what its answer must say for the URL to be
-// re-pointed.
-type Question struct {
-	Caches      []Cache // to be asked, in the order of the environment; never empty
-	Family      int     // 4 or 6 for that address family alone, 0 for either
-	NeedsRanges bool
-	Resumes     string // the file that the tool would go on with, which must be the beginning of what is held; empty for none
-	MayRedirect bool   // the tool would follow the origin's redirect, too
-	TLS         []string
-	URL         URL
-}
-
-// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache
-// could not be asked or holds it in a form that the call has no use for. Reason says why it is no
-// hit.
-type Answer struct {
-	Outcome Outcome
-	Cache   int
-	Reason  string
-	Pin     string // of a Hit: the digest of the version that the cache can be held to; empty where it can't
-}
-
-// Reply is what one cache said to a Question.
-type Reply struct {
-	Status     int    // of HTTP; 0 for no answer
-	Reason     string // why there is no answer
-	Ranges     bool   // Accept-Ranges: bytes
-	Redirected bool   // X-Fromcache-Redirected: the origin redirects
-	Pins       bool   // Cache-Status names fromcache: versions have addresses of their own
-	Pin        string // the digest of the version that is held, where its address gave the same answer
-	Differs    string // why the output file is not known to be the beginning of what is held; empty if it is
-}
-
-// Judge says what a reply means for q. It leaves Cache to the caller.
-func (q Question) Judge(r Reply) Answer {
-	switch {
-	case r.Status == 0:
-		return Answer{Reason: r.Reason}
-	case r.Status == 404 || r.Status == 400: // 400 also stands for any refusal that curl -f does not show
-		return Answer{Outcome: Miss, Reason: "not held"}
-	case r.Status != 200:
-		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) + ", not whether it is held"}
-	case q.NeedsRanges && !r.Ranges:
-		return Answer{Reason: "the origin has no ranges"}
-	case r.Redirected && !q.MayRedirect:
-		return Answer{Reason: "the origin redirects and the call does not follow"}
-	case r.Differs != "":
-		return Answer{Reason: r.Differs}
-	case r.Pins && r.Pin == "":
-		return Answer{Outcome: Hit, Reason: unpinned}
-	}
-	return Answer{Outcome: Hit, Pin: r.Pin}
-}
-
-// unpinned warns of such a hit because a retry may get another version.
-const unpinned = "of no certain version: the cache, or what stands in front of it, does not answer to the address of one"
-
-// Outcome is what a Decision says of one URL.
-type Outcome int
-
-// The outcomes.
-const (
-	Pass Outcome = iota // left alone: not asked about, or without an answer that could be used
-	Hit
-	Miss
-)
 
 // Verdict is the outcome for one URL and why. URL is fit to be shown to people.
 type Verdict struct {
@@ -104,7 +37,7 @@ type Decision struct {
 	Args     []string
 	Env      Env
 	Whole    string // why the whole call passed unasked; empty if it did not
-	Wrong    string // what of the caches' addresses can't be used, if there are others
+	Wrong    string // which addresses of caches can't be used, where others can
 	Verdicts []Verdict
 }
 
@@ -134,7 +67,7 @@ func Decide(in Input) Decision {
 	return out
 }
 
-// planner is a Plan while it is made.
+// planner makes one Decision.
 type planner struct {
 	Input
 	settings
@@ -195,7 +128,10 @@ func (p *planner) group(g *group) {
 		}
 		c := candidate{w: w, verdict: len(p.verdicts) - 1}
 		c.suffix = p.suffix(g, i, t)
-		c.q = Question{URL: t, Family: g.family, NeedsRanges: g.resume != "", MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion}
+		c.q = Question{
+			URL: t, Family: g.family, NeedsRanges: g.resume != "",
+			MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion,
+		}
 		if c.q.Caches, reason = p.usable(g); reason == "" && g.resume != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
 		}
@@ -220,7 +156,7 @@ func (p *planner) suffix(g *group, i int, t URL) string {
 	return ""
 }
 
-// target returns the URL that a word means, or why the cache is not asked about it.
+// target returns the URL that a word of the command line means, or why the cache is not asked about it.
 func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 	if g.reason != "" {
 		return t, g.reason

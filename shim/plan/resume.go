@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A call that resumes (curl -C -, wget -c) goes on with a file that the origin may have begun, or a
-// cache that held another version. Joined to it, the bytes of the version that is held now would
-// make a file that nobody ever published, with exit status 0. So such a call hits only where the
-// file that the tool would go on with is absent or empty, or begins and ends as what is held does.
+// A call that resumes (curl -C -, wget -c) goes on with an output file that may be of another version
+// than the one that is held now. Bytes of both would make a file that nobody ever published, with exit
+// status 0. So such a call hits only where the output file is absent or empty, or begins and ends as
+// what is held does.
 
-// resumed returns the file that the tool goes on with for URL i of a group, empty if it begins
-// anew, or why that can't be told. A name that a release of the tool, or its options, could write
-// in another way is not guessed.
+// resumed returns the output file that the tool goes on with for URL i of a group, empty if it begins
+// anew, or why that can't be told. It does not guess a name that a release of the tool, or its
+// options, could write in another way.
 func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
@@ -32,7 +32,8 @@ func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 	return file, ""
 }
 
-// outputs returns the files of which one is where the tool saves URL i: none for standard output.
+// outputs returns the names of which one is the output file of URL i, none for standard output, and
+// whether they are certain.
 func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	if p.Tool == Wget {
 		return p.wgetOutputs(g, t)
@@ -56,8 +57,8 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	return append(names, joined(g.outputDir, file)), sure
 }
 
-// wgetOutputs is outputs of wget, which writes some bytes of a URL's name differently, and keeps
-// its query.
+// wgetOutputs is outputs for wget, which writes some bytes of a URL's name differently, and keeps its
+// query.
 func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
 		return []string{g.document}, g.document != "" && !g.placedByRC
@@ -81,8 +82,8 @@ func joined(dir, name string) string {
 	return dir + "/" + name
 }
 
-// sharesFile reports whether two URLs of a group could be saved to one file. Between them the file
-// that is looked at now would change.
+// sharesFile reports whether two URLs of a group could be saved to one file, because the file that is
+// compared now would then be another for the second.
 func sharesFile(g *group) bool {
 	seen := map[string]bool{}
 	for i, w := range g.urls {

@@ -6,8 +6,7 @@ import (
 )
 
 // curlURL completes a word without a scheme as libcurl does: with --proto-default's, else by the
-// first label of its host, else as http. A word that libcurl would read otherwise is returned as it
-// is.
+// first label of its host, else as http. A word with a scheme is returned as it is.
 func curlURL(w, protoDefault string) string {
 	if hasScheme(w) || strings.HasPrefix(w, "/") || w == "" {
 		return w
@@ -52,7 +51,7 @@ func hasScheme(w string) bool {
 }
 
 // wgetURL completes a word without a scheme as wget's rewrite_shorthand_url does: host/path and
-// host:port are http, host:path is ftp. A word that wget would read otherwise is returned as it is.
+// host:port are http, host:path is ftp. A word with a scheme is returned as it is.
 func wgetURL(w string) string {
 	i := strings.IndexAny(w, ":/")
 	if i == 0 || i > 0 && strings.HasPrefix(w[i:], "://") || w == "" {

@@ -37,7 +37,7 @@ func Redacted(u string) string {
 	return Printable(u)
 }
 
-// Printable replaces what is no printable ASCII.
+// Printable returns s with a question mark for each byte that is no printable ASCII.
 func Printable(s string) string {
 	b := []byte(s)
 	for i, c := range b {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// maxURL is the longest URL that is asked about: what a cache-host takes in, and well below what
-// any tool refuses.
+// maxURL is the longest URL in bytes that is asked about: what a cache-host accepts.
 const maxURL = 8 << 10
 
 // URL is a URL as the cache knows it: scheme and host in lower case, no default port, no fragment,
@@ -80,8 +79,8 @@ func bytesReason(word string) string {
 	return ""
 }
 
-// setAuthority takes "host" or "host:port". User-info is a credential, and a port that the tools
-// might read differently is not worth a guess.
+// setAuthority reads "host" or "host:port", or says why it can't: user-info is a credential, and the
+// tools might read an odd port differently.
 func (t *URL) setAuthority(s string) string {
 	if strings.IndexByte(s, '@') >= 0 {
 		return "the URL carries credentials"

@@ -6,7 +6,7 @@ import (
 	"fromcache/shim/options"
 )
 
-// wgetCall is a command line of wget(1) while it is read.
+// wgetCall reads a command line of wget(1), and the lines of its configuration files.
 type wgetCall struct {
 	call
 	args     []string
@@ -20,7 +20,7 @@ type wgetCall struct {
 // after "=".
 func parseWget(args []string, posix bool) *wgetCall {
 	p := &wgetCall{args: args, g: &group{}}
-	p.tool, p.groups = Wget, []*group{p.g}
+	p.groups = []*group{p.g}
 	plain := false
 	for i := 0; i < len(args) && p.whole == ""; i++ {
 		switch a := args[i]; {
@@ -32,7 +32,7 @@ func parseWget(args []string, posix bool) *wgetCall {
 		case strings.HasPrefix(a, "--"):
 			i = p.long(i, a[2:])
 		default:
-			i = p.short(i, a)
+			i = p.cluster(options.Wget, args, i, p.option)
 		}
 	}
 	return p
@@ -68,8 +68,7 @@ func (p *wgetCall) long(i int, text string) int {
 	return i
 }
 
-// disagrees reports an option of which wget and wget2 differ on whether the next word belongs to
-// it.
+// disagrees reports whether wget and wget2 differ on whether the next word belongs to an option.
 func disagrees(o *options.Option) bool {
 	switch o.Name {
 	case "backups", "report-speed", "restrict-file-names", "compression", "waitretry":
@@ -106,33 +105,7 @@ func findWget(name string) (o *options.Option, no bool) {
 	return o, no
 }
 
-// short reads a cluster of letters; one that takes a value eats the rest or else the next word.
-func (p *wgetCall) short(i int, a string) int {
-	for at := 1; at < len(a); at++ {
-		o := options.Letter(options.Wget, a[at])
-		if o == nil {
-			p.passWhole("-" + a[at:at+1] + " is not known")
-			return i
-		}
-		g := given{Option: o, shown: "-" + a[at:at+1]}
-		if !o.TakesValue() {
-			p.option(g)
-			continue
-		}
-		if g.value = a[at+1:]; g.value == "" {
-			if i++; i == len(p.args) {
-				p.passWhole(g.shown + " lacks its value")
-				return i
-			}
-			g.value = p.args[i]
-		}
-		p.option(g)
-		return i
-	}
-	return i
-}
-
-// option lets one option have its effect on the call.
+// option applies one option to the call.
 func (p *wgetCall) option(o given) {
 	switch o.Name {
 	case "execute":
@@ -175,8 +148,7 @@ func (p *wgetCall) option(o given) {
 	p.judge(p.g, o)
 }
 
-// places keeps what the command line says about where files go, which comes before what a wgetrc
-// says.
+// places records where the command line says that files go. It overrides what a wgetrc says.
 func (p *wgetCall) places(o given) {
 	switch {
 	case o.Name == "directory-prefix" && !p.rc:
@@ -188,8 +160,9 @@ func (p *wgetCall) places(o given) {
 	}
 }
 
-// secureProtocol lets the versions pass that ask for no more than a cache-host asks of an origin,
-// TLS 1.2; OpenSSL's builds take them for the lowest that will do. PFS chooses ciphers.
+// secureProtocol accepts the versions that ask for no more than a cache-host asks of an origin, TLS
+// 1.2; wget takes them for the lowest that will do. Any other value lets the call pass: PFS, for
+// instance, chooses ciphers.
 func (g *group) secureProtocol(o given) {
 	switch strings.ToLower(o.value) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
@@ -199,8 +172,8 @@ func (g *group) secureProtocol(o given) {
 	}
 }
 
-// volume keeps what the command line says about messages. wget2 prints them, with the URL, on
-// standard output.
+// volume records what the command line says about messages, because wget2 prints them, with the URL,
+// on standard output.
 func (g *group) volume(o given) {
 	switch o.Name {
 	case "quiet":
@@ -212,7 +185,7 @@ func (g *group) volume(o given) {
 	}
 }
 
-// neutralWget keeps what neutral options change about how the rest is read.
+// neutralWget records the neutral options that change how the rest is read.
 func (g *group) neutralWget(o given) {
 	switch o.Name {
 	case "output-document":

@@ -8,8 +8,8 @@ import (
 )
 
 // wgetrcs returns the lines of the configuration files that wget reads by itself: $SYSTEM_WGETRC or
-// the system's, then $WGETRC or ~/.wgetrc. For wget2, its own files instead. path is the tool's:
-// one that was built for a directory of its own has the system's file there.
+// the system's, then $WGETRC or ~/.wgetrc; of wget2 its own files. path is the tool's, because a
+// tool that was built for a directory of its own has the system's file there.
 func (c *configs) wgetrcs(path string, wget2 bool) (lines []rcLine) {
 	add := func(path string) bool {
 		text, ok := c.file(path)
@@ -65,12 +65,13 @@ func systemWgetrcs(goos string) []string {
 	return []string{"/etc/wgetrc", "/usr/local/etc/wgetrc"}
 }
 
-// Home returns the user's home directory as wget finds it; empty if nobody knows.
+// Home returns the user's home directory as wget finds it: $HOME, or else the password file's; empty
+// if neither has one.
 func Home(env Env, uid int, read func(path string) ([]byte, error)) string {
 	return (&configs{env: env, uid: uid, read: read}).wgetHome()
 }
 
-// wgetHome is $HOME, be it empty, or else the password file's.
+// wgetHome returns $HOME, be it empty, or else the password file's.
 func (c *configs) wgetHome() string {
 	home, ok := c.env.Lookup("HOME")
 	if !ok {
@@ -96,8 +97,7 @@ func parseWgetrc(text string) []rcLine {
 	return lines
 }
 
-// config judges the lines of wget's configuration files by the classes of the options that mean the
-// same.
+// config judges lines of wget's configuration files as the options that mean the same.
 func (p *wgetCall) config(lines []rcLine) {
 	p.rc = true
 	for _, l := range lines {

@@ -5,22 +5,24 @@ import (
 	"strings"
 )
 
-// The environment of the shim. The per-tool variables, of which each has two names, replace
-// FROMCACHE_SERVER for that tool alone; blank counts as unset, and the value "off" turns the shim
-// off.
+// The variables of the shim. Each tool has two of its own, which replace FROMCACHE_SERVER for it
+// alone. A blank value counts as unset, and "off" turns the shim off.
 const (
-	EnvServer         = "FROMCACHE_SERVER"
-	EnvCurlServer     = "CURLFROMCACHE_SERVER"
-	EnvWgetServer     = "WGETFROMCACHE_SERVER"
-	EnvCurlAlias      = "FROMCACHE_CURL_SERVER"
-	EnvWgetAlias      = "FROMCACHE_WGET_SERVER"
-	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT"
-	EnvTimeout        = "FROMCACHE_TIMEOUT"
-	EnvSkip           = "FROMCACHE_SKIP"
-	EnvOnly           = "FROMCACHE_ONLY"
-	EnvVerbose        = "FROMCACHE_VERBOSE"
-	EnvLoopback       = "FROMCACHE_LOOPBACK"
-	EnvTried          = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
+	EnvServer     = "FROMCACHE_SERVER" // the cache-host; several, by commas or white space
+	EnvCurlServer = "CURLFROMCACHE_SERVER"
+	EnvWgetServer = "WGETFROMCACHE_SERVER"
+	EnvCurlAlias  = "FROMCACHE_CURL_SERVER"
+	EnvWgetAlias  = "FROMCACHE_WGET_SERVER"
+
+	EnvOnly     = "FROMCACHE_ONLY"     // hosts to ask about, all others pass: patterns as in no_proxy
+	EnvSkip     = "FROMCACHE_SKIP"     // hosts never to ask about
+	EnvLoopback = "FROMCACHE_LOOPBACK" // 1: ask about URLs of this machine too, for tests
+	EnvVerbose  = "FROMCACHE_VERBOSE"  // 1: say on standard error what was decided, and why
+
+	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT" // for a connection to the cache
+	EnvTimeout        = "FROMCACHE_TIMEOUT"         // for its whole answer
+
+	EnvTried = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
 )
 
 // Env is an environment as execve(2) takes it: "name=value" strings, of which the first of a name
@@ -129,55 +131,6 @@ func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
 		wrong[i] = name + ": " + wrong[i]
 	}
 	return caches, wrong
-}
-
-// Cache is the address of one cache-host.
-type Cache struct {
-	Base string // scheme://host[:port][/prefix], without a slash at its end
-	URL  URL
-}
-
-// ParseCaches reads a list of addresses. One without a scheme is http. One that can be no cache
-// (another scheme, user-info, a query, odd bytes) is left out, and wrong says why: an address with
-// a password in it would put it on every command line.
-func ParseCaches(list string) (caches []Cache, wrong []string) {
-	for _, word := range Fields(list) {
-		given := word
-		if !strings.Contains(word, "://") {
-			word = "http://" + word
-		}
-		t, reason := parseURL(word)
-		switch {
-		case reason == "" && t.Query != "":
-			reason = "it has a query"
-		case reason == "" && strings.ContainsAny(t.Path, "[]{}"):
-			reason = "curl would take its path for a pattern"
-		}
-		if reason != "" {
-			wrong = append(wrong, Redacted(given)+" can't be used: "+reason)
-			continue
-		}
-		t.Path = strings.TrimRight(t.Path, "/")
-		if c := (Cache{t.String(), t}); !slices.Contains(caches, c) {
-			caches = append(caches, c)
-		}
-	}
-	return caches, wrong
-}
-
-// Address returns the address at which the cache serves t under its own name, and with a pin that
-// version or nothing.
-func (c Cache) Address(t URL, pin string) string {
-	if pin != "" {
-		pin = "." + pin
-	}
-	return c.Base + "/b/" + t.token() + pin + "/" + encodeStrayPercent(t.Name())
-}
-
-// is reports whether a URL points at the cache itself. All loopback names and addresses are one
-// host.
-func (c Cache) is(t URL) bool {
-	return c.URL.EffectivePort() == t.EffectivePort() && (c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host))
 }
 
 // IsOn reports whether a switch of the environment is on.

@@ -1,0 +1,72 @@
+package plan
+
+import "strconv"
+
+// Question is one URL that a cache may hold, and what its answer must say for the URL to be
+// re-pointed.
+type Question struct {
+	URL         URL
+	Caches      []Cache  // to be asked, in the order of the environment; never empty
+	Family      int      // 4 or 6 for that address family alone, 0 for either
+	TLS         []string // options of the tool that say which TLS, for a probe to say the same
+	MayRedirect bool     // the tool would follow the origin's redirect too
+	NeedsRanges bool
+	Resumes     string // the output file, which must be the beginning of what is held; empty for none
+}
+
+// Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache
+// could not be asked or holds it in a form that the call has no use for. Reason says why it is no
+// hit.
+type Answer struct {
+	Outcome Outcome
+	Cache   int
+	Reason  string
+	Pin     string // of a Hit: the digest of a version with an address of its own; empty without
+}
+
+// Reply is what one cache said to a Question.
+type Reply struct {
+	Status     int    // of HTTP; 0 for no answer
+	Reason     string // why there is no answer
+	Ranges     bool   // Accept-Ranges: bytes
+	Redirected bool   // X-Fromcache-Redirected: the origin redirects
+	Pins       bool   // Cache-Status names fromcache: versions have addresses of their own
+	Pin        string // the digest of what is held, where that version's address answers the same
+	Differs    string // why the output file may not be the beginning of what is held; empty if it is
+}
+
+// Judge says what a reply means for q. It leaves Cache to the caller.
+func (q Question) Judge(r Reply) Answer {
+	switch {
+	case r.Status == 0:
+		return Answer{Reason: r.Reason}
+	case r.Status == 404 || r.Status == 400: // 400 also stands for any refusal that curl -f does not show
+		return Answer{Outcome: Miss, Reason: "not held"}
+	case r.Status != 200:
+		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) +
+			", not whether it is held"}
+	case q.NeedsRanges && !r.Ranges:
+		return Answer{Reason: "the origin has no ranges"}
+	case r.Redirected && !q.MayRedirect:
+		return Answer{Reason: "the origin redirects and the call does not follow"}
+	case r.Differs != "":
+		return Answer{Reason: r.Differs}
+	case r.Pins && r.Pin == "":
+		return Answer{Outcome: Hit, Reason: unpinned}
+	}
+	return Answer{Outcome: Hit, Pin: r.Pin}
+}
+
+// unpinned warns of such a hit because a retry may get another version.
+const unpinned = "of no certain version: the cache, or what stands in front of it, " +
+	"does not answer to the address of one"
+
+// Outcome is what a Decision says of one URL.
+type Outcome int
+
+// The outcomes.
+const (
+	Pass Outcome = iota // left alone: not asked about, or without an answer that could be used
+	Hit
+	Miss
+)
