@@ -79,7 +79,7 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestForeignFiles holds that a file that is not ours is neither replaced nor removed, and that
+// TestForeignFiles holds that a file that is not the shim's own is neither replaced nor removed, and that
 // nothing changes if one is in the way.
 func TestForeignFiles(t *testing.T) {
 	home := t.TempDir()
@@ -96,11 +96,11 @@ func TestForeignFiles(t *testing.T) {
 		if err := make(dir + "/wget"); err != nil {
 			t.Fatal(err)
 		}
-		want(t, home, "$S install", 1, "wget is not ours")
+		want(t, home, "$S install", 1, "wget is not the shim's own")
 		if got := names(dir); got != "wget" {
 			t.Errorf("%s: %s", what, got)
 		}
-		want(t, home, "$S install --tools curl && $S uninstall", 0, "wget is not ours and stays")
+		want(t, home, "$S install --tools curl && $S uninstall", 0, "wget is not the shim's own and stays")
 		if got := names(dir); got != "wget" {
 			t.Errorf("%s: %s", what, got)
 		}
@@ -188,7 +188,7 @@ func TestSystem(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	os.WriteFile(profile, []byte("export MINE=1\n"), 0o644)
-	want(t, home, "$S install --system --root "+root, 1, "fromcache.sh is not ours")
+	want(t, home, "$S install --system --root "+root, 1, "fromcache.sh is not the shim's own")
 	want(t, home, "$S uninstall --system --root "+root, 0, "stays")
 }
 

@@ -20,15 +20,15 @@ type Prober struct {
 	stamps         stamps
 }
 
-// Half a second for the connection and two for the answer: what a person does not notice before a
-// download, and what a script with a hundred small calls survives.
+// The time-outs without settings: half a second for the connection and two for the answer. A person
+// does not notice that before a download, and a script with a hundred small calls survives it.
 const (
 	defaultConnectTimeout = 500 * time.Millisecond
 	defaultTimeout        = 2 * time.Second
-	maxTimeout            = time.Minute // a longer one was surely meant otherwise
+	maxTimeout            = time.Minute
 )
 
-// New asks caches as the environment has it.
+// New returns a Prober with the settings of the environment; path is the real tool's.
 func New(tool plan.Tool, env plan.Env, path string) *Prober {
 	return &Prober{
 		tool: tool, real: path, env: env,
@@ -38,8 +38,7 @@ func New(tool plan.Tool, env plan.Env, path string) *Prober {
 	}
 }
 
-// maxAsking bounds the connections that are open at once; a call with more URLs than that asks in
-// turns.
+// maxProbes bounds the connections that are open at once; a call with more URLs asks in turns.
 const maxProbes = 32
 
 // reply is what a cache said to a question, and what that tells of the cache itself.
@@ -61,7 +60,7 @@ const (
 	down                  // no connection could be made, or what answers is no cache-host
 )
 
-// failed is a reply without an answer of HTTP, and why.
+// failed returns a reply without an answer of HTTP, and why there is none.
 func failed(s state, reason string) reply { return reply{state: s, Reply: plan.Reply{Reason: reason}} }
 
 // Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
@@ -69,12 +68,11 @@ func failed(s state, reason string) reply { return reply{state: s, Reply: plan.R
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	deadline := time.Now().Add(p.timeout)
 	slots := make(chan struct{}, maxProbes)
-	stamped := p.stamps.read(questions)
 	heard := &contacts{answered: map[string]bool{}}
 	out := make([]plan.Answer, len(questions))
 	var all sync.WaitGroup
 	for i, q := range questions {
-		all.Go(func() { out[i] = p.askOne(q, deadline, slots, stamped, heard) })
+		all.Go(func() { out[i] = p.askOne(q, deadline, slots, heard) })
 	}
 	all.Wait()
 	for _, base := range heard.silent() {
@@ -83,15 +81,14 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	return out
 }
 
-// silence collects, by address, what the caches of one call were heard to say. One that says
-// nothing to a whole call, a stopped process for instance, whose connections the kernel still
-// accepts, is as good as down.
+// contacts records which caches of one call said anything. One that says nothing to a whole call is as
+// good as down: a stopped process for instance, whose connections the kernel still accepts.
 type contacts struct {
 	mu       sync.Mutex
 	answered map[string]bool // false for a cache that was silent so far
 }
 
-// note counts a reply of a cache.
+// record notes what a reply told of the cache with an address.
 func (s *contacts) record(base string, r state) {
 	if r != silent && r != answered {
 		return
@@ -101,7 +98,7 @@ func (s *contacts) record(base string, r state) {
 	s.answered[base] = s.answered[base] || r == answered
 }
 
-// caches returns those that were asked to the end of the time and never heard.
+// silent returns the addresses of caches that said nothing to the end of the time.
 func (s *contacts) silent() (bases []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,8 +110,8 @@ func (s *contacts) silent() (bases []string) {
 	return bases
 }
 
-// one puts a question to all its caches at once, leaving out those that were down a moment ago.
-func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}, stamped map[string]string, heard *contacts) plan.Answer {
+// askOne puts a question to all its caches at once, save those with a stamp.
+func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}, heard *contacts) plan.Answer {
 	type cacheReply struct {
 		cache int
 		reply
@@ -123,8 +120,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 	var best plan.Answer
 	waiting := 0
 	for i, c := range q.Caches {
-		if stamped[c.Base] != "" {
-			best.Reason = stamped[c.Base]
+		if why := p.stamps.read(c.Base); why != "" {
+			best.Reason = why
 			continue
 		}
 		waiting++
@@ -136,7 +133,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 			<-slots
 		}()
 	}
-	late := time.NewTimer(time.Until(deadline) + time.Second) // the probes end by themselves; this is for one that can't
+	// The probes end by themselves; the timer is for one that can't, on a dead file system for instance.
+	late := time.NewTimer(time.Until(deadline) + time.Second)
 	defer late.Stop()
 	for known := false; waiting > 0; waiting-- {
 		select {
@@ -149,7 +147,7 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 			switch {
 			case a.Outcome == plan.Hit:
 				return a
-			case !known || a.Outcome == plan.Pass && r.Status != 0: // held, though of no use, says more than a miss
+			case !known || a.Outcome == plan.Pass && r.Status != 0: // held, of no use: more than a miss
 				best, known = a, known || r.Status != 0
 			}
 		case <-late.C:
@@ -159,8 +157,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 	return best
 }
 
-// probe asks one cache, and again where it holds what a question can use: for that very version,
-// and for what the output file holds already.
+// probe asks one cache, and where it holds what a question can use, also for that very version and for
+// the parts that the output file should have.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
@@ -178,9 +176,9 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 	return r
 }
 
-// pin holds a hit to its version, if the cache has an address of it. Not every cache-host knows
-// such addresses, nor does what may stand in front of one; that may also have kept the first answer
-// since before an evict, of which the cache-host's own 404 tells.
+// pin holds a hit to its version, if that has an address at the cache. What stands in front of a
+// cache-host may not pass on such addresses. It may also have kept the first answer since before an
+// evict: then the 404 of the cache-host itself is the answer.
 func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time) {
 	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
 	case same.Status == 200 && same.digest == r.digest:
@@ -201,12 +199,12 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 	return p.headHTTP(q, c, url, deadline)
 }
 
-// notCacheHost is why a 200 is no hit: some web server answers to the name that the cache-host had,
-// and would give its own page for the download.
+// notCacheHost says why a 200 is no hit: some web server answers to the name of a cache-host, and
+// would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" are as they look. Anything
-// else, or what is not above zero, gives the default; more than maxTimeout gives that.
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything else
+// and what is not above zero gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
 	unit := time.Second

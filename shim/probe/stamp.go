@@ -10,23 +10,19 @@ import (
 	"fromcache/shim/plan"
 )
 
-// A cache that was down is remembered in a stamp: a file in a directory of the user's own, named
-// after the cache's address, which says why, and whose modification time is when it was found down.
-// Removing it asks the cache again at once.
-
-// stampLifetime is how long a cache that was down is not asked: a dead cache then costs one call in
-// thirty seconds its connect time-out, and one that comes back is found within that time.
+// stampLifetime is how long a cache that was down is not asked. A dead cache then costs one call in
+// thirty seconds its time-out, and one that comes back is found within that time.
 const stampLifetime = 30 * time.Second
 
-// stamps is a directory of stamps, which counts only while it is uid's own.
+// stamps is a directory of stamps, which counts only while it is uid's own. A stamp says by its name
+// which cache was down, by its modification time when, and by its text why.
 type stamps struct {
 	dir string
 	uid int
 }
 
-// openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which is
-// made if need be. Either is used only if it is a real directory of this user's that nobody else
-// can write to.
+// openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which write
+// makes. Either is used only if it is a real directory of this user's that nobody else can write to.
 func openStamps(env plan.Env, uid int) stamps {
 	if dir := env.Get("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && ownDir(dir, uid) {
 		return stamps{dir, uid}
@@ -60,23 +56,9 @@ func (s stamps) path(base string) string {
 	return s.dir + "/fromcache-down-" + string(name)
 }
 
-// read says of each cache, by address, how it was down within the last stampLife, empty if it was
-// not.
-func (s stamps) read(questions []plan.Question) map[string]string {
-	down := map[string]string{}
-	for _, q := range questions {
-		for _, c := range q.Caches {
-			if _, seen := down[c.Base]; !seen {
-				down[c.Base] = s.fresh(c.Base)
-			}
-		}
-	}
-	return down
-}
-
-// fresh says what a stamp of this user's says, if it is there and young; one from the future is not
-// believed.
-func (s stamps) fresh(base string) string {
+// read says how a cache was down within the last stampLifetime, empty if it was not. It believes no
+// stamp of another user's, and none from the future.
+func (s stamps) read(base string) string {
 	info, err := os.Lstat(s.path(base))
 	if err != nil || !info.Mode().IsRegular() || !ownDir(s.dir, s.uid) {
 		return ""
@@ -84,15 +66,15 @@ func (s stamps) fresh(base string) string {
 	if age := time.Since(info.ModTime()); age < 0 || age >= stampLifetime {
 		return ""
 	}
-	said := "the cache was down a moment ago"
+	down := "the cache was down a moment ago"
 	if why, err := ReadFile(s.path(base)); err == nil && len(why) > 0 && len(why) < 200 {
-		said += ": " + string(why)
+		down += ": " + string(why)
 	}
-	return said
+	return down
 }
 
-// write notes that a cache is down now, and why. Where it can't be noted the next call finds out
-// for itself.
+// write leaves a stamp that a cache is down now, and why. Where it can't, the next call finds out for
+// itself.
 func (s stamps) write(base, why string) {
 	if !ownDir(s.dir, s.uid) {
 		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, s.uid) {

@@ -28,17 +28,17 @@ func statID(path string) (id FileID, executable bool) {
 	return id, mode&syscall.S_IFMT == syscall.S_IFREG && mode&0o111 != 0
 }
 
-// Finder finds the real tool: the first of that name on PATH that is neither this binary nor a file
-// that a shim has already been or become on the way here. What was tried is handed on in one
-// environment variable, so each step of a chain of copies and wrapper scripts has one file less to
-// choose from, and every chain ends.
+// Finder finds the real tool: the first of its name on PATH that is neither this binary nor a file
+// that a shim has already been or become on the way here. FROMCACHE_TRIED hands on what was tried, so
+// each step of a chain of copies and wrapper scripts has one file less to choose from, and every
+// chain ends.
 type Finder struct {
 	env   plan.Env
 	tool  plan.Tool
 	tried []FileID
 }
 
-// New starts from what the environment says was tried, and this binary.
+// New returns a Finder that leaves out this binary and what the environment says was tried.
 func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
 	f := &Finder{env: env, tool: tool}
 	for _, w := range strings.Fields(env.Get(plan.EnvTried)) {
@@ -53,8 +53,7 @@ func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
 	return f
 }
 
-// Judged reports whether a shim ran before this one in the same chain, and so has seen the
-// arguments.
+// Judged reports whether another shim has judged this call already.
 func (f *Finder) Judged() bool { return f.env.Get(plan.EnvTried) != "" }
 
 // Self returns the identity of this binary.
@@ -103,7 +102,7 @@ func allOnPath(env plan.Env, name string) []string {
 	return paths
 }
 
-// Next returns the Next candidate that was not tried, and counts it as tried. REAL_CURL or
+// Next returns the next candidate that was not tried, and counts it as tried. REAL_CURL or
 // REAL_WGET, a path or a name to look up on PATH, comes before the tool's own name.
 func (f *Finder) Next() (path string, ok bool) {
 	for _, path := range f.candidates() {
@@ -115,6 +114,7 @@ func (f *Finder) Next() (path string, ok bool) {
 	return "", false
 }
 
+// candidates returns the paths to try, in order.
 func (f *Finder) candidates() []string {
 	var paths []string
 	own := f.env.Get("REAL_CURL")
@@ -128,8 +128,7 @@ func (f *Finder) candidates() []string {
 		paths = append(paths, allOnPath(f.env, own)...)
 	}
 	paths = append(paths, allOnPath(f.env, f.tool.String())...)
-	// a sandbox whose PATH is a directory of links has the shim there, and what the links resolve
-	// to elsewhere
+	// In a sandbox whose PATH is a directory of links to the shim, the tools are elsewhere.
 	return append(paths, allOnPath(nil, f.tool.String())...)
 }
 

@@ -56,17 +56,8 @@ const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // checkCaches asks each cache for its health, and compares clocks.
 func (m *program) checkCaches(say func(bool, string)) {
 	caches, wrong := plan.Caches(m.env, plan.Curl)
-	more, wrongToo := plan.Caches(m.env, plan.Wget)
-	for _, c := range more {
-		if !slices.Contains(caches, c) {
-			caches = append(caches, c)
-		}
-	}
-	for _, w := range wrongToo {
-		if !slices.Contains(wrong, w) {
-			wrong = append(wrong, w)
-		}
-	}
+	wgets, wgetsWrong := plan.Caches(m.env, plan.Wget)
+	caches, wrong = union(caches, wgets), union(wrong, wgetsWrong)
 	for _, w := range wrong {
 		say(false, w)
 	}
@@ -79,7 +70,17 @@ func (m *program) checkCaches(say func(bool, string)) {
 	}
 }
 
-// prober asks as the first of the real tools that is there would.
+// union returns what is in a or in b, each once.
+func union[T comparable](a, b []T) []T {
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			a = append(a, x)
+		}
+	}
+	return a
+}
+
+// prober returns one that asks https caches by the first of the real tools that is there.
 func (m *program) prober() *probe.Prober {
 	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
 		if real := m.lookUp(t, m.env).real; real != "" {
@@ -89,6 +90,7 @@ func (m *program) prober() *probe.Prober {
 	return probe.New(plan.Curl, m.env, plan.Curl.String())
 }
 
+// checkCache says how a cache answers, and what is wrong if it does not.
 func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, string)) {
 	start := time.Now()
 	status, date := p.Head(c, "/healthz")
@@ -99,7 +101,7 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	}
 	switch {
 	case status == 200 && answers(c, noToken) == 200:
-		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, so the shim takes it for one that is down")
+		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, and counts as down")
 	case status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
 	case answers(otherScheme(c), "/healthz") != 0:
@@ -110,12 +112,13 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 		say(false, "cache "+c.Base+" answers "+strconv.Itoa(status))
 	}
 	if skew, ok := clockSkew(date, time.Now()); ok {
-		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+strconv.Itoa(int(skew/time.Second))+" s")
+		seconds := strconv.Itoa(int(skew / time.Second))
+		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+seconds+" s")
 	}
 }
 
-// noToken is a path to which no cache-host answers 200, and of which it notes nothing: one letter
-// is no base64.
+// noToken is a path to which no cache-host answers 200, and which it does not record as a miss,
+// because one letter is no base64.
 const noToken = "/b/A/doctor"
 
 // otherScheme is the same address and port under https where this is http, and the other way round.
@@ -148,9 +151,9 @@ func number(s string) int {
 	return n
 }
 
-// noteProxies shows the proxy variables: they do no harm, but explain where a miss goes.
+// noteProxies shows the proxy variables, because they say where a miss goes.
 func (m *program) noteProxies() {
-	for _, n := range []string{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"} {
+	for _, n := range strings.Fields("http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY") {
 		if v := m.env.Get(n); v != "" {
 			m.out("note  " + n + "=" + plan.Redacted(v))
 		}
@@ -160,7 +163,9 @@ func (m *program) noteProxies() {
 // checkConfig says whether configuration files make every call of a tool pass.
 func (m *program) checkConfig(t plan.Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
-	for _, name := range []string{plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias} {
+	for _, name := range []string{
+		plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias,
+	} {
 		in.Env = in.Env.With(name, "")
 	}
 	in.Env = in.Env.With(plan.EnvServer, "http://cache.invalid")

@@ -36,9 +36,11 @@ func (m *program) printEnv(o flags) int {
 	return 0
 }
 
+// serverOf returns the address of the cache in the environment.
 func serverOf(env plan.Env) string { return strings.TrimSpace(env.Get(plan.EnvServer)) }
 
-// envDir is --dir's, or that of this program where its tools lie beside it, or the usual one.
+// envDir returns the directory of --dir, or that of this program where tools lie beside it, or the
+// usual one.
 func (m *program) envDir(o flags) (string, error) {
 	if o.dir == "" && !o.system {
 		if self, err := os.Executable(); err == nil && len(ourTools(filepath.Dir(self))) > 0 {
@@ -48,12 +50,13 @@ func (m *program) envDir(o flags) (string, error) {
 	return m.installDir(o)
 }
 
-// posixOn is for sh, bash, zsh and dash; evaluated twice it changes nothing more.
+// posixOn puts dir first on PATH, for sh, bash, zsh and dash. Evaluated twice it changes nothing more.
 func posixOn(dir, server string) string {
 	q := shellQuote(dir)
 	return "case \"$PATH\" in " + q + "|" + q + ":*) ;; *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
 }
 
+// posixServer sets the cache's address, if there is one.
 func posixServer(server string) string {
 	if server == "" {
 		return ""
@@ -69,6 +72,7 @@ func posixOff(dir string) string {
 		" PATH=\"${PATH#:}\"; PATH=\"${PATH%:}\"; export PATH; unset FROMCACHE_SERVER; hash -r 2>/dev/null || true"
 }
 
+// fishOn is posixOn for fish.
 func fishOn(dir, server string) string {
 	q := fishQuote(dir)
 	s := "test \"$PATH[1]\" = " + q + "; or set -gx PATH " + q + " $PATH;"
@@ -78,8 +82,8 @@ func fishOn(dir, server string) string {
 	return s
 }
 
-// profile is the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it is by default, and
-// the cache's address.
+// profile returns the text of the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it mostly
+// is already, and the cache's address.
 func (m *program) profile(o flags) string {
 	server := o.server
 	if server == "" {

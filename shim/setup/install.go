@@ -17,8 +17,8 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 // profileHead is the first line of the file in /etc/profile.d.
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
-// links returns the names that install makes in a directory: of a tool also the one that leaves the
-// tool's own name alone.
+// names returns the names that install makes in a directory: for curl also curlfromcache, which scripts
+// may call without curl itself being replaced.
 func (o flags) names() []string {
 	var names []string
 	for _, t := range o.tools {
@@ -29,8 +29,7 @@ func (o flags) names() []string {
 	return names
 }
 
-// place returns the directory for an installation. --root is put before it, for images that are
-// built elsewhere.
+// installDir returns the directory for an installation, with --root before it.
 func (m *program) installDir(o flags) (string, error) {
 	dir := o.dir
 	if o.system {
@@ -55,11 +54,11 @@ func (m *program) install(o flags) int {
 	profile := o.root + "/etc/profile.d/fromcache.sh"
 	for _, name := range append(o.names(), realtool.Shim) {
 		if path := dir + "/" + name; !isOurs(path) {
-			return m.fail(1, path+" is not ours; nothing was changed")
+			return m.fail(1, path+" is not the shim's own; nothing was changed")
 		}
 	}
 	if o.system && !isOurs(profile) {
-		return m.fail(1, profile+" is not ours; nothing was changed")
+		return m.fail(1, profile+" is not the shim's own; nothing was changed")
 	}
 	if err := placeTools(dir, o.names()); err != nil {
 		return m.fail(1, err.Error())
@@ -73,7 +72,7 @@ func (m *program) install(o flags) int {
 	return 0
 }
 
-// explain says what there is now, how to use it and how to undo it.
+// explain says what was installed, how to use it and how to undo it.
 func (m *program) explain(dir string, o flags) {
 	self := shellQuote(dir + "/" + realtool.Shim)
 	m.out("installed " + strings.Join(o.names(), " ") + " in " + dir)
@@ -90,76 +89,67 @@ func (m *program) explain(dir string, o flags) {
 	}
 }
 
-// placeTools copies this program and gives it the names, each by a rename, so that no call ever
-// finds half of one. Other names of ours that are there already come along, so that one directory
-// has one release. They are no symbolic links: whoever resolves one, to run the tool by its real
-// path, would no longer say which tool.
+// placeTools copies this program into dir and gives it the names. Other names of ours that are there
+// already are renewed too, so that one directory has one release. None is a symbolic link, see package
+// realtool.
 func placeTools(dir string, names []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := copySelf(dir + "/" + realtool.Shim); err != nil {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program := dir + "/" + realtool.Shim
+	if err := put(self, program, false); err != nil {
 		return err
 	}
 	for _, name := range append(ourTools(dir), names...) {
-		if err := linkOrCopy(dir+"/"+realtool.Shim, dir+"/"+name); err != nil {
+		if err := put(program, dir+"/"+name, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// linkOrCopy makes path another name of the program at from, or a copy where the file system has no
-// hard links.
-func linkOrCopy(from, path string) error {
+// put gives path the program at from, as another name of it if link is set and the file system can, else
+// as a copy. It renames, so that no call finds half of a program, and one that runs is not disturbed.
+func put(from, path string, link bool) error {
 	if isFile(path, from) {
 		return nil // of two names of one file rename(2) would remove neither
 	}
 	tmp := filepath.Dir(path) + "/.fromcache-new-" + filepath.Base(path)
 	os.Remove(tmp)
-	if os.Link(from, tmp) != nil {
-		return copyFile(from, path)
+	var err error
+	if !link || os.Link(from, tmp) != nil {
+		err = copyFile(from, tmp)
 	}
-	err := os.Rename(tmp, path)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
 	if err != nil {
 		os.Remove(tmp)
 	}
 	return err
 }
 
-// isFile reports whether path, no symbolic link, and other are one file.
+// copyFile copies a program, with permission for everybody to run it whatever the umask.
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(to, 0o755)
+	}
+	return err
+}
+
+// isFile reports whether path and other are one file, and path no symbolic link.
 func isFile(path, other string) bool {
 	a, err1 := os.Lstat(path)
 	b, err2 := os.Stat(other)
 	return err1 == nil && err2 == nil && os.SameFile(a, b)
-}
-
-// copySelf puts this program at path.
-func copySelf(path string) error {
-	self, err := os.Executable()
-	if err != nil || isFile(path, self) {
-		return err
-	}
-	return copyFile(self, path)
-}
-
-// copyFile puts a copy of a program at path by a rename, so that one that runs there is not
-// disturbed.
-func copyFile(self, path string) error {
-	data, err := os.ReadFile(self)
-	if err != nil {
-		return err
-	}
-	tmp := filepath.Dir(path) + "/.fromcache-new"
-	if err = os.WriteFile(tmp, data, 0o755); err == nil {
-		if err = os.Chmod(tmp, 0o755); err == nil {
-			err = os.Rename(tmp, path)
-		}
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
 }
 
 // isOurs reports whether path may be replaced or removed: it is not there, or it is a link to our
@@ -200,7 +190,7 @@ func (m *program) uninstall(o flags) int {
 			return
 		}
 		if !isOurs(path) {
-			m.err("fromcache-shim: " + path + " is not ours and stays")
+			m.err("fromcache-shim: " + path + " is not the shim's own and stays")
 		} else if err := os.Remove(path); err != nil {
 			status = m.fail(1, err.Error())
 		} else {
@@ -231,6 +221,7 @@ func ourTools(dir string) (names []string) {
 	return names
 }
 
+// writeProfile writes the file that sets every user's shells up.
 func writeProfile(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

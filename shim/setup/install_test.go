@@ -9,7 +9,7 @@ import (
 // that has none.
 func TestNoHardLinks(t *testing.T) {
 	path := t.TempDir() + "/curl"
-	if err := linkOrCopy("/proc/self/exe", path); err != nil {
+	if err := put("/proc/self/exe", path, true); err != nil {
 		t.Fatal(err)
 	}
 	self, _ := os.Stat("/proc/self/exe")

@@ -8,7 +8,7 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// input is what a call of a tool on this machine would be judged by.
+// input returns what a call of a tool is judged by on this machine.
 func (m *program) input(t plan.Tool, args []string) plan.Input {
 	real := m.lookUp(t, m.env).real
 	if real == "" {
@@ -17,8 +17,7 @@ func (m *program) input(t plan.Tool, args []string) plan.Input {
 	return probe.Input(t, args, m.env, real)
 }
 
-// plan prints the decision about a command line and the command that would be run, quoted for a
-// shell.
+// plan prints the decision about a command line, and the command that would be run, quoted for a shell.
 func (m *program) plan(args []string) int {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]

@@ -15,7 +15,7 @@ type lookup struct {
 	real string // what the shim would become
 }
 
-// wins looks a tool up as a shell would.
+// lookUp finds a tool as a shell would, and what the shim would become.
 func (m *program) lookUp(tool plan.Tool, env plan.Env) lookup {
 	var w lookup
 	self := realtool.Self(m.env, m.argv0)
@@ -62,7 +62,10 @@ func (m *program) status() int {
 			m.out(t.String() + " cache: " + c.Base)
 		}
 	}
-	for _, name := range []string{plan.EnvOnly, plan.EnvSkip, plan.EnvConnectTimeout, plan.EnvTimeout, plan.EnvVerbose, plan.EnvLoopback, "REAL_CURL", "REAL_WGET"} {
+	for _, name := range []string{
+		plan.EnvOnly, plan.EnvSkip, plan.EnvConnectTimeout, plan.EnvTimeout, plan.EnvVerbose, plan.EnvLoopback,
+		"REAL_CURL", "REAL_WGET",
+	} {
 		if v := m.env.Get(name); v != "" {
 			m.out(name + "=" + plan.Printable(v))
 		}
@@ -70,7 +73,7 @@ func (m *program) status() int {
 	return 0
 }
 
-// line says it in words.
+// line says in words what a lookup found.
 func (w lookup) line(t plan.Tool) string {
 	name := t.String() + ": "
 	switch {
