@@ -17,7 +17,7 @@
 //
 // Each package imports only those to its left:
 //
-//	options <- plan <- realtool, probe <- setup <- shim
+//	options <- plan <- realtool <- probe <- setup <- shim
 //
 // Package options is the tables of what the tools take on their command lines. Package plan decides
 // about a call, from text alone. Package realtool finds the tool that stands behind the shim. Package

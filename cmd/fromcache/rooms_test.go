@@ -71,7 +71,7 @@ var rooms = []room{
 		not:  append([]string{"os", "net", "time", "syscall", "path/filepath"}, heavy...),
 	},
 	{path: "fromcache/shim/realtool", ours: []string{"fromcache/shim/plan"}, not: append([]string{"net"}, heavy...)},
-	{path: "fromcache/shim/probe", ours: []string{"fromcache/shim/plan"}, not: heavy},
+	{path: "fromcache/shim/probe", ours: []string{"fromcache/shim/plan", "fromcache/shim/realtool"}, not: heavy},
 	{
 		path: "fromcache/shim/setup",
 		ours: []string{"fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool"},

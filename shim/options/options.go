@@ -11,10 +11,7 @@
 // and breaks nothing.
 package options
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Kind says whether an option takes a value, and how.
 type Kind uint8
@@ -97,11 +94,18 @@ func Prefix(table []Option, p string) []Option {
 	return table[first:end]
 }
 
-// search returns the first place whose name is not before name, and whether it is name.
+// search returns the first place whose name is not before name, and whether it is name. It is no call
+// of package slices because that adds four kilobytes to the program.
 func search(table []Option, name string) (int, bool) {
-	return slices.BinarySearchFunc(table, name, func(o Option, name string) int {
-		return strings.Compare(o.Name, name)
-	})
+	lo, hi := 0, len(table)
+	for lo < hi {
+		if mid := (lo + hi) / 2; table[mid].Name < name {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, lo < len(table) && table[lo].Name == name
 }
 
 // RCName returns the option's name in a wgetrc, lower case without dashes, or "" if it has none

@@ -4,26 +4,21 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"fromcache/shim/plan"
+	"fromcache/shim/realtool"
 )
 
-// Input is an Input on this machine; path is the real tool's.
+// Input returns what a call is decided by on this machine; path is the real tool's.
 func Input(tool plan.Tool, args []string, env plan.Env, path string) plan.Input {
-	p := New(tool, env, path)
-	return plan.Input{Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: realName(tool, path), Read: ReadFile, Size: fileSize, Ask: p.Ask}
-}
-
-// realName returns the name of the file that a path leads to. Only wget goes by one name on systems
-// where it is another program.
-func realName(tool plan.Tool, path string) string {
-	if tool == plan.Wget {
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			path = target
-		}
+	name := tool.String()
+	if tool == plan.Wget { // the one name by which systems have other programs
+		name = realtool.FileName(path)
 	}
-	return filepath.Base(path)
+	return plan.Input{
+		Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: name,
+		Read: ReadFile, Size: fileSize, Ask: New(tool, env, path).Ask,
+	}
 }
 
 // maxConfig is the size beyond which a configuration file is not read but taken as a reason to step
@@ -31,7 +26,7 @@ func realName(tool plan.Tool, path string) string {
 const maxConfig = 1 << 20
 
 // ReadFile reads a small regular file. An absent or unreadable file gives its error; one that is
-// not to be read gives errOddFile.
+// not to be read gives plan.ErrNotPlain.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -23,21 +23,15 @@ func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
 	if !strings.Contains(argv0, "/") {
 		path, _ = OnPath(env, argv0)
 	}
-	for i := 0; i < maxLinks && !ok; i++ {
-		to, err := os.Readlink(path)
-		if err != nil {
-			break
+	for _, path := range links(path) {
+		if tool, ok := Named(path); ok {
+			return tool, true
 		}
-		if !filepath.IsAbs(to) {
-			to = path[:strings.LastIndexByte(path, '/')+1] + to
-		}
-		path = to
-		tool, ok = Named(path)
 	}
-	if self, err := os.Executable(); err == nil && !ok {
-		tool, ok = Named(self)
+	if self, err := os.Executable(); err == nil {
+		return Named(self)
 	}
-	return tool, ok
+	return 0, false
 }
 
 // Named returns the tool that a path or a name says.
@@ -51,5 +45,25 @@ func Named(path string) (plan.Tool, bool) {
 	return 0, false
 }
 
-// maxLinks bounds a chain of symbolic links.
-const maxLinks = 8
+// FileName returns the name of the file that a path leads to, links followed.
+func FileName(path string) string {
+	chain := links(path)
+	return filepath.Base(chain[len(chain)-1])
+}
+
+// links returns a path, and the paths to which it leads as a symbolic link, at most eight.
+func links(path string) []string {
+	chain := []string{path}
+	for range 8 {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = path[:strings.LastIndexByte(path, '/')+1] + to
+		}
+		path = to
+		chain = append(chain, path)
+	}
+	return chain
+}
