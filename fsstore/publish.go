@@ -194,7 +194,7 @@ func (c *Claim) Unchanged() error {
 	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
 }
 
-// finish moves the job to done/, and takes away a miss that it has answered.
+// finish writes the job's last line, and moves it to done/.
 func (c *Claim) finish(e job.Event) error {
 	e.Time = now()
 	err := c.log(e) // also into a job that was cancelled after the commit: the artifact stays, and it says so
@@ -211,8 +211,13 @@ func (c *Claim) finish(e job.Event) error {
 			return err // it stays in active/, and recovery ends it when the disk takes a line again
 		}
 	}
+	return c.toDone() // where it fails, as above
+}
+
+// toDone moves the job to done/, and takes away a miss that it has answered.
+func (c *Claim) toDone() error {
 	if err := c.passOn(); err != nil {
-		return err // as above
+		return err
 	}
 	c.oldHistory()
 	if _, err := c.s.moveEnded(c.path, Done, c.Key); err != nil {

@@ -80,7 +80,7 @@ func (c *Claim) recover() error {
 		c.s.log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
 		if last, ok := c.Job.Newest(job.Done); ok && last.Sha256 == a.SHA256 && c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
-			return c.finishSilently()
+			return c.toDone() // the crash came before the last rename
 		}
 		return c.finish(e)
 	}
@@ -89,17 +89,6 @@ func (c *Claim) recover() error {
 	}
 	c.s.log.Info("an orphan goes back to queue/", "key", c.Key)
 	return c.PutBack("its worker has died")
-}
-
-// finishSilently: the crash came between the last line and the last rename.
-func (c *Claim) finishSilently() error {
-	if err := c.passOn(); err != nil {
-		return err
-	}
-	if _, err := c.s.moveEnded(c.path, Done, c.Key); err != nil {
-		return err
-	}
-	return c.answerMiss()
 }
 
 // foreign reports whether the newest claim of a job was another host's. A claim
