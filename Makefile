@@ -60,9 +60,9 @@ torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, 
 replay: needs ## run many command lines directly and through the shim, and compare: COMMANDS=FILE, JSON lines {"argv": [...], "n": 1}
 	FROMCACHE_COMMANDS=$(abspath $(COMMANDS)) $(GO) test -v -count=1 -timeout 8h ./shim/replay
 
-bench: build ## compare with nginx on the same files, then run the benchmarks of the packages
-	$(GO) run ./cmd/fromcache-bench
-	$(GO) test -run '^$$' -bench . ./...
+bench: needs assets ## compare with nginx on the same files, then run the benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 1h ./cmd/fromcache-bench
+	$(GO) test -run '^$$' -bench . $$($(GO) list ./... | grep -v /cmd/fromcache-bench$$)
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy, shellcheck
 	@.ci/lint "$(STATICCHECK)"

@@ -1,41 +1,36 @@
-package main
+package bench
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // sample is what one round of one server gave.
 type sample struct {
 	rate   float64 // of what the section counts, a second
 	cpu    float64 // server CPU for one of them, in seconds
-	client float64 // our own CPU for one of them, in seconds
+	client float64 // the client's CPU for one of them, in seconds
 }
 
 // pair is two rounds that were neighbours.
 type pair struct{ ours, theirs sample }
 
 // alternate runs pairs of rounds, and changes the order from pair to pair, so that what drifts falls on both alike.
-func alternate(ctx context.Context, n int, ours, theirs func(context.Context) (sample, error)) ([]pair, error) {
+func alternate(n int, ours, theirs func() sample) []pair {
 	pairs := make([]pair, n)
 	for i := range pairs {
 		p := &pairs[i]
-		turns := []func() error{
-			func() (err error) { p.ours, err = ours(ctx); return err },
-			func() (err error) { p.theirs, err = theirs(ctx); return err },
-		}
+		turns := []func(){func() { p.ours = ours() }, func() { p.theirs = theirs() }}
 		if i%2 == 1 {
 			slices.Reverse(turns)
 		}
 		for _, turn := range turns {
-			if err := turn(); err != nil {
-				return nil, err
-			}
+			turn()
 		}
 	}
-	return pairs, nil
+	return pairs
 }
 
 // target is what a ratio is held against.
@@ -78,32 +73,37 @@ func each(pairs []pair, f func(pair) float64) spread {
 }
 
 // columns prints the head of the comparison's columns.
-func (b *bench) columns(name, ours, theirs string) {
-	fmt.Fprintf(b.out, "\n%-9s %14s %14s   %-20s\n", name, ours, theirs, "min  MEDIAN  max")
+func columns(name, ours, theirs string) {
+	fmt.Printf("\n%-9s %14s %14s   %-20s\n", name, ours, theirs, "min  MEDIAN  max")
 }
 
 // row prints one line of a comparison, with its verdict where it has a target.
-func (b *bench) row(what, ours, theirs string, ratio spread, t *target) {
+func row(what, ours, theirs string, ratio spread, t *target) {
 	line := fmt.Sprintf("%-9s %14s %14s   %.2f   %.2f   %.2f", what, ours, theirs, ratio.least, ratio.median, ratio.greatest)
 	if t != nil {
 		line += fmt.Sprintf("   %s: %s", t, t.verdict(ratio.median))
 	}
-	fmt.Fprintln(b.out, strings.TrimRight(line, " "))
+	fmt.Println(strings.TrimRight(line, " "))
 }
 
 // rates prints a comparison of rates: the rates, server CPU for one request, and the client's.
-func (b *bench) rates(name, theirs string, pairs []pair, t target) {
-	b.columns(name, "fromcache", theirs)
-	b.compare("rate", pairs, perSecond, func(s sample) float64 { return s.rate }, &t)
-	b.compare("CPU each", pairs, micros, func(s sample) float64 { return s.cpu }, nil)
-	b.compare("client", pairs, micros, func(s sample) float64 { return s.client }, nil)
+func rates(b *testing.B, name, theirs string, pairs []pair, t target) {
+	columns(name, "fromcache", theirs)
+	compare(b, "rate", pairs, perSecond, func(s sample) float64 { return s.rate }, &t)
+	compare(b, "CPU each", pairs, micros, func(s sample) float64 { return s.cpu }, nil)
+	compare(b, "client", pairs, micros, func(s sample) float64 { return s.client }, nil)
 }
 
 // compare prints one line: the median of each, and the ratios.
-func (b *bench) compare(what string, pairs []pair, show func(float64) string, of func(sample) float64, t *target) {
+func compare(b *testing.B, what string, pairs []pair, show func(float64) string, of func(sample) float64, t *target) {
 	ours := each(pairs, func(p pair) float64 { return of(p.ours) })
 	theirs := each(pairs, func(p pair) float64 { return of(p.theirs) })
-	b.row(what, show(ours.median), show(theirs.median), each(pairs, func(p pair) float64 { return of(p.ours) / of(p.theirs) }), t)
+	ratio := each(pairs, func(p pair) float64 { return of(p.ours) / of(p.theirs) })
+	row(what, show(ours.median), show(theirs.median), ratio, t)
+	if t != nil {
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(ratio.median, "ours/theirs")
+	}
 }
 
 func perSecond(v float64) string { return fmt.Sprintf("%.0f/s", v) }
@@ -111,10 +111,10 @@ func perSecond(v float64) string { return fmt.Sprintf("%.0f/s", v) }
 func micros(v float64) string { return fmt.Sprintf("%.1f µs", v*1e6) }
 
 // figure prints one absolute figure beside its limit.
-func (b *bench) figure(what, got, limit string, ok bool) {
+func figure(what, got, limit string, ok bool) {
 	verdict := "holds"
 	if !ok {
 		verdict = "BELOW"
 	}
-	fmt.Fprintf(b.out, "%-44s %14s   %s: %s\n", what, got, limit, verdict)
+	fmt.Printf("%-44s %14s   %s: %s\n", what, got, limit, verdict)
 }

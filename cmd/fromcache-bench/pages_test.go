@@ -1,9 +1,8 @@
-package main
+package bench
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"fromcache/fsstore/key"
@@ -29,52 +29,26 @@ const (
 	memoryLimit = 192 << 20
 )
 
-// pages is the operator's window on a large tree, with many of them open.
-func pages(ctx context.Context, b *bench) error {
-	data, err := b.largeTree(ctx)
-	if err != nil {
-		return err
-	}
-	misses, err := manyMisses(data, largeMisses)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(b.out, "\npages: %d artifacts, %d misses, %d open pages\n", largeTree, largeMisses, openPages)
-	s, err := b.serve(ctx, data)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	w := newWindow(s)
-	if err := w.first(ctx, b); err != nil {
-		return s.postMortem(err)
-	}
-	streams, err := w.open(ctx, openPages)
-	if err != nil {
-		return s.postMortem(err)
-	}
-	defer streams.close()
-	for _, step := range []func() error{
-		func() error { return w.times(ctx, b, data) },
-		func() error { return w.events(ctx, b, data, misses) },
-		func() error { return w.paint(ctx, b) },
-		func() error { return w.resident(b) },
-	} {
-		if err := step(); err != nil {
-			return s.postMortem(err)
-		}
-	}
-	return nil
+// BenchmarkPages is the operator's window on a large tree, with many of them open.
+func BenchmarkPages(b *testing.B) {
+	data := tree(b)
+	misses := manyMisses(b, data, largeMisses)
+	fmt.Printf("\npages: %d artifacts, %d misses, %d open pages\n", largeTree, largeMisses, openPages)
+	w := newWindow(serve(b, data))
+	w.first(b)
+	w.open(b, openPages)
+	w.times(b, data)
+	w.events(b, data, misses)
+	w.paint(b)
+	w.resident(b)
 }
 
 // manyMisses writes n misses that nobody will fetch: each is put off for good. It returns their keys.
-func manyMisses(data string, n int) ([]string, error) {
+func manyMisses(b *testing.B, data string, n int) []string {
 	keys, now := make([]string, n), time.Now().UTC() // old ones would go
 	for i := range keys {
 		u, err := key.Parse(fmt.Sprintf("https://host%d.vendor.example/wanted/%d/model-%d.safetensors", i%70, i%100, i), key.Auto)
-		if err != nil {
-			return nil, err
-		}
+		must(b, err)
 		var text strings.Builder
 		fmt.Fprintf(&text, "%s\nafter 2999-01-01T00:00:00Z\n", u)
 		for k := range 1 + i%5 {
@@ -82,26 +56,20 @@ func manyMisses(data string, n int) ([]string, error) {
 			fmt.Fprintf(&text, "%s miss x%d 10.0.%d.%d curl/7.88.1\n", at, i%37+1, i%200, k)
 		}
 		keys[i] = u.Key()
-		if err := os.WriteFile(filepath.Join(data, "misses", keys[i]), []byte(text.String()), 0o660); err != nil {
-			return nil, err
-		}
+		must(b, os.WriteFile(filepath.Join(data, "misses", keys[i]), []byte(text.String()), 0o660))
 	}
-	return keys, nil
+	return keys
 }
 
 // first is the page after a start, which waits for the first listing. It has no target.
-func (w *window) first(ctx context.Context, b *bench) error {
-	body, took, err := w.get(ctx, "/")
-	if err != nil {
-		return err
-	}
+func (w *window) first(b *testing.B) {
+	body, took := w.get(b, "/")
 	for _, want := range []string{"<b>100,000</b> artifacts", "<b>10,000</b> misses"} {
 		if !bytes.Contains(body, []byte(want)) {
-			return fmt.Errorf("the first page does not say %s", want)
+			b.Fatalf("the first page does not say %s", want)
 		}
 	}
-	fmt.Fprintf(b.out, "%-44s %14s   no target: it waits for the first listing\n", "first page after the start", seconds(took))
-	return nil
+	fmt.Printf("%-44s %14s   no target: it waits for the first listing\n", "first page after the start", seconds(took))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
@@ -119,33 +87,22 @@ func largePages() []string {
 // times is the time of each page: as it is asked for again and again, and each time after an artifact and a miss have
 // come, so that nothing that was kept is of use. The clock's time is the promise, and on a machine that does other things
 // no measure: what the server computed is beside it, and has the verdict.
-func (w *window) times(ctx context.Context, b *bench, data string) error {
+func (w *window) times(b *testing.B, data string) {
 	n := 0
 	for _, path := range largePages() {
 		var kept, changed []cost
-		for range choose(b, 9, 5) {
-			c, err := w.timed(ctx, path)
-			if err != nil {
-				return err
-			}
-			kept = append(kept, c)
+		for range choose(9, 5) {
+			kept = append(kept, w.timed(b, path))
 		}
-		for range choose(b, 5, 3) {
+		for range choose(5, 3) {
 			n++
-			if err := w.change(ctx, data, n); err != nil {
-				return err
-			}
-			c, err := w.timed(ctx, path)
-			if err != nil {
-				return err
-			}
-			changed = append(changed, c)
+			w.change(b, data, n)
+			changed = append(changed, w.timed(b, path))
 		}
 		again, after := middle(kept), middle(changed)
-		b.figure("page "+short(path), again.String(), fmt.Sprintf("after a change %s; computed %.1f and %.1f ms, limit %.0f ms",
+		figure("page "+short(path), again.String(), fmt.Sprintf("after a change %s; computed %.1f and %.1f ms, limit %.0f ms",
 			after, again.cpu*1e3, after.cpu*1e3, pageLimit*1e3), max(again.cpu, after.cpu) <= pageLimit)
 	}
-	return nil
 }
 
 func short(path string) string {
@@ -156,35 +113,27 @@ func short(path string) string {
 }
 
 // change makes an artifact and a miss, and waits until the pages know.
-func (w *window) change(ctx context.Context, data string, n int) error {
-	if err := writeArtifact(data, smallArtifact(largeTree+n), key.Auto); err != nil {
-		return err
-	}
-	if err := w.s.asked(ask("GET", tokenPath(fmt.Sprintf("https://new.example/late-%d.bin", n)), w.s.port, http.StatusNotFound, -1, "")); err != nil {
-		return err
-	}
+func (w *window) change(b *testing.B, data string, n int) {
+	must(b, writeArtifact(data, smallArtifact(largeTree+n), key.Auto))
 	late := fmt.Sprintf("late-%d.bin", n)
+	w.s.verify(b, answer{tokenPath("https://new.example/" + late), http.StatusNotFound}, 0, "")
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		body, _, err := w.get(ctx, "/misses?q="+late)
-		if err != nil || bytes.Contains(body, []byte(late+"--")) {
-			return err
+		if body, _ := w.get(b, "/misses?q="+late); bytes.Contains(body, []byte(late+"--")) {
+			return
 		}
 	}
-	return fmt.Errorf("no page ever shows %s", late)
+	b.Fatalf("no page ever shows %s", late)
 }
 
 var assets = regexp.MustCompile(`(?:(?:href|src)="|url\("?)(/static/[^")]+)`)
 
 // paint is what comes over the wire before a page that was never seen is painted: itself, what it links to, and what
 // that draws with.
-func (w *window) paint(ctx context.Context, b *bench) error {
+func (w *window) paint(b *testing.B) {
 	for _, path := range []string{"/", "/misses", "/downloads", "/artifacts", "/add", "/stats"} {
 		begin, seen := w.wire.Load(), []string{path}
 		for i := 0; i < len(seen); i++ {
-			body, _, err := w.get(ctx, seen[i])
-			if err != nil {
-				return err
-			}
+			body, _ := w.get(b, seen[i])
 			for _, m := range assets.FindAllSubmatch(body, -1) {
 				if name := string(m[1]); !slices.Contains(seen, name) {
 					seen = append(seen, name)
@@ -192,46 +141,34 @@ func (w *window) paint(ctx context.Context, b *bench) error {
 			}
 		}
 		n := w.wire.Load() - begin
-		b.figure("first paint of "+path, fmt.Sprintf("%.1f kB", float64(n)/1000),
+		figure("first paint of "+path, fmt.Sprintf("%.1f kB", float64(n)/1000),
 			fmt.Sprintf("%d requests; limit %d kB", len(seen), paintLimit/1000), n <= paintLimit && len(seen) > 2)
 	}
-	return nil
 }
 
-func (w *window) resident(b *bench) error {
-	now, most, err := w.s.memory()
-	b.figure(fmt.Sprintf("resident with %d open pages", openPages), mib(now),
+func (w *window) resident(b *testing.B) {
+	now, most := w.s.memory(b)
+	figure(fmt.Sprintf("resident with %d open pages", openPages), mib(now),
 		fmt.Sprintf("greatest since the start %s; limit %s", mib(most), mib(memoryLimit)), now <= memoryLimit)
-	return err
 }
 
 // events moves misses as mv does, and times until a stream says so. What is moved is put off for good, so no origin is
 // asked.
-func (w *window) events(ctx context.Context, b *bench, data string, misses []string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*patience)
-	defer cancel()
-	stream, err := w.stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	said := bufio.NewReader(stream)
+func (w *window) events(b *testing.B, data string, misses []string) {
+	said := bufio.NewReader(w.stream(b))
 	var took []time.Duration
-	for _, k := range misses[:choose(b, 20, 8)] {
+	for _, k := range misses[:choose(20, 8)] {
 		begin := time.Now()
-		if err := os.Rename(filepath.Join(data, "misses", k), filepath.Join(data, "queue", k+".job")); err != nil {
-			return err
-		}
+		must(b, os.Rename(filepath.Join(data, "misses", k), filepath.Join(data, "queue", k+".job")))
 		for line := ""; !strings.Contains(line, k+".job"); {
-			if line, err = said.ReadString('\n'); err != nil {
-				return fmt.Errorf("no event for %s: %w", k, err)
-			}
+			var err error
+			line, err = said.ReadString('\n')
+			must(b, err)
 		}
 		took = append(took, time.Since(begin))
 	}
 	slices.Sort(took)
 	most := took[len(took)-1]
-	b.figure("from an mv to its event", seconds(took[len(took)/2]),
+	figure("from an mv to its event", seconds(took[len(took)/2]),
 		fmt.Sprintf("at most %s of %d; limit %s", seconds(most), len(took), seconds(eventLimit)), most <= eventLimit)
-	return nil
 }

@@ -1,11 +1,11 @@
-package main
+package bench
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"testing"
 
 	"fromcache/fsstore"
 )
@@ -23,47 +23,38 @@ func originURL(n int) string {
 }
 
 // dataDir makes a data directory with n artifacts of one size, published as a download is.
-func (b *bench) dataDir(name string, n int, size int64) (string, []held, error) {
-	dir := filepath.Join(b.dir, name)
+func dataDir(b *testing.B, n int, size int64) (string, []held) {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), "data")
 	s, err := fsstore.Open(dir, fsstore.Options{})
-	if err != nil {
-		return "", nil, err
-	}
+	must(b, err)
 	defer s.Close()
 	artifacts := make([]held, n)
 	for i := range artifacts {
-		a, err := publish(s, originURL(i), size)
-		if err != nil {
-			return "", nil, err
-		}
+		a := publish(b, s, originURL(i), size)
 		artifacts[i] = held{originURL(i), a.SHA256, a.Size}
 	}
-	return dir, artifacts, nil
+	return dir, artifacts
 }
 
-func publish(s *fsstore.Store, url string, size int64) (*fsstore.Artifact, error) {
+func publish(b *testing.B, s *fsstore.Store, url string, size int64) *fsstore.Artifact {
+	b.Helper()
 	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "bench"})
-	if err != nil {
-		return nil, err
-	}
+	must(b, err)
 	claim, err := s.Claim(name)
 	if claim == nil {
-		return nil, fmt.Errorf("%s can't be claimed: %w", name, err)
+		b.Fatalf("%s can't be claimed: %v", name, err)
 	}
-	part, err := claim.Part(context.Background(), false)
-	if err != nil {
-		return nil, err
-	}
-	if err := claim.Start(fsstore.Started{Size: size}); err != nil {
-		return nil, err
-	}
-	if err := fill(part, size); err != nil {
-		return nil, err
-	}
-	return claim.Publish(part, fsstore.Origin{
+	part, err := claim.Part(b.Context(), false)
+	must(b, err)
+	must(b, claim.Start(fsstore.Started{Size: size}))
+	must(b, fill(part, size))
+	a, err := claim.Publish(part, fsstore.Origin{
 		FinalURL: url,
 		Header:   map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Tue, 03 Jun 2025 18:20:11 GMT"},
 	})
+	must(b, err)
+	return a
 }
 
 // fill writes bytes that no compression shortens.
