@@ -13,18 +13,7 @@ import (
 
 // The benchmarks compare two programs in one run, turn by turn, so that a busy machine slows both.
 // They report the ratio of the medians and the difference in milliseconds, and never fail on time.
-// The real tool is true(1): what is measured is what stands in front of it.
-
-// program builds one of the programs under testdata.
-func program(b *testing.B, name string) string {
-	out := b.TempDir() + "/" + name
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, text)
-	}
-	return out
-}
+// The real tool is true(1), so the difference is what stands in front of it.
 
 // command is one program to be timed.
 type command struct {
@@ -62,50 +51,45 @@ func against(b *testing.B, first, second command) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// env is a small environment with true(1) as the real tool.
-func benchEnv(b *testing.B, more ...string) []string {
+// realTool makes a directory with true(1) as curl, and returns it and an environment with it on PATH.
+func realTool(b *testing.B, more ...string) (dir string, env []string) {
 	path, err := exec.LookPath("true")
 	if err != nil {
 		b.Fatal(err)
 	}
-	return append([]string{"HOME=" + b.TempDir(), "PATH=/usr/bin:/bin", "TMPDIR=" + b.TempDir(), "REAL_CURL=" + path}, more...)
+	dir = b.TempDir()
+	if err := os.Symlink(path, dir+"/curl"); err != nil {
+		b.Fatal(err)
+	}
+	return dir, append([]string{"HOME=" + b.TempDir(), "PATH=" + dir, "TMPDIR=" + b.TempDir()}, more...)
 }
 
-// BenchmarkUnset compares the shim without a cache with a program that only execs.
-func BenchmarkUnset(b *testing.B) {
-	env := benchEnv(b)
+// inFront compares the shim with the tool that stands behind it.
+func inFront(b *testing.B, more ...string) {
+	dir, env := realTool(b, more...)
 	args := []string{"-fsSLO", vendorURL}
-	against(b, command{program(b, "execonly"), args, env}, command{tools + "/curl", args, env})
+	against(b, command{dir + "/curl", args, env}, command{tools + "/curl", args, env})
 }
 
-// BenchmarkHit compares a hit with a program that only execs.
+// BenchmarkUnset is what the shim costs where no cache is set.
+func BenchmarkUnset(b *testing.B) { inFront(b) }
+
+// BenchmarkHit is what a hit costs before the first byte.
 func BenchmarkHit(b *testing.B) {
 	url, _ := cacheOf(b, holds)
-	env := benchEnv(b, "FROMCACHE_SERVER="+url)
-	args := []string{"-fsSLO", vendorURL}
-	against(b, command{program(b, "execonly"), args, env}, command{tools + "/curl", args, env})
+	inFront(b, "FROMCACHE_SERVER="+url)
 }
 
-// BenchmarkSpawning compares the same with a shim that runs a second curl to ask.
-func BenchmarkSpawning(b *testing.B) {
-	url, _ := cacheOf(b, holds)
-	env := benchEnv(b, "FROMCACHE_SERVER="+url)
-	args := []string{"-fsSLO", vendorURL}
-	against(b, command{program(b, "execonly"), args, env}, command{program(b, "spawning"), args, env})
-}
-
-// BenchmarkMiss compares a miss with a program that only execs.
+// BenchmarkMiss is what a miss costs.
 func BenchmarkMiss(b *testing.B) {
 	url, _ := cacheOf(b, http.NotFound)
-	env := benchEnv(b, "FROMCACHE_SERVER="+url)
-	args := []string{"-fsSLO", vendorURL}
-	against(b, command{program(b, "execonly"), args, env}, command{tools + "/curl", args, env})
+	inFront(b, "FROMCACHE_SERVER="+url)
 }
 
 // BenchmarkFiveURLs compares five URLs in one call with one.
 func BenchmarkFiveURLs(b *testing.B) {
 	url, _ := cacheOf(b, holds)
-	env := benchEnv(b, "FROMCACHE_SERVER="+url)
+	_, env := realTool(b, "FROMCACHE_SERVER="+url)
 	five := []string{"-fsSL", "--remote-name-all"}
 	for _, c := range "12345" {
 		five = append(five, vendorURL+string(c))
@@ -113,14 +97,14 @@ func BenchmarkFiveURLs(b *testing.B) {
 	against(b, command{tools + "/curl", []string{"-fsSLO", vendorURL}, env}, command{tools + "/curl", five, env})
 }
 
-// BenchmarkDeadCache compares the second call against a cache that swallows connections with a call
-// without a cache; the first one, reported too, pays the connect time-out.
+// BenchmarkDeadCache compares the second call against a cache that swallows connections with the tool
+// itself; the first one, reported too, pays the connect time-out.
 func BenchmarkDeadCache(b *testing.B) {
-	env := benchEnv(b, "FROMCACHE_SERVER="+swallowing(b))
+	dir, env := realTool(b, "FROMCACHE_SERVER="+swallowing(b))
 	args := []string{"-fsSLO", vendorURL}
 	dead := command{tools + "/curl", args, env}
 	first := dead.run(b)
-	against(b, command{tools + "/curl", args, benchEnv(b)}, dead)
+	against(b, command{dir + "/curl", args, env}, dead)
 	b.ReportMetric(float64(first)/1e6, "ms-once-in-30s")
 }
 
