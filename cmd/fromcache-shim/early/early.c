@@ -12,7 +12,7 @@
  * Variables of Go's own runtime are hidden from it, and Main shows them to the tool again: a GOMEMLIMIT or GODEBUG that is meant for
  * another program, or is wrong, would end this one.
  *
- * What the tool is and how it is found is said in shim/real.go, and done alike here; where a case is not, Go decides. There is no
+ * The tool is found as package shim/realtool finds it; where that takes more than is done here, Go decides. There is no
  * libc, no memory but the stack, and no data that can be written: this is linked to one piece that runs wherever it lies.
  */
 typedef unsigned long word;
@@ -120,8 +120,8 @@ static const char *variable(char **env, const char *name)
 	return 0;
 }
 
-/* ours reports whether a variable may have a say in what Go does. */
-static int ours(const char *kv)
+/* is_setting reports whether a variable may change what Go does. */
+static int is_setting(const char *kv)
 {
 	return after(kv, "FROMCACHE_") || after(kv, "CURLFROMCACHE_") || after(kv, "WGETFROMCACHE_") || after(kv, "REAL_CURL=") || after(kv, "REAL_WGET=");
 }
@@ -305,8 +305,8 @@ static void no_tool(const char *tool)
 
 enum { MOST_VARIABLES = 4000, MARK = 2048 };
 
-/* leave becomes the real tool; it returns where that is a case for Go. */
-static void leave(word *argc, char **env, int variables, const char *tool, const char *self)
+/* become_tool becomes the real tool; it returns where that is a case for Go. */
+static void become_tool(word *argc, char **env, int variables, const char *tool, const char *self)
 {
 	char *marked[variables + 2], mark[MARK];
 	struct file f;
@@ -367,7 +367,7 @@ __attribute__((section(".text.first"))) void earlymain(word *argc)
 	if (!*argc)
 		return;
 	for (; env[variables]; variables++)
-		set = set || ours(env[variables]);
+		set = set || is_setting(env[variables]);
 	const char *self = executed((word *)(env + variables + 1)), *tool = tool_of(called);
 	if (variables > MOST_VARIABLES || (!set && !tool) || (set && streams && go_can_start())) {
 		hide(env);
@@ -381,7 +381,7 @@ __attribute__((section(".text.first"))) void earlymain(word *argc)
 	}
 	if (set)
 		say_why(env, tool, streams);
-	leave(argc, env, variables, tool, self);
+	become_tool(argc, env, variables, tool, self);
 	argv[0] = called;
 	if (set)
 		no_tool(tool);
