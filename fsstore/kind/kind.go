@@ -1,10 +1,18 @@
-// Package kind says whether bytes are what the name of a URL says they are: a login page that was saved as cuda.run is an
-// artifact that nobody wants, however whole. Downloads and what is carried in by hand are judged alike.
+// Package kind reports whether bytes can be the file that a URL names: a login page that was saved
+// as cuda.run is an artifact that nobody wants. Check decides so for downloads and for files that
+// were carried in by hand.
 //
-// An origin that is in trouble, or wants something first, often says so with a 200 and a page, a JSON or XML document or a
-// line of text; and a Git server gives a pointer of 130 bytes where the file is kept elsewhere (Git LFS).
+// An origin often answers 200 with an HTML page, a JSON or XML document or a line of text that says
+// what is wrong. A Git server answers with a pointer of 130 bytes for a file that is kept elsewhere
+// (Git LFS). Check refuses these where the name says that the file is something else. It lets pass
+// what it does not know.
 //
-// It is pure, and looks at a name and at the first bytes only.
+// The tables of first bytes are the package's own. A library that detects media types, such as
+// mimetype, takes a page in UTF-16, or one that begins with <meta>, for plain text, any document
+// after a comment for an HTML page, and a zip archive that was split for something unknown. Such
+// pages would be kept, and such files refused.
+//
+// The package is pure: it reads a name and the first bytes, touches no disk, and keeps nothing.
 package kind
 
 import (
@@ -17,15 +25,16 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// magic is what a file begins with whose name ends so. Zip archives without a member begin with their end; zstd frames may
-// be preceded by a frame to skip (RFC 8878, 3.1.2).
-type magic struct {
-	what     string
-	endings  []string
-	anyStart []string
+// format is a format of files that is known by the end of a name and by the first bytes.
+type format struct {
+	name    string
+	endings []string // of file names
+	starts  []string // of the bytes: one of them
 }
 
-var magics = []magic{
+// formats lists the formats whose first bytes must be right. A zip archive without a member begins
+// with its end record. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2).
+var formats = []format{
 	{"gzip", []string{".gz", ".tgz", ".gzip", ".crate"}, []string{"\x1f\x8b"}},
 	{"xz", []string{".xz", ".txz"}, []string{"\xfd7zXZ\x00"}},
 	{"zstd", []string{".zst", ".zstd", ".tzst"}, zstdStarts()},
@@ -36,7 +45,8 @@ var magics = []magic{
 	{"rpm", []string{".rpm"}, []string{"\xed\xab\xee\xdb"}},
 }
 
-// zipStarts: the third and fourth are those of an archive that was to be split (APPNOTE.TXT, 8.5).
+// zipStarts are the first bytes of zip archives; the third and fourth are those of an archive that
+// was to be split (APPNOTE.TXT, 8.5).
 var zipStarts = []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08", "PK00PK\x03\x04"}
 
 func zstdStarts() []string {
@@ -47,32 +57,37 @@ func zstdStarts() []string {
 	return list
 }
 
-// binaries are the extensions of files that are never an HTML page, and never empty. Those of text that an HTML page may
-// well be (txt, md, xml) are left out.
+// binaries are the extensions of files that are never an HTML page, and never empty. Extensions of
+// text (txt, md, xml) are left out, because an HTML page may be meant.
 var binaries = words(`run bin sh exe msi dmg pkg appimage tar tgz tbz tbz2 txz tzst tlz gz gzip bz2 xz zst zstd lz lz4 lzma lzo lrz br z
 7z rar zip cab cpio ar so deb udeb ddeb rpm apk snap flatpak whl egg jar war nupkg gem crate conda iso img qcow2 vmdk vdi vhd vhdx
 ova raw rom fw cap ipk uf2 squashfs wim efi ko dtb hex safetensors gguf ggml pt pth onnx npz npy h5 hdf5 pb tflite ckpt parquet
 arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif tiff ttf otf woff woff2`)
 
-// mayBeText are the binaries whose first bytes may well be readable, if no JSON or XML: Intel HEX, PDF, an archive of text files, and
-// what describes the image of a virtual disk. anyBytes are those of no format that one could tell, and those that something
-// else is called as well (a linker's script, a list of Python's paths), where text is wrong only if it reads like an error.
-// All others begin with what is no text, but for scripts.
+// The first bytes of a binary are no text, unless it is a script or one of these.
+//
+// mayBeText are the binaries that may begin with plain text, but not with JSON or XML: Intel HEX,
+// PDF, an archive of text files, the description of a virtual disk.
+//
+// anyBytes are the binaries that have no format of their own, or whose extension has a second
+// meaning (a linker's script, a list of Python's paths): text is wrong there only if it holds an
+// errorPhrase.
 var (
 	mayBeText = words(`hex pdf ar vmdk`)
 	anyBytes  = words(`run bin img raw rom fw cap tar so pth`)
 )
 
-// complaints are what an origin says in plain text with a 200.
-var complaints = []string{"not found", "no such", "not exist", "error", "denied", "forbidden", "unauthorized", "authenticat", "credential", "permission",
+// errorPhrases are parts of what origins answer in plain text with status 200, in lower case.
+var errorPhrases = []string{"not found", "no such", "not exist", "error", "denied", "forbidden", "unauthorized", "authenticat", "credential", "permission",
 	"expired", "invalid", "bad request", "too many requests", "rate limit", "quota", "unavailable", "maintenance", "not allowed", "sign in", "log in", "login",
 	"must accept", "agreement", "sorry", "please ", "no longer", "unable to", "cannot ", "can't ", "blocked", "not available", "exceeded",
 	"try again", "failed", "failure"}
 
-// programs are the extensions of programs that answer with a page or with a file, as it comes: they say nothing of the bytes.
+// programs are the extensions of programs on a server, which answer with a page or with a file:
+// such a name says nothing of the bytes.
 var programs = words(`php php3 php4 php5 php7 php8 phtml cgi fcgi fpl pl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf dll`)
 
-// texts are those of files that may be empty, but are never a page.
+// texts are the extensions of files that may be empty, but are never an HTML page.
 var texts = words(`gpg asc sig pem crt cer der key pub sha1 sha256 sha512 md5 sha1sum sha256sum sha512sum md5sum json jsonl yaml yml toml
 csv tsv py repo list conf`)
 
@@ -84,9 +99,10 @@ func words(s string) map[string]bool {
 	return m
 }
 
-// Name is what a URL, as it was asked for, calls its file, in lower case: its last path segment, or where that has no extension
-// that is known here, a parameter that names a file. Where redirects led, and what Content-Disposition says, decides
-// nothing: clients asked for this name.
+// Name returns the file name in a URL, as it was asked for, in lower case: the last path segment,
+// or the value of a parameter that names a file where the segment has no extension that is known
+// here. It is "" for what is no URL. Redirects and Content-Disposition do not count, because
+// clients asked for this name.
 func Name(raw string) string {
 	u, err := key.Parse(raw, key.Keep)
 	if err != nil {
@@ -94,7 +110,7 @@ func Name(raw string) string {
 	}
 	base := lower(u.Basename())
 	_, query, _ := strings.Cut(u.String(), "?")
-	if known(base) {
+	if neverPage(base) {
 		return base
 	}
 	for _, pair := range strings.Split(query, "&") {
@@ -102,7 +118,7 @@ func Name(raw string) string {
 		switch strings.ToLower(name) {
 		case "file", "filename", "name", "path":
 			v := lower(value)
-			if v = v[strings.LastIndexByte(v, '/')+1:]; known(v) {
+			if v = v[strings.LastIndexByte(v, '/')+1:]; neverPage(v) {
 				return v
 			}
 		}
@@ -129,85 +145,89 @@ func extension(name string) string {
 // Binary reports whether a file of this name is never a page, and never empty.
 func Binary(name string) bool { return binaries[extension(name)] }
 
-// nameless reports whether a name says nothing of what is in the file: install hosts answer there with a script for curl and
-// a page for a browser. What follows the dot of v1.2 is no extension.
-func nameless(name string) bool {
+// typeless reports whether a name says nothing of the type of the file. Install hosts answer there
+// with a script for curl and with a page for a browser. What follows the dot of v1.2 is no
+// extension.
+func typeless(name string) bool {
 	ext := extension(name)
 	return ext == "" || programs[ext] || strings.Trim(ext[:1], "abcdefghijklmnopqrstuvwxyz") != ""
 }
 
-// known reports whether a name says enough that no page can be meant. What stands beside an archive (x.tar.sign,
-// x.tar.gz.sha512, x.tar.gz.DIGESTS) is none either, and may be text.
-func known(name string) bool {
+// neverPage reports whether a name says that an HTML page can't be meant. A file beside an archive
+// (x.tar.sign, x.tar.gz.sha512, x.tar.gz.DIGESTS) is no page either, and may be text.
+func neverPage(name string) bool {
 	return Binary(name) || texts[extension(name)] || strings.Contains(name, ".tar.")
 }
 
-// Mismatch is why bytes are not what their name says.
+// Mismatch says why bytes can't be the file that their name says.
 type Mismatch struct {
 	Why    string // in plain words
-	Accept string // the word that lets them pass all the same: text/html or any
+	Accept string // the value of a job's accept option that lets them pass: text/html or any
 }
 
+// Error returns Why.
 func (m *Mismatch) Error() string { return m.Why }
 
-// Check says why bytes that begin with head can't be the file that name says, or nil. It knows few kinds for certain, and
-// lets all others pass.
+// Check returns why bytes that begin with head can't be the file that name says, or nil. name is
+// what Name returns; of head the first 1 KiB is enough. What Check does not know it lets pass.
 func Check(name string, head []byte) *Mismatch {
-	if known(name) && looksHTML(head) {
+	if neverPage(name) && looksHTML(head) {
 		return &Mismatch{"an HTML page came where a ." + extension(name) + " was expected: a login page, a licence to accept, or an error page?", "text/html"}
 	}
-	if nameless(name) && looksHTML(head) {
+	if typeless(name) && looksHTML(head) {
 		return &Mismatch{"an HTML page came under a name that says of none: a page for browsers, where other tools get a script or a file?", "text/html"}
 	}
 	if bytes.HasPrefix(head, []byte(lfsPointer)) {
 		return &Mismatch{"a Git LFS pointer came instead of the file that it stands for: use the URL that gives the file itself (/resolve/ or /media/ in place of /raw/)", "any"}
 	}
-	said := readable(head)
-	for _, m := range magics {
+	text := textKind(head)
+	for _, f := range formats {
 		switch {
-		case !HasEnding(name, m.endings):
-		case m.starts(head):
+		case !HasEnding(name, f.endings):
+		case f.begins(head):
 			return nil
 		default:
-			return &Mismatch{"the name says " + m.what + ", but the bytes are no " + m.what + butText(said), "any"}
+			return &Mismatch{"the name says " + f.name + ", but the bytes are no " + f.name + butText(text), "any"}
 		}
 	}
-	if Binary(name) && isWrong(said, extension(name), head) {
-		return &Mismatch{said + " came where a ." + extension(name) + " was expected: an error message, most likely", "any"}
+	if Binary(name) && isErrorText(text, extension(name), head) {
+		return &Mismatch{text + " came where a ." + extension(name) + " was expected: an error message, most likely", "any"}
 	}
 	return nil
 }
 
-// longest is how long an error is that doesn't say in its first words that it is one.
-const longest = 1000
+// maxError is the length in bytes up to which text is taken for an error message though it holds no
+// errorPhrase.
+const maxError = 1000
 
-// isWrong reports whether readable bytes can't be a file with this extension. said is what readable says of them.
-func isWrong(said, ext string, head []byte) bool {
+// isErrorText reports whether bytes can't be a file with this extension, because they are text.
+// text is their textKind.
+func isErrorText(text, ext string, head []byte) bool {
 	switch {
-	case said == "", ext == "sh", bytes.HasPrefix(head, []byte("#!")):
+	case text == "", ext == "sh", bytes.HasPrefix(head, []byte("#!")):
 		return false
 	case mayBeText[ext]:
-		return said != plainText
-	case said == plainText && (anyBytes[ext] || len(head) >= longest):
-		text := strings.ToLower(string(head))
-		return slices.ContainsFunc(complaints, func(c string) bool { return strings.Contains(text, c) })
+		return text != plainText
+	case text == plainText && (anyBytes[ext] || len(head) >= maxError):
+		words := strings.ToLower(string(head))
+		return slices.ContainsFunc(errorPhrases, func(p string) bool { return strings.Contains(words, p) })
 	}
 	return true
 }
 
-func butText(said string) string {
-	if said == "" {
+func butText(text string) string {
+	if text == "" {
 		return ""
 	}
-	return " but " + said + ", an error message most likely"
+	return " but " + text + ", an error message most likely"
 }
 
 // lfsPointer begins a pointer file: git-lfs, docs/spec.md.
 const lfsPointer = "version https://git-lfs.github.com/spec/"
 
-// readable says what kind of text bytes that begin with head are, or "" where they are none. Of a binary the first 1 KiB
-// holds some byte that no text has.
-func readable(head []byte) string {
+// textKind returns JSON, XML or plainText for bytes that begin with head, or "" where they are no
+// text. The first 1 KiB of a binary holds some byte that no text has.
+func textKind(head []byte) string {
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	for _, c := range head {
 		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b || c == 0x7f {
@@ -221,12 +241,12 @@ func readable(head []byte) string {
 		}
 		b = b[n:]
 	}
-	return kindOfText(bytes.TrimSpace(head))
+	return syntaxOf(bytes.TrimSpace(head))
 }
 
 const plainText = "plain text"
 
-func kindOfText(text []byte) string {
+func syntaxOf(text []byte) string {
 	switch {
 	case len(text) == 0:
 		return ""
@@ -240,25 +260,15 @@ func kindOfText(text []byte) string {
 
 // HasEnding reports whether a name has one of these endings.
 func HasEnding(name string, endings []string) bool {
-	for _, e := range endings {
-		if strings.HasSuffix(name, e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(name, e) })
 }
 
-func (m magic) starts(head []byte) bool {
-	for _, s := range m.anyStart {
-		if bytes.HasPrefix(head, []byte(s)) {
-			return true
-		}
-	}
-	return false
+func (f format) begins(head []byte) bool {
+	return slices.ContainsFunc(f.starts, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })
 }
 
-// htmlTags begin a page, after white space, comments, a byte order mark and an XML declaration. WHATWG MIME sniffing, 7.1,
-// without the tags that other text begins with as well.
+// htmlTags begin an HTML page, after white space, comments, a byte order mark and an XML
+// declaration (WHATWG MIME Sniffing, 7.1). Tags with which other text begins are left out.
 var htmlTags = []string{"<!doctype html", "<html", "<head", "<body", "<title", "<script", "<iframe", "<style", "<meta", "<table", "<div", "<h1", "<p>", "<a ", "<br", "<b>", "<font", "<center"}
 
 // looksHTML reports whether bytes that begin with head are an HTML page.
@@ -269,9 +279,9 @@ func looksHTML(head []byte) bool {
 	s := strings.TrimPrefix(strings.ToLower(string(head)), "\xef\xbb\xbf")
 	for {
 		s = strings.TrimLeft(s, " \t\r\n\f")
-		rest, ok := cutPiece(s, "<!--", "-->")
+		rest, ok := cutBetween(s, "<!--", "-->")
 		if !ok {
-			rest, ok = cutPiece(s, "<?xml", "?>")
+			rest, ok = cutBetween(s, "<?xml", "?>")
 		}
 		if !ok {
 			break
@@ -292,8 +302,8 @@ func looksHTML(head []byte) bool {
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 
-// cutPiece takes a piece between two marks off the beginning of s.
-func cutPiece(s, open, shut string) (string, bool) {
+// cutBetween cuts what stands between open and shut, and both, off the beginning of s.
+func cutBetween(s, open, shut string) (string, bool) {
 	rest, ok := strings.CutPrefix(s, open)
 	if !ok {
 		return s, false
