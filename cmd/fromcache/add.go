@@ -31,7 +31,8 @@ origin has another version. A data directory that is not there is made.`,
 	}
 	f := c.Flags()
 	f.Func("sha256", "the digest that the artifact must have, in `HEX`; for one URL only", setDigest(&add.SHA256))
-	f.StringSliceVar(&accept, "accept", nil, "allow `WHAT` although it is refused by default: any, text/html or http, or private; may be repeated")
+	f.StringSliceVar(&accept, "accept", nil,
+		"allow `WHAT` although it is refused by default: any, text/html or http, or private; may be repeated")
 	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html", "http", "private")))
 	return c
 }

@@ -94,8 +94,10 @@ func explainVariants(w io.Writer, j *fsstore.JobFile) {
 	if j.State != fsstore.Misses || len(all) < 2 {
 		return
 	}
-	fmt.Fprintf(w, "\t%d URLs, which differ in %s; approve one: fromcache approve KEY@SUM\n", len(all), cmp.Or(printable(strings.Join(job.Differences(all), ", ")), "the order of their parameters"))
+	differ := cmp.Or(printable(strings.Join(job.Differences(all), ", ")), "the order of their parameters")
+	fmt.Fprintf(w, "\t%d URLs, which differ in %s; approve one: fromcache approve KEY@SUM\n", len(all), differ)
 	for _, v := range all {
-		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum(), printable(strings.TrimSpace(key.RedactDistinct(v.URL)+"  "+v.Addr+" "+v.Tool)))
+		asked := strings.TrimSpace(key.RedactDistinct(v.URL) + "  " + v.Addr + " " + v.Tool)
+		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum(), printable(asked))
 	}
 }

@@ -21,7 +21,8 @@ so it takes as long as the disk needs for that. The exit status is 1 when a prob
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return a.fsck(c.Context(), o) },
 	}
-	c.Flags().BoolVar(&o.Repair, "repair", false, "take rotten blobs out of service, write lost metas anew, put orphans back, sweep tmp/")
+	c.Flags().BoolVar(&o.Repair, "repair", false,
+		"take rotten blobs out of service, write lost metas anew, put orphans back, sweep tmp/")
 	c.Flags().BoolVar(&o.Quick, "quick", false, "read no blob")
 	return c
 }

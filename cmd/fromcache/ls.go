@@ -162,8 +162,8 @@ type artifactRow struct {
 	Hits int64 `json:"hits"`
 }
 
-// listArtifacts prints what is held. Meta files that can't be read are reported at the end, and make
-// the exit status 1.
+// listArtifacts prints what is held. Meta files that can't be read are reported at the end, and
+// make the exit status 1.
 func (a *app) listArtifacts(s *fsstore.Store, asJSON bool) error {
 	hits, err := s.AllHits()
 	if err != nil {

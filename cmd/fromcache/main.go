@@ -11,6 +11,7 @@
 //	main.go       one call: arguments, exit status, errors on standard error
 //	commands.go   the tree of verbs and help topics; help, man pages and completions come from it
 //	complete.go   what a shell completes: the names in the data directory
+//	topics.go     the texts of fromcache help, which are written beside what they promise
 //	man.go        the manual pages
 //	values.go     sizes, spans of time, digests and networks, as flags take them
 //	store.go      the flags that choose the data directory and the rule of keys

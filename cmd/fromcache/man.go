@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// manCommand is for make man and make install: it writes fromcache(1) from the tree of commands, and
-// a page of section 7 from each help topic.
+// manCommand is for make man and make install: it writes fromcache(1) from the tree of commands,
+// and a page of section 7 from each help topic.
 func (a *app) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
@@ -40,19 +40,20 @@ func (a *app) manCommand() *cobra.Command {
 
 func manOfTopic(t topic) string {
 	short, text := t.split()
-	return fmt.Sprintf("# fromcache-%s 7 \"\" fromcache\n\n## NAME\n\nfromcache-%s - %s\n\n%s\n## SEE ALSO\n\n**fromcache**(1)\n",
-		t.name, t.name, literal(short), text)
+	return fmt.Sprintf("# fromcache-%[1]s 7 \"\" fromcache\n\n## NAME\n\nfromcache-%[1]s - %[2]s\n\n%[3]s\n"+
+		"## SEE ALSO\n\n**fromcache**(1)\n", t.name, literal(short), text)
 }
 
 func manOfVerbs(root *cobra.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# fromcache 1 \"\" fromcache\n\n## NAME\n\nfromcache - %s\n\n## SYNOPSIS\n\n**fromcache** *VERB* [operands] [flags]\n\n## DESCRIPTION\n\n%s\n",
-		root.Short, root.Long)
+	fmt.Fprintf(&b, "# fromcache 1 \"\" fromcache\n\n## NAME\n\nfromcache - %s\n\n"+
+		"## SYNOPSIS\n\n**fromcache** *VERB* [operands] [flags]\n\n## DESCRIPTION\n\n%s\n", root.Short, root.Long)
 	fmt.Fprintf(&b, "\n## FLAGS OF EVERY VERB\n\n%s", manOfFlags(root.PersistentFlags()))
 	for _, g := range root.Groups() {
 		for _, c := range root.Commands() {
 			if c.GroupID == g.ID && c.Runnable() {
-				fmt.Fprintf(&b, "\n## fromcache %s\n\n%s\n\n%s", literal(c.Use), orShort(c), manOfFlags(c.LocalNonPersistentFlags()))
+				fmt.Fprintf(&b, "\n## fromcache %s\n\n%s\n\n%s",
+					literal(c.Use), longText(c), manOfFlags(c.LocalNonPersistentFlags()))
 			}
 		}
 	}
@@ -66,7 +67,7 @@ func manOfVerbs(root *cobra.Command) string {
 	return b.String() + "\n"
 }
 
-func orShort(c *cobra.Command) string {
+func longText(c *cobra.Command) string {
 	if c.Long != "" {
 		return literalOutsideCode(c.Long)
 	}

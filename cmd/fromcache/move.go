@@ -14,8 +14,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// moving is a verb that moves or removes files: each operand is a key, a file's name, a path that tab
-// completion wrote, a glob over what ls shows, or the URL itself.
+// moving is a verb that moves or removes files: each operand is a key, a file's name, a path that
+// tab completion wrote, a glob over what ls shows, or the URL itself.
 type moving struct {
 	use, short, long string
 	past             string          // what is printed before each name
@@ -24,6 +24,11 @@ type moving struct {
 	takesHosts       bool            // an operand may be HOST or *.DOMAIN
 	takesSums        bool            // an operand may be KEY@SUM
 	do               func(*fsstore.Store, file, fsstore.By) (note string, err error)
+}
+
+// byName ignores the directory that an operand names: the verb finds its file.
+func byName(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
+	return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
 }
 
 // file is what an operand names.
@@ -39,10 +44,6 @@ const operandsLong = `An operand is a key, a file's name or path, the URL, or a 
 that ls shows, and must match a whole name: quote it. A path as failed/NAME means that directory.`
 
 func (a *app) moveCommands() []*cobra.Command {
-	// byName ignores the directory that an operand names: the verb finds its file.
-	byName := func(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
-		return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
-	}
 	var commands []*cobra.Command
 	for _, m := range []moving{{
 		use: "approve KEY|GLOB|URL...", short: "Let misses be fetched: misses/ to queue/",
@@ -144,7 +145,7 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 	for _, f := range files {
 		switch note, err := m.doOne(s, &f, a.operator()); {
 		case errors.Is(err, fs.ErrNotExist):
-			failed = append(failed, fmt.Errorf("nothing there by the name %s: see %s", f.name, m.listCall(f.in)))
+			failed = append(failed, fmt.Errorf("there is no %s: see %s", f.name, m.listCall(f.in)))
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
 		default:
@@ -203,7 +204,8 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 }
 
 // currentName returns the name that a file has now. An operand may be a name that an earlier server
-// gave, which is the beginning of today's. A file that still has the old name is meant before others.
+// gave, which is the beginning of today's. A file that still has the old name is meant before
+// others.
 func (m moving) currentName(s *fsstore.Store, in fsstore.State, name string) string {
 	stem := strings.TrimSuffix(name, ".job")
 	if !key.IsOld(stem) {
@@ -243,8 +245,8 @@ func dirIn(operand string) fsstore.State {
 	return ""
 }
 
-// match returns what a glob names. It is compared with the file's name and with the key, so that *.run
-// and *run* both do what an operator who looked at ls expects.
+// match returns what a glob names. It is compared with the file's name and with the key, so that
+// *.run and *run* both do what an operator who looked at ls expects.
 func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, error) {
 	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
 	var files []file

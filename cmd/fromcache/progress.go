@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// progress is one line on a terminal that says how far long work has come. Elsewhere it says nothing.
+// progress is one line on a terminal that says how far long work has come. Elsewhere it says
+// nothing.
 type progress struct {
 	w     io.Writer // nil: nobody watches
 	what  string

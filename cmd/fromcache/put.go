@@ -45,7 +45,8 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 	}
 	f := c.Flags()
 	f.Func("sha256", "the digest that FILE must have, in `HEX`", setDigest(&add.SHA256))
-	f.StringSliceVar(&accept, "accept", nil, "keep FILE although URL's name says otherwise: `WHAT` is text/html for a page, any for anything")
+	f.StringSliceVar(&accept, "accept", nil,
+		"keep FILE although URL's name says otherwise: `WHAT` is text/html for a page, any for anything")
 	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
 	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html")))
 	return c

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
@@ -81,23 +82,29 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.Uint16Var(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
 	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
-	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses, "record at most `N` misses; one client may fill a tenth of them")
+	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses,
+		"record at most `N` misses; one client may fill a tenth of them")
 	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
 	f.Var(&o.minFree, "min-free", "a download that would leave less than this `SIZE` free waits; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "fail what is larger than this `SIZE`")
-	f.Var(&o.scrubRate, "scrub-rate", "check every blob, at the start and a day after each round, at this `SIZE` a second, an eighth of it while there is other work; 0 or off: never")
-	f.StringVar(&o.origins, "origins", "", "`DIR` of what origins need, a file a host, outside the data directory: fromcache help origins")
+	f.Var(&o.scrubRate, "scrub-rate",
+		"check every blob, at the start and a day after each round, at this `SIZE` a second, an eighth of it while there is other work; 0 or off: never")
+	f.StringVar(&o.origins, "origins", "",
+		"`DIR` of what origins need, a file a host, outside the data directory: fromcache help origins")
 	f.StringVar(&o.credentials, "credentials", "", "`DIR`: the older name of --origins")
-	f.Var(&o.headerTimeout, "header-timeout", "give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or for ten times as long while none do")
-	f.Func("allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated", addPrefixes(&o.allowOrigin))
-	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated", addHosts(&o.publicHosts))
+	f.Var(&o.headerTimeout, "header-timeout",
+		"give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or for ten times as long while none do")
+	f.Func("allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated",
+		addPrefixes(&o.allowOrigin))
+	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
+		addHosts(&o.publicHosts))
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
 }
 
 // serveUntilSignal ends orderly at the first SIGINT or SIGTERM. A second one kills the process,
-// because by then the signals have their default action again. A kill loses nothing but the time that
-// resumed downloads take.
+// because by then the signals have their default action again. A kill loses nothing but the time
+// that resumed downloads take.
 func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	log, err := a.logger(o)
 	if err != nil {
@@ -113,8 +120,8 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	return a.serveUntil(ctx, o, log)
 }
 
-// serveUntil opens everything, and runs it until ctx ends. It listens first, so that clients that ask
-// while a large tree is opened wait for the answer instead of being refused.
+// serveUntil opens everything, and runs it until ctx ends. It listens first, so that clients that
+// ask while a large tree is opened wait for the answer instead of being refused.
 func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) error {
 	options, err := a.serveOptions(o, log)
 	if err != nil {
@@ -124,7 +131,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	defer paceGC()()
+	defer collectLess()()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(int(o.port))))
 	if err != nil {
 		return fmt.Errorf("%w: choose another --host or --port", err)
@@ -170,36 +177,29 @@ func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, er
 	}, err
 }
 
-// runAll runs the parts of the server until ctx ends, or one fails. The store's upkeep ends last,
-// because it writes the hits and jobs of the others' last moment.
+// runAll runs the parts of the server until ctx ends, or one fails, and returns the first error. The
+// store's upkeep ends last, because it writes the hits and jobs of the others' last moment.
 func runAll(ctx context.Context, upkeep func(context.Context) error, work []func(context.Context) error) error {
 	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	errs := make(chan error, len(work)+1)
-	run := func(wg *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
-		wg.Go(func() {
-			defer end()
+	all, ctx := errgroup.WithContext(ctx)
+	run := func(ctx context.Context, part func(context.Context) error) {
+		all.Go(func() error {
 			if err := part(ctx); !errors.Is(err, context.Canceled) {
-				errs <- err
+				return err
 			}
+			return nil
 		})
 	}
-	var last, all sync.WaitGroup
-	run(&last, upkeepCtx, upkeep)
+	var working sync.WaitGroup
 	for _, part := range work {
-		run(&all, ctx, part)
+		working.Add(1)
+		run(ctx, func(ctx context.Context) error { defer working.Done(); return part(ctx) })
 	}
-	all.Wait()
+	run(upkeepCtx, upkeep)
+	working.Wait()
 	endUpkeep()
-	last.Wait()
-	close(errs)
-	var joined error
-	for err := range errs {
-		joined = errors.Join(joined, err)
-	}
-	return joined
+	return all.Wait()
 }
 
 func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
@@ -241,7 +241,8 @@ func openOrigins(dir, dataDir string) (fs.FS, error) {
 		return nil, err
 	}
 	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
-		return nil, fmt.Errorf("--origins %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it", dir, dataDir)
+		return nil, fmt.Errorf("--origins %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it",
+			dir, dataDir)
 	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
@@ -273,8 +274,9 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	})
 }
 
-// sessionSecret returns FROMCACHE_SESSION_SECRET, else the one of the data directory. A short one is
-// refused: whoever guesses it can make cookies, and so try passwords as fast as the server answers.
+// sessionSecret returns FROMCACHE_SESSION_SECRET, else the one of the data directory. A short one
+// is refused: whoever guesses it can make cookies, and so try passwords as fast as the server
+// answers.
 func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
 	const least = 32
 	secret := strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET"))
@@ -282,13 +284,15 @@ func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
 	case secret == "":
 		return store.SessionSecret()
 	case len(secret) < least:
-		return nil, fmt.Errorf("FROMCACHE_SESSION_SECRET has %d bytes, and a key at least %d random ones: openssl rand -hex 32 makes one", len(secret), least)
+		return nil, fmt.Errorf("FROMCACHE_SESSION_SECRET has %d bytes, and a key at least %d random ones: openssl rand -hex 32 makes one",
+			len(secret), least)
 	}
 	return []byte(secret), nil
 }
 
-// password returns FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE. A
-// file that is named and holds none is an error, because without a password the pages are open to all.
+// password returns FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE.
+// A file that is named and holds none is an error, because without a password the pages are open to
+// all.
 func (a *app) password() (string, error) {
 	if p := a.getenv("FROMCACHE_ADMIN_PASSWORD"); p != "" {
 		return p, nil

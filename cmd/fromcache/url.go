@@ -23,7 +23,8 @@ URL whole, in base64: a signature in URL can be read from it.`,
 		ValidArgsFunction: noFiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.url(args[0], server) },
 	}
-	c.Flags().StringVar(&server, "server", "", "`URL` of the cache-host (default $FROMCACHE_SERVER, else http://localhost:3000)")
+	c.Flags().StringVar(&server, "server", "",
+		"`URL` of the cache-host (default $FROMCACHE_SERVER, else http://localhost:3000)")
 	return c
 }
 
@@ -48,8 +49,8 @@ func (a *app) url(asked, server string) error {
 	return err
 }
 
-// cacheHost returns the address of the cache-host as the shim reads it: the first of several, and http
-// where there is no scheme.
+// cacheHost returns the address of the cache-host as the shim reads it: the first of several, and
+// http where there is no scheme.
 func (a *app) cacheHost(server string) (string, error) {
 	all := splitList(cmp.Or(server, a.getenv("FROMCACHE_SERVER")))
 	if len(all) == 0 {

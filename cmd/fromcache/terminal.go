@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// printable escapes what a terminal should not be sent: whatever is no letter, digit, mark or blank.
-// So a file's name or an origin's answer can't send the terminal a command.
+// printable escapes what a terminal should not be sent: whatever is no letter, digit, mark or
+// blank. So a file's name or an origin's answer can't send the terminal a command.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, unprintable) {
 		return s
