@@ -20,10 +20,10 @@
 //	options <- plan <- realtool <- probe <- setup <- shim
 //
 // Package options is the tables of what the tools take on their command lines. Package plan decides
-// about a call, from text alone. Package realtool finds the tool that stands behind the shim. Package
-// probe answers what a plan asks: of this machine's files, and of the caches. Package setup is the
-// program under its own name: install, env, status, doctor and plan. Package replay has no code but
-// the proof of the law.
+// about a call, from text alone. Package realtool finds the tool that stands behind the shim.
+// Package probe answers what a plan asks: of this machine's files, and of the caches. Package setup
+// is the program under its own name: install, env, status, doctor and plan. Package replay has no
+// code but the proof of the law.
 //
 // # Before Go
 //
@@ -32,8 +32,8 @@
 // cmd/fromcache-shim/early, which becomes the real tool where no cache is set, where Go could not
 // start, and where standard output or error is closed; it finds the tool as package realtool does.
 // It is built for Linux on amd64 and arm64 where there is a C compiler. It also hides the variables
-// of Go's runtime from it, because a wrong GOMEMLIMIT for instance would end the program. Without it
-// all calls begin in Go, and nothing else differs.
+// of Go's runtime from it, because a wrong GOMEMLIMIT for instance would end the program. Without
+// it all calls begin in Go, and nothing else differs.
 //
 // # Limits
 //

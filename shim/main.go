@@ -14,9 +14,9 @@ import (
 // version is set by the linker.
 var version = "unversioned"
 
-// Main is the program: argv as execve(2) passed it, env its environment. Called curl, wget,
-// curlfromcache or wgetfromcache it becomes the real tool and does not return; otherwise it is the
-// client's own tool. The result is the exit status.
+// Main is the program; argv and env are as execve(2) passed them. Called curl, wget, curlfromcache
+// or wgetfromcache it becomes the real tool and does not return, or returns 127 where there is
+// none; called otherwise it is package setup. The result is the exit status.
 func Main(argv, env []string) int {
 	if len(argv) == 0 {
 		return 2
@@ -39,7 +39,7 @@ func shown(env plan.Env) plan.Env {
 	return env
 }
 
-// run becomes the real tool, with what a Plan made of the arguments. Where no cache is set, or a
+// run becomes the real tool, with the arguments that were decided. Where no cache is set, or a
 // shim has judged the call before, nothing is parsed, read or asked.
 func run(tool plan.Tool, argv []string, env plan.Env) int {
 	f := realtool.New(env, tool, argv[0])
@@ -60,7 +60,8 @@ func run(tool plan.Tool, argv []string, env plan.Env) int {
 			become(path, argv[1:], given) // there was room for the call as it came
 		}
 	}
-	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + realtool.DefaultPath + "; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
+	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + realtool.DefaultPath +
+		"; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
 }
 

@@ -94,8 +94,8 @@ func Prefix(table []Option, p string) []Option {
 	return table[first:end]
 }
 
-// search returns the first place whose name is not before name, and whether it is name. It is no call
-// of package slices because that adds four kilobytes to the program.
+// search returns the first place whose name is not before name, and whether it is name. It is no
+// call of package slices because that adds four kilobytes to the program.
 func search(table []Option, name string) (int, bool) {
 	lo, hi := 0, len(table)
 	for lo < hi {

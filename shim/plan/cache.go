@@ -51,5 +51,6 @@ func (c Cache) Address(t URL, pin string) string {
 // is reports whether a URL points at the cache itself. All loopback names and addresses are one
 // host.
 func (c Cache) is(t URL) bool {
-	return c.URL.EffectivePort() == t.EffectivePort() && (c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host))
+	sameHost := c.URL.Host == t.Host || isLoopback(c.URL.Host) && isLoopback(t.Host)
+	return sameHost && c.URL.EffectivePort() == t.EffectivePort()
 }

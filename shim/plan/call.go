@@ -50,7 +50,7 @@ type group struct {
 	contentDisposition string // wget --content-disposition, as it was written
 	prefix             string // wget -P
 	renamed            bool   // wget --restrict-file-names
-	placedByRC         bool   // a wgetrc says where files go, and which of several counts is not certain
+	placedByRC         bool   // a wgetrc says where files go, by which is not certain
 	quiet              bool   // wget -q, the last of them
 	nonVerbose         bool   // wget -nv without a later -v
 	logFile            bool   // wget -o FILE, which is not standard output
@@ -157,8 +157,8 @@ func (c *call) part(g *group, o given) {
 // hasControl reports bytes that could end a header line.
 func hasControl(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
 
-// cluster reads letters after a dash, of which the first that takes a value eats the rest of the word
-// or else the next one. It returns the index of the last word taken.
+// cluster reads letters after a dash, of which the first that takes a value eats the rest of the
+// word or else the next one. It returns the index of the last word taken.
 func (c *call) cluster(table []options.Option, args []string, i int, option func(given)) int {
 	a := args[i]
 	for at := 1; at < len(a); at++ {

@@ -104,8 +104,8 @@ func (p *curlCall) long(i int, name string) int {
 	return i
 }
 
-// findCurl finds a long option by its name in any letter case, by the --no- form of a switch, or, as
-// curl did up to 8.5, by a prefix that fits one option only.
+// findCurl finds a long option by its name in any letter case, by the --no- form of a switch, or,
+// as curl did up to 8.5, by a prefix that fits one option only.
 func findCurl(name string) (o *options.Option, no bool) {
 	name = strings.ToLower(name)
 	if o := options.Long(options.Curl, name); o != nil {
@@ -185,7 +185,8 @@ func (p *curlCall) harmless(o given) bool {
 	return true
 }
 
-// next begins a group, unless the last one has no URL: releases differ between an error and no effect.
+// next begins a group, unless the last one has no URL: releases differ between an error and no
+// effect.
 func (p *curlCall) next() {
 	if len(p.g.urls) > 0 {
 		p.g = &group{}

@@ -13,24 +13,25 @@
 // choose the answer, the header of the answer, conditions, another way to the server, how a server
 // must prove itself); an option that the table lacks lets the whole call pass. TLS 1.2 and older
 // versions are neutral because the cache-host asks that of an origin by itself. A User-Agent is
-// neutral where the URL names a file, because install hosts give a browser a page and curl a script.
+// neutral where the URL names a file, because install hosts give a browser a page and curl a
+// script.
 //
-// curlrc, wgetrc and .netrc are judged line by line by the same classes, because the tools read them
-// by themselves. Where only the C library can say whose they are, the call passes.
+// curlrc, wgetrc and .netrc are judged line by line by the same classes, because the tools read
+// them by themselves. Where only the C library can say whose they are, the call passes.
 //
 // # URLs
 //
-// A [URL] is never asked about if it carries credentials, has bytes that need quoting, or names this
-// machine, a link-local address, a cloud's metadata service or the cache itself. At a cache its
-// address is
+// A [URL] is never asked about if it carries credentials, has bytes that need quoting, or names
+// this machine, a link-local address, a cloud's metadata service or the cache itself. At a cache
+// its address is
 //
 //	<cache>/b/<token>/<name>            what is held
 //	<cache>/b/<token>.<sha256>/<name>   that version of it, or 404
 //
-// where the token is the URL in base64url without padding: scheme and host in lower case, no default
-// port, no fragment, no literal dot segments. The last path segment, and for wget and curl -O the
-// query, end that address so that saved files have the same names; a percent sign that encodes
-// nothing is encoded there.
+// where the token is the URL in base64url without padding: scheme and host in lower case, no
+// default port, no fragment, no literal dot segments. The last path segment, and for wget and curl
+// -O the query, end that address so that saved files have the same names; a percent sign that
+// encodes nothing is encoded there.
 //
 // # What an answer means
 //

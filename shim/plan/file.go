@@ -9,11 +9,12 @@ import (
 )
 
 // pages are the extensions of pages, and of programs that answer with pages.
-const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
+const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa" +
+	" jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
 
-// namesFile reports whether the last segment of a path names a file: it has an extension, and not that
-// of a page. A server that looks at the User-Agent may give a browser a page and curl a script, but
-// gives everybody the file that was asked for.
+// namesFile reports whether the last segment of a path names a file: it has an extension, and not
+// that of a page. A server that looks at the User-Agent may give a browser a page and curl a
+// script, but gives everybody the file that was asked for.
 func namesFile(name string) bool {
 	ext := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
 	if len(ext) == len(name) || len(ext) > 10 || ext != "7z" && (ext == "" || ext[0] <= '9') {
@@ -38,23 +39,24 @@ func (p *planner) wgetFileReason(g *group, t URL) string {
 		return "busybox names the file in its own way"
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
-	case g.contentDisposition != "" && !(gnu && g.outFile && g.resume == ""): // GNU wget prefers -O's name
+	case g.contentDisposition != "" && !(gnu && g.outFile && g.resume == ""): // which takes -O's name
 		return g.contentDisposition + " " + classReason(options.F)
-	case g.timestamping && !(gnu && (g.outFile || p.isAbsent(g, t))): // with -O, GNU wget says that -N does nothing
+	case g.timestamping && !(gnu && (g.outFile || p.isAbsent(g, t))): // which ignores -N beside -O
 		return "-N " + classReason(options.C)
 	}
 	return ""
 }
 
-// reencoded reports whether wget2 asks for another URL by RFC 3986, because it decodes what it is given
-// and encodes it anew: a reserved byte of the path encoded, a slash decoded, a plus of the query as a
-// blank.
+// reencoded reports whether wget2 asks for another URL by RFC 3986, because it decodes what it is
+// given and encodes it anew: a reserved byte of the path encoded, a slash decoded, a plus of the
+// query as a blank.
 func reencoded(t URL) bool {
-	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(strings.ToLower(t.Path), "%2f") || strings.Contains(t.Query, "+")
+	return strings.ContainsAny(t.Path, "!$&'()*+,;=:@") || strings.Contains(t.Query, "+") ||
+		strings.Contains(strings.ToLower(t.Path), "%2f")
 }
 
-// isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it would
-// without -N. A second URL for one file finds what the first has saved.
+// isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it
+// would without -N. A second URL for one file finds what the first has saved.
 func (p *planner) isAbsent(g *group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
 	if !sure || p.saved[names[0]] {

@@ -6,8 +6,9 @@ import (
 	"fromcache/shim/options"
 )
 
-// header judges a request header that the call adds. A few tell the server nothing that could change
-// its answer. Any other lets the call pass, because it may be a credential or choose the content.
+// header judges a request header that the call adds. A few tell the server nothing that could
+// change its answer. Any other lets the call pass, because it may be a credential or choose the
+// content.
 func (g *group) header(shown, value string, tool Tool) {
 	name, v, ok := strings.Cut(value, ":")
 	if tool == Curl && !ok {
@@ -32,9 +33,9 @@ func (g *group) header(shown, value string, tool Tool) {
 	}
 }
 
-// judgeWriteOut judges the format of curl's -w. Times and speeds differ from call to call anyway; the
-// sizes of bodies, the file's name, the exit code and its text are the same from a cache; so is the
-// response code, because nothing hits where the origin redirects and the call does not follow.
+// judgeWriteOut judges the format of curl's -w. Times and speeds differ from call to call anyway;
+// the sizes of bodies, the file's name, the exit code and its text are the same from a cache; so is
+// the response code, because nothing hits where the origin redirects and the call does not follow.
 // Anything else lets the call pass: it shows facts of the URL or of the connection, or takes its
 // format from a file. sizes reports that the size of the body is shown, which is that of its
 // compressed form where there is one.

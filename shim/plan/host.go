@@ -7,7 +7,8 @@ import (
 )
 
 // loopbackNames are names that mean this machine without an address being looked up.
-const loopbackNames = " localhost localhost.localdomain localhost4 localhost6 ip6-localhost ip6-loopback localhost6.localdomain6 localhost4.localdomain4 "
+const loopbackNames = " localhost localhost.localdomain localhost4 localhost6 ip6-localhost" +
+	" ip6-loopback localhost6.localdomain6 localhost4.localdomain4 "
 
 // metadataHosts are the names and addresses, outside of link-local ranges, at which clouds hand out
 // machine credentials.

@@ -15,7 +15,8 @@ type Input struct {
 	UID  int    // whose home the tools look up where HOME is unset
 	Path string // of the real tool
 	Real string // its file name, links followed: wget2 and busybox differ from wget
-	// Read returns a configuration file's contents. Errors are those of os.ReadFile, or ErrNotPlain.
+	// Read returns a configuration file's contents. Errors are those of os.ReadFile, or
+	// ErrNotPlain.
 	Read func(path string) ([]byte, error)
 	// Size returns the size of a file in the working directory or elsewhere; errors are those of
 	// os.Stat.
@@ -156,7 +157,8 @@ func (p *planner) suffix(g *group, i int, t URL) string {
 	return ""
 }
 
-// target returns the URL that a word of the command line means, or why the cache is not asked about it.
+// target returns the URL that a word of the command line means, or why the cache is not asked about
+// it.
 func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 	if g.reason != "" {
 		return t, g.reason
@@ -214,7 +216,7 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 			return "-O needs a file name in the URL"
 		}
 		if encodeStrayPercent(t.Name()) != t.Name() {
-			return "-O needs a file name that a cache can be asked for" // no server takes a % before what are no two digits
+			return "-O needs a file name that a cache can be asked for" // no server takes a stray %
 		}
 	}
 	if g.userAgent != "" && !namesFile(t.Name()) {

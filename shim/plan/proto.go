@@ -5,8 +5,8 @@ import "strings"
 // protoLists are the values of --proto or --proto-redir in their order.
 type protoLists []string
 
-// allow reports whether a scheme is allowed. Up to curl 7.84 each list goes on from the one before it;
-// later ones begin anew. Both readings must allow the scheme.
+// allow reports whether a scheme is allowed. Up to curl 7.84 each list goes on from the one before
+// it; later ones begin anew. Both readings must allow the scheme.
 func (l protoLists) allow(scheme string) bool {
 	if len(l) == 0 {
 		return true
@@ -16,9 +16,9 @@ func (l protoLists) allow(scheme string) bool {
 	return ok && afresh && onward
 }
 
-// protoAllows reports whether a --proto or --proto-redir of curl's allows a scheme; each does at first.
-// list is read as in curl(1): words separated by commas, each with the modifiers + (also allow), -
-// (deny) and = (allow this alone). ok is false for a list that curl would refuse.
+// protoAllows reports whether a --proto or --proto-redir of curl's allows a scheme; each does at
+// first. list is read as in curl(1): words separated by commas, each with the modifiers + (also
+// allow), - (deny) and = (allow this alone). ok is false for a list that curl would refuse.
 func protoAllows(list, scheme string) (allowed, ok bool) {
 	allowed = true
 	for _, w := range strings.Split(list, ",") {

@@ -22,8 +22,8 @@ func proxyIsSet(env Env, tool Tool, scheme string) bool {
 }
 
 // PastProxy returns the environment in which the tool reaches the cache directly: where a proxy is
-// set, the cache's host without its port joins no_proxy. Where no_proxy is unset or empty, curl's new
-// one begins with the value of NO_PROXY, because curl reads that only without the other.
+// set, the cache's host without its port joins no_proxy. Where no_proxy is unset or empty, curl's
+// new one begins with the value of NO_PROXY, because curl reads that only without the other.
 func PastProxy(env Env, tool Tool, c Cache) Env {
 	if !proxyIsSet(env, tool, c.URL.Scheme) {
 		return env

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A call that resumes (curl -C -, wget -c) goes on with an output file that may be of another version
-// than the one that is held now. Bytes of both would make a file that nobody ever published, with exit
-// status 0. So such a call hits only where the output file is absent or empty, or begins and ends as
-// what is held does.
+// A call that resumes (curl -C -, wget -c) goes on with an output file that may be of another
+// version than the one that is held now. Bytes of both would make a file that nobody ever
+// published, with exit status 0. So such a call hits only where the output file is absent or empty,
+// or begins and ends as what is held does.
 
-// resumed returns the output file that the tool goes on with for URL i of a group, empty if it begins
-// anew, or why that can't be told. It does not guess a name that a release of the tool, or its
-// options, could write in another way.
+// resumed returns the output file that the tool goes on with for URL i of a group, empty if it
+// begins anew, or why that can't be told. It does not guess a name that a release of the tool, or
+// its options, could write in another way.
 func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
@@ -57,8 +57,8 @@ func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
 	return append(names, joined(g.outputDir, file)), sure
 }
 
-// wgetOutputs is outputs for wget, which writes some bytes of a URL's name differently, and keeps its
-// query.
+// wgetOutputs is outputs for wget, which writes some bytes of a URL's name differently, and keeps
+// its query.
 func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if g.outFile {
 		return []string{g.document}, g.document != "" && !g.placedByRC
@@ -67,7 +67,8 @@ func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
 	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
 		return nil, false
 	}
-	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 && !g.renamed && !g.placedByRC && !strings.HasPrefix(g.prefix, "~") &&
+	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 &&
+		!g.renamed && !g.placedByRC && !strings.HasPrefix(g.prefix, "~") &&
 		(t.Query == "" || p.Real != "wget2" && p.Real != "busybox")
 	if g.prefix != "" {
 		name = strings.TrimRight(g.prefix, "/") + "/" + name
@@ -82,8 +83,8 @@ func joined(dir, name string) string {
 	return dir + "/" + name
 }
 
-// sharesFile reports whether two URLs of a group could be saved to one file, because the file that is
-// compared now would then be another for the second.
+// sharesFile reports whether two URLs of a group could be saved to one file, because the file that
+// is compared now would then be another for the second.
 func sharesFile(g *group) bool {
 	seen := map[string]bool{}
 	for i, w := range g.urls {

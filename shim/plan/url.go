@@ -79,8 +79,8 @@ func bytesReason(word string) string {
 	return ""
 }
 
-// setAuthority reads "host" or "host:port", or says why it can't: user-info is a credential, and the
-// tools might read an odd port differently.
+// setAuthority reads "host" or "host:port", or says why it can't: user-info is a credential, and
+// the tools might read an odd port differently.
 func (t *URL) setAuthority(s string) string {
 	if strings.IndexByte(s, '@') >= 0 {
 		return "the URL carries credentials"

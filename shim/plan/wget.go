@@ -172,8 +172,8 @@ func (g *group) secureProtocol(o given) {
 	}
 }
 
-// volume records what the command line says about messages, because wget2 prints them, with the URL,
-// on standard output.
+// volume records what the command line says about messages, because wget2 prints them, with the
+// URL, on standard output.
 func (g *group) volume(o given) {
 	switch o.Name {
 	case "quiet":

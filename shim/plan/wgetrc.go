@@ -56,17 +56,18 @@ func (c *configs) wget2rcs(add func(string) bool) {
 
 // systemWgetrcs are the places where the wget of an operating system is built to look.
 func systemWgetrcs(goos string) []string {
+	paths := []string{"/etc/wgetrc"}
 	switch goos {
 	case "linux":
-		return []string{"/etc/wgetrc"}
+		return paths
 	case "darwin":
-		return []string{"/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/opt/local/etc/wgetrc"}
+		return append(paths, "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/opt/local/etc/wgetrc")
 	}
-	return []string{"/etc/wgetrc", "/usr/local/etc/wgetrc"}
+	return append(paths, "/usr/local/etc/wgetrc")
 }
 
-// Home returns the user's home directory as wget finds it: $HOME, or else the password file's; empty
-// if neither has one.
+// Home returns the user's home directory as wget finds it: $HOME, or else the password file's;
+// empty if neither has one.
 func Home(env Env, uid int, read func(path string) ([]byte, error)) string {
 	return (&configs{env: env, uid: uid, read: read}).wgetHome()
 }
@@ -125,7 +126,8 @@ func (p *wgetCall) configLine(l rcLine) {
 		p.passWhole("wgetrc: " + l.name + " is not known")
 		return
 	}
-	p.option(given{Option: o, shown: "wgetrc: " + l.name, value: l.value, no: !o.TakesValue() && isOff(l.value)})
+	no := !o.TakesValue() && isOff(l.value)
+	p.option(given{Option: o, shown: "wgetrc: " + l.name, value: l.value, no: no})
 }
 
 // findRC finds an option by its name in a wgetrc.

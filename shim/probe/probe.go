@@ -81,8 +81,8 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	return out
 }
 
-// contacts records which caches of one call said anything. One that says nothing to a whole call is as
-// good as down: a stopped process for instance, whose connections the kernel still accepts.
+// contacts records which caches of one call said anything. One that says nothing to a whole call is
+// as good as down: a stopped process for instance, whose connections the kernel still accepts.
 type contacts struct {
 	mu       sync.Mutex
 	answered map[string]bool // false for a cache that was silent so far
@@ -133,7 +133,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 			<-slots
 		}()
 	}
-	// The probes end by themselves; the timer is for one that can't, on a dead file system for instance.
+	// The probes end by themselves; the timer is for one that can't, on a dead file system for
+	// instance.
 	late := time.NewTimer(time.Until(deadline) + time.Second)
 	defer late.Stop()
 	for known := false; waiting > 0; waiting-- {
@@ -157,8 +158,8 @@ func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}
 	return best
 }
 
-// probe asks one cache, and where it holds what a question can use, also for that very version and for
-// the parts that the output file should have.
+// probe asks one cache, and where it holds what a question can use, also for that very version and
+// for the parts that the output file should have.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" {
@@ -203,8 +204,8 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 // would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything else
-// and what is not above zero gives the default; more than maxTimeout gives that.
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything
+// else and what is not above zero gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
 	unit := time.Second

@@ -14,15 +14,16 @@ import (
 // thirty seconds its time-out, and one that comes back is found within that time.
 const stampLifetime = 30 * time.Second
 
-// stamps is a directory of stamps, which counts only while it is uid's own. A stamp says by its name
-// which cache was down, by its modification time when, and by its text why.
+// stamps is a directory of stamps, which counts only while it is uid's own. A stamp says by its
+// name which cache was down, by its modification time when, and by its text why.
 type stamps struct {
 	dir string
 	uid int
 }
 
-// openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which write
-// makes. Either is used only if it is a real directory of this user's that nobody else can write to.
+// openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which
+// write makes. Either is used only if it is a real directory of this user's that nobody else can
+// write to.
 func openStamps(env plan.Env, uid int) stamps {
 	if dir := env.Get("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && ownDir(dir, uid) {
 		return stamps{dir, uid}
@@ -73,8 +74,8 @@ func (s stamps) read(base string) string {
 	return down
 }
 
-// write leaves a stamp that a cache is down now, and why. Where it can't, the next call finds out for
-// itself.
+// write leaves a stamp that a cache is down now, and why. Where it can't, the next call finds out
+// for itself.
 func (s stamps) write(base, why string) {
 	if !ownDir(s.dir, s.uid) {
 		if os.Mkdir(s.dir, 0o700) != nil || !ownDir(s.dir, s.uid) {

@@ -99,7 +99,8 @@ func seconds(d time.Duration) string {
 // runTool runs the real tool and returns the header that it prints. It ends it at the deadline;
 // status is then -1.
 func (p *Prober) runTool(args []string, env plan.Env, deadline time.Time) (header string, status int, err error) {
-	data, status, err := p.output(args, env, deadline, p.tool == plan.Wget, maxHeader) // wget prints headers on standard error
+	onStderr := p.tool == plan.Wget // where it prints headers
+	data, status, err := p.output(args, env, deadline, onStderr, maxHeader)
 	return p.headerOf(string(data)), status, err
 }
 

@@ -29,8 +29,8 @@ func statID(path string) (id FileID, executable bool) {
 }
 
 // Finder finds the real tool: the first of its name on PATH that is neither this binary nor a file
-// that a shim has already been or become on the way here. FROMCACHE_TRIED hands on what was tried, so
-// each step of a chain of copies and wrapper scripts has one file less to choose from, and every
+// that a shim has already been or become on the way here. FROMCACHE_TRIED hands on what was tried,
+// so each step of a chain of copies and wrapper scripts has one file less to choose from, and every
 // chain ends.
 type Finder struct {
 	env   plan.Env

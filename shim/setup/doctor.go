@@ -105,7 +105,8 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	case status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
 	case answers(otherScheme(c), "/healthz") != 0:
-		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+": its address is "+otherScheme(c).Base)
+		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+
+			": its address is "+otherScheme(c).Base)
 	case status == 0:
 		say(false, "cache "+c.Base+" does not answer")
 	default:
@@ -124,7 +125,8 @@ const noToken = "/b/A/doctor"
 // otherScheme is the same address and port under https where this is http, and the other way round.
 func otherScheme(c plan.Cache) plan.Cache {
 	scheme := map[string]string{"http": "https", "https": "http"}[c.URL.Scheme]
-	caches, _ := plan.ParseCaches(scheme + "://" + c.URL.Host + ":" + c.URL.EffectivePort() + c.URL.Path)
+	address := scheme + "://" + c.URL.Host + ":" + c.URL.EffectivePort() + c.URL.Path
+	caches, _ := plan.ParseCaches(address)
 	return caches[0]
 }
 
@@ -142,7 +144,8 @@ func clockSkew(date string, now time.Time) (time.Duration, bool) {
 		return 0, false
 	}
 	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", f[2])/3 + 1
-	t := time.Date(number(f[3]), time.Month(month), number(f[1]), number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
+	t := time.Date(number(f[3]), time.Month(month), number(f[1]),
+		number(f[4]), number(f[5]), number(f[6]), 0, time.UTC)
 	return now.Sub(t), true
 }
 

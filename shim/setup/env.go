@@ -50,10 +50,12 @@ func (m *program) envDir(o flags) (string, error) {
 	return m.installDir(o)
 }
 
-// posixOn puts dir first on PATH, for sh, bash, zsh and dash. Evaluated twice it changes nothing more.
+// posixOn puts dir first on PATH, for sh, bash, zsh and dash. Evaluated twice it changes nothing
+// more.
 func posixOn(dir, server string) string {
 	q := shellQuote(dir)
-	return "case \"$PATH\" in " + q + "|" + q + ":*) ;; *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
+	return "case \"$PATH\" in " + q + "|" + q + ":*) ;;" +
+		" *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
 }
 
 // posixServer sets the cache's address, if there is one.
@@ -69,7 +71,8 @@ func posixOff(dir string) string {
 	q := shellQuote(dir)
 	return "PATH=\":$PATH:\"; while case \"$PATH\" in *:" + q + ":*) ;; *) false ;; esac; do" +
 		" PATH=\"${PATH%%:" + q + ":*}:${PATH#*:" + q + ":}\"; done;" +
-		" PATH=\"${PATH#:}\"; PATH=\"${PATH%:}\"; export PATH; unset FROMCACHE_SERVER; hash -r 2>/dev/null || true"
+		" PATH=\"${PATH#:}\"; PATH=\"${PATH%:}\"; export PATH;" +
+		" unset FROMCACHE_SERVER; hash -r 2>/dev/null || true"
 }
 
 // fishOn is posixOn for fish.
@@ -82,8 +85,8 @@ func fishOn(dir, server string) string {
 	return s
 }
 
-// profile returns the text of the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it mostly
-// is already, and the cache's address.
+// profile returns the text of the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it
+// mostly is already, and the cache's address.
 func (m *program) profile(o flags) string {
 	server := o.server
 	if server == "" {
@@ -93,7 +96,8 @@ func (m *program) profile(o flags) string {
 	if server == "" {
 		text += "# export FROMCACHE_SERVER=http://cache-host:3000\n"
 	}
-	return text + "case \":$PATH:\" in *:/usr/local/bin:*/usr/bin:*) ;; *) PATH=/usr/local/bin:\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
+	return text + "case \":$PATH:\" in *:/usr/local/bin:*/usr/bin:*) ;;" +
+		" *) PATH=/usr/local/bin:\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
 }
 
 // shellQuote returns s as one word for a POSIX shell.

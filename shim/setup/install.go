@@ -17,8 +17,8 @@ const marker = "fromcache-shim:this-file-may-be-replaced-by-its-own-install"
 // profileHead is the first line of the file in /etc/profile.d.
 const profileHead = "# Written by fromcache-shim install; uninstall removes it."
 
-// names returns the names that install makes in a directory: for curl also curlfromcache, which scripts
-// may call without curl itself being replaced.
+// names returns the names that install makes in a directory: for curl also curlfromcache, which
+// scripts may call without curl itself being replaced.
 func (o flags) names() []string {
 	var names []string
 	for _, t := range o.tools {
@@ -89,9 +89,9 @@ func (m *program) explain(dir string, o flags) {
 	}
 }
 
-// placeTools copies this program into dir and gives it the names. Other names of ours that are there
-// already are renewed too, so that one directory has one release. None is a symbolic link, see package
-// realtool.
+// placeTools copies this program into dir and gives it the names. Other names of ours that are
+// there already are renewed too, so that one directory has one release. None is a symbolic link,
+// see package realtool.
 func placeTools(dir string, names []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -112,8 +112,9 @@ func placeTools(dir string, names []string) error {
 	return nil
 }
 
-// put gives path the program at from, as another name of it if link is set and the file system can, else
-// as a copy. It renames, so that no call finds half of a program, and one that runs is not disturbed.
+// put gives path the program at from, as another name of it if link is set and the file system can,
+// else as a copy. It renames, so that no call finds half of a program, and one that runs is not
+// disturbed.
 func put(from, path string, link bool) error {
 	if isFile(path, from) {
 		return nil // of two names of one file rename(2) would remove neither

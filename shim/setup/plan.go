@@ -17,7 +17,8 @@ func (m *program) input(t plan.Tool, args []string) plan.Input {
 	return probe.Input(t, args, m.env, real)
 }
 
-// plan prints the decision about a command line, and the command that would be run, quoted for a shell.
+// plan prints the decision about a command line, and the command that would be run, quoted for a
+// shell.
 func (m *program) plan(args []string) int {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
