@@ -11,6 +11,8 @@ import (
 	"fromcache/fsstore/fetch"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
+	"fromcache/httpd/pages"
+	"fromcache/httpd/read"
 	"fromcache/shim"
 )
 
@@ -24,14 +26,14 @@ var environmentHelp string
 // topics are written beside the code that keeps what they promise.
 var topics = []topic{
 	{"backup", fsstore.BackupHelp},
-	{"clients", httpd.ClientsHelp},
+	{"clients", read.Help},
 	{"deploy", deploy.Help},
 	{"environment", environmentHelp},
 	{"faults", fsstore.FaultsHelp},
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
 	{"origins", fetch.OriginsHelp},
-	{"pages", httpd.PagesHelp},
+	{"pages", pages.Help},
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},
