@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Appended is what stands in a job's file below what a claim has read.
+// Appended is what was appended to a job's file after a claim has read it.
 type Appended struct {
 	Options string // lines of options below the job's own URL
 	URLs    string // lines of other URLs, and what belongs to each
 	Rest    []byte // all but URLs: the log, the options too
 }
 
-// SplitAppended takes apart what was appended to the file of the URL own: by its worker, whose lines are events, and by people.
-// What is no event belongs to the URL above, as Parse has it.
+// SplitAppended splits what was appended to the file of the URL own, by its worker and by people. A
+// line that is no event belongs to the URL above it, as for Parse.
 func SplitAppended(tail []byte, own string) (a Appended) {
 	other := false
 	for line := range bytes.SplitAfterSeq(tail, []byte("\n")) {

@@ -6,33 +6,42 @@ import (
 	"time"
 )
 
-// keptClaims is how many claims after the newest start are kept: one of them owns the part.
+// keptClaims is how many of the newest claims Compact keeps, because one of them owns the part.
 const keptClaims = 10
 
-// Compact returns the text of a job of one URL without the lines that later ones have made idle, so that a job may wait, be
-// put back and resume any number of times: waits, requeues and kept lines but the newest; claims but the newest ten, the one that
-// wrote the newest start and the first under the approval that stands, which says what was held; starts but the newest and the one that came furthest; errors that count as attempts no more. What
-// the job says stays: URL, options, what is due, approved, counted and resumed. Where it would not, b is returned.
+// Compact returns the text of a job of one URL without the lines that later ones supersede, because
+// a job that waits for a host, or resumes from one that breaks off, writes a few lines each time.
+// It keeps:
+//
+//   - the newest wait, requeue and kept line
+//   - the newest ten claims, the one that wrote the newest start, and the first under the newest
+//     approval, which says what was held
+//   - the newest start, and the one that came furthest
+//   - the errors that count as attempts
+//   - every other line
+//
+// The URL, the options, the due time, the approval, the attempts and the part that can be resumed
+// stay the same. Where they would not, Compact returns b.
 func Compact(b []byte) []byte {
 	lines := bytes.SplitAfter(b, []byte("\n"))
 	events := make([]Event, len(lines))
 	for i, line := range lines {
 		events[i], _ = eventOf(line)
 	}
-	idle := idleOf(events)
+	superseded := supersededOf(events)
 	kept := slices.Clone(b[:0])
 	for i, line := range lines {
-		if !idle[i] {
+		if !superseded[i] {
 			kept = append(kept, line...)
 		}
 	}
-	if !saysTheSame(b, kept) {
+	if !sameState(b, kept) {
 		return b
 	}
 	return kept
 }
 
-// eventOf reads one line of a log.
+// eventOf reads one line of a log, and reports whether it is an event.
 func eventOf(line []byte) (Event, bool) {
 	var t time.Time
 	word, rest := cutWord(string(bytes.TrimSpace(line)))
@@ -45,11 +54,12 @@ func eventOf(line []byte) (Event, bool) {
 	return e, why == ""
 }
 
-func idleOf(events []Event) []bool {
-	idle := make([]bool, len(events))
+// supersededOf tells of each event whether Compact leaves its line out.
+func supersededOf(events []Event) []bool {
+	superseded := make([]bool, len(events))
 	newest := map[Kind]int{}
-	counting, furthest := -1, int64(0)
-	first := -1 // claim under the approval that stands
+	progress, furthest := -1, int64(0) // errors count from there on
+	first := -1                        // claim under the newest approval
 	for i, e := range events {
 		newest[e.Kind] = i
 		if e.Kind == Approve || e.Kind == Retry {
@@ -58,27 +68,27 @@ func idleOf(events []Event) []bool {
 			first = i
 		}
 		if e.Kind == Failed || e.Kind == Retry {
-			counting, furthest = i, 0
+			progress, furthest = i, 0
 		}
 		if e.Kind == Start && e.From > furthest {
-			counting, furthest = i, e.From
+			progress, furthest = i, e.From
 		}
 	}
 	claims := 0
 	for i, e := range slices.Backward(events) {
 		switch e.Kind {
 		case Wait, Requeue, Kept:
-			idle[i] = i != newest[e.Kind]
+			superseded[i] = i != newest[e.Kind]
 		case Start:
-			idle[i] = i != newest[Start] && i != counting
+			superseded[i] = i != newest[Start] && i != progress
 		case Error:
-			idle[i] = i != newest[Error] && i < counting
+			superseded[i] = i != newest[Error] && i < progress
 		case Claim:
 			claims++
-			idle[i] = claims > keptClaims && i != first && !startsNext(events[i+1:], newest[Start]-i-1)
+			superseded[i] = claims > keptClaims && i != first && !startsNext(events[i+1:], newest[Start]-i-1)
 		}
 	}
-	return idle
+	return superseded
 }
 
 // startsNext reports whether the start at n comes before any further claim.
@@ -89,7 +99,8 @@ func startsNext(later []Event, n int) bool {
 	return !slices.ContainsFunc(later[:n], func(e Event) bool { return e.Kind == Claim })
 }
 
-func saysTheSame(a, b []byte) bool {
+// sameState reports whether two texts are of one job in one state.
+func sameState(a, b []byte) bool {
 	x, y := Parse(a), Parse(b)
 	if len(x.Jobs) != 1 || len(y.Jobs) != 1 || len(x.Bad) != len(y.Bad) {
 		return false

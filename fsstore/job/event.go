@@ -11,7 +11,7 @@ const (
 	maxCount  = 999_999_999 // so that no sum of counts overflows
 )
 
-// parseEvent reads what follows the time, or says why not.
+// parseEvent reads what follows the time of a line, or returns why it can't.
 func parseEvent(s string) (Event, string) {
 	word, rest := cutWord(s)
 	e := Event{Kind: Kind(word), Count: 1}
@@ -120,8 +120,8 @@ func (e Event) start(s string) (Event, string) {
 
 const modifiedMark = "modified "
 
-// cutModified takes "modified <time>" off the beginning of a text, where an earlier version, which resumes by an ETag alone,
-// reads over it.
+// cutModified cuts "modified <time>" off the beginning of a text. It stands in the text because an
+// earlier version, which resumes by an ETag alone, then ignores it.
 func cutModified(s string) (time.Time, string) {
 	rest, ok := strings.CutPrefix(s, modifiedMark)
 	word, text := cutText(rest)
@@ -159,7 +159,7 @@ func (e Event) done(s string) (Event, string) {
 	return e, ""
 }
 
-// cutAfter splits ", after <time>" off the end of s.
+// cutAfter cuts ", after <time>" off the end of s.
 func cutAfter(s string) (before string, t time.Time, ok bool) {
 	i := strings.LastIndex(s, afterMark)
 	if i < 0 {
@@ -171,7 +171,7 @@ func cutAfter(s string) (before string, t time.Time, ok bool) {
 	return s[:i], t, true
 }
 
-// cutText splits the text off fields, none of which holds a comma and a space.
+// cutText cuts the text off the fields, none of which holds a comma and a space.
 func cutText(s string) (fields, text string) {
 	fields, text, _ = strings.Cut(s, ", ")
 	return fields, dash(clean(strings.TrimSpace(text)))
@@ -190,7 +190,7 @@ func fields(f []string, s string) []string {
 	return f
 }
 
-// parseCount takes xN.
+// parseCount reads xN.
 func parseCount(s string) (int, bool) {
 	if len(s) < 2 || s[0] != 'x' {
 		return 0, false
@@ -202,7 +202,7 @@ func parseCount(s string) (int, bool) {
 	return int(n), true
 }
 
-// parseSize takes decimal digits only.
+// parseSize reads a number of decimal digits.
 func parseSize(s string) (int64, bool) {
 	if s == "" || s[0] < '0' || s[0] > '9' {
 		return 0, false
@@ -220,7 +220,7 @@ func all(s string, allowed func(byte) bool) bool {
 	return true
 }
 
-// dash returns "" for the "-" that stands for nothing.
+// dash returns "" for "-", which stands for an empty field, and any other s as it is.
 func dash(s string) string {
 	if s == "-" {
 		return ""

@@ -1,6 +1,7 @@
 // Package job reads and writes the job file: one format in all job directories.
 //
-// Line 1 is the URL; then the job's own log, a line an event, and option lines wherever a person put them:
+// Line 1 is the URL; then the job's own log, a line an event, and option lines wherever a person
+// put them:
 //
 //	https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run
 //	2026-11-22T21:27:26Z miss 10.0.0.7 curl/7.88.1
@@ -9,20 +10,24 @@
 //	2026-11-22T21:31:40Z kept 1048576
 //	2026-11-22T21:31:40Z error 503 Service Unavailable, after 2026-11-22T21:33:40Z
 //
-// A URL alone is a whole pre-seed, a file of many URLs is a batch. Options are sha256, after and accept; they belong to the
-// URL above, and before the first URL to the first. Blank lines, lines that begin with "#", and CR are ignored.
+// A file that holds a URL alone is a valid job, a file of many URLs is a batch. The options are
+// sha256, after and accept. An option belongs to the URL above it, or before the first URL to that
+// one. Blank lines, lines that begin with "#", and CR are ignored.
 //
-// Lines are only ever appended, by httpd, by workers, by verbs and by people with echo; nobody rewrites a file in place. So
-// a crash can cost a part of the last line and no more, and Parse takes every other line for what it says. What a line
-// means depends on the lines before it, never on the file's times: Due, Attempts, Approved and FetchURL are read off the log.
+// Lines are only appended: by the server, by its workers, by verbs, and by people with echo. So a
+// crash costs a part of the last line at most. What a line means depends on the lines before it,
+// never on the file's times: Due, Attempts, Approved and FetchURL are computed from the log.
 //
-// Clients choose the tool and the URL of a miss. Line makes them safe, so that no client can write a line of another kind.
-// They are still hostile when shown: URLs may carry a signature, and go through key.Redact.
+// Parse reads any bytes and never fails; a line that it can't read is listed with the reason. Line
+// writes an event that Parse reads back. Clients choose the tool and the URL of a miss, and Line
+// replaces bytes with which they could write a line of another kind. What Line wrote is hostile all
+// the same when it is shown: a URL may carry a signature, and must go through key.Redact.
 //
 // The package is pure: it touches no disk and reads no clock.
 package job
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,14 +35,16 @@ import (
 const (
 	// MaxFile is the size in bytes at which a job file stops growing.
 	MaxFile = 64 << 10
-	// MissRoom is the size at which no more misses are noted, so that the job's own events always find room.
+	// MissRoom is the size in bytes at which no more misses are noted, so that the events of the
+	// job itself find room.
 	MissRoom = 48 << 10
 )
 
-// Kind says what happened.
+// Kind is the word of a log line that says what happened.
 type Kind string
 
-// The kinds that mean something here. Others are kept as they are: a newer version wrote them.
+// The kinds that this version knows. Other kinds are kept as they are, because a newer version may
+// have written them.
 const (
 	Miss      Kind = "miss"      // asked for and not held: Count, Addr, Tool, URL
 	Approve   Kind = "approve"   // Via, Addr, URL
@@ -75,7 +82,8 @@ type Event struct {
 	Text      string    // for people
 }
 
-// Clone returns the event with texts of its own: those that Parse made keep all of the file's alive.
+// Clone returns a copy of e whose strings are its own, because those that Parse makes keep the text
+// of the whole file in memory.
 func (e Event) Clone() Event {
 	e.Kind = Kind(strings.Clone(string(e.Kind)))
 	for _, s := range []*string{&e.Addr, &e.Tool, &e.Via, &e.URL, &e.ETag, &e.Host, &e.Sha256, &e.Text} {
@@ -93,13 +101,13 @@ type Job struct {
 	AcceptHTTP    bool      // redirects to http are followed
 	AcceptPrivate bool      // the URL's name may lead to a private address
 	After         time.Time // what Due returns
-	Flaws         []BadLine // its options that can't be taken, the first line of each, but those that a later line says well
+	Flaws         []BadLine // options that can't be read and that no later line mends: the first line of each
 	Events        []Event
 	Size          int  // bytes of the whole file
 	Full          bool // the file has reached MissRoom: counts are lower bounds
 }
 
-// Add appends e and does what its line would have done to After.
+// Add appends e, and changes After as Parse does at such a line.
 func (j *Job) Add(e Event) {
 	switch e.Kind {
 	case Error, Wait:
@@ -112,12 +120,12 @@ func (j *Job) Add(e Event) {
 	j.Events = append(j.Events, e)
 }
 
-// Due returns when the job may be fetched; zero is now. It is the newest "after" of an option, error or wait line, which
-// counts until a later failed, cancelled, done or retry.
+// Due returns when the job may be fetched; zero is now. It is the newest "after" of an option,
+// error or wait line, which counts until a later failed, cancelled, done or retry.
 func (j *Job) Due() time.Time { return j.After }
 
-// DueWritten returns the time of the line that Due comes from, where a worker wrote it: zero for an option. A time to come is one
-// of a clock that was wrong.
+// DueWritten returns the time of the line that Due comes from, or zero where an option says it.
+// Where it lies in the future the clock of the worker that wrote it was wrong.
 func (j *Job) DueWritten() time.Time {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		if e := &j.Events[i]; !e.After.IsZero() && e.After.Equal(j.After) {
@@ -127,8 +135,8 @@ func (j *Job) DueWritten() time.Time {
 	return time.Time{}
 }
 
-// Attempts counts the errors since the last failed or retry, or since the last start that shows progress: that resumed
-// beyond every earlier start, so that bytes were kept since.
+// Attempts returns the number of errors since the last failed or retry, or since the last start
+// that resumed beyond every earlier one, because bytes were kept since.
 func (j *Job) Attempts() int {
 	n, furthest := 0, int64(0)
 	for i := range j.Events {
@@ -146,8 +154,8 @@ func (j *Job) Attempts() int {
 	return n
 }
 
-// Kept returns how many bytes of the job's part are on the disk, whatever a power cut has taken of the rest: those of the
-// newest kept line, and no more than any start after it has gone on from.
+// Kept returns how many bytes of the job's part survive a power cut: those of the newest kept line,
+// and no more than any later start has resumed from.
 func (j *Job) Kept() (n int64) {
 	for i := range j.Events {
 		switch e := &j.Events[i]; e.Kind {
@@ -160,7 +168,8 @@ func (j *Job) Kept() (n int64) {
 	return n
 }
 
-// Waits counts the waits since anything else happened but claims, and the kept lines before them.
+// Waits returns the number of waits after the last event of another kind, claim and kept lines
+// apart.
 func (j *Job) Waits() (n int) {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch j.Events[i].Kind {
@@ -174,36 +183,35 @@ func (j *Job) Waits() (n int) {
 	return n
 }
 
-// Approved reports whether an approve or retry stands, with no failed, cancelled or done after it. Where it does not, the
-// claim writes the line that a shell mv left out: retry if the job has Ended, else approve.
+// Approved reports whether the job was approved or retried, and has not ended since. Where it was
+// not, an operator moved its file: the claim writes the line that is missing, retry if the job has
+// Ended, else approve.
 func (j *Job) Approved() bool {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		switch j.Events[i].Kind {
-		case Approve, Retry:
-			return true
-		case Failed, Cancelled, Done:
-			return false
-		}
-	}
-	return false
+	k := j.newestOf(Approve, Retry, Failed, Cancelled, Done).Kind
+	return k == Approve || k == Retry
 }
 
-// Ended reports whether the job was failed, cancelled or done, and neither approved nor retried after that.
+// Ended reports whether the job failed, was cancelled or is done, and was neither approved nor
+// retried since.
 func (j *Job) Ended() bool {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		switch j.Events[i].Kind {
-		case Approve, Retry:
-			return false
-		case Failed, Cancelled, Done:
-			return true
-		}
-	}
-	return false
+	k := j.newestOf(Approve, Retry, Failed, Cancelled, Done).Kind
+	return k == Failed || k == Cancelled || k == Done
 }
 
-// FetchURL returns the URL that was approved, as written: the one on the newest approve line, or on a retry line after it;
-// where there is none, the newest that was noted before that approve. Where nothing was approved it is the newest noted.
-// What was noted after an approval is never returned.
+// newestOf returns the newest event of these kinds, or the zero Event.
+func (j *Job) newestOf(kinds ...Kind) Event {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if slices.Contains(kinds, j.Events[i].Kind) {
+			return j.Events[i]
+		}
+	}
+	return Event{}
+}
+
+// FetchURL returns the URL that was approved, as written. It is the URL on the newest approve line,
+// or on a retry line after that. Where the line names none it is the newest URL that was noted
+// before the approval. Where nothing was approved it is the newest that was noted. A URL that was
+// noted after an approval is never returned, because any client can have its URL noted.
 func (j *Job) FetchURL() string {
 	noted, approved := j.URL, ""
 	for i := range j.Events {
@@ -222,7 +230,7 @@ func (j *Job) FetchURL() string {
 	return approved
 }
 
-// ApprovalNamesURL reports whether the URL that FetchURL returns is one that a line of a person's approval or retry names.
+// ApprovalNamesURL reports whether an approve or retry line names the URL that FetchURL returns.
 func (j *Job) ApprovalNamesURL() bool {
 	fetch := j.FetchURL()
 	for i := range j.Events {
@@ -233,7 +241,8 @@ func (j *Job) ApprovalNamesURL() bool {
 	return false
 }
 
-// StartURL returns what FetchURL was at the newest start, which its validator is of.
+// StartURL returns what FetchURL returned at the newest start, whose ETag and Modified are of that
+// URL.
 func (j *Job) StartURL() string {
 	then := *j
 	for then.Events = j.Events; len(then.Events) > 0; then.Events = then.Events[:len(then.Events)-1] {
@@ -244,24 +253,17 @@ func (j *Job) StartURL() string {
 	return then.FetchURL()
 }
 
-// Newest returns the newest event of a kind, and whether there is one.
+// Newest returns the newest event of kind k, and whether there is one.
 func (j *Job) Newest(k Kind) (Event, bool) {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		if j.Events[i].Kind == k {
-			return j.Events[i], true
-		}
-	}
-	return Event{}, false
+	e := j.newestOf(k)
+	return e, e.Kind != ""
 }
 
 // Approval returns the newest approve event, or the zero Event.
-func (j *Job) Approval() Event {
-	e, _ := j.Newest(Approve)
-	return e
-}
+func (j *Job) Approval() Event { return j.newestOf(Approve) }
 
-// Reason returns for people why the job is where it is: the text of the newest error, wait, failed, cancelled or
-// evicted that no done follows.
+// Reason returns why the job is where it is, for people: the text of the newest error, wait,
+// failed, cancelled or evicted event, or "" where a done follows it.
 func (j *Job) Reason() string {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch e := &j.Events[i]; e.Kind {

@@ -11,7 +11,7 @@ import (
 // maxLine is the longest line in bytes: a URL of key.MaxURL and all that may stand before it.
 const maxLine = key.MaxURL + 1<<10
 
-// Limits of fields in bytes, longer than any that is honest.
+// The longest fields in bytes. No honest client or host has longer ones.
 const (
 	maxKind = 64
 	maxTool = 40
@@ -21,9 +21,10 @@ const (
 	maxETag = 512
 )
 
-// Line returns the line of the log, with its line end. Whatever the fields hold, it is one line of printable ASCII, at most
-// 9 KiB, that Parse reads as an event of this kind: bytes that can not stand in a field become "_", in text "?". A URL that
-// has no key, and an ETag that is weak, are left out.
+// Line returns the line of the log, with its line end. Whatever the fields hold, it is one line of
+// printable ASCII, at most 9 KiB, that Parse reads as an event of this kind. Bytes that a field
+// can't hold become "_", and in text "?". A URL that has no key and an ETag that is weak are left
+// out.
 func (e Event) Line() string {
 	b := make([]byte, 0, 128)
 	b = appendTime(b, e.Time)
@@ -40,7 +41,7 @@ func (e Event) Line() string {
 	case Kept:
 		b = strconv.AppendInt(append(b, "kept "...), max(e.Size, 0), 10)
 	case Error, Wait:
-		b = appendPutOff(append(b, e.Kind...), &e)
+		b = appendDelay(append(b, e.Kind...), &e)
 	default:
 		b = append(b, field(string(e.Kind), maxKind, inKind)...)
 		b = appendText(b, " ", e.Text, 0)
@@ -48,7 +49,7 @@ func (e Event) Line() string {
 	return string(append(b, '\n'))
 }
 
-// appendTime writes t as RFC 3339 has it; a year that it can't write becomes the zero time.
+// appendTime appends t in the form of RFC 3339; a year that it can't write becomes the zero time.
 func appendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	if t.Year() < 1 || t.Year() > 9999 {
@@ -113,9 +114,9 @@ func appendDone(b []byte, e *Event) []byte {
 	return appendText(b, ", ", e.Text, 0)
 }
 
-// appendPutOff writes text and "after". Text may be an origin's own words: where they end like an "after", they must not be
-// read as one.
-func appendPutOff(b []byte, e *Event) []byte {
+// appendDelay appends text and "after". The text may be an origin's own words, and must not be read
+// as an "after" where it ends like one.
+func appendDelay(b []byte, e *Event) []byte {
 	if e.After.IsZero() {
 		text := fitText(e.Text, maxLine-len(b)-len(" \n"))
 		if before, _, ok := cutAfter(text); ok {
@@ -154,13 +155,14 @@ func appendText(b []byte, sep, text string, reserve int) []byte {
 	return append(append(b, sep...), text...)
 }
 
-// fitText returns text as it can stand at the end of a line, in at most room bytes; "" for "-", which means the same.
+// fitText returns text as a line can end with it, in at most room bytes; "" for "-", which means
+// none.
 func fitText(text string, room int) string {
 	text = strings.TrimSpace(text)
 	return dash(strings.TrimSpace(clean(text[:max(min(len(text), room), 0)])))
 }
 
-// clean replaces what is not printable ASCII by "?", so that no terminal obeys it.
+// clean replaces bytes that are not printable ASCII by "?", because a terminal may obey them.
 func clean(s string) string {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 0x20 || s[i] >= 0x7f {
@@ -176,7 +178,8 @@ func clean(s string) string {
 	return s
 }
 
-// field returns s with what may not stand in it replaced by "_", cut to n bytes; "-" when it is empty.
+// field returns s in at most n bytes, with "_" for bytes that are not allowed; "-" when it is
+// empty.
 func field(s string, n int, allowed func(byte) bool) string {
 	if s == "" {
 		return "-"
@@ -206,15 +209,15 @@ func inAddr(c byte) bool {
 
 func inKind(c byte) bool { return c > 0x20 && c < 0x7f }
 
-// inField is narrower than what reads back, and holds no comma, which ends the fields.
+// inField allows no comma, because a comma ends the fields.
 func inField(c byte) bool { return alnum(c) || c == '.' || c == '_' || c == '-' }
 
 func alnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// StrongETag reports whether s is a strong validator as RFC 9110, 8.8.3 has it, of ASCII and of at most 512 bytes: one that a
-// job can note.
+// StrongETag reports whether s is a strong entity tag (RFC 9110, 8.8.3) that a job's line can hold:
+// of printable ASCII, and at most 512 bytes.
 func StrongETag(s string) bool {
 	if len(s) < 2 || len(s) > maxETag || s[0] != '"' || s[len(s)-1] != '"' {
 		return false

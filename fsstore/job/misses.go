@@ -13,8 +13,9 @@ type Client struct {
 	First, Last time.Time
 }
 
-// MissSummary is what the misses of a job tell, for lists of many jobs. The numbers are of all of them. Clients are those that
-// came first and Variants mostly those that came last, for strangers can make both long.
+// MissSummary is a summary of a job's misses, for lists of many jobs. The numbers are of all
+// misses. Clients holds the first clients and Variants mostly the newest URLs, because strangers
+// can make both long.
 type MissSummary struct {
 	N           int       // times
 	AtLeast     bool      // N is a lower bound
@@ -26,8 +27,8 @@ type MissSummary struct {
 	URLCount    int
 }
 
-// SummariseMisses sums the misses up: with so many clients at most, and beside line 1 URLs of so many bytes. It keeps nothing of the
-// file's text alive.
+// SummariseMisses returns the summary with no more than that many clients, and beside line 1 and
+// FetchURL with URLs of no more than urlBytes bytes. Its strings are its own.
 func (j *Job) SummariseMisses(clients, urlBytes int) *MissSummary {
 	a := &MissSummary{First: j.FirstAsked(), Last: j.LastAsked()}
 	a.N, a.AtLeast = j.Misses()
@@ -42,7 +43,7 @@ func (j *Job) SummariseMisses(clients, urlBytes int) *MissSummary {
 	variants := j.Variants()
 	a.AddrCount, a.URLCount = Addresses(all), len(variants)
 	fetch := j.FetchURL()
-	a.Variants = few(variants, fetch, urlBytes)
+	a.Variants = newestVariants(variants, fetch, urlBytes)
 	for _, v := range a.Variants {
 		if v.URL == fetch {
 			a.Fetch = v.URL
@@ -111,7 +112,7 @@ func (j *Job) Clients() []Client {
 	return list
 }
 
-// Addresses is how many clients there are, whatever tools each has.
+// Addresses returns the number of different addresses of clients.
 func Addresses(clients []Client) int {
 	seen := map[string]bool{}
 	for i := range clients {
@@ -120,14 +121,15 @@ func Addresses(clients []Client) int {
 	return len(seen)
 }
 
-// shimSuffix is what the shim puts behind the name of the tool that it stands in for.
+// shimSuffix is what the shim appends to the name of the tool that it stands in for.
 const shimSuffix = "+fromcache-shim"
 
-// agents are what the tools themselves say, for the shim knows no version.
+// agents are the User-Agents of the tools, because the shim does not know the tool's version.
 var agents = map[string]string{"curl": "curl/8.5.0", "wget": "Wget/1.21.4", "wget2": "wget2/2.1.0"}
 
-// UserAgent returns what the tool of the miss that came first says to an origin, or "". Some origins answer by it: install
-// hosts give curl a script and a browser a page. Who asks later doesn't change what was approved.
+// UserAgent returns the User-Agent of the tool that asked first, or "". Some origins answer by it:
+// install hosts give curl a script and a browser a page. Later misses don't change it, because they
+// must not change what was approved.
 func (j *Job) UserAgent() string {
 	for i := range j.Events {
 		if e := &j.Events[i]; e.Kind == Miss && e.Tool != "-" {

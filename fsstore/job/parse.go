@@ -9,30 +9,30 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// maxBadText is how much of a bad line is shown.
+// maxBadText is how many bytes of a bad line BadLine keeps.
 const maxBadText = 80
 
-// mark is the byte order mark that some editors put in front.
-const mark = "\ufeff"
+// byteOrderMark begins the files of some editors.
+const byteOrderMark = "\ufeff"
 
-// File is what a job file holds.
+// File is the content of a job file.
 type File struct {
 	Jobs []Job     // one for each URL, in order; a batch has several
-	Bad  []BadLine // lines that mean nothing here
+	Bad  []BadLine // lines that are no URL, option or event
 }
 
-// BadLine is a line that Parse did not take.
+// BadLine is a line that Parse could not read.
 type BadLine struct {
 	N    int    // from 1
 	Text string // printable, at most 80 bytes; it may carry a signature
 	Why  string // in plain words, with what to do
 }
 
-// Parse reads a job file. It takes any bytes, never fails, and needs time in proportion to their number: a line that is no
-// URL, option or event goes to Bad. A URL that stands there twice makes one job.
+// Parse reads a job file. It reads any bytes and never fails: a line that is no URL, option or
+// event goes to Bad. It takes time in proportion to len(b). A URL that occurs twice makes one job.
 func Parse(b []byte) File {
 	p := parser{size: len(b)}
-	text := strings.TrimPrefix(string(b), mark)
+	text := strings.TrimPrefix(string(b), byteOrderMark)
 	for more := text != ""; more; {
 		var line string
 		line, text, more = strings.Cut(text, "\n")
@@ -44,7 +44,7 @@ func Parse(b []byte) File {
 		if why := p.line(line); why != "" {
 			bad := BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why}
 			p.file.Bad = append(p.file.Bad, bad)
-			if j, word := p.job(), optionOf(line); word != "" && !p.astray && !slices.ContainsFunc(j.Flaws, isOf(word)) {
+			if j, word := p.job(), optionOf(line); word != "" && !p.orphan && !slices.ContainsFunc(j.Flaws, isOf(word)) {
 				bad.Text = strings.Clone(bad.Text) // a view keeps it longer than the file's text
 				j.Flaws = append(j.Flaws, bad)
 			}
@@ -56,19 +56,19 @@ func Parse(b []byte) File {
 type parser struct {
 	file   File
 	first  Job            // what stands before the first URL
-	seen   map[string]int // URL to its job, made for the second one
+	seen   map[string]int // the index of a URL's job
 	at     int            // the job that lines belong to
-	astray bool           // the URL above was not taken: its options belong nowhere
+	orphan bool           // the URL above was refused: its options belong to no job
 	size   int
 	n      int // line number
 }
 
-// line takes one line, or says why not.
+// line reads one line, or returns why it can't.
 func (p *parser) line(s string) string {
 	word, rest := cutWord(s)
 	switch {
 	case slices.Contains(options, word):
-		if p.astray {
+		if p.orphan {
 			return "belongs to the URL above, which was not taken: mend that first"
 		}
 		return p.job().option(word, rest)
@@ -80,7 +80,7 @@ func (p *parser) line(s string) string {
 		}
 	}
 	if strings.Contains(word, "://") {
-		p.astray = true
+		p.orphan = true
 		return "only http:// and https:// can be fetched: write such a URL, or take the line out"
 	}
 	return "no URL, option or event: a URL begins with http:// or https://, an option with sha256, after or accept, a comment with #"
@@ -95,12 +95,12 @@ func (p *parser) job() *Job {
 }
 
 func (p *parser) url(s string) string {
-	if why := whyNot(s); why != "" {
-		p.astray = true
+	if why := refusal(s); why != "" {
+		p.orphan = true
 		p.first = Job{} // the options before it were for it
 		return why
 	}
-	p.astray = false
+	p.orphan = false
 	switch at, ok := p.seen[s]; {
 	case ok:
 		p.at = at
@@ -127,7 +127,7 @@ func (p *parser) event(t time.Time, rest string) string {
 	return ""
 }
 
-// option takes an option line, or says why not.
+// option reads an option line, or returns why it can't.
 func (j *Job) option(word, value string) string {
 	switch word {
 	case "sha256":
@@ -162,7 +162,8 @@ func (j *Job) option(word, value string) string {
 
 var options = []string{"sha256", "after", "accept"}
 
-// optionOf is the option that a line is, or was meant to be: SHA256, sha256=, sha256sum.
+// optionOf returns the option that a line is, or was meant to be (SHA256, sha256=, sha256sum), or
+// "".
 func optionOf(line string) string {
 	for _, o := range options {
 		if len(line) >= len(o) && strings.EqualFold(line[:len(o)], o) {
@@ -180,8 +181,8 @@ func hasScheme(s string) bool {
 	return len(s) >= 7 && strings.EqualFold(s[:7], "http://") || len(s) >= 8 && strings.EqualFold(s[:8], "https://")
 }
 
-// whyNot says why s has no key, or "".
-func whyNot(s string) string {
+// refusal returns why s has no key, or "".
+func refusal(s string) string {
 	_, err := key.FetchURL(s)
 	if err == nil {
 		return ""
@@ -192,8 +193,8 @@ func whyNot(s string) string {
 	return err.Error()
 }
 
-// isURL reports whether s can stand as a URL in a line.
-func isURL(s string) bool { return hasScheme(s) && whyNot(s) == "" }
+// isURL reports whether s is a URL that a line may hold.
+func isURL(s string) bool { return hasScheme(s) && refusal(s) == "" }
 
 // cutWord splits s at its first space or tab.
 func cutWord(s string) (word, rest string) {
@@ -204,7 +205,7 @@ func cutWord(s string) (word, rest string) {
 	return s[:i], strings.TrimLeft(s[i:], " \t")
 }
 
-// parseTime takes RFC 3339 with any offset, and returns UTC in whole seconds.
+// parseTime reads a time of RFC 3339 with any offset, and returns it in UTC and whole seconds.
 func parseTime(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
@@ -216,7 +217,7 @@ func parseTime(s string) (time.Time, bool) {
 	return t, true
 }
 
-// parseSum takes 64 hex digits and returns them in lower case.
+// parseSum reads 64 hex digits and returns them in lower case.
 func parseSum(s string) (string, bool) {
 	if len(s) != 64 || strings.Trim(s, "0123456789abcdefABCDEF") != "" {
 		return "", false

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Variant is one of the URLs that a job holds. A client's own signature makes one, and any client can have its URL noted: a
-// person chooses among them, and says by its sum which.
+// Variant is one of the URLs that a job holds. Each signature makes one, and any client can have
+// its URL noted. An operator chooses one of them by its Sum.
 type Variant struct {
 	URL        string    // as written
 	Addr, Tool string    // of who asked for it first, "" where no miss says
@@ -16,10 +16,11 @@ type Variant struct {
 	N          int       // times asked
 }
 
-// Sum is what a form or a verb says of the URL that a person saw.
+// Sum returns URLSum of the variant's URL.
 func (v *Variant) Sum() string { return URLSum(v.URL) }
 
-// URLSum returns the SHA-256 of a URL as it is written, its signature included, in 64 hex digits.
+// URLSum returns the SHA-256 of a URL as it is written, with its signature, in 64 hex digits. Forms
+// and verbs name the URL that an operator has seen by it.
 func URLSum(url string) string {
 	sum := sha256.Sum256([]byte(url))
 	return hex.EncodeToString(sum[:])
@@ -63,9 +64,9 @@ func (j *Job) URLs() []string {
 	return list
 }
 
-// few returns of the variants line 1, the one that is fetched where nobody chooses, and of the others the newest that have
-// room, in their order. It keeps nothing of the file's text alive.
-func few(all []Variant, fetch string, room int) []Variant {
+// newestVariants returns line 1, the URL fetch, and of the others the newest whose URLs have no
+// more than room bytes together, in their order. Their strings are their own.
+func newestVariants(all []Variant, fetch string, room int) []Variant {
 	keep := make([]bool, len(all))
 	for i := len(all) - 1; i >= 0; i-- {
 		if i > 0 && all[i].URL != fetch {
@@ -83,11 +84,11 @@ func few(all []Variant, fetch string, room int) []Variant {
 	return list
 }
 
-// maxNames is how many differences are named.
+// maxNames is how many names Differences returns.
 const maxNames = 8
 
-// Differences names the parameters of the query in which URLs differ, in their order. Clients choose the
-// names.
+// Differences returns the names of the query parameters in which URLs differ, in their order, at
+// most eight and "…". Clients choose the names: they are hostile when shown.
 func Differences(list []Variant) (names []string) {
 	if len(list) < 2 {
 		return nil
