@@ -134,9 +134,10 @@ func TestConfigFiles(t *testing.T) {
 		{"pass", "wget -q U", "/home/u/.netrc", "machine ex.test login a password b\n", ""},
 		{"pass", "wget -q U", "/home/u/.netrc", "machine other login a\nmachine EX.test\n login a\n", ""},
 		{"pass", "wget -q U", "/home/u/.netrc", "default login a password b\n", ""},
-		{"hit", "wget -q U", "/home/u/.netrc", "machine other.test login ex.test password default\n", ""},
-		{"hit", "wget -q U", "/home/u/.netrc", "# machine ex.test login a\n", ""},
-		{"hit", "wget -q U", "/home/u/.netrc", "machine a macdef init\nmachine ex.test\ndefault\n\nmachine b\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "machine other.test login ex.test password default\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "# machine ex.test login a\n", ""},
+		{"pass", "wget -q U", "/home/u/.netrc", "machine \"ex\\.test\"login a\n", ""},
+		{"hit", "wget -q U", "/home/u/.netrc", "machine an.ex.test login a\nmachine ex.test.lab\n", ""},
 		{"hit", "curl U", "/home/u/.netrc", "machine ex.test login a password b\n", ""},
 		{"hit", "curl U", "/etc/wgetrc", "user = me\n", ""},
 		{"hit", "wget -q U", home, "user = a:b\n", ""},
@@ -298,9 +299,9 @@ func FuzzParseWgetrc(f *testing.F) {
 func FuzzNetrc(f *testing.F) {
 	f.Add("machine a login b password \"c d\"\nmacdef x\n\ndefault", "a")
 	f.Fuzz(func(t *testing.T, text, host string) {
-		netrcKnows(text, host)
+		netrcNames(text, host)
 		plain := host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz.-") == ""
-		if plain && !netrcKnows("machine "+host+" login x\n"+text, host) {
+		if plain && !netrcNames("machine "+host+" login x\n"+text, host) {
 			t.Errorf("%q not found", host)
 		}
 	})

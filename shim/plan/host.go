@@ -2,7 +2,6 @@ package plan
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -37,53 +36,10 @@ func isMetadata(host string) bool {
 	return ip.IsLinkLocalUnicast() || ip.IsMulticast() || strings.Contains(metadataHosts, " "+ip.String()+" ")
 }
 
-// hostAddr returns the address that a host spells, in any form that inet_aton(3) and so the tools
-// accept: 127.1, 0x7f000001, 2130706433, [::1]. For an IPv4-mapped one it is the embedded address.
+// hostAddr returns the address that a host is; for an IPv4-mapped one it is the embedded address.
 func hostAddr(host string) (netip.Addr, bool) {
-	if strings.HasPrefix(host, "[") {
-		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		return ip.Unmap(), err == nil
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Unmap(), true
-	}
-	return inetAton(host)
-}
-
-// inetAton reads one to four numbers, each decimal, octal or hexadecimal, the last of which fills
-// the bytes that are left.
-func inetAton(host string) (ip netip.Addr, ok bool) {
-	parts := strings.Split(host, ".")
-	if len(parts) > 4 {
-		return ip, false
-	}
-	var v uint64
-	for i, p := range parts {
-		n, ok := atonNumber(p)
-		last := i == len(parts)-1
-		if !ok || !last && n > 255 || last && n >= 1<<(8*(4-i)) {
-			return ip, false
-		}
-		if last {
-			v |= n
-		} else {
-			v |= n << (24 - 8*i)
-		}
-	}
-	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
-}
-
-// atonNumber reads 0x… as hexadecimal, 0… as octal and anything else as decimal.
-func atonNumber(s string) (uint64, bool) {
-	base := 10
-	switch {
-	case strings.HasPrefix(s, "0x"):
-		s, base = s[2:], 16
-	case len(s) > 1 && s[0] == '0':
-		base = 8
-	}
-	n, err := strconv.ParseUint(s, base, 32)
-	return n, err == nil
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return ip.Unmap(), err == nil
 }
 
 // matchHost reports whether host (lower case, brackets and all) and port fit one of the patterns in

@@ -202,8 +202,8 @@ func (p *planner) hostReason(t URL) string {
 		return "the host is in " + EnvSkip
 	case p.only != "" && !matchHost(p.only, t.Host, t.EffectivePort()):
 		return "the host is not in " + EnvOnly
-	case p.netrc != "" && netrcKnows(p.netrc, strings.Trim(t.Host, "[]")):
-		return "a .netrc has credentials for the host"
+	case p.netrc != "" && netrcNames(p.netrc, strings.Trim(t.Host, "[]")):
+		return "a .netrc names the host"
 	}
 	return ""
 }

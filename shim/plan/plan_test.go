@@ -611,6 +611,9 @@ miss wget -q https://ex.test/100%.run
 pass curl https://ex.test/held/%2e%2E
 pass curl https://ex.test/held/.%2e
 pass wget https://ex.test/held/%2e/x
+pass curl http://10.1/held
+pass curl http://010.0.0.1/held
+pass wget -q http://1.2.3.4.5/held
 pass curl -s -- -s
 hit curl -O U -o x
 miss curl https://ex.test/other

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"encoding/base64"
+	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -109,15 +111,10 @@ func splitPort(s string) (host, port string, ok bool) {
 	return s[:colon], s[colon+1:], validPort(s[colon+1:])
 }
 
+// validPort accepts 1 to 65535 without leading zeros.
 func validPort(s string) bool {
-	n := 0
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' || i == 5 {
-			return false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return n > 0 && n < 65536 && s[0] != '0'
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && s[0] != '0'
 }
 
 func defaultPort(scheme string) string {
@@ -128,19 +125,29 @@ func defaultPort(scheme string) string {
 }
 
 // validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6
-// addresses in brackets without a zone. A name does not begin with a dash or a dot.
+// addresses in brackets without a zone. A name does not begin with a dash or a dot. One that ends in a
+// number is an IPv4 address in four decimal parts: in other writings, which the tools read as
+// inet_aton(3) does, it may be any address.
 func validHost(h string) bool {
 	extra := "._-"
 	if strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]") {
 		h, extra = h[1:len(h)-1], ".:"
+	} else if name := strings.TrimSuffix(h, "."); endsInNumber(name) {
+		_, err := netip.ParseAddr(name)
+		return err == nil
 	}
 	for i := 0; i < len(h); i++ {
-		c := h[i] | 0x20
-		if !(c >= 'a' && c <= 'z' || h[i] >= '0' && h[i] <= '9' || strings.IndexByte(extra, h[i]) >= 0) {
+		if !isAlnum(h[i]) && strings.IndexByte(extra, h[i]) < 0 {
 			return false
 		}
 	}
 	return h != "" && h[0] != '-' && h[0] != '.'
+}
+
+// endsInNumber reports whether the last label of a name is a decimal or hexadecimal number.
+func endsInNumber(name string) bool {
+	label := name[strings.LastIndexByte(name, '.')+1:]
+	return strings.Trim(label, "0123456789") == "" || strings.HasPrefix(strings.ToLower(label), "0x")
 }
 
 // removeDots removes literal "." and ".." segments from a path; an empty one becomes "/".

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -29,11 +28,12 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
 		return readError(err)
 	}
-	in := &counter{in: conn}
-	rep := readReply(bufio.NewReaderSize(io.LimitReader(in, maxHeader), 4096))
-	if in.n > 0 {
-		rep.state = answered
+	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader), 4096)
+	if _, err := in.Peek(1); err != nil {
+		return readError(err)
 	}
+	rep := readReply(in)
+	rep.state = answered
 	return rep
 }
 
@@ -64,18 +64,6 @@ func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, de
 // errOtherVersion says that a cache did not give the part that was asked for.
 var errOtherVersion = errors.New("not the part of this version")
 
-// counter counts what is read.
-type counter struct {
-	in io.Reader
-	n  int
-}
-
-func (c *counter) Read(b []byte) (int, error) {
-	n, err := c.in.Read(b)
-	c.n += n
-	return n, err
-}
-
 // dialError says why there is no connection. A cache is down if the connection failed, and silent
 // if the time for the whole probe was over first; but with -4 or -6 it may just have no such
 // address.
@@ -104,14 +92,8 @@ func (p *Prober) dial(q plan.Question, c plan.Cache, deadline time.Time) (net.Co
 	if q.Family != 0 {
 		network += strconv.Itoa(q.Family)
 	}
-	dialBy := time.Now().Add(p.connectTimeout)
-	if deadline.Before(dialBy) {
-		dialBy = deadline
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), dialBy)
-	defer cancel()
-	var d net.Dialer
-	return d.DialContext(ctx, network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
+	d := net.Dialer{Timeout: p.connectTimeout, Deadline: deadline}
+	return d.Dial(network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
 }
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The

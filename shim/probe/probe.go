@@ -2,7 +2,6 @@ package probe
 
 import (
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -204,21 +203,15 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 // would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything
-// else and what is not above zero gives the default; more than maxTimeout gives that.
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything else
+// and what is not above zero gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
-	unit := time.Second
-	if s, ok := strings.CutSuffix(v, "ms"); ok {
-		v, unit = s, time.Millisecond
-	} else {
-		v = strings.TrimSuffix(v, "s")
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		d, err = time.ParseDuration(v + "s")
 	}
-	whole, part, _ := strings.Cut(v, ".")
-	n, err := strconv.ParseUint("0"+whole, 10, 24)
-	f, err2 := strconv.ParseUint((part + "000000000")[:9], 10, 32)
-	d := time.Duration(n)*unit + time.Duration(f)*unit/time.Second
-	if err != nil || err2 != nil || d <= 0 {
+	if err != nil || d <= 0 {
 		return otherwise
 	}
 	return min(d, maxTimeout)
