@@ -18,6 +18,7 @@ type control struct {
 	label       string
 	name, value string
 	class       string
+	lines       int // how many lists of shell lines come before it
 }
 
 // formOf is what a browser knows of a form.
@@ -56,6 +57,7 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 		return byID[id]
 	}
 	var in *control
+	lines := 0
 	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -74,6 +76,10 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 					around = form(map[string]string{"form": a["id"]})
 				}
 				around.action, around.post = a["action"], a["method"] == "post"
+			case "details":
+				if a["class"] == "sh" {
+					lines++
+				}
 			case "input", "textarea", "select":
 				if f := form(a); f != nil {
 					f.field(e.Name.Local, a)
@@ -81,7 +87,7 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 			case "button":
 				if a["type"] != "button" {
 					to, query, _ := strings.Cut(a["formaction"], "?")
-					in = &control{form: form(a), to: to, query: query, name: a["name"], value: a["value"], class: a["class"]}
+					in = &control{form: form(a), to: to, query: query, name: a["name"], value: a["value"], class: a["class"], lines: lines}
 					list = append(list, in)
 				}
 			}

@@ -12,7 +12,9 @@ import (
 	"html/template"
 	"io"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,27 +35,21 @@ func Parse() (*Pages, error) {
 	return &Pages{set}, nil
 }
 
-// Action is a button, and beside it a small one for the shell line of the same
-// verb. Both send the form that they belong to.
+// Action is a button. It sends the form that it belongs to.
 type Action struct {
 	Verb, Label  string
 	Look         string // classes
 	Form         string // id of the form, where the button is not in it
 	Field, Value string // sent with the form
 	In           string // the row's directory, where others may hold its name
+	File         string // the row's file in the data directory, for Line
 	Ask          string // the question that is asked first
 	Accept       string // what is accepted from now on
 	Into         string // id of the element that takes the answer, else it is a new page
-	NameOnly     bool   // the line wants of a file its name alone, and no field filled
 }
 
-// Post is where the button sends its form.
-func (a Action) Post() string { return "/admin/" + a.Verb + a.query() }
-
-// Line is where the one beside it does.
-func (a Action) Line() string { return "/admin/" + a.Verb + "/shell" + a.query() }
-
-func (a Action) query() string {
+// Post returns the address that the button sends its form to.
+func (a Action) Post() string {
 	v := url.Values{}
 	if a.In != "" {
 		v.Set("in", a.In)
@@ -61,10 +57,38 @@ func (a Action) query() string {
 	if a.Accept != "" {
 		v.Set("accept", a.Accept)
 	}
-	if len(v) == 0 {
+	return strings.TrimSuffix("/admin/"+a.Verb+"?"+v.Encode(), "?")
+}
+
+// bare are the names that a shell takes for one word as they are: all keys, and
+// all that is not meant to be awkward.
+var bare = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@%+,:-]*$`)
+
+// Line returns what a shell in the data directory runs to do what the button
+// does, or "" where there is no such line: one would need quoting, or the button
+// changes nothing.
+func (a Action) Line() string {
+	_, name, _ := strings.Cut(a.File, "/")
+	switch {
+	case !bare.MatchString(a.Value) || a.File != "" && !bare.MatchString(name) || a.Verb == "ask", a.Verb == "again" && a.File == "":
+		return ""
+	case a.File == "":
+		return "fromcache " + a.Verb + " --data-dir . " + a.Value
+	case a.Verb == "deny":
+		return "mv -n " + a.File + " denied/"
+	case a.Verb == "dismiss":
+		return "rm " + a.File
+	case a.Verb == "approve", a.Verb == "retry", a.Verb == "again":
+		return a.accepting() + "mv -n " + a.File + " queue/"
+	}
+	return "fromcache " + a.Verb + " --data-dir . " + a.File
+}
+
+func (a Action) accepting() string {
+	if a.Accept == "" {
 		return ""
 	}
-	return "?" + v.Encode()
+	return "{ echo; echo accept " + a.Accept + "; } >> " + a.File + " && " // its last line may have no end
 }
 
 func newAction(verb, label, look string) Action { return Action{Verb: verb, Label: label, Look: look} }

@@ -58,9 +58,10 @@ func TestActions(t *testing.T) {
 	b.text("Final host")
 	b.text("2026-11-03")
 	b.text("after 1 redirect")
-	b.press(li("/a.bin"), "$")
-	b.until(`document.querySelector('#line pre')?.textContent.match(/^mv -n -- .*a.bin.* .*queue.*a.bin.*job$/)`)
-	b.until(`document.querySelector('#line [role=status]').textContent.includes('does what the button does')`)
+	b.eval(`document.querySelector('#l-misses .sh summary').click()`)
+	b.until(`document.querySelector('#l-misses .sh[open] code')?.textContent.match(/^mv -n misses\/\S+ queue\/$/)`)
+	b.press("#l-misses .sh[open] li", "Copy")
+	b.until(`document.querySelector('#l-misses .sh[open] .copy').textContent !== 'Copy'`)
 	b.press(li("/a.bin"), "Approve")
 	b.text("Approved 127.0.0.1")
 	b.goneFrom("misses", "a.bin")
@@ -69,15 +70,13 @@ func TestActions(t *testing.T) {
 	b.press(li("/c.bin"), "Deny")
 	b.goneFrom("misses", "c.bin")
 	b.eval(`[...document.querySelectorAll('#l-misses input')].slice(0, 2).forEach(e => e.click())`)
-	b.eval(`document.querySelectorAll('#bulk .sh')[0].click()`)
-	b.until(`document.querySelector('#line pre')?.textContent.includes('for k in ')`)
 	b.press("#bulk", "Approve")
 	b.text("Approved 2 of 2")
-	b.until(`document.querySelectorAll('#l-misses li').length === 1`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
 	b.eval(`document.querySelector('details.all').open = true`)
 	b.until(`document.querySelector('details.all button')?.textContent.includes('all 1')`)
 	b.press("details.all", "Approve all 1")
-	b.until(`document.querySelectorAll('#l-misses li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	if b.eval(`window.stays`) != "1" {
 		t.Error("the page was loaded anew")
 	}
@@ -107,18 +106,18 @@ func (b *tab) downloads() {
 	b.text("Queued 2 of 2")
 	b.open("/downloads")
 	b.live()
-	b.until(`document.querySelectorAll('#l-active li').length === 1 && document.querySelector('#l-active').innerText.includes('/slow/s.bin')`)
-	b.press("#l-active li", "Cancel")
+	b.until(`document.querySelectorAll('#l-active > li').length === 1 && document.querySelector('#l-active').innerText.includes('/slow/s.bin')`)
+	b.press("#l-active > li", "Cancel")
 	b.until(`document.querySelector('#l-cancelled')?.innerText.includes('/slow/s.bin')`)
 	b.text("check the URL")
-	b.press("#l-failed li", "Retry")
+	b.press("#l-failed > li", "Retry")
 	l.eventually("it has failed again", func() bool { return strings.Count(l.logs("failed"), " failed ") == 2 })
 	b.until(`document.querySelector('#l-failed')?.innerText.includes('404')`)
 	b.until(`!document.querySelector('#l-failed .acted')`) // it was greyed for a while
-	b.press("#l-failed li", "Dismiss")
-	b.until(`document.querySelectorAll('#l-failed li').length === 0`)
+	b.press("#l-failed > li", "Dismiss")
+	b.until(`document.querySelectorAll('#l-failed > li').length === 0`)
 	b.press("#page", "Clear finished")
-	b.until(`document.querySelectorAll('#l-done li, #l-cancelled li').length === 0`)
+	b.until(`document.querySelectorAll('#l-done > li, #l-cancelled > li').length === 0`)
 }
 
 // artifact: found by a search, looked at, fetched again, evicted.
@@ -149,7 +148,7 @@ func li(path string) string { return `li:has(input[aria-label$="` + path + `"])`
 
 func (b *tab) goneFrom(dir, name string) {
 	b.l.t.Helper()
-	b.until(`![...document.querySelectorAll('#l-` + dir + ` li')].some(e => e.innerText.includes('` + name + `'))`)
+	b.until(`![...document.querySelectorAll('#l-` + dir + ` > li')].some(e => e.innerText.includes('` + name + `'))`)
 }
 
 // TestUpload: a file of some size, with and against its digest.

@@ -62,12 +62,12 @@ func TestDoubleClick(t *testing.T) {
 			b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 			l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })
 			l.miss("/d.bin") // which comes to lie on top
-			b.until(`document.querySelectorAll('#l-misses li').length === 4`)
+			b.until(`document.querySelectorAll('#l-misses > li').length === 4`)
 			if n := l.names("misses"); len(n) != 3 || len(l.names("queue"))+len(l.names("meta"))+len(l.names("cancelled")) != 0 {
 				t.Errorf("still missed: %v; queued %v, cancelled %v", n, l.names("queue"), l.names("cancelled"))
 			}
 			l.sh("rm misses/*d.bin*")
-			b.until(`document.querySelectorAll('#l-misses li').length === 3`)
+			b.until(`document.querySelectorAll('#l-misses > li').length === 3`)
 			if after := b.rows("#l-misses"); after != before {
 				t.Errorf("the rows were %s and are %s", before, after)
 			}
@@ -76,7 +76,7 @@ func TestDoubleClick(t *testing.T) {
 			l.eventually("it is cancelled", func() bool { return len(l.names("cancelled")) == 1 && len(l.names("active")) == 0 })
 			b.until(`document.querySelector('.acted .fate')?.textContent.startsWith('Cancelled')`)
 			b.eval(`window.over()`)
-			b.until(`document.querySelectorAll('#l-misses li').length === 2 && !document.querySelector('.acted')`)
+			b.until(`document.querySelectorAll('#l-misses > li').length === 2 && !document.querySelector('.acted')`)
 			b.quiet()
 		})
 	}
@@ -161,10 +161,10 @@ func TestAdvice(t *testing.T) {
 	b.open("/downloads")
 	b.live()
 	b.hourglass()
-	b.press("#l-failed li", "Accept text/html and retry")
+	b.press("#l-failed > li", "Accept text/html and retry")
 	l.eventually("it is held", func() bool { return len(l.names("meta")) == 1 })
 	b.until(`document.querySelector('#l-failed .fate')?.textContent.startsWith('Retried')`)
 	b.eval(`window.over()`)
-	b.until(`document.querySelectorAll('#l-failed li').length === 0`)
+	b.until(`document.querySelectorAll('#l-failed > li').length === 0`)
 	b.quiet()
 }

@@ -21,10 +21,10 @@ func TestAimedAt(t *testing.T) {
 	l.miss(signed + "evil")
 	l.miss("/c.bin")
 	b.until(`document.querySelector('#sum').innerText.includes('2 misses waiting')`)
-	b.until(`document.querySelectorAll('#l-misses li').length === 1`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
 	b.run(chromedp.MouseClickXY(x, y))
 	l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })
 	l.sh(`grep -q ' approve web .*Signature=good$' active/*`)
 	b.eval(`Date.now = () => window.was() + 3600000`)
-	b.until(`document.querySelectorAll('#l-misses li').length === 2`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
 }

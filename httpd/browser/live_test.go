@@ -26,7 +26,7 @@ func TestLive(t *testing.T) {
 	b.text("curl/8.5.0")
 	b.until(`document.querySelector('#sum').innerText.includes('1 miss waiting')`)
 	l.sh("mv misses/*a.bin* queue/")
-	b.until(`document.querySelectorAll('#l-misses li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/a.bin')`)
 	l.miss("/slow/b.bin")
 	b.open("/downloads")
@@ -54,7 +54,7 @@ func TestRestart(t *testing.T) {
 	l.sh("rm misses/*")
 	l.start()
 	b.live()
-	b.until(`document.querySelectorAll('#l-misses li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	l.miss("/b.bin")
 	b.text("/b.bin")
 }
@@ -89,7 +89,7 @@ func TestSleep(t *testing.T) {
 			b.text("/b.bin")
 			b.live()
 			l.sh("rm misses/*") // and what happens from now on
-			b.until(`document.querySelectorAll('#l-misses li').length === 0`)
+			b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 			b.quiet()
 		})
 	}
@@ -215,9 +215,9 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 150 {
 		l.miss(fmt.Sprintf("/%03d.bin", i))
 	}
-	b.until(`document.querySelectorAll('#l-misses li').length === 100`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 100`)
 	b.text("1–100 of 150")
 	l.sh("rm misses/*")
-	b.until(`document.querySelectorAll('#l-misses li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	b.quiet()
 }

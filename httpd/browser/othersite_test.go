@@ -108,7 +108,7 @@ func TestOtherSite(t *testing.T) {
 			t.Errorf("the browser refused to frame only %d pages", framed)
 		}
 		b.open("/misses")
-		b.press("#l-misses li", "Approve") // our own form still does
+		b.press("#l-misses > li", "Approve") // our own form still does
 		l.eventually("one is approved", func() bool { return !slices.Equal(before, l.spool()) })
 	}
 }
@@ -165,7 +165,7 @@ func (l *lab) routes() map[string][]string {
 	verbs, err := os.ReadFile("../pages/verbs.go")
 	l.must(err)
 	for _, m := range regexp.MustCompile(`\{"([a-z]+)", max`).FindAllStringSubmatch(string(verbs), -1) {
-		byMethods["POST"] = append(byMethods["POST"], "/admin/"+m[1], "/admin/"+m[1]+"/shell")
+		byMethods["POST"] = append(byMethods["POST"], "/admin/"+m[1])
 	}
 	if len(byMethods["POST"]) < 12 || len(byMethods["GET HEAD"]) < 8 {
 		l.t.Fatalf("routes: %v", byMethods)

@@ -50,7 +50,7 @@ func backTo(r *http.Request) string {
 	if err != nil || u.Host != r.Host {
 		return "/"
 	}
-	stays := strings.HasSuffix(r.URL.Path, "/shell") || r.URL.Path == "/admin/again"
+	stays := r.URL.Path == "/admin/again"
 	switch {
 	case slices.Contains(lists, u.Path), stays && (u.Path == "/job" || strings.HasPrefix(u.Path, "/artifacts/")):
 		return u.RequestURI()

@@ -49,7 +49,7 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 	if p.Hidden {
 		p.Address = base(r) + "/by-hash/sha256/" + a.SHA256
 	}
-	p.Curl = "curl -fLO " + fsstore.Quote(p.Address)
+	p.Curl = "curl -fLO '" + strings.ReplaceAll(p.Address, "'", "%27") + "'"
 	for _, n := range a.Notes {
 		p.Notes = append(p.Notes, cut(key.RedactText(n), 600))
 	}
@@ -62,7 +62,11 @@ func (s *Server) artifactPage(r *http.Request, a *fsstore.Artifact) *artifactPag
 	if ap := a.Approved; ap != nil {
 		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
 	}
-	p.Acts = []templates.Action{rowAction("again", "Fetch again", "quiet", "key", a.Key), evictAction(a.Key)}
+	again := rowAction("again", "Fetch again", "quiet", "key", a.Key)
+	if _, err := s.store.JobFile(fsstore.Done, a.Key+".job"); err == nil {
+		again.File = "done/" + a.Key + ".job"
+	}
+	p.Acts = []templates.Action{again, evictAction(a.Key)}
 	s.jobsOf(p)
 	return p
 }

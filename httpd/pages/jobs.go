@@ -165,12 +165,14 @@ func onPurpose(j *job.Job) bool {
 func jobActs(j *fsstore.JobFile) []templates.Action {
 	act := func(verb, label, look, field string) templates.Action {
 		a := rowAction(verb, label, look, field, j.Name)
-		a.In = string(j.State)
+		a.In, a.File = string(j.State), string(j.State)+"/"+j.Name
 		return a
 	}
 	switch j.State {
 	case fsstore.Active, fsstore.Queue:
-		return []templates.Action{rowAction("cancel", "Cancel", "quiet warn", "id", j.Name)} // wherever it is by now
+		cancel := act("cancel", "Cancel", "quiet warn", "id")
+		cancel.In = "" // wherever it is by now
+		return []templates.Action{cancel}
 	case fsstore.Done:
 		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
 	case fsstore.Failed, fsstore.Cancelled:

@@ -68,7 +68,7 @@ type missRow struct {
 	Askers                      []asker
 	Note                        string
 	Hints                       []string // to know before it is approved
-	Acts                        []templates.Action
+	Acts, Lines                 []templates.Action
 }
 
 // hostRow heads the misses of one host.
@@ -173,6 +173,7 @@ func (s *Server) missRow(j *fsstore.JobFile) missRow {
 	r.Variants.More = a.URLCount - len(r.Variants.Rows)
 	r.Shown = r.Variants.Rows[0].shown.String()
 	r.Acts = missActs(r.Variants, "f"+r.ID)
+	r.Lines = r.Variants.lines(r.Acts)
 	r.Hints = s.hints(j)
 	return r
 }
@@ -259,6 +260,18 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) variants {
 	return v
 }
 
+// lines are the actions of a miss, with an approval of each URL where it has several.
+func (v variants) lines(acts []templates.Action) (list []templates.Action) {
+	if len(v.Rows) > 1 {
+		for i := range v.Rows {
+			a := v.Rows[i].Act
+			a.Label += " @" + v.Rows[i].Sum
+			list = append(list, a)
+		}
+	}
+	return append(list, acts...)
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1
@@ -271,10 +284,13 @@ func btoi(b bool) int {
 // says, "" on the page that says it.
 func missActs(v variants, into string) []templates.Action {
 	m := v.Rows[0].shown
+	file := string(fsstore.Misses) + "/" + m.Name
 	list := []templates.Action{rowAction("dismiss", "Dismiss", "quiet", "key", m.Name), rowAction("deny", "Deny", "quiet warn", "key", m.Name)}
+	list[0].File, list[1].File = file, file
 	list[0].In = string(fsstore.Misses)
 	if len(v.Rows) == 1 {
 		list = append([]templates.Action{v.Rows[0].Act}, list...)
+		list[0].File = file
 	}
 	if into == "" {
 		return list

@@ -9,7 +9,6 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
-	"fromcache/templates"
 )
 
 // frame is what every page has.
@@ -35,9 +34,7 @@ type frame struct {
 	Facts     *facts
 	Stats     *statsPage
 	Problems  []fsstore.Problem
-	Line      string // of a shell
-	Upload    templates.Action
-	Dir       string
+	Dir       string   // of the data
 	Words     []string // of the states of a download
 }
 
@@ -68,15 +65,13 @@ func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(w, r, "add")
-	f.Dir = s.store.Dir()
-	f.Upload = templates.Action{Verb: "upload", Label: "Upload", NameOnly: true}
 	return s.write(w, r, http.StatusOK, f)
 }
 
 var titles = map[string]string{
 	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache", "job": "Job – fromcache",
 	"artifacts": "Artifacts – fromcache", "artifact": "Artifact – fromcache", "add": "Add – fromcache", "stats": "Plots – fromcache",
-	"shell": "In a shell – fromcache", "ask": "What the origin says – fromcache", "sure": "Are you sure? – fromcache", "login": "fromcache", "error": "Error – fromcache",
+	"ask": "What the origin says – fromcache", "sure": "Are you sure? – fromcache", "login": "fromcache", "error": "Error – fromcache",
 }
 
 // frame begins a page for an operator.
@@ -84,7 +79,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 	text, back := s.takeFlash(w, r)
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(),
+		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(), Dir: s.store.Dir(),
 	}
 }
 

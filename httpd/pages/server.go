@@ -113,5 +113,5 @@ func (s *Server) Routes() []answer.Route {
 
 		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
 		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
-	}, s.verbRoutes()...)
+	}, s.verbs()...)
 }

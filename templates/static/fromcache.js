@@ -323,30 +323,10 @@
     box.showModal()
   })
 
-  // The shell line of a button, shown beside it and copied.
-
-  const showLine = async (form, button) => {
-    const [answer, line] = await post(form, button).catch(() => [{}, 'The server does not answer.'])
-    if (!answer.ok) return flash(line, true)
-    $('#line')?.remove()
-    document.body.append(parse('<div id="line" popover role="region" aria-label="Shell line"><pre tabindex="0"></pre><p><span role="status"></span><button type="button" class="copy">Copy</button></p></div>'))
-    const box = $('#line')
-    $('pre', box).textContent = line
-    $('.copy', box).dataset.copy = line
-    box.showPopover?.({ source: button })
-    const at = button.getBoundingClientRect()
-    const under = at.bottom + box.offsetHeight + 8 < innerHeight || at.top < box.offsetHeight + 8
-    box.style.top = `${scrollY + (under ? at.bottom + 4 : at.top - box.offsetHeight - 4)}px`
-    box.style.left = `${scrollX + Math.max(4, Math.min(at.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`
-    $('[role=status]', box).textContent = await copy(line) ? 'Copied: it does what the button does.' : 'It does what the button does.'
-  }
   document.addEventListener('submit', async (e) => {
     const form = e.target
     const button = e.submitter
-    if (e.submitter?.classList.contains('sh')) {
-      e.preventDefault()
-      showLine(form, e.submitter)
-    } else if (form.dataset.upload !== undefined) {
+    if (form.dataset.upload !== undefined) {
       e.preventDefault()
       upload(form)
     } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== '/admin/ask') {
@@ -400,7 +380,7 @@
   document.addEventListener('click', async (e) => {
     const button = e.target.closest?.('.copy')
     if (!button) return
-    button.textContent = await copy(button.dataset.copy) ? 'Copied' : 'Select it to copy'
+    button.textContent = await copy(button.previousElementSibling.textContent) ? 'Copied' : 'Select it to copy'
     setTimeout(() => { button.textContent = 'Copy' }, 1500)
   })
   document.addEventListener('change', (e) => {
