@@ -46,7 +46,7 @@ func (s *Store) ownLine(u key.URL, name string) string {
 	if strings.HasPrefix(dir, "-") {
 		dir = "./" + dir
 	}
-	line := "echo " + Quote("drop "+name) + " >> " + Quote(dir+"/queries/"+u.Host())
+	line := "echo " + quote("drop "+name) + " >> " + quote(dir+"/queries/"+u.Host())
 	return fmt.Sprintf("others were asked for that differ from it in %s alone; if that chooses nothing, make one artifact of them: %s", cutName(name), line)
 }
 
@@ -73,4 +73,17 @@ func (s *Store) notedBeside(u key.URL) func(yield func(string) bool) {
 			}
 		}
 	}
+}
+
+// quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
+// nothing that a shell might take for more, else in single quotes, in which
+// only the quote itself is special.
+func quote(s string) string {
+	special := func(r rune) bool {
+		return r > 0x7e || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:@%,", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

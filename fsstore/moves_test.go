@@ -45,25 +45,21 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 	for _, c := range []struct {
 		told, takes State
 		do          func(*Store, State) error
-		line        func(Shell, State) (string, error)
 	}{
-		{Failed, Failed, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
-		{Cancelled, Cancelled, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
-		{Done, Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
-		{"", Done, retry, func(sh Shell, st State) (string, error) { return sh.Retry(st, name, "") }},
-		{Failed, Failed, with, func(sh Shell, st State) (string, error) { return sh.RetryWith(st, name, Addition{AcceptAny: true}) }},
-		{Failed, Failed, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
-		{Cancelled, Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
-		{"", Cancelled, dismiss, func(sh Shell, st State) (string, error) { return sh.Dismiss(st, name) }},
+		{Failed, Failed, retry},
+		{Cancelled, Cancelled, retry},
+		{Done, Done, retry},
+		{"", Done, retry},
+		{Failed, Failed, with},
+		{Failed, Failed, dismiss},
+		{Cancelled, Cancelled, dismiss},
+		{"", Cancelled, dismiss},
 	} {
 		s := testStore(t)
 		for st, line := range at {
 			if err := os.WriteFile(s.job(st, name), []byte(cudaURL+"\n"+line+"\n"), 0o660); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if line, err := c.line(s.Shell(), c.told); err != nil || !strings.Contains(line, "/"+string(c.takes)+"/"+name) {
-			t.Errorf("told %q, the line is %s, %v", c.told, line, err)
 		}
 		if err := c.do(s, c.told); err != nil {
 			t.Fatal(err)
@@ -253,34 +249,22 @@ func TestCancelOfWhatIsBeingClaimed(t *testing.T) {
 	}
 }
 
-// What a retry adds is in the job before it can be claimed, whoever writes it:
-// a button, or the line beside it.
+// What a retry adds is in the job before it can be claimed.
 func TestRetryWithOptions(t *testing.T) {
 	name := keyOf(t, cudaURL) + ".job"
 	more := Addition{AcceptHTML: true, SHA256: strings.Repeat("0A", 32)}
-	for way, retry := range map[string]func(s *Store) error{
-		"verb": func(s *Store) error { return s.RetryWith(Failed, name, more, By{"web", ""}) },
-		"line": func(s *Store) error {
-			line, err := s.Shell().RetryWith(Failed, name, more)
-			if err == nil {
-				run(t, s.dir, line)
-			}
-			return err
-		},
-	} {
-		s := testStore(t)
-		if err := os.WriteFile(s.job(Failed, name), []byte(cudaURL+"\n2026-11-22T21:31:00Z failed a page came"), 0o660); err != nil { // no end of the line
-			t.Fatal(err)
-		}
-		if err := retry(s); err != nil {
-			t.Fatal(way, err)
-		}
-		c := claimNext(t, s)
-		if !c.Job.AcceptHTML || c.Job.AcceptAny || c.Job.Sha256 != strings.Repeat("0a", 32) {
-			t.Errorf("%s: %+v", way, c.Job)
-		}
-	}
 	s := testStore(t)
+	if err := os.WriteFile(s.job(Failed, name), []byte(cudaURL+"\n2026-11-22T21:31:00Z failed a page came"), 0o660); err != nil { // no end of the line
+		t.Fatal(err)
+	}
+	if err := s.RetryWith(Failed, name, more, By{"web", ""}); err != nil {
+		t.Fatal(err)
+	}
+	c := claimNext(t, s)
+	if !c.Job.AcceptHTML || c.Job.AcceptAny || c.Job.Sha256 != strings.Repeat("0a", 32) {
+		t.Errorf("%+v", c.Job)
+	}
+	s = testStore(t)
 	if err := s.RetryWith(Failed, name, Addition{SHA256: "0a"}, By{"web", ""}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a digest that is none: %v", err)
 	}

@@ -220,17 +220,3 @@ func TestAJobIsNotOvertakenByItself(t *testing.T) {
 	}
 	publish(t, claimNext(t, s), "newer")
 }
-
-// The line for the shell does what the verb does.
-func TestTheLineOfAnEvictEndsWhatWaits(t *testing.T) {
-	s := testStore(t)
-	hold(t, s, cudaURL, "bytes")
-	add(t, s, cudaURL)
-	line, err := s.Shell().Evict(keyOf(t, cudaURL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, s.dir, line)
-	want(t, s, Queue)
-	want(t, s, Cancelled, keyOf(t, cudaURL)+".job")
-}

@@ -30,9 +30,9 @@ func write(t *testing.T, s *Store, st State, name string, lines ...string) {
 	t.Helper()
 	cmd := "printf '%s\\n'"
 	for _, line := range lines {
-		cmd += " " + Quote(line)
+		cmd += " " + quote(line)
 	}
-	run(t, s.dir, cmd+" > "+string(st)+"/"+Quote(name))
+	run(t, s.dir, cmd+" > "+string(st)+"/"+quote(name))
 }
 
 const (
