@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // inside runs the tests below a shell that ends whatever they leave: it is process
 // 1 of its namespace, and the mounts go with the last process.
-const inside = `mount -t proc proc /proc
+const inside = `mount -t proc proc /proc 2>/dev/null || exit 125
 for dir in /dev/shm /run/netns; do [ ! -d $dir ] || mount -t tmpfs tmpfs $dir; done
 "$0" "$@"
 exit $?`
@@ -83,8 +83,12 @@ func runInside() (code int, err error) {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		return 0, err
 	}
-	if code := cmd.ProcessState.ExitCode(); code >= 0 {
+	switch code := cmd.ProcessState.ExitCode(); code {
+	case 125:
+		return 0, errors.New("nothing may be mounted")
+	case -1: // it was killed
+		return 1, nil
+	default:
 		return code, nil
 	}
-	return 1, nil // it was killed
 }
