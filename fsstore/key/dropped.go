@@ -2,20 +2,21 @@ package key
 
 import "strings"
 
-// Dropped is what was left out of a URL's query, and why.
+// Dropped is a parameter that is no part of a URL's identity, and why.
 type Dropped struct {
 	Name string // of the parameter; never its value
-	By   string // whose signature it is, or that an operator's line says so
+	By   string // the scheme whose signature it is, or "an operator's line"
 }
 
-// DroppedParams tells what of raw's query is no part of its identity by Auto and by an operator's lines.
-func DroppedParams(raw string, own *HostRules) (list []Dropped) {
+// DroppedParams returns the parameters of raw that Auto and an operator's rules drop. rules may be
+// nil.
+func DroppedParams(raw string, rules *HostRules) (list []Dropped) {
 	b, m, err := normalise(nil, raw, reading{rule: Drop})
 	var q params
-	if err != nil || m.whole == "" || !q.take(m.whole) {
+	if err != nil || m.whole == "" || !q.split(m.whole) {
 		return nil
 	}
-	q.decide(hostOf(string(b[m.host:m.path])), own)
+	q.drop(hostOf(string(b[m.host:m.path])), rules)
 	for i, by := range q.by[:q.n] {
 		if name, value, _ := strings.Cut(q.raw[i], "="); by != "" {
 			if value == "" || len(name) > 40 {
@@ -27,5 +28,5 @@ func DroppedParams(raw string, own *HostRules) (list []Dropped) {
 	return list
 }
 
-// ByOperator reports whether the word of an operator left it out.
-func (l Dropped) ByOperator() bool { return l.By == byOperator }
+// ByOperator reports whether an operator's rule drops it.
+func (d Dropped) ByOperator() bool { return d.By == byOperator }

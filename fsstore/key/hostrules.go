@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// HostRules is what an operator says of the query parameters of a host, in lines that read "drop NAME", "keep NAME", "drop all" or
-// "keep all". A name is the whole of what stands before the "=", as it is written in the URL. Keep goes before drop, and both
-// before the table of signatures. nil says nothing.
+// HostRules are an operator's rules for the query parameters of a host: lines that read "drop
+// NAME", "keep NAME", "drop all" or "keep all". NAME is all before the "=", as it is written in the
+// URL. Keep goes before drop, and both go before the table of signatures. nil has no rule.
 type HostRules struct {
 	dropAll, keepAll bool
 	drop, keep       []string
 }
 
-// Flaw is a line that can't be taken.
+// Flaw is a line that ParseHostRules can't read.
 type Flaw struct {
 	N   int    // counted from 1
 	Why string // in plain words, with what to do
 }
 
-// byOperator is who drops a parameter for an operator's line.
+// byOperator is the Dropped.By of a parameter that an operator's rule drops.
 const byOperator = "an operator's line"
 
-// ParseHostRules reads such lines; "#" begins a comment, and blank lines say nothing. A flaw changes nothing: what is not well said
-// must not merge two URLs.
+// ParseHostRules reads the lines of a file; "#" begins a comment, and blank lines are ignored. A
+// line that it can't read changes nothing, because a mistake must not make two URLs one.
 func ParseHostRules(text string) (*HostRules, []Flaw) {
-	o := &HostRules{}
+	r := &HostRules{}
 	var flaws []Flaw
 	n := 0
 	for line := range strings.Lines(text) {
@@ -36,15 +36,15 @@ func ParseHostRules(text string) (*HostRules, []Flaw) {
 		if len(word) == 0 {
 			continue
 		}
-		if why := o.take(word); why != "" {
+		if why := r.add(word); why != "" {
 			flaws = append(flaws, Flaw{n, why})
 		}
 	}
-	return o, flaws
+	return r, flaws
 }
 
-// take takes the words of a line, or says what is wrong with them.
-func (o *HostRules) take(word []string) string {
+// add adds the rule in the words of a line, or returns what is wrong with them.
+func (r *HostRules) add(word []string) string {
 	if len(word) != 2 || word[0] != "drop" && word[0] != "keep" {
 		return `it is none of "drop NAME", "keep NAME" and "drop all": write one of them, in lower case`
 	}
@@ -56,31 +56,31 @@ func (o *HostRules) take(word []string) string {
 	}
 	switch {
 	case name == "all" && word[0] == "drop":
-		o.dropAll = true
+		r.dropAll = true
 	case name == "all":
-		o.keepAll = true
+		r.keepAll = true
 	case word[0] == "drop":
-		o.drop = append(o.drop, name)
+		r.drop = append(r.drop, name)
 	default:
-		o.keep = append(o.keep, name)
+		r.keep = append(r.keep, name)
 	}
 	return ""
 }
 
-// Join is what two operators' files say together. Either may be nil.
-func (o *HostRules) Join(p *HostRules) *HostRules {
+// Join returns the rules of both. Either may be nil.
+func (r *HostRules) Join(p *HostRules) *HostRules {
 	switch {
-	case o == nil:
+	case r == nil:
 		return p
 	case p == nil:
-		return o
+		return r
 	}
-	return &HostRules{o.dropAll || p.dropAll, o.keepAll || p.keepAll, slices.Concat(o.drop, p.drop), slices.Concat(o.keep, p.keep)}
+	return &HostRules{r.dropAll || p.dropAll, r.keepAll || p.keepAll, slices.Concat(r.drop, p.drop), slices.Concat(r.keep, p.keep)}
 }
 
-// dropsAll: nothing of any query stays, however long it is.
-func (o *HostRules) dropsAll() bool { return o != nil && o.dropAll && !o.keepAll && len(o.keep) == 0 }
+// dropsAll reports whether every query is dropped whole, however long it is.
+func (r *HostRules) dropsAll() bool { return r != nil && r.dropAll && !r.keepAll && len(r.keep) == 0 }
 
-func (o *HostRules) keeps(name string) bool { return o.keepAll || slices.Contains(o.keep, name) }
+func (r *HostRules) keeps(name string) bool { return r.keepAll || slices.Contains(r.keep, name) }
 
-func (o *HostRules) drops(name string) bool { return o.dropAll || slices.Contains(o.drop, name) }
+func (r *HostRules) drops(name string) bool { return r.dropAll || slices.Contains(r.drop, name) }

@@ -2,17 +2,18 @@ package key
 
 import "strings"
 
-// movingWords are parts of names that mean whatever is newest.
+// movingWords are parts of names under which an origin serves whatever is newest.
 var movingWords = [...]string{"latest", "stable", "current", "nightly", "newest", "edge", "rolling", "daily", "snapshot"}
 
-// movingBranches are whole segments of paths that do: branches of repositories.
+// movingBranches are segments of paths of that kind: the branches of repositories.
 var movingBranches = [...]string{"main", "master", "head", "trunk", "develop", "devel"}
 
-// installers begin the names of scripts that are served under one name for ever.
+// installers begin the names of install scripts, which have no version in their names.
 var installers = [...]string{"install", "setup", "bootstrap", "get", "rustup", "init"}
 
-// Moving returns what in a URL's name says that it may bring other bytes tomorrow: a word such as "latest", a branch, or the
-// name of an install script, or host, without a version; "" where nothing does. A version in the file's own name says that it stays.
+// Moving returns the part of the URL which suggests that its bytes change: a word such as "latest",
+// a branch, or the name of an install script or host without a version. It is "" where there is
+// none, or where the file's own name has a version.
 func (u URL) Moving() string {
 	path, query, _ := strings.Cut(u.full[strings.Index(u.full, u.host)+len(u.host):], "?")
 	base := u.base
@@ -44,7 +45,7 @@ func (u URL) Moving() string {
 	return installer(base, path)
 }
 
-// movingWord returns the first of movingWords that is a part of a name, as it stands there.
+// movingWord returns the first of movingWords in a name, as it is written there, or "".
 func movingWord(name string) string {
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r >= 0x80 || !alnum(byte(r)) }) {
 		if isOneOf(strings.ToLower(word), movingWords[:]) {
@@ -54,7 +55,7 @@ func movingWord(name string) string {
 	return ""
 }
 
-// installer returns the name of a script that installs what is newest: install.sh, or a bare host such as get.example.com.
+// installer returns base if it is the name of an install script, such as install.sh, else "".
 func installer(base, path string) string {
 	stem, ext, _ := strings.Cut(strings.ToLower(base), ".")
 	if ext != "" && ext != "sh" && ext != "bash" && ext != "py" && ext != "ps1" {
@@ -71,8 +72,9 @@ func installer(base, path string) string {
 	return ""
 }
 
-// hasVersion reports whether s holds what a version, a date or a commit looks like: digits with a dot between, six digits or
-// more, or hex as long as an abbreviated commit with digits and letters.
+// hasVersion reports whether s holds something like a version, a date or a commit: digits with a
+// dot, "_" or "-" between, six digits or more, or seven or more hex digits with both digits and
+// letters.
 func hasVersion(s string) bool {
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r >= 0x80 || !alnum(byte(r)) && r != '.' && r != '_' && r != '-' }) {
 		digits := 0
@@ -98,15 +100,15 @@ func hasVersion(s string) bool {
 	return false
 }
 
-// ChangingParam returns the name of the one parameter in which two URLs of one path differ, where both its values look as if a
-// machine had made them up, so that it may be a signature of a kind that nobody has told us; else "".
+// ChangingParam returns the name of the one parameter in which two URLs of one path differ, if both
+// its values look generated, so that it may be a signature of an unknown scheme; else "".
 func ChangingParam(a, b string) string {
 	path, query, is := strings.Cut(a, "?")
 	other, with, also := strings.Cut(b, "?")
 	if path != other || !is || !also || query == with {
 		return ""
 	}
-	var drifts string
+	var found string
 	for more, also := true, true; more || also; {
 		var p, q string
 		p, query, more = strings.Cut(query, "&")
@@ -119,16 +121,17 @@ func ChangingParam(a, b string) string {
 		}
 		name, x, _ := strings.Cut(p, "=")
 		same, y, _ := strings.Cut(q, "=")
-		if name != same || drifts != "" || !madeUp(name, x) || !madeUp(name, y) {
+		if name != same || found != "" || !looksGenerated(name, x) || !looksGenerated(name, y) {
 			return ""
 		}
-		drifts = name
+		found = name
 	}
-	return drifts
+	return found
 }
 
-// madeUp reports whether a value chooses no content that anybody would know by it. Digests of git do.
-func madeUp(name, v string) bool {
+// looksGenerated reports whether a parameter's value looks like a signature or token. The digests
+// of git don't count, because they choose the content.
+func looksGenerated(name, v string) bool {
 	v = unescape(v)
 	return !isContentParam(name) && (looksRandom(v) || looksJWT(v)) && !((len(v) == 40 || len(v) == 64) && only(v, hexDigit))
 }

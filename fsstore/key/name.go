@@ -5,22 +5,23 @@ import (
 	"strings"
 )
 
-// The parts of a key: 80 bytes of host and 160 of host and basename together leave a key of at most 196, far below the 255
-// that file systems allow, so that "@<worker>.job" and a ".2" fit behind it.
+// The longest parts of a key in bytes. A key has at most 196, so that "@<worker>.job" and ".2" fit
+// behind it into the 255 that file systems allow.
 const (
 	maxHost  = 80
-	maxParts = 160
-	keepTail = 20 // of a cut basename: the extension, and mostly the version
+	maxParts = 160 // host and basename together
+	keepTail = 20  // of a basename that is cut: the extension, and mostly the version
 	hashLen  = 32
-	oldLen   = 16 // of the names that servers gave before
+	oldLen   = 16 // in the names that earlier servers gave
 	maxName  = maxParts + 2*len("--") + hashLen
 )
 
-// Key returns <host>--<basename>--<hash32>: at most 196 bytes of [A-Za-z0-9._+-], beginning with neither "." nor "-".
-// It is "" for the zero URL.
+// Key returns <host>--<basename>--<hash32>: at most 196 bytes of [A-Za-z0-9._+-], of which the
+// first is neither "." nor "-". It is "" for the zero URL.
 func (u URL) Key() string { return u.name(hashLen) }
 
-// OldKey returns the name that servers before this one gave the same normalised URL, to find what they made: with 16 digits.
+// OldKey returns the name that earlier servers gave the same normalised URL, with 16 digits, to
+// find what they made.
 func (u URL) OldKey() string { return u.name(oldLen) }
 
 func (u URL) name(digits int) string {
@@ -34,7 +35,7 @@ func (u URL) name(digits int) string {
 	}
 	left := maxParts - len(b)
 	b = append(b, "--"...)
-	switch base := shownBase(u.base); {
+	switch base := redactedBase(u.base); {
 	case base == "":
 		b = append(b, "index"...)
 	case len(base) <= left:
@@ -47,27 +48,29 @@ func (u URL) name(digits int) string {
 	return string(hex.AppendEncode(b, u.sum[:digits/2]))
 }
 
-// shownBase is a basename as everybody may see it: a key is in every list and log. What tells two URLs apart is the hash.
-func shownBase(base string) string {
+// redactedBase returns a basename without credentials, because a key is in every list and log. Two
+// URLs that become alike so differ in the hash.
+func redactedBase(base string) string {
 	if strings.IndexByte(base, '=') < 0 && !strings.Contains(base, "eyJ") {
 		return base
 	}
 	return string(redactor{}.segments(nil, base, 0))
 }
 
-// Valid reports whether name has the shape of a key, of today's or of an earlier server's. It promises nothing about where
-// name came from.
+// Valid reports whether name has the form of a key, of 32 or of 16 digits. A person may have
+// written it.
 func Valid(name string) bool { return valid(name, hashLen) || IsOld(name) }
 
-// IsOld reports whether name has the shape of a key that an earlier server gave.
+// IsOld reports whether name has the form of a key that an earlier server gave, of 16 digits.
 func IsOld(name string) bool { return valid(name, oldLen) }
 
-// HasSum reports whether a valid name's hash is that of a sum of 64 hex digits.
+// HasSum reports whether the hash of a valid name is that of sum, the 64 hex digits of a URL's Sum.
 func HasSum(name, sum string) bool {
 	return strings.HasSuffix(name, "--"+sum[:hashLen]) || strings.HasSuffix(name, "--"+sum[:oldLen])
 }
 
-// OldName returns the name that an earlier server gave to what has a name of today; another name as it is.
+// OldName returns a key of 32 digits with 16, as an earlier server gave it, and another name as it
+// is.
 func OldName(name string) string {
 	if !valid(name, hashLen) {
 		return name
@@ -75,7 +78,8 @@ func OldName(name string) string {
 	return name[:len(name)-hashLen+oldLen]
 }
 
-// CurrentName returns the name of today for what an earlier server named, given the sum of its URL; another name as it is.
+// CurrentName returns a key of 16 digits with 32, given the Sum of its URL, and another name as it
+// is.
 func CurrentName(name, sum string) string {
 	if !IsOld(name) {
 		return name

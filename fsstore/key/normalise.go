@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// marks are offsets into a normalised URL.
-type marks struct {
+// offsets are offsets into a normalised URL.
+type offsets struct {
 	host, path, base, query int // where each begins; query is also where the path ends
 	dropped                 bool
 	whole                   string // the query as it came
 }
 
-// scheme is what a URL begins with.
+// scheme is the scheme of a URL.
 type scheme uint8
 
 const (
-	notWeb scheme = iota
+	noScheme scheme = iota
 	http
 	https
 )
@@ -26,14 +26,14 @@ const (
 func bad(why string) error { return &Error{Why: why} }
 
 // normalise appends the normalised raw to b.
-func normalise(b []byte, raw string, r reading) ([]byte, marks, error) {
-	var m marks
+func normalise(b []byte, raw string, r reading) ([]byte, offsets, error) {
+	var m offsets
 	if err := checkBytes(raw); err != nil {
 		return b, m, err
 	}
 	sch, rest := cutScheme(raw)
 	switch sch {
-	case notWeb:
+	case noScheme:
 		return b, m, bad("only http:// and https:// can be fetched: write one of them in front of the host")
 	case http:
 		b = append(b, "http://"...)
@@ -60,7 +60,7 @@ func normalise(b []byte, raw string, r reading) ([]byte, marks, error) {
 	return b, m, nil
 }
 
-// checkBytes refuses what is too long and what is not 0x21–0x7E.
+// checkBytes refuses a URL that is too long, and bytes that are not 0x21–0x7E.
 func checkBytes(raw string) error {
 	if len(raw) > MaxURL {
 		return bad(fmt.Sprintf("longer than %d bytes: fetch it without the cache", MaxURL))
@@ -73,7 +73,7 @@ func checkBytes(raw string) error {
 	return nil
 }
 
-// cutScheme splits "http://" or "https://", in any case, off raw.
+// cutScheme cuts "http://" or "https://", in upper or lower case, off raw.
 func cutScheme(raw string) (scheme, string) {
 	switch {
 	case len(raw) >= 7 && strings.EqualFold(raw[:7], "http://"):
@@ -81,10 +81,11 @@ func cutScheme(raw string) (scheme, string) {
 	case len(raw) >= 8 && strings.EqualFold(raw[:8], "https://"):
 		return https, raw[8:]
 	}
-	return notWeb, raw
+	return noScheme, raw
 }
 
-// authorityLen returns how much of s, which follows "://" and holds no fragment, is user-info, host and port.
+// authorityLen returns the length of user-info, host and port at the beginning of s, which follows
+// "://" and holds no fragment.
 func authorityLen(s string) int {
 	for i := 0; i < len(s); i++ {
 		if s[i] == '/' || s[i] == '?' {
@@ -94,7 +95,8 @@ func authorityLen(s string) int {
 	return len(s)
 }
 
-// appendAuthority appends host and port of auth in their normal form. What stands before the last "@" is user-info.
+// appendAuthority appends host and port of auth in their normal form. User-info is all before the
+// last "@".
 func appendAuthority(b []byte, auth string, sch scheme) ([]byte, error) {
 	host := auth[strings.LastIndexByte(auth, '@')+1:]
 	port := ""
@@ -110,15 +112,15 @@ func appendAuthority(b []byte, auth string, sch scheme) ([]byte, error) {
 	return appendPort(b, port, sch)
 }
 
-// A name in the DNS has no more than this (RFC 1035, 2.3.4), without the dot at
-// its end. Whoever walks the labels of a host relies on it.
+// The longest name in the DNS and its longest label in bytes (RFC 1035, 2.3.4), without the dot at
+// the end. Denials and host rules look up each parent domain of a host, and rely on it.
 const (
 	maxHostname = 253
 	maxLabel    = 63
 )
 
-// checkHost refuses what is neither a name of [A-Za-z0-9._-] with a letter or digit first or after dots and dashes, nor an
-// IPv6 literal in brackets. A name of dots alone would be a directory under denied/.
+// checkHost refuses a host that is neither an IPv6 literal in brackets nor a name of [A-Za-z0-9._-]
+// with a letter or digit in it. A name of dots alone would be a directory under denied/.
 func checkHost(host string) error {
 	if host == "" {
 		return bad("no host: write it after ://")
@@ -175,7 +177,8 @@ func appendPort(b []byte, port string, sch scheme) ([]byte, error) {
 	return strconv.AppendInt(append(b, ':'), int64(n), 10), nil
 }
 
-// appendPath appends path, which is empty or begins with a slash, with its dot segments removed (RFC 3986, 5.2.4).
+// appendPath appends path, which is empty or begins with a slash, with its dot segments removed
+// (RFC 3986, 5.2.4).
 func appendPath(b []byte, path string) []byte {
 	if path == "" {
 		return append(b, '/')
@@ -205,15 +208,15 @@ func appendPath(b []byte, path string) []byte {
 	return b
 }
 
-// reading is how a query is read.
+// reading says how a query is read.
 type reading struct {
-	rule Rule
-	own  *HostRules // beside Auto
-	wild bool       // the URL is one that Redact has made
+	rule     Rule
+	rules    *HostRules // beside Auto
+	redacted bool       // the URL is one that Redact has returned
 }
 
-// appendQuery appends "?" and what is left of query, and reports whether something was left out.
-func appendQuery(b []byte, query string, r reading, m marks) ([]byte, bool) {
+// appendQuery appends "?" and what a rule keeps of query, and reports whether it dropped something.
+func appendQuery(b []byte, query string, r reading, m offsets) ([]byte, bool) {
 	switch {
 	case query == "":
 		return b, false
@@ -222,12 +225,12 @@ func appendQuery(b []byte, query string, r reading, m marks) ([]byte, bool) {
 	case r.rule == Old:
 		return appendOld(b, query, m)
 	case r.rule == Auto:
-		q := params{wild: r.wild}
-		if r.own.dropsAll() {
+		q := params{redacted: r.redacted}
+		if r.rules.dropsAll() {
 			return b, true
 		}
-		if q.take(query) {
-			q.decide(hostOf(string(b[m.host:m.path])), r.own)
+		if q.split(query) {
+			q.drop(hostOf(string(b[m.host:m.path])), r.rules)
 			return q.append(b)
 		}
 	}

@@ -5,21 +5,23 @@ import (
 	"strings"
 )
 
-// The rule of the servers before this one, under which artifacts, misses and denials may lie: where the path named a file
-// the query was dropped, save for the parameters below. It dropped what chooses content at many an origin (cgit's h, GitLab's
-// job), so it finds what is there, and nothing is given a name by it.
+// The rule of earlier servers, by which artifacts, misses and denials may still be named: where the
+// path named a file the query was dropped, but for contentParams. The rule dropped parameters that
+// choose the content at some origins (cgit's h, GitLab's job). So it is used to find what is there,
+// and never to name anything.
 
-// contentParams stayed. Lower case, because names are compared so.
+// contentParams are the parameters that the old rule kept, in lower case.
 var contentParams = [...]string{
 	"path", "ref", "version", "versionid", "rev", "branch", "commit", "tag", "id", "file", "filename", "name", "os", "arch",
 	"platform", "lang", "product", "build", "format", "variant",
 }
 
-// scriptExts are the extensions of programs that answer a query: there all of it stayed.
+// scriptExts are the extensions of programs that answer a query, of which the old rule kept all.
 var scriptExts = [...]string{"php", "cgi", "asp", "aspx", "jsp", "do", "action"}
 
-// appendOld appends "?" and what the old rule left of query, and reports whether it left something out.
-func appendOld(b []byte, query string, m marks) ([]byte, bool) {
+// appendOld appends "?" and what the old rule keeps of query, and reports whether it dropped
+// something.
+func appendOld(b []byte, query string, m offsets) ([]byte, bool) {
 	if !namesFile(b[m.base:m.query]) {
 		return append(append(b, '?'), query...), false
 	}
@@ -47,8 +49,9 @@ func isContentParam(name string) bool {
 	return false
 }
 
-// namesFile reports whether base, the last segment of a path, has an extension that is no script's: what follows the last
-// literal dot, cut at ";", 1–10 letters and digits, a letter first, with at least one byte before the dot.
+// namesFile reports whether base, the last segment of a path, has an extension that is not one of
+// scriptExts: after the last literal dot, which is not the first byte, and before a ";" 1–10
+// letters and digits, of which the first is a letter.
 func namesFile(base []byte) bool {
 	dot := bytes.LastIndexByte(base, '.')
 	if dot < 1 {

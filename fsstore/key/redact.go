@@ -8,25 +8,27 @@ import (
 
 const (
 	redacted  = "REDACTED"
-	maxNested = 4 // URLs within URLs; what is deeper is not shown
+	maxNested = 4 // URLs within URLs; deeper ones are redacted whole
 )
 
-// Redact returns raw, taken as one URL, for people to see: without user-info, and with REDACTED for what looks like a
-// credential. It takes any bytes, and returns printable ASCII (other bytes as %XX) of at most MaxURL bytes and "...".
-// What it returns is still hostile: escape it.
+// Redact returns the URL raw for people to see: without user-info, and with REDACTED in place of
+// what looks like a credential. raw may be any bytes. The result is printable ASCII (other bytes as
+// %XX), and is cut to MaxURL bytes and "...". It is still hostile: escape it.
 func Redact(raw string) string {
 	return printable(redactor{}.word(nil, raw, 0), false)
 }
 
-// RedactDistinct is Redact for a list in which URLs may differ in what it hides alone: behind each REDACTED stand a few digits of
-// a hash of the value. They tell two values apart, not more: of a password that can be guessed one of 65,536 guesses would
-// fit, and a key says as much of the whole URL to who can guess that.
+// RedactDistinct is Redact for a list in which URLs may differ only in what it hides: behind each
+// REDACTED it writes four digits of the value's hash. They tell two values apart, and no more: a
+// wrong guess of a password fits with a chance of 1 in 65,536, and the key already tells as much of
+// the URL.
 func RedactDistinct(raw string) string {
-	return printable(redactor{apart: true}.word(nil, raw, 0), false)
+	return printable(redactor{distinct: true}.word(nil, raw, 0), false)
 }
 
-// SameButSignature reports whether two URLs are one but for a signature, so that what an origin says of one it says of the
-// other: its 304, and the rest of a part. No operator's rule counts here, and neither URL may be redacted.
+// SameButSignature reports whether two URLs differ in their signature only, so that an origin's
+// 304, and the rest of a part, hold for both. It uses no host rules, and neither URL may be
+// redacted.
 func SameButSignature(a, b string) bool {
 	x, err := Parse(a, Auto)
 	if err != nil {
@@ -36,14 +38,14 @@ func SameButSignature(a, b string) bool {
 	return err == nil && x.full == y.full
 }
 
-// IsRedacted reports whether s may be what Redact made of another URL, so that it names no artifact.
-// One in another may have had user-info, of which nothing is left.
+// IsRedacted reports whether Redact may have returned s for another URL, so that s names no
+// artifact. A URL within s counts as well, because its user-info may have been removed.
 func IsRedacted(s string) bool {
 	return strings.Contains(s, redacted) || strings.HasSuffix(s, "...") || strings.Count(s, "://") > 1
 }
 
-// RedactText does as Redact for text that holds URLs, such as an error, and shows no value of a header line such as
-// "Authorization: …". It makes it one line: line ends and tabs become spaces.
+// RedactText redacts text that holds URLs, such as an error, and the values of header lines such as
+// "Authorization: …". Line ends and tabs become spaces.
 func RedactText(s string) string {
 	b := make([]byte, 0, min(len(s), MaxURL)+len(redacted))
 	for s != "" && len(b) <= MaxURL {
@@ -101,17 +103,17 @@ func printable(b []byte, text bool) string {
 	return string(out)
 }
 
-// redactor hides what looks like a credential.
+// redactor replaces what looks like a credential.
 type redactor struct {
-	apart bool // two that differ are to look different
+	distinct bool // values that differ get different marks
 }
 
-// hide appends what is shown of a value that is hidden.
+// hide appends REDACTED in place of a value, and the mark of RedactDistinct.
 func (r redactor) hide(b []byte, value string) []byte {
 	b = append(b, redacted...)
 	mark, is := strings.CutPrefix(value, redacted)
 	switch {
-	case !r.apart, value == redacted:
+	case !r.distinct, value == redacted:
 		return b
 	case is && len(mark) == len("-0123") && mark[0] == '-' && only(mark[1:], hexDigit):
 		return append(b, mark...) // hidden before
@@ -120,7 +122,7 @@ func (r redactor) hide(b []byte, value string) []byte {
 	return hex.AppendEncode(append(b, '-'), sum[:2])
 }
 
-// word appends w, a URL or what may be a part of one, redacted.
+// word appends w, a URL or a part of one, redacted.
 func (r redactor) word(b []byte, w string, depth int) []byte {
 	if depth > maxNested {
 		return append(b, redacted...)
@@ -134,9 +136,9 @@ func (r redactor) word(b []byte, w string, depth int) []byte {
 	return r.tail(b, withoutUser(w[n:], true), depth)
 }
 
-// withoutUser returns s without its user-info. After "://" all up to an "@" is that; a password that holds a "/", "?" or
-// "#" makes what stands before it look like a host with a strange port: then all up to the last "@" goes. Elsewhere it
-// takes a ":" as well, for people write to bob@example.com.
+// withoutUser returns s without its user-info. After "://" that is all up to an "@". A password
+// with a "/", "?" or "#" in it looks like a port that is no number: then all up to the last "@" is
+// removed. Elsewhere user-info needs a ":" too, because bob@example.com is an address of mail.
 func withoutUser(s string, authority bool) string {
 	end := strings.IndexAny(s, "/?#")
 	if end < 0 {
@@ -152,7 +154,7 @@ func withoutUser(s string, authority bool) string {
 	return s[strings.LastIndexByte(s, '@')+1:]
 }
 
-// tail appends s, which is what follows an authority: a path, and from the first "?" or "#" on parameters.
+// tail appends what follows an authority: a path, and from the first "?" or "#" on parameters.
 func (r redactor) tail(b []byte, s string, depth int) []byte {
 	n := strings.IndexAny(s, "?#")
 	if n < 0 {
@@ -162,7 +164,7 @@ func (r redactor) tail(b []byte, s string, depth int) []byte {
 	return r.params(b, s[n:], depth)
 }
 
-// path appends path, and redacts what looks like a URL in it as one.
+// path appends a path, and redacts a URL in it as one.
 func (r redactor) path(b []byte, path string, depth int) []byte {
 	n := strings.Index(path, "://")
 	if n < 0 {
@@ -175,8 +177,8 @@ func (r redactor) path(b []byte, path string, depth int) []byte {
 	return r.word(b, path[n:], depth+1)
 }
 
-// segments appends path with the values of name=value segments and with segments that are a JWT redacted. Other
-// segments are shown whatever they look like: paths are full of digests.
+// segments appends a path, and redacts in it the secret values of name=value segments and JWTs.
+// Other segments are shown whatever they look like, because paths are full of digests.
 func (r redactor) segments(b []byte, path string, depth int) []byte {
 	for path != "" {
 		n := strings.IndexAny(path, "/;&,~")
@@ -193,7 +195,7 @@ func (r redactor) segments(b []byte, path string, depth int) []byte {
 	return b
 }
 
-// params appends s, which is empty or begins with "?" or "#", with the values of its parameters redacted.
+// params appends s, which is empty or begins with "?" or "#", and redacts the values of parameters.
 func (r redactor) params(b []byte, s string, depth int) []byte {
 	sas := hasSig(s)
 	for s != "" {
@@ -245,7 +247,8 @@ func (r redactor) param(b []byte, param string, sas, inPath bool, depth int) []b
 	return r.value(b, value, depth)
 }
 
-// value appends the value of a parameter that is no secret itself but may hold a URL or more parameters.
+// value appends the value of a parameter that is not secret itself, and may hold a URL or
+// parameters.
 func (r redactor) value(b []byte, value string, depth int) []byte {
 	if strings.Contains(value, "://") {
 		return r.word(b, value, depth+1)
@@ -262,7 +265,7 @@ func (r redactor) value(b []byte, value string, depth int) []byte {
 	return r.path(b, value, depth+1)
 }
 
-// unescape decodes percent-encoding and leaves what is not well-formed.
+// unescape decodes percent-encoding, and leaves malformed encoding as it is.
 func unescape(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s

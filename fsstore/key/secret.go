@@ -2,27 +2,28 @@ package key
 
 import "strings"
 
-// secretWords are parts of the names of query parameters whose values are credentials. Lower case.
+// secretWords are parts of the names of parameters whose values are credentials, in lower case.
 var secretWords = [...]string{
 	"token", "secret", "passw", "signature", "credential", "hmac", "hdnea", "hdnts", "jwt", "oauth", "authoriz", "session",
 	"apikey", "authkey", "accesskey", "accessid", "cookie", "sessid", "bearer", "saml", "_gda_",
 }
 
-// secretFields are header fields whose whole value is a credential. Lower case.
+// secretFields are header fields whose whole value is a credential, in lower case.
 var secretFields = [...]string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "private-token", "job-token", "x-jfrog-art-api",
 }
 
-// secretNames are whole names, or the end of a name after a "-", "_" or ".". Lower case.
+// secretNames are such names, or their ends after a "-", "_" or ".", in lower case.
 var secretNames = [...]string{
 	"key", "sig", "sign", "auth", "policy", "pwd", "pass", "keyid", "key-pair-id", "sas", "hash-key",
 	"code", "ticket", "refresh", "otp", "nonce", "md5", "h", "st", // OAuth, SSO, NVIDIA and Akamai; nginx's secure_link
 }
 
-// secretPrefixes begin the names of whole families: the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
+// secretPrefixes begin the names of the signed URLs of AWS, Google, Alibaba, Tencent and Azure.
 var secretPrefixes = [...]string{"x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-ms-", "q-sign", "q-ak", "q-key"}
 
-// sasNames are the other parameters of an Azure shared access signature; they mean that only beside "sig".
+// sasNames are the other parameters of an Azure shared access signature. They are secret beside
+// "sig" only.
 var sasNames = [...]string{
 	"se", "sp", "sv", "sr", "st", "ss", "si", "sip", "spr", "srt", "sdd", "skoid", "sktid", "skt", "ske", "sks", "skv", "ses",
 }
@@ -53,9 +54,9 @@ func looksJWT(v string) bool {
 	return len(v) >= 16 && strings.HasPrefix(v, "eyJ")
 }
 
-// looksRandom reports whether v is long and of the kind that a machine made: letters and digits that change between lower
-// case, upper case and digits more often than words and version numbers do. In random hex every second byte is such a
-// change, in "cuda_12.9.0_575.51.03_linux" none.
+// looksRandom reports whether v is long and changes between lower case, upper case and digits more
+// often than words and version numbers do. In random hex every second byte is such a change, in
+// "cuda_12.9.0_575.51.03_linux" none.
 func looksRandom(v string) bool {
 	letters, digits, changes := 0, 0, 0
 	before := byte(0)

@@ -5,21 +5,22 @@ import (
 	"strings"
 )
 
-// signature is one scheme of signed URLs: parameters that prove who may download, and until when, and choose no content.
-// It is recognised by the whole of its set, never by a name alone: "sig" is a signature beside "se" and "sp", and "Expires"
-// beside "Signature". Of an origin that uses such names for something else the set would have to be the same.
+// signature is one scheme of signed URLs: the parameters that prove who may download, and until
+// when, and that choose no content. It is recognised by its whole set of parameters, never by one
+// name that others use too: "sig" beside "se" and "sp", "Expires" beside "Signature".
 //
-// A parameter that chooses content although it rides beside a signature is in no set and stays: S3's versionId, Azure's
-// snapshot and versionid, Google's generation, partNumber, x-oss-process. So do those that name only the answer's header
-// (response-content-disposition, rscd), for the header is served again, and the name of a file comes from it.
+// A parameter that chooses content is in no set, and stays: S3's versionId, Azure's snapshot and
+// versionid, Google's generation, partNumber, x-oss-process. So does one that names the answer's
+// header (response-content-disposition, rscd), because the header is served too, and names the
+// file.
 type signature struct {
-	by   string  // who signs so, for people
-	host string  // the scheme is the private one of this domain; "" for what a vendor documents for any host
-	need []param // each must be there
-	may  []param // belongs to it where it is there
+	by   string  // the vendor, for people
+	host string  // the domain whose private scheme it is; "" where the vendor documents it for any host
+	need []param // all of them must be there
+	may  []param // these belong to it where they are there
 }
 
-// param is a parameter by its exact name, and what its value looks like.
+// param is a parameter's exact name, and the form of its value.
 type param struct {
 	name string
 	fits func(value string) bool
@@ -34,8 +35,9 @@ var sigV4 = []param{
 // sas is https://learn.microsoft.com/rest/api/storageservices/create-service-sas
 var sas = []param{{"sig", isToken}, {"se", isDay}, {"sp", isLetters}}
 
-// signatures is all that is ever taken out of a URL without an operator's word. To add a scheme: its own documentation,
-// every name that it must have, and a shape for each name that others use as well.
+// signatures are the only parameters that are dropped without an operator's rule. A new scheme
+// needs a link to the vendor's documentation, every name that it must have, and a form for each
+// name that others use too.
 var signatures = [...]signature{
 	{by: "AWS Signature Version 4", need: sigV4, may: []param{{"X-Amz-Security-Token", isSome}, {"X-Amz-Content-Sha256", isSome}, {"X-Amz-Region-Set", isSome}, {"X-Amz-S3session-Token", isSome}}},
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Query string request authentication alternative"
@@ -99,11 +101,13 @@ var signatures = [...]signature{
 	}},
 	{by: "GitHub", host: "githubusercontent.com", need: slices.Concat(sigV4, []param{{"actor_id", isNumber}, {"key_id", isNumber}})},
 	{by: "GitHub", host: "githubusercontent.com", need: slices.Concat(sas, []param{{"jwt", begins("eyJ")}})},
-	// t is the page that led there, {"ls": … in base64; what has no name is the signature of the CDN.
+	// t is the page that led there, {"ls": … in base64; what has no name is the signature of the
+	// CDN.
 	{by: "NVIDIA", host: "developer.download.nvidia.com", need: []param{{"t", begins("eyJscyI6")}}, may: []param{{"", isLong}}},
 }
 
-// The further fields of https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas#specify-the-fields.
+// The further fields of
+// https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas#specify-the-fields.
 // Not rscc, rscd, rsce, rscl and rsct, which are the header of the answer.
 var sasFields = []param{
 	{"sv", isSome}, {"sr", isSome}, {"st", isSome}, {"ss", isSome}, {"srt", isSome}, {"sip", isSome}, {"spr", isSome}, {"si", isSome}, {"sdd", isSome}, {"ses", isSome},
@@ -111,19 +115,20 @@ var sasFields = []param{
 	{"se", isSome}, {"sp", isSome},
 }
 
-// maxParams: a query of more is no signed one.
+// maxParams is the number of parameters beyond which a query is kept whole: no signed URL has as
+// many.
 const maxParams = 48
 
-// params is a query string taken apart at "&".
+// params is a query that is split at "&".
 type params struct {
-	n    int
-	raw  [maxParams]string
-	by   [maxParams]string // who drops it; "" stays
-	wild bool              // the values are redacted: those of a set are told by their names alone
+	n        int
+	raw      [maxParams]string
+	by       [maxParams]string // the Dropped.By of those that are dropped; "" is kept
+	redacted bool              // the values are: those of a set are recognised by their names alone
 }
 
-// take takes s apart, and reports whether it could.
-func (q *params) take(s string) bool {
+// split splits s, and reports whether it has no more than maxParams parameters.
+func (q *params) split(s string) bool {
 	for more := true; more; q.n++ {
 		if q.n == maxParams {
 			return false
@@ -133,18 +138,19 @@ func (q *params) take(s string) bool {
 	return true
 }
 
-// decide says of each parameter who drops it. An operator's word goes before the table, and keep before drop.
-func (q *params) decide(host string, own *HostRules) {
+// drop marks the parameters that are dropped for a host. An operator's rules go before the table of
+// signatures, and keep goes before drop.
+func (q *params) drop(host string, rules *HostRules) {
 	q.dropSigned(host)
-	if own == nil {
+	if rules == nil {
 		return
 	}
 	for i := range q.n {
 		name, _, _ := strings.Cut(q.raw[i], "=")
 		switch {
-		case own.keeps(name):
+		case rules.keeps(name):
 			q.by[i] = ""
-		case own.drops(name):
+		case rules.drops(name):
 			q.by[i] = byOperator
 		}
 	}
@@ -153,14 +159,14 @@ func (q *params) decide(host string, own *HostRules) {
 // dropSigned marks the parameters that are a signature for that host.
 func (q *params) dropSigned(host string) {
 	for i := range signatures {
-		if sig := &signatures[i]; sig.speaksFor(host) {
+		if sig := &signatures[i]; sig.appliesTo(host) {
 			q.dropSet(sig)
 		}
 	}
 }
 
-// dropSet marks the set of one scheme if it is there whole: one of its names that occurs twice, or that holds what the
-// scheme would not write, makes it something else.
+// dropSet marks the set of one scheme if it is whole. A name that occurs twice, or whose value does
+// not have the form, makes it none of the scheme.
 func (q *params) dropSet(sig *signature) {
 	var at [2 * maxParams]int8
 	n := 0
@@ -185,8 +191,9 @@ func (q *params) dropSet(sig *signature) {
 	}
 }
 
-// find returns the place of the one parameter that is p, or -1. It is not ok where there are two, or where its value is
-// not of p's kind. set says that p is one of several, and need not be told by its value.
+// find returns the index of the parameter p, or -1. It is not ok where there are two, or where the
+// value does not have p's form. set says that p is one of several, whose redacted value counts as
+// well.
 func (q *params) find(p *param, set bool) (at int, ok bool) {
 	at, ok = -1, true
 	for i, raw := range q.raw[:q.n] {
@@ -202,7 +209,7 @@ func (q *params) find(p *param, set bool) (at int, ok bool) {
 		} else if !p.fits(raw) {
 			continue
 		}
-		if at >= 0 || holdsMore(value) || !p.fits(value) && !(set && q.wild && strings.HasPrefix(value, redacted)) {
+		if at >= 0 || holdsMore(value) || !p.fits(value) && !(set && q.redacted && strings.HasPrefix(value, redacted)) {
 			ok = false
 		}
 		at = i
@@ -210,18 +217,19 @@ func (q *params) find(p *param, set bool) (at int, ok bool) {
 	return at, ok
 }
 
-// holdsMore reports whether some origins would find further parameters in a value: those that part them at ";" as well.
+// holdsMore reports whether a value holds further parameters for origins that split at ";" too.
 func holdsMore(value string) bool {
 	_, rest, _ := strings.Cut(value, ";")
 	return strings.IndexByte(rest, '=') >= 0
 }
 
-func (sig *signature) speaksFor(host string) bool {
+// appliesTo reports whether a host is in the domain of the scheme.
+func (sig *signature) appliesTo(host string) bool {
 	rest, ok := strings.CutSuffix(host, sig.host)
 	return sig.host == "" || ok && (rest == "" || rest[len(rest)-1] == '.')
 }
 
-// append appends "?" and the parameters that are not dropped, and reports whether one was.
+// append appends "?" and the parameters that are kept, and reports whether one was dropped.
 func (q *params) append(b []byte) ([]byte, bool) {
 	at, sep, dropped := len(b), byte('?'), false
 	for i, raw := range q.raw[:q.n] {

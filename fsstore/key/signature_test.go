@@ -54,8 +54,8 @@ func parsed(t *testing.T, raw string) string {
 // signed reports whether one scheme takes anything out of a query.
 func signed(sig *signature, host string, query []string) bool {
 	var q params
-	q.take(strings.Join(query, "&"))
-	if sig.speaksFor(host) {
+	q.split(strings.Join(query, "&"))
+	if sig.appliesTo(host) {
 		q.dropSet(sig)
 	}
 	return q.by != [maxParams]string{}

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Of a query of so many parameters beside its signature each choice is a variant; of a longer one each without one of them.
+// Variants yields each selection of up to fewParams parameters, the signature apart, and of up to
+// someParams those that lack one parameter. Of more parameters it yields none.
 const (
 	fewParams  = 4
 	someParams = 12
 )
 
-// Variants yields the forms that other rules than the one in force may have given the URL: by the table alone, whole, by the
-// rule of earlier servers, without its query, and by an operator's lines that have changed since. Some may be the same.
-// What lies under the key of one is this URL's only if the one who made it says so.
+// Variants yields the normal forms that other rules may have given the URL: those of Auto, Keep,
+// Old and Drop, and those of host rules that have changed since. Some may be the same. An artifact
+// under the key of one is this URL's only if the artifact itself says so.
 func (u URL) Variants() iter.Seq[URL] {
 	return func(yield func(URL) bool) {
 		if !strings.Contains(u.whole, "?") {
@@ -25,39 +26,39 @@ func (u URL) Variants() iter.Seq[URL] {
 				return
 			}
 		}
-		u.choices(yield)
+		u.selections(yield)
 	}
 }
 
-// choices yields the URL without some of its parameters.
-func (u URL) choices(yield func(URL) bool) {
+// selections yields the URL without some of its parameters.
+func (u URL) selections(yield func(URL) bool) {
 	b, m, err := normalise(nil, u.whole, reading{rule: Drop})
 	var q params
-	if err != nil || !q.take(m.whole) {
+	if err != nil || !q.split(m.whole) {
 		return
 	}
-	q.decide(u.Host(), nil)
-	var stays []int
+	q.drop(u.Host(), nil)
+	var kept []int
 	for i, by := range q.by[:q.n] {
 		if by == "" {
-			stays = append(stays, i)
+			kept = append(kept, i)
 		}
 	}
-	if len(stays) < 2 || len(stays) > someParams {
+	if len(kept) < 2 || len(kept) > someParams {
 		return
 	}
 	signed := q.by
-	for set := uint(1); set < 1<<len(stays)-1; set++ {
-		if len(stays) > fewParams && bits.OnesCount(set) != 1 {
+	for set := uint(1); set < 1<<len(kept)-1; set++ {
+		if len(kept) > fewParams && bits.OnesCount(set) != 1 {
 			continue
 		}
 		q.by = signed
-		for j, i := range stays {
+		for j, i := range kept {
 			if set>>j&1 != 0 {
 				q.by[i] = byOperator
 			}
 		}
-		if v, _ := q.append(b[:m.query:m.query]); !yield(named(string(v), v, m)) {
+		if v, _ := q.append(b[:m.query:m.query]); !yield(newURL(string(v), v, m)) {
 			return
 		}
 	}
