@@ -147,8 +147,9 @@ func distantOrigin(t *testing.T, dir string) []string {
 	t.Cleanup(f.secure.Close)
 	proxy := httptest.NewServer(f)
 	t.Cleanup(func() { proxy.CloseClientConnections(); proxy.Close() })
+	address := strings.Replace(proxy.URL, "://", "://operator:secret@", 1)
 	return []string{
-		"HTTPS_PROXY=" + strings.Replace(proxy.URL, "://", "://operator:secret@", 1), "NO_PROXY=", "no_proxy=",
+		"HTTPS_PROXY=" + address, "https_proxy=" + address, "NO_PROXY=", "no_proxy=",
 		"SSL_CERT_FILE=" + ca, "CURL_CA_BUNDLE=" + ca, "FROMCACHE_SERVER=", "FROMCACHE_LOOPBACK=",
 	}
 }
