@@ -61,8 +61,9 @@ says which.`,
 		},
 	}, {
 		use: "deny KEY|GLOB|URL|HOST|*.DOMAIN...", short: "Never record or fetch it; what is held is still served",
-		long: `Never record or fetch it again: mv misses/KEY denied/, or for a whole host touch denied/HOST. What is
-held is still served. To take it back: rm denied/KEY. Globs match misses and the queue.`,
+		long: `Never record or fetch it again: mv misses/KEY denied/. deny HOST and deny '*.DOMAIN' are for all of a
+host and all of a domain: touch denied/HOST. What is held is still served. To take it back:
+rm denied/KEY. Globs match misses and the queue.`,
 		past: "denied", in: []fsstore.State{fsstore.Misses, fsstore.Queue}, takesHosts: true, do: byName((*fsstore.Store).Deny),
 	}, {
 		use: "cancel KEY|GLOB|URL...", short: "Stop what waits or is being fetched",

@@ -33,7 +33,8 @@ func readme(t *testing.T) string {
 	return string(text)
 }
 
-// standIns are what this test runs for commands of the README that need the whole machine, or another program.
+// standIns are what this test runs for commands of the README that need the whole machine, or
+// another program.
 const standIns = `
 make() {
 	case "$*" in
@@ -60,76 +61,98 @@ settle() { # a person waits until the job has been fetched
 }
 `
 
-// TestReadme runs the blocks of the README in one shell, one after the other, with an origin, a server and programs of this
-// test. The undo lines in their comments are run at the end.
+// TestReadme runs the blocks of the README in one shell, one after the other, with an origin, a
+// server and programs of this test. The undo lines in their comments are run at the end.
 func TestReadme(t *testing.T) {
 	text := readme(t)
-	p := newProcess(t, "")
-	env := append(distantOrigin(t, p.dir), "HOME="+p.dir+"/home", "SHELL=/bin/bash")
-	p.env = append(p.env, env...)
-	p.start()
-	output := func(name string, args ...string) string {
-		t.Helper()
-		c := exec.Command(name, args...)
-		c.Dir = p.dir
-		c.Env = append(os.Environ(), env...)
-		out, err := c.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s %s: %v\n%s\nthe server says:\n%s", name, args, err, out, p.log())
-		}
-		return string(out)
-	}
-	repo, err := filepath.Abs("../..")
-	p.must(err)
-	p.must(os.MkdirAll(p.dir+"/home", 0o755))
-	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./cmd/fromcache", "./cmd/fromcache-shim")
-	build.Dir = repo
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	script := "set -eu\nREPO=" + repo + "\n" + standIns
+	s := newSandbox(t)
+	script := "set -eu\n"
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		script += block[1] + "settle\n"
 	}
-	script = strings.ReplaceAll(script, "http://localhost:3000", strings.Replace(p.url, "127.0.0.1", "localhost", 1))
-	said := output("bash", "-c", script)
-
-	for _, want := range []string{`(?m)^ftp\.gnu\.org--hello-2\.12\.tar\.gz--[0-9a-f]{32}$`, ` approve shell`, ` done `, `(?m)^fromcache: .*\bhit\b`} {
+	here := strings.Replace(s.p.url, "127.0.0.1", "localhost", 1)
+	said := s.bash(strings.ReplaceAll(script, "http://localhost:3000", here))
+	for _, want := range []string{
+		`(?m)^ftp\.gnu\.org--hello-2\.12\.tar\.gz--[0-9a-f]{32}$`, ` approve shell`, ` done `, `(?m)^fromcache: .*\bhit\b`,
+	} {
 		if !regexp.MustCompile(want).MatchString(said) {
 			t.Errorf("the commands do not print %s:\n%s", want, said)
 		}
 	}
-	for _, made := range []string{
-		"hello-2.12.tar.gz", "data/meta/ftp.gnu.org--hello*.json", "home/bin/curlfromcache", "home/.fromcache/bin/curl",
-		"root/usr/local/bin/curl", "root/etc/profile.d/fromcache.sh", "root/usr/local/bin/fromcache", "root/usr/local/share/man/man1/fromcache.1",
-	} {
-		if found, _ := filepath.Glob(filepath.Join(p.dir, made)); len(found) != 1 {
-			t.Errorf("there is no %s", made)
-		}
-	}
+	system := []string{"root/usr/local/bin/curl", "root/etc/profile.d/fromcache.sh"}
+	own := []string{"home/bin/curlfromcache", "home/.fromcache"}
+	s.holds(true, "hello-2.12.tar.gz", "data/meta/ftp.gnu.org--hello*.json", "root/usr/local/bin/fromcache")
+	s.holds(true, append(own, system...)...)
 	for _, file := range []string{"~/.bashrc", "./.envrc"} {
-		if got := output("bash", "-c", ". "+file+`; echo $(command -v curl) $FROMCACHE_SERVER`); got != p.dir+"/home/.fromcache/bin/curl http://cache-host:3000\n" {
+		got := s.bash(". " + file + `; echo $(command -v curl) $FROMCACHE_SERVER`)
+		if got != s.p.dir+"/home/.fromcache/bin/curl http://cache-host:3000\n" {
 			t.Errorf("after %s curl is %s", file, got)
 		}
 	}
-	for _, undo := range regexp.MustCompile(`(?m)Undo: .*?((?:sudo )?fromcache-shim uninstall.*)$`).FindAllStringSubmatch(text, -1) {
-		output("bash", "-c", standIns+"PATH=$PWD/bin:$PATH\n"+undo[1])
+	undo := regexp.MustCompile(`(?m)Undo: .*?((?:sudo )?fromcache-shim uninstall.*)$`)
+	for _, m := range undo.FindAllStringSubmatch(text, -1) {
+		s.bash("PATH=$PWD/bin:$PATH\n" + m[1])
 	}
-	for _, left := range []string{"home/bin/curlfromcache", "home/.fromcache", "root/usr/local/bin/curl", "root/etc/profile.d/fromcache.sh"} {
-		if p.there("../" + left) {
-			t.Errorf("%s is left", left)
+	s.holds(false, append(own, system...)...)
+}
+
+// sandbox is a directory that stands for a clone of the repository, and its home/ for a newcomer's.
+type sandbox struct {
+	t   *testing.T
+	p   *process
+	env []string
+}
+
+func newSandbox(t *testing.T) *sandbox {
+	p := newProcess(t, "")
+	s := &sandbox{t, p, append(distantOrigin(t, p.dir), "HOME="+p.dir+"/home", "SHELL=/bin/bash")}
+	p.must(os.MkdirAll(p.dir+"/home", 0o755))
+	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./cmd/fromcache", "./cmd/fromcache-shim")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	p.env = append(p.env, s.env...)
+	p.start()
+	return s
+}
+
+// bash runs a script after the stand-ins, and returns what it prints.
+func (s *sandbox) bash(script string) string {
+	s.t.Helper()
+	repo, err := filepath.Abs("../..")
+	s.p.must(err)
+	c := exec.Command("bash", "-c", "REPO="+repo+standIns+script)
+	c.Dir, c.Env = s.p.dir, append(os.Environ(), s.env...)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v\n%s\n%s\nthe server says:\n%s", err, script, out, s.p.log())
+	}
+	return string(out)
+}
+
+// holds wants each glob to name something, or nothing.
+func (s *sandbox) holds(want bool, globs ...string) {
+	s.t.Helper()
+	for _, glob := range globs {
+		if s.p.there("../"+glob) != want {
+			s.t.Errorf("%s: that it is there is %v", glob, !want)
 		}
 	}
 }
 
-// distantOrigin starts what answers for every https URL, behind a proxy, and returns the environment that leads there.
+// distantOrigin starts what answers for every https URL, behind a proxy, and returns the
+// environment that leads there.
 func distantOrigin(t *testing.T, dir string) []string {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "origin"}, DNSNames: []string{"ftp.gnu.org"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "origin"}, DNSNames: []string{"ftp.gnu.org"},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -154,11 +177,12 @@ func distantOrigin(t *testing.T, dir string) []string {
 	}
 }
 
-// unlike are the rows whose verb leaves what the shell does not: a line in done/, a job in cancelled/ where no worker sees to
-// that, a job for each URL of a list.
+// unlike are the rows whose verb leaves what the shell does not: a line in done/, a job in
+// cancelled/ where no worker sees to that, a job for each URL of a list.
 var unlike = []string{"| evict", "| cancel", "| fetch many"}
 
-// TestReadmeTable runs each command of the table of what to do, in the shell and as a verb, each on a data directory of its own.
+// TestReadmeTable runs each command of the table of what to do, in the shell and as a verb, each on
+// a data directory of its own.
 func TestReadmeTable(t *testing.T) {
 	_, rows, _ := strings.Cut(readme(t), "| with a verb |\n|---|---|---|\n")
 	rows, _, _ = strings.Cut(rows, "\n\n")
@@ -185,8 +209,8 @@ func TestReadmeTable(t *testing.T) {
 	}
 }
 
-// runOnTree runs a command in a data directory that has something for each, and returns how many files each directory then has
-// more or less.
+// runOnTree runs a command in a data directory that has something for each, and returns how many
+// files each directory then has more or less.
 func runOnTree(t *testing.T, call string) string {
 	t.Helper()
 	const url = "https://developer.nvidia.com/tool.run"
@@ -214,11 +238,13 @@ func runOnTree(t *testing.T, call string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Remove(filepath.Join(data, "done", why.Key+".job")); err != nil { // what carry left: it is newer than the failure
+	// What carry left is newer than the failure, so that a retry would take it.
+	if err := os.Remove(filepath.Join(data, "done", why.Key+".job")); err != nil {
 		t.Fatal(err)
 	}
 	before := countFiles(t, data)
-	script := strings.NewReplacer("HOST/FILE", "vendor.example.com/x.iso", "KEY", why.Key, "URL FILE", "--accept any "+url+" ../FILE", "URL", url, "list-of-urls", "../list-of-urls").Replace(call)
+	script := strings.NewReplacer("HOST/FILE", "vendor.example.com/x.iso", "KEY", why.Key,
+		"URL FILE", "--accept any "+url+" ../FILE", "URL", url, "list-of-urls", "../list-of-urls").Replace(call)
 	c := exec.Command("sh", "-ec", `fromcache() { FROMCACHE_DATA_DIR=. "$PROGRAM" "$@"; }; `+script)
 	c.Dir = data
 	c.Env = append(os.Environ(), "PROGRAM="+fromcacheLink(t, dir))
@@ -258,7 +284,8 @@ func countFiles(t *testing.T, data string) map[string]int {
 	return n
 }
 
-// TestReadmeNamesWhatThereIs: the README is short, and its calls of make and of help lead somewhere.
+// TestReadmeNamesWhatThereIs: the README is short, and its calls of make and of help lead
+// somewhere.
 func TestReadmeNamesWhatThereIs(t *testing.T) {
 	text := readme(t)
 	if n := strings.Count(text, "\n"); n > 150 {

@@ -1,6 +1,6 @@
 // Package browser drives the operator's pages in a real browser: Debian's
 // chromium, on the program as it is built, with real downloads from an origin
-// on this machine.
+// on this machine. It keeps its pictures in $FROMCACHE_SCREENSHOTS where that is set.
 package browser
 
 import (
