@@ -142,7 +142,7 @@ func TestConfigFiles(t *testing.T) {
 		{"hit", "curl U", "/etc/wgetrc", "user = me\n", ""},
 		{"hit", "wget -q U", home, "user = a:b\n", ""},
 	} {
-		b := &bench{files: map[string]string{c.path: c.text}}
+		b := &machine{files: map[string]string{c.path: c.text}}
 		if c.env != "" {
 			b.env = Env{c.env}
 		}
@@ -172,7 +172,7 @@ func TestConfigClasses(t *testing.T) {
 			forms = append(forms, "-"+string(o.Short)+strings.Repeat("1", len(forms)/4))
 		}
 		for _, line := range forms {
-			b := &bench{files: map[string]string{"/home/u/.curlrc": "# ours\n" + line + "\n"}}
+			b := &machine{files: map[string]string{"/home/u/.curlrc": "# ours\n" + line + "\n"}}
 			b.check(t, want, "curl -o f U")
 			if t.Failed() {
 				t.Fatalf("curlrc: %q", line)
@@ -184,7 +184,7 @@ func TestConfigClasses(t *testing.T) {
 		if o.RCName() == "" || want == "" || o.RCName() == "dirstruct" || o.Name == "https-only" {
 			continue
 		}
-		b := &bench{files: map[string]string{"/home/u/.wgetrc": o.RCName() + " = 1\n"}}
+		b := &machine{files: map[string]string{"/home/u/.wgetrc": o.RCName() + " = 1\n"}}
 		b.check(t, want, "wget -qO f U")
 		if t.Failed() {
 			t.Fatalf("wgetrc: %q", o.RCName())
@@ -194,18 +194,18 @@ func TestConfigClasses(t *testing.T) {
 
 // TestFirstCurlrc holds that only the first curlrc counts.
 func TestFirstCurlrc(t *testing.T) {
-	b := &bench{files: map[string]string{"/c/.curlrc": "silent", "/x/.curlrc": "user = a:b", "/home/u/.curlrc": "user = a:b"},
+	b := &machine{files: map[string]string{"/c/.curlrc": "silent", "/x/.curlrc": "user = a:b", "/home/u/.curlrc": "user = a:b"},
 		env: Env{"CURL_HOME=/c", "XDG_CONFIG_HOME=/x"}}
 	b.check(t, "hit", "curl U")
 	b.env = Env{"XDG_CONFIG_HOME=/x"}
 	b.check(t, "pass", "curl U")
-	b = &bench{files: map[string]string{"/x/.curlrc": "silent", "/home/u/.curlrc": "user = a:b"}, env: Env{"XDG_CONFIG_HOME=/x"}}
+	b = &machine{files: map[string]string{"/x/.curlrc": "silent", "/home/u/.curlrc": "user = a:b"}, env: Env{"XDG_CONFIG_HOME=/x"}}
 	b.check(t, "hit", "curl U")
-	b = &bench{files: map[string]string{"/home/u/.curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}}
+	b = &machine{files: map[string]string{"/home/u/.curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}}
 	b.check(t, "hit", "curl U")
-	b = &bench{files: map[string]string{"/c/.config/curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}, env: Env{"CURL_HOME=/c"}}
+	b = &machine{files: map[string]string{"/c/.config/curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}, env: Env{"CURL_HOME=/c"}}
 	b.check(t, "pass", "curl U") // which of the two depends on the release
-	b = &bench{files: map[string]string{"/etc/passwd": "x:x:5:5::/five:/bin/sh\nu:x:0:0::/own:/bin/sh\n", "/own/.curlrc": "user = a:b"}}
+	b = &machine{files: map[string]string{"/etc/passwd": "x:x:5:5::/five:/bin/sh\nu:x:0:0::/own:/bin/sh\n", "/own/.curlrc": "user = a:b"}}
 	b.check(t, "pass", "curl U")
 }
 
@@ -213,7 +213,7 @@ func TestFirstCurlrc(t *testing.T) {
 // wgetrc that it reads there.
 func TestPrefixWgetrc(t *testing.T) {
 	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
-		b := &bench{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}
+		b := &machine{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}
 		Decide(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != asked {
 			t.Errorf("%s: asked %v", path, !asked)
@@ -239,7 +239,7 @@ func TestNoHome(t *testing.T) {
 		{true, "wget -q", "", Env{"HOME="}},
 		{true, "wget -q", "u:x:0:0::/own:/bin/sh\n", nil},
 	} {
-		b := &bench{files: map[string]string{"/etc/passwd": c.passwd}, reply: Reply{Status: 200}}
+		b := &machine{files: map[string]string{"/etc/passwd": c.passwd}, reply: Reply{Status: 200}}
 		words := append(strings.Fields(c.line), theURL)
 		tool := Curl
 		if words[0] == "wget" {
@@ -254,7 +254,7 @@ func TestNoHome(t *testing.T) {
 
 // TestFirstGroup holds that a curlrc joins the first group alone.
 func TestFirstGroup(t *testing.T) {
-	b := &bench{files: map[string]string{"/home/u/.curlrc": "user = a:b"}, reply: Reply{Status: 200}}
+	b := &machine{files: map[string]string{"/home/u/.curlrc": "user = a:b"}, reply: Reply{Status: 200}}
 	d := b.plan("curl", theURL, "--next", theURL)
 	if got := strings.Join(d.Args, " "); got != theURL+" --next "+cachedURL {
 		t.Error(got)
@@ -278,7 +278,7 @@ func FuzzParseCurlrc(f *testing.F) {
 				t.Errorf("%+v", l)
 			}
 		}
-		b := &bench{files: map[string]string{"/home/u/.curlrc": text}, reply: Reply{Status: 200}}
+		b := &machine{files: map[string]string{"/home/u/.curlrc": text}, reply: Reply{Status: 200}}
 		b.plan("curl", theURL)
 	})
 }
@@ -291,7 +291,7 @@ func FuzzParseWgetrc(f *testing.F) {
 				t.Errorf("%+v", l)
 			}
 		}
-		b := &bench{files: map[string]string{"/home/u/.wgetrc": text}, reply: Reply{Status: 200}}
+		b := &machine{files: map[string]string{"/home/u/.wgetrc": text}, reply: Reply{Status: 200}}
 		b.plan("wget", theURL)
 	})
 }

@@ -42,6 +42,12 @@ func parseCurl(args []string, rc []rcLine) *call {
 			i = p.cluster(options.Curl, args, i, p.option)
 		}
 	}
+	p.together()
+	return &p.call
+}
+
+// together judges what options, URLs and groups mean beside one another.
+func (p *curlCall) together() {
 	if p.stderrOut && p.verbose {
 		p.passWhole("-v with --stderr - " + classReason(options.E))
 	}
@@ -61,7 +67,6 @@ func parseCurl(args []string, rc []rcLine) *call {
 	if p.cookies && urls > 1 {
 		p.passWhole("-b carries cookies from one URL to the next")
 	}
-	return &p.call
 }
 
 // url takes a URL. Since 8.13 one that begins with @ is a file of URLs, also as a plain word.
@@ -134,9 +139,6 @@ func (p *curlCall) option(o given) {
 			p.g.proto = append(p.g.proto, o.value)
 			return
 		}
-		if o.Name == "hsts" || o.Name == "alt-svc" {
-			p.passWhole(o.shown + " " + classReason(o.Class)) // shared by all groups
-		}
 	case options.G:
 		if o.Name == "next" {
 			p.next()
@@ -154,21 +156,28 @@ func (p *curlCall) option(o given) {
 		if p.harmless(o) {
 			return
 		}
-		// a cookie jar is shared by all groups, a literal cookie is its group's own
-		if o.Name == "cookie-jar" || o.Name == "cookie" && !strings.Contains(o.value, "=") {
-			p.passWhole(o.shown + " " + classReason(o.Class))
-		}
 	case options.U:
 		p.url(word{o.arg, o.skip, o.value})
-	case options.E:
-		if o.Name == "libcurl" {
-			p.passWhole(o.shown + " " + classReason(o.Class)) // it writes down all groups
-		}
 	case options.N:
 		p.global(o)
 		p.g.neutralCurl(o)
 	}
+	if isShared(o) {
+		p.passWhole(o.shown + " " + classReason(o.Class))
+	}
 	p.judge(p.g, o)
+}
+
+// isShared reports whether an option has its effect on all groups. A literal cookie is its group's
+// own.
+func isShared(o given) bool {
+	switch o.Name {
+	case "hsts", "alt-svc", "cookie-jar", "libcurl":
+		return true
+	case "cookie":
+		return !strings.Contains(o.value, "=")
+	}
+	return false
 }
 
 // harmless reports whether an option that may carry credentials carries none: an empty cookie file

@@ -48,13 +48,13 @@ func TestPlanTimestamping(t *testing.T) {
 		{0, "wget -qN -O x " + held + "f.run", "", "busybox"},
 		{0, "wget -q --content-disposition -O x " + held + "f.run", "", "wget2"},
 	} {
-		b := &bench{files: map[string]string{c.file: "x"}, reply: Reply{Status: 200}, real: c.real}
+		b := &machine{files: map[string]string{c.file: "x"}, reply: Reply{Status: 200}, real: c.real}
 		b.plan(strings.Fields(c.line)...)
 		if len(b.asked) != c.asked {
 			t.Errorf("%s with %q: asked about %q", c.line, c.file, b.asked)
 		}
 	}
-	b := &bench{files: map[string]string{"d/f.run": "x", "/etc/wgetrc": "timestamping = on\ndir_prefix = d\n"}, reply: Reply{Status: 200}}
+	b := &machine{files: map[string]string{"d/f.run": "x", "/etc/wgetrc": "timestamping = on\ndir_prefix = d\n"}, reply: Reply{Status: 200}}
 	if b.plan("wget", held+"f.run"); len(b.asked) != 0 {
 		t.Error("the directory of a wgetrc")
 	}
@@ -78,7 +78,7 @@ func TestPlanKeepsNames(t *testing.T) {
 		"curl -O ex.test/held/a%20b.run?v=100%":                     "a%20b.run?v=100%",
 		"wget --content-disposition -O x https://ex.test/held/z?v=": "z",
 	} {
-		d := new(bench)
+		d := new(machine)
 		d.reply.Status = 200
 		got := strings.Join(d.plan(strings.Fields(line)...).Args, " ")
 		_, after, ok := strings.Cut(got, theCache+"/b/")
@@ -99,7 +99,7 @@ func TestPlanWhereWgetSaves(t *testing.T) {
 		{"wget -c -P e " + url, "dir_prefix = d\n", "e/f.run"},
 		{"wget -c -O x " + url, "output_document = y\n", "x"},
 	} {
-		b := &bench{files: map[string]string{"/etc/wgetrc": c.rc, c.want: "begun"}, reply: Reply{Status: 200, Ranges: true}}
+		b := &machine{files: map[string]string{"/etc/wgetrc": c.rc, c.want: "begun"}, reply: Reply{Status: 200, Ranges: true}}
 		d := b.plan(strings.Fields(c.line)...)
 		if len(b.inputs) != 1 || b.inputs[0].Resumes != c.want {
 			t.Errorf("%s, %q: %+v, want %s\n%s", c.line, c.rc, b.inputs, c.want, d.Line(Wget))

@@ -55,7 +55,7 @@ func FuzzMixtures(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed int64, wget, stop bool) {
 		tool := map[bool]string{false: "curl", true: "wget"}[wget]
 		line := mixture(rand.New(rand.NewSource(seed)), tool, stop)
-		b := &bench{reply: Reply{Status: 200}}
+		b := &machine{reply: Reply{Status: 200}}
 		d := b.plan(line...)
 		hits := strings.Count(strings.Join(d.Args, " "), theCache)
 		if stop && (hits > 0 || len(b.asked) > 0 || strings.Join(d.Args, " ") != strings.Join(line[1:], " ")) {
@@ -78,7 +78,7 @@ func FuzzPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, joined string, wget bool) {
 		tool := map[bool]string{false: "curl", true: "wget"}[wget]
 		args := strings.Split(joined, "\x00")
-		b := &bench{reply: Reply{Status: 200, Ranges: true}}
+		b := &machine{reply: Reply{Status: 200, Ranges: true}}
 		d := b.plan(append([]string{tool}, args...)...)
 		if len(d.Args) != len(args) {
 			t.Fatalf("%q became %q", args, d.Args)

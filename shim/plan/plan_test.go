@@ -14,8 +14,8 @@ const (
 	cachedURL = theCache + "/b/aHR0cHM6Ly9leC50ZXN0L2hlbGQvZi5ydW4_dj0x/f.run"
 )
 
-// bench is a machine for Plan: files, what the cache says, and what it was asked.
-type bench struct {
+// machine is what Decide asks: files, what the cache says, and what it was asked.
+type machine struct {
 	files  map[string]string
 	env    Env
 	real   string
@@ -24,7 +24,7 @@ type bench struct {
 	inputs []Question
 }
 
-func (b *bench) read(path string) ([]byte, error) {
+func (b *machine) read(path string) ([]byte, error) {
 	text, ok := b.files[path]
 	if !ok {
 		return nil, fs.ErrNotExist
@@ -35,13 +35,13 @@ func (b *bench) read(path string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-func (b *bench) size(path string) (int64, error) {
+func (b *machine) size(path string) (int64, error) {
 	data, err := b.read(path)
 	return int64(len(data)), err
 }
 
 // ask answers for a cache that holds every URL with "held" in it and says what reply says.
-func (b *bench) ask(questions []Question) []Answer {
+func (b *machine) ask(questions []Question) []Answer {
 	out := make([]Answer, len(questions))
 	for i, q := range questions {
 		b.asked = append(b.asked, q.URL.String())
@@ -55,7 +55,7 @@ func (b *bench) ask(questions []Question) []Answer {
 	return out
 }
 
-func (b *bench) plan(line ...string) Decision {
+func (b *machine) plan(line ...string) Decision {
 	tool := Curl
 	if line[0] == "wget" {
 		tool = Wget
@@ -69,7 +69,7 @@ func (b *bench) plan(line ...string) Decision {
 
 // check plans a line in which U is theURL, and wants "hit" (each U re-pointed), "miss" (asked,
 // untouched) or "pass".
-func (b *bench) check(t *testing.T, want, line string) {
+func (b *machine) check(t *testing.T, want, line string) {
 	t.Helper()
 	b.asked = nil
 	if b.reply.Status == 0 {
@@ -107,7 +107,7 @@ func TestPlanLines(t *testing.T) {
 	for line := range strings.Lines(planLines) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			want, rest, _ := strings.Cut(line, " ")
-			new(bench).check(t, want, rest)
+			new(machine).check(t, want, rest)
 		}
 	}
 }
@@ -636,15 +636,15 @@ func TestPlanClasses(t *testing.T) {
 			if o.TakesValue() {
 				value = " 1"
 				if tool == "wget" {
-					new(bench).check(t, want, "wget -Of --"+o.Name+"=1 U")
+					new(machine).check(t, want, "wget -Of --"+o.Name+"=1 U")
 					value = " v"
 				}
 			}
 			if !strings.Contains(readDifferently, " "+o.Name+" ") {
-				new(bench).check(t, want, tool+" -Of --"+o.Name+value+" U")
+				new(machine).check(t, want, tool+" -Of --"+o.Name+value+" U")
 			}
 			if living := options.Letter(table, o.Short); living != nil && living.Name == o.Name {
-				new(bench).check(t, want, tool+" -Of -"+string(o.Short)+value+" U")
+				new(machine).check(t, want, tool+" -Of -"+string(o.Short)+value+" U")
 			}
 		}
 	}
@@ -673,14 +673,14 @@ func TestPlanForms(t *testing.T) {
 			}
 			if living := options.Letter(table, o.Short); living != nil && living.Name == o.Name {
 				letter := string(o.Short)
-				new(bench).check(t, want, tool+" -Of -"+letter+attached+" U")
-				new(bench).check(t, want, tool+" -Of "+flag+letter+separate+" U")
-				new(bench).check(t, want, tool+" -Of "+flag+letter+attached+" U")
-				new(bench).check(t, want, tool+" U -Of -"+letter+separate)
+				new(machine).check(t, want, tool+" -Of -"+letter+attached+" U")
+				new(machine).check(t, want, tool+" -Of "+flag+letter+separate+" U")
+				new(machine).check(t, want, tool+" -Of "+flag+letter+attached+" U")
+				new(machine).check(t, want, tool+" U -Of -"+letter+separate)
 			}
-			new(bench).check(t, want, tool+" U -Of --"+o.Name+separate)
+			new(machine).check(t, want, tool+" U -Of --"+o.Name+separate)
 			if short := shortest(table, o.Name); short != "" {
-				new(bench).check(t, want, tool+" -Of --"+short+separate+" U")
+				new(machine).check(t, want, tool+" -Of --"+short+separate+" U")
 			}
 		}
 	}

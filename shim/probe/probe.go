@@ -65,90 +65,101 @@ func failed(s state, reason string) reply { return reply{state: s, Reply: plan.R
 // Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
 // question can use wins; it is a miss when every cache has answered or the deadline is over.
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
-	deadline := time.Now().Add(p.timeout)
-	slots := make(chan struct{}, maxProbes)
-	heard := &contacts{answered: map[string]bool{}}
+	r := &round{
+		Prober:   p,
+		deadline: time.Now().Add(p.timeout),
+		slots:    make(chan struct{}, maxProbes),
+		answered: map[string]bool{},
+	}
 	out := make([]plan.Answer, len(questions))
 	var all sync.WaitGroup
 	for i, q := range questions {
-		all.Go(func() { out[i] = p.askOne(q, deadline, slots, heard) })
+		all.Go(func() { out[i] = r.ask(q) })
 	}
 	all.Wait()
-	for _, base := range heard.silent() {
-		p.stamps.write(base, "the cache did not answer in time")
-	}
+	r.stampSilent()
 	return out
 }
 
-// contacts records which caches of one call said anything. One that says nothing to a whole call is
-// as good as down: a stopped process for instance, whose connections the kernel still accepts.
-type contacts struct {
+// round is one call of Ask.
+type round struct {
+	*Prober
+	deadline time.Time
+	slots    chan struct{}
+
 	mu       sync.Mutex
-	answered map[string]bool // false for a cache that was silent so far
+	answered map[string]bool // by a cache's address, false for one that was silent so far
 }
 
 // record notes what a reply told of the cache with an address.
-func (s *contacts) record(base string, r state) {
-	if r != silent && r != answered {
+func (r *round) record(base string, s state) {
+	if s != silent && s != answered {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answered[base] = s.answered[base] || r == answered
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answered[base] = r.answered[base] || s == answered
 }
 
-// silent returns the addresses of caches that said nothing to the end of the time.
-func (s *contacts) silent() (bases []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for base, heard := range s.answered {
-		if !heard {
-			bases = append(bases, base)
+// stampSilent leaves stamps of the caches that said nothing to any question. Such a cache is as
+// good as down: a stopped process for instance, whose connections the kernel still accepts.
+func (r *round) stampSilent() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for base, spoke := range r.answered {
+		if !spoke {
+			r.stamps.write(base, "the cache did not answer in time")
 		}
 	}
-	return bases
 }
 
-// askOne puts a question to all its caches at once, save those with a stamp.
-func (p *Prober) askOne(q plan.Question, deadline time.Time, slots chan struct{}, heard *contacts) plan.Answer {
-	type cacheReply struct {
-		cache int
-		reply
-	}
-	replies := make(chan cacheReply, len(q.Caches))
-	var best plan.Answer
-	waiting := 0
+// cacheReply is the reply of one of a question's caches.
+type cacheReply struct {
+	cache int
+	reply
+}
+
+// start sends a question to all its caches, save those with a stamp, and returns how many that are;
+// an answer has the text of a stamp as its reason.
+func (r *round) start(q plan.Question, replies chan<- cacheReply) (waiting int, none plan.Answer) {
 	for i, c := range q.Caches {
-		if why := p.stamps.read(c.Base); why != "" {
-			best.Reason = why
+		if why := r.stamps.read(c.Base); why != "" {
+			none.Reason = why
 			continue
 		}
 		waiting++
 		go func() {
-			slots <- struct{}{}
-			r := p.probe(q, c, deadline)
-			heard.record(c.Base, r.state)
-			replies <- cacheReply{i, r}
-			<-slots
+			r.slots <- struct{}{}
+			said := r.probe(q, c, r.deadline)
+			r.record(c.Base, said.state)
+			replies <- cacheReply{i, said}
+			<-r.slots
 		}()
 	}
+	return waiting, none
+}
+
+// ask puts a question to all its caches at once.
+func (r *round) ask(q plan.Question) plan.Answer {
+	replies := make(chan cacheReply, len(q.Caches))
+	waiting, best := r.start(q, replies)
 	// The probes end by themselves; the timer is for one that can't, on a dead file system for
 	// instance.
-	late := time.NewTimer(time.Until(deadline) + time.Second)
+	late := time.NewTimer(time.Until(r.deadline) + time.Second)
 	defer late.Stop()
 	for known := false; waiting > 0; waiting-- {
 		select {
-		case r := <-replies:
-			if r.state == down {
-				p.stamps.write(q.Caches[r.cache].Base, r.Reason)
+		case said := <-replies:
+			if said.state == down {
+				r.stamps.write(q.Caches[said.cache].Base, said.Reason)
 			}
-			a := q.Judge(r.Reply)
-			a.Cache = r.cache
+			a := q.Judge(said.Reply)
+			a.Cache = said.cache
 			switch {
 			case a.Outcome == plan.Hit:
 				return a
-			case !known || a.Outcome == plan.Pass && r.Status != 0: // held, of no use: more than a miss
-				best, known = a, known || r.Status != 0
+			case !known || a.Outcome == plan.Pass && said.Status != 0: // held, of no use: more than a miss
+				best, known = a, known || said.Status != 0
 			}
 		case <-late.C:
 			return best
@@ -203,8 +214,8 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 // would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything else
-// and what is not above zero gives the default; more than maxTimeout gives that.
+// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything
+// else and what is not above zero gives the default; more than maxTimeout gives that.
 func timeout(v string, otherwise time.Duration) time.Duration {
 	v = strings.TrimSpace(v)
 	d, err := time.ParseDuration(v)
