@@ -8,8 +8,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// ErrNotPlain says that a configuration file can't be read without an effect of its own, a pipe for
-// instance, or is huge.
+// ErrNotPlain says that a configuration file is no plain file, a pipe for instance, so that reading
+// it would have an effect, or that it is huge.
 var ErrNotPlain = errors.New("not a plain file")
 
 // rcLine is one line of a configuration file that is neither blank nor a comment.

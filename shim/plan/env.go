@@ -98,8 +98,8 @@ func (s *settings) isCache(t URL) bool {
 	return slices.ContainsFunc(s.caches, func(c Cache) bool { return c.is(t) })
 }
 
-// ServerList returns the cache addresses that the environment names for a tool, as they were
-// written.
+// ServerList returns the addresses of caches that the environment names for a tool, as they were
+// written; empty if there are none, or the shim is turned off.
 func ServerList(env Env, tool Tool) string {
 	_, list := serverVariable(env, tool)
 	return list
@@ -133,7 +133,7 @@ func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
 	return caches, wrong
 }
 
-// IsOn reports whether a switch of the environment is on.
+// IsOn reports whether a switch of the environment is on: set, and not to 0, no, off or false.
 func IsOn(v string) bool {
 	switch strings.ToLower(v) {
 	case "", "0", "no", "off", "false":

@@ -19,7 +19,7 @@ type Question struct {
 // hit.
 type Answer struct {
 	Outcome Outcome
-	Cache   int
+	Cache   int // index in the Caches of the Question
 	Reason  string
 	Pin     string // of a Hit: the digest of a version with an address of its own; empty without
 }

@@ -125,8 +125,8 @@ func defaultPort(scheme string) string {
 }
 
 // validHost accepts names and addresses of letters, digits, dots, dashes and underscores, and IPv6
-// addresses in brackets without a zone. A name does not begin with a dash or a dot. One that ends in a
-// number is an IPv4 address in four decimal parts: in other writings, which the tools read as
+// addresses in brackets without a zone. A name does not begin with a dash or a dot. One that ends
+// in a number is an IPv4 address in four decimal parts: in other writings, which the tools read as
 // inet_aton(3) does, it may be any address.
 func validHost(h string) bool {
 	extra := "._-"

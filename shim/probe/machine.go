@@ -25,8 +25,8 @@ func Input(tool plan.Tool, args []string, env plan.Env, path string) plan.Input 
 // aside.
 const maxConfig = 1 << 20
 
-// ReadFile reads a small regular file. An absent or unreadable file gives its error; one that is
-// not to be read gives plan.ErrNotPlain.
+// ReadFile reads a regular file of at most a mebibyte. An absent or unreadable file gives its
+// error; a directory counts as absent, and anything else gives plan.ErrNotPlain.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

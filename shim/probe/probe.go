@@ -228,8 +228,8 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	return min(d, maxTimeout)
 }
 
-// Head asks a cache for a path outside of Ask, and returns the status of its answer, 0 if there is
-// none in time, and the Date field.
+// Head sends a cache HEAD for a path, and returns the status of its answer, 0 if there is none in
+// time, and the Date field.
 func (p *Prober) Head(c plan.Cache, path string) (status int, date string) {
 	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 	return r.Status, r.date

@@ -34,7 +34,7 @@ func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
 	return 0, false
 }
 
-// Named returns the tool that a path or a name says.
+// Named returns the tool that a name, or the last element of a path, stands for.
 func Named(path string) (plan.Tool, bool) {
 	switch filepath.Base(path) {
 	case "curl", "curlfromcache":
