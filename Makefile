@@ -101,7 +101,7 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim ## install what make build built
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))
 
-$(BIN)/fromcache $(BIN)/fromcache-shim:
+$(BIN)/fromcache $(BIN)/fromcache-shim &:
 	$(MAKE) build
 
 clean: ## remove what was built; ./data stays

@@ -19,8 +19,9 @@ func (a *app) manCommand() *cobra.Command {
 		Short:  "Write the manual pages into DIR/man1 and DIR/man7",
 		Hidden: true,
 		Args:   operands(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			pages := map[string]string{"man1/fromcache.1": manOfVerbs(c.Root())}
+		RunE: func(_ *cobra.Command, args []string) error {
+			clean := &app{getenv: func(string) string { return "" }} // whose defaults are the program's own
+			pages := map[string]string{"man1/fromcache.1": manOfVerbs(clean.command())}
 			for _, t := range topics {
 				pages["man7/fromcache-"+t.name+".7"] = manOfTopic(t)
 			}

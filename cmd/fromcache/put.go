@@ -79,7 +79,7 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory", name)
+		err = fmt.Errorf("%s is a directory: name a file", name)
 	}
 	if err != nil {
 		f.Close()
@@ -111,7 +111,7 @@ func (a *app) carryIn(ctx context.Context, s *fsstore.Store, add fsstore.Additio
 
 func putError(err error) error {
 	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok && short.Err == nil {
-		return fmt.Errorf("the file changed while it was read: it had %d bytes, then %d", short.Size, short.Have)
+		return fmt.Errorf("the file changed while it was read, from %d bytes to %d: put it once it is whole", short.Size, short.Have)
 	}
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
 		return fmt.Errorf("%w; to keep it all the same: --accept %s", m, m.Accept)

@@ -307,7 +307,7 @@ func (a *app) password() (string, error) {
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", fmt.Errorf("FROMCACHE_ADMIN_PASSWORD_FILE: the first line of %s is empty", path)
+		return "", fmt.Errorf("FROMCACHE_ADMIN_PASSWORD_FILE: the first line of %s is empty: write the password there", path)
 	}
 	return line, nil
 }

@@ -39,7 +39,7 @@ func (a *app) rule() (key.Rule, error) {
 	word := strings.TrimSpace(a.getenv("FROMCACHE_QUERY"))
 	switch {
 	case a.store.keep && a.store.drop:
-		return 0, usagef("--keep-query and --drop-query exclude each other")
+		return 0, usagef("--keep-query and --drop-query exclude each other: give one")
 	case a.store.keep:
 		return key.Keep, nil
 	case a.store.drop:
