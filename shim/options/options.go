@@ -49,6 +49,27 @@ const (
 	U Class = 'U' // is a URL
 )
 
+// Reason says why an option of class c lets a call pass, as the end of a sentence; empty for N and U.
+func (c Class) Reason() string { return reasons[c] }
+
+var reasons = ['Z' + 1]string{
+	X: "prints information",
+	M: "sends a body or another method",
+	H: "shows the header",
+	E: "shows facts of the URL",
+	A: "carries credentials",
+	V: "has a value that counts",
+	C: "depends on what the origin holds now",
+	F: "lets the server choose names",
+	D: "fetches more than the URL",
+	I: "takes URLs or options from elsewhere",
+	P: "chooses the way to the server",
+	R: "asks for a part",
+	S: "constrains the connection",
+	T: "depends on how the origin frames its answer",
+	G: "changes how the URL is read",
+}
+
 // Option is one row. Since and Until are releases of the tool, empty for "before the oldest that
 // was looked at" and "still there"; Until is the last release that had it.
 type Option struct {

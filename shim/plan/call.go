@@ -87,53 +87,16 @@ type given struct {
 	skip  int
 }
 
-// classReason says why an option of that class lets a call pass.
-func classReason(c options.Class) string {
-	switch c {
-	case options.X:
-		return "prints information"
-	case options.M:
-		return "sends a body or another method"
-	case options.H:
-		return "shows the header"
-	case options.E:
-		return "shows facts of the URL"
-	case options.A:
-		return "carries credentials"
-	case options.V:
-		return "has a value that counts"
-	case options.C:
-		return "depends on what the origin holds now"
-	case options.F:
-		return "lets the server choose names"
-	case options.D:
-		return "fetches more than the URL"
-	case options.I:
-		return "takes URLs or options from elsewhere"
-	case options.P:
-		return "chooses the way to the server"
-	case options.R:
-		return "asks for a part"
-	case options.S:
-		return "constrains the connection"
-	case options.T:
-		return "depends on how the origin frames its answer"
-	case options.G:
-		return "changes how the URL is read"
-	}
-	return "is not neutral"
-}
-
 // judge applies the classes that let a call pass whatever the value, for both tools.
 func (c *call) judge(g *group, o given) {
 	switch o.Class {
 	case options.N, options.U:
 	case options.X, options.I:
-		c.passWhole(o.shown + " " + classReason(o.Class))
+		c.passWhole(o.shown + " " + o.Class.Reason())
 	case options.R:
 		c.part(g, o)
 	default:
-		g.pass(o.shown + " " + classReason(o.Class))
+		g.pass(o.shown + " " + o.Class.Reason())
 	}
 	if hasControl(o.value) {
 		g.pass(o.shown + " has control bytes in its value")
@@ -150,7 +113,7 @@ func (c *call) part(g *group, o given) {
 	case o.Name == "continue", o.Name == "continue-at" && o.value == "-":
 		g.resume = o.shown
 	default:
-		g.pass(o.shown + " " + classReason(options.R))
+		g.pass(o.shown + " " + options.R.Reason())
 	}
 }
 

@@ -49,7 +49,7 @@ func parseCurl(args []string, rc []rcLine) *call {
 // together judges what options, URLs and groups mean beside one another.
 func (p *curlCall) together() {
 	if p.stderrOut && p.verbose {
-		p.passWhole("-v with --stderr - " + classReason(options.E))
+		p.passWhole("-v with --stderr - " + options.E.Reason())
 	}
 	urls := 0
 	for _, g := range p.groups {
@@ -72,7 +72,7 @@ func (p *curlCall) together() {
 // url takes a URL. Since 8.13 one that begins with @ is a file of URLs, also as a plain word.
 func (p *curlCall) url(w word) {
 	if strings.HasPrefix(w.text, "@") {
-		p.passWhole("@ " + classReason(options.I))
+		p.passWhole("@ " + options.I.Reason())
 	}
 	p.g.urls = append(p.g.urls, w)
 }
@@ -163,7 +163,7 @@ func (p *curlCall) option(o given) {
 		p.g.neutralCurl(o)
 	}
 	if isShared(o) {
-		p.passWhole(o.shown + " " + classReason(o.Class))
+		p.passWhole(o.shown + " " + o.Class.Reason())
 	}
 	p.judge(p.g, o)
 }
@@ -210,7 +210,7 @@ func (p *curlCall) valued(o given) {
 		p.g.header(o.shown, o.value, Curl)
 	case "request", "http-request":
 		if o.value != "GET" {
-			p.g.pass(o.shown + " " + classReason(options.M))
+			p.g.pass(o.shown + " " + options.M.Reason())
 		}
 	case "write-out":
 		reason, sizes := judgeWriteOut(o.value)
@@ -220,11 +220,11 @@ func (p *curlCall) valued(o given) {
 		p.g.showsSize = p.g.showsSize || sizes
 	case "tls-max":
 		if o.value == "1.0" || o.value == "1.1" { // which the cache-host would not speak with the origin
-			p.g.pass(o.shown + " " + classReason(options.S))
+			p.g.pass(o.shown + " " + options.S.Reason())
 		}
 		p.g.tlsVersion = append(p.g.tlsVersion, "--"+o.Name, o.value)
 	default:
-		p.g.pass(o.shown + " " + classReason(o.Class))
+		p.g.pass(o.shown + " " + o.Class.Reason())
 	}
 }
 
@@ -242,7 +242,7 @@ func (p *curlCall) global(o given) {
 		p.stderrOut = isStdout(o.value)
 	case "trace", "trace-ascii":
 		if isStdout(o.value) {
-			p.passWhole(o.shown + " - " + classReason(options.E))
+			p.passWhole(o.shown + " - " + options.E.Reason())
 		}
 		p.verbose = p.verbose || o.value == "%" // standard error
 	}

@@ -40,9 +40,9 @@ func (p *planner) wgetFileReason(g *group, t URL) string {
 	case g.dirs && !g.outFile:
 		return "--directories names directories after the host"
 	case g.contentDisposition != "" && !(gnu && g.outFile && g.resume == ""): // which takes -O's name
-		return g.contentDisposition + " " + classReason(options.F)
+		return g.contentDisposition + " " + options.F.Reason()
 	case g.timestamping && !(gnu && (g.outFile || p.isAbsent(g, t))): // which ignores -N beside -O
-		return "-N " + classReason(options.C)
+		return "-N " + options.C.Reason()
 	}
 	return ""
 }

@@ -23,7 +23,7 @@ func (g *group) header(shown, value string, tool Tool) {
 		g.userAgent = shown
 	case "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
-		g.pass(shown + " " + classReason(options.R))
+		g.pass(shown + " " + options.R.Reason())
 	case "accept":
 		if strings.Trim(v, " \t") != "*/*" {
 			g.pass(shown + " adds an Accept that may count")
@@ -41,7 +41,7 @@ func (g *group) header(shown, value string, tool Tool) {
 // compressed form where there is one.
 func judgeWriteOut(format string) (reason string, sizes bool) {
 	if strings.HasPrefix(format, "@") {
-		return classReason(options.I), false
+		return options.I.Reason(), false
 	}
 	for {
 		i := strings.IndexByte(format, '%')
@@ -55,12 +55,12 @@ func judgeWriteOut(format string) (reason string, sizes bool) {
 		case c == '{':
 			end := strings.IndexByte(format, '}')
 			if end < 0 || !neutralVariable(format[1:end]) {
-				return classReason(options.E), sizes
+				return options.E.Reason(), sizes
 			}
 			sizes = sizes || format[1:end] == "size_download"
 			format = format[end+1:]
 		case c|0x20 >= 'a' && c|0x20 <= 'z': // %header{…}, %output{…} and those of later releases
-			return classReason(options.E), sizes
+			return options.E.Reason(), sizes
 		}
 	}
 }

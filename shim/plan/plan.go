@@ -99,7 +99,7 @@ func (p *planner) parse() *call {
 		c = parseCurl(p.Args, lines)
 		for _, g := range c.groups {
 			if g.netrc && files.curlNetrc() {
-				g.pass("--netrc-optional " + classReason(options.A))
+				g.pass("--netrc-optional " + options.A.Reason())
 			}
 		}
 	} else {

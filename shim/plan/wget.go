@@ -168,7 +168,7 @@ func (g *group) secureProtocol(o given) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
 		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
 	default:
-		g.pass(o.shown + " " + classReason(options.S))
+		g.pass(o.shown + " " + options.S.Reason())
 	}
 }
 
@@ -208,7 +208,7 @@ func (g *group) neutralWget(o given) {
 		g.userAgent = o.shown
 	case "output-file", "append-output":
 		if isStdout(o.value) {
-			g.pass(o.shown + " - " + classReason(options.E))
+			g.pass(o.shown + " - " + options.E.Reason())
 		}
 	}
 	if (o.Name == "inet4-only" || o.Name == "inet6-only") && o.no {
@@ -226,7 +226,7 @@ func (p *wgetCall) command(line string) {
 	name, value, ok := strings.Cut(line, "=")
 	name = options.Bare(strings.Trim(name, blanks))
 	if !ok || !strings.Contains(executable, " "+name+" ") || hasControl(value) {
-		p.passWhole("-e " + classReason(options.I))
+		p.passWhole("-e " + options.I.Reason())
 	}
 	if name == "useragent" {
 		p.g.userAgent = "-e user_agent"
