@@ -59,9 +59,6 @@ func FuzzConditions(f *testing.F) {
 				t.Errorf("%d and %q", rec.Code, got)
 			}
 		case http.StatusRequestedRangeNotSatisfiable:
-			if said != "bytes */10" {
-				t.Errorf("416 and %q", said)
-			}
 		default:
 			t.Errorf("%d", rec.Code)
 		}

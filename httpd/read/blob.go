@@ -146,10 +146,8 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
-	if a.ranges {
-		settleRange(r.Header, a.size)
-	} else {
-		delete(r.Header, "Range") // as the origin has it: whoever asks for a part gets the whole, with 200
+	if !a.ranges || !isByteRange(r.Header) {
+		delete(r.Header, "Range")
 	}
 	if conditional(r.Header) {
 		s.sendChosen(w, r, a, f)
@@ -174,8 +172,8 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.Rea
 func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
 	h := w.Header()
 	a.put(h)
-	if f == nil {
-		f = &hole{size: a.size}
+	if f == nil { // HEAD: only the size is read
+		f = io.NewSectionReader(strings.NewReader(""), 0, a.size)
 	}
 	if h["Content-Encoding"] != nil && r.Header["If-Match"] == nil && r.Header["If-Unmodified-Since"] == nil {
 		h["Content-Length"] = a.length // ServeContent leaves it out of a 200 that is encoded, and takes it out of all others but 412
@@ -186,7 +184,7 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f 
 	}
 	http.ServeContent(to, r, "", a.modified, f)
 	s.tally.served.Add(sentBytes(r, h))
-	s.count(r, a, startsAtZero(h, r.Header))
+	s.count(r, a, a.startsAtZero(h))
 }
 
 // rangeless takes back what ServeContent says of ranges. It passes ReadFrom on, for sendfile.
@@ -231,37 +229,21 @@ func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 	}
 }
 
-// startsAtZero reads off the header that ServeContent has sent whether the
-// answer held the artifact's first byte: 304, 412 and 416 have no length.
-func startsAtZero(sent, asked http.Header) bool {
-	if cr := sent["Content-Range"]; cr != nil {
-		return strings.HasPrefix(cr[0], "bytes 0-")
-	}
-	if ct := sent["Content-Type"]; ct != nil && strings.HasPrefix(ct[0], "multipart/byteranges") {
-		for part := range strings.SplitSeq(strings.TrimPrefix(asked.Get("Range"), "bytes="), ",") {
-			if strings.HasPrefix(strings.TrimSpace(part), "0-") {
-				return true
-			}
-		}
-		return false
-	}
-	return sent["Content-Length"] != nil
+// maxRanges is the number of ranges above which the Range field is ignored, as RFC 9110, 14.2
+// allows, because the header of each range in the answer is many times as long as the request for it.
+const maxRanges = 16
+
+// isByteRange reports whether http.ServeContent is to see the Range field: at most maxRanges, in
+// bytes. It would refuse other units, which RFC 9110, 14.2 has a server ignore.
+func isByteRange(h http.Header) bool {
+	v := h.Get("Range")
+	return strings.HasPrefix(v, "bytes=") && strings.Count(v, ",") < maxRanges
 }
 
-// hole stands for a blob's bytes where only their number is needed.
-type hole struct{ size, at int64 }
-
-func (*hole) Read([]byte) (int, error) { return 0, io.EOF }
-
-// Seek does what ServeContent asks for to learn the size.
-func (b *hole) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekStart:
-		b.at = offset
-	case io.SeekCurrent:
-		b.at += offset
-	case io.SeekEnd:
-		b.at = b.size + offset
+// startsAtZero reports whether http.ServeContent sent all of the artifact, or one range from byte 0.
+func (a *reply) startsAtZero(sent http.Header) bool {
+	if part := sent.Get("Content-Range"); part != "" {
+		return strings.HasPrefix(part, "bytes 0-")
 	}
-	return b.at, nil
+	return sent.Get("Content-Length") == a.length[0]
 }
