@@ -164,7 +164,7 @@ func (l *crowd) state(c net.Conn, st http.ConnState) {
 		for !l.closed && l.guests[c] == g && len(l.guests)+l.busy >= l.room {
 			l.change.Wait()
 		}
-		if l.guests[c] != g {
+		if l.guests[c] != g { //guard:TestWhoIsCutWhileItWaitsLeavesItsPlace
 			return // it was cut while it waited
 		}
 		g.busy = true

@@ -95,9 +95,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		// the connection otherwise. It ends when the request has been read.
 		ReadHeaderTimeout:            s.opt.HeaderTimeout,
 		ReadTimeout:                  s.opt.HeaderTimeout,
-		IdleTimeout:                  s.opt.IdleTimeout,
+		IdleTimeout:                  s.opt.IdleTimeout, //guard:TestIdleConnection
 		ConnContext:                  answer.WithConn,
-		MaxHeaderBytes:               maxHeader,
+		MaxHeaderBytes:               maxHeader, //guard:TestScripts
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}

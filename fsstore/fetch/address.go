@@ -139,7 +139,7 @@ func (l addresses) now() (addresses, error) {
 	if err != nil {
 		return l, &unlisted{err}
 	}
-	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil
+	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil //guard:TestOwnNetwork
 }
 
 // refused says that an address may not be dialled. No further attempt changes that.
@@ -167,7 +167,7 @@ func (l addresses) classify(a netip.Addr) (class, string) {
 		if l.allowed(in) {
 			continue
 		}
-		if c, n := l.classify(in); c > worst {
+		if c, n := l.classify(in); c > worst { //guard:TestInside
 			worst, name = c, n+" inside an IPv6 address"
 		}
 	}

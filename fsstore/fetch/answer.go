@@ -27,7 +27,7 @@ const apart = time.Minute
 // validatorOf returns the validator of a whole answer. A time is none where there is an ETag of whatever kind: a weak one
 // says that the bytes may differ though the file is the same (RFC 9110, 13.1.5).
 func validatorOf(h http.Header) validator {
-	if hasTag(h) {
+	if hasTag(h) { //guard:TestResume
 		return validator{etag: strongETag(h.Get("Etag"))}
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
@@ -64,7 +64,7 @@ func (v validator) sameIn(h http.Header) bool {
 		return strongETag(h.Get("Etag")) == v.etag
 	}
 	t, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && !hasTag(h) && t.Equal(v.modified)
+	return err == nil && !hasTag(h) && t.Equal(v.modified) //guard:TestResume
 }
 
 // resumable returns the newest start of the job if a part can be resumed on its word: it noted a validator and a size, and
@@ -72,7 +72,7 @@ func (v validator) sameIn(h http.Header) bool {
 // that differ in a query have the same where the origin makes it of time and size.
 func resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL())
+	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:TestResumeOfAnotherURL
 }
 
 // resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
@@ -89,7 +89,9 @@ func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 // key, its validators say nothing of this one, and an expected SHA-256 that it does not have makes the question pointless.
 func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
-	if held == nil || !held.AskedFor(url) || want != "" && want != held.SHA256 {
+	if held == nil ||
+		!held.AskedFor(url) || //guard:TestConditionalOfAnotherURL
+		want != "" && want != held.SHA256 {
 		return h
 	}
 	if tag := strongETag(held.Header["Etag"]); tag != "" {
@@ -122,7 +124,9 @@ func goesOn(a *answer, start job.Event, from int64) bool {
 	first, last, total, ok := contentRange(a.Header)
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return a.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
-		first == from && last == total-1 && total == start.Size &&
+		first == from && //guard:TestResume
+		last == total-1 && //guard:TestResume
+		total == start.Size && //guard:TestResumeLeft
 		(a.ContentLength < 0 || a.ContentLength == last-first+1) &&
 		startValidator(start).sameIn(a.Header)
 }
@@ -143,7 +147,7 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 // says what they send. That it names a last byte one too far is another mistake of theirs, and harmless.
 func isWhole(r *http.Response) bool {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
-	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") {
+	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:TestBehaviours
 		return r.StatusCode == http.StatusOK
 	}
 	span, size, _ := strings.Cut(rest, "/")

@@ -79,12 +79,13 @@ func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 		case <-mine.Done():
 			return
 		case <-tick.C:
-			if !a.c.Held() && !a.store.Ill() { // a directory that is away may come back
+			if !a.c.Held() &&
+				!a.store.Ill() { // a directory that is away may come back //guard:TestRunWhileTheDirectoryIsAway
 				cancel(errTaken)
 				return
 			}
 		case <-life.C:
-			a.c.ShowLife()
+			a.c.ShowLife() //guard:TestRunShowsLife
 		}
 	}
 }
@@ -97,7 +98,7 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 		return nil, err
 	}
 	a.part, a.lasting = part, resume
-	if part.Size() > start.Size {
+	if part.Size() > start.Size { //guard:TestResumeLeft
 		if err := part.Restart(); err != nil {
 			return nil, err
 		}
@@ -198,13 +199,13 @@ func (a *attempt) expect(d *delivery) error {
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
-	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 {
+	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 { //guard:TestBehaviours
 		return failed("%s says neither how long the file is nor what its digest is, so it can't be known to be whole: add the line `sha256 <hex>` to the job and retry", d.final().host)
 	}
 	if d.total < 0 {
 		return nil
 	}
-	return noSpace(a.c.Reserve(d.total))
+	return noSpace(a.c.Reserve(d.total)) //guard:TestNoSpace
 }
 
 func tooLarge(n, limit int64) error {
@@ -278,7 +279,7 @@ func (a *attempt) anotherDigest(d *delivery, got string) error {
 func (a *attempt) publish(d *delivery) error {
 	art, err := a.c.Publish(a.part, provenance(d.answer))
 	if art == nil {
-		a.lasting = false // after a failed fsync a file is lost
+		a.lasting = false // after a failed fsync a file is lost //guard:TestNoResumeAfterAFailedPublish
 		return err
 	}
 	took := time.Since(a.began)

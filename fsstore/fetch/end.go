@@ -90,7 +90,7 @@ func (a *attempt) judge(err error) *failure {
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.lasting {
-		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", do: wait}
+		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", do: wait} //guard:cmd/fromcache-torture.TestFullDisk
 	}
 	return &failure{reason: "the data directory could not be written (" + err.Error() + "): look at the disk", do: again}
 }

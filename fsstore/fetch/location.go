@@ -85,7 +85,7 @@ func (h hop) redirect(location string) (hop, error) {
 	if loc == "" || abs == "" {
 		return hop{}, fmt.Errorf("its Location is empty or neither http nor https: report it to the origin")
 	}
-	if key.HasUserInfo(abs) {
+	if key.HasUserInfo(abs) { //guard:TestRedirectTarget
 		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never followed: approve the target itself, with what its host needs in a file of --origins")
 	}
 	return parseHop(abs)

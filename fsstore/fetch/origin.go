@@ -69,11 +69,11 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // that a host may set one for all of .com does no harm to who forgets it at once
 	by := byApproval
-	if isPublicName(h.host) && !q.acceptPrivate {
+	if isPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
 		by = byName
 	}
 	for {
-		if name := p.deniedBy(h); name != "" {
+		if name := p.deniedBy(h); name != "" { //guard:TestDeniedRedirect
 			return nil, denied(hops, name)
 		}
 		a, inside, err := p.request(ctx, q, h, by)
@@ -90,7 +90,7 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if by = byRedirect; inside {
+		if by = byRedirect; inside { //guard:TestInside
 			by = byApproval
 		}
 		h, hops = next, append(hops, next)
@@ -115,7 +115,7 @@ func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	if err != nil {
 		return hop{}, failed("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
-	if from.https && !next.https && !acceptHTTP {
+	if from.https && !next.https && !acceptHTTP { //guard:TestRedirectScheme
 		return hop{}, failed("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
 	}
 	return next, nil
@@ -188,14 +188,14 @@ func wantsHTTP1(err error) bool {
 
 // way is what a host needs, and the proxy to it, if any.
 func (p *Pool) way(h hop, by lead) (site origin, proxy *url.URL, err error) {
-	if oddNumber((&url.URL{Host: h.authority}).Hostname()) {
+	if oddNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
 		return site, nil, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
 	if site, err = p.origins.of(h.host); err != nil {
 		return site, nil, &failure{reason: err.Error(), do: wait}
 	}
 	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
-		err = p.addr.judgeName(h.host, by)
+		err = p.addr.judgeName(h.host, by) //guard:TestProxy
 	}
 	if err != nil {
 		return site, nil, unreachable(err, h, nil)
@@ -215,7 +215,7 @@ func newRequest(q question, h hop, site origin, agent string, proxied bool) *htt
 	maps.Copy(header, q.fields)
 	header.Set("User-Agent", cmp.Or(q.agent, agent))
 	header.Set("Accept", "*/*")
-	header.Set("Accept-Encoding", "identity")
+	header.Set("Accept-Encoding", "identity") //guard:TestProvenance
 	for name, values := range site.lines(h.https) {
 		header[name] = slices.Clone(values)
 	}
@@ -259,7 +259,7 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Tra
 	}
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
-		d.ControlContext = p.addr.control(by)
+		d.ControlContext = p.addr.control(by) //guard:TestInside
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -279,7 +279,7 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Tra
 		},
 		TLSClientConfig:        conf,
 		TLSHandshakeTimeout:    p.o.Connect,
-		MaxResponseHeaderBytes: maxHeader,
+		MaxResponseHeaderBytes: maxHeader, //guard:TestBehaviours
 		DisableCompression:     true,
 		DisableKeepAlives:      true,
 		Protocols:              protocols,

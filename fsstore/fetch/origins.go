@@ -95,7 +95,7 @@ func (o origins) check() error {
 		if info, err := fs.Stat(o.dir, name); err == nil && info.IsDir() {
 			continue
 		}
-		if !isHost(name) {
+		if !isHost(name) { //guard:TestOriginsModes
 			return &unsafeOrigin{name, "is not the name of a host", "call it as the URL does, in lower case and without port, or move it elsewhere"}
 		}
 		site, err := o.of(name)
@@ -119,7 +119,7 @@ func (o origins) checkDir() error {
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 {
+	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
 		return &unsafeOrigin{"the directory", fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()), "chmod go-w it"}
 	}
 	return nil
@@ -171,7 +171,7 @@ func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if int64(len(b)) > limit {
+	if int64(len(b)) > limit { //guard:TestOriginsModes
 		return nil, fmt.Errorf("is larger than %d KiB", limit>>10)
 	}
 	return b, err
@@ -190,9 +190,9 @@ func checkMode(info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
 		return errors.New("is no regular file")
-	case perm&0o007 != 0:
+	case perm&0o007 != 0: //guard:TestOriginsModes
 		return fmt.Errorf("can be read or written by others (mode %04o; chmod 600 it)", perm)
-	case perm&0o020 != 0:
+	case perm&0o020 != 0: //guard:TestOriginsModes
 		return fmt.Errorf("can be written by its group (mode %04o; chmod 600 it)", perm)
 	}
 	return nil
@@ -269,7 +269,7 @@ func (site *origin) field(line string) error {
 	if slices.Contains(settings, strings.ToLower(name)) {
 		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) + "` in lower case and without a colon")
 	}
-	if ours[name] {
+	if ours[name] { //guard:TestOriginsFile
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
 	}
 	site.header.Add(name, value)
@@ -281,7 +281,7 @@ func (site origin) withholds(https bool) bool { return len(site.lines(https)) < 
 
 // lines are the header lines that may be sent.
 func (site origin) lines(https bool) http.Header {
-	if https || site.plain {
+	if https || site.plain { //guard:TestOriginsFile
 		return site.header
 	}
 	h := http.Header{}

@@ -73,7 +73,7 @@ const ahead = 64 << 20
 // room says whether the part may grow to size.
 func (a *attempt) room(d *delivery, size int64) error {
 	switch {
-	case d.total >= 0 && size > d.total:
+	case d.total >= 0 && size > d.total: //guard:TestResume
 		return &failure{reason: d.final().host + " sent more bytes than it had promised", do: again, spoilt: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
@@ -81,7 +81,7 @@ func (a *attempt) room(d *delivery, size int64) error {
 		return nil
 	}
 	a.reserved = size + ahead
-	err := a.c.Reserve(a.reserved)
+	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // it may be endless: each try counts
 		return retry("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
 	}

@@ -44,7 +44,7 @@ func Parse(b []byte) File {
 		if why := p.line(line); why != "" {
 			bad := BadLine{N: p.n, Text: clean(line[:min(len(line), maxBadText)]), Why: why}
 			p.file.Bad = append(p.file.Bad, bad)
-			if j, word := p.job(), optionOf(line); word != "" && !p.orphan && !slices.ContainsFunc(j.Flaws, isOf(word)) {
+			if j, word := p.job(), optionOf(line); word != "" && !p.orphan && !slices.ContainsFunc(j.Flaws, isOf(word)) { //guard:TestParseFlaw
 				bad.Text = strings.Clone(bad.Text) // a view keeps it longer than the file's text
 				j.Flaws = append(j.Flaws, bad)
 			}

@@ -207,8 +207,9 @@ func (c *Conn) onward(n int, err error) bool {
 	if n == 0 && before < 0 {
 		before = now + 1 // nothing to compare with: one more turn
 	}
-	if n == 0 && now >= before && !c.mayRest() {
-		c.SetLinger(0) // else the kernel keeps what it holds for minutes more
+	if n == 0 && now >= before &&
+		!c.mayRest() { //guard:httpd.TestProxyThatBuffers
+		c.SetLinger(0) // else the kernel keeps what it holds for minutes more //guard:httpd.TestStalledReaderIsCut
 		return false
 	}
 	c.arm()
@@ -233,7 +234,7 @@ func (c *Conn) took(n int64) {
 // mayRest pays for one more turn of the deadline, if there is enough.
 func (c *Conn) mayRest() bool {
 	cost := int64(c.stall.Seconds() * pace)
-	if c.credit-cost < unearned {
+	if c.credit-cost < unearned { //guard:TestRestIsEarned
 		return false
 	}
 	c.credit -= cost

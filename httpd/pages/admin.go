@@ -75,7 +75,7 @@ func named(do func(string, fsstore.By) error) func(fsstore.Shown, fsstore.By) er
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return s.each(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.By) error { return s.store.Approve(m.Name, m.Sum, by) })
+	return s.each(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.By) error { return s.store.Approve(m.Name, m.Sum, by) }) //guard:cmd/fromcache-torture.TestRandomKill
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {

@@ -33,7 +33,7 @@ func (s *Server) page(op operation) httprouter.Handle { return s.pageTo(maxForm,
 // itself.
 func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
-		if !s.signIn.holds(r) {
+		if !s.signIn.holds(r) { //guard:httpd.TestSignIn
 			return signInFirst(w, r)
 		}
 		if err := readForm(w, r, limit); err != nil {
@@ -75,7 +75,7 @@ func (s *Server) gated(op operation) httprouter.Handle {
 	}))
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 		secure(w.Header(), r.Host)
-		if !s.hostAllowed(r.Host) {
+		if !s.hostAllowed(r.Host) { //guard:httpd.TestRebound
 			answer.Text(w, http.StatusForbidden, "no password is set, so the pages answer only under this host's own name or address;"+
 				" start the cache-host with --public-host NAME to use another name, or set a password")
 			return
@@ -89,7 +89,7 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.Method != http.MethodPost || limit == 0 {
 		return nil
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	r.Body = http.MaxBytesReader(w, r.Body, limit) //guard:httpd.TestFormCap
 	err := r.ParseForm()
 	if err == nil {
 		return nil
@@ -108,7 +108,7 @@ func secure(h http.Header, host string) {
 	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " + scripts(host) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
 	h["Referrer-Policy"] = []string{"same-origin"}
 	h["X-Content-Type-Options"] = answer.Nosniff
-	h["X-Frame-Options"] = []string{"DENY"}
+	h["X-Frame-Options"] = []string{"DENY"} //guard:httpd.TestFraming
 }
 
 // plainHost are the names that a source of a policy can have, CSP3, 2.3.1: no

@@ -44,7 +44,7 @@ func (l *limiter) of(client netip.Prefix) *rate.Limiter {
 	defer l.mu.Unlock()
 	c := l.client[client]
 	if c == nil {
-		l.makeRoom()
+		l.makeRoom() //guard:TestLimiterTable
 		c = rate.NewLimiter(l.rate, l.burst)
 		l.client[client] = c
 	}

@@ -78,7 +78,7 @@ func (in *signIn) holds(r *http.Request) bool {
 		return false
 	}
 	tag, _ := session.Values["password"].(string)
-	return hmac.Equal([]byte(tag), []byte(hex.EncodeToString(in.tag)))
+	return hmac.Equal([]byte(tag), []byte(hex.EncodeToString(in.tag))) //guard:httpd.TestNewPassword
 }
 
 // begin starts a session of its own: nothing of a cookie that came in is kept.
@@ -108,10 +108,10 @@ func overTLS(r *http.Request) bool {
 // mayGuess takes one try from the client's share and from the share of all,
 // before the password is looked at: a right one is as slow as a wrong one.
 func (in *signIn) mayGuess(r *http.Request) (wait time.Duration, ok bool) {
-	if wait, ok := in.byAddr.allow(clientNet(r)); !ok {
+	if wait, ok := in.byAddr.allow(clientNet(r)); !ok { //guard:httpd.TestGuesses
 		return wait, false
 	}
-	return take(in.all, in.allRate)
+	return take(in.all, in.allRate) //guard:httpd.TestGuesses
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {

@@ -146,7 +146,7 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 // send answers a hit. What is asked for plainly is written by hand, the rest
 // by http.ServeContent; either way by sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
-	if !a.ranges || !isByteRange(r.Header) {
+	if !a.ranges || !isByteRange(r.Header) { //guard:httpd.TestScripts/rangeless
 		delete(r.Header, "Range")
 	}
 	if conditional(r.Header) {

@@ -83,7 +83,7 @@ func blobFields(digest string) http.Header {
 	return http.Header{
 		"Cache-Control":           answer.AYear,
 		"Cache-Status":            statusHit,
-		"Content-Security-Policy": sandbox,
+		"Content-Security-Policy": sandbox, //guard:httpd.TestFraming
 		"Content-Type":            octets,
 		"Etag":                    {`"` + digest + `"`},
 		"Repr-Digest":             {"sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"},
@@ -156,7 +156,7 @@ func safeDisposition(v string) string {
 // runs what is in it under the address of our pages, whatever the policy says.
 func asSaved(mediaType, v string) string {
 	t := strings.ToLower(mediaType)
-	if strings.Contains(t, "pdf") && !strings.HasPrefix(strings.ToLower(v), "attachment") {
+	if strings.Contains(t, "pdf") && !strings.HasPrefix(strings.ToLower(v), "attachment") { //guard:TestPDF
 		_, name, _ := strings.Cut(v, ";")
 		return strings.TrimSuffix("attachment;"+name, ";")
 	}
@@ -172,7 +172,7 @@ func onlyName(v, name string) bool {
 			return false
 		}
 	}
-	return isName(name) && readsAs(v)
+	return isName(name) && readsAs(v) //guard:TestDisposition
 }
 
 func isName(s string) bool {

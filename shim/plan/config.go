@@ -65,7 +65,7 @@ func (c *configs) curlrc() (lines []rcLine) {
 		if ok {
 			lines = append(lines, parseCurlrc(text)...)
 		}
-		if isAmbiguousCurlrc(text) {
+		if isAmbiguousCurlrc(text) { //guard:TestConfigFiles
 			c.undecided = dir + name + " has lines that releases of curl read differently"
 		}
 		return ok || c.undecided != ""
@@ -83,7 +83,7 @@ func (c *configs) curlrc() (lines []rcLine) {
 	}
 	switch own := c.home(); {
 	case own == "" && home == "":
-		c.undecided = noHome
+		c.undecided = noHome //guard:TestNoHome
 	case own != home:
 		try(own, "/.curlrc")
 	}

@@ -64,7 +64,7 @@ func (p *curlCall) together() {
 			g.pass("-w shows the size of an answer that may be an error's")
 		}
 	}
-	if p.cookies && urls > 1 {
+	if p.cookies && urls > 1 { //guard:TestPlanLines
 		p.passWhole("-b carries cookies from one URL to the next")
 	}
 }

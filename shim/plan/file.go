@@ -67,7 +67,7 @@ func (p *planner) isAbsent(g *group, t URL) bool {
 	}
 	p.saved[names[0]] = true
 	_, err := p.Size(names[0])
-	return errors.Is(err, fs.ErrNotExist)
+	return errors.Is(err, fs.ErrNotExist) //guard:TestPlanTimestamping
 }
 
 // encodeStrayPercent writes %25 for a percent sign before what are no two hexadecimal digits.

@@ -219,7 +219,7 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 			return "-O needs a file name that a cache can be asked for" // no server takes a stray %
 		}
 	}
-	if g.userAgent != "" && !namesFile(t.Name()) {
+	if g.userAgent != "" && !namesFile(t.Name()) { //guard:TestPlanLines
 		return g.userAgent + " may choose the answer where the URL names no file"
 	}
 	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {

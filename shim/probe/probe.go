@@ -172,7 +172,7 @@ func (r *round) ask(q plan.Question) plan.Answer {
 // for the parts that the output file should have.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
 	r := p.head(q, c, c.Address(q.URL, ""), deadline)
-	if r.Status == 200 && r.digest == "" {
+	if r.Status == 200 && r.digest == "" { //guard:shim.TestAnswers
 		return failed(down, notCacheHost)
 	}
 	if q.Judge(r.Reply).Outcome != plan.Hit {
@@ -182,7 +182,7 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 		p.pin(q, c, &r, deadline)
 	}
 	if q.Resumes != "" && r.Status == 200 {
-		r.Differs = p.compare(q, c, r, deadline)
+		r.Differs = p.compare(q, c, r, deadline) //guard:shim.TestResume
 	}
 	return r
 }
@@ -192,7 +192,7 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 // evict: then the 404 of the cache-host itself is the answer.
 func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time) {
 	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
-	case same.Status == 200 && same.digest == r.digest:
+	case same.Status == 200 && same.digest == r.digest: //guard:shim.TestPin
 		r.Pin = r.digest
 	case same.Status == 404 && same.Pins:
 		*r = same

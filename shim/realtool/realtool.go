@@ -129,7 +129,7 @@ func (f *Finder) candidates() []string {
 	}
 	paths = append(paths, allOnPath(f.env, f.tool.String())...)
 	// In a sandbox whose PATH is a directory of links to the shim, the tools are elsewhere.
-	return append(paths, allOnPath(nil, f.tool.String())...)
+	return append(paths, allOnPath(nil, f.tool.String())...) //guard:shim.TestDefaultPath
 }
 
 // Mark returns the environment with what was tried.

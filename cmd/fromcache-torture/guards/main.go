@@ -1,13 +1,11 @@
-// Guards takes one guard of the store away at a time (an fsync, a check, a
-// limit) and runs the tests that should notice. It prints each guard and the
-// test that went red; a guard that no test misses is a finding, and makes the
-// exit status 1.
+// Guards takes one guard away at a time (an fsync, a check, a limit) and runs the
+// test that should notice. A guard is a line with a mark, `//guard:TestName`; see
+// mark. It prints each mark and whether its test went red; a mark whose test stays
+// green is a finding, and makes the exit status 1.
 //
-// Nothing in the tree is touched: go's -overlay shows the compiler an edited
-// copy. An edit must match its text exactly once, so that a guard which was
-// rewritten is noticed too.
+// Nothing in the tree is touched: go's -overlay shows the compiler an edited copy.
 //
-//	go run ./cmd/fromcache-torture/guards [WORD…]   only guards whose name holds these words
+//	go run ./cmd/fromcache-torture/guards [WORD…]   only marks whose path, line or test holds one of the words
 package main
 
 import (
@@ -19,7 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,7 +25,8 @@ import (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: guards [WORD…]\nTakes one guard away at a time, of all or of those whose name holds these words, and names the test that goes red.")
+		fmt.Fprintln(os.Stderr, "usage: guards [WORD…]\nTakes one marked guard away at a time, and tells whether its test goes red.\n"+
+			"With WORDs only those whose path, line or test holds one of them.")
 	}
 	flag.Parse()
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "fromcache").Output()
@@ -37,114 +36,92 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, strings.TrimSpace(string(root)), strings.Join(flag.Args(), " ")))
+	os.Exit(run(ctx, strings.TrimSpace(string(root)), flag.Args()))
 }
 
-func run(ctx context.Context, root, word string) int {
-	left, red, spared := 0, 0, 0
-	for _, g := range guards {
-		if !strings.Contains(g.name, word) {
+func run(ctx context.Context, root string, words []string) int {
+	marks, err := findMarks(root)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "guards:", err)
+		return 2
+	}
+	tried, red := 0, 0
+	for _, m := range marks {
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.String(), w) }) {
 			continue
 		}
-		by, err := g.tryWithout(ctx, root)
+		tried++
+		began := time.Now()
+		is, err := m.tryWithout(ctx, root)
+		took := time.Since(began).Round(time.Second)
 		switch {
 		case ctx.Err() != nil:
 			fmt.Fprintln(os.Stderr, "guards: stopped")
 			return 1
 		case err != nil:
-			fmt.Printf("stale    %-58s %v\n", g.name, err)
-			left++
-		case by == "":
-			why := "no test misses it"
-			if g.spare != "" {
-				why = "no test can miss it here: " + g.spare
-				spared++
-			} else {
-				left++
-			}
-			fmt.Printf("FINDING  %-58s %s\n", g.name, why)
+			fmt.Printf("BROKEN   %v: %v\n", m, err)
+		case !is:
+			fmt.Printf("FINDING  %v: its test does not miss it (%v)\n", m, took)
 		default:
-			fmt.Printf("red      %-58s %s\n", g.name, by)
+			fmt.Printf("red      %v (%v)\n", m, took)
 			red++
 		}
 	}
-	if left+red+spared == 0 {
-		fmt.Fprintf(os.Stderr, "guards: none has %q in its name\n", word)
+	if tried == 0 {
+		fmt.Fprintf(os.Stderr, "guards: there is no mark with %q\n", words)
 		return 2
 	}
-	fmt.Printf("%d guards are missed by a test, %d are not, %d can't be here\n", red, left, spared)
-	if left > 0 {
+	fmt.Printf("%d of %d guards are missed by their test\n", red, tried)
+	if red < tried {
 		return 1
 	}
 	return 0
 }
 
-// guard is one line of defence, and how to take it away.
-type guard struct {
-	name     string
-	file     string // below the module
-	old, new string
-	pkg, run string // the tests that should notice
-	spare    string // why none can, on the file systems of a test machine
-}
-
-// tryWithout returns the first test that fails without the guard, or "".
-func (g *guard) tryWithout(ctx context.Context, root string) (string, error) {
+// tryWithout reports whether the mark's test fails without what is marked.
+func (m *mark) tryWithout(ctx context.Context, root string) (red bool, err error) {
 	dir, err := os.MkdirTemp("", "guards-")
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := g.overlay(root, dir)
+	overlay, err := m.overlay(root, dir)
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-count=1", "-timeout=100s", "-run", g.run, g.pkg)
+	name, sub, _ := strings.Cut(m.test, "/")
+	run := "^" + name + "$"
+	if sub != "" {
+		run += "/" + sub
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1", "-timeout=100s", "-run", run, "./"+m.pkg)
 	cmd.WaitDelay = time.Second // for the pipe, which the test has, too
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "GOFLAGS=-overlay="+overlay) // the programs that tests build get it, too
-	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	if err == nil {
-		if strings.Contains(string(out), "no tests to run") {
-			return "", fmt.Errorf("-run %s names no test", g.run)
-		}
-		return "", nil
+	text := string(out)
+	switch {
+	case strings.Contains(text, "[build failed]"), strings.Contains(text, "[setup failed]"):
+		return false, fmt.Errorf("it does not build: %.300s", text)
+	case strings.Contains(text, "no tests to run"):
+		return false, fmt.Errorf("%s has no test %s", m.pkg, m.test)
+	case strings.Contains(text, "\n--- SKIP") || strings.HasPrefix(text, "--- SKIP"):
+		return false, fmt.Errorf("%s is skipped here", m.test)
 	}
-	return firstRed(string(out), time.Since(began))
-}
-
-var failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
-
-func firstRed(out string, took time.Duration) (string, error) {
-	all := failLine.FindAllStringSubmatch(out, -1)
-	if len(all) > 0 {
-		return fmt.Sprintf("%s (%v)", all[len(all)-1][1], took.Round(time.Second)), nil
-	}
-	if strings.Contains(out, "panic: test timed out") || strings.Contains(out, "SIGQUIT: quit") { // go's, when the test does not end then
-		return "a test hangs", nil
-	}
-	if strings.Contains(out, "panic: ") {
-		return "a test panics", nil
-	}
-	return "", fmt.Errorf("it does not build: %.300s", out)
+	return err != nil, nil
 }
 
 // overlay writes the edited copy, and the file that -overlay wants.
-func (g *guard) overlay(root, dir string) (string, error) {
-	path := filepath.Join(root, g.file)
-	b, err := os.ReadFile(path)
+func (m *mark) overlay(root, dir string) (string, error) {
+	src, err := m.without()
 	if err != nil {
 		return "", err
 	}
-	if n := strings.Count(string(b), g.old); n != 1 {
-		return "", fmt.Errorf("its text stands %d times in %s", n, g.file)
-	}
 	edited := filepath.Join(dir, "edited.go")
-	if err := os.WriteFile(edited, []byte(strings.Replace(string(b), g.old, g.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(edited, src, 0o600); err != nil {
 		return "", err
 	}
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: edited}})
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, m.path): edited}})
 	if err != nil {
 		return "", err
 	}
