@@ -4,33 +4,40 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"fromcache/fsstore"
 )
 
-// receive fills the part, and returns the digests that were computed meanwhile.
+// bufferSize is the number of bytes read at once: more than a socket holds, and few enough for the
+// processor's cache.
+const bufferSize = 256 << 10
+
+// receive copies the body into the part and returns the announced digests that it computed on the
+// way. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
 func (a *attempt) receive(d *delivery) (sums, error) {
 	var have sums
 	if d.from == 0 {
 		have = newSums(announced(d.Header, d.StatusCode == http.StatusPartialContent))
 	}
-	in := readAhead(d.Body, a.o.Idle, d.stop)
-	defer in.close()
-	defer d.stop(nil)
+	idle := time.AfterFunc(a.o.Idle, func() { d.stop(errIdle) })
+	defer idle.Stop()
+	buf := make([]byte, bufferSize)
 	for {
-		b, err := in.next()
-		if err == nil || err == io.EOF {
+		idle.Reset(a.o.Idle)
+		n, err := d.Body.Read(buf)
+		idle.Stop()
+		if n > 0 || err == io.EOF {
 			if err := a.start(d); err != nil {
 				return nil, err
 			}
 		}
+		if err := a.keep(d, buf[:n], have); err != nil {
+			return nil, err
+		}
 		if err != nil {
 			return have, a.ended(d, err)
 		}
-		if err := a.keep(d, b, have); err != nil {
-			return nil, err
-		}
-		in.done(len(b))
 	}
 }
 
@@ -53,17 +60,8 @@ func (a *attempt) keep(d *delivery, b []byte, have sums) error {
 	if err := a.room(d, a.part.Size()+int64(len(b))); err != nil {
 		return err
 	}
-	if len(have) == 0 {
-		_, err := a.part.Write(b)
-		return err
-	}
-	hashed := make(chan struct{})
-	go func() {
-		have.Write(b)
-		close(hashed)
-	}()
+	have.Write(b)
 	_, err := a.part.Write(b)
-	<-hashed
 	return err
 }
 
