@@ -116,14 +116,14 @@ func TestHitsAreRight(t *testing.T) {
 	b.get("/artifacts")
 	for n := 1; n <= 3; n++ {
 		b.get("/b/" + token("https://vendor.example/a.bin"))
-		want := fmt.Sprintf(`data-c="hits">%d</td>`, n)
+		want := fmt.Sprintf(`data-label="Hits">%d</td>`, n)
 		for _, path := range []string{"/artifacts", "/"} {
 			if _, body := b.get(path); !strings.Contains(body, want) {
 				t.Errorf("%s lacks %s", path, want)
 			}
 		}
-		w.untilLine(t, lines, want)
 	}
+	w.untilLine(t, lines, "event: hits")
 	if _, body := b.get("/artifacts/" + a.Key); !strings.Contains(body, "<dt>Hits</dt><dd>3</dd>") {
 		t.Error("the artifact's page counts others")
 	}

@@ -152,15 +152,15 @@ func (w *window) resident(b *testing.B) {
 		fmt.Sprintf("greatest since the start %s; limit %s", mib(most), mib(memoryLimit)), now <= memoryLimit)
 }
 
-// events moves misses as mv does, and times until a stream says so. What is moved is put off for good, so no origin is
-// asked.
+// events moves misses as mv does, one right after the hint at the other, and times until a stream hints at it. What is
+// moved is put off for good, so no origin is asked.
 func (w *window) events(b *testing.B, data string, misses []string) {
 	said := bufio.NewReader(w.stream(b))
 	var took []time.Duration
 	for _, k := range misses[:choose(20, 8)] {
 		begin := time.Now()
 		must(b, os.Rename(filepath.Join(data, "misses", k), filepath.Join(data, "queue", k+".job")))
-		for line := ""; !strings.Contains(line, k+".job"); {
+		for line := ""; line != "event: queue\n"; {
 			var err error
 			line, err = said.ReadString('\n')
 			must(b, err)

@@ -59,7 +59,7 @@ var rooms = []room{
 	{
 		path:  "fromcache/httpd/pages",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer", "fromcache/templates"},
-		third: []string{"github.com/julienschmidt/httprouter", "github.com/gorilla/sessions", "golang.org/x/time/rate"},
+		third: []string{"github.com/julienschmidt/httprouter", "github.com/gorilla/sessions", "golang.org/x/sync/singleflight", "golang.org/x/time/rate"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},

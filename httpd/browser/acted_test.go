@@ -138,7 +138,7 @@ func TestAsked(t *testing.T) {
 	b.until(`document.querySelector('#l-meta tr .fate')?.textContent.startsWith('Evicted')`)
 	b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 	if n := l.names("meta"); len(n) != 1 || b.eval(`document.querySelectorAll('#l-meta tr').length + ' ' + Boolean(document.querySelector('#ask'))`) != "2 false" {
-		t.Errorf("held: %v, and a second row was asked about", n)
+		t.Errorf("held: %v, and a second row was asked about: %s", n, b.eval(`document.querySelector("#l-meta").outerHTML`))
 	}
 	b.open("/misses")
 	b.live()

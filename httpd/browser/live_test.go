@@ -221,3 +221,41 @@ func TestManyAtOnce(t *testing.T) {
 	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	b.quiet()
 }
+
+// TestKept: what a person is at survives that the page is fetched again: a
+// selection with what it was of, a disclosure, a form, the focus and the place.
+func TestKept(t *testing.T) {
+	const signed = "/a.bin?AWSAccessKeyId=k&Expires=1700000000&Signature="
+	l := newLab(t)
+	l.miss(signed + "good")
+	for i := range 40 {
+		l.miss(fmt.Sprintf("/%02d.bin", i))
+	}
+	b := l.tab()
+	b.open("/misses")
+	b.live()
+	row := b.eval(`'#' + [...document.querySelectorAll('#l-misses > li')].find(e => e.innerText.includes('/a.bin')).id`)
+	b.eval(`document.querySelector('` + row + ` input').click()`)
+	b.eval(`document.querySelector('` + row + ` .sh').open = true`)
+	b.eval(`document.querySelector('details.tail').open = true`)
+	b.write("details.tail [name=key]", "*.example.com")
+	b.eval(`document.querySelector('details.tail [name=key]').focus()`)
+	b.eval(`scrollTo(0, 300)`)
+	was := b.eval(`document.querySelector('` + row + ` input').value`)
+	l.miss(signed + "evil")
+	l.miss("/new.bin")
+	b.until(`document.querySelector('#l-misses').innerText.includes('/new.bin') && document.querySelector('` + row + `').innerText.includes('which differ in Signature')`)
+	for what, js := range map[string]string{
+		"the choice":      `document.querySelector('` + row + ` input').checked`,
+		"what was chosen": `document.querySelector('` + row + ` input').value === '` + was + `'`,
+		"the disclosure":  `document.querySelector('` + row + ` .sh').open`,
+		"the form":        `document.querySelector('details.tail').open && document.activeElement.value === '*.example.com'`,
+		"the place":       `scrollY >= 300`,
+		"other choices":   `document.querySelectorAll('#l-misses input:checked').length === 1`,
+	} {
+		if b.eval(js) != "true" {
+			t.Errorf("%s is lost", what)
+		}
+	}
+	b.quiet()
+}

@@ -29,6 +29,7 @@ func (s *Server) done(w http.ResponseWriter, r *http.Request, text string) error
 
 // doneBut is done of what can be taken back.
 func (s *Server) doneBut(w http.ResponseWriter, r *http.Request, text string, back *undo) error {
+	s.hub.turn.Add(1) // who did it sees it
 	if isLive(r) {
 		if back != nil {
 			w.Header()["X-Fromcache-Undo"] = []string{back.String()}

@@ -107,9 +107,9 @@ func cachePath(raw string) string {
 	return p + "/" + url.PathEscape(u.Basename())
 }
 
-// again fetches what is held once more: its job goes back into the queue, or
+// fetchAgain fetches what is held once more: its job goes back into the queue, or
 // where its history was cleared a new one is made.
-func (s *Server) again(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) fetchAgain(w http.ResponseWriter, r *http.Request) error {
 	names, err := namesOf(r.PostForm["key"], "key")
 	if err != nil {
 		return err

@@ -16,7 +16,6 @@ import (
 type artifactList struct {
 	Rows    []artifactRow
 	Q, Sort string
-	Top     bool // new rows belong on top
 	Sorts   []sortLink
 	Pager   pager
 }
@@ -66,7 +65,6 @@ func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
 	if l.Sort != "new" {
 		q.Set("sort", l.Sort)
 	}
-	l.Top = len(q) == 0 && pageOf(r) == 1
 	l.Pager = newPager("/artifacts", q, pageOf(r), rows, len(found))
 	for _, i := range found[l.Pager.lo:l.Pager.hi] {
 		l.Rows = append(l.Rows, s.artifactRow(all[i]))

@@ -46,6 +46,9 @@ func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back
 
 // takeFlash returns the words and takes the cookie away.
 func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
+	if isLive(r) {
+		return "", nil // a part of a page has no place for them
+	}
 	f, err := s.signIn.flash.New(r, flashCookie)
 	if err != nil || f.IsNew {
 		return "", nil

@@ -39,6 +39,9 @@ func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 		if err := readForm(w, r, limit); err != nil {
 			return err
 		}
+		if r.Method == http.MethodGet && isLive(r) {
+			return s.again(w, r, op)
+		}
 		return op(w, r)
 	})
 }

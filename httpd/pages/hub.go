@@ -3,60 +3,30 @@ package pages
 import (
 	"bytes"
 	"context"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"fromcache/fsstore"
 )
 
-// hub tells every open page what changed. It looks at the store's view for all
-// of them: a row that changed is rendered once, and its bytes are shared by
-// all streams, so that 200 pages cost little more than one. Without a page it
-// does nothing.
+// hub hints to every open page that a directory has changed; the page fetches
+// itself again. It watches the store's view once for all of them, and nothing
+// without a page.
 //
 // Its messages are events of a text/event-stream:
 //
-//	row      a row's HTML: put it in the place of the one with its id
-//	gone     the id of a row
-//	stale    a directory in which more changed than is sent row by row, or "all": get the page again
-//	summary  the header line
-//	beat     the stream lives
+//	<directory>  something in it has changed: misses, queue, …; hits means that artifacts were served
+//	summary      the header line, as HTML
+//	beat         the stream lives
 type hub struct {
 	s       *Server
 	mu      sync.Mutex
 	streams map[*stream]bool
 	wake    chan struct{} // the first stream has come
 	ended   chan struct{} // closed when the server stops; nil before it begins
-	last    []byte        // summary that was told last
-	served  served
-}
-
-// served are the artifacts that were hit since a page was last told: the store's
-// view lists what is in hits/ each half minute alone.
-type served struct {
-	mu   sync.Mutex
-	keys map[string]bool // at most one more than is sent row by row
-}
-
-func (s *served) note(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.keys == nil {
-		s.keys = map[string]bool{}
-	}
-	if len(s.keys) <= rowByRow {
-		s.keys[key] = true
-	}
-}
-
-func (s *served) take() map[string]bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keys := s.keys
-	s.keys = nil
-	return keys
+	summary []byte        // as it was told last
+	served  atomic.Bool   // an artifact was hit since pages were told
+	turn    atomic.Int64  // counts what makes a part of a page old
 }
 
 // stream is one open page.
@@ -66,17 +36,21 @@ type stream struct {
 }
 
 const (
-	// together: changes that come within this time are one look at the disk.
-	together = 150 * time.Millisecond
-	// rowByRow: where more changes at once the page is got again.
-	rowByRow = 60
-	// backlog: messages that a slow reader may owe before it is told to get
-	// the page again.
-	backlog = 256
+	// often is the least time between hints, so that a page doesn't fetch itself
+	// more often while many changes come one after the other.
+	often = 700 * time.Millisecond
+	// together is how long the first change waits for those that come with it.
+	together = 100 * time.Millisecond
+	// seldom is the least time between hints at hits, which come all the time.
+	seldom = 5 * time.Second
+	// backlog is how many messages a reader may owe. One that owes more is hinted at
+	// everything once instead.
+	backlog = 64
 	// beats keep proxies from closing the stream, and tell a page that woke up
 	// whether it still has one.
 	beats = 10 * time.Second
-	// sums: the header line says what is wrong, and when it is over.
+	// sums is how often the header line is looked at: it says what is wrong, and
+	// when it is over.
 	sums = 2 * time.Second
 	// maxStreams bounds the memory that pages take: about 40 KiB each.
 	maxStreams = 2000
@@ -114,8 +88,7 @@ func (h *hub) count() int {
 	return len(h.streams)
 }
 
-// tell hands a message to every stream and waits for none: who owes too much
-// forgets it all and is told to get the page again.
+// tell hands a message to every stream and waits for none.
 func (h *hub) tell(message []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,14 +102,25 @@ func (h *hub) tell(message []byte) {
 				default:
 				}
 			}
-			st.c <- staleAll // room was made, and only tell fills it
+			for dir := range everything { // room was made, and only tell fills it
+				st.c <- event(dir, "")
+			}
 		}
 	}
 }
 
-var staleAll, beat = event("stale", "all"), event("beat", "")
+// everything is all directories of which a page shows something.
+var everything = func() map[string]bool {
+	all := map[string]bool{}
+	for _, dirs := range hintsAt {
+		for _, dir := range dirs {
+			all[dir] = true
+		}
+	}
+	return all
+}()
 
-// event is one message of a stream: each line of its text is a data field.
+// event returns one message of a stream: each line of its text is a data field.
 func event(name, text string) []byte {
 	var b bytes.Buffer
 	b.WriteString("event: " + name + "\n")
@@ -146,6 +130,8 @@ func event(name, text string) []byte {
 	b.WriteString("\n")
 	return b.Bytes()
 }
+
+var beat = event("beat", "")
 
 // begin comes before the first answer: a stream that joined earlier would not
 // know when run ends.
@@ -176,109 +162,78 @@ func (h *hub) watch(ctx context.Context) {
 	defer end()
 	tick := time.NewTicker(together)
 	defer tick.Stop()
-	changed := map[string][]string{} // by directory
-	var beaten, summed time.Time
+	changed := map[string]bool{} // directories
+	var hinted, hit, beaten, summed time.Time
 	for h.count() > 0 {
 		select {
 		case <-ctx.Done():
 			return
 		case c := <-changes:
-			note(changed, c)
+			changed[c.Dir] = true
 			continue
 		case <-tick.C:
 		}
-		for key := range h.served.take() {
-			note(changed, fsstore.Change{Dir: "hits", Name: key})
+		now := time.Now()
+		if now.Sub(hit) > seldom && h.served.Swap(false) {
+			changed["hits"], hit = true, now
 		}
-		if len(changed) > 0 || time.Since(summed) > sums {
-			h.tellRows(changed)
-			h.tellSummary()
+		if len(changed) > 0 && now.Sub(hinted) > often {
+			h.hint(changed)
 			clear(changed)
-			summed = time.Now()
+			hinted, summed = now, time.Time{}
 		}
-		if time.Since(beaten) > beats {
+		if now.Sub(summed) > sums {
+			h.tellSummary()
+			summed = now
+		}
+		if now.Sub(beaten) > beats {
 			h.tell(beat)
-			beaten = time.Now()
+			beaten = now
 		}
 	}
 }
 
-// note keeps names apart as long as they are few.
-func note(changed map[string][]string, c fsstore.Change) {
-	names := changed[c.Dir]
-	switch {
-	case len(names) > 0 && names[0] == "":
-	case c.Name == "" || len(names) >= rowByRow:
-		changed[c.Dir] = []string{""}
-	case !slices.Contains(names, c.Name):
-		changed[c.Dir] = append(names, c.Name)
-	}
-}
-
-func (h *hub) tellRows(changed map[string][]string) {
-	for dir, names := range changed {
-		switch {
-		case dir == "denied":
-		case dir == "hits" && names[0] == "": // numbers that nobody waits for
-		case names[0] == "":
-			h.tell(event("stale", dir))
-		default:
-			for _, name := range names {
-				h.tell(h.s.rowEvent(dir, name))
-			}
-		}
+// hint tells which directories have changed. What was made of them is old now.
+func (h *hub) hint(changed map[string]bool) {
+	h.turn.Add(1)
+	for dir := range changed {
+		h.tell(event(dir, ""))
 	}
 }
 
 func (h *hub) tellSummary() {
 	sum := h.s.summary()
 	sum.Free -= sum.Free % (64 << 20) // else it would be news each time
-	message := h.s.rendered("summary", "summary", sum)
-	if !bytes.Equal(message, h.last) {
-		h.last = message
+	var b bytes.Buffer
+	if err := h.s.pages.Execute(&b, "summary", sum); err != nil {
+		h.s.errs.Error("the header line can't be rendered", err)
+		return
+	}
+	if message := event("summary", b.String()); !bytes.Equal(message, h.summary) {
+		h.summary = message
 		h.tell(message)
 	}
 }
 
-// rowEvent is what became of one file.
-func (s *Server) rowEvent(dir, name string) []byte {
-	switch dir {
-	case "meta", "hits":
-		name = strings.TrimSuffix(name, ".json")
-		if a := s.artifactNow(name); a != nil {
-			row := s.artifactRow(a)
-			return s.rendered("row", "artifactRow", &row)
-		}
-		return event("gone", rowID("meta", name))
-	case "misses":
-		if j, ok := s.view.Job(fsstore.Misses, name); ok {
-			row := s.missRow(&j)
-			return s.rendered("row", "missRow", &row)
-		}
-	default:
-		if j, ok := s.view.Job(fsstore.State(dir), name); ok {
-			row := s.jobRow(&j)
-			return s.rendered("row", "jobRow", &row)
-		}
-	}
-	return event("gone", rowID(dir, name))
+// hintsAt returns the events of which a page shows the directories.
+var hintsAt = map[string][]string{
+	"all":       {"misses", "active", "queue", "failed", "meta", "hits"},
+	"misses":    {"misses"},
+	"downloads": {"active", "queue", "failed", "done", "cancelled"},
+	"job":       {"active", "queue", "failed", "done", "cancelled", "misses"},
+	"artifacts": {"meta", "hits"},
+	"artifact":  {"active", "queue", "failed", "meta", "hits"},
 }
 
-// artifactNow finds a row of the view by its key.
-func (s *Server) artifactNow(k string) *fsstore.ArtifactRow {
-	all := s.view.Artifacts()
-	i, ok := slices.BinarySearchFunc(all, k, func(a *fsstore.ArtifactRow, k string) int { return strings.Compare(a.Key, k) })
-	if !ok {
-		return nil
+// Triggers returns what has htmx fetch the page again, as hx-trigger reads it. The
+// hints of one turn come together.
+func (f *frame) Triggers() string {
+	var list []string
+	for _, dir := range hintsAt[f.Page] {
+		list = append(list, "sse:"+dir+" delay:50ms")
 	}
-	return all[i]
-}
-
-func (s *Server) rendered(kind, template string, data any) []byte {
-	var b bytes.Buffer
-	if err := s.pages.Execute(&b, template, data); err != nil {
-		s.errs.Error("a row can't be rendered", err)
-		return staleAll
+	if list == nil {
+		return ""
 	}
-	return event(kind, b.String())
+	return strings.Join(append(list, "again"), ", ")
 }

@@ -27,7 +27,6 @@ type jobSection struct {
 	State, Word, Title string
 	Empty              string
 	Rows               []jobRow
-	Top                bool // new rows belong on top
 	Pager              pager
 }
 
@@ -109,7 +108,7 @@ func (s *Server) jobSection(c *section, page, rows int) jobSection {
 	jobs := s.jobs(c.state)
 	p := newPager("/downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
 	p.All = "/downloads?state=" + c.word
-	sec := jobSection{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p, Top: page <= 1}
+	sec := jobSection{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p}
 	for i := range jobs[p.lo:p.hi] {
 		sec.Rows = append(sec.Rows, s.jobRow(&jobs[p.lo+i]))
 	}

@@ -53,7 +53,6 @@ type missList struct {
 	Query missQuery
 	Rows  []missRow
 	Until int64 // when the page was made, so that "all that match" is what was seen
-	Top   bool  // new rows belong on top
 	Pager pager
 }
 
@@ -141,7 +140,7 @@ func (s *Server) missList(q missQuery, page, rows int) missList {
 	now := time.Now().Unix()
 	jobs, facts, found := s.matching(q)
 	p := newPager("/misses", q.values(), page, rows, len(found))
-	l := missList{Query: q, Pager: p, Until: now, Top: q.Plain() && page <= 1}
+	l := missList{Query: q, Pager: p, Until: now}
 	host := ""
 	for _, i := range found[p.lo:p.hi] {
 		row := s.missRow(&jobs[i])

@@ -65,6 +65,7 @@ func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(w, r, "add")
+	f.Dir = s.store.Dir()
 	return s.write(w, r, http.StatusOK, f)
 }
 
@@ -79,7 +80,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 	text, back := s.takeFlash(w, r)
 	return &frame{
 		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
-		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(), Dir: s.store.Dir(),
+		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(),
 	}
 }
 

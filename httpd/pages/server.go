@@ -54,6 +54,7 @@ type Server struct {
 	picture picture
 	hub     *hub
 	rates   rates
+	parts   parts
 }
 
 // New returns a server for s.
@@ -91,7 +92,7 @@ func (s *Server) Start(ctx context.Context) (wait func()) {
 }
 
 // Served tells open pages that an artifact was hit.
-func (s *Server) Served(key string) { s.hub.served.note(key) }
+func (s *Server) Served(string) { s.hub.served.Store(true) }
 
 // Streams returns how many pages are open and listen to changes.
 func (s *Server) Streams() int { return s.hub.count() }

@@ -21,7 +21,7 @@ func (s *Server) verbs() (routes []answer.Route) {
 		{"cancel", maxForm, s.cancel},
 		{"retry", maxForm, s.retry},
 		{"clear", maxForm, s.clear},
-		{"again", maxForm, s.again},
+		{"again", maxForm, s.fetchAgain},
 		{"evict", maxForm, s.evict},
 		{"fetch", maxList, s.fetch},
 		{"upload", 0, s.upload},

@@ -1,5 +1,5 @@
-// The pages work without this file. With it they change by themselves: rows that the server sends take the place of
-// those with their ids, and buttons leave the page where it is.
+// The pages work without this file. With it they change by themselves: a hint of the server has htmx fetch the page again,
+// and buttons leave the page where it is.
 (() => {
   'use strict'
   const $ = (selector, root = document) => root.querySelector(selector)
@@ -9,7 +9,6 @@
     t.innerHTML = html
     return t.content
   }
-  const text = (el) => el.innerHTML.replaceAll(' open=""', '')
   document.documentElement.classList.add('js')
 
   const flash = (words, bad) => {
@@ -20,28 +19,42 @@
   }
   document.addEventListener('click', (e) => { if (e.target.id === 'flash') e.target.textContent = '' })
 
-  // Rows. A row is patched cell by cell, so that neither the focus nor an open disclosure is lost.
+  // A hint has the page fetched again, and idiomorph makes of what is there what came. These stay as they are: what was
+  // chosen, for it is what was shown then; a disclosure that is open; what an origin said; a row that was acted on; and what
+  // somebody is at, at the edge of a list.
 
   const page = () => $('#page')
-  const isLive = (dir) => page()?.dataset.live?.split(' ').includes(dir)
-  const patch = (old, fresh) => {
-    const cells = $$('[data-c]', fresh)
-    if (!cells.length || cells.length !== $$('[data-c]', old).length) {
-      const was = $$('input:checked', old).length
-      old.replaceWith(fresh)
-      if (was) $$('input[type=checkbox]', fresh).forEach((box) => { box.checked = true })
-      return added(fresh)
-    }
-    for (const cell of cells) {
-      const mine = $(`[data-c="${cell.dataset.c}"]`, old)
-      if (mine && text(mine) !== text(cell) && !$('input:checked', mine)) { // what was chosen is what was shown then
-        mine.innerHTML = cell.innerHTML
-        added(mine)
-      }
+  const again = () => { if ($('#again')) window.htmx?.trigger('#again', 'again') }
+  const acted = (el) => el.classList?.contains('acted') && el.dataset.over === undefined
+  const inUse = (el) => el.matches?.('input:checked, .facts:not(:empty)') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
+  const keepPlaces = (list, fresh) => { // of rows that were acted on, and are in the list no more
+    const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
+    for (const el of list.children) {
+      if (!acted(el) || twin(el)) continue
+      const before = twin(el.previousElementSibling)
+      before ? before.after(el.cloneNode()) : fresh.prepend(el.cloneNode())
     }
   }
-  const added = (el) => window.htmx?.process(el)
-  const most = 100
+  let focus = null // where it goes when the row that has it is taken away
+  if (window.Idiomorph) {
+    Object.assign(window.Idiomorph.defaults.callbacks, {
+      beforeNodeMorphed: (old, fresh) => {
+        if (old.matches?.('[id^="l-"]')) keepPlaces(old, fresh)
+        return !inUse(old)
+      },
+      beforeAttributeUpdated: (name) => name !== 'open',
+      beforeNodeRemoved: (el) => {
+        if (el.contains(document.activeElement)) focus = el.nextElementSibling || el.previousElementSibling
+        return true
+      },
+      afterNodeAdded: (el) => { if (el.matches?.('li[id], tr[id]')) el.classList.add('new') },
+    })
+  }
+  document.addEventListener('htmx:afterSwap', () => {
+    if (focus) $('button, a', focus.isConnected ? focus : page())?.focus()
+    focus = null
+    $$('[data-all]').forEach((box) => { box.checked = false })
+  })
 
   // Who points at a button is about to press it: nothing that a client does meanwhile puts another one there.
 
@@ -49,38 +62,20 @@
   let moved = 0
   document.addEventListener('pointermove', () => { moved = Date.now() }, { passive: true })
   const aimed = () => Date.now() - moved < aim && $('#page .acts:hover, #page .variants:hover, #page .pick:hover')
-
-  const row = (html) => {
-    const fresh = parse(html).firstElementChild
-    if (!fresh || !isLive(fresh.dataset.in)) return
-    const old = document.getElementById(fresh.id)
-    if (aimed() && !(old && acted(old))) return sync(aim)
-    if (old && acted(old) && !old.dataset.gone) return // as its file is written, before it moves
-    if (old && acted(old)) back(old)
-    if (old) return patch(old, fresh)
-    const list = document.getElementById('l-' + fresh.dataset.in)
-    if (!list || list.dataset.top === undefined) return
-    fresh.classList.add('new')
-    list.prepend(fresh)
-    added(fresh)
-    tally(fresh.dataset.in, 1)
-    while (list.children.length > most) list.lastElementChild.remove()
-  }
-
-  const gone = (id) => {
-    const old = document.getElementById(id)
-    if (!old || !isLive(old.dataset.in) || old.dataset.gone) return
-    if (aimed() && !acted(old)) return sync(aim)
-    tally(old.dataset.in, -1)
-    if (acted(old)) old.dataset.gone = 1
-    else remove(old)
-  }
-
-  const remove = (old) => {
-    const next = old.nextElementSibling || old.previousElementSibling
-    const focused = old.contains(document.activeElement)
-    old.remove()
-    if (focused) $('button:not([disabled]), a', next || page())?.focus()
+  document.addEventListener('htmx:beforeSwap', (e) => {
+    const mine = e.detail.requestConfig?.elt?.id === 'again'
+    const status = e.detail.xhr?.status
+    if (mine && status === 401) return location.reload()
+    if (mine && status === 200 && aimed()) {
+      e.detail.shouldSwap = false
+      setTimeout(again, aim)
+    } else if (status >= 400) {
+      e.detail.shouldSwap = false
+      if (!mine) flash(e.detail.xhr.responseText.trim(), true)
+    }
+  })
+  for (const lost of ['htmx:sendError', 'htmx:timeout']) { // a connection that died in its sleep: the next try gets another
+    document.addEventListener(lost, (e) => { if (e.target.id === 'again' && source?.readyState === 1) setTimeout(again, 1000) })
   }
 
   // A row that was acted on stays where it is for ten seconds, with what became of it: what is under the pointer is never
@@ -88,11 +83,11 @@
 
   const stay = 10000
   const timers = new WeakMap()
-  const acted = (el) => el.classList.contains('acted')
   const hold = (el) => {
     const focused = el.contains(document.activeElement)
     clearTimeout(timers.get(el))
     $('.fate', el)?.remove()
+    delete el.dataset.over
     el.classList.add('acted')
     $$('input:checked', el).forEach((box) => { box.checked = false })
     const fate = parse('<span class="fate" tabindex="-1"></span>').firstElementChild
@@ -108,102 +103,17 @@
       button.addEventListener('click', () => act(el, to, new URLSearchParams(fields)))
       fate.append(button)
     }
-    timers.set(el, setTimeout(() => settle(el), stay))
+    timers.set(el, setTimeout(() => { el.dataset.over = ''; again() }, stay)) // what came of it is on the page that comes
   }
-  const settle = (el) => {
-    if (!el.isConnected) return
-    if (el.dataset.gone && aimed()) return timers.set(el, setTimeout(() => settle(el), 500))
-    if (el.dataset.gone) return remove(el)
-    release(el)
-    sync(0)
-  }
-  const release = (el) => {
+  const release = (el) => { // nothing came of it
     const focused = el.contains(document.activeElement)
-    clearTimeout(timers.get(el))
     el.classList.remove('acted')
     $('.fate', el)?.remove()
     if (focused) $('button:not([disabled]), a', el)?.focus()
-  }
-  const back = (el) => { // it went, and is there again
-    tally(el.dataset.in, 1)
-    delete el.dataset.gone
-    release(el)
+    again()
   }
 
-  const tally = (dir, by) => {
-    const n = document.getElementById('n-' + dir)
-    if (n) n.textContent = String(Math.max(0, Number(n.textContent.replaceAll(',', '')) + by))
-    if ($('nav.pager, p.more', page()) || $('#bulk') || document.getElementById('l-' + dir)?.children.length >= most) sync(2000 + Math.random() * 4000)
-  }
-
-  // The page as it is now, from the server. Rows are matched by id.
-
-  const syncList = (old, fresh) => {
-    const ids = new Set([...fresh.children].map((el) => el.id))
-    for (const el of [...old.children]) {
-      if (ids.has(el.id)) continue
-      if (acted(el)) el.dataset.gone = 1
-      else el.remove()
-    }
-    const passing = (el) => el && acted(el) && !ids.has(el.id)
-    let at = null
-    for (const el of [...fresh.children]) {
-      const mine = document.getElementById(el.id)
-      if (mine && mine.parentElement === old) {
-        if (acted(mine)) delete mine.dataset.gone
-        else patch(mine, el)
-        const now = document.getElementById(el.id)
-        let next = at ? at.nextElementSibling : old.firstElementChild
-        while (passing(next)) next = next.nextElementSibling
-        if (next !== now) at ? at.after(now) : old.prepend(now)
-        at = now
-      } else {
-        at ? at.after(el) : old.prepend(el)
-        added(el)
-        at = el
-      }
-    }
-  }
-
-  let syncing = null
-  let due = 0
-  const sync = (wait = 50 + Math.random() * 300) => { // not all pages at once
-    if (syncing && due < Date.now() + wait) return
-    clearTimeout(syncing)
-    due = Date.now() + wait
-    syncing = setTimeout(async () => {
-      syncing = null
-      const here = page()
-      if (!here) return
-      // A connection that died in its sleep answers nothing: the next try gets another.
-      const options = { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(10000) }
-      const [answer, html] = await fetch(location.href, options).then(async (a) => [a, await a.text()]).catch(() => [])
-      if (!answer && source?.readyState === 1) sync(1000)
-      if (!answer?.ok) return
-      if (answer.redirected) return location.reload()
-      const doc = new DOMParser().parseFromString(html, 'text/html')
-      const fresh = $('#page', doc)
-      if (here !== page() || !fresh) return
-      if (aimed()) return sync(aim)
-      if ($('#sum', doc)) $('#sum').replaceWith($('#sum', doc))
-      const lists = $$('[id^="l-"]', here)
-      const twins = lists.map((list) => doc.getElementById(list.id))
-      if ($('.acted', here) && (!lists.length || twins.includes(null))) return
-      if (!lists.length || twins.includes(null)) {
-        here.replaceWith(fresh)
-        return added(fresh)
-      }
-      lists.forEach((list, i) => syncList(list, twins[i]))
-      const twinEdges = $$('.edge', fresh)
-      $$('.edge', here).forEach((old, i) => {
-        const twin = twinEdges[i]
-        if (twin && text(old) !== text(twin) && !old.contains(document.activeElement)) old.innerHTML = twin.innerHTML
-      })
-      $$('[data-all]').forEach((box) => { box.checked = false })
-    }, wait)
-  }
-
-  // The stream. htmx keeps it open; here is what its messages mean.
+  // The stream. htmx keeps it open, and tries again while the server is away.
 
   let source = null
   let heard = 0
@@ -213,6 +123,7 @@
       source?.close()
       source = new EventSource(url)
       heard = Date.now()
+      for (const name of ['beat', 'summary']) source.addEventListener(name, () => { heard = Date.now() })
       return source
     }
   }
@@ -221,29 +132,20 @@
     if (el && el.textContent !== word) el.textContent = word
     el?.classList.toggle('on', word === 'live')
   }
-  document.addEventListener('htmx:sseOpen', (e) => {
+  document.addEventListener('htmx:sseOpen', () => {
     heard = Date.now()
     says('live')
-    if (opened) sync()
+    if (opened) again()
     opened = true
   })
   document.addEventListener('htmx:sseError', () => says('reconnecting'))
-  document.addEventListener('htmx:sseBeforeMessage', (e) => {
-    e.preventDefault()
-    heard = Date.now()
-    const { type, data } = e.detail
-    if (type === 'row') row(data)
-    else if (type === 'gone') gone(data)
-    else if (type === 'summary') $('#sum')?.replaceWith(parse(data))
-    else if (type === 'stale' && (data === 'all' || isLive(data))) sync()
-  })
   // A computer that slept holds a stream that is dead and doesn't know it; a page that nobody looks at needs none.
   const restart = () => {
     const el = $('#stream')
     if (!el || !window.htmx) return
     source?.close()
     source = null
-    const twin = el.cloneNode()
+    const twin = el.cloneNode(true)
     el.replaceWith(twin)
     window.htmx.process(twin)
   }
@@ -286,23 +188,23 @@
     const answer = await fetch(to, { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } }).catch(() => null)
     const words = answer ? (await answer.text()).trim() : noAnswer
     flash(words, !answer?.ok)
-    answer?.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : settle(el)
+    answer?.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
   }
   const send = async (form, button) => {
     const of = form.getAttribute('id') // form.id is what a button named id makes it
-    const el = of === 'act' ? button?.closest('#page [data-in][id]') : null
+    const el = of === 'act' ? button?.closest('#page li[id], #page tr[id]') : null
     if (el && acted(el)) return
     if (el) hold(el)
     try {
       const [answer, words] = await post(form, button)
       flash(words, !answer.ok)
-      if (el) answer.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : settle(el)
+      if (el) answer.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
       if (answer.ok && form.dataset.clear !== undefined) form.reset()
       if (answer.ok && of === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
-      if (!source || source.readyState !== 1 || page()?.dataset.live === undefined || of !== 'act') sync()
+      again()
     } catch {
       flash(noAnswer, true)
-      if (el) settle(el)
+      if (el) release(el)
     }
   }
 
@@ -385,11 +287,5 @@
   })
   document.addEventListener('change', (e) => {
     if (e.target.dataset?.all) $$(`#page input[name="${e.target.dataset.all}"]`).forEach((box) => { box.checked = e.target.checked })
-  })
-  document.addEventListener('htmx:beforeSwap', (e) => {
-    if (e.detail.xhr?.status >= 400) {
-      e.detail.shouldSwap = false
-      flash(e.detail.xhr.responseText.trim(), true)
-    }
   })
 })()
