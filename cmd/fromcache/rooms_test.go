@@ -34,9 +34,10 @@ var rooms = []room{
 	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{
-		path: "fromcache/fsstore/fetch",
-		ours: []string{"fromcache/fsstore"},
-		not:  []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
+		path:  "fromcache/fsstore/fetch",
+		ours:  []string{"fromcache/fsstore"},
+		third: []string{"golang.org/x/sync/errgroup"},
+		not:   []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
 	},
 	{
 		path:  "fromcache/httpd",

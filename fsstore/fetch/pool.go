@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fromcache/fsstore"
 )
 
@@ -93,34 +95,21 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 	return p, p.origins.check()
 }
 
-// Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that can be resumed. All its
-// goroutines have ended when it returns, which is always nil.
+// Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that
+// can be resumed. All its goroutines have ended when it returns, which is always nil.
 func (p *Pool) Run(ctx context.Context) error {
-	names := make(chan string)
-	var workers sync.WaitGroup
-	for range p.o.Workers {
-		workers.Go(func() {
-			for name := range names {
-				p.work(ctx, name)
-			}
-		})
-	}
-	p.scan(ctx, names)
-	close(names)
-	workers.Wait()
-	return nil
-}
-
-// scan lists the queue whenever it may have changed and hands each name to a worker that is free. A name that somebody took
-// meanwhile costs the worker one ENOENT.
-func (p *Pool) scan(ctx context.Context, names chan<- string) {
+	var workers errgroup.Group
+	workers.SetLimit(p.o.Workers)
 	wake := p.store.Watch(ctx, p.o.Interval, fsstore.Queue)
 	for ok := true; ok; _, ok = <-wake {
-		p.hand(ctx, names)
+		p.startDue(ctx, &workers)
 	}
+	return workers.Wait()
 }
 
-func (p *Pool) hand(ctx context.Context, names chan<- string) {
+// startDue lists the jobs that are due and waits for a free worker for each. A job that somebody took
+// meanwhile costs the worker one ENOENT.
+func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 	if p.isPaused() ||
 		p.store.Ill() || //guard:TestRunWithoutBlobs
 		p.store.Short() {
@@ -142,10 +131,12 @@ func (p *Pool) hand(ctx context.Context, names chan<- string) {
 			continue
 		}
 		p.wanted.Store(true)
-		select {
-		case names <- name:
-		case <-ctx.Done():
-		}
+		workers.Go(func() error { // blocks while all are busy
+			if ctx.Err() == nil {
+				p.work(ctx, name)
+			}
+			return nil
+		})
 		p.wanted.Store(false)
 	}
 }
