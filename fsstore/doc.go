@@ -65,15 +65,26 @@
 //
 // misses/ and hits/ are notes, and not fsynced.
 //
-// # Where to read
+// # The rooms
 //
-//	which URL       urls, queries, subject, find, unseen
-//	ways in         misses, misscap, approve, waiting, author, carry, batch, lease
-//	a job's life    queue, claim, refuse, part, space, overtaken, publish, ending, added, recover
-//	what is held    meta, blob, artifacts, version, bydigest, hits, stats
-//	other verbs     evict, moves, deny, shell, shelladd
-//	upkeep          gc, brake, fsck, fsck_tree, fsck_lost, scrub, rotten, restore
-//	troubles        health, examine, clock
-//	for the pages   list, view, viewrun, vieworder, mirror
-//	the disk        layout, readme, disk, watch, secret
+// Store is the face: it wires the rooms, each of which owns some directories and knows only those
+// below it. A caller imports this package alone.
+//
+//	internal/tree   the directory as files: layout, names, open, lock, rename, fsync, mirror
+//	health          is the directory well, and who is told once
+//	counts          hits/ and stats/
+//	queries         queries/: which URLs are one
+//	held            blobs/ and meta/: lookup, open, by digest, what was held before
+//	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
+//	misses          misses/: what clients asked for
+//	verbs           approve, add, dismiss, deny, cancel, retry, evict
+//	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
+//	upkeep          gc, and the checker behind fsck and scrub
+//	view            the directories in memory, for the pages
+//
+// Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
+// Package fetch downloads what a Claim says.
+//
+// To add a state: its directory in internal/tree (layout.go, names.go), who lists and moves it in
+// spool, the verb in verbs, who shows it in view.
 package fsstore

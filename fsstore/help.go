@@ -1,6 +1,8 @@
 package fsstore
 
-import _ "embed"
+import (
+	_ "embed"
+)
 
 // Help topics about what this package promises, as Markdown: fromcache help prints them.
 var (

@@ -1,4 +1,4 @@
-package fsstore
+package fsstore_test
 
 import (
 	"errors"
@@ -12,8 +12,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"fromcache/fsstore"
+	"fromcache/fsstore/internal/storetest"
+	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 )
 
 // The store against a model that fits on a page: for each of a few URLs, where
@@ -23,16 +25,16 @@ import (
 // state of one URL as the model has it.
 type modelURL struct {
 	url     string
-	where   map[State]int // files of its key in each directory
-	claim   *Claim        // of its job in active/, while its worker lives
-	held    string        // digest, or ""
+	where   map[fsstore.State]int // files of its key in each directory
+	claim   *fsstore.Claim        // of its job in active/, while its worker lives
+	held    string                // digest, or ""
 	denied  bool
 	evicted bool // since the claim
 	commits int
 }
 
 type model struct {
-	s    *Store
+	s    *fsstore.Store
 	urls []*modelURL
 }
 
@@ -41,40 +43,35 @@ func newModel(t *rapid.T) *model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir+"/data", Options{})
+	s, err := fsstore.Open(dir+"/data", fsstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &model{s: s}
 	for i := range 3 {
-		m.urls = append(m.urls, &modelURL{url: fmt.Sprintf("https://example.com/file-%d.run", i), where: map[State]int{}})
+		m.urls = append(m.urls, &modelURL{url: fmt.Sprintf("https://example.com/file-%d.run", i), where: map[fsstore.State]int{}})
 	}
 	return m
 }
 
-func (m *model) close() { os.RemoveAll(strings.TrimSuffix(m.s.dir, "/data")) }
+func (m *model) close() { os.RemoveAll(strings.TrimSuffix(m.s.Dir(), "/data")) }
 
 func (m *model) pick(t *rapid.T) *modelURL { return rapid.SampledFrom(m.urls).Draw(t, "url") }
 
-func (u *modelURL) key() string { return mustKey(u.url) }
+func (u *modelURL) key() string { return storetest.MustKey(u.url) }
 
-func (u *modelURL) move(from, to State) {
+// file is that of the claim.
+func (u *modelURL) file(m *model) string {
+	return storetest.JobPath(m.s, fsstore.Active, tree.ActiveJobName(u.key(), u.claim.Worker))
+}
+
+func (u *modelURL) move(from, to fsstore.State) {
 	if from != "" {
 		u.where[from]--
 	}
 	if to != "" {
 		u.where[to]++
 	}
-}
-
-func mustKey(url string) string { return mustURL(url).Key() }
-
-func mustURL(url string) key.URL {
-	u, err := key.Parse(url, key.Auto)
-	if err != nil {
-		panic(err)
-	}
-	return u
 }
 
 // ask is a client's GET.
@@ -86,24 +83,24 @@ func (m *model) ask(t *rapid.T) {
 	if u.held != "" {
 		return
 	}
-	v, err := m.s.Miss(u.url, Asker{"10.0.0.7", "curl/8"})
+	v, err := m.s.Miss(u.url, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Noted
+	want := fsstore.Noted
 	switch {
-	case u.where[Misses] > 0:
+	case u.where[fsstore.Misses] > 0:
 	case u.denied:
-		want = IsDenied
-	case m.s.queued(m.s.about(mustURL(u.url))) != "":
-		want = IsQueue
-	case u.where[Active] > 0:
-		want = IsActive
-	case u.where[Queue] > 0: // as k.3.job alone: looking for all numbers would be a listing
+		want = fsstore.IsDenied
+	case m.s.Queued(m.s.About(storetest.MustURL(u.url))) != "":
+		want = fsstore.IsQueue
+	case u.where[fsstore.Active] > 0:
+		want = fsstore.IsActive
+	case u.where[fsstore.Queue] > 0: // as k.3.job alone: looking for all numbers would be a listing
 		want = v
-		u.where[Misses] = m.count(Misses, u)
+		u.where[fsstore.Misses] = m.count(fsstore.Misses, u)
 	default:
-		u.move("", Misses)
+		u.move("", fsstore.Misses)
 	}
 	if v != want {
 		t.Fatalf("miss: %s, want %s", v, want)
@@ -120,37 +117,37 @@ func did(t *rapid.T, err error, had bool) bool {
 
 func (m *model) approve(t *rapid.T) {
 	u := m.pick(t)
-	if did(t, m.s.Approve(u.key(), "", By{"cli", "x"}), u.where[Misses] > 0) {
-		u.move(Misses, Queue)
+	if did(t, m.s.Approve(u.key(), "", fsstore.By{Via: "cli", Addr: "x"}), u.where[fsstore.Misses] > 0) {
+		u.move(fsstore.Misses, fsstore.Queue)
 	}
 }
 
 func (m *model) mv(t *rapid.T) {
 	u := m.pick(t)
-	if u.where[Misses] > 0 && u.where[Queue] == 0 {
-		if err := os.Rename(m.s.job(Misses, u.key()), m.s.job(Queue, u.key())); err != nil {
+	if u.where[fsstore.Misses] > 0 && u.where[fsstore.Queue] == 0 {
+		if err := os.Rename(storetest.JobPath(m.s, fsstore.Misses, u.key()), storetest.JobPath(m.s, fsstore.Queue, u.key())); err != nil {
 			t.Fatal(err)
 		}
-		u.move(Misses, Queue)
+		u.move(fsstore.Misses, fsstore.Queue)
 	}
 }
 
 func (m *model) add(t *rapid.T) {
 	u := m.pick(t)
-	_, err := m.s.Add(Addition{URL: u.url}, By{"cli", "x"})
+	_, err := m.s.Add(fsstore.Addition{URL: u.url}, fsstore.By{Via: "cli", Addr: "x"})
 	switch {
 	case u.denied:
-		if !errors.Is(err, ErrDenied) {
+		if !errors.Is(err, fsstore.ErrDenied) {
 			t.Fatalf("add of what is denied: %v", err)
 		}
 	case err != nil:
 		t.Fatal(err)
-	case u.where[Misses] > 0:
-		u.move(Misses, Queue)
-	case u.where[Active] == 0 && !exists(m.s.job(Queue, u.key()+".job")) && !exists(m.s.job(Queue, u.key())):
+	case u.where[fsstore.Misses] > 0:
+		u.move(fsstore.Misses, fsstore.Queue)
+	case u.where[fsstore.Active] == 0 && !tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key()+".job")) && !tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key())):
 		t.Fatal("added, and not queued")
-	case u.where[Active] == 0 && m.count(Queue, u) > u.where[Queue]:
-		u.move("", Queue)
+	case u.where[fsstore.Active] == 0 && m.count(fsstore.Queue, u) > u.where[fsstore.Queue]:
+		u.move("", fsstore.Queue)
 	}
 }
 
@@ -164,11 +161,11 @@ func (m *model) claim(t *rapid.T) {
 	}
 	name := rapid.SampledFrom(due).Draw(t, "name")
 	u := m.byName(name)
-	before, err := m.s.JobFile(Queue, name)
+	before, err := m.s.JobFile(fsstore.Queue, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := m.s.overtaken(&before.Job, mustURL(u.url)) != nil
+	late := m.s.Overtaken(&before.Job, storetest.MustURL(u.url)) != nil
 	c, err := m.s.Claim(name)
 	if err != nil {
 		t.Fatal(err)
@@ -178,8 +175,8 @@ func (m *model) claim(t *rapid.T) {
 		if c != nil {
 			t.Fatal("claimed what is denied")
 		}
-		u.move(Queue, Failed)
-	case u.where[Active] > 0:
+		u.move(fsstore.Queue, fsstore.Failed)
+	case u.where[fsstore.Active] > 0:
 		if c != nil {
 			t.Fatal("two claims of one key")
 		}
@@ -187,11 +184,11 @@ func (m *model) claim(t *rapid.T) {
 		if c != nil {
 			t.Fatal("claimed what was evicted or replaced since its first claim")
 		}
-		u.move(Queue, Failed)
+		u.move(fsstore.Queue, fsstore.Failed)
 	case c == nil:
 		t.Fatal("a job that is due can't be claimed")
 	default:
-		u.move(Queue, Active)
+		u.move(fsstore.Queue, fsstore.Active)
 		u.claim, u.evicted = c, false
 	}
 }
@@ -229,24 +226,24 @@ func (m *model) publish(t *rapid.T) {
 	u.commits++
 	body := fmt.Sprintf("%s version %d", u.url, u.commits%3)
 	p.Write([]byte(body))
-	a, err := u.claim.Publish(p, Origin{})
+	a, err := u.claim.Publish(p, fsstore.Origin{})
 	if u.evicted {
-		if _, ok := errors.AsType[*Overtaken](err); !ok {
+		if _, ok := errors.AsType[*fsstore.Overtaken](err); !ok {
 			t.Fatalf("published what was evicted since: %+v, %v", a, err)
 		}
 		if err := u.claim.Fail(err.Error()); err != nil {
 			t.Fatal(err)
 		}
 		u.claim = nil
-		u.move(Active, Failed)
+		u.move(fsstore.Active, fsstore.Failed)
 		return
 	}
-	if err != nil || a.SHA256 != digestOf(body) {
+	if err != nil || a.SHA256 != storetest.DigestOf(body) {
 		t.Fatalf("%+v, %v", a, err)
 	}
 	u.held, u.claim = a.SHA256, nil
-	u.move(Active, Done)
-	u.where[Misses] = 0
+	u.move(fsstore.Active, fsstore.Done)
+	u.where[fsstore.Misses] = 0
 }
 
 func (m *model) giveUp(t *rapid.T) {
@@ -259,50 +256,52 @@ func (m *model) giveUp(t *rapid.T) {
 			p.Write([]byte("some"))
 		}
 	}
-	to := Queue
+	to := fsstore.Queue
 	var err error
 	switch rapid.IntRange(0, 2).Draw(t, "how") {
 	case 0:
 		err = u.claim.PutBack("stopped")
 	case 1:
-		err = u.claim.Again("503", now())
+		err = u.claim.Again("503", tree.Now())
 	case 2:
-		to, err = Failed, u.claim.Fail("404")
+		to, err = fsstore.Failed, u.claim.Fail("404")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.claim = nil
-	u.move(Active, to)
+	u.move(fsstore.Active, to)
 }
 
 // die is a crash of the worker: its locks go, its files stay.
 func (m *model) die(t *rapid.T) {
 	if u := m.working(t); u != nil {
-		u.claim.close()
+		if err := storetest.Unclaim(u.file(m)); err != nil {
+			t.Fatal(err)
+		}
 		u.claim = nil
 		if err := m.s.Recover(); err != nil {
 			t.Fatal(err)
 		}
-		u.move(Active, Queue)
+		u.move(fsstore.Active, fsstore.Queue)
 	}
 }
 
 func (m *model) cancel(t *rapid.T) {
 	u := m.pick(t)
-	queued := exists(m.s.job(Queue, u.key()+".job")) || exists(m.s.job(Queue, u.key()))
-	if !did(t, m.s.Cancel(u.key(), By{"cli", "x"}), queued || u.where[Active] > 0) {
+	queued := tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key()+".job")) || tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key()))
+	if !did(t, m.s.Cancel(u.key(), fsstore.By{Via: "cli", Addr: "x"}), queued || u.where[fsstore.Active] > 0) {
 		return
 	}
 	if queued {
-		u.move(Queue, Cancelled)
+		u.move(fsstore.Queue, fsstore.Cancelled)
 		return
 	}
 	if err := u.claim.Cancelled(); err != nil {
 		t.Fatal(err)
 	}
 	u.claim = nil
-	u.move(Active, Cancelled)
+	u.move(fsstore.Active, fsstore.Cancelled)
 }
 
 // yank is `rm active/*` under a worker's hands.
@@ -311,104 +310,100 @@ func (m *model) yank(t *rapid.T) {
 	if u == nil {
 		return
 	}
-	if err := os.Remove(u.claim.path); err != nil {
+	if err := os.Remove(u.file(m)); err != nil {
 		t.Fatal(err)
 	}
 	p, err := u.claim.Part(t.Context(), false)
 	if err == nil {
-		_, err = u.claim.Publish(p, Origin{})
+		_, err = u.claim.Publish(p, fsstore.Origin{})
 	}
-	if !errors.Is(err, ErrLost) {
+	if !errors.Is(err, fsstore.ErrLost) {
 		t.Fatalf("published what was cancelled: %v", err)
 	}
 	if err := u.claim.Cancelled(); err != nil {
 		t.Fatal(err)
 	}
 	u.claim = nil
-	u.move(Active, Cancelled)
+	u.move(fsstore.Active, fsstore.Cancelled)
 }
 
 func (m *model) retry(t *rapid.T) {
 	u := m.pick(t)
-	for _, st := range []State{Failed, Cancelled, Done} {
-		if exists(m.s.job(st, u.key()+".job")) {
-			if err := m.s.RetryAs(st, u.key(), "", By{"cli", "x"}); err != nil {
+	for _, st := range []fsstore.State{fsstore.Failed, fsstore.Cancelled, fsstore.Done} {
+		if tree.Exists(storetest.JobPath(m.s, st, u.key()+".job")) {
+			if err := m.s.RetryAs(st, u.key(), "", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
 				t.Fatal(err)
 			}
-			u.move(st, Queue)
+			u.move(st, fsstore.Queue)
 			return
 		}
 	}
-	if !did(t, m.s.Retry(u.key(), By{"cli", "x"}), u.where[Failed]+u.where[Cancelled]+u.where[Done] > 0) {
+	if !did(t, m.s.Retry(u.key(), fsstore.By{Via: "cli", Addr: "x"}), u.where[fsstore.Failed]+u.where[fsstore.Cancelled]+u.where[fsstore.Done] > 0) {
 		return
 	}
-	for _, st := range []State{Failed, Cancelled, Done} { // those that are left have a number
+	for _, st := range []fsstore.State{fsstore.Failed, fsstore.Cancelled, fsstore.Done} { // those that are left have a number
 		if m.count(st, u) < u.where[st] {
-			u.move(st, Queue)
+			u.move(st, fsstore.Queue)
 		}
 	}
 }
 
 func (m *model) evict(t *rapid.T) {
 	u := m.pick(t)
-	told := exists(m.s.job(Done, u.key()+".job"))
-	if did(t, m.s.Evict(u.key(), By{"cli", "x"}), u.held != "") {
+	told := tree.Exists(storetest.JobPath(m.s, fsstore.Done, u.key()+".job"))
+	if did(t, m.s.Evict(u.key(), fsstore.By{Via: "cli", Addr: "x"}), u.held != "") {
 		u.held, u.evicted = "", true
 		if !told { // that it was evicted stands there
-			u.where[Done]++
+			u.where[fsstore.Done]++
 		}
-		u.where[Cancelled] += u.where[Queue]
-		u.where[Queue] = 0
+		u.where[fsstore.Cancelled] += u.where[fsstore.Queue]
+		u.where[fsstore.Queue] = 0
 	}
 }
 
 func (m *model) gc(t *rapid.T) {
-	if _, err := m.s.GC(GCOptions{}); err != nil {
+	if _, err := m.s.GC(fsstore.GCOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (m *model) deny(t *rapid.T) {
 	u := m.pick(t)
-	if u.where[Misses] == 0 || u.denied {
+	if u.where[fsstore.Misses] == 0 || u.denied {
 		return
 	}
-	if err := m.s.Deny(u.key(), By{"cli", "x"}); err != nil {
+	if err := m.s.Deny(u.key(), fsstore.By{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
-	u.move(Misses, "")
+	u.move(fsstore.Misses, "")
 	u.denied = true
 }
 
 func (m *model) allow(t *rapid.T) {
 	if u := m.pick(t); u.denied {
-		if err := os.Remove(m.s.job(Denied, u.key())); err != nil {
+		if err := os.Remove(storetest.JobPath(m.s, fsstore.Denied, u.key())); err != nil {
 			t.Fatal(err)
 		}
 		u.denied = false
 	}
 }
 
-// again is a restart: nothing that counts is in memory.
+// again is another server on the directory, beside the workers of the first: nothing that
+// counts is in memory.
 func (m *model) again(t *rapid.T) {
 	if err := m.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(m.s.dir, Options{})
+	s, err := fsstore.Open(m.s.Dir(), fsstore.Options{})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, u := range m.urls {
-		if u.claim != nil {
-			u.claim.s = s
-		}
 	}
 	m.s = s
 }
 
 // count is how many files of a key are in a directory.
-func (m *model) count(st State, u *modelURL) int {
-	all, _ := m.s.names(string(st))
+func (m *model) count(st fsstore.State, u *modelURL) int {
+	all, _ := storetest.Names(m.s, string(st))
 	return len(slices.DeleteFunc(all, func(n string) bool {
 		return !strings.HasPrefix(n, u.key()) || strings.HasSuffix(n, ".why")
 	}))
@@ -417,7 +412,7 @@ func (m *model) count(st State, u *modelURL) int {
 // check compares the tree with the model.
 func (m *model) check(t *rapid.T) {
 	for _, u := range m.urls {
-		for _, st := range []State{Misses, Queue, Active, Done, Failed, Cancelled} {
+		for _, st := range []fsstore.State{fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Done, fsstore.Failed, fsstore.Cancelled} {
 			if n := m.count(st, u); n != u.where[st] {
 				t.Fatalf("%s/ holds %d files of %s, the model %d", st, n, u.key(), u.where[st])
 			}
@@ -429,7 +424,7 @@ func (m *model) check(t *rapid.T) {
 			t.Fatal("a claim was lost that nobody took")
 		}
 	}
-	r, err := m.s.Fsck(t.Context(), FsckOptions{})
+	r, err := m.s.Fsck(t.Context(), fsstore.FsckOptions{})
 	if err != nil || len(r.Problems) > 0 {
 		t.Fatalf("fsck: %+v, %v", r.Problems, err)
 	}
@@ -438,7 +433,7 @@ func (m *model) check(t *rapid.T) {
 
 // once: no job is done more often than it was approved.
 func (m *model) once(t *rapid.T) {
-	list, err := m.s.Jobs(Done)
+	list, err := m.s.Jobs(fsstore.Done)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"fromcache/fsstore/active"
+	"fromcache/fsstore/counts"
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/misses"
+	"fromcache/fsstore/queries"
+	"fromcache/fsstore/spool"
+	"fromcache/fsstore/upkeep"
+	"fromcache/fsstore/verbs"
+	"fromcache/fsstore/view"
 )
 
 // Defaults of Options.
@@ -25,30 +33,16 @@ const (
 // Store is an open data directory. Any number of goroutines, processes and
 // people may work on one directory at once: names give correctness.
 type Store struct {
-	dir     string
-	id      place // of the directory, to notice that another has its name
-	host    string
-	boot    string   // 8 random hex digits of this start of the machine
-	rule    key.Rule // what becomes of a URL's query
-	log     *slog.Logger
-	metas   mirror[*Artifact]
-	own     ownBook
-	digests digestIndex
-	hits    hitBook
-	stats   statBook
-	repeats repeats
-	room    missRoom
-	queue   queueIndex
-	space   space
-	found   problemBook
-	health  health
-	still   observer  // files of other hosts, and how long they have stood still
-	braked  time.Time // when Run looks whether gc still takes nothing; zero: it does not
-	remade  []string  // what Open found gone
-
-	minFree   int64         // bytes that no download may take
-	maxMisses int           // most files in misses/
-	kept      time.Duration // how long done/ and cancelled/ keep a job
+	tree *tree.Tree
+	*health.Monitor
+	*counts.Counts
+	*queries.Rules
+	*held.Cache
+	*spool.Spool
+	*misses.Misses
+	*verbs.Verbs
+	*active.Claims
+	*upkeep.Keeper
 }
 
 // Open opens the data directory dir, and makes it where there is none. It
@@ -60,7 +54,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone, err := lay(dir)
+	gone, err := tree.Lay(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: run this as the user of the directory or as one of its group, or give it to this user", err)
 	}
@@ -76,38 +70,57 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dir: dir, boot: bootID(), rule: o.Rule, minFree: o.MinFree, maxMisses: o.MaxMisses, kept: o.History, log: o.Logger, remade: gone}
-	s.metas = mirror[*Artifact]{dir: s.path("meta", ""), ours: isMetaName, most: maxCached, load: s.readArtifact}
-	s.own.files = mirror[ownFile]{dir: s.path("queries", ""), ours: plain, load: s.loadOwn, exact: true}
-	s.queue.files = mirror[queueFile]{dir: s.job(Queue, ""), ours: countsInQueue, load: s.loadQueued}
-	s.repeats.m = map[asked]*repeat{}
-	s.health.missing, s.health.open = map[string]time.Time{}, map[string]Trouble{}
-	for _, name := range gone {
-		s.log.Warn(name + " was gone from the data directory, and was made again")
-	}
-	s.host, err = os.Hostname()
+	return wire(dir, gone, o)
+}
+
+// wire makes the rooms, each of those below it.
+func wire(dir string, gone []string, o Options) (*Store, error) {
+	host, err := os.Hostname()
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	err = unix.Stat(dir, &st)
-	s.id = placeOf(&st)
-	return s, err
+	for _, name := range gone {
+		o.Logger.Warn(name + " was gone from the data directory, and was made again")
+	}
+	s := &Store{tree: tree.New(dir, o.Logger)}
+	if s.Monitor, err = health.New(s.tree, o.MinFree, gone); err != nil {
+		return nil, err
+	}
+	s.Counts = counts.New(s.tree)
+	s.Rules = queries.New(s.tree, s.Monitor, o.Rule)
+	s.Cache = held.New(s.tree, s.Monitor, s.Rules)
+	s.Spool = spool.New(s.tree, s.Monitor, s.Rules, s.Cache)
+	s.Misses = misses.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, o.MaxMisses)
+	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
+	s.Claims = active.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs, host)
+	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Verbs, s.Claims, o.History)
+	return s, nil
 }
 
+// NewView returns a picture of the directories. Run it once to have changes told.
+func (s *Store) NewView() *View {
+	return view.New(s.tree, s.Monitor, s.Counts, s.Cache, s.Spool)
+}
+
+// Free returns the bytes that the file system has for us, and its size.
+func (s *Store) Free() (free, total int64, err error) { return s.tree.Free() }
+
+// SessionSecret returns the key of the sign-in cookies, and makes it where there is none.
+func (s *Store) SessionSecret() ([]byte, error) { return s.tree.SessionSecret() }
+
 // Dir is the absolute path of the data directory, for messages.
-func (s *Store) Dir() string { return s.dir }
+func (s *Store) Dir() string { return s.tree.Root }
 
 // Remade names what Open found gone from a tree that had been in use, and made
 // again, empty: misses/. The log has it too, where there is one.
-func (s *Store) Remade() []string { return s.remade }
+func (s *Store) Remade() []string { return s.Monitor.Remade }
 
 // Rule is the query rule in force.
-func (s *Store) Rule() key.Rule { return s.rule }
+func (s *Store) Rule() key.Rule { return s.Rules.Rule }
 
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {
-	return errors.Join(s.flushOld(0), s.flushHits(), s.flushStats())
+	return errors.Join(s.Misses.FlushOld(0), s.Counts.FlushHits(), s.Counts.FlushStats())
 }
 
 // Run keeps the tree in order until ctx ends: it recovers orphans, writes what
@@ -141,62 +154,47 @@ const flushEvery = 10 * time.Second
 
 // beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	if s.lookAt(flushEvery).half {
+	if s.Monitor.LookAt(flushEvery).Half {
 		return
 	}
-	s.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Recover())
-	s.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.flushOld(gather), s.countMisses()))
-	s.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.flushHits())
-	s.checkOwn()
-	s.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.flushStats())
+	s.Monitor.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
+	s.Monitor.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.Misses.FlushOld(misses.Gather), s.Misses.CountMisses()))
+	s.Monitor.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.Counts.FlushHits())
+	s.Rules.CheckOwn()
+	s.Monitor.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.Counts.FlushStats())
 }
 
 // lookAfter looks at the directory each second while something is wrong, and
 // goes on with all that waited as soon as it is over.
 func (s *Store) lookAfter() {
-	l := s.health.seen()
-	if l.wrong || l.full {
-		if l = s.lookAt(0); !l.wrong && !l.full {
+	l := s.Monitor.Seen()
+	if l.Wrong || l.Full {
+		if l = s.Monitor.LookAt(0); !l.Wrong && !l.Full {
 			s.beat()
 		}
 	}
-	if l.full || s.space.refused.Swap(false) {
-		s.sometimes("room", s.collect)
+	if l.Full || s.Claims.FoundNoRoom() {
+		s.Monitor.Sometimes("room", s.Keeper.Collect)
 	}
-	if !s.braked.IsZero() && time.Now().After(s.braked) {
-		s.collect()
+	if s.Keeper.BrakeIsDue() {
+		s.Keeper.Collect()
 	}
 }
 
 // tidy is the hourly round.
 func (s *Store) tidy(ctx context.Context) {
 	s.beat()
-	s.complain("history", s.prune(time.Now()))
+	s.Monitor.Complain("history", s.Keeper.Prune(time.Now()))
 	if ctx.Err() == nil {
-		s.collect()
+		s.Keeper.Collect()
 	}
 }
 
-// brakeLook is how soon a collection is tried again that was held back, where it
-// takes no time: it takes a fiftieth of it at most.
-const brakeLook = 10 * time.Second
-
-func (s *Store) collect() {
-	began := time.Now()
-	report, err := s.GC(GCOptions{})
-	_, held := errors.AsType[*Brake](err)
-	switch {
-	case held:
-		s.braked = time.Now().Add(max(brakeLook, 50*time.Since(began)))
-		s.Trouble("gc", manyUnnamed, err)
-	case err != nil:
-		s.complain("gc", err)
-	default:
-		s.braked = time.Time{}
-		s.Trouble("gc", "", nil)
-	}
-	debug.FreeOSMemory() // it has read every meta
-	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
-		s.log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)
-	}
+// Options of a store. The zero value of each field is its default.
+type Options struct {
+	Rule      key.Rule      // what becomes of a URL's query
+	MaxMisses int           // most files in misses/; 0: 10,000
+	History   time.Duration // how long done/ and cancelled/ keep a job; 0: 90 days
+	MinFree   int64         // bytes that no download may take from the file system; 0: no reserve
+	Logger    *slog.Logger  // nil: discard
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,18 +22,54 @@ type room struct {
 // heavy are packages that the shim does without, because each call of curl and wget starts it.
 var heavy = []string{"crypto/tls", "encoding/json", "flag", "fmt", "net/http", "os/exec", "reflect", "regexp"}
 
+// noNetwork: only fsstore/fetch goes out.
+var noNetwork = []string{"net/http", "html/template"}
+
+const unix = "golang.org/x/sys/unix"
+
+// storeRooms are the rooms of the store from the ground up: each may import those before it.
+var storeRooms = []string{
+	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/queries", "/held", "/spool", "/misses", "/verbs", "/active", "/upkeep",
+}
+
+// under are the packages of the store's rooms before one; all of them where it is none of those.
+func under(room string) (paths []string) {
+	for _, r := range storeRooms {
+		if r == room {
+			break
+		}
+		paths = append(paths, "fromcache/fsstore"+r)
+	}
+	return paths
+}
+
 // rooms hold the architecture up: one package owns the disk, the pages know of no worker, the shim stays small. A new edge
 // is a decision, and is made here.
 var rooms = []room{
-	{
-		path:  "fromcache/fsstore",
-		ours:  []string{"fromcache/fsstore"},
-		third: []string{"github.com/google/renameio/v2", "github.com/fsnotify/fsnotify", "golang.org/x/sys/unix", "golang.org/x/time/rate"},
-		not:   []string{"net/http", "html/template"},
-	},
+	{path: "fromcache/fsstore", ours: append(under("/view"), "fromcache/fsstore/view"), not: noNetwork},
 	{path: "fromcache/fsstore/key", not: []string{"os", "net/http", "net/url", "time"}},
 	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
+	{path: "fromcache/fsstore/internal/tree", ours: under("/internal/tree"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/health", ours: under("/health"), third: []string{unix, "golang.org/x/time/rate"}, not: noNetwork},
+	{path: "fromcache/fsstore/counts", ours: under("/counts"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/queries", ours: under("/queries"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/held", ours: under("/held"), third: []string{unix, "github.com/google/renameio/v2"}, not: noNetwork},
+	{path: "fromcache/fsstore/spool", ours: under("/spool"), third: []string{unix, "github.com/fsnotify/fsnotify"}, not: noNetwork},
+	{path: "fromcache/fsstore/misses", ours: under("/misses"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/verbs", ours: under("/verbs"), not: noNetwork},
+	{path: "fromcache/fsstore/active", ours: under("/active"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/upkeep", ours: under("/upkeep"), third: []string{unix}, not: noNetwork},
+	{
+		path: "fromcache/fsstore/view",
+		ours: []string{
+			"fromcache/fsstore/key", "fromcache/fsstore/job", "fromcache/fsstore/internal/tree", "fromcache/fsstore/health",
+			"fromcache/fsstore/counts", "fromcache/fsstore/held", "fromcache/fsstore/spool",
+		},
+		not: noNetwork,
+	},
+	// Tests alone import storetest: no room names it.
+	{path: "fromcache/fsstore/internal/storetest", ours: []string{"fromcache/fsstore"}, third: []string{unix}, not: noNetwork},
 	{
 		path:  "fromcache/fsstore/fetch",
 		ours:  []string{"fromcache/fsstore"},
@@ -91,13 +128,19 @@ var exempt = map[string]string{
 	"fromcache/httpd golang.org/x/sys/unix": "how many descriptors there may be is a resource limit",
 }
 
+// inner are the rooms that callers reach by the names in fsstore alone.
+var inner = append(slices.DeleteFunc(under("/view"), func(path string) bool {
+	return within([]string{"fromcache/fsstore/key", "fromcache/fsstore/job", "fromcache/fsstore/kind"}, path)
+}), "fromcache/fsstore/view", "fromcache/fsstore/internal")
+
 // denied are edges that the rooms would let through.
 var denied = map[string][]string{
-	"fromcache/fsstore":      {"fromcache/fsstore/fetch"},
-	"fromcache/httpd":        {"fromcache/fsstore/fetch"},
-	"fromcache/httpd/answer": {"fromcache/fsstore/fetch"},
-	"fromcache/httpd/read":   {"fromcache/fsstore/fetch"},
-	"fromcache/httpd/pages":  {"fromcache/fsstore/fetch"},
+	"fromcache/fsstore/fetch": inner,
+	"fromcache/httpd":         append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/cmd":           inner,
 }
 
 func TestRooms(t *testing.T) {
@@ -192,8 +235,33 @@ func TestObjection(t *testing.T) {
 		{"fromcache/fsstore", "net/http"},
 		{"fromcache/fsstore", "fromcache/fsstore/fetch"},
 		{"fromcache/fsstore", "fromcache/httpd"},
+		{"fromcache/fsstore", "fromcache/fsstore/internal/storetest"},
+		{"fromcache/fsstore", "golang.org/x/sys/unix"},
 		{"fromcache/fsstore/fetch", "os"},
+		{"fromcache/fsstore/fetch", "fromcache/fsstore/active"},
 		{"fromcache/fsstore/key", "fromcache/fsstore"},
+		{"fromcache/fsstore/job", "fromcache/fsstore/internal/tree"},
+		{"fromcache/fsstore/internal/tree", "fromcache/fsstore/health"},
+		{"fromcache/fsstore/internal/tree", "net/http"},
+		{"fromcache/fsstore/health", "fromcache/fsstore/counts"},
+		{"fromcache/fsstore/counts", "fromcache/fsstore/queries"},
+		{"fromcache/fsstore/counts", "golang.org/x/time/rate"},
+		{"fromcache/fsstore/queries", "fromcache/fsstore/held"},
+		{"fromcache/fsstore/held", "fromcache/fsstore/spool"},
+		{"fromcache/fsstore/held", "fromcache/fsstore"},
+		{"fromcache/fsstore/spool", "fromcache/fsstore/misses"},
+		{"fromcache/fsstore/misses", "fromcache/fsstore/verbs"},
+		{"fromcache/fsstore/misses", "fromcache/fsstore/view"},
+		{"fromcache/fsstore/verbs", "fromcache/fsstore/active"},
+		{"fromcache/fsstore/active", "fromcache/fsstore/upkeep"},
+		{"fromcache/fsstore/active", "fromcache/fsstore/internal/storetest"},
+		{"fromcache/fsstore/upkeep", "fromcache/fsstore/view"},
+		{"fromcache/fsstore/upkeep", "fromcache/fsstore/fetch"},
+		{"fromcache/fsstore/view", "fromcache/fsstore/active"},
+		{"fromcache/fsstore/view", "fromcache/fsstore/queries"},
+		{"fromcache/httpd", "fromcache/fsstore/held"},
+		{"fromcache/httpd/pages", "fromcache/fsstore/spool"},
+		{"fromcache/cmd/fromcache", "fromcache/fsstore/active"},
 		{"fromcache/templates", "fromcache/fsstore"},
 		{"fromcache/shim", "fromcache/fsstore/key"},
 		{"fromcache/shim", "net/http"},

@@ -136,7 +136,7 @@ func (j *Job) Kept() (n int64) {
 		case Kept:
 			n = e.Size
 		case Start:
-			n = min(n, e.From) //guard:fsstore.TestAPartAfterAPowerCut
+			n = min(n, e.From) //guard:fsstore/active.TestAPartAfterAPowerCut
 		}
 	}
 	return n

@@ -35,7 +35,7 @@ func (j *Job) SummariseMisses(clients, urlBytes int) *MissSummary {
 	all := j.Clients()
 	a.Clients = make([]Client, 0, min(clients, len(all)))
 	for i, c := range all {
-		if i < clients { //guard:fsstore.TestViewKeepsLittleOfAMiss
+		if i < clients { //guard:fsstore/view.TestViewKeepsLittleOfAMiss
 			c.Addr, c.Tool = strings.Clone(c.Addr), strings.Clone(c.Tool)
 			a.Clients = append(a.Clients, c)
 		}

@@ -1,0 +1,330 @@
+package active
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/spool"
+)
+
+// Claim is a job that this process owns: its file in active/ has a name of the
+// claim's own and is flocked, so that no other worker has it, and everyone can
+// see when its owner has died. One goroutine uses it; Held may be called from
+// any. It ends with Publish, Unchanged, Again, Wait, PutBack, Fail or
+// Cancelled, once. That of a Put has no file.
+type Claim struct {
+	Key    string  // of the artifact
+	Worker string  // 16 random hex digits, new for each claim
+	Job    job.Job // as it was when it was claimed, and what the claim has added
+	URL    string  // to be requested: what was approved
+
+	s       *Claims
+	f       *os.File // in active/, flocked
+	path    string
+	url     key.URL
+	author  string // of a file that a person wrote
+	part    *Part
+	written atomic.Int64 // bytes in the part
+
+	own            string   // the URL of line 1, as it stands there
+	listed         string   // the name that a person gave the file in queue/, without .job
+	read, origRead int64    // bytes of f, and of orig, that Job tells of
+	orig           *os.File // another user's file, of which f is a copy
+}
+
+// Claim takes the job queue/<name>. nil and no error: there is nothing to do
+// under that name now, because another worker has it, its key is being
+// fetched, it is not due or not written whole, it was a batch and is now its
+// URLs, or it was bad and is in failed/. The claim's rename is what decides;
+// a crash after it leaves an orphan for Recover.
+func (s *Claims) Claim(name string) (*Claim, error) {
+	if !tree.CountsInQueue(name) || s.spool.BeingWritten(name) {
+		return nil, nil
+	}
+	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.spool.SetAside(name, err)
+	}
+	c, err := s.claimFile(f, name)
+	if c == nil {
+		f.Close()
+	}
+	if errors.Is(err, tree.ErrLocked) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return c, err
+}
+
+func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
+	if err := tree.Lock(f); err != nil {
+		return nil, err
+	}
+	b, err := tree.Slurp(f, tree.MaxJobFile+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) <= tree.MaxJobFile && s.spool.HalfWritten(f, name, b) {
+		return nil, nil
+	}
+	parsed := job.Parse(b)
+	if spool.Waiting(parsed.Jobs) {
+		return nil, nil
+	}
+	if why := spool.Unfit(parsed, b, name); why != "" {
+		return nil, s.spool.Refuse(f, name, why)
+	}
+	if len(parsed.Jobs) > 1 {
+		return nil, s.claimBatch(f, name, parsed, len(b))
+	}
+	return s.claimOne(f, name, parsed.Jobs[0], len(b))
+}
+
+func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, error) {
+	fetch := j.FetchURL()
+	u, err := s.queries.Parse(fetch)
+	if err != nil {
+		return nil, s.spool.Refuse(f, name, err.Error())
+	}
+	if key.HasUserInfo(fetch) {
+		return nil, s.spool.Refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
+	}
+	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() {
+		return nil, s.spool.Refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
+	}
+	if d := s.spool.Denies(u); d != "" {
+		return nil, s.spool.Refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
+	}
+	sub := s.spool.About(u)
+	if s.spool.Active(sub) != "" {
+		return nil, nil
+	}
+	if err := s.spool.Overtaken(&j, u); err != nil {
+		return nil, s.spool.Refuse(f, name, err.Error())
+	}
+	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.Author(f, []job.Job{j}), listed: listName(name)}
+	return c.reading(read, j.URL).take(s.tree.JobPath(tree.Queue, name), c.Key)
+}
+
+// take renames from to a name of the claim's own: two workers can never make
+// the same name, so whichever rename comes first has won.
+func (c *Claim) take(from, stem string) (*Claim, error) {
+	c.path = c.s.tree.JobPath(tree.Active, tree.ActiveJobName(stem, c.Worker))
+	if err := os.Rename(from, c.path); err != nil && !tree.Exists(c.path) {
+		return nil, err
+	}
+	if !tree.Same(c.f, c.path) { // an editor saved over it at this moment
+		return nil, c.giveBack()
+	}
+	if c.outranked(stem) {
+		return nil, c.giveBack()
+	}
+	err := c.makeOwn()
+	if err == nil {
+		err = c.open()
+	}
+	if err != nil { // a full disk, most likely: nothing is claimed
+		err = errors.Join(err, c.giveBack())
+		c.f.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// outranked reports whether another claim of the same key came in beside this
+// one. Whichever of two looks last sees the other; it can't know whether the
+// other saw it, so it goes back. When both go back, the next tick decides.
+func (c *Claim) outranked(stem string) bool {
+	names, err := c.s.tree.Names(string(tree.Active))
+	if err != nil {
+		return true
+	}
+	own := tree.ActiveJobName(stem, c.Worker)
+	for _, name := range names {
+		if other, _, ok := tree.SplitActive(name); ok && other == stem && name != own {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Claim) giveBack() error {
+	stem, _, _ := tree.SplitActive(tree.Base(c.path))
+	_, err := tree.RenameFree(c.path, c.s.tree.Path(string(tree.Queue), ""), stem)
+	return err
+}
+
+// makeOwn replaces by a copy a file that another user made, for a group's umask
+// may let us move it, yet not append to it; one that has a second name, which
+// may be outside of the tree: what we append would stand there too; and a long
+// log, of which the copy leaves out what is idle.
+func (c *Claim) makeOwn() error {
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	long := key.Valid(c.Key) && info.Size() > job.MissRoom
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 && st.Nlink == 1 && !long {
+		return c.f.Chmod(0o660)
+	}
+	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	n := min(c.read, int64(len(b)))
+	b, since := b[:n:n], b[n:]
+	if long {
+		b = job.Compact(b)
+	}
+	c.read = int64(len(b))
+	own, err := c.s.tree.WriteTemp(append(b, since...), 0o660, true)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(own.Name(), c.path); err != nil {
+		os.Remove(own.Name())
+		own.Close()
+		return err
+	}
+	if st != nil && st.Nlink > 1 {
+		c.f.Close()
+	} else {
+		c.orig, c.origRead = c.f, n+int64(len(since))
+	}
+	c.f = own
+	return nil
+}
+
+// open completes the log: the line that a shell mv left out, which pins the
+// URL, and this claim's host and process.
+func (c *Claim) open() error {
+	if !c.Job.Approved() {
+		e := spool.By{Via: "shell", Addr: c.author}.Event(job.Approve)
+		if c.Job.Ended() {
+			e.Kind = job.Retry
+		} else if len(c.Job.URLs()) > 1 {
+			e.URL = c.Job.FetchURL()
+		}
+		if err := c.log(e); err != nil {
+			return err
+		}
+	}
+	var err error
+	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
+		return err
+	}
+	return c.log(c.event())
+}
+
+// event is the claim's own line.
+func (c *Claim) event() job.Event {
+	text := c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldNow() + " " + c.s.boot + " " + c.Worker
+	return job.Event{Time: tree.Now(), Kind: job.Claim, Count: 1, Text: text}
+}
+
+// heldNow is what the claim's line says of what is held.
+func (c *Claim) heldNow() string {
+	if m := c.s.spool.Mark(c.url); m != "" && c.Key != "" {
+		return " " + spool.HeldMark + m
+	}
+	return ""
+}
+
+// log appends an event to the job, for its reader and for the claim itself.
+func (c *Claim) log(e job.Event) error {
+	if e.Time.IsZero() {
+		e.Time = tree.Now()
+	}
+	c.Job.Add(e)
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	line := e.Line()
+	if !strings.HasSuffix(line, "\n") || info.Size()+int64(len(line)) > job.MaxFile+maxBatchLog {
+		return nil
+	}
+	_, err = c.f.WriteString(spool.LineEnd(c.f, info) + line)
+	return err
+}
+
+// maxBatchLog: a batch may be larger than any log, and still gets its own.
+const maxBatchLog = tree.MaxJobFile
+
+// Held reports whether the job is still this claim's: false once an operator
+// has moved or removed its file. Then end the download and call Cancelled. It
+// must not run beside a call that ends the claim.
+func (c *Claim) Held() bool { return tree.Same(c.f, c.path) }
+
+// ShowLife tells other hosts that the claim's owner lives, for where flock is
+// each host's own affair they go by what stands still: who reads for longer than
+// a few minutes writes to neither its job nor its part. Once a minute is enough.
+// It must not run beside a call that ends the claim.
+func (c *Claim) ShowLife() {
+	t := unix.NsecToTimespec(time.Now().UnixNano())
+	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// takeOver ends the life of what is held for this claim's URL under another
+// name, once the same is held under the name of today: an evict must find it in
+// one place. A crash before leaves both, of which the newer is served.
+func (c *Claim) takeOver(old *held.Artifact) {
+	if old == nil || old.Key == c.Key {
+		return
+	}
+	if err := os.Remove(c.s.tree.Path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.s.health.Complain("meta of an earlier rule", err)
+	}
+	if h, ok := c.s.held.LastHeld(old.Key); ok && !h.Evicted { // else fsck takes it for lost
+		c.s.health.Complain("the line of an evict", c.s.verbs.AppendHistory(old.Key, spool.By{Via: "renamed"}.Event(job.Evicted)))
+	}
+	tree.RenameNew(c.s.tree.Path("hits", old.Key), c.s.tree.Path("hits", c.Key)) // a count, and no more
+}
+
+// nameAnew has a meta that goes on under this claim's key say of what URL that is
+// the key. For what it was fetched it says as before.
+func (c *Claim) nameAnew(m *held.Meta) {
+	asked := m.AskedURL()
+	m.URL, m.URLSum = key.Redact(c.url.String()), c.url.Sum()
+	if m.AskedURL() != asked {
+		m.Asked = asked
+	}
+	if u, err := key.Parse(c.URL, key.Auto); err == nil { // which it was: else nothing was asked under a condition
+		m.AskedSum = u.Sum()
+	}
+}
+
+// makeRoom gives what is held under this claim's key for another URL, by a rule
+// that has changed since, the name that it has by the table alone.
+func (c *Claim) makeRoom() error {
+	there, err := c.s.held.Artifact(c.Key)
+	if err != nil || c.s.held.IsFor(there, c.url) || there.AskedSum == "" || there.AskedSum == there.URLSum {
+		return nil
+	}
+	table, err := key.ParseRedacted(there.AskedURL(), key.Auto, nil)
+	if err != nil {
+		return nil
+	}
+	m := there.Meta
+	m.URL, m.URLSum = table.String(), there.AskedSum
+	err = c.s.held.WriteNewMeta(key.CurrentName(table.OldKey(), m.URLSum), &m)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package active
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/spool"
+)
+
+// Again puts the job back into queue/ after an attempt that failed, due at
+// after. Its part stays for a resume.
+func (c *Claim) Again(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
+}
+
+// Wait puts the job back into queue/, due at after; it counts as no attempt.
+func (c *Claim) Wait(reason string, after time.Time) error {
+	return c.back(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
+}
+
+// PutBack puts the job back into queue/, due at once.
+func (c *Claim) PutBack(reason string) error {
+	return c.back(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
+}
+
+func (c *Claim) back(e job.Event) error {
+	if !e.After.IsZero() {
+		e.After = e.After.UTC().Truncate(time.Second)
+	}
+	c.settle()
+	if !c.Held() {
+		return ErrLost
+	}
+	if key.Valid(c.Key) { // a list goes back whole
+		c.s.health.Complain("what was added to a job", c.passOn())
+	}
+	if err := c.log(e); err != nil {
+		c.s.health.Complain("log line", err)
+	}
+	if e.Kind == job.Error && c.logFull() {
+		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
+	}
+	err := c.giveBack()
+	spool.LetGo(c.f)
+	c.close()
+	return err
+}
+
+// logFull: a job that can't count its attempts any more must not go on for ever.
+// Waits are no attempts, and the next claim drops them.
+func (c *Claim) logFull() bool {
+	info, err := c.f.Stat()
+	return err == nil && key.Valid(c.Key) && info.Size() > job.MaxFile-1<<10
+}
+
+// Fail gives the job up: it goes to failed/, and its last line says why. One that
+// was given an option meanwhile goes back to queue/.
+func (c *Claim) Fail(reason string) error {
+	if c.amended() {
+		return c.PutBack(reason + "; " + ErrAdded.Error())
+	}
+	return c.failAs(c.Key, reason)
+}
+
+func (c *Claim) failAs(stem, reason string) error {
+	c.settle()
+	if !c.Held() {
+		return ErrLost
+	}
+	if key.Valid(c.Key) {
+		c.s.health.Complain("what was added to a job", c.passOn())
+	}
+	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
+	if err = errors.Join(err, c.f.Sync()); err != nil { // the last line says why, after a power cut too
+		c.s.health.Complain("log line", err)
+	}
+	defer c.close()
+	_, err = c.s.spool.MoveEnded(c.path, tree.Failed, stem)
+	return err
+}
+
+// Cancelled ends a claim whose file an operator moved or removed: the job goes
+// to cancelled/<key>.job from wherever it is now, and to there as a copy when
+// it is nowhere, unless a verb cancelled it: then it was cleared since. Moved
+// back into queue/ it stays there, and is fetched again. What another worker has
+// claimed since is that worker's, wherever it is.
+func (c *Claim) Cancelled() error {
+	defer c.close()
+	st, name := tree.Active, tree.Base(c.path)
+	if !c.Held() {
+		st, name = c.s.find(c.f)
+	}
+	own := name != "" && c.s.tree.JobPath(st, name) == c.path // nobody moved it: a look at it had failed
+	if !own && (st == tree.Queue || c.passedOn(name)) {
+		return nil // its log is of another claim by now
+	}
+	c.settle()
+	switch {
+	case own:
+		return c.giveBack()
+	case st == tree.Denied:
+		return os.Rename(c.s.tree.JobPath(st, name), c.s.tree.JobPath(tree.Denied, c.Key))
+	case name != "":
+		c.noteCancelled()
+		_, err := c.s.spool.MoveEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		return err
+	}
+	return c.copyCancelled()
+}
+
+// passedOn reports whether another worker has the job by now, or had it: it was
+// moved back into queue/, or another host took it for an orphan. The name in
+// active/ says so before the log does; where that worker made a copy of its own,
+// the log alone.
+func (c *Claim) passedOn(name string) bool {
+	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker {
+		return true
+	}
+	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	if err != nil {
+		return false
+	}
+	e := spool.NewestOf(b, job.Requeue, job.Claim)
+	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
+}
+
+// noteCancelled writes the line that a shell mv left out.
+func (c *Claim) noteCancelled() {
+	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	if err != nil {
+		return
+	}
+	if !verbCancelled(b) {
+		c.s.spool.LogLine(c.f, spool.By{Via: "shell"}.Event(job.Cancelled))
+	}
+}
+
+func (c *Claim) copyCancelled() error {
+	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	if verbCancelled(b) { // and it was cleared or dismissed since
+		return nil
+	}
+	b = append(b, spool.By{Via: "shell"}.Event(job.Cancelled).Line()...)
+	f, err := c.s.tree.WriteTemp(b, 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = c.s.spool.MoveEnded(f.Name(), tree.Cancelled, c.Key)
+	return err
+}
+
+// verbCancelled reports whether a verb wrote its line since the job was claimed.
+// The worker may have written more before it noticed.
+func verbCancelled(b []byte) bool {
+	return spool.NewestOf(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
+}
+
+// find looks for an open file in the spool.
+func (s *Claims) find(f *os.File) (tree.State, string) {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
+		return "", ""
+	}
+	for _, dir := range []tree.State{tree.Cancelled, tree.Queue, tree.Failed, tree.Denied, tree.Done, tree.Misses, tree.Active} {
+		names, err := s.tree.Names(string(dir))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if tree.Same(f, s.tree.JobPath(dir, name)) {
+				return dir, name
+			}
+		}
+	}
+	return "", ""
+}
+
+// close gives up the locks. A part stays where it is, for whoever claims the
+// key next.
+func (c *Claim) close() {
+	c.release()
+	if c.part != nil && c.part.f != nil {
+		c.part.f.Close()
+		c.part.f, c.part = nil, nil
+	}
+	if c.orig != nil {
+		c.orig.Close()
+	}
+	c.f.Close()
+}

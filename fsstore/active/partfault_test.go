@@ -1,0 +1,161 @@
+package active_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/internal/storetest"
+	"fromcache/fsstore/internal/tree"
+)
+
+const (
+	badPartDir = "FROMCACHE_TEST_BAD_PART"
+	badWorker  = "0123456789abcdef" // who reads the part, and whose name it has by then
+)
+
+// TestAPartWithABadSpot: what the disk does not give back is fetched again, from
+// the start.
+func TestAPartWithABadSpot(t *testing.T) {
+	if dir := os.Getenv(badPartDir); dir != "" {
+		resumeBadPart(t, storetest.OpenAt(t, dir, fsstore.Options{}))
+		return
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("strace is missing: `make test` installs it")
+	}
+	for _, fault := range []string{"EIO", "EUCLEAN", "EBADMSG"} {
+		s := storetest.TestStore(t)
+		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+		p, err := c.Part(t.Context(), false)
+		storetest.Must(t, err)
+		storetest.Must(t, c.Start(fsstore.Started{Size: 9, ETag: `"a"`}))
+		p.Write([]byte("half"))
+		storetest.Must(t, c.PutBack("stopped"))
+		path := storetest.Path(s, "tmp", tree.PartName(c.Key, badWorker))
+		cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-P", path, "-e", "inject=pread64:error="+fault, os.Args[0], "-test.run=^TestAPartWithABadSpot$")
+		cmd.Env = append(os.Environ(), badPartDir+"="+s.Dir())
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "it has 0 bytes") {
+			t.Errorf("%s: %v\n%s", fault, err, out)
+		}
+		if a, err := s.Lookup(storetest.CudaURL); err != nil || a.SHA256 != storetest.DigestOf("the whole") {
+			t.Errorf("%s: %+v, %v", fault, a, err)
+		}
+		storetest.Run(t, s.Dir(), "test -z \"$(ls tmp)\"")
+		storetest.Sound(t, s)
+	}
+}
+
+func resumeBadPart(t *testing.T, s *fsstore.Store) {
+	c := storetest.ClaimNext(t, s)
+	c.Worker = badWorker
+	p, err := c.Part(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("it has", p.Size(), "bytes", string(p.Head()))
+	p.Write([]byte("the whole"))
+	if _, err := c.Publish(p, fsstore.Origin{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// After a power cut a part has its size, and zeros for what had not been written. So beyond what the
+// job says is kept it is gone on with only while the machine runs, and only where it has no hole.
+func TestAPartAfterAPowerCut(t *testing.T) {
+	const page, goesOn = 8192, "goes on"
+	for _, c := range []struct {
+		name, boot string // "": the same
+		putDown    bool
+		then       string // to the part
+		size       int64  // of what is gone on with
+	}{
+		{"killed", "", false, "", page},
+		{"killed twice", "", false, goesOn, 2 * page},
+		{"power cut", "00000000", false, "", 0},
+		{"power cut after a kill", "00000000", false, goesOn, 0},
+		{"put down", "", true, "", page},
+		{"put down, then a power cut", "00000000", true, "", page},
+		{"put down, gone on with and killed", "", true, goesOn, 2 * page},
+		{"put down, gone on with, then a power cut", "00000000", true, goesOn, page},
+		{"put down, begun anew, then a power cut", "00000000", true, "restart", 0},
+		{"the disk went away", "", false, "truncate -s 100000 tmp/*.part", 0},
+		{"put down, then the disk went away", "", true, "truncate -s 100000 tmp/*.part", page},
+		{"put down by an earlier server, then a power cut", "00000000", true, "sed -i '/ kept /d' queue/*; chmod 660 tmp/*.part", 0},
+	} {
+		s := storetest.TestStore(t)
+		claim := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+		begin := func(claim *fsstore.Claim, resume bool) {
+			p, err := claim.Part(t.Context(), resume)
+			storetest.Must(t, err)
+			if c.then == "restart" && resume {
+				storetest.Must(t, p.Restart())
+			}
+			storetest.Must(t, claim.Start(fsstore.Started{Size: 200000, ETag: `"a"`, From: p.Size()}))
+			_, err = p.Write(make([]byte, page)) // written zeros are no hole
+			storetest.Must(t, err)
+		}
+		die := func(claim *fsstore.Claim) {
+			claim.Close() // as a kill does
+			storetest.Must(t, s.Recover())
+		}
+		begin(claim, false)
+		if c.putDown {
+			storetest.Must(t, claim.PutBack("stopped"))
+		} else {
+			die(claim)
+		}
+		switch c.then {
+		case "":
+		case goesOn, "restart":
+			claim = storetest.MustClaim(t, s, claim.Key+".job")
+			begin(claim, true)
+			die(claim)
+		default:
+			storetest.Run(t, s.Dir(), c.then)
+		}
+		if c.boot != "" {
+			s = storetest.OpenAt(t, s.Dir(), fsstore.Options{})
+			s.CallMachine(s.Host(), c.boot)
+		}
+		again := storetest.MustClaim(t, s, claim.Key+".job")
+		p, err := again.Part(t.Context(), true)
+		storetest.Must(t, err)
+		if p.Size() != c.size {
+			t.Errorf("%s: goes on with %d bytes, want %d", c.name, p.Size(), c.size)
+		}
+		if info, err := p.F().Stat(); err != nil || info.Size() != c.size {
+			t.Errorf("%s: the part has %d bytes, %v", c.name, info.Size(), err)
+		}
+		again.Close()
+	}
+}
+
+// What a power cut left is never under the name of a claim of this start of the
+// machine, which would vouch for it to the next: here no such name can be had.
+func TestACutOffPartGetsNoNewName(t *testing.T) {
+	s := storetest.TestStore(t)
+	claim := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, err := claim.Part(t.Context(), false)
+	storetest.Must(t, err)
+	storetest.Must(t, claim.Start(fsstore.Started{Size: 9, ETag: `"a"`}))
+	_, err = p.Write([]byte("half"))
+	storetest.Must(t, err)
+	claim.Close()
+	storetest.Must(t, s.Recover())
+	s.CallMachine(s.Host(), "00000000")
+	again := storetest.MustClaim(t, s, claim.Key+".job")
+	inTheWay := storetest.Path(s, "tmp", tree.PartName(again.Key, again.Worker))
+	storetest.Must(t, os.Mkdir(inTheWay, 0o700))
+	storetest.Must(t, os.Chtimes(inTheWay, time.Time{}, time.Unix(1, 0))) // it is looked at last
+	_, err = again.Part(t.Context(), true)
+	if info, statErr := os.Stat(p.Path()); err == nil || statErr != nil || info.Size() != 0 {
+		t.Errorf("%v; under its old name: %+v, %v", err, info, statErr)
+	}
+	again.Close()
+}

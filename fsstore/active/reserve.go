@@ -1,0 +1,60 @@
+package active
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"fromcache/fsstore/counts"
+	"fromcache/fsstore/health"
+)
+
+// space keeps count of what the downloads under way have still to write, so
+// that two that fit alone but not together don't both begin.
+type space struct {
+	mu       sync.Mutex
+	promised map[*Claim]int64 // total bytes that its part may reach
+	refused  atomic.Bool      // a claim found no room since Run has last collected
+}
+
+// Reserve asks for room for a part of total bytes, of which those already in
+// it count as taken. ErrNoSpace: less than MinFree would be left; Run then
+// collects, so that a later call may find room. A later call replaces an
+// earlier one; the end of the claim gives back what is left.
+func (c *Claim) Reserve(total int64) error {
+	sp := &c.s.space
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if c.s.health.MinFree <= 0 {
+		return nil
+	}
+	free, _, err := c.s.tree.Free()
+	if err != nil {
+		return err
+	}
+	need := total - c.written.Load()
+	for other, n := range sp.promised {
+		if other != c {
+			need = counts.Plus(need, max(0, n-other.written.Load()), math.MaxInt64)
+		}
+	}
+	if need > free-c.s.health.MinFree {
+		sp.refused.Store(true)
+		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", health.ErrNoSpace, free, need, c.s.health.MinFree)
+	}
+	if sp.promised == nil {
+		sp.promised = map[*Claim]int64{}
+	}
+	sp.promised[c] = total
+	return nil
+}
+
+func (c *Claim) release() {
+	c.s.space.mu.Lock()
+	defer c.s.space.mu.Unlock()
+	delete(c.s.space.promised, c)
+}
+
+// FoundNoRoom reports whether Reserve has found no room since the last call.
+func (s *Claims) FoundNoRoom() bool { return s.space.refused.Swap(false) }

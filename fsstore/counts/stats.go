@@ -1,0 +1,166 @@
+package counts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// Names of what is counted a day, in stats/<date>.
+const (
+	StatHits         = "hits"          // GETs answered from byte 0
+	StatMisses       = "misses"        // requests for what is not held
+	StatServedBytes  = "served-bytes"  // bytes of artifacts sent to clients
+	StatFetchedBytes = "fetched-bytes" // bytes of artifacts published
+)
+
+const (
+	dayFormat = "2006-01-02"
+	maxStats  = 64 << 10 // bytes read of one day's file
+	// maxDay is where a day's number stops, which a file may hold of any size:
+	// JSON's readers hold it exactly, and a few hundred of them can be added.
+	maxDay = 1 << 53
+)
+
+// Plus adds two numbers that are not negative, and stops at most.
+func Plus(a, b, most int64) int64 {
+	if b > most || a > most-b {
+		return most
+	}
+	return a + b
+}
+
+// statBook gathers the day's numbers in memory: a crash loses at most 10 s.
+type statBook struct {
+	mu sync.Mutex
+	n  map[string]map[string]int64 // by day, by name
+}
+
+// Day is what was counted on one day, UTC.
+type Day struct {
+	Date string           `json:"date"` // 2026-11-22
+	N    map[string]int64 `json:"counts"`
+}
+
+// Stat adds n to a number of today's.
+func (s *Counts) Stat(name string, n int64) {
+	day := time.Now().UTC().Format(dayFormat)
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	s.stats.add(day, name, n)
+}
+
+func (b *statBook) add(day, name string, n int64) {
+	if b.n == nil {
+		b.n = map[string]map[string]int64{}
+	}
+	if b.n[day] == nil {
+		b.n[day] = map[string]int64{}
+	}
+	b.n[day][name] = Plus(b.n[day][name], n, maxDay)
+}
+
+// Stats returns the last so many days, oldest first, today last. A day on
+// which nothing was counted is there without numbers.
+func (s *Counts) Stats(days int) ([]Day, error) {
+	list := make([]Day, 0, days)
+	today := time.Now().UTC()
+	for i := days - 1; i >= 0; i-- {
+		date := today.AddDate(0, 0, -i).Format(dayFormat)
+		b, err := tree.ReadFile(s.tree.Path("stats", date), maxStats)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		list = append(list, Day{date, s.withGathered(date, parseStats(b))})
+	}
+	return list, nil
+}
+
+func (s *Counts) withGathered(date string, n map[string]int64) map[string]int64 {
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	for name, more := range s.stats.n[date] {
+		n[name] = Plus(n[name], more, maxDay)
+	}
+	return n
+}
+
+// parseStats reads lines of name and number; what is neither is passed over.
+func parseStats(b []byte) map[string]int64 {
+	n := map[string]int64{}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) != 2 {
+			continue
+		}
+		if v, err := strconv.ParseInt(f[1], 10, 64); err == nil && v >= 0 {
+			n[f[0]] = Plus(n[f[0]], v, maxDay)
+		}
+	}
+	return n
+}
+
+func (s *Counts) FlushStats() error {
+	s.stats.mu.Lock()
+	gathered := s.stats.n
+	s.stats.n = nil
+	s.stats.mu.Unlock()
+	var errs []error
+	for day, n := range gathered {
+		err := s.addStats(day, n)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		s.stats.mu.Lock()
+		for name, v := range n {
+			s.stats.add(day, name, v)
+		}
+		s.stats.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// addStats adds to a day's file in place, under its lock: several servers may
+// count on one directory.
+func (s *Counts) addStats(day string, n map[string]int64) error {
+	f, err := openCount(s.tree.Path("stats", day))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := tree.Slurp(f, maxStats)
+	if err != nil {
+		return err
+	}
+	all := parseStats(b)
+	for name, more := range n {
+		all[name] = Plus(all[name], more, maxDay)
+	}
+	return rewriteStats(f, all)
+}
+
+func rewriteStats(f *os.File, all map[string]int64) error {
+	b := statLines(all)
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(b)))
+}
+
+// statLines is what parseStats reads.
+func statLines(all map[string]int64) (b []byte) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b = fmt.Appendf(b, "%s %d\n", name, all[name])
+	}
+	return b
+}

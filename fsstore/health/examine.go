@@ -1,0 +1,181 @@
+package health
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// LookAt looks at the directory if the last look is older than age, and finds
+// the first thing that is wrong with it, in the order in which a person would
+// look.
+func (s *Monitor) LookAt(age time.Duration) look {
+	h := &s.state
+	h.looking.Lock()
+	defer h.looking.Unlock()
+	if last := h.Seen(); age > 0 && time.Since(last.at) < age {
+		return last
+	}
+	var l look
+	t, err := s.lookAtRoot()
+	if err == nil {
+		t, err = s.lookAtParts()
+	}
+	l.Half, l.blind = err != nil, err != nil && t.Grave
+	if err == nil {
+		t, err = s.lookAtWriting()
+	}
+	s.setTrouble(inData, t, err)
+	l.Wrong, l.Full = err != nil, errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	if err == nil {
+		t, err = s.lookAtSpace()
+		s.setTrouble(inSpace, t, err)
+		l.Full = err != nil
+	}
+	s.lookAtClock()
+	l.at = time.Now()
+	h.last.Store(&l)
+	return l
+}
+
+//nolint:unconvert // not so on every processor
+
+// lookAtRoot: a data directory that was mounted again, or another one that
+// was moved into its place, is taken. An empty one is not: it is the place
+// where a file system should be mounted.
+func (s *Monitor) lookAtRoot() (Trouble, error) {
+	var st unix.Stat_t
+	err := unix.Stat(s.tree.Root, &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return grave("the data directory is gone: mount it, or move it back; nothing is made in its place"), err
+	}
+	if err != nil {
+		return grave("the data directory can't be read: " + remedy(err)), err
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, s.tree.Root, unix.R_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return grave("the server may not enter the data directory: give it to the server's user and group, mode 2770"), err
+	}
+	if tree.PlaceOf(&st) == s.id {
+		return Trouble{}, nil
+	}
+	if begin, err := tree.CheckReadme(s.tree.Root); begin || err != nil {
+		err = cmp.Or(err, errors.New("it holds no README of a data directory"))
+		return grave("the data directory is not in its place, an empty or another one is: mount it, or move it back; nothing is made there"), err
+	}
+	s.id = tree.PlaceOf(&st)
+	s.tree.Log.Warn("another data directory is in its place now, or the same was mounted again: going on with it")
+	return Trouble{}, nil
+}
+
+func grave(what string) Trouble { return Trouble{What: what, Grave: true} }
+
+// vital are the directories without which nothing can be served or written.
+var vital = []string{"blobs", "meta", "tmp"}
+
+func (s *Monitor) lookAtParts() (Trouble, error) {
+	for _, name := range append(slices.Clone(vital), tree.Directories...) {
+		what, err := s.lookAtPart(name)
+		if err != nil {
+			return Trouble{What: what, Grave: slices.Contains(vital, name)}, err
+		}
+	}
+	return Trouble{}, nil
+}
+
+func (s *Monitor) lookAtPart(name string) (what string, err error) {
+	var st unix.Stat_t
+	err = unix.Lstat(s.tree.Root+"/"+name, &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.missed(name, err)
+	}
+	delete(s.state.missing, name)
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFDIR || tree.PlaceOf(&st).Dev != s.id.Dev) {
+		return name + "/ is a link, or on another file system than the data directory: put a real directory in its place", unix.EXDEV
+	}
+	if err == nil {
+		err = unix.Faccessat(unix.AT_FDCWD, s.tree.Path(name, ""), unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	}
+	if errors.Is(err, unix.EROFS) {
+		return "", nil // lookAtWriting says so
+	}
+	return "the server may not read and write " + name + "/: give it to the server's user and group, mode 2770", err
+}
+
+// missed makes a directory again that an operator removed (rm -r misses). It
+// may be on its way back, so it has a second. blobs/ and meta/ are never made:
+// with an empty one all that is held would be given up.
+func (s *Monitor) missed(name string, why error) (what string, err error) {
+	if name == "blobs" || name == "meta" {
+		return name + "/ is gone from the data directory: move it back; nothing is made in its place", why
+	}
+	since, ok := s.state.missing[name]
+	if ok && time.Since(since) >= time.Second {
+		return name + "/ is gone from the data directory, and can't be made again", s.remake(name)
+	}
+	if !ok {
+		s.state.missing[name] = time.Now()
+	}
+	return name + "/ is gone from the data directory: an empty one is made in a moment", why
+}
+
+func (s *Monitor) remake(name string) error {
+	root, err := os.Stat(s.tree.Root)
+	if err == nil {
+		err = tree.LaySub(s.tree.Root+"/"+name, root)
+	}
+	if err == nil {
+		s.tree.Log.Warn(name + "/ was gone from the data directory, and was made again")
+	}
+	return err
+}
+
+// lookAtWriting writes a file, for only that tells of quotas and bad disks.
+func (s *Monitor) lookAtWriting() (Trouble, error) {
+	f, err := s.tree.WriteTemp([]byte("\n"), 0o600, false)
+	if err == nil {
+		defer f.Close()
+		err = os.Remove(f.Name())
+	}
+	if err == nil {
+		return Trouble{}, nil
+	}
+	var st unix.Statfs_t
+	if errors.Is(err, unix.ENOSPC) && unix.Statfs(s.tree.Root, &st) == nil && st.Files > 0 && st.Ffree == 0 {
+		return grave("the disk has no inodes left (df -i): what is held is served, nothing new can be written; remove files that nobody needs"), err
+	}
+	return grave(remedy(err)), err
+}
+
+// remedy says what an error of the disk means, and what to do.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOSPC):
+		return "the disk is full: what is held is served, nothing new can be written; free space, or evict artifacts and run fromcache gc --older 1m"
+	case errors.Is(err, unix.EDQUOT):
+		return "the disk quota is used up: what is held is served, nothing new can be written; raise it, or evict artifacts and run fromcache gc --older 1m"
+	case errors.Is(err, unix.EROFS):
+		return "the disk is read-only: what is held is served, nothing new can be written; dmesg may say why, mount -o remount,rw makes it writable"
+	case errors.Is(err, unix.EIO):
+		return "the disk has errors: what can be read is served, nothing new can be written; look at dmesg"
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		return "too many files are open: raise LimitNOFILE= or ulimit -n"
+	case errors.Is(err, fs.ErrPermission):
+		return "the server may not work on the data directory: give it to the server's user and group, mode 2770"
+	}
+	return "the data directory can't be written; the log says why"
+}
+
+func (s *Monitor) lookAtSpace() (Trouble, error) {
+	free, _, err := s.tree.Free()
+	if err == nil && s.MinFree > 0 && free < s.MinFree {
+		err = ErrNoSpace
+	}
+	return Trouble{What: "less is free on the disk than --min-free keeps: downloads wait in queue/, what is held is served; free space, or evict artifacts and run fromcache gc --older 1m"}, err
+}

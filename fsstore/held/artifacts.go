@@ -1,0 +1,87 @@
+package held
+
+import (
+	"errors"
+	"io/fs"
+	"iter"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Artifacts yields every artifact, in no order. A malformed meta is yielded as
+// an error beside its key.
+func (s *Cache) Artifacts() iter.Seq2[*Artifact, error] {
+	return func(yield func(*Artifact, error) bool) {
+		err := s.tree.EachNames("meta", func(names []string) error {
+			for _, m := range s.readArtifacts(names) {
+				if (m.a != nil || m.err != nil) && !yield(m.a, m.err) {
+					return errStop
+				}
+			}
+			return nil
+		})
+		if err != nil && err != errStop {
+			yield(nil, err)
+		}
+	}
+}
+
+// errStop ends a walk early.
+var errStop = errors.New("stop")
+
+type listedMeta struct {
+	a   *Artifact
+	err error
+}
+
+// readArtifacts reads on all processors, for the parsing is what takes time.
+func (s *Cache) readArtifacts(names []string) []listedMeta {
+	list := make([]listedMeta, len(names))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 4) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				list[i].a, list[i].err = s.ListArtifact(names[i])
+			}
+		})
+	}
+	wg.Wait()
+	return list
+}
+
+// ListArtifact returns neither artifact nor error for what is not there, or is
+// no meta at all.
+func (s *Cache) ListArtifact(name string) (*Artifact, error) {
+	k, ok := strings.CutSuffix(name, ".json")
+	if !ok {
+		return nil, nil
+	}
+	a, err := s.ReadArtifact(name)
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrMalformed) {
+		return nil, nil // evicted while we read
+	}
+	if err != nil {
+		return &Artifact{Key: k}, err
+	}
+	return a, nil
+}
+
+// Keys lists the keys that are held, sorted: one listing, no meta is read.
+func (s *Cache) Keys() ([]string, error) {
+	names, err := s.tree.Names("meta")
+	if err != nil {
+		return nil, err
+	}
+	keys := names[:0]
+	for _, name := range names {
+		if k, ok := strings.CutSuffix(name, ".json"); ok {
+			keys = append(keys, k)
+		}
+	}
+	sort.Strings(keys)
+	return keys, nil
+}

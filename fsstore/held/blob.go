@@ -1,0 +1,95 @@
+package held
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// HasBlob reports whether a blob is there with that size, and may be read: one
+// stat, and no look at its bytes.
+func (s *Cache) HasBlob(digest string, size int64) bool {
+	var st unix.Stat_t
+	path := s.tree.Path("blobs", digest)
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size {
+		return false
+	}
+	return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil // ours are 0444
+}
+
+// OpenBlob opens the bytes with this digest, 64 lower-case hex digits.
+func (s *Cache) OpenBlob(digest string) (*os.File, error) {
+	if !IsDigest(digest) {
+		return nil, fmt.Errorf("blob %.80q: %w", digest, fs.ErrNotExist)
+	}
+	return tree.Open(s.tree.Path("blobs", digest), os.O_RDONLY)
+}
+
+// IsDigest reports whether s is a SHA-256 as blobs are named: 64 hexadecimal
+// digits in lower case.
+func IsDigest(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Sound reads a blob, which may take minutes unless ctx ends, and reports
+// whether it is what its name says.
+func (s *Cache) Sound(ctx context.Context, d string) bool {
+	f, err := s.OpenBlob(d)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return hasDigest(untilDone{ctx, f}, d)
+}
+
+func hasDigest(r io.Reader, d string) bool {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return err == nil && SumHex([32]byte(h.Sum(nil))) == d
+}
+
+// untilDone is a reader that ends when ctx does.
+type untilDone struct {
+	Ctx context.Context
+	io.Reader
+}
+
+func (r untilDone) Read(b []byte) (int, error) {
+	if err := r.Ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(b)
+}
+
+const GoneSuffix = ".gone"
+
+// BringBack undoes what gc did to a blob that is wanted. What stands in its place
+// and is no file stays, and is an error.
+func (s *Cache) BringBack(digest string) error { return s.BringFrom(digest+GoneSuffix, digest) }
+
+// BringFrom is bringBack of a blob that has another name in tmp/.
+func (s *Cache) BringFrom(name, digest string) error {
+	blob := s.tree.Path("blobs", digest)
+	if tree.IsRegular(blob) {
+		return nil
+	}
+	if err := tree.RenameNew(s.tree.Path("tmp", name), blob); err != nil && !tree.IsRegular(blob) {
+		return err
+	}
+	return tree.SyncDir(s.tree.Path("blobs", ""))
+}

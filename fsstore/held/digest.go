@@ -1,0 +1,128 @@
+package held
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// digestIndex leads from a digest to a key. It is a hint: what counts is the
+// meta of that key, looked at each time. Until someone asks by digest it is
+// empty.
+type digestIndex struct {
+	mu   sync.Mutex
+	keys map[[32]byte]string
+	next time.Time // not listed again before
+}
+
+// OpenDigest opens the blob of an artifact that is held and has this digest, 64
+// lower-case hex digits. Anything else is fs.ErrNotExist, a blob that no meta
+// names among it. What another server has published since the last listing may
+// be absent for some seconds.
+func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
+	if !IsDigest(digest) {
+		return nil, nil, &fs.PathError{Op: "open", Path: "blobs", Err: fs.ErrNotExist}
+	}
+	a, f, err := s.openKnown(digest)
+	if errors.Is(err, fs.ErrNotExist) && s.listDigests() {
+		a, f, err = s.openKnown(digest)
+	}
+	return a, f, err
+}
+
+func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
+	s.Digests.mu.Lock()
+	k := s.Digests.keys[DigestBytes(digest)]
+	s.Digests.mu.Unlock()
+	if k == "" {
+		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
+	}
+	a, err := s.legible(k)
+	if err == nil && a.SHA256 != digest {
+		err = &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := s.openWhole(a)
+	return a, f, err
+}
+
+// listDigests reads every meta, unless that was done a moment ago: strangers
+// ask for what is not there, and must not keep the server busy with it.
+func (s *Cache) listDigests() bool {
+	s.Digests.mu.Lock()
+	defer s.Digests.mu.Unlock()
+	began := time.Now()
+	if began.Before(s.Digests.next) {
+		return false
+	}
+	keys, buf := map[[32]byte]string{}, make([]byte, 16<<10)
+	err := s.tree.EachNames("meta", func(names []string) error {
+		for _, name := range names {
+			if k, ok := strings.CutSuffix(name, ".json"); ok {
+				b, err := s.ReadMeta(name, buf)
+				if d := NamedDigest(b); err == nil && d != "" {
+					keys[DigestBytes(d)] = k
+				}
+			}
+		}
+		return nil
+	})
+	s.health.Complain("by digest", err)
+	s.Digests.keys = keys
+	s.Digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
+	return true
+}
+
+// Knows adds what this process has just published, if anyone asks by digest.
+func (d *digestIndex) Knows(digest, k string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys != nil {
+		d.keys[DigestBytes(digest)] = k
+	}
+}
+
+func DigestBytes(s string) (sum [32]byte) {
+	hex.Decode(sum[:], []byte(s)[:min(len(s), 64)])
+	return sum
+}
+
+// NamedDigest is the digest that a meta's text names, or "": all that a walk
+// over every meta wants of it.
+func NamedDigest(b []byte) string {
+	var m struct {
+		SHA256 string `json:"sha256"`
+	}
+	if json.Unmarshal(b, &m) != nil || !IsDigest(m.SHA256) {
+		return ""
+	}
+	return m.SHA256
+}
+
+// ReadMeta reads into buf where that is large enough, so that a round through
+// all of them makes no garbage.
+func (s *Cache) ReadMeta(name string, buf []byte) ([]byte, error) {
+	f, size, err := tree.OpenSized(s.tree.Path("meta", name), os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > int64(len(buf)) {
+		return tree.Slurp(f, maxMeta)
+	}
+	n, err := io.ReadFull(f, buf[:size])
+	if err == io.ErrUnexpectedEOF || err == io.EOF {
+		err = nil // it got shorter
+	}
+	return buf[:n], err
+}

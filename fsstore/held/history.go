@@ -1,0 +1,94 @@
+package held
+
+import (
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// MissingHistory is what a job in done/ would say of an artifact that has none
+// any more, or "": a URL that was redacted is none to fetch.
+func (s *Cache) MissingHistory(k string) string {
+	a, err := s.Artifact(k)
+	if err != nil || key.IsRedacted(a.URL) {
+		return ""
+	}
+	text := a.URL + "\n"
+	if by := a.Approved; by != nil {
+		text += job.Event{Time: by.Time, Kind: job.Approve, Count: 1, Via: by.Via, Addr: by.Addr}.Line()
+	}
+	return text + job.Event{Time: a.Fetched, Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}.Line()
+}
+
+// Holding is what a job in done/ says of its artifact.
+type Holding struct {
+	Job     job.Job
+	Done    job.Event // the newest that names a digest
+	Evicted bool      // since
+	Earlier []string  // digests of the versions that it replaced
+}
+
+func heldBy(j job.Job) (h Holding, ok bool) {
+	for _, e := range j.Events {
+		switch {
+		case e.Kind == job.Done && IsDigest(e.Sha256):
+			if ok && e.Sha256 != h.Done.Sha256 {
+				h.Earlier = append(h.Earlier, h.Done.Sha256)
+			}
+			h.Done, h.Evicted, ok = e, false, true
+		case e.Kind == job.Evicted:
+			h.Evicted = true
+		}
+	}
+	h.Job = j
+	return h, ok
+}
+
+// history reads one file of done/.
+func (s *Cache) history(name string) (h Holding, ok bool) {
+	b, err := tree.ReadFile(s.tree.JobPath(tree.Done, name), tree.MaxJobFile)
+	if err != nil {
+		return h, false
+	}
+	if jobs := job.Parse(b).Jobs; len(jobs) == 1 {
+		return heldBy(jobs[0])
+	}
+	return h, false
+}
+
+// LastHeld is what the newest job of key k in done/ says: moveEnded gives that its name.
+func (s *Cache) LastHeld(k string) (h Holding, ok bool) { return s.history(k + ".job") }
+
+// StillThere reports whether a blob's bytes can be had: gc keeps them for a day.
+func (s *Cache) StillThere(d string) bool {
+	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
+}
+
+// EachHistory walks done/, but for lists and what a person has named. newest says whether name is
+// the one of lastHeld.
+func (s *Cache) EachHistory(do func(k string, newest bool, h *Holding)) error {
+	return s.tree.EachNames(string(tree.Done), func(names []string) error {
+		for _, name := range names {
+			k := tree.StemOf(name)
+			if !key.Valid(k) {
+				continue
+			}
+			if h, ok := s.history(name); ok {
+				do(k, name == k+".job", &h)
+			}
+		}
+		return nil
+	})
+}
+
+const ViaPut = "put"
+
+// Leave is what a job was done under: its newest approval or retry.
+func Leave(j *job.Job) job.Event {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
+			return e
+		}
+	}
+	return job.Event{}
+}

@@ -1,0 +1,67 @@
+package held
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// OpenVersion opens the version of rawURL's artifact that has this digest: the
+// present one, or an earlier one that meta remembers and whose bytes are there
+// still, in blobs/ or where gc keeps them for a day. A download that began
+// before the artifact was fetched again can so end with the bytes it began with.
+// Anything else is fs.ErrNotExist: what was evicted, and a digest of another
+// URL's among it.
+func (s *Cache) OpenVersion(rawURL, digest string) (*Artifact, *os.File, error) {
+	if !IsDigest(digest) {
+		return nil, nil, fmt.Errorf("version %.80q: %w", digest, fs.ErrNotExist)
+	}
+	a, err := s.named(rawURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.SHA256 == digest {
+		f, err := s.openWhole(a)
+		return a, f, err
+	}
+	old := a.version(digest)
+	if old == nil {
+		return nil, nil, fmt.Errorf("%s is no version of %s: %w", digest, a.Key, fs.ErrNotExist)
+	}
+	f, err := s.openKept(old)
+	return old, f, err
+}
+
+// Earlier reports whether a is a version that was replaced, as OpenVersion
+// returns it: each time another pointer.
+func (a *Artifact) Earlier() bool { return a.earlier }
+
+// version returns an earlier version, nil if there was none with this digest.
+func (a *Artifact) version(digest string) *Artifact {
+	for _, v := range a.History {
+		if v.SHA256 == digest {
+			old := &Artifact{Key: a.Key, Meta: a.Meta, earlier: true}
+			old.SHA256, old.Size, old.Fetched, old.Header, old.Ranges = v.SHA256, v.Size, v.Fetched, v.Header, v.Ranges
+			return old
+		}
+	}
+	return nil
+}
+
+// openKept opens the blob of an earlier version. gc may move it between one look
+// and the next, or back.
+func (s *Cache) openKept(a *Artifact) (f *os.File, err error) {
+	for _, path := range []string{s.tree.Path("blobs", a.SHA256), s.tree.Path("tmp", a.SHA256+GoneSuffix), s.tree.Path("blobs", a.SHA256)} {
+		var size int64
+		if f, size, err = tree.OpenSized(path, os.O_RDONLY); err == nil {
+			if size == a.Size {
+				return f, nil
+			}
+			f.Close()
+			err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		}
+	}
+	return nil, err
+}

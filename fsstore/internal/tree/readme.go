@@ -1,0 +1,148 @@
+package tree
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// layoutVersion is the first line of data/README. Another number means
+// another layout, which this program must not touch.
+const layoutVersion = "fromcache data 1"
+
+//go:embed data-README
+var readme string
+
+// CheckReadme reports whether there is no README yet, and refuses a directory
+// that is not ours.
+func CheckReadme(dir string) (begin bool, err error) {
+	b, err := ReadFile(dir+"/README", 64<<10)
+	switch {
+	case errors.Is(err, ErrForeign):
+		return false, badReadme(dir, "is "+whatIs(dir+"/README"))
+	case errors.Is(err, fs.ErrNotExist):
+		return true, onlyOurs(dir)
+	case err != nil:
+		return false, err
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	if first = strings.TrimSpace(first); first != layoutVersion {
+		return false, otherReadme(dir, first)
+	}
+	return false, nil
+}
+
+// otherReadme tells another layout, which only another version may touch, from
+// a README that lost its first line.
+func otherReadme(dir, first string) error {
+	number, ok := strings.CutPrefix(first, "fromcache data ")
+	if _, err := strconv.ParseUint(number, 10, 64); ok && err == nil {
+		return fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
+	}
+	if first == "" {
+		return badReadme(dir, "has an empty first line")
+	}
+	return badReadme(dir, fmt.Sprintf("begins with %.40q", first))
+}
+
+// badReadme says what is wrong with README, and the two ways back.
+func badReadme(dir, what string) error {
+	if !looksOurs(dir) {
+		return fmt.Errorf("%s is no fromcache data directory (its README %s): name an empty or a new directory with --data-dir", dir, what)
+	}
+	also, err := strays(dir)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s/README %s, so it is damaged: remove it%s and start again, README is then written anew; or let it be a file whose first line is %q", dir, what, alsoMove(also), layoutVersion)
+}
+
+func onlyOurs(dir string) error {
+	found, err := strays(dir)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if looksOurs(dir) {
+		return fmt.Errorf("%s has lost its README, and holds what is no part of it: move %s away and start again, README is then written anew; or make README a file whose first line is %q", dir, quoted(found), layoutVersion)
+	}
+	return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): name an empty or a new directory with --data-dir", dir, found[0])
+}
+
+// looksOurs tells a data directory that lost its README from a directory of
+// somebody else, for advice only: of these names one may be anyone's, two are not.
+func looksOurs(dir string) bool {
+	n := 0
+	for _, name := range []string{"blobs", "meta", "misses"} {
+		if Exists(dir + "/" + name) {
+			n++
+		}
+	}
+	return n >= 2
+}
+
+// strays are the names that have no place in the data directory.
+func strays(dir string) (names []string, err error) {
+	found, err := os.ReadDir(dir)
+	for _, e := range found {
+		if !Ours(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+func alsoMove(strays []string) string {
+	if len(strays) == 0 {
+		return ""
+	}
+	return ", move " + quoted(strays) + " away"
+}
+
+// quoted shows some names, for a directory may hold thousands.
+func quoted(names []string) string {
+	const most = 5
+	s := fmt.Sprintf("%q", names[:min(len(names), most)])
+	s = strings.Trim(s, "[]")
+	if more := len(names) - most; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
+
+// writeReadme comes after the directories: a crash before its rename leaves a
+// tree that is begun again, never one whose README says nothing.
+func writeReadme(dir string) error {
+	temp := dir + "/tmp/.new-" + NewWorker()
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(readme)
+	if err == nil {
+		err = f.Chmod(0o664) // whatever the umask: operators' verbs read it
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = RenameNew(temp, dir+"/README")
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another server began the same tree at this moment
+	}
+	return err
+}
+
+// Ours are the names that may stand in the data directory itself.
+func Ours(name string) bool {
+	return slices.Contains(Directories, name) || !Plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
+}

@@ -1,0 +1,88 @@
+package tree
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+const secretSize = 32
+
+// SessionSecret returns the key of the sign-in cookies, 32 random bytes that
+// are made at the first call and kept in session-secret, mode 0600. One that
+// others could read or change is made anew.
+func (s *Tree) SessionSecret() ([]byte, error) {
+	path := s.Root + "/session-secret"
+	for range 3 {
+		b, err := s.readSecret(path)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return b, err
+		}
+		b, err = s.makeSecret(path)
+		if !errors.Is(err, fs.ErrExist) { // else another server made it at this moment
+			return b, err
+		}
+	}
+	return nil, fmt.Errorf("%s vanishes as it is made", path)
+}
+
+func (s *Tree) readSecret(path string) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY)
+	switch {
+	case errors.Is(err, ErrForeign):
+		return nil, badSecret(path, "is "+whatIs(path))
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: give it to the server's user, mode 0600", err)
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	b, err := Slurp(f, 1<<10)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < secretSize {
+		return nil, badSecret(path, fmt.Sprintf("holds %d bytes, too few for a key", len(b)))
+	}
+	return b, s.dropShared(f, path)
+}
+
+func badSecret(path, what string) error {
+	return fmt.Errorf("%s %s: remove it and start again; a new key is made, and every session ends", path, what)
+}
+
+// dropShared removes a key that others could read or change, and says so with
+// fs.ErrNotExist. To close its mode would not do: who knows the key signs
+// cookies for as long as it is used, and a new one costs a sign-in.
+func (s *Tree) dropShared(f *os.File, path string) error {
+	info, err := f.Stat()
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	if Same(f, path) { // else another server has made it anew
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	s.Log.Warn("others could read or change session-secret: it is made anew, and every session ends", "mode", info.Mode().String())
+	return fs.ErrNotExist
+}
+
+// makeSecret returns the key that it made: a file system without modes would
+// show it to others again.
+func (s *Tree) makeSecret(path string) ([]byte, error) {
+	b := make([]byte, secretSize)
+	rand.Read(b)
+	f, err := s.WriteTemp(b, 0o600, true)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := RenameNew(f.Name(), path); err != nil {
+		os.Remove(f.Name())
+		return nil, err
+	}
+	return b, SyncDir(s.Root)
+}

@@ -1,0 +1,17 @@
+package misses
+
+// What the tests in this folder reach of the inside.
+
+import "time"
+
+const (
+	LinesAtOnce = linesAtOnce
+	YoungMiss   = youngMiss
+)
+
+// MakeOlder lets so much time pass for what is gathered.
+func (s *Misses) MakeOlder(d time.Duration) {
+	for _, r := range s.repeats.m {
+		r.began = r.began.Add(-d)
+	}
+}

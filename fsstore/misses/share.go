@@ -1,0 +1,127 @@
+package misses
+
+import (
+	"maps"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// missRoom counts the files in misses/, and those of each client, so that nobody
+// can fill the disk with them, and no client can crowd out the others.
+type missRoom struct {
+	making sync.RWMutex // read-locked from the counting of a file until it is there
+	mu     sync.Mutex
+	owner  map[string]string // name of each file to the network that made it; nil: not listed yet
+	share  map[string]int    // files of each network
+	lost   atomic.Int64
+}
+
+// NotNoted is how many misses this process did not note because misses/ was
+// full, or the client's tenth of it was.
+func (s *Misses) NotNoted() int64 { return s.room.lost.Load() }
+
+// takeRoom counts one more miss, if it fits: under max-misses in all, and under a
+// tenth of it for its network. It counts before the file is made, because a
+// thousand at once would all find room. The caller makes it and calls done, which
+// is nil where there is no room. What could not be made counts until the next
+// listing.
+func (s *Misses) takeRoom(a ask) (done func(), err error) {
+	r := &s.room
+	r.mu.Lock()
+	listed := r.owner != nil
+	r.mu.Unlock()
+	if !listed {
+		if err := s.CountMisses(); err != nil {
+			return nil, err
+		}
+	}
+	r.making.RLock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, counted := r.owner[a.key]; !counted {
+		if len(r.owner) >= s.maxMisses || r.share[a.client] >= max(1, s.maxMisses/10) {
+			r.making.RUnlock()
+			return nil, nil
+		}
+		r.add(a.key, a.client)
+	}
+	return r.making.RUnlock, nil
+}
+
+// add counts a file; the caller holds mu.
+func (r *missRoom) add(k, client string) {
+	r.owner[k] = client
+	r.share[client]++
+}
+
+// CountMisses counts by the listing, which is the truth. Only files that it has not
+// seen before are read. What is counted while it lists is added, because the
+// listing may lack it.
+func (s *Misses) CountMisses() error {
+	r := &s.room
+	r.making.Lock() // whatever is counted by now is there to be listed
+	r.mu.Lock()
+	before := maps.Clone(r.owner)
+	r.mu.Unlock()
+	r.making.Unlock()
+	names, err := s.tree.Names(string(tree.Misses))
+	if err != nil {
+		return err
+	}
+	counted := missRoom{owner: make(map[string]string, len(names)), share: map[string]int{}}
+	for _, k := range names {
+		client, known := before[k]
+		if !known {
+			client = s.maker(k)
+		}
+		counted.add(k, client)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, client := range r.owner {
+		_, listed := counted.owner[k]
+		if _, old := before[k]; !old && !listed {
+			counted.add(k, client)
+		}
+	}
+	r.owner, r.share = counted.owner, counted.share
+	return nil
+}
+
+// maker is the network of the client that made a miss.
+func (s *Misses) maker(k string) string {
+	b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), 2*key.MaxURL)
+	if err != nil {
+		return ""
+	}
+	for _, j := range job.Parse(b).Jobs {
+		if c := j.Clients(); len(c) > 0 {
+			return network(c[0].Addr)
+		}
+	}
+	return ""
+}
+
+// network is the client for counting: an IPv6 host owns its whole /64.
+func network(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Is4() {
+		return addr
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return addr
+	}
+	return p.String()
+}
+
+// repeats are what clients asked for again, and no line of a file says yet.
+type repeats struct {
+	mu sync.Mutex
+	m  map[asked]*repeat
+}

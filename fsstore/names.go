@@ -1,0 +1,78 @@
+package fsstore
+
+import (
+	"fromcache/fsstore/active"
+	"fromcache/fsstore/counts"
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/spool"
+	"fromcache/fsstore/upkeep"
+	"fromcache/fsstore/verbs"
+	"fromcache/fsstore/view"
+)
+
+// The names of the rooms that callers need, so that they import fsstore alone.
+
+type (
+	Addition     = verbs.Addition
+	Approval     = held.Approval
+	Artifact     = held.Artifact
+	ArtifactRow  = view.ArtifactRow
+	Asker        = spool.Asker
+	By           = spool.By
+	Change       = view.Change
+	Claim        = active.Claim
+	Day          = counts.Day
+	FsckOptions  = upkeep.FsckOptions
+	FsckReport   = upkeep.FsckReport
+	GCOptions    = upkeep.GCOptions
+	JobFile      = spool.JobFile
+	Meta         = held.Meta
+	NotWhole     = active.NotWhole
+	Origin       = active.Origin
+	Overtaken    = spool.Overtaken
+	Part         = active.Part
+	Problem      = health.Problem
+	ScrubOptions = upkeep.ScrubOptions
+	Shown        = verbs.Shown
+	Started      = active.Started
+	State        = tree.State
+	Trouble      = health.Trouble
+	Unseen       = verbs.Unseen
+	Verdict      = spool.Verdict
+	View         = view.View
+	WrongDigest  = active.WrongDigest
+)
+
+const (
+	Active           = tree.Active
+	Cancelled        = tree.Cancelled
+	DefaultScrubRate = upkeep.DefaultScrubRate
+	Denied           = tree.Denied
+	Done             = tree.Done
+	Failed           = tree.Failed
+	IsActive         = spool.IsActive
+	IsDenied         = spool.IsDenied
+	IsFull           = spool.IsFull
+	IsIll            = spool.IsIll
+	IsQueue          = spool.IsQueue
+	Misses           = tree.Misses
+	Noted            = spool.Noted
+	Queue            = tree.Queue
+	StatFetchedBytes = counts.StatFetchedBytes
+	StatHits         = counts.StatHits
+	StatMisses       = counts.StatMisses
+	StatServedBytes  = counts.StatServedBytes
+)
+
+var (
+	ErrAdded   = active.ErrAdded
+	ErrBusy    = spool.ErrBusy
+	ErrDenied  = spool.ErrDenied
+	ErrInvalid = spool.ErrInvalid
+	ErrLost    = active.ErrLost
+	ErrNoSpace = health.ErrNoSpace
+	IsDigest   = held.IsDigest
+	ParseShown = verbs.ParseShown
+)

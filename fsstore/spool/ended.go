@@ -1,0 +1,58 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// NewestFirst orders jobs of several directories by the newest line of their logs. In one directory
+// the name says which is newest: moveEnded.
+func NewestFirst(a, b JobFile) int {
+	x, _ := Newest(&a.Job)
+	y, _ := Newest(&b.Job)
+	return y.Compare(x)
+}
+
+// Numbered lists the files of key k in a directory that have a number: k.2.job.
+func (s *Spool) Numbered(st tree.State, k string) []string {
+	names, _ := s.tree.Names(string(st))
+	return slices.DeleteFunc(names, func(name string) bool {
+		return tree.StemOf(name) != k || strings.TrimSuffix(name, ".job") == k || strings.HasSuffix(name, ".why")
+	})
+}
+
+// MoveEnded moves the job file at from, which is ours, to st/<stem>.job and returns the name it got.
+// That is the name of the newest job of a key which has ended in a directory, because whoever looks
+// for one by its key then needs no listing and no clock. The job that had the name gets the first
+// free number, <stem>.2.job and so on: nothing is replaced, and nothing merged.
+//
+// A crash between the two renames leaves from where it is, for Recover, and no <stem>.job. What can't
+// be moved aside keeps its name, and the file gets a number itself: else its key would be active for
+// ever.
+func (s *Spool) MoveEnded(from string, st tree.State, stem string) (name string, err error) {
+	dir, to := s.tree.Path(string(st), ""), s.tree.JobPath(st, stem+".job")
+	if from == to { // an operator gave it its name
+		return stem + ".job", nil
+	}
+	if err = tree.RenameNew(from, to); !errors.Is(err, fs.ErrExist) {
+		return stem + ".job", err
+	}
+	older, err := tree.RenameFree(to, dir, stem)
+	if err == nil {
+		if err = tree.RenameNew(from, to); err == nil {
+			_ = tree.RenameNew(to+".why", s.tree.JobPath(st, older+".why"))
+			return stem + ".job", nil
+		}
+		_ = tree.RenameNew(s.tree.JobPath(st, older), to)
+	}
+	name, err = tree.RenameFree(from, dir, stem)
+	if errors.Is(err, fs.ErrExist) { // no number is left
+		return stem + ".job", os.Rename(from, to)
+	}
+	return name, err
+}

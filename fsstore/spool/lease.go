@@ -1,0 +1,57 @@
+package spool
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/key"
+)
+
+// openStill is how long a file that a program has open for writing must have
+// stood still until it is taken all the same: one that hangs, or that a shell
+// keeps open for ever, holds up nothing for good.
+const openStill = 10 * time.Minute
+
+// BeingWritten reports whether a program has the file queue/<name>, which a person
+// named, open for writing: a list that comes a line in a few seconds, or an scp
+// that stalls at a line's end, ends with a newline and stands still. What a
+// program of ours named was renamed to there whole.
+func (s *Spool) BeingWritten(name string) bool {
+	if key.Valid(tree.StemOf(name)) {
+		return false
+	}
+	f, err := tree.Open(s.tree.JobPath(tree.Queue, name), os.O_RDONLY)
+	if err != nil {
+		return false // the claim says why
+	}
+	defer f.Close()
+	if !hasWriter(f) {
+		return false
+	}
+	q, seen := s.queue.files.Value(name)
+	return !seen || time.Since(q.since) < openStill
+}
+
+// hasWriter reports whether somebody has f, which is open for reading, open for
+// writing: then no read lease can be had of it, fcntl(2). It is false, too, where
+// nobody can say: the file is another user's and we have no CAP_LEASE, or its file
+// system has no leases, or gives them as its server likes. Who opens the file in
+// the instant of the lease waits for its end.
+func hasWriter(f *os.File) bool {
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) != nil || slices.Contains(leasesOfAServer, uint32(st.Type)) { //nolint:gosec // a magic number has 32 bits
+		return false
+	}
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return errors.Is(err, unix.EAGAIN)
+}
+
+var leasesOfAServer = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}

@@ -1,0 +1,156 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/queries"
+)
+
+// Jobs lists one directory of the spool, by name. A file that vanishes
+// meanwhile is left out; one that can't be used is listed with a Note.
+func (s *Spool) Jobs(st tree.State) ([]JobFile, error) {
+	names, err := s.tree.Names(string(st))
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	list := make([]JobFile, 0, len(names))
+	for _, name := range names {
+		if st == tree.Failed && strings.HasSuffix(name, ".why") {
+			continue
+		}
+		if f, err := s.JobFile(st, name); err == nil {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// Count is the number of files in one directory of the spool.
+func (s *Spool) Count(st tree.State) (int, error) {
+	names, err := s.tree.Names(string(st))
+	return len(names), err
+}
+
+// JobFile reads one file of the spool.
+func (s *Spool) JobFile(st tree.State, name string) (JobFile, error) {
+	if !tree.Plain(name) {
+		return JobFile{}, Absent(st, name)
+	}
+	j := JobFile{State: st, Name: name, Total: -1}
+	b, err := tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
+	switch {
+	case errors.Is(err, tree.ErrForeign):
+		return j, Absent(st, name)
+	case errors.Is(err, fs.ErrPermission):
+		j.Note = "the server may not read this file: chmod it"
+	case err != nil:
+		return j, err
+	}
+	s.Describe(&j, b)
+	return j, nil
+}
+
+// Log is the text of one file of the spool, at most 4 MiB: for its reader, who
+// must redact it.
+func (s *Spool) Log(st tree.State, name string) ([]byte, error) {
+	if !tree.Plain(name) {
+		return nil, Absent(st, name)
+	}
+	return tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
+}
+
+func (s *Spool) Describe(j *JobFile, b []byte) {
+	parsed := job.Parse(b)
+	if len(parsed.Jobs) > 0 {
+		j.Job = parsed.Jobs[0]
+		j.Due = j.Job.Due()
+		if u, err := s.queries.Parse(j.Job.FetchURL()); err == nil {
+			j.Key = u.Key()
+		}
+	}
+	if len(parsed.Jobs) > 1 {
+		j.Batch = len(parsed.Jobs)
+		j.Job.Events = parsed.Jobs[len(parsed.Jobs)-1].Events
+	}
+	switch j.State {
+	case tree.Queue:
+		j.Note = s.queueNote(j, parsed, b)
+	case tree.Active:
+		s.progress(j)
+	case tree.Denied:
+		switch stem := tree.StemOf(j.Name); {
+		case key.Valid(stem) && stem != strings.TrimSuffix(j.Name, ".job"):
+			j.Note = "it denies nothing under this name: mv it to denied/" + stem
+		case !key.Valid(stem) && !queries.IsHostPattern(j.Name):
+			j.Note = "it denies nothing: a host is written in lower case, without scheme and port"
+		}
+	case tree.Failed:
+		if why, err := tree.ReadFile(s.tree.JobPath(tree.Failed, j.Name+".why"), job.MaxFile); err == nil {
+			j.Note = strings.TrimSpace(string(why))
+		} else if len(parsed.Jobs) == 0 {
+			j.Note = lastLine(b)
+		}
+	}
+}
+
+// lastLine is where a file that holds no URL says why it was set aside.
+func lastLine(b []byte) string {
+	text := strings.TrimSpace(string(b))
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	if _, why, ok := strings.Cut(text, " failed "); ok {
+		text = why
+	}
+	return text[:min(len(text), 1<<10)]
+}
+
+func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
+	switch {
+	case j.Note != "":
+		return j.Note
+	case !tree.CountsInQueue(j.Name):
+		return "ignored: name it " + j.Name + ".job"
+	case !key.Valid(tree.StemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
+		return "not taken yet: its last line has no end; finish it with a newline"
+	case s.BeingWritten(j.Name):
+		return "not taken yet: a program has it open for writing"
+	case len(p.Jobs) == 0:
+		return "it holds no URL"
+	case waits(j.Due, j.Job.DueWritten(), time.Now()) && j.Job.DueWritten().IsZero():
+		j.PutOff = true
+		return "put off: not before " + j.Due.UTC().Format(time.RFC3339)
+	case waits(j.Due, j.Job.DueWritten(), time.Now()):
+		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
+	}
+	j.promise()
+	return ""
+}
+
+func (s *Spool) progress(j *JobFile) {
+	stem, worker, ok := tree.SplitActive(j.Name)
+	if !ok {
+		j.Note = "not a claim: move it to queue/ to have it fetched"
+		return
+	}
+	j.Worker = worker
+	if !strings.HasPrefix(stem, "batch-") && !key.IsOld(stem) {
+		j.Key = stem
+	}
+	j.promise()
+	j.Part = s.PartSize(j)
+}
+
+// promise reads off the log what the origin promised last.
+func (j *JobFile) promise() {
+	if e, ok := j.Job.Newest(job.Start); ok {
+		j.Total = e.Size
+	}
+}

@@ -1,0 +1,72 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+)
+
+// LetGo unlocks a file in queue/ and touches its mode, which wakes whoever
+// watches the directory: the rename came while it was locked.
+func LetGo(f *os.File) {
+	tree.Unlock(f)
+	if !tree.HasSecondName(f) { // whose mode would change too
+		_ = f.Chmod(0o660) // another user's file waits for the next tick
+	}
+}
+
+// ErrOther says that the miss under a URL's key is of another URL.
+var ErrOther = errors.New("the file of that name is of another URL: move it away")
+
+// LogLine appends an event to an open job file. It only tells of a move: a
+// line that can't be written is a pity and no more. Operators' lines are few,
+// and have no limit.
+func (s *Spool) LogLine(f *os.File, e job.Event) {
+	info, _ := f.Stat()
+	if _, err := f.WriteString(LineEnd(f, info) + e.Line()); err != nil {
+		s.health.Complain("log line", err)
+	}
+}
+
+// AppendWhole appends lines that decide what is fetched to an open job file, or
+// takes back what a full disk let in of them: the half of a URL is another URL.
+// What a client noted in that moment goes with it.
+func AppendWhole(f *os.File, lines string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	n, err := f.WriteString(LineEnd(f, info) + lines)
+	if err != nil && n > 0 {
+		return errors.Join(err, f.Truncate(info.Size()))
+	}
+	if errors.Is(err, syscall.EBADF) && tree.HasSecondName(f) {
+		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), tree.ErrShared)
+	}
+	if errors.Is(err, syscall.EBADF) { // openJob could open it for reading only
+		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())
+	}
+	return err
+}
+
+// LineEnd is what a line needs before it where the last one has no end: a
+// person's editor left it open, or a full disk cut it.
+func LineEnd(f *os.File, info fs.FileInfo) string {
+	var last [1]byte
+	if info == nil || info.Size() == 0 {
+		return ""
+	}
+	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] == '\n' {
+		return ""
+	}
+	return "\n"
+}
+
+func Absent(st tree.State, name string) error {
+	return &fs.PathError{Op: "find", Path: string(st) + "/" + name, Err: fs.ErrNotExist}
+}

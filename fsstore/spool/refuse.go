@@ -1,0 +1,111 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+)
+
+// Unfit says why a file can't be a job, in words that say what to do.
+func Unfit(p job.File, b []byte, name string) string {
+	switch {
+	case len(b) > tree.MaxJobFile:
+		return fmt.Sprintf("the file is larger than %d bytes: split it", tree.MaxJobFile)
+	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestOf(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
+		return fmt.Sprintf("a file of many URLs may have %d bytes, for its log says what became of it: split it", maxBatch)
+	case len(p.Jobs) == 0 && len(p.Bad) > 0:
+		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
+	case len(p.Jobs) == 0:
+		return "the file holds no URL: its first line is one, http or https"
+	case len(p.Bad) > 0 && !key.Valid(tree.StemOf(name)) && len(p.Jobs) == 1:
+		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
+	case len(p.Jobs) == 1:
+		return Flaw(&p.Jobs[0])
+	}
+	return ""
+}
+
+// Flaw says which option of a job can't be taken. Without it other bytes, or more
+// of them, would do than the person who wrote it asked for.
+func Flaw(j *job.Job) string {
+	if len(j.Flaws) == 0 {
+		return ""
+	}
+	f := j.Flaws[0]
+	return fmt.Sprintf("line %d, %q, can't be taken: %s", f.N, f.Text, f.Why)
+}
+
+// Refuse puts a job that can't be one into failed/, with the reason as its
+// last line, or beside it where we may not write.
+func (s *Spool) Refuse(f *os.File, name, why string) error {
+	if !tree.Same(f, s.tree.JobPath(tree.Queue, name)) {
+		return nil
+	}
+	got, err := s.MoveEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	if err != nil {
+		return err
+	}
+	s.tree.Log.Warn("a job was set aside", "job", "failed/"+got, "why", key.RedactText(why))
+	e := job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}
+	info, err := f.Stat()
+	if err == nil && info.Size() < tree.MaxJobFile {
+		if _, err := f.WriteString("\n" + e.Line()); err == nil {
+			return nil
+		}
+	}
+	return s.writeWhy(got, why)
+}
+
+// SetAside moves a file that can't even be read, with the reason beside it.
+func (s *Spool) SetAside(name string, why error) error {
+	if !errors.Is(why, fs.ErrPermission) {
+		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
+	}
+	got, err := s.MoveEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	if err != nil {
+		return err
+	}
+	return s.writeWhy(got, "the server may not read this file: "+why.Error()+"; chmod it and move it back to queue/")
+}
+
+func (s *Spool) writeWhy(name, why string) error {
+	line := job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
+	err := s.tree.PublishNew(line, s.tree.JobPath(tree.Failed, name+".why"), false)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// What became of a URL of a list. Of the last two its log says why.
+const (
+	KindQueued  job.Kind = "queued"  // it has a job of its own now
+	KindSame    job.Kind = "same"    // it is the artifact of a URL above
+	KindRefused job.Kind = "refused" // it is in failed/ with the reason
+)
+
+// maxBatch leaves room in maxJobFile for a line of each URL, as long as five times
+// the URL where that is short.
+const maxBatch = 512 << 10
+
+// NewestOf returns the newest event of these kinds in a file's log, which in a
+// list stands below one of its last URLs.
+func NewestOf(b []byte, kinds ...job.Kind) job.Event {
+	for _, j := range slices.Backward(job.Parse(b).Jobs) {
+		for _, e := range slices.Backward(j.Events) {
+			if slices.Contains(kinds, e.Kind) {
+				return e
+			}
+		}
+		if len(j.Events) > 0 {
+			break
+		}
+	}
+	return job.Event{}
+}

@@ -1,0 +1,118 @@
+// Package spool owns the job files: queue/ (approved), done/, failed/, cancelled/ (ended) and
+// denied/ (never). It lists and reads them, says which of them are about one URL, appends to their
+// logs and moves them. The directory a file is in is its state, and rename is the verb:
+//
+//	misses/ --approve--> queue/ --claim--> active/ --> done/  failed/  cancelled/
+//	                        ^------------- retry -----------------'
+//
+// misses/ is package misses', active/ package active's, and what an operator does package verbs'.
+package spool
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/queries"
+)
+
+// Spool is the job files: queue/, done/, failed/, cancelled/ and denied/.
+type Spool struct {
+	tree    *tree.Tree
+	health  *health.Monitor
+	queries *queries.Rules
+	held    *held.Cache
+	queue   queueIndex
+}
+
+// New returns the Spool of one data directory, on the rooms below it.
+func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spool {
+	s := &Spool{tree: t, health: h, queries: q, held: a}
+	s.queue.files = tree.Mirror[queueFile]{Dir: t.JobPath(tree.Queue, ""), Ours: tree.CountsInQueue, Load: s.loadQueued}
+	return s
+}
+
+func (by By) Event(k job.Kind) job.Event {
+	return job.Event{Time: tree.Now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
+}
+
+func (by By) Denied() job.Event {
+	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
+}
+
+// Newest is the time of a job's last event; a job without any is kept.
+func Newest(j *job.Job) (t time.Time, ok bool) {
+	for i := range j.Events {
+		if e := j.Events[i].Time; e.After(t) {
+			t, ok = e, true
+		}
+	}
+	return t, ok
+}
+
+// Address cleans a client's address: without zone, IPv4 in its own form.
+func Address(s string) string {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return "-"
+	}
+	return a.Unmap().WithZone("").String()
+}
+
+// ErrInvalid: what the caller gave is no digest, name or host.
+var ErrInvalid = errors.New("invalid")
+
+// ErrBusy: the key is being fetched.
+var ErrBusy = errors.New("busy")
+
+// ErrDenied: denied/ speaks for this URL.
+var ErrDenied = errors.New("denied")
+
+// Asker is the client behind a request.
+type Asker struct {
+	Addr      string // its address without port
+	UserAgent string // as sent; only the first product token is kept
+}
+
+// Verdict says why a URL is not held, in the words of Cache-Status details.
+type Verdict string
+
+// Verdicts of Miss.
+const (
+	Noted    Verdict = "uri-miss" // in misses/, or noted there now
+	IsQueue  Verdict = "queued"
+	IsActive Verdict = "active"
+	IsDenied Verdict = "denied"
+	IsFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
+	IsIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
+)
+
+// By is the operator behind a verb, as the job's log shows it.
+type By struct {
+	Via  string // web, cli
+	Addr string // address or user name
+}
+
+// JobFile is one file of the spool as a listing shows it.
+type JobFile struct {
+	State  tree.State
+	Name   string // of the file in its directory; the id that verbs take
+	Key    string // "" where the file has no usable URL yet
+	Worker string // of a file in active/
+	Job    job.Job
+	Batch  int    // number of URLs where the file is a batch, else 0
+	PutOff bool   // it waits in queue/ because a person wrote so
+	Note   string // why the file is ignored or cannot be read, in words that say what to do
+	Part   int64  // bytes fetched so far (active/), or kept for a resume
+	Total  int64  // bytes promised by the origin, -1 unknown
+	Due    time.Time
+
+	Asked *job.MissSummary // of a View, where the job has not ended: its misses, which Job.Events then lacks
+
+	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
+}

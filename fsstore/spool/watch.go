@@ -1,0 +1,136 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// Watch wakes its reader when something may have changed in one of the given
+// directories, and at the latest every so often: a listing is the truth, an
+// event only a hint that spares the wait. Wake-ups that nobody took yet become
+// one. The channel is closed when ctx ends.
+func (s *Spool) Watch(ctx context.Context, every time.Duration, states ...tree.State) <-chan struct{} {
+	wake := make(chan struct{}, 1)
+	go s.watch(ctx, every, states, wake)
+	return wake
+}
+
+func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.State, wake chan<- struct{}) {
+	defer close(wake)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	w := s.Watcher(states)
+	defer func() { w.Close() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w = s.Rewatch(w, states)
+		case _, ok := <-w.Events():
+			if !ok {
+				w.Close()
+				w = nil
+			}
+		case err := <-w.Errors():
+			s.health.Complain("watch", err) // an overflow: the wake-up below is the answer
+		}
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// watcher is an fsnotify watcher, or nil where the system gives us none: then
+// the ticker does.
+type watcher struct {
+	*fsnotify.Watcher
+	at []tree.Place // of each directory, for a watch follows it when it is moved away
+}
+
+func (s *Spool) Watcher(states []tree.State) *watcher {
+	w, err := s.watchAll(states)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is the directory that is in trouble
+	}
+	s.health.Trouble("watch "+string(states[0]), "changes made by hand show some seconds late, for the system gives no inotify watch: raise fs.inotify.max_user_instances and max_user_watches (sysctl)", err)
+	return w
+}
+
+func (s *Spool) watchAll(states []tree.State) (*watcher, error) {
+	n, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{Watcher: n}
+	for _, st := range states {
+		p, err := s.placeOf(st)
+		if err == nil {
+			err = n.Add(s.tree.Path(string(st), ""))
+		}
+		if err != nil {
+			w.Close()
+			return nil, err
+		}
+		w.at = append(w.at, p)
+	}
+	return w, nil
+}
+
+func (s *Spool) placeOf(st tree.State) (tree.Place, error) {
+	var stat unix.Stat_t
+	err := unix.Lstat(s.tree.Root+"/"+string(st), &stat)
+	return tree.PlaceOf(&stat), err
+}
+
+// Rewatch begins anew after a watch was lost: a directory was removed,
+// unmounted or replaced, and is there again.
+func (s *Spool) Rewatch(w *watcher, states []tree.State) *watcher {
+	if s.watches(w, states) {
+		return w
+	}
+	w.Close()
+	return s.Watcher(states)
+}
+
+// watches reports whether w watches what now has the names of the states. What
+// is away may come back.
+func (s *Spool) watches(w *watcher, states []tree.State) bool {
+	if w == nil || len(w.WatchList()) != len(states) {
+		return false
+	}
+	for i, st := range states {
+		if p, err := s.placeOf(st); err == nil && p != w.at[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *watcher) Close() {
+	if w != nil {
+		w.Watcher.Close()
+	}
+}
+
+func (w *watcher) Events() <-chan fsnotify.Event {
+	if w == nil {
+		return nil
+	}
+	return w.Watcher.Events
+}
+
+func (w *watcher) Errors() <-chan error {
+	if w == nil {
+		return nil
+	}
+	return w.Watcher.Errors
+}

@@ -1,0 +1,72 @@
+package upkeep
+
+// What the tests in this folder reach of the inside.
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+)
+
+const (
+	AgainAfter   = againAfter
+	CantScrub    = cantScrub
+	GoneFor      = goneFor
+	MaxProblems  = maxProblems
+	OldPart      = oldPart
+	OldTemp      = oldTemp
+	RottenSuffix = rottenSuffix
+)
+
+func (s *Keeper) DropSecond(d string, age time.Duration) { s.dropSecond(d, age) }
+
+func (s *Keeper) PartWanted(name string) bool { return s.partWanted(name) }
+
+func (s *Keeper) PutAside(d string, judged func(path string) bool) (kept string, err error) {
+	return s.putAside(d, judged)
+}
+
+func (s *Keeper) Report(path string, found []health.Problem) { s.report(path, found) }
+
+// WantMalformed reports what gc wants for a meta that is malformed.
+func (s *Keeper) WantMalformed(wanted Digests, name string, text []byte) error {
+	return s.wantMalformed(wanted, name, text)
+}
+
+type Digests = digests
+
+func (d digests) Has(digest string) bool { return d.has(digest) }
+
+type Checker = checker
+
+var NewChecker = newChecker
+
+// NewScrub is a round of a scrub that reads so many bytes a second.
+func NewScrub(ctx context.Context, s *Keeper, rate int64) *Checker {
+	c := newChecker(ctx, s, FsckOptions{})
+	c.pace = &pace{s: s, rate: rate}
+	return c
+}
+
+func (c *checker) Round() error { return c.round() }
+
+func (c *checker) Want() { c.want() }
+
+func (c *checker) RuleOf(name string) (time.Duration, string) { return c.ruleOf(name) }
+
+// IsRotten judges a blob that was read as f.
+func (c *checker) IsRotten(d string, f *os.File) { c.isRotten(&file{name: d}, f, "rotten") }
+
+// LostMeta looks for a meta whose blob no other names, and returns what was found so far.
+func (c *checker) LostMeta(k string) []health.Problem {
+	c.lostMeta(k, digests{})
+	return c.r.Problems
+}
+
+// WriteAnew writes a meta where there is none.
+func (c *checker) WriteAnew(k string, h *held.Holding) error { return c.writeAnew(k, h, nil, false) }
+
+const ManyUnnamed = manyUnnamed

@@ -1,0 +1,136 @@
+package upkeep
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/spool"
+)
+
+// rottenSuffix is what the checker adds to a blob whose hash is not its name. gc never touches
+// it, because it may be the only copy: it stays until a person removes it.
+const rottenSuffix = ".rotten"
+
+// maxProblems bounds what is remembered; each is in the log as well.
+const maxProblems = 100
+
+// problemBook remembers the newest problems that Scrub has found.
+type problemBook struct {
+	mu   sync.Mutex
+	list []health.Problem
+}
+
+// Problems lists what the scrub of this process found in meta/ and blobs/ and has not been
+// mended, newest first, at most 100.
+func (s *Keeper) Problems() []health.Problem {
+	s.found.mu.Lock()
+	list := slices.Clone(s.found.list)
+	s.found.mu.Unlock()
+	list = slices.DeleteFunc(list, s.mended)
+	slices.Reverse(list)
+	return list
+}
+
+func (s *Keeper) mended(p health.Problem) bool {
+	k, isMeta := strings.CutPrefix(strings.TrimSuffix(p.Path, ".json"), "meta/")
+	if !isMeta {
+		return !tree.Exists(s.tree.Root + "/" + p.Path)
+	}
+	a, err := s.held.Artifact(k)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed)
+	}
+	text, _ := misnamed(a)
+	return text == "" && s.held.HasBlob(a.SHA256, a.Size)
+}
+
+// report takes what a look at path has found in place of what is known of it. The log has each
+// problem when it is new, and what was mended at once.
+func (s *Keeper) report(path string, found []health.Problem) {
+	s.found.mu.Lock()
+	defer s.found.mu.Unlock()
+	list := slices.DeleteFunc(s.found.list, func(p health.Problem) bool {
+		still := slices.ContainsFunc(found, func(f health.Problem) bool { return f.Path == path })
+		return p.Path == path && !still || s.mended(p)
+	})
+	for _, p := range found {
+		p.Time = tree.Now()
+		at := slices.IndexFunc(list, func(o health.Problem) bool { return o.Path == p.Path })
+		if at >= 0 && list[at].Text == p.Text {
+			list[at].Do = p.Do
+			continue
+		}
+		s.tree.Log.Error("scrub: "+p.Text, "path", p.Path, "do", p.Do)
+		if at >= 0 {
+			list = slices.Delete(list, at, at+1)
+		}
+		if !p.Repaired {
+			list = append(list, p)
+		}
+	}
+	s.found.list = list[max(0, len(list)-maxProblems):]
+}
+
+// Lost says why an artifact that has a meta is not held, and what to do; "" where it is held.
+func (s *Keeper) Lost(a *held.Artifact) string {
+	if s.held.HasBlob(a.SHA256, a.Size) {
+		return ""
+	}
+	return "its blob is missing, has another size or can't be read: " + s.fetchAgain(a)
+}
+
+// fetchAgain says how a person has back what the disk has lost. Nothing is fetched without one:
+// an origin that has other bytes by now would else change what clients get, at an hour that the
+// disk chose.
+func (s *Keeper) fetchAgain(a *held.Artifact) string {
+	sub := spool.AboutHeld(a.Key, a.URLSum)
+	done := s.verbs.DoneJob(sub)
+	switch {
+	case s.spool.Queued(sub) != "" || s.spool.Active(sub) != "":
+		return "it is queued already"
+	case s.spool.CarriedIn(a.Key, &done.Job):
+		return "carry it in again, with `fromcache put URL FILE` or the form Upload"
+	case done.Name != "":
+		return "`fromcache retry " + strings.TrimSuffix(done.Name, ".job") + "` fetches it again, as does `mv done/" + done.Name + " queue/`"
+	}
+	return "fetch it again with `fromcache add URL`, or evict it"
+}
+
+// putAside takes a blob out of service, if the one by that name is still what was judged: a
+// worker may have put a sound one in its place, and then the name that it has in tmp/ is "". What
+// an earlier take-out left stays beside it.
+func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, err error) {
+	path := s.tree.Path("blobs", d)
+	for n := 1; ; n++ {
+		judged, _ := os.Lstat(path)
+		if !still(path) {
+			return "", nil
+		}
+		kept = d + rottenSuffix
+		if n > 1 {
+			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
+		}
+		err := tree.RenameNew(path, s.tree.Path("tmp", kept))
+		if err == nil && s.caughtAnother(judged, kept) {
+			return "", s.held.BringFrom(kept, d)
+		}
+		if !errors.Is(err, fs.ErrExist) || n > 999 {
+			return kept, err
+		}
+	}
+}
+
+// caughtAnother: a rename is of a name, and no look at the file before it can tell which one it
+// will catch. Until a sound one that came in between is back, its artifact is a miss.
+func (s *Keeper) caughtAnother(judged fs.FileInfo, kept string) bool {
+	caught, err := os.Lstat(s.tree.Path("tmp", kept))
+	return err == nil && !os.SameFile(judged, caught)
+}

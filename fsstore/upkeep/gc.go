@@ -1,0 +1,310 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/misses"
+	"fromcache/fsstore/spool"
+)
+
+const (
+
+	// goneFor is how long an unreferenced blob can still be brought back.
+	goneFor = 24 * time.Hour
+	// oldTemp: a half-written file of a process that has died.
+	oldTemp = 24 * time.Hour
+	// oldPart: a part whose key has no job any more.
+	oldPart = 7 * 24 * time.Hour
+)
+
+var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
+
+// GC takes blobs that no meta names out of service, brings back those that
+// are wanted after all, and unlinks what has been gone for a day, as the
+// rename's ctime says. It never touches a blob while a meta can't be read, or a
+// part of the tree is away, and takes nothing where too much would go at once
+// (*Brake), unless it is forced.
+// Crash-safe: each step is a rename or an unlink of its own.
+func (s *Keeper) GC(o GCOptions) (GCReport, error) {
+	var r GCReport
+	if s.health.LookAt(0).Half {
+		return r, errors.New("gc touches nothing while a part of the data directory is away")
+	}
+	if o.Older == 0 {
+		o.Older = goneFor
+	}
+	wanted, err := s.wanted()
+	if err != nil {
+		return r, err
+	}
+	err = s.takeOut(wanted, o, &r)
+	brake, held := errors.AsType[*Brake](err)
+	if err != nil && !held {
+		return r, err
+	}
+	if held {
+		o.keep = true
+		return r, errors.Join(brake, s.sweep(wanted, o, &r))
+	}
+	if len(r.Gone) > 0 && !o.DryRun { // a publisher may have committed in between
+		if wanted, err = s.wanted(); err != nil {
+			return r, err
+		}
+	}
+	return r, s.sweep(wanted, o, &r)
+}
+
+// digests is a set of them, small enough for a million.
+type digests map[[32]byte]struct{}
+
+func (d digests) add(s string) {
+	if held.IsDigest(s) {
+		d[held.DigestBytes(s)] = struct{}{}
+	}
+}
+
+func (d digests) has(s string) bool {
+	_, ok := d[held.DigestBytes(s)]
+	return ok && held.IsDigest(s)
+}
+
+// wanted is every digest that a meta names.
+func (s *Keeper) wanted() (digests, error) {
+	wanted := digests{}
+	buf := make([]byte, 16<<10)
+	err := s.tree.EachNames("meta", func(names []string) error {
+		for _, name := range names {
+			if err := s.want(wanted, name, buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wanted, err
+}
+
+func (s *Keeper) want(wanted digests, name string, buf []byte) error {
+	b, err := s.held.ReadMeta(name, buf)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
+	}
+	if d := held.NamedDigest(b); d != "" {
+		wanted.add(d)
+		return nil
+	}
+	return s.wantMalformed(wanted, name, b)
+}
+
+// wantMalformed: such a meta speaks for every digest in its text, and for what
+// its job has fetched. One that tells nothing may be of any blob.
+func (s *Keeper) wantMalformed(wanted digests, name string, b []byte) error {
+	k, isMeta := strings.CutSuffix(name, ".json")
+	found := !isMeta
+	for _, d := range digestIn.FindAllString(string(b), -1) {
+		d = strings.ToLower(d)
+		wanted.add(d)
+		found = found || !key.HasSum(k, d) // that is the URL's own
+	}
+	if j, err := s.spool.JobFile(tree.Done, k+".job"); err == nil {
+		if e, ok := j.Job.Newest(job.Done); ok && held.IsDigest(e.Sha256) {
+			wanted.add(e.Sha256)
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("gc touches no blob while meta/%s is malformed and names none: mend it, or rm it", name)
+	}
+	return nil
+}
+
+func (s *Keeper) takeOut(wanted digests, o GCOptions, r *GCReport) error {
+	unwanted, all, err := s.unwanted(wanted)
+	if err != nil {
+		return err
+	}
+	if !o.Force {
+		if err := s.brake(unwanted, all); err != nil {
+			r.Held = unwanted
+			return err
+		}
+	}
+	for _, d := range unwanted {
+		if !o.DryRun && !o.tmpOnly {
+			err = s.takeOutOne(d)
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.Gone = append(r.Gone, d)
+	}
+	return nil
+}
+
+// unwanted are the blobs that no meta names, of how many there are.
+func (s *Keeper) unwanted(wanted digests) (list []string, all int, err error) {
+	err = s.tree.EachNames("blobs", func(names []string) error {
+		for _, d := range names {
+			if !held.IsDigest(d) {
+				continue
+			}
+			if all++; !wanted.has(d) {
+				list = append(list, d)
+			}
+		}
+		return nil
+	})
+	return list, all, err
+}
+
+// takeOutOne never replaces: another gc may be unlinking what was taken out
+// earlier, and would unlink this one by its name.
+func (s *Keeper) takeOutOne(d string) error {
+	if !tree.IsRegular(s.tree.Path("blobs", d)) {
+		return fs.ErrNotExist
+	}
+	gone := s.tree.Path("tmp", d+held.GoneSuffix)
+	err := tree.RenameNew(s.tree.Path("blobs", d), gone)
+	if errors.Is(err, fs.ErrExist) && s.held.Sound(context.Background(), d) && s.tree.DropFree(gone) {
+		err = tree.RenameNew(s.tree.Path("blobs", d), gone)
+	}
+	return err
+}
+
+// sweep goes through tmp/: what is wanted comes back, what is old goes.
+func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
+	if _, err := s.spool.Due(); err != nil { // a job that a person named wants its part, too
+		return err
+	}
+	names, err := s.tree.TmpNames()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		d, gone := strings.CutSuffix(name, held.GoneSuffix)
+		switch {
+		case gone && wanted.has(d):
+			err = s.restore(d, o, r)
+		case gone && !o.keep:
+			err = s.unlinkOld(name, o.Older, o, r)
+		case strings.HasSuffix(name, ".part"):
+			if !s.partWanted(name) {
+				err = s.unlinkOld(name, oldPart, o, r)
+			}
+		case name[0] == '.':
+			err = s.unlinkOld(name, oldTemp, o, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore brings a blob back that is wanted after all. Where it was fetched again
+// meanwhile, what was taken out goes when it is old.
+func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
+	switch blob := s.tree.Path("blobs", d); {
+	case tree.IsRegular(blob):
+		if !o.DryRun {
+			s.dropSecond(d, o.Older)
+		}
+		return nil
+	case tree.Exists(blob):
+		s.health.Complain("gc", fmt.Errorf("%s is no file: move it away, the blob in tmp/ takes its place", blob))
+		return nil
+	}
+	if !o.DryRun {
+		if err := s.held.BringBack(d); err != nil {
+			return err
+		}
+	}
+	r.Restored = append(r.Restored, d)
+	return nil
+}
+
+// dropSecond removes what is left over where the blob was fetched again. It
+// reads the blob under the lock, without which nobody takes it out: of two
+// copies the other may be the rotten one.
+func (s *Keeper) dropSecond(d string, age time.Duration) {
+	s.tree.DropIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.Sound(context.Background(), d) })
+}
+
+func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
+	path := s.tree.Path("tmp", name)
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || time.Since(time.Unix(st.Ctim.Unix())) < age {
+		return nil
+	}
+	if !o.DryRun && !s.tree.DropOld(path, age) {
+		return nil
+	}
+	r.Unlinked = append(r.Unlinked, name)
+	r.Bytes += st.Size
+	return nil
+}
+
+// partWanted reports whether a part's key still has a job that may resume it.
+func (s *Keeper) partWanted(name string) bool {
+	k, _, _ := strings.Cut(name, "@")
+	if s.spool.ActiveName(k) != "" {
+		return true
+	}
+	for _, st := range []tree.State{tree.Queue, tree.Failed, tree.Cancelled} {
+		if tree.Exists(s.tree.JobPath(st, k+".job")) || tree.Exists(s.tree.JobPath(st, k)) || tree.Exists(s.tree.JobPath(st, k+".2.job")) {
+			return true
+		}
+	}
+	return s.spool.QueuedUnder(k)
+}
+
+// Prune removes jobs from done/ and cancelled/ that are older than History,
+// and misses that nobody has asked for in 30 days. What a file says counts,
+// not its modification time.
+func (s *Keeper) Prune(t time.Time) error {
+	for _, st := range []tree.State{tree.Done, tree.Cancelled} {
+		if err := s.pruneDir(st, t.Add(-s.kept)); err != nil {
+			return err
+		}
+	}
+	return s.pruneDir(tree.Misses, t.Add(-misses.StaleMiss))
+}
+
+// pruneDir holds one file at a time: strangers fill misses/, and 10,000 of theirs
+// at once are gigabytes.
+func (s *Keeper) pruneDir(st tree.State, before time.Time) error {
+	names, err := s.tree.Names(string(st))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		j, err := s.spool.JobFile(st, name)
+		if err != nil {
+			continue
+		}
+		if last, ok := spool.Newest(&j.Job); ok && last.Before(before) {
+			if err := os.Remove(s.tree.JobPath(st, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}

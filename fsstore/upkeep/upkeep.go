@@ -1,0 +1,70 @@
+// Package upkeep removes what has had its time (gc, history) and checks what is there (fsck, once;
+// scrub, for ever).
+package upkeep
+
+import (
+	"time"
+
+	"fromcache/fsstore/active"
+	"fromcache/fsstore/counts"
+	"fromcache/fsstore/health"
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/queries"
+	"fromcache/fsstore/spool"
+	"fromcache/fsstore/verbs"
+)
+
+// Keeper removes what has had its time, and checks what is held.
+type Keeper struct {
+	tree    *tree.Tree
+	health  *health.Monitor
+	counts  *counts.Counts
+	queries *queries.Rules
+	held    *held.Cache
+	spool   *spool.Spool
+	verbs   *verbs.Verbs
+	active  *active.Claims
+	found   problemBook
+	braked  time.Time     // when Run looks whether gc still takes nothing; zero: it does not
+	kept    time.Duration // how long done/ and cancelled/ keep a job
+}
+
+// New returns the Keeper of one data directory, on the rooms below it.
+func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
+	return &Keeper{tree: t, health: h, counts: c, queries: q, held: a, spool: p, verbs: v, active: j, kept: history}
+}
+
+// GCOptions of a collection.
+type GCOptions struct {
+	DryRun bool
+	Older  time.Duration // unlink what has been gone for longer; 0: 24 h
+	Force  bool          // however much it is
+
+	keep    bool // unlink no blob
+	tmpOnly bool // take no blob out of service
+}
+
+// GCReport is what a collection did, or with DryRun would do.
+type GCReport struct {
+	Gone     []string // blobs taken out of service: moved to tmp/<digest>.gone
+	Held     []string // what would have been, but for the brake
+	Restored []string
+	Unlinked []string
+	Bytes    int64 // freed by Unlinked
+}
+
+// FsckOptions of a check.
+type FsckOptions struct {
+	Quick    bool // read no blob
+	Repair   bool
+	Progress func(done, total int64) // bytes
+}
+
+// FsckReport lists every problem of a tree.
+type FsckReport struct {
+	Artifacts, Blobs, Jobs int
+	Bytes                  int64
+	Problems               []health.Problem
+	Rotten                 []string // names in tmp/ of blobs that are not what their names said, which only a person removes
+}

@@ -1,0 +1,238 @@
+package verbs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/spool"
+)
+
+// An addition of a URL whose job waits or runs already. What it asks for beyond
+// that job is never dropped: it is added to one that waits, and is an error
+// where it can't be.
+
+var ErrMoved = errors.New("the job moved on while it was looked at")
+
+// Again does what errMoved broke off: a job that moves is found in its next state.
+func Again(k string, do func() (string, error)) (string, error) {
+	for range 5 {
+		if name, err := do(); !errors.Is(err, ErrMoved) {
+			return name, err
+		}
+	}
+	return "", fmt.Errorf("%w: the job of %s can't be looked at, or keeps moving: see what is in queue/, then add the URL again", spool.ErrBusy, k)
+}
+
+// Enqueue makes the job of key k in queue/. errMoved: there is one by now.
+func (s *Verbs) Enqueue(k, content string) (string, error) {
+	name := k + ".job"
+	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Queue, name), true)
+	if errors.Is(err, fs.ErrExist) {
+		return "", ErrMoved
+	}
+	if err != nil {
+		return "", err
+	}
+	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
+}
+
+// CompleteWaiting completes the job that we made in queue/, or that was moved
+// there.
+func (s *Verbs) CompleteWaiting(sub spool.Subject, a Addition, by spool.By) (string, error) {
+	for i, k := range sub.Names {
+		for _, name := range []string{k + ".job", k} {
+			if i > 0 && !s.spool.IsFile(sub, tree.Queue, name) { // what has today's name and can't be completed is an error
+				continue
+			}
+			if err := s.complete(sub, name, a, by); !errors.Is(err, fs.ErrNotExist) {
+				return name, err
+			}
+		}
+	}
+	return "", spool.Absent(tree.Queue, sub.Names[0])
+}
+
+// complete writes what queue/<name> lacks of an addition, under the lock that
+// a claim needs: whoever claims the job reads it.
+func (s *Verbs) complete(sub spool.Subject, name string, a Addition, by spool.By) error {
+	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := tree.LockSoon(f); errors.Is(err, tree.ErrLocked) {
+		return ErrMoved // a claim has it
+	} else if err != nil {
+		return err
+	}
+	defer spool.LetGo(f)
+	if !tree.Same(f, f.Name()) {
+		return ErrMoved
+	}
+	b, err := tree.Slurp(f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	lines, err := s.completion(b, sub, name, a, by)
+	if err != nil {
+		return err
+	}
+	if lines != "" {
+		err = spool.AppendWhole(f, lines)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: queue/%s was made by another user and can't be added to: chmod g+w it, then add the URL again", spool.ErrBusy, name)
+	}
+	return errors.Join(err, f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Queue), "")))
+}
+
+// completion is the lines that the job b in queue/ lacks of an addition: the
+// options, and who approved which URL.
+func (s *Verbs) completion(b []byte, sub spool.Subject, name string, a Addition, by spool.By) (string, error) {
+	j := s.ownJob(b, sub)
+	if j == nil {
+		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", spool.ErrBusy, name)
+	}
+	lack := Lacking(j, a)
+	if lack.SHA256 != "" && j.Sha256 != "" {
+		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", spool.ErrBusy, name, j.Sha256)
+	}
+	if lack == (Addition{}) && j.Approved() {
+		return "", nil
+	}
+	e := by.Event(job.Approve)
+	e.URL = a.URL // always: without it the line would approve what was noted last
+	return Options(lack) + e.Line(), nil
+}
+
+// runs returns an error where the job active/<name> lacks what an addition asks
+// for: its claim has read it, and reads no more.
+func (s *Verbs) runs(sub spool.Subject, name string, a Addition) error {
+	b, err := tree.ReadFile(s.tree.JobPath(tree.Active, name), tree.MaxJobFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrMoved
+	}
+	if err != nil {
+		return err
+	}
+	if j := s.ownJob(b, sub); j != nil && Lacking(j, a) == (Addition{}) {
+		return nil
+	}
+	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", spool.ErrBusy, name)
+}
+
+// ownJob is the one job of a file, if it fetches that URL.
+func (s *Verbs) ownJob(b []byte, sub spool.Subject) *job.Job {
+	jobs := job.Parse(b).Jobs
+	if len(jobs) != 1 || !s.spool.IsJob(sub, tree.Queue, &jobs[0]) {
+		return nil
+	}
+	return &jobs[0]
+}
+
+// Lacking is what an addition asks for beyond a job.
+func Lacking(j *job.Job, a Addition) (lack Addition) {
+	if fetch, err := key.FetchURL(j.FetchURL()); err != nil || fetch != a.URL {
+		lack.URL = a.URL
+	}
+	if sum := strings.ToLower(a.SHA256); sum != j.Sha256 {
+		lack.SHA256 = sum
+	}
+	lack.AcceptHTML = a.AcceptHTML && !j.AcceptHTML
+	lack.AcceptAny = a.AcceptAny && !j.AcceptAny
+	lack.AcceptHTTP = a.AcceptHTTP && !j.AcceptHTTP
+	lack.AcceptPrivate = a.AcceptPrivate && !j.AcceptPrivate
+	return lack
+}
+
+// Options are the lines that an addition puts below its URL.
+func Options(a Addition) string {
+	var b strings.Builder
+	if a.SHA256 != "" {
+		b.WriteString("sha256 " + strings.ToLower(a.SHA256) + "\n")
+	}
+	if a.AcceptHTML {
+		b.WriteString("accept text/html\n")
+	}
+	if a.AcceptAny {
+		b.WriteString("accept any\n")
+	}
+	if a.AcceptHTTP {
+		b.WriteString("accept http\n")
+	}
+	if a.AcceptPrivate {
+		b.WriteString("accept private\n")
+	}
+	return b.String()
+}
+
+// Add queues a URL that nobody need have asked for, held or not, and returns
+// the name of its job. A miss of the same key is approved with it; a job that
+// waits already gets what it lacks of the addition. ErrBusy: the job that waits
+// must have another digest, or one runs that lacks what is asked for. ErrDenied:
+// denied/ speaks for it.
+func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
+	u, content, err := s.Prepare(a, by)
+	if err != nil {
+		return "", err
+	}
+	if a.URL, err = key.FetchURL(a.URL); err != nil {
+		return "", err
+	}
+	return Again(u.Key(), func() (string, error) { return s.add(s.spool.About(u), content, a, by) })
+}
+
+// add looks for the job in the direction in which jobs flow, so that a moving
+// one cannot slip past, and then makes it.
+func (s *Verbs) add(sub spool.Subject, content string, a Addition, by spool.By) (string, error) {
+	if k := s.spool.MissOf(sub); k != "" {
+		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
+	}
+	if name, err := s.CompleteWaiting(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
+		return name, err
+	}
+	if name := s.spool.Active(sub); name != "" {
+		return name, s.runs(sub, name, a)
+	}
+	return s.Enqueue(sub.Names[0], content)
+}
+
+// Prepare checks an addition and writes the whole text of its job.
+func (s *Verbs) Prepare(a Addition, by spool.By) (key.URL, string, error) {
+	u, err := s.queries.Parse(a.URL)
+	if err != nil {
+		return u, "", err
+	}
+	if key.HasUserInfo(a.URL) {
+		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
+	}
+	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {
+		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
+	}
+	if name := s.spool.Denies(u); name != "" {
+		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", spool.ErrDenied, name)
+	}
+	fetch, err := key.FetchURL(a.URL)
+	if err != nil {
+		return u, "", err
+	}
+	return u, fetch + "\n" + Options(a) + by.Event(job.Approve).Line(), nil
+}
+
+// Addition is a URL to fetch without anyone having asked for it (a pre-seed).
+type Addition struct {
+	URL           string
+	SHA256        string // expected digest, optional
+	AcceptHTML    bool
+	AcceptAny     bool
+	AcceptHTTP    bool
+	AcceptPrivate bool
+}

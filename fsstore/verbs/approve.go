@@ -1,0 +1,113 @@
+package verbs
+
+import (
+	"errors"
+	"os"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/spool"
+)
+
+// The operator's verbs. Each is the rename that the shell would do, plus a
+// line in the job's log that says who did it. Where a verb finds nothing to
+// move it returns fs.ErrNotExist.
+
+// Approve moves misses/<key> to queue/<key>.job. When it returns nil the
+// approval survives a power cut. What will be fetched is the URL that a person
+// has seen, given by its job.URLSum; "" is the only one that is noted. Nothing
+// noted before or later can change it: the error is an *Unseen where that URL is
+// not noted, or several are.
+func (s *Verbs) Approve(k, seen string, by spool.By) error {
+	_, err := s.approve(k, seen, Addition{}, by)
+	return err
+}
+
+// approve writes the line that says what was approved, makes it durable, and
+// only then gives the file its new name: whatever is answered is on the disk,
+// and no client's line that comes later counts. A crash or an error before the
+// rename leaves a miss, which pages show with the URL that was to be fetched.
+func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error) {
+	if !tree.Plain(k) {
+		return "", spool.Absent(tree.Misses, k)
+	}
+	f, err := tree.OpenJob(s.tree.JobPath(tree.Misses, k))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := tree.LockSoon(f); err != nil && !errors.Is(err, tree.ErrLocked) {
+		return "", err
+	}
+	if !tree.Same(f, f.Name()) { // what a claim has read takes no more options
+		return "", spool.Absent(tree.Misses, k)
+	}
+	b, err := tree.Slurp(f, tree.MaxJobFile)
+	if err != nil {
+		return "", err
+	}
+	url, err := approved(b, k, seen, a)
+	if err != nil {
+		return "", err
+	}
+	if err := writeApproval(f, b, url, a, by); err != nil {
+		return "", err
+	}
+	if err := f.Sync(); err != nil {
+		return "", err
+	}
+	s.misses.FlushKey(k)
+	name, err := tree.RenameFree(f.Name(), s.tree.Path(string(tree.Queue), ""), k)
+	if err != nil {
+		return "", err
+	}
+	defer spool.LetGo(f)
+	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged
+}
+
+// approved is the URL that is approved: what an addition names, or what a person
+// has seen; "" where the file holds no job, or several.
+func approved(b []byte, k, seen string, a Addition) (string, error) {
+	jobs := job.Parse(b).Jobs
+	if a.URL != "" || len(jobs) != 1 {
+		return a.URL, nil
+	}
+	return chosen(&jobs[0], k, seen)
+}
+
+// writeApproval appends the lines that approve a miss, whose text was b. A client
+// whose line came in between with a URL of its own changes nothing: then one more
+// line names what is approved.
+func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) error {
+	line1 := ""
+	if url != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
+		line1 = url + "\n"
+	}
+	e := by.Event(job.Approve)
+	e.URL = Pin(b, url)
+	if err := spool.AppendWhole(f, line1+Options(a)+e.Line()); err != nil || e.URL == url {
+		return err
+	}
+	now, err := tree.Slurp(f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	if jobs := job.Parse(now).Jobs; len(jobs) != 1 || jobs[0].FetchURL() == url {
+		return nil
+	}
+	e.URL = url
+	return spool.AppendWhole(f, e.Line())
+}
+
+// Pin is the URL that an approval names, or "" where line 1 says it already.
+func Pin(b []byte, url string) string {
+	jobs := job.Parse(b).Jobs
+	if len(jobs) != 1 {
+		return ""
+	}
+	j := &jobs[0]
+	if url == j.URL && len(j.URLs()) < 2 {
+		return ""
+	}
+	return url
+}

@@ -1,0 +1,101 @@
+package verbs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/queries"
+	"fromcache/fsstore/spool"
+)
+
+// Deny stops noting and fetching: of one key (its file moves to denied/), of a
+// host, or of "*.domain". What is held stays held and is served. ErrInvalid: the
+// name is none of these, or its file holds several URLs.
+func (s *Verbs) Deny(name string, by spool.By) error {
+	if !tree.Plain(name) || strings.HasPrefix(name, "-") {
+		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", spool.ErrInvalid, name)
+	}
+	k := strings.TrimSuffix(name, ".job")
+	for _, st := range deniable(name) {
+		for _, n := range []string{k, k + ".job"} {
+			err := s.denyFile(st, n, by)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if !key.Valid(k) {
+		k = strings.ToLower(k)
+	}
+	return s.denyName(k, by)
+}
+
+// deniable is where a verb looks for the file of what is to be denied. A bare
+// host means the host, though a person may have named a list after it.
+func deniable(name string) []tree.State {
+	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && queries.IsHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") {
+		return nil
+	}
+	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
+}
+
+func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
+	f, err := tree.OpenJob(s.tree.JobPath(st, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := tree.Slurp(f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	j := spool.JobFile{State: st, Name: name}
+	s.spool.Describe(&j, b)
+	k, err := deniedAs(&j)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), s.tree.JobPath(tree.Denied, k)); err != nil {
+		return err
+	}
+	s.spool.LogLine(f, by.Denied())
+	return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Denied), "")))
+}
+
+// deniedAs is the name under which a job's file denies something: its key, which
+// a number or a person's own name for it hides.
+func deniedAs(j *spool.JobFile) (string, error) {
+	switch stem := tree.StemOf(j.Name); {
+	case key.Valid(stem):
+		return stem, nil
+	case j.Batch > 0:
+		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their host", spool.ErrInvalid, j.State, j.Name, j.Batch)
+	case j.Key == "":
+		return "", fmt.Errorf("%w: %s/%.80q holds no URL that could be denied: remove it", spool.ErrInvalid, j.State, j.Name)
+	}
+	return j.Key, nil
+}
+
+// denyName denies what has no job: a held artifact's key, or a host.
+func (s *Verbs) denyName(name string, by spool.By) error {
+	content := "# " + strings.TrimSuffix(by.Denied().Line(), "\n") + "\n"
+	if key.Valid(name) {
+		a, err := s.held.Artifact(name)
+		if err != nil {
+			return err
+		}
+		content = a.URL + "\n" + content
+	} else if !queries.IsHostPattern(name) {
+		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", spool.ErrInvalid, name)
+	}
+	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Denied, name), true)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return tree.SyncDir(s.tree.Path(string(tree.Denied), ""))
+}

@@ -1,0 +1,89 @@
+package verbs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/spool"
+)
+
+// Evict removes the artifact: the next request is a miss. gc keeps its blob a
+// day longer. What waits to fetch it is cancelled, and what does so at this
+// moment will fail: both were approved before. The line that an evict leaves in
+// done/ comes first: it tells what was evicted from what was lost, and a crash in
+// between leaves an artifact that is held. Where the meta is gone already, the
+// line says that it was meant.
+func (s *Verbs) Evict(k string, by spool.By) error {
+	if !tree.Plain(k) {
+		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
+	}
+	if !tree.Exists(s.tree.Path("meta", k+".json")) {
+		return s.evictLost(k, by)
+	}
+	a, unread := s.held.Artifact(k)
+	s.health.Complain("the line of an evict", s.noteEvict(k, by))
+	if err := os.Remove(s.tree.Path("meta", k+".json")); err != nil {
+		return err
+	}
+	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
+	err := tree.SyncDir(s.tree.Path("meta", ""))
+	if unread == nil {
+		err = errors.Join(err, s.Supersede(spool.AboutHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
+	}
+	return err
+}
+
+func (s *Verbs) evictLost(k string, by spool.By) error {
+	h, ok := s.held.LastHeld(k)
+	if !ok || h.Evicted {
+		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
+	}
+	return s.AppendHistory(k, by.Event(job.Evicted))
+}
+
+// noteEvict writes the line. A full disk, or a file that another user made, is
+// no reason to keep what is to go: without its line an evict looks like one by
+// hand.
+func (s *Verbs) noteEvict(k string, by spool.By) error {
+	e := by.Event(job.Evicted)
+	if _, ok := s.held.LastHeld(k); ok {
+		return s.AppendHistory(k, e)
+	}
+	history := s.held.MissingHistory(k)
+	if history == "" {
+		return nil
+	}
+	f, err := s.tree.WriteTemp([]byte(history+e.Line()), 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := s.spool.MoveEnded(f.Name(), tree.Done, k); err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return tree.SyncDir(s.tree.Path(string(tree.Done), ""))
+}
+
+func (s *Verbs) AppendHistory(k string, e job.Event) error {
+	f, err := tree.OpenJob(s.tree.JobPath(tree.Done, k+".job"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return errors.Join(spool.AppendWhole(f, e.Line()), f.Sync())
+}
+
+// LostInWords says that an artifact was held, that its meta is gone, and that no
+// verb has evicted it, where its blob is there still.
+func (s *Verbs) LostInWords(sub spool.Subject) string {
+	for _, k := range sub.Names {
+		if h, ok := s.held.LastHeld(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.StillThere(h.Done.Sha256) {
+			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
+		}
+	}
+	return ""
+}
