@@ -101,15 +101,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	crowd := newCrowd(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
-	defer crowd.reports.Wait()
-	hs.ConnState = crowd.state
+	limit := newConnLimit(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
+	defer limit.reports.Wait()
+	hs.ConnState = limit.state
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		s.drain(hs)
 	})
-	err := hs.Serve(crowd)
+	err := hs.Serve(limit)
 	if stop() {
 		return errors.Join(err, hs.Close())
 	}

@@ -95,12 +95,12 @@ func sortLinks(q url.Values, on string) []sortLink {
 // is normalised as a client's is.
 func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
 	if !strings.Contains(q, "://") {
-		return s.picture.artifacts(all, strings.ToLower(q), sort), nil
+		return s.computed.artifacts(all, strings.ToLower(q), sort), nil
 	}
 	a, err := s.store.Lookup(q)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, key.ErrBadURL):
-		return s.picture.artifacts(all, strings.ToLower(q), sort), nil
+		return s.computed.artifacts(all, strings.ToLower(q), sort), nil
 	case err != nil:
 		return nil, err
 	}

@@ -17,9 +17,9 @@ import (
 // side are much quicker than one after the other.
 const atOnce = 16
 
-// each does a verb to every file that the form names, or to every miss that
-// the form's search matches. What is gone by then was somebody else's; a miss
-// whose URL is no longer the one that was shown is left, and told of.
+// each does a verb to every file that the form names, or to every miss that the
+// form's search matches. Files that are gone by then are counted as gone; a miss
+// whose URL is no longer the one that was shown is left alone and counted.
 func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.By) error) error {
 	list, err := s.chosen(r.PostForm, field)
 	if err != nil {
@@ -55,9 +55,9 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 	return s.done(w, r, text)
 }
 
-// undoOf is what takes back what was done to one file: whoever approved can
-// cancel, and what was cancelled goes back into the queue. A miss that was
-// dismissed comes back when it is asked for.
+// undoOf returns the post that undoes a verb on one file, or nil: an approval is
+// cancelled, a cancelled job goes back into the queue. A dismissed miss comes back
+// when it is asked for again.
 func undoOf(did, name string) *undo {
 	switch did {
 	case "Approved", "Retried":

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// events is the stream of changes that a page keeps open. It begins with
-// nothing of the past: a page that comes back gets itself again, so what a
-// Last-Event-ID would say is not asked.
+// events answers with the stream of hints that a page keeps open. Last-Event-ID is
+// ignored: a page that reconnects fetches itself again.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	st := s.hub.join()
 	if st == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// undo is the post that takes an action back, as far as one does; nil: none does.
+// undo is the post that undoes an action; nil if there is none.
 type undo struct {
 	To     string
 	Fields url.Values
@@ -30,9 +30,8 @@ func undoIn(text string) *undo {
 	return &undo{to, fields}
 }
 
-// flash leaves words for the next page, and what takes back what they tell. They travel in a signed cookie, so
-// that no link can put words on a page; where the cookie fails they are lost,
-// and nothing else is.
+// flash leaves a message for the next page, and the undo of what it tells. Both
+// travel in a signed cookie, so that no link can put a message on a page.
 func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
 	f := sessions.NewSession(s.signIn.flash, flashCookie)
 	opts := *s.signIn.flash.Options
@@ -44,7 +43,7 @@ func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back
 	}
 }
 
-// takeFlash returns the words and takes the cookie away.
+// takeFlash returns the message and removes the cookie.
 func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
 	if isLive(r) {
 		return "", nil // a part of a page has no place for them

@@ -67,9 +67,8 @@ func (s *Server) open(op operation) httprouter.Handle {
 	})
 }
 
-// gated judges the Host and the site that a request comes from. It reads the
-// header alone, and so must all that comes before the sign-in is known: a body
-// is as long as its sender likes.
+// gated checks the Host and the site that a request comes from. Everything before
+// the sign-in is known reads only the header, because a body may have any length.
 func (s *Server) gated(op operation) httprouter.Handle {
 	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := op(w, r); err != nil {
@@ -103,7 +102,7 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 	return answer.Refuse(http.StatusBadRequest, "the form can't be read")
 }
 
-// secure puts the fields that every page has. Referrer-Policy may not be
+// secure sets the header fields of every page. Referrer-Policy may not be
 // no-referrer: browsers then send "Origin: null" with our own forms, and over
 // plain HTTP nothing else tells them from another site's.
 func secure(h http.Header, host string) {
@@ -172,7 +171,7 @@ func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
 	answer.Text(w, http.StatusForbidden, "this form was sent by another site")
 }
 
-// wantsHTML tells browsers from scripts.
+// wantsHTML reports whether a browser asks, and no script.
 func wantsHTML(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }

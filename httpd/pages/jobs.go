@@ -101,7 +101,7 @@ func (s *Server) jobs(st fsstore.State) []fsstore.JobFile {
 		newestFirst(list, lastEvent) // a copy of our own
 		return list
 	}
-	return s.picture.newest(st, list)
+	return s.computed.newest(st, list)
 }
 
 func (s *Server) jobSection(c *section, page, rows int) jobSection {

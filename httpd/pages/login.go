@@ -21,9 +21,8 @@ const (
 	flashAge      = time.Minute
 )
 
-// signIn knows who is an operator: whoever holds a cookie that this server
-// signed and that is bound to the password in force. A new password signs
-// everyone out, and so does a new session-secret.
+// signIn tells operators: they have a cookie that this server signed for the
+// password in force. A new password or session-secret signs everyone out.
 type signIn struct {
 	off     bool // no password: everyone is
 	secret  []byte

@@ -80,7 +80,7 @@ type hostRow struct {
 // its order.
 func (s *Server) matching(q missQuery) ([]fsstore.JobFile, []missFact, []int32) {
 	jobs := s.view.Jobs(fsstore.Misses)
-	facts, found := s.picture.misses(jobs, q)
+	facts, found := s.computed.misses(jobs, q)
 	if q.until == 0 {
 		return jobs, facts, found
 	}

@@ -19,7 +19,7 @@ type frame struct {
 	Summary              summary
 	Flash                string
 	Undo                 *undo // of what Flash tells
-	Sure                 *sure
+	Sure                 *confirmation
 	Status, Text, Back   string // of an error; Text of the sign-in as well
 
 	Misses    missList

@@ -43,18 +43,18 @@ type Options struct {
 
 // Server answers the pages of one store.
 type Server struct {
-	store   *fsstore.Store
-	opt     Options
-	log     *slog.Logger
-	errs    *answer.Log
-	pages   *templates.Pages
-	signIn  *signIn
-	cross   *http.CrossOriginProtection
-	view    *fsstore.View // what the pages show
-	picture picture
-	hub     *hub
-	rates   rates
-	parts   parts
+	store    *fsstore.Store
+	opt      Options
+	log      *slog.Logger
+	errs     *answer.Log
+	pages    *templates.Pages
+	signIn   *signIn
+	cross    *http.CrossOriginProtection
+	view     *fsstore.View // what the pages show
+	computed computed
+	hub      *hub
+	rates    rates
+	parts    parts
 }
 
 // New returns a server for s.

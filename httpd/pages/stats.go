@@ -110,7 +110,7 @@ const topRows = 10
 // that stayed in the house.
 func (s *Server) saved() (list []topRow) {
 	all := s.view.Artifacts()
-	for _, i := range s.picture.artifacts(all, "", "saved") {
+	for _, i := range s.computed.artifacts(all, "", "saved") {
 		a := all[i]
 		if len(list) == topRows || a.Hits == 0 {
 			break

@@ -23,7 +23,8 @@ var (
 	errDigest = answer.Refuse(http.StatusBadRequest, "bad digest: a SHA-256 has 64 hexadecimal digits")
 )
 
-// byToken answers /b/<base64url>/<name>, and /b/<base64url>.<sha256>/<name>. The name is for the client's eyes.
+// byToken answers /b/<base64url>/<name>, and /b/<base64url>.<sha256>/<name>. The
+// name is only there for clients to save the file under.
 func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	token, digest, pinned := strings.Cut(p[0].Value, ".")
 	if len(token) > base64.RawURLEncoding.EncodedLen(key.MaxURL) {
@@ -58,8 +59,8 @@ func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	}
 }
 
-// queryURL is the value of url=. All else of the query is skipped: a map of what
-// a stranger may put into it costs ten times what the answer does.
+// queryURL returns the value of url=. It skips the rest of the query, because
+// parsing whatever a client puts there costs ten times what the answer does.
 func queryURL(query string) (string, error) {
 	for field := range strings.SplitSeq(query, "&") {
 		if v, ok := strings.CutPrefix(field, "url="); ok {
@@ -69,8 +70,9 @@ func queryURL(query string) (string, error) {
 	return "", nil
 }
 
-// byDigest answers /by-hash/sha256/<hex>: the bytes, whatever URL they came
-// from, while an artifact that is held has them. It counts no hit, for it names no artifact, and notes no miss.
+// byDigest answers /by-hash/sha256/<hex> while an artifact that is held has these
+// bytes, from whatever URL. It counts no hit and notes no miss, because a digest
+// names no artifact.
 func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
 	digest := strings.ToLower(p[0].Value)
 	if !fsstore.IsDigest(digest) {
@@ -92,8 +94,9 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 	s.send(w, r, blobReply(digest, held.Size), f)
 }
 
-// byVersion answers for one version of a URL: it, or 404. A client that goes on with what it has, or fetches a file in parts,
-// asks so and gets no bytes of another version. It notes no miss, for who asks so was told before that it is held.
+// byVersion answers with one version of a URL, or 404. Clients that resume a
+// download or fetch it in parts ask so, and never mix two versions. It notes no
+// miss, because such a client was told before that the artifact is held.
 func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest string) {
 	held, f, err := s.store.OpenVersion(raw, digest)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -114,8 +117,8 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 	s.send(w, r, s.replies.of(held).pinned(), f)
 }
 
-// byURL is the read path proper: held or not. HEAD opens no blob, for the
-// store has just seen it.
+// byURL answers with what is held of a URL, or notes the miss. HEAD opens no blob,
+// because the lookup has just checked it.
 func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 	if r.Method == http.MethodHead {
 		held, err := s.store.Lookup(raw)
@@ -143,8 +146,8 @@ func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err
 	s.errs.Fail(w, err)
 }
 
-// send answers a hit. What is asked for plainly is written by hand, the rest
-// by http.ServeContent; either way by sendfile. HEAD needs no f.
+// send answers a hit: a plain request by itself, one with conditions or ranges by
+// http.ServeContent. Both use sendfile. HEAD needs no f.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
 	if !a.ranges || !isByteRange(r.Header) { //guard:httpd.TestScripts/rangeless
 		delete(r.Header, "Range")
@@ -164,7 +167,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.Rea
 	w.WriteHeader(http.StatusOK)
 	s.count(r, a, true)
 	if r.Method == http.MethodGet && a.size > 0 {
-		s.tally.served.Add(sendAll(w, c, f, a.size))
+		s.counts.served.Add(sendAll(w, c, f, a.size))
 	}
 }
 
@@ -183,11 +186,12 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f 
 		to = rangeless{w}
 	}
 	http.ServeContent(to, r, "", a.modified, f)
-	s.tally.served.Add(sentBytes(r, h))
+	s.counts.served.Add(sentBytes(r, h))
 	s.count(r, a, a.startsAtZero(h))
 }
 
-// rangeless takes back what ServeContent says of ranges. It passes ReadFrom on, for sendfile.
+// rangeless removes the Accept-Ranges that ServeContent adds. It passes ReadFrom
+// on, for sendfile.
 type rangeless struct{ http.ResponseWriter }
 
 func (w rangeless) WriteHeader(code int) {
@@ -197,10 +201,9 @@ func (w rangeless) WriteHeader(code int) {
 
 func (w rangeless) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }
 
-// sendAll flushes the header first, or net/http would read the first 512 bytes
-// of the blob to look at them. An error is the client's going away, or a blob
-// that got shorter: the length was promised, so the connection ends and the
-// client knows.
+// sendAll sends the blob. It flushes the header first, because net/http would read
+// the first 512 bytes otherwise. Errors are ignored: either the client has gone, or
+// the blob is shorter than promised, and then net/http closes the connection.
 func sendAll(w http.ResponseWriter, c *answer.Conn, f io.Reader, size int64) (sent int64) {
 	if c != nil {
 		c.ExpectFile()
@@ -223,7 +226,7 @@ func conditional(h http.Header) bool {
 
 func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 	if fromStart && a.key != "" && r.Method == http.MethodGet {
-		s.tally.hits.Add(1)
+		s.counts.hits.Add(1)
 		s.store.Hit(a.key)
 		s.hit(a.key)
 	}

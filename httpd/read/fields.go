@@ -50,7 +50,8 @@ type reply struct {
 // put sets the fields, for an answer that http.ServeContent makes.
 func (a *reply) put(h http.Header) { maps.Copy(h, a.fields) }
 
-// pinned is a for the address of this very version, of which a cache on the way may keep all for ever.
+// pinned returns a for the address of this very version, which caches may keep for
+// a year because its bytes never change.
 func (a *reply) pinned() *reply {
 	if p := a.forever.Load(); p != nil {
 		return p
@@ -63,7 +64,7 @@ func (a *reply) pinned() *reply {
 	return p
 }
 
-// blobReply is the answer for bytes of which only the digest is known.
+// blobReply returns the answer for bytes of which only the digest is known.
 func blobReply(digest string, size int64) *reply {
 	h := blobFields(digest)
 	h["Accept-Ranges"] = bytesRanges
@@ -123,8 +124,8 @@ func artifactReply(held *fsstore.Artifact) *reply {
 	return a
 }
 
-// safeValue: visible ASCII and spaces, so that no value ends its line. What
-// else an origin sends is dropped.
+// safeValue reports whether v is at most 1 KiB of visible ASCII and spaces, so that
+// it can't end its line. Other values of origins are dropped.
 func safeValue(v string) bool {
 	for i := range len(v) {
 		if v[i] < 0x20 || v[i] > 0x7e {
@@ -139,8 +140,8 @@ func safeType(v string) bool {
 	return err == nil && strings.Contains(t, "/") && !strings.HasPrefix(t, "multipart/") && safeValue(v)
 }
 
-// safeDisposition is v where that is inline or attachment with a name that is
-// only a name; else what is left of it: a file to be saved stays one.
+// safeDisposition returns v if it is inline or attachment and its file name is no
+// path, else "attachment" if it is that, else "".
 func safeDisposition(v string) string {
 	t, params, err := mime.ParseMediaType(v)
 	switch {
@@ -152,8 +153,8 @@ func safeDisposition(v string) string {
 	return ""
 }
 
-// asSaved is the disposition v, or for a PDF one to be saved: a browser's reader
-// runs what is in it under the address of our pages, whatever the policy says.
+// asSaved returns the disposition v, but attachment for a PDF, because a browser's
+// PDF reader runs scripts under the address of the pages whatever the policy says.
 func asSaved(mediaType, v string) string {
 	t := strings.ToLower(mediaType)
 	if strings.Contains(t, "pdf") && !strings.HasPrefix(strings.ToLower(v), "attachment") { //guard:TestPDF
@@ -179,9 +180,8 @@ func isName(s string) bool {
 	return utf8.ValidString(s) && !strings.HasPrefix(s, ".") && !strings.ContainsAny(s, "/\\\x00\r\n")
 }
 
-// readsAs reports whether each filename*= in v was decoded here, and is a name:
-// a client may know a charset that mime does not, or put pieces together that
-// it doesn't.
+// readsAs reports whether mime can decode each filename*= in v, and it is a name. A
+// client may know charsets and continuations that mime does not.
 func readsAs(v string) bool {
 	for {
 		i := strings.Index(strings.ToLower(v), "filename*")

@@ -10,7 +10,7 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// missAnswer is a 404 in the words of one verdict, formatted once.
+// missAnswer is the 404 for one verdict, formatted once.
 type missAnswer struct {
 	status, length []string
 	text           []byte
@@ -33,7 +33,7 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.IsIll:    newMissAnswer(fsstore.IsIll, "not to be had, and not noted: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
-// miss notes that raw was asked for, and answers whatever comes of that.
+// miss notes that raw was asked for, and answers 404 with the verdict.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 	v, err := s.store.Miss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
@@ -44,7 +44,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 		s.errs.Error("a miss could not be noted", err)
 		v = fsstore.IsIll
 	}
-	s.tally.misses.Add(1)
+	s.counts.misses.Add(1)
 	a, ok := missAnswers[v]
 	if !ok {
 		a = missAnswers[fsstore.Noted]

@@ -27,7 +27,7 @@ type Server struct {
 	errs    *answer.Log
 	hit     func(key string)
 	replies replies
-	tally   tally
+	counts  counts
 }
 
 // New returns a server for s. It calls hit, which may be used by many goroutines,
@@ -49,7 +49,7 @@ func (s *Server) Routes() []answer.Route {
 
 // Run hands what was counted to the store once a second until ctx ends, and once
 // more when Flush is called.
-func (s *Server) Run(ctx context.Context) { s.tally.run(ctx, s.store) }
+func (s *Server) Run(ctx context.Context) { s.counts.run(ctx, s.store) }
 
 // Flush hands what was counted to the store.
-func (s *Server) Flush() { s.tally.flush(s.store) }
+func (s *Server) Flush() { s.counts.flush(s.store) }

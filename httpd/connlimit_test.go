@@ -15,11 +15,11 @@ type visitor struct{ net.Conn }
 func (*visitor) Close() error { return nil }
 
 // come is what Accept does with a connection.
-func (l *crowd) come() *visitor {
+func (l *connLimit) come() *visitor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := &visitor{}
-	l.guests[c] = &guest{since: time.Now()}
+	l.conns[c] = &connState{since: time.Now()}
 	return c
 }
 
@@ -27,7 +27,7 @@ func (l *crowd) come() *visitor {
 // requests that wait for one are cut. When all have gone there is room as before.
 func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newCrowd(nil, 8, func(error) {})
+		l := newConnLimit(nil, 8, func(error) {})
 		var readers []*visitor
 		for range 4 {
 			c := l.come()
@@ -44,7 +44,7 @@ func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 					asked.Add(1)
 				}()
 			}
-			time.Sleep(graceful)
+			time.Sleep(patience)
 			synctest.Wait()
 			l.mu.Lock()
 			l.cutIdle()
@@ -57,8 +57,8 @@ func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 		for _, c := range readers {
 			l.state(c, http.StateClosed)
 		}
-		if len(l.guests) != 0 || l.busy != 0 {
-			t.Errorf("all have gone, and %d connections and %d answers are counted", len(l.guests), l.busy)
+		if len(l.conns) != 0 || l.busy != 0 {
+			t.Errorf("all have gone, and %d connections and %d answers are counted", len(l.conns), l.busy)
 		}
 		l.Listener = nowhere{}
 		l.Close() // ends who waits all the same

@@ -11,12 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// crowd is a listener that knows how many files the process may have open: a
-// connection takes one, and its answer another. It leaves enough for the rest
-// of the server, so that a hit finds its blob. When it is full, those go first
-// who have been waiting for a while, for their next request or for a descriptor;
-// who is being answered stays.
-type crowd struct {
+// connLimit is a listener that takes no more connections than the process may
+// have open files for: a connection takes one, and its answer another. It leaves
+// enough for the rest of the server, so that a hit finds its blob. When there is
+// no room, it closes connections that have waited for a while without a request,
+// and it says so once, for /healthz and the log. A connection that is being
+// answered stays.
+//
+// netutil.LimitListener counts alike, but it closes nothing and says nothing:
+// connections without a request would keep all others out for as long as they
+// may be idle.
+type connLimit struct {
 	net.Listener
 	room int             // descriptors for connections and answers
 	tell func(err error) // why it is full, or with nil that it isn't any more
@@ -25,22 +30,23 @@ type crowd struct {
 	reports sync.WaitGroup
 	mu      sync.Mutex
 	change  sync.Cond // somebody left or was answered, or time has passed
-	guests  map[net.Conn]*guest
-	busy    int   // those that are being answered
-	full    error // since it was, and until a quarter has left
+	conns   map[net.Conn]*connState
+	busy    int   // connections that are being answered
+	full    error // why there is no room; nil again when a quarter has left
 	closed  bool
 }
 
-type guest struct {
+type connState struct {
 	busy  bool
 	since time.Time // that it waits
 }
 
-// graceful: a request that is on its way has come by then.
-const graceful = time.Second
+// patience is how long a connection may wait for its next request, or for a
+// descriptor, before it is closed to make room.
+const patience = time.Second
 
-func newCrowd(ln net.Listener, room int, tell func(error)) *crowd {
-	l := &crowd{Listener: ln, room: room, tell: tell, guests: map[net.Conn]*guest{}}
+func newConnLimit(ln net.Listener, room int, tell func(error)) *connLimit {
+	l := &connLimit{Listener: ln, room: room, tell: tell, conns: map[net.Conn]*connState{}}
 	l.change.L = &l.mu
 	return l
 }
@@ -58,10 +64,10 @@ func descriptorRoom() int {
 
 // most is how many connections there may be: a quarter of the room stays for
 // answers, so that some always get on.
-func (l *crowd) most() int { return l.room * 3 / 4 }
+func (l *connLimit) most() int { return l.room * 3 / 4 }
 
 // Accept waits for room, and for the next connection.
-func (l *crowd) Accept() (net.Conn, error) {
+func (l *connLimit) Accept() (net.Conn, error) {
 	l.makeRoom()
 	c, err := l.Listener.Accept()
 	for errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
@@ -69,19 +75,19 @@ func (l *crowd) Accept() (net.Conn, error) {
 		l.isFull(err)
 		l.cutIdle()
 		l.mu.Unlock()
-		time.Sleep(graceful / 10)
+		time.Sleep(patience / 10)
 		c, err = l.Listener.Accept()
 	}
 	if err == nil {
 		l.mu.Lock()
-		l.guests[c] = &guest{since: time.Now()}
+		l.conns[c] = &connState{since: time.Now()}
 		l.mu.Unlock()
 	}
 	return c, err
 }
 
 // Close ends Accept too while it waits for room.
-func (l *crowd) Close() error {
+func (l *connLimit) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
@@ -89,13 +95,13 @@ func (l *crowd) Close() error {
 	return l.Listener.Close()
 }
 
-func (l *crowd) makeRoom() {
+func (l *connLimit) makeRoom() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.guests) >= l.most() && !l.closed {
-		l.isFull(fmt.Errorf("%d connections", len(l.guests)))
+	for len(l.conns) >= l.most() && !l.closed {
+		l.isFull(fmt.Errorf("%d connections", len(l.conns)))
 		if !l.cutIdle() {
-			look := time.AfterFunc(graceful/10, l.change.Broadcast)
+			look := time.AfterFunc(patience/10, l.change.Broadcast)
 			l.change.Wait()
 			look.Stop()
 		}
@@ -103,16 +109,16 @@ func (l *crowd) makeRoom() {
 }
 
 // isFull tells it once; the caller holds mu.
-func (l *crowd) isFull(why error) {
+func (l *connLimit) isFull(why error) {
 	if l.full == nil {
 		l.full = why
 		l.report()
 	}
 }
 
-func (l *crowd) leave(c net.Conn) {
-	delete(l.guests, c)
-	if l.full != nil && len(l.guests) < l.most()*3/4 {
+func (l *connLimit) leave(c net.Conn) {
+	delete(l.conns, c)
+	if l.full != nil && len(l.conns) < l.most()*3/4 {
 		l.full = nil
 		l.report()
 	}
@@ -120,7 +126,7 @@ func (l *crowd) leave(c net.Conn) {
 
 // report tells how it is, unless the server ends; the caller holds mu, and need
 // not wait for who is told.
-func (l *crowd) report() {
+func (l *connLimit) report() {
 	if l.closed {
 		return
 	}
@@ -136,9 +142,9 @@ func (l *crowd) report() {
 
 // cutIdle closes what has waited long enough without being answered, and reports
 // whether that was anybody; the caller holds mu.
-func (l *crowd) cutIdle() (any bool) {
-	for c, g := range l.guests {
-		if !g.busy && time.Since(g.since) >= graceful {
+func (l *connLimit) cutIdle() (any bool) {
+	for c, g := range l.conns {
+		if !g.busy && time.Since(g.since) >= patience {
 			c.Close()
 			l.leave(c)
 			any = true
@@ -152,19 +158,19 @@ func (l *crowd) cutIdle() (any bool) {
 
 // state is an http.Server's ConnState. A request waits here for a descriptor
 // that its answer can have.
-func (l *crowd) state(c net.Conn, st http.ConnState) {
+func (l *connLimit) state(c net.Conn, st http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g := l.guests[c]
+	g := l.conns[c]
 	if g == nil {
 		return // it was cut
 	}
 	switch st {
 	case http.StateActive:
-		for !l.closed && l.guests[c] == g && len(l.guests)+l.busy >= l.room {
+		for !l.closed && l.conns[c] == g && len(l.conns)+l.busy >= l.room {
 			l.change.Wait()
 		}
-		if l.guests[c] != g { //guard:TestWhoIsCutWhileItWaitsLeavesItsPlace
+		if l.conns[c] != g { //guard:TestWhoIsCutWhileItWaitsLeavesItsPlace
 			return // it was cut while it waited
 		}
 		g.busy = true
@@ -177,7 +183,7 @@ func (l *crowd) state(c net.Conn, st http.ConnState) {
 	}
 }
 
-func (l *crowd) answered(g *guest) {
+func (l *connLimit) answered(g *connState) {
 	if g.busy {
 		l.busy--
 	}

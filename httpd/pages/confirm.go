@@ -13,12 +13,12 @@ import (
 	"fromcache/templates"
 )
 
-// What can't be taken back by a button is asked about once. With JavaScript the
-// page asks before it posts, else the answer is a page that asks. A script that
-// posts by itself has been asked by who wrote it.
+// Verbs that no button can undo ask for confirmation: with JavaScript in a dialog
+// before the post, without in a page that the post answers with. Clients that don't
+// want HTML are scripts, and are not asked.
 
-// sure is the page that asks.
-type sure struct {
+// confirmation is the page that asks.
+type confirmation struct {
 	Question, Label, To string
 	Fields              url.Values
 }
@@ -65,7 +65,7 @@ func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question fu
 	name := list[i].Name
 	f := s.frame(w, r, "sure")
 	f.Back = backTo(r)
-	f.Sure = &sure{question(name), "Yes", r.URL.Path, url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
+	f.Sure = &confirmation{question(name), "Yes", r.URL.Path, url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
 	f.Text = cut(key.RedactText(name), 300)
 	return true, s.write(w, r, http.StatusOK, f)
 }

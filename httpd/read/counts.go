@@ -10,13 +10,13 @@ import (
 	"fromcache/fsstore"
 )
 
-// tally counts what the read path does. The store takes a lock for each
-// number, so it gets them once a second.
-type tally struct {
+// counts gathers numbers of the read path in memory, because the store takes a
+// lock for each. It hands them over once a second.
+type counts struct {
 	hits, misses, served atomic.Int64
 }
 
-func (t *tally) run(ctx context.Context, s *fsstore.Store) {
+func (t *counts) run(ctx context.Context, s *fsstore.Store) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -29,7 +29,7 @@ func (t *tally) run(ctx context.Context, s *fsstore.Store) {
 	}
 }
 
-func (t *tally) flush(s *fsstore.Store) {
+func (t *counts) flush(s *fsstore.Store) {
 	for name, n := range map[string]*atomic.Int64{fsstore.StatHits: &t.hits, fsstore.StatMisses: &t.misses, fsstore.StatServedBytes: &t.served} {
 		if n := n.Swap(0); n > 0 {
 			s.Stat(name, n)
@@ -37,8 +37,8 @@ func (t *tally) flush(s *fsstore.Store) {
 	}
 }
 
-// sentBytes is what an answer by http.ServeContent promised, where its reader
-// stayed for it.
+// sentBytes returns how many bytes http.ServeContent has sent: what its header
+// promised, or 0 if the client left before the end.
 func sentBytes(r *http.Request, sent http.Header) int64 {
 	if r.Method != http.MethodGet || r.Context().Err() != nil || sent["Content-Length"] == nil {
 		return 0

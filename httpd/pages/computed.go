@@ -10,9 +10,9 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// picture keeps what pages compute from the store's view, as long as the view
-// hands out the same rows: a sorted order, a search, a sum.
-type picture struct {
+// computed caches what pages compute from the store's view (orders, searches,
+// sums) while the view returns the same rows.
+type computed struct {
 	mu        sync.Mutex
 	rows      []*fsstore.ArtifactRow // of which the rest is computed
 	orders    map[string][]int32     // by sort, into rows
@@ -27,13 +27,13 @@ type endedOrder struct {
 	of, list []fsstore.JobFile
 }
 
-// same reports whether two slices are one: not equal, but the very same.
+// same reports whether two slices share their memory.
 func same[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // fresh forgets what was computed from other rows; the caller holds mu.
-func (p *picture) fresh(rows []*fsstore.ArtifactRow) {
+func (p *computed) fresh(rows []*fsstore.ArtifactRow) {
 	if p.rows != nil && same(p.rows, rows) {
 		return
 	}
@@ -41,7 +41,7 @@ func (p *picture) fresh(rows []*fsstore.ArtifactRow) {
 }
 
 // artifacts returns the rows that match q in the order of sort, as indexes.
-func (p *picture) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32 {
+func (p *computed) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fresh(rows)
@@ -69,7 +69,8 @@ func (p *picture) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32
 	return found
 }
 
-// orderOf sorts pairs of a number and an index: much quicker than rows.
+// orderOf returns the order of rows. It sorts pairs of number and index, which is
+// much quicker than to sort rows.
 func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
 	type pair struct {
 		by int64
@@ -125,7 +126,7 @@ func holds(s, q string) bool {
 }
 
 // newest returns jobs that have ended, those that ended last first.
-func (p *picture) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.JobFile {
+func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.JobFile {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o, ok := p.ended[st]; ok && same(o.of, jobs) {
@@ -142,7 +143,7 @@ func (p *picture) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.Job
 
 // misses returns what q finds, in its order, as indexes into the facts, which
 // are as the jobs are.
-func (p *picture) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int32) {
+func (p *computed) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.missFound == nil || !same(p.missRows, jobs) {
