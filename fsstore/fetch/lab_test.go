@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,6 +146,7 @@ func (l *lab) state(k string) (fsstore.State, string) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
+		slices.SortFunc(list, func(a, b fsstore.JobFile) int { return len(a.Name) - len(b.Name) }) // the newest has the plain name
 		for _, j := range list {
 			if j.Key == k || strings.HasPrefix(j.Name, k) {
 				return st, j.Job.Reason()
