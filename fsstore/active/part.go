@@ -393,5 +393,6 @@ func (p *Part) toBlob() (digest string, err error) {
 	if err := os.Rename(p.path, p.c.s.tree.Path("blobs", digest)); err != nil {
 		return "", err
 	}
+	p.c.s.held.Withhold(digest, false)
 	return digest, tree.SyncDir(p.c.s.tree.Path("blobs", ""))
 }

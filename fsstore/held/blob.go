@@ -16,12 +16,30 @@ import (
 // HasBlob reports whether a blob is there with that size, and may be read: one
 // stat, and no look at its bytes.
 func (s *Cache) HasBlob(digest string, size int64) bool {
+	if s.isWithheld(digest) {
+		return false
+	}
 	var st unix.Stat_t
 	path := s.tree.Path("blobs", digest)
 	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size {
 		return false
 	}
 	return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil // ours are 0444
+}
+
+// Withhold says whether a blob is to be served as a miss although it is there, because a client
+// would get a part of it, or what is rotten. It holds for this process.
+func (s *Cache) Withhold(digest string, yes bool) {
+	if yes {
+		s.withheld.Store(digest, true)
+	} else {
+		s.withheld.Delete(digest)
+	}
+}
+
+func (s *Cache) isWithheld(digest string) bool {
+	_, yes := s.withheld.Load(digest)
+	return yes
 }
 
 // OpenBlob opens the bytes with this digest, 64 lower-case hex digits.

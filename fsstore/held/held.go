@@ -8,6 +8,7 @@ package held
 import (
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"fromcache/fsstore/health"
@@ -23,6 +24,8 @@ type Cache struct {
 	queries *queries.Rules
 	metas   tree.Mirror[*Artifact]
 	Digests digestIndex
+
+	withheld sync.Map // digests of blobs that can't be read
 }
 
 // New returns the Cache of one data directory, on the rooms below it.

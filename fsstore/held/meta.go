@@ -59,7 +59,7 @@ func (s *Cache) openWhole(a *Artifact) (*os.File, error) {
 	if errors.Is(err, fs.ErrNotExist) && s.BringBack(a.SHA256) == nil {
 		f, size, err = tree.OpenSized(s.tree.Path("blobs", a.SHA256), os.O_RDONLY)
 	}
-	if err == nil && size == a.Size {
+	if err == nil && size == a.Size && !s.isWithheld(a.SHA256) {
 		return f, nil
 	}
 	if err == nil {

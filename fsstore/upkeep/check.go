@@ -285,12 +285,14 @@ func (c *checker) isSound(f *file) bool {
 			defer blob.Close()
 		}
 		if got, size, err = c.sum(blob); err == nil && got == f.name {
+			c.s.held.Withhold(f.name, false)
 			return true
 		}
 	}
 	switch {
 	case c.ctx.Err() != nil:
 	case err != nil:
+		c.s.held.Withhold(f.name, true)
 		c.unread(f, err)
 	default:
 		c.isRotten(f, blob, fmt.Sprintf("its %d bytes have the SHA-256 %s", size, got))
@@ -342,7 +344,8 @@ func (c *checker) isRotten(f *file, blob *os.File, text string) {
 	kept, err := c.s.putAside(d, func(path string) bool { return tree.Same(blob, path) })
 	switch {
 	case err != nil:
-		p.Do = "it could not be taken out of service, and may still be served: " + err.Error()
+		c.s.held.Withhold(d, true)
+		p.Do = "it could not be taken out of service, and only the server whose scrub found it serves it as a miss: " + err.Error()
 		c.ill(f, err)
 	case kept == "":
 		p.Do, p.Repaired = "another has taken its place meanwhile", true

@@ -29,8 +29,8 @@ const againAfter = time.Hour
 // returns. Its rate is Rate while the server is idle and an eighth of it while artifacts are
 // fetched or served. A blob that is not what its name says, twice in a row, is renamed to
 // tmp/<digest>.rotten, where it stays until a person removes it; its artifacts are misses from
-// then on, until a person has them fetched again. What can't be read is told, and stays where it
-// is: a bad cable says nothing of the bytes. Problems, Health and the log have what was found.
+// then on, until a person has them fetched again. What can't be read is told, is a miss until it
+// can be, and stays where it is: a bad cable says nothing of the bytes. Problems, Health and the log have what was found.
 func (s *Keeper) Scrub(ctx context.Context, o ScrubOptions) error {
 	if o.Rate <= 0 {
 		o.Rate = DefaultScrubRate

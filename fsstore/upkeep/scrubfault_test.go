@@ -1,7 +1,9 @@
 package upkeep_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -56,6 +58,12 @@ func TestScrubOfABadDisk(t *testing.T) {
 func scrubAndTell(t *testing.T, dir string) {
 	s := storetest.OpenAt(t, dir, fsstore.Options{})
 	newScrub(t, s).Round()
+	if _, err := s.Lookup(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still served: %v", err)
+	}
+	if f, _, err := s.Open(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still opened: %v, %v", f, err)
+	}
 	for _, p := range s.Problems() {
 		fmt.Println(p)
 	}
