@@ -61,13 +61,13 @@ var rules = []rule{
 	block("fec0::/10", private, "a site-local address"),
 }
 
-// lead says by whose word an address is to be dialled.
-type lead uint8
+// basis says by whose word an address is to be dialled.
+type basis uint8
 
 const (
-	byApproval lead = iota // the approved URL says it, as a literal or a name of the inside; the job accepts it; or the chain never left the inside
-	byName                 // the approved URL's name, which is one of the public net, has been resolved to it
-	byRedirect             // a public host redirects there
+	byApproval basis = iota // the approved URL says it, as a literal or a name of the inside; the job accepts it; or the chain never left the inside
+	byName                  // the approved URL's name, which is one of the public net, has been resolved to it
+	byRedirect              // a public host redirects there
 )
 
 // addresses judges where a connection may go.
@@ -123,10 +123,10 @@ func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
 	return prefixes
 }
 
-// unlisted: no address can be judged. It is the machine's fault and no job's.
-type unlisted struct{ err error }
+// interfacesError: no address can be judged. It is the machine's fault and no job's.
+type interfacesError struct{ err error }
 
-func (e *unlisted) Error() string {
+func (e *interfacesError) Error() string {
 	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be known which are the inside: a systemd unit with RestrictAddressFamilies needs AF_NETLINK in it", e.err)
 }
 
@@ -137,19 +137,19 @@ func (l addresses) now() (addresses, error) {
 	}
 	more, err := l.local()
 	if err != nil {
-		return l, &unlisted{err}
+		return l, &interfacesError{err}
 	}
 	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil //guard:TestOwnNetwork
 }
 
-// refused says that an address may not be dialled. No further attempt changes that.
-type refused struct {
+// refusedAddress says that an address may not be dialled. No further attempt changes that.
+type refusedAddress struct {
 	addr netip.Addr
 	why  string
 	do   string // beside what Error says
 }
 
-func (e *refused) Error() string {
+func (e *refusedAddress) Error() string {
 	return fmt.Sprintf("the address %s is refused: %s; if it is meant, %sstart the server with --allow-origin %s",
 		e.addr, e.why, e.do, netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()))
 }
@@ -163,7 +163,7 @@ func (l addresses) classify(a netip.Addr) (class, string) {
 			worst, name = r.class, r.name
 		}
 	}
-	for _, in := range inner(a) {
+	for _, in := range embedded(a) {
 		if l.allowed(in) {
 			continue
 		}
@@ -184,25 +184,25 @@ func (l addresses) allowed(a netip.Addr) bool {
 }
 
 // judge returns a *refused where a may not be dialled.
-func (l addresses) judge(a netip.Addr, by lead) error {
+func (l addresses) check(a netip.Addr, by basis) error {
 	a = a.WithZone("").Unmap()
 	if l.allowed(a) {
 		return nil
 	}
 	switch c, name := l.classify(a); {
 	case c == forbidden:
-		return &refused{addr: a, why: "it is " + name}
+		return &refusedAddress{addr: a, why: "it is " + name}
 	case c == private && by == byRedirect:
-		return &refused{addr: a, why: "it is " + name + ", and a public host redirects there"}
+		return &refusedAddress{addr: a, why: "it is " + name + ", and a public host redirects there"}
 	case c == private && by == byName:
-		return &refused{a, "it is " + name + ", and the name is one of the public net, whose owner chose where it leads", "add the line `accept private` to the job and retry, or "}
+		return &refusedAddress{a, "it is " + name + ", and the name is one of the public net, whose owner chose where it leads", "add the line `accept private` to the job and retry, or "}
 	}
 	return nil
 }
 
-// inner returns the IPv4 addresses that an IPv6 address stands for. Networks with a NAT64 prefix of their own can't be told
+// embedded returns the IPv4 addresses that an IPv6 address stands for. Networks with a NAT64 prefix of their own can't be told
 // from any other.
-func inner(a netip.Addr) []netip.Addr {
+func embedded(a netip.Addr) []netip.Addr {
 	if !a.Is6() {
 		return nil
 	}
@@ -229,7 +229,7 @@ func inner(a netip.Addr) []netip.Addr {
 }
 
 // control is a net.Dialer's ControlContext: it judges the address that is about to be dialled.
-func (l addresses) control(by lead) func(context.Context, string, string, syscall.RawConn) error {
+func (l addresses) control(by basis) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil || !strings.HasPrefix(network, "tcp") {
@@ -239,22 +239,22 @@ func (l addresses) control(by lead) func(context.Context, string, string, syscal
 		if err != nil {
 			return err
 		}
-		return now.judge(ap.Addr(), by)
+		return now.check(ap.Addr(), by)
 	}
 }
 
-// judgeName judges a host as a URL spells it, for when somebody else resolves it. Names of all kinds pass but localhost;
+// checkHost judges a host as a URL spells it, for when somebody else resolves it. Names of all kinds pass but localhost;
 // numbers must be spelled in full, for "127.1" and "0x7f000001" are addresses to some resolvers and names to others.
-func (l addresses) judgeName(host string, by lead) error {
+func (l addresses) checkHost(host string, by basis) error {
 	l, err := l.now()
 	if err != nil {
 		return err
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		return l.judge(a, by)
+		return l.check(a, by)
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return l.judge(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
+		return l.check(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
 	}
 	return nil
 }
@@ -273,8 +273,8 @@ func isPublicName(host string) bool {
 	return strings.Contains(host, ".") && !slices.ContainsFunc(insideZones, func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
 }
 
-// oddNumber reports whether host is a number that is no address in its usual form. WHATWG URL, 3.5: what ends in a number.
-func oddNumber(host string) bool {
+// isAmbiguousNumber reports whether host is a number that is no address in its usual form. WHATWG URL, 3.5: what ends in a number.
+func isAmbiguousNumber(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
 	}

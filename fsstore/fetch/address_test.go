@@ -65,14 +65,14 @@ func TestClassify(t *testing.T) {
 		if got, name := l.classify(a); got != want {
 			t.Errorf("%s: %d %s, want %d", spelling, got, name, want)
 		}
-		if err := l.judge(a, byApproval); (err != nil) != (want == forbidden) {
+		if err := l.check(a, byApproval); (err != nil) != (want == forbidden) {
 			t.Errorf("%s, approved: %v", spelling, err)
 		}
-		if err := l.judge(a, byRedirect); (err != nil) != (want != public) {
+		if err := l.check(a, byRedirect); (err != nil) != (want != public) {
 			t.Errorf("%s, by a redirect: %v", spelling, err)
 		}
 		l.allow = []netip.Prefix{netip.PrefixFrom(a, a.BitLen()), netip.MustParsePrefix("2001:db8::/32")}
-		if err := l.judge(a, byRedirect); err != nil {
+		if err := l.check(a, byRedirect); err != nil {
 			t.Errorf("%s, allowed: %v", spelling, err)
 		}
 	}
@@ -102,12 +102,12 @@ func TestAllowSeesThrough(t *testing.T) {
 	for _, prefix := range []string{"127.0.0.0/8", "::ffff:127.0.0.0/104", "127.0.0.1/32"} {
 		l := addresses{rules: rules, allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
 		for _, s := range []string{"127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"} {
-			if err := l.judge(netip.MustParseAddr(s), byRedirect); err != nil {
+			if err := l.check(netip.MustParseAddr(s), byRedirect); err != nil {
 				t.Errorf("%s allows %s: %v", prefix, s, err)
 			}
 		}
 		for _, s := range []string{"::1", "169.254.169.254", "10.0.0.1", "2002:a00:1::"} {
-			if l.judge(netip.MustParseAddr(s), byRedirect) == nil {
+			if l.check(netip.MustParseAddr(s), byRedirect) == nil {
 				t.Errorf("%s allows %s", prefix, s)
 			}
 		}

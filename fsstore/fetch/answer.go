@@ -20,26 +20,26 @@ type validator struct {
 	modified time.Time
 }
 
-// apart is how much later than the last change an answer must be, for that time to be a strong validator. RFC 9110, 8.8.2.2
+// strongAge is how much later than the last change an answer must be, for that time to be a strong validator. RFC 9110, 8.8.2.2
 // asks for a second if one clock made both, and else for a difference that no two clocks have: we can't know which it is.
-const apart = time.Minute
+const strongAge = time.Minute
 
 // validatorOf returns the validator of a whole answer. A time is none where there is an ETag of whatever kind: a weak one
 // says that the bytes may differ though the file is the same (RFC 9110, 13.1.5).
 func validatorOf(h http.Header) validator {
-	if hasTag(h) { //guard:TestResume
+	if hasETag(h) { //guard:TestResume
 		return validator{etag: strongETag(h.Get("Etag"))}
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
 	date, errDate := http.ParseTime(h.Get("Date"))
-	if err != nil || errDate != nil || date.Sub(modified) < apart {
+	if err != nil || errDate != nil || date.Sub(modified) < strongAge {
 		return validator{}
 	}
 	return validator{modified: modified.UTC()}
 }
 
-// hasTag reports whether there is an ETag. What is not in quotes, as some repositories send it, is none (RFC 9110, 8.8.3).
-func hasTag(h http.Header) bool { return strings.HasSuffix(strings.TrimSpace(h.Get("Etag")), `"`) }
+// hasETag reports whether there is an ETag. What is not in quotes, as some repositories send it, is none (RFC 9110, 8.8.3).
+func hasETag(h http.Header) bool { return strings.HasSuffix(strings.TrimSpace(h.Get("Etag")), `"`) }
 
 func startValidator(e job.Event) validator {
 	if e.ETag != "" {
@@ -58,13 +58,13 @@ func (v validator) field() string {
 	return v.modified.Format(http.TimeFormat)
 }
 
-// sameIn reports whether a piece is of the version of v.
-func (v validator) sameIn(h http.Header) bool {
+// matches reports whether a piece is of the version of v.
+func (v validator) matches(h http.Header) bool {
 	if v.etag != "" {
 		return strongETag(h.Get("Etag")) == v.etag
 	}
 	t, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && !hasTag(h) && t.Equal(v.modified) //guard:TestResume
+	return err == nil && !hasETag(h) && t.Equal(v.modified) //guard:TestResume
 }
 
 // resumable returns the newest start of the job if a part can be resumed on its word: it noted a validator and a size, and
@@ -119,8 +119,8 @@ func unchanged(a *answer, asked http.Header) bool {
 	return false
 }
 
-// goesOn reports whether a 206 continues the version that start noted, at from: anything else must not be appended.
-func goesOn(a *answer, start job.Event, from int64) bool {
+// continues reports whether a 206 continues the version that start noted, at from: anything else must not be appended.
+func continues(a *answer, start job.Event, from int64) bool {
 	first, last, total, ok := contentRange(a.Header)
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return a.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
@@ -128,7 +128,7 @@ func goesOn(a *answer, start job.Event, from int64) bool {
 		last == total-1 && //guard:TestResume
 		total == start.Size && //guard:TestResumeLeft
 		(a.ContentLength < 0 || a.ContentLength == last-first+1) &&
-		startValidator(start).sameIn(a.Header)
+		startValidator(start).matches(a.Header)
 }
 
 // contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` can't prove anything and is not ok.
@@ -180,8 +180,8 @@ func endIsCertain(r *http.Response) bool {
 	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0 || r.ProtoMajor >= 2
 }
 
-// kept are the fields that meta remembers: those that are served again, and those by which a person can tell a version.
-var kept = []string{
+// keptNames are the fields that meta remembers: those that are served again, and those by which a person can tell a version.
+var keptNames = []string{
 	"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Etag", "Last-Modified", "Date", "Repr-Digest",
 	"Content-Digest", "Content-Md5", "X-Goog-Hash", "X-Goog-Generation", "X-Amz-Version-Id", "X-Repo-Commit",
 }
@@ -191,7 +191,7 @@ const maxField = 1 << 10
 
 func keptFields(h http.Header) map[string]string {
 	m := map[string]string{}
-	for _, name := range kept {
+	for _, name := range keptNames {
 		if v := strings.Join(h.Values(name), ", "); v != "" && len(v) <= maxField {
 			m[name] = v
 		}

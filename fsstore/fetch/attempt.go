@@ -16,12 +16,12 @@ import (
 // attempt is one try at one claim.
 type attempt struct {
 	*Pool
-	c        *fsstore.Claim
-	part     *fsstore.Part
-	began    time.Time
-	started  bool  // the start line is written
-	lasting  bool  // what the part holds can be resumed
-	reserved int64 // bytes, of an answer whose length is unknown
+	c         *fsstore.Claim
+	part      *fsstore.Part
+	began     time.Time
+	started   bool  // the start line is written
+	canResume bool  // what the part holds can be resumed
+	reserved  int64 // bytes, of an answer whose length is unknown
 }
 
 // delivery is an answer that brings the artifact, or what is missing of it.
@@ -37,7 +37,7 @@ type delivery struct {
 
 // try fetches and publishes.
 func (a *attempt) try(ctx context.Context) error {
-	d, err := a.watched(ctx)
+	d, err := a.runWatched(ctx)
 	if d != nil {
 		defer d.close()
 	}
@@ -50,27 +50,27 @@ func (a *attempt) try(ctx context.Context) error {
 	return a.publish(d)
 }
 
-// watched runs the download, and cuts it short when ctx ends or when the job is no longer ours. The watch is over when it
+// runWatched runs the download, and cuts it short when ctx ends or when the job is no longer ours. The watch is over when it
 // returns: whoever publishes asks himself whether the job is still his.
-func (a *attempt) watched(ctx context.Context) (*delivery, error) {
+func (a *attempt) runWatched(ctx context.Context) (*delivery, error) {
 	mine, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	var guard sync.WaitGroup
-	guard.Go(func() { a.guard(ctx, mine, cancel) })
+	var watcher sync.WaitGroup
+	watcher.Go(func() { a.watch(ctx, mine, cancel) })
 	d, err := a.run(mine)
 	if cause := context.Cause(mine); err != nil && cause != nil {
 		err = cause
 	}
 	cancel(nil)
-	guard.Wait()
+	watcher.Wait()
 	return d, err
 }
 
-// guard shows other hosts, too, that the job has an owner: one that hashes a large part or blob changes no file.
-func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
+// watch shows other hosts, too, that the job has an owner: one that hashes a large part or blob changes no file.
+func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 	tick := time.NewTicker(a.poll)
 	defer tick.Stop()
-	life := time.NewTicker(a.life)
-	defer life.Stop()
+	heartbeat := time.NewTicker(a.heartbeat)
+	defer heartbeat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -81,10 +81,10 @@ func (a *attempt) guard(ctx, mine context.Context, cancel func(error)) {
 		case <-tick.C:
 			if !a.c.Held() &&
 				!a.store.Ill() { // a directory that is away may come back //guard:TestRunWhileTheDirectoryIsAway
-				cancel(errTaken)
+				cancel(errCancelled)
 				return
 			}
-		case <-life.C:
+		case <-heartbeat.C:
 			a.c.ShowLife() //guard:TestRunShowsLife
 		}
 	}
@@ -97,28 +97,28 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.part, a.lasting = part, resume
+	a.part, a.canResume = part, resume
 	if part.Size() > start.Size { //guard:TestResumeLeft
 		if err := part.Restart(); err != nil {
 			return nil, err
 		}
 	}
-	d, err := a.open(ctx, start)
+	d, err := a.get(ctx, start)
 	if err != nil || d.StatusCode == http.StatusNotModified {
 		return d, err
 	}
-	if err := a.expect(d); err != nil {
+	if err := a.checkHeader(d); err != nil {
 		return d, err
 	}
 	have, err := a.receive(d)
 	if err != nil {
 		return d, err
 	}
-	return d, a.check(ctx, d, have)
+	return d, a.checkBytes(ctx, d, have)
 }
 
 // open asks for the rest of the part where it has bytes, else or when that fails for the whole.
-func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) {
+func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if a.part.Size() > 0 {
 		d, err := a.resume(ctx, start)
 		if d != nil || err != nil {
@@ -139,7 +139,7 @@ func (a *attempt) open(ctx context.Context, start job.Event) (*delivery, error) 
 		return a.fromStart(ans), nil
 	}
 	ans.close()
-	return nil, ans.unwell()
+	return nil, ans.statusFailure()
 }
 
 func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
@@ -162,7 +162,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 	if err != nil {
 		return nil, err
 	}
-	if goesOn(ans, start, from) {
+	if continues(ans, start, from) {
 		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
 	if isWhole(ans.Response) {
@@ -175,21 +175,21 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 	switch ans.StatusCode {
 	case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
 		ans.close()
-		a.lasting = false
+		a.canResume = false
 		return nil, a.part.Restart()
 	}
 	ans.close()
-	return nil, ans.unwell()
+	return nil, ans.statusFailure()
 }
 
 func (a *attempt) fromStart(ans *answer) *delivery {
 	d := &delivery{answer: ans, total: ans.ContentLength, validator: validatorOf(ans.Header), name: kind.Name(a.c.URL)}
-	a.lasting = !d.isNone() && d.total > 0
+	a.canResume = !d.isNone() && d.total > 0
 	return d
 }
 
-// expect judges what the header promises, before a byte is kept.
-func (a *attempt) expect(d *delivery) error {
+// checkHeader judges what the header promises, before a byte is kept.
+func (a *attempt) checkHeader(d *delivery) error {
 	j := &a.c.Job
 	if !j.AcceptAny && j.Sha256 == "" {
 		if err := checkCoding(d.name, d.Header); err != nil {
@@ -200,32 +200,32 @@ func (a *attempt) expect(d *delivery) error {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
 	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 { //guard:TestBehaviours
-		return failed("%s says neither how long the file is nor what its digest is, so it can't be known to be whole: add the line `sha256 <hex>` to the job and retry", d.final().host)
+		return failf("%s says neither how long the file is nor what its digest is, so it can't be known to be whole: add the line `sha256 <hex>` to the job and retry", d.final().host)
 	}
 	if d.total < 0 {
 		return nil
 	}
-	return noSpace(a.c.Reserve(d.total)) //guard:TestNoSpace
+	return deferNoSpace(a.c.Reserve(d.total)) //guard:TestNoSpace
 }
 
 func tooLarge(n, limit int64) error {
-	return spoilt("it is larger than --max-artifact-size: %d bytes or more, %d are allowed", n, limit)
+	return discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed", n, limit)
 }
 
-// noSpace turns fsstore.ErrNoSpace into a wait.
-func noSpace(err error) error {
+// deferNoSpace turns fsstore.ErrNoSpace into a wait.
+func deferNoSpace(err error) error {
 	if errors.Is(err, fsstore.ErrNoSpace) {
-		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict artifacts, or lower --min-free", do: wait}
+		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict artifacts, or lower --min-free", end: endDefer}
 	}
 	return err
 }
 
 // check judges the bytes: all of them are there. A digest that the operator gave decides over all that the origin says, and
 // over what the name says.
-func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
+func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if j.Sha256 != "" && j.Sha256 != got {
-		return anew(d, a.anotherDigest(d, got))
+		return retryIfResumed(d, a.digestMismatch(d, got))
 	}
 	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
 	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
@@ -234,7 +234,7 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return anew(d, spoilt("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong))
+		return retryIfResumed(d, discardf("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}
@@ -242,7 +242,7 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 		return nil
 	}
 	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
-		return spoilt("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
+		return discardf("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {
 		return nil
@@ -250,20 +250,20 @@ func (a *attempt) check(ctx context.Context, d *delivery, have sums) error {
 	return checkName(d.name, a.part.Head(), j.AcceptHTML)
 }
 
-// anew lets a download that went on from a part begin again from its start before it is given up: an origin that changed a
+// retryIfResumed lets a download that went on from a part begin again from its start before it is given up: an origin that changed a
 // file and kept its time, or its ETag, has joined two versions, and only that is wrong.
-func anew(d *delivery, err error) error {
+func retryIfResumed(d *delivery, err error) error {
 	if f, ok := errors.AsType[*failure](err); ok && d.from > 0 {
-		f.do, f.reason = again, "joined with what had come before, "+f.reason
+		f.end, f.reason = endRetry, "joined with what had come before, "+f.reason
 	}
 	return err
 }
 
-// anotherDigest says why the bytes may not be those that the operator expects.
-func (a *attempt) anotherDigest(d *delivery, got string) error {
+// digestMismatch says why the bytes may not be those that the operator expects.
+func (a *attempt) digestMismatch(d *delivery, got string) error {
 	if d.from == 0 && !isWhole(d.Response) {
-		f := d.unwell()
-		f.spoilt = true
+		f := d.statusFailure()
+		f.discard = true
 		return f
 	}
 	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it and retry"
@@ -272,14 +272,14 @@ func (a *attempt) anotherDigest(d *delivery, got string) error {
 	} else if checkCoding(d.name, d.Header) != nil {
 		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the digest is of the file itself, most likely; fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
 	}
-	return spoilt("the bytes have the SHA-256 %s, but %s was expected: %s", got, a.c.Job.Sha256, why)
+	return discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got, a.c.Job.Sha256, why)
 }
 
 // publish commits. Once there is an artifact nothing that goes wrong takes it back.
 func (a *attempt) publish(d *delivery) error {
 	art, err := a.c.Publish(a.part, provenance(d.answer))
 	if art == nil {
-		a.lasting = false // after a failed fsync a file is lost //guard:TestNoResumeAfterAFailedPublish
+		a.canResume = false // after a failed fsync a file is lost //guard:TestNoResumeAfterAFailedPublish
 		return err
 	}
 	took := time.Since(a.began)

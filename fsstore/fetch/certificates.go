@@ -14,7 +14,7 @@ func (o origins) certificates(file string, site origin, names map[string]string)
 		private = cert
 	}
 	if cert == "" && private != "" {
-		return origin{}, &unsafeOrigin{file, "has a line `key` without `cert`", "name the client certificate, too"}
+		return origin{}, &originError{file, "has a line `key` without `cert`", "name the client certificate, too"}
 	}
 	for _, f := range []struct {
 		word, name string
@@ -30,7 +30,7 @@ func (o origins) certificates(file string, site origin, names map[string]string)
 		}
 		var err error
 		if *f.into, err = read(in, name, maxBundle, f.check); err != nil {
-			return origin{}, &unsafeOrigin{file, "names a file by `" + f.word + "` that " + plainly(err), "mend the line or the file; a name begins in the directory of this one, or with a slash"}
+			return origin{}, &originError{file, "names a file by `" + f.word + "` that " + withoutName(err), "mend the line or the file; a name begins in the directory of this one, or with a slash"}
 		}
 	}
 	return site, nil
@@ -48,7 +48,7 @@ func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
 	if site.cert != nil {
 		pair, err := tls.X509KeyPair(site.cert, site.key)
 		if err != nil {
-			return nil, &unsafeOrigin{file, "names a client certificate that can't be used (" + err.Error() + ")", "cert and key are PEM, belong together, and the key has no passphrase"}
+			return nil, &originError{file, "names a client certificate that can't be used (" + err.Error() + ")", "cert and key are PEM, belong together, and the key has no passphrase"}
 		}
 		conf.Certificates = []tls.Certificate{pair}
 		conf.Renegotiation = tls.RenegotiateOnceAsClient // how servers ask for one that only some of their paths want
@@ -64,7 +64,7 @@ func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
 	}
 	conf.RootCAs = conf.RootCAs.Clone()
 	if !conf.RootCAs.AppendCertsFromPEM(site.ca) {
-		return nil, &unsafeOrigin{file, "names a file by `ca` that holds no certificate", "it is PEM"}
+		return nil, &originError{file, "names a file by `ca` that holds no certificate", "it is PEM"}
 	}
 	return conf, nil
 }

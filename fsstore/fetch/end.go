@@ -15,28 +15,28 @@ func (a *attempt) end(err error) error {
 	if err == nil {
 		return nil
 	}
-	f := a.judge(err)
-	if a.part != nil && (f.spoilt || !a.lasting || a.part.Size() == 0) {
+	f := a.failureOf(err)
+	if a.part != nil && (f.discard || !a.canResume || a.part.Size() == 0) {
 		a.discard()
 	}
 	reason := key.RedactText(f.reason)
-	full, isFull := errors.AsType[*crowded](err)
+	full, isFull := errors.AsType[*hostFull](err)
 	switch {
 	case isFull:
-		a.conns.wait(a.c.Key, full.host)
+		a.conns.await(a.c.Key, full.host)
 		err = a.c.PutBack(reason)
-	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
+	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
 		a.log.Info("cancelled", "key", a.c.Key)
 		return a.c.Cancelled()
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.PutBack(reason)
-	case f.do == again && a.c.Job.Attempts()+1 < a.o.Retries:
-		err = a.again(reason, f.after)
-	case f.do == wait:
+	case f.end == endRetry && a.c.Job.Attempts()+1 < a.o.Retries:
+		err = a.retry(reason, f.after)
+	case f.end == endDefer:
 		a.warn("download waits", reason)
-		err = a.c.Wait(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxWait)))
+		err = a.c.Wait(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxDefer)))
 	default:
-		if f.do == again {
+		if f.end == endRetry {
 			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
 		}
 		a.warn("download failed", reason)
@@ -55,10 +55,10 @@ func (a *attempt) discard() {
 	}
 }
 
-// maxWait: once there is room, a job is not to wait much longer; until then its origin is asked so often.
-const maxWait = 2 * time.Minute
+// maxDefer: once there is room, a job is not to wait much longer; until then its origin is asked so often.
+const maxDefer = 2 * time.Minute
 
-func (a *attempt) again(reason string, asked time.Duration) error {
+func (a *attempt) retry(reason string, asked time.Duration) error {
 	n := a.c.Job.Attempts() + 1
 	d := a.o.delay(n, asked)
 	a.warn("download comes again", reason, "attempt", n, "in", d.Round(time.Second).String())
@@ -72,16 +72,16 @@ func (a *attempt) warn(what, reason string, more ...any) {
 // judge makes a failure of every error. What is none comes from the store: the disk is in trouble, so that nothing is
 // claimed until the next tick. A full one is no fault of the job; the rest counts as an attempt, or a bad spot on the disk
 // would have the same bytes fetched for ever.
-func (a *attempt) judge(err error) *failure {
+func (a *attempt) failureOf(err error) *failure {
 	var f *failure
 	switch {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, errStopped):
 		return &failure{reason: "the server stopped"}
-	case errors.Is(err, errTaken), errors.Is(err, fsstore.ErrLost):
+	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
 		return &failure{}
-	case errors.As(err, new(*crowded)), errors.Is(err, fsstore.ErrAdded):
+	case errors.As(err, new(*hostFull)), errors.Is(err, fsstore.ErrAdded):
 		return &failure{reason: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.Overtaken](err); ok {
@@ -89,10 +89,10 @@ func (a *attempt) judge(err error) *failure {
 	}
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fsstore.ErrNoSpace)
-	if full && a.lasting {
-		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", do: wait} //guard:cmd/fromcache-torture.TestFullDisk
+	if full && a.canResume {
+		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", end: endDefer} //guard:cmd/fromcache-torture.TestFullDisk
 	}
-	return &failure{reason: "the data directory could not be written (" + err.Error() + "): look at the disk", do: again}
+	return &failure{reason: "the data directory could not be written (" + err.Error() + "): look at the disk", end: endRetry}
 }
 
 // progress is "5 of 9 bytes".

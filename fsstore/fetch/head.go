@@ -26,7 +26,7 @@ type Facts struct {
 // says in words why nobody answered.
 func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
 	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, agent: agent})
-	if err == nil && f.Status < 400 || err != nil && !comesAgain(err) {
+	if err == nil && f.Status < 400 || err != nil && !isTemporary(err) {
 		return f, err
 	}
 	one, errGet := p.header(ctx, question{url: raw, agent: agent, fields: http.Header{"Range": {"bytes=0-0"}}})
@@ -36,9 +36,9 @@ func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
 	return one, nil
 }
 
-func comesAgain(err error) bool {
+func isTemporary(err error) bool {
 	f, ok := errors.AsType[*failure](err)
-	return ok && f.do == again
+	return ok && f.end == endRetry
 }
 
 func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
@@ -47,7 +47,7 @@ func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
 		return Facts{}, err
 	}
 	defer a.close()
-	f := Facts{Status: a.StatusCode, Size: sizeSaid(a.Response), Type: a.Header.Get("Content-Type"), Final: a.final().raw, Redirects: len(a.hops) - 1}
+	f := Facts{Status: a.StatusCode, Size: totalSize(a.Response), Type: a.Header.Get("Content-Type"), Final: a.final().raw, Redirects: len(a.hops) - 1}
 	if t, err := http.ParseTime(a.Header.Get("Last-Modified")); err == nil {
 		f.Modified = t
 	}
@@ -57,8 +57,8 @@ func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
 	return f, nil
 }
 
-// sizeSaid is the length of the whole, RFC 9110, 14.4 for a piece of it.
-func sizeSaid(r *http.Response) int64 {
+// totalSize is the length of the whole, RFC 9110, 14.4 for a piece of it.
+func totalSize(r *http.Response) int64 {
 	if r.StatusCode != http.StatusPartialContent {
 		return r.ContentLength
 	}

@@ -27,14 +27,14 @@ const (
 // answer is a response that is no redirect, and the way to it.
 type answer struct {
 	*http.Response
-	hops  []hop        // the first is the URL as asked, the last the one that answered
-	stop  func(error)  // ends the request, and a Read of the body with it
-	cause func() error // why it ended, or nil
-	leave func()       // the connection counts no more
-	held  bool         // back: header lines that the last hop's file has, because it is http
-	certs bool         // a client certificate was asked for, and we had none
-	proxy *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
-	notes []string     // for meta
+	hops      []hop        // the first is the URL as asked, the last the one that answered
+	stop      func(error)  // ends the request, and a Read of the body with it
+	cause     func() error // why it ended, or nil
+	release   func()       // the connection counts no more
+	withheld  bool         // back: header lines that the last hop's file has, because it is http
+	certAsked bool         // a client certificate was asked for, and we had none
+	proxy     *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
+	notes     []string     // for meta
 }
 
 func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
@@ -43,7 +43,7 @@ func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
 func (a *answer) close() {
 	a.stop(nil) // first, for Close waits for a Read
 	a.Body.Close()
-	a.leave()
+	a.release()
 }
 
 // question is what an origin is asked.
@@ -64,7 +64,7 @@ type question struct {
 func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	h, err := parseHop(q.url)
 	if err != nil {
-		return nil, failed("%v", err)
+		return nil, failf("%v", err)
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // that a host may set one for all of .com does no harm to who forgets it at once
@@ -109,14 +109,14 @@ func isRedirect(code int) bool {
 func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	from := a.final()
 	if len(a.hops) > maxRedirects {
-		return hop{}, failed("more than %d redirects, the last at %s: a loop, most likely; check the URL, or find the final one and approve that", maxRedirects, from.host)
+		return hop{}, failf("more than %d redirects, the last at %s: a loop, most likely; check the URL, or find the final one and approve that", maxRedirects, from.host)
 	}
 	next, err := from.redirect(a.Header.Get("Location"))
 	if err != nil {
-		return hop{}, failed("%s redirects (%d), but %v", from.host, a.StatusCode, err)
+		return hop{}, failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
 	if from.https && !next.https && !acceptHTTP { //guard:TestRedirectScheme
-		return hop{}, failed("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
+		return hop{}, failf("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
 	}
 	return next, nil
 }
@@ -126,7 +126,7 @@ func denied(hops []hop, name string) error {
 	if len(hops) > 1 {
 		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
 	}
-	return failed("%sdenied/%s speaks for this URL: remove that file to have it fetched, and retry", how, name)
+	return failf("%sdenied/%s speaks for this URL: remove that file to have it fetched, and retry", how, name)
 }
 
 func (p *Pool) deniedBy(h hop) string {
@@ -139,21 +139,21 @@ func (p *Pool) deniedBy(h hop) string {
 // request asks for one URL of a chain. inside says that all of it up to here is: the address that was dialled is a private
 // one, or one that --allow-origin names and that is not public. Then a redirect to a private address leads from the inside to
 // the inside.
-func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answer, inside bool, err error) {
-	site, proxy, err := p.way(h, by)
+func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (_ *answer, inside bool, err error) {
+	site, proxy, err := p.route(h, by)
 	if err != nil {
 		return nil, false, err
 	}
 	site.http1 = site.http1 || q.http1
 	t, dialled, err := p.transport(h, site, proxy, by)
 	if err != nil {
-		return nil, false, &failure{reason: err.Error(), do: wait}
+		return nil, false, &failure{reason: err.Error(), end: endDefer}
 	}
-	if !p.conns.enter(h.host, site.connections) {
-		return nil, false, &crowded{h.host}
+	if !p.conns.acquire(h.host, site.connections) {
+		return nil, false, &hostFull{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	a := &answer{held: site.withholds(h.https), leave: sync.OnceFunc(func() { p.conns.leave(h.host) }), cause: func() error { return context.Cause(rctx) }}
+	a := &answer{withheld: site.withholds(h.https), release: sync.OnceFunc(func() { p.conns.release(h.host) }), cause: func() error { return context.Cause(rctx) }}
 	a.stop = func(cause error) {
 		cancel(cause)
 		t.CloseIdleConnections()
@@ -161,18 +161,18 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by lead) (_ *answ
 	if !h.https {
 		a.proxy = proxy
 	}
-	a.Response, err = p.answered(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.patience)
+	a.Response, err = p.roundTrip(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.headerTimeout)
 	if err == nil {
-		a.certs = dialled.certs.Load()
+		a.certAsked = dialled.certs.Load()
 		return a, proxy == nil && by != byRedirect && p.isInside(dialled.addr), nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	} else {
-		err = unreachable(cmp.Or(context.Cause(rctx), err), h, proxy)
+		err = requestFailure(cmp.Or(context.Cause(rctx), err), h, proxy)
 	}
 	a.stop(err)
-	a.leave()
+	a.release()
 	if q.http1 = !site.http1 && wantsHTTP1(err); q.http1 {
 		return p.request(ctx, q, h, by)
 	}
@@ -186,19 +186,19 @@ func wantsHTTP1(err error) bool {
 	return strings.Contains(text, "HTTP_1_1_REQUIRED") || strings.Contains(text, "http2: client conn could not be established")
 }
 
-// way is what a host needs, and the proxy to it, if any.
-func (p *Pool) way(h hop, by lead) (site origin, proxy *url.URL, err error) {
-	if oddNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
-		return site, nil, failed("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
+// route is what a host needs, and the proxy to it, if any.
+func (p *Pool) route(h hop, by basis) (site origin, proxy *url.URL, err error) {
+	if isAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
+		return site, nil, failf("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
 	}
 	if site, err = p.origins.of(h.host); err != nil {
-		return site, nil, &failure{reason: err.Error(), do: wait}
+		return site, nil, &failure{reason: err.Error(), end: endDefer}
 	}
 	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
-		err = p.addr.judgeName(h.host, by) //guard:TestProxy
+		err = p.addr.checkHost(h.host, by) //guard:TestProxy
 	}
 	if err != nil {
-		return site, nil, unreachable(err, h, nil)
+		return site, nil, requestFailure(err, h, nil)
 	}
 	return site, proxy, nil
 }
@@ -242,7 +242,7 @@ type dialled struct {
 }
 
 // transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Transport, *dialled, error) {
+func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (*http.Transport, *dialled, error) {
 	conf, err := site.tls(h.host, p.tls)
 	if err != nil {
 		return nil, nil, err
@@ -267,7 +267,7 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by lead) (*http.Tra
 	return &http.Transport{
 		Proxy: http.ProxyURL(proxy),
 		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
-			return notConnected(answer, h, proxy, time.Now())
+			return proxyFailure(answer, h, proxy, time.Now())
 		},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.DialContext(ctx, network, address)

@@ -45,17 +45,17 @@ type origins struct {
 
 // origin is what a file says; of a host that has none, the zero value.
 type origin struct {
-	header      http.Header
-	plain       bool // secrets may be sent over http
-	cert, key   []byte
-	ca          []byte
-	patience    time.Duration // until its header; 0: the pool's
-	connections int           // at once; 0: no limit
-	http1       bool
+	header        http.Header
+	allowHTTP     bool // secrets may be sent over http
+	cert, key     []byte
+	ca            []byte
+	headerTimeout time.Duration // until its header; 0: the pool's
+	connections   int           // at once; 0: no limit
+	http1         bool
 }
 
-// harmless are the fields that are no secret.
-var harmless = []string{"Accept", "Accept-Language", "Referer", "User-Agent"}
+// publicFields are the fields that are no secret.
+var publicFields = []string{"Accept", "Accept-Language", "Referer", "User-Agent"}
 
 // settings are words of lines that a colon would make header lines, but for "key": there are APIs that have that as a field.
 var settings = []string{"cert", "ca", "header-timeout", "max-connections", "http1"}
@@ -73,10 +73,10 @@ var ours = map[string]bool{
 	"Transfer-Encoding": true, "Upgrade": true,
 }
 
-// unsafeOrigin says that a file can't be used as it is.
-type unsafeOrigin struct{ file, why, do string }
+// originError says that a file can't be used as it is.
+type originError struct{ file, why, do string }
 
-func (e *unsafeOrigin) Error() string { return fmt.Sprintf("origins: %s %s: %s", e.file, e.why, e.do) }
+func (e *originError) Error() string { return fmt.Sprintf("origins: %s %s: %s", e.file, e.why, e.do) }
 
 // check reads every file, and returns what is wrong with the first that can't be used.
 func (o origins) check() error {
@@ -89,14 +89,14 @@ func (o origins) check() error {
 	}
 	for _, e := range list {
 		name := e.Name()
-		if passedOver(name) {
+		if isIgnored(name) {
 			continue
 		}
 		if info, err := fs.Stat(o.dir, name); err == nil && info.IsDir() {
 			continue
 		}
 		if !isHost(name) { //guard:TestOriginsModes
-			return &unsafeOrigin{name, "is not the name of a host", "call it as the URL does, in lower case and without port, or move it elsewhere"}
+			return &originError{name, "is not the name of a host", "call it as the URL does, in lower case and without port, or move it elsewhere"}
 		}
 		site, err := o.of(name)
 		if err != nil {
@@ -109,7 +109,7 @@ func (o origins) check() error {
 	return o.checkDir()
 }
 
-func passedOver(name string) bool {
+func isIgnored(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.ContainsFunc([]string{"~", ".pem", ".crt", ".cer", ".key"}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
@@ -120,7 +120,7 @@ func (o origins) checkDir() error {
 		return fmt.Errorf("origins: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
-		return &unsafeOrigin{"the directory", fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()), "chmod go-w it"}
+		return &originError{"the directory", fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()), "chmod go-w it"}
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func isHost(name string) bool {
 
 // of returns what the file of a host says.
 func (o origins) of(host string) (origin, error) {
-	if o.dir == nil || !fs.ValidPath(host) || passedOver(host) {
+	if o.dir == nil || !fs.ValidPath(host) || isIgnored(host) {
 		return origin{}, nil
 	}
 	b, err := read(o.dir, host, maxOrigin, checkMode)
@@ -145,7 +145,7 @@ func (o origins) of(host string) (origin, error) {
 		return origin{}, nil
 	}
 	if err != nil {
-		return origin{}, &unsafeOrigin{host, plainly(err), "keep it a file of the user that the server runs as, mode 0600, and small"}
+		return origin{}, &originError{host, withoutName(err), "keep it a file of the user that the server runs as, mode 0600, and small"}
 	}
 	return o.parse(host, string(b))
 }
@@ -177,8 +177,8 @@ func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]
 	return b, err
 }
 
-// plainly is an error without the name of the file, which may be a secret that stands in the wrong place.
-func plainly(err error) string {
+// withoutName is an error without the name of the file, which may be a secret that stands in the wrong place.
+func withoutName(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return "can't be read (" + pe.Err.Error() + ")"
 	}
@@ -224,14 +224,14 @@ func (o origins) parse(file, text string) (origin, error) {
 			}
 		default:
 			if comment, ok := strings.CutPrefix(line, "#"); ok {
-				site.plain = site.plain || strings.EqualFold(strings.TrimSpace(comment), "allow http")
+				site.allowHTTP = site.allowHTTP || strings.EqualFold(strings.TrimSpace(comment), "allow http")
 			} else {
 				err = site.line(word, value, line)
 			}
 		}
 		if err != nil {
 			why, do, _ := strings.Cut(err.Error(), ": ")
-			return origin{}, &unsafeOrigin{fmt.Sprintf("%s, line %d,", file, i+1), why, do}
+			return origin{}, &originError{fmt.Sprintf("%s, line %d,", file, i+1), why, do}
 		}
 	}
 	return o.certificates(file, site, names)
@@ -245,7 +245,7 @@ func (site *origin) line(word, value, line string) (err error) {
 			return errors.New("says more than `http1`: take the rest out, or the line")
 		}
 	case "header-timeout":
-		if site.patience, err = time.ParseDuration(value); err != nil || site.patience <= 0 {
+		if site.headerTimeout, err = time.ParseDuration(value); err != nil || site.headerTimeout <= 0 {
 			return errors.New("is no time: write it as `header-timeout 10m`")
 		}
 	case "max-connections":
@@ -281,11 +281,11 @@ func (site origin) withholds(https bool) bool { return len(site.lines(https)) < 
 
 // lines are the header lines that may be sent.
 func (site origin) lines(https bool) http.Header {
-	if https || site.plain { //guard:TestOriginsFile
+	if https || site.allowHTTP { //guard:TestOriginsFile
 		return site.header
 	}
 	h := http.Header{}
-	for _, name := range harmless {
+	for _, name := range publicFields {
 		if v := site.header[name]; v != nil {
 			h[name] = v
 		}

@@ -31,7 +31,7 @@ import (
 func TestOriginsFile(t *testing.T) {
 	for _, c := range []struct {
 		text, want string // names and values of what goes over https; "-" for an error
-		plain      string // and over http
+		allowHTTP  string // and over http
 	}{
 		{"", "map[]", "map[]"},
 		{"Authorization: Bearer x\n", "map[Authorization:[Bearer x]]", "map[]"},
@@ -53,12 +53,12 @@ func TestOriginsFile(t *testing.T) {
 			if err == nil || strings.Contains(err.Error(), "Bearer") {
 				t.Errorf("%q: %v", c.text, err)
 			}
-		} else if err != nil || fmt.Sprint(site.lines(true)) != c.want || fmt.Sprint(site.lines(false)) != c.plain {
+		} else if err != nil || fmt.Sprint(site.lines(true)) != c.want || fmt.Sprint(site.lines(false)) != c.allowHTTP {
 			t.Errorf("%q: %v %v %v", c.text, site.lines(true), site.lines(false), err)
 		}
 	}
 	site, err := origins{}.parse("h", "http1\nheader-timeout 10m\nmax-connections 2\n")
-	if err != nil || !site.http1 || site.patience != 10*time.Minute || site.connections != 2 {
+	if err != nil || !site.http1 || site.headerTimeout != 10*time.Minute || site.connections != 2 {
 		t.Errorf("%+v %v", site, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestOriginsModes(t *testing.T) {
 	} {
 		dir := fstest.MapFS{"h.example": {Data: []byte("A: secret-word\n"), Mode: mode}}
 		_, err := New(nil, Options{Origins: dir})
-		var unsafe *unsafeOrigin
+		var unsafe *originError
 		if (err == nil) != ok || err != nil && (!errors.As(err, &unsafe) || !strings.Contains(err.Error(), "h.example") || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%v: %v", mode, err)
 		}

@@ -64,14 +64,14 @@ type Pool struct {
 	addr  addresses
 
 	origins origins
-	conns   counts      // connections by host
+	conns   hostConns   // connections by host
 	wanted  atomic.Bool // a job waits for a worker
 
-	proxy    func(*http.Request) (*url.URL, error)
-	resolver *net.Resolver // nil: the system's
-	tls      *tls.Config   // nil: the system's roots
-	poll     time.Duration // between looks whether a job is still ours
-	life     time.Duration // between signs that its worker lives
+	proxy     func(*http.Request) (*url.URL, error)
+	resolver  *net.Resolver // nil: the system's
+	tls       *tls.Config   // nil: the system's roots
+	poll      time.Duration // between looks whether a job is still ours
+	heartbeat time.Duration // between signs that its worker lives
 
 	paused atomic.Pointer[time.Time] // nothing is claimed before this time, on the monotonic clock
 	said   sync.Map                  // name in queue/ to the last complaint about it: each is made once
@@ -82,13 +82,13 @@ type Pool struct {
 func New(s *fsstore.Store, o Options) (*Pool, error) {
 	o = o.withDefaults()
 	p := &Pool{
-		store: s,
-		o:     o,
-		log:   o.Logger,
-		addr:  addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
-		proxy: http.ProxyFromEnvironment,
-		poll:  500 * time.Millisecond, // a cancel is to be noticed within a second
-		life:  time.Minute,            // other hosts give it ten
+		store:     s,
+		o:         o,
+		log:       o.Logger,
+		addr:      addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
+		proxy:     http.ProxyFromEnvironment,
+		poll:      500 * time.Millisecond, // a cancel is to be noticed within a second
+		heartbeat: time.Minute,            // other hosts give it ten
 
 		origins: origins{o.Origins, o.Root},
 	}
@@ -121,13 +121,13 @@ func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 		return
 	}
 	if len(due) == 0 {
-		p.goesOn()
+		p.clearTrouble()
 	}
 	for _, name := range due {
 		if ctx.Err() != nil || p.isPaused() {
 			return
 		}
-		if p.conns.waits(strings.TrimSuffix(name, ".job")) {
+		if p.conns.isWaiting(strings.TrimSuffix(name, ".job")) {
 			continue
 		}
 		p.wanted.Store(true)
@@ -145,18 +145,18 @@ func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 func (p *Pool) work(ctx context.Context, name string) {
 	c, err := p.store.Claim(name)
 	if err != nil {
-		p.unclaimed(name, err)
+		p.claimFailed(name, err)
 	}
 	if c == nil {
 		return
 	}
 	a := &attempt{Pool: p, c: c, began: time.Now()}
-	p.ended(a.end(a.try(ctx)), name)
+	p.finished(a.end(a.try(ctx)), name)
 }
 
-// unclaimed tells of a job that can't be claimed. Where that is the file's own trouble (another user's, in a sticky
+// claimFailed tells of a job that can't be claimed. Where that is the file's own trouble (another user's, in a sticky
 // directory), the others go on.
-func (p *Pool) unclaimed(name string, err error) {
+func (p *Pool) claimFailed(name string, err error) {
 	if diskTrouble(err) {
 		p.pause("queue/"+name+" can't be claimed", err)
 	} else if before, _ := p.said.Swap(name, err.Error()); before != err.Error() {
@@ -174,12 +174,12 @@ func diskTrouble(err error) bool {
 	return false
 }
 
-// ended looks at what became of a claim. If its file could not be moved it is an orphan now, and recovery's.
-func (p *Pool) ended(err error, name string) {
+// finished looks at what became of a claim. If its file could not be moved it is an orphan now, and recovery's.
+func (p *Pool) finished(err error, name string) {
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		p.pause("the end of a job can't be written: "+name, err)
 	} else if !p.isPaused() {
-		p.goesOn()
+		p.clearTrouble()
 	}
 }
 
@@ -191,8 +191,8 @@ func (p *Pool) pause(what string, err error) {
 	p.store.Trouble(troubleName, waiting, fmt.Errorf("%s: %w", what, err))
 }
 
-// goesOn ends what pause told.
-func (p *Pool) goesOn() { p.store.Trouble(troubleName, waiting, nil) }
+// clearTrouble ends what pause told.
+func (p *Pool) clearTrouble() { p.store.Trouble(troubleName, waiting, nil) }
 
 const (
 	troubleName = "downloads"

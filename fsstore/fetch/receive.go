@@ -14,7 +14,7 @@ import (
 const bufferSize = 256 << 10
 
 // receive copies the body into the part and returns the announced digests that it computed on the
-// way. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
+// route. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
 func (a *attempt) receive(d *delivery) (sums, error) {
 	var have sums
 	if d.from == 0 {
@@ -32,11 +32,11 @@ func (a *attempt) receive(d *delivery) (sums, error) {
 				return nil, err
 			}
 		}
-		if err := a.keep(d, buf[:n], have); err != nil {
+		if err := a.write(d, buf[:n], have); err != nil {
 			return nil, err
 		}
 		if err != nil {
-			return have, a.ended(d, err)
+			return have, a.endOfBody(d, err)
 		}
 	}
 }
@@ -51,13 +51,13 @@ func (a *attempt) start(d *delivery) error {
 }
 
 // keep writes what came.
-func (a *attempt) keep(d *delivery, b []byte, have sums) error {
+func (a *attempt) write(d *delivery, b []byte, have sums) error {
 	n := min(d.skip, int64(len(b)))
 	d.skip, b = d.skip-n, b[n:]
 	if len(b) == 0 {
 		return nil
 	}
-	if err := a.room(d, a.part.Size()+int64(len(b))); err != nil {
+	if err := a.checkSize(d, a.part.Size()+int64(len(b))); err != nil {
 		return err
 	}
 	have.Write(b)
@@ -65,39 +65,39 @@ func (a *attempt) keep(d *delivery, b []byte, have sums) error {
 	return err
 }
 
-// ahead is how much is reserved at a time for an answer whose length is unknown.
-const ahead = 64 << 20
+// reserveStep is how much is reserved at a time for an answer whose length is unknown.
+const reserveStep = 64 << 20
 
-// room says whether the part may grow to size.
-func (a *attempt) room(d *delivery, size int64) error {
+// checkSize says whether the part may grow to size.
+func (a *attempt) checkSize(d *delivery, size int64) error {
 	switch {
 	case d.total >= 0 && size > d.total: //guard:TestResume
-		return &failure{reason: d.final().host + " sent more bytes than it had promised", do: again, spoilt: true}
+		return &failure{reason: d.final().host + " sent more bytes than it had promised", end: endRetry, discard: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
 	case d.total >= 0 || size <= a.reserved:
 		return nil
 	}
-	a.reserved = size + ahead
+	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // it may be endless: each try counts
-		return retry("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
+		return retryf("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
 	}
 	return err
 }
 
 // ended says what the end of the body means.
-func (a *attempt) ended(d *delivery, err error) error {
+func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.final().host, a.part.Size()
 	switch cause := d.cause(); {
 	case cause == errIdle:
-		return retry("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total))
+		return retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total))
 	case cause != nil:
 		return cause
 	case err != io.EOF:
-		return retry("the connection to %s broke after %s (%v)%s", host, progress(n, d.total), err, orHTTP1(err, d.final()))
+		return retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total), err, http1Hint(err, d.final()))
 	case d.total >= 0 && n != d.total:
-		return retry("%s sent too little: %s", host, progress(n, d.total))
+		return retryf("%s sent too little: %s", host, progress(n, d.total))
 	}
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 )
 
 func TestRedirectScheme(t *testing.T) {
-	plain := newLying(t, func(w *wire) { w.ok(body) })
+	allowHTTP := newLying(t, func(w *wire) { w.ok(body) })
 	secure := newLyingTLS(t, func(w *wire) {
 		if w.req.URL.Path == "/down.run" {
-			w.say("301 Moved Permanently", []string{"Location: " + plain.url + "/f.run", "Content-Length: 0"}, nil)
+			w.say("301 Moved Permanently", []string{"Location: " + allowHTTP.url + "/f.run", "Content-Length: 0"}, nil)
 			return
 		}
 		w.ok(body)
@@ -38,7 +38,7 @@ func TestRedirectScheme(t *testing.T) {
 		{"https to http, accepted", fsstore.Addition{URL: secure.url + "/down.run", AcceptHTTP: true}, fsstore.Done, ""},
 		{"https to http, of a known digest", fsstore.Addition{URL: secure.url + "/down.run", SHA256: sumOf(body).SHA256}, fsstore.Done, ""},
 		{"http at a TLS port", fsstore.Addition{URL: strings.Replace(secure.url, "https", "http", 1) + "/f.run"}, fsstore.Failed, ""},
-		{"https at a plain port", fsstore.Addition{URL: strings.Replace(plain.url, "http", "https", 1) + "/f.run"}, fsstore.Failed, "does not speak TLS"},
+		{"https at a plain port", fsstore.Addition{URL: strings.Replace(allowHTTP.url, "http", "https", 1) + "/f.run"}, fsstore.Failed, "does not speak TLS"},
 	} {
 		l := newLab(t, Options{Retries: 1})
 		l.p.tls = testRoots()
@@ -109,7 +109,7 @@ func TestCredentialsOnTheWay(t *testing.T) {
 
 		w.ok(body)
 	}
-	secure, port, plain := newLyingTLS(t, serve), newLyingTLS(t, serve), newLying(t, serve)
+	secure, port, allowHTTP := newLyingTLS(t, serve), newLyingTLS(t, serve), newLying(t, serve)
 	elsewhere := lyingAt(t, "127.0.0.2:0", nil, serve)
 	line := "Authorization: Bearer " + canary + "\n"
 	for _, c := range []struct {
@@ -117,16 +117,16 @@ func TestCredentialsOnTheWay(t *testing.T) {
 		sent                []bool // by request, in order
 	}{
 		{"https", line, secure.url, "", []bool{true}},
-		{"http", line, plain.url, "", []bool{false}},
-		{"http, allowed", "# Allow HTTP\n" + line, plain.url, "", []bool{true}},
+		{"http", line, allowHTTP.url, "", []bool{false}},
+		{"http, allowed", "# Allow HTTP\n" + line, allowHTTP.url, "", []bool{true}},
 		{"same host", line, secure.url, "/g.run", []bool{true, true}},
 		{"another port", line, secure.url, port.url + "/g.run", []bool{true, true}},
 		{"another host", line, secure.url, elsewhere.url + "/g.run", []bool{true, false}},
-		{"another host, allowed", "# allow http\n" + line, plain.url, elsewhere.url + "/g.run", []bool{true, false}},
+		{"another host, allowed", "# allow http\n" + line, allowHTTP.url, elsewhere.url + "/g.run", []bool{true, false}},
 		{"there and back", line, secure.url, elsewhere.url + "/back?to=" + url.QueryEscape(secure.url+"/g.run"), []bool{true, false, true}},
 		{"there, back, and on", line, secure.url, elsewhere.url + "/back?to=" + url.QueryEscape(secure.url+"/back?to=/g.run"), []bool{true, false, true, true}},
-		{"down to http", line, secure.url, plain.url + "/g.run", []bool{true, false}},
-		{"down to http, allowed", "# allow http\n" + line, secure.url, plain.url + "/g.run", []bool{true, true}},
+		{"down to http", line, secure.url, allowHTTP.url + "/g.run", []bool{true, false}},
+		{"down to http, allowed", "# allow http\n" + line, secure.url, allowHTTP.url + "/g.run", []bool{true, true}},
 		{"from elsewhere", line, elsewhere.url, secure.url + "/g.run", []bool{false, true}},
 	} {
 		to = c.to
@@ -135,7 +135,7 @@ func TestCredentialsOnTheWay(t *testing.T) {
 		l.p.tls = testRoots()
 		var seen []bool
 		var mark []int
-		all := []*lying{secure, port, plain, elsewhere}
+		all := []*lying{secure, port, allowHTTP, elsewhere}
 		for _, o := range all {
 			mark = append(mark, len(o.requests()))
 		}

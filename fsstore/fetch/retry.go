@@ -19,10 +19,10 @@ import (
 
 // failure is an attempt that did not bring the artifact, and what is to be done about it.
 type failure struct {
-	reason string // for people: what happened, what to do
-	do     ending
-	after  time.Duration // at least so long until the next attempt: Retry-After
-	spoilt bool          // the part's bytes are not to be kept
+	reason  string // for people: what happened, what to do
+	end     ending
+	after   time.Duration // at least so long until the next attempt: Retry-After
+	discard bool          // the part's bytes are not to be kept
 }
 
 func (f *failure) Error() string { return f.reason }
@@ -31,28 +31,28 @@ func (f *failure) Error() string { return f.reason }
 type ending uint8
 
 const (
-	fail  ending = iota // to failed/
-	again               // to queue/, one attempt less
-	wait                // to queue/, no attempt
+	endFail  ending = iota // to failed/
+	endRetry               // to queue/, one attempt less
+	endDefer               // to queue/, no attempt
 )
 
-func failed(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), do: fail}
+func failf(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), end: endFail}
 }
 
-func spoilt(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), do: fail, spoilt: true}
+func discardf(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), end: endFail, discard: true}
 }
 
-func retry(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), do: again}
+func retryf(format string, args ...any) error {
+	return &failure{reason: fmt.Sprintf(format, args...), end: endRetry}
 }
 
 // Causes for which a request is given up.
 var (
-	errTaken   = errors.New("the job left active/")
-	errStopped = errors.New("the server stops")
-	errIdle    = errors.New("no byte came for too long")
+	errCancelled = errors.New("the job left active/")
+	errStopped   = errors.New("the server stops")
+	errIdle      = errors.New("no byte came for too long")
 )
 
 // maxRetryAfter bounds what an origin may ask for: who says a year means "go away", and a person should see that.
@@ -87,13 +87,13 @@ func (o Options) delay(n int, asked time.Duration) time.Duration {
 	return max(d, asked)
 }
 
-// unwell turns a status that is not the artifact into a failure.
-func (a *answer) unwell() *failure {
-	f := unwell(a.Response, a.final(), time.Now())
-	if a.held && (a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) {
+// statusFailure turns a status that is not the artifact into a failure.
+func (a *answer) statusFailure() *failure {
+	f := statusFailure(a.Response, a.final(), time.Now())
+	if a.withheld && (a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) {
 		f.reason += " (the header lines in the file " + a.final().host + " of the --origins directory were not sent, for this is http: the line `# allow http` in it allows that)"
 	}
-	if a.certs && (a.StatusCode == http.StatusBadRequest || a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) { // as nginx says it
+	if a.certAsked && (a.StatusCode == http.StatusBadRequest || a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) { // as nginx says it
 		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and `key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
 	}
 	if a.proxy != nil {
@@ -102,17 +102,17 @@ func (a *answer) unwell() *failure {
 	return f
 }
 
-func unwell(r *http.Response, h hop, now time.Time) *failure {
+func statusFailure(r *http.Response, h hop, now time.Time) *failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
-	f := &failure{do: fail, reason: status + ": " + advice(r.StatusCode, h)}
+	f := &failure{end: endFail, reason: status + ": " + explainStatus(r.StatusCode, h)}
 	switch code := r.StatusCode; {
 	case code == 408, code == 425, code == 429, code >= 500 && code <= 599 && code != 501 && code != 505:
-		f.do, f.after = again, retryAfter(r.Header.Get("Retry-After"), now)
+		f.end, f.after = endRetry, retryAfter(r.Header.Get("Retry-After"), now)
 	}
 	return f
 }
 
-func advice(code int, h hop) string {
+func explainStatus(code int, h hop) string {
 	switch {
 	case code == 401:
 		return h.host + " wants credentials: put its header lines into the file " + h.host + " of the directory of --origins (or --credentials), then retry"
@@ -140,30 +140,30 @@ func advice(code int, h hop) string {
 	return h.host + " refuses the request; check the URL"
 }
 
-// notConnected says why a proxy doesn't connect, or nil where it did.
-func notConnected(answer *http.Response, h hop, proxy *url.URL, now time.Time) error {
+// proxyFailure says why a proxy doesn't connect, or nil where it did.
+func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) error {
 	status := strings.TrimSpace(strconv.Itoa(answer.StatusCode) + " " + http.StatusText(answer.StatusCode))
 	said := fmt.Sprintf("the proxy %s (HTTPS_PROXY) does not connect to %s: %s", proxy.Host, h.address(), status)
 	switch code := answer.StatusCode; {
 	case code == http.StatusOK:
 		return nil
 	case code == 407:
-		return failed("%s: it wants a user name and password, or others: put them into HTTPS_PROXY, start the server again, and retry", said)
+		return failf("%s: it wants a user name and password, or others: put them into HTTPS_PROXY, start the server again, and retry", said)
 	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
-		return &failure{reason: said + ": it can't reach it, or is in trouble itself", do: again, after: retryAfter(answer.Header.Get("Retry-After"), now)}
+		return &failure{reason: said + ": it can't reach it, or is in trouble itself", end: endRetry, after: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
-	return failed("%s: have it allowed there, or name the host in NO_PROXY and start the server again, then retry", said)
+	return failf("%s: have it allowed there, or name the host in NO_PROXY and start the server again, then retry", said)
 }
 
-// socksRefused is notConnected of a SOCKS proxy, by what net/http says of its answer (RFC 1928, 6; RFC 1929, 2).
-func socksRefused(err error, h hop, proxy *url.URL) error {
+// socksFailure is notConnected of a SOCKS proxy, by what net/http says of its answer (RFC 1928, 6; RFC 1929, 2).
+func socksFailure(err error, h hop, proxy *url.URL) error {
 	said := fmt.Sprintf("the proxy %s (%s) does not connect to %s (%v)", proxy.Host, proxyVariable(h), h.address(), err)
 	for _, final := range []string{"authentication", "not allowed by ruleset", "not supported"} {
 		if strings.Contains(err.Error(), final) {
-			return failed("%s: mend its user name and password in that variable, or have it allowed there, start the server again, and retry", said)
+			return failf("%s: mend its user name and password in that variable, or have it allowed there, start the server again, and retry", said)
 		}
 	}
-	return retry("%s", said)
+	return retryf("%s", said)
 }
 
 // proxyVariable names the proxy for people.
@@ -208,92 +208,92 @@ const (
 	badCert = "sent a certificate that can't be used: have it mended there, or fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
 )
 
-// handshake turns an error of a TLS handshake that will not pass by itself into a failure, or returns nil.
-func handshake(err error, host string) error {
+// handshakeFailure turns an error of a TLS handshake that will not pass by itself into a failure, or returns nil.
+func handshakeFailure(err error, host string) error {
 	text := err.Error()
 	for _, a := range alerts {
 		if strings.Contains(text, a.text) {
-			return failed("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST", host), err)
+			return failf("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST", host), err)
 		}
 	}
 	return nil
 }
 
-// unreachable turns the error of a request into a failure: broken connections come again, what only a person can mend
+// requestFailure turns the error of a request into a failure: broken connections come again, what only a person can mend
 // doesn't. It is the proxy's where there is one that could not be reached.
-func unreachable(err error, h hop, proxy *url.URL) error {
+func requestFailure(err error, h hop, proxy *url.URL) error {
 	var op *net.OpError
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	if e, ok := errors.AsType[*unlisted](err); ok {
-		return &failure{reason: e.Error(), do: wait}
+	if e, ok := errors.AsType[*interfacesError](err); ok {
+		return &failure{reason: e.Error(), end: endDefer}
 	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
-		return socksRefused(op.Err, h, proxy)
+		return socksFailure(op.Err, h, proxy)
 	}
 	if errors.As(err, &op) && op.Op == "proxyconnect" && proxy != nil {
 		p := hop{https: proxy.Scheme == "https", authority: proxy.Host, host: proxy.Hostname()}
-		f := unreachable(op.Err, p, nil).(*failure)
+		f := requestFailure(op.Err, p, nil).(*failure)
 		f.reason = "the proxy that " + proxyVariable(h) + " names: " + f.reason
 		return f
 	}
 	var (
-		no      *refused
+		no      *refusedAddress
 		dns     *net.DNSError
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
 		record  tls.RecordHeaderError
 		timeout net.Error
 	)
-	final := handshake(err, h.host)
+	final := handshakeFailure(err, h.host)
 	switch {
 	case errors.As(err, &no):
-		return failed("%s: %v", h.host, no)
+		return failf("%s: %v", h.host, no)
 	case errors.As(err, &unknown):
-		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL; where the host has a CA of its own, name that with the line `ca FILE` in the file %s of the --origins directory; then retry", h.host, err, h.host)
+		return failf("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL; where the host has a CA of its own, name that with the line `ca FILE` in the file %s of the --origins directory; then retry", h.host, err, h.host)
 	case errors.As(err, &cert):
-		return failed("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
+		return failf("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
 	case final != nil:
 		return final
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return failed("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
+		return failf("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
 	case errors.As(err, &dns):
-		return retry("the name %s can't be resolved (%s): check it, and this machine's DNS", h.host, dnsText(dns))
+		return retryf("the name %s can't be resolved (%s): check it, and this machine's DNS", h.host, dnsReason(dns))
 	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "header list larger than"):
-		return failed("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
+		return failf("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
 	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return retry("%s did not answer in time (%v)", h.address(), err)
+		return retryf("%s did not answer in time (%v)", h.address(), err)
 	}
-	return retry("the connection to %s failed (%v)%s%s", h.address(), plainer(err), orHTTP1(err, h), byWayOf(h, proxy))
+	return retryf("the connection to %s failed (%v)%s%s", h.address(), withoutQuotes(err), http1Hint(err, h), viaProxy(h, proxy))
 }
 
-// plainer is an error without the bytes that it quotes: who sent them may have sent back what we had sent, a credential, say.
-func plainer(err error) string {
+// withoutQuotes is an error without the bytes that it quotes: who sent them may have sent back what we had sent, a credential, say.
+func withoutQuotes(err error) string {
 	text, _, _ := strings.Cut(err.Error(), `"`)
 	return strings.TrimRight(text, ": ")
 }
 
-func byWayOf(h hop, proxy *url.URL) string {
+func viaProxy(h hop, proxy *url.URL) string {
 	if proxy == nil {
 		return ""
 	}
 	return " (by way of the proxy " + proxy.Host + ", " + proxyVariable(h) + ")"
 }
 
-// orHTTP1 is what may help where an origin's HTTP/2 is broken.
-func orHTTP1(err error, h hop) string {
+// http1Hint is what may help where an origin's HTTP/2 is broken.
+func http1Hint(err error, h hop) string {
 	if text := err.Error(); strings.Contains(text, "http2") || strings.Contains(text, "stream error") || strings.Contains(text, "connection error: ") || strings.Contains(text, "HTTP/2") {
 		return ": if it stays so, add the line `http1` to the file " + h.host + " of the --origins directory"
 	}
 	return ""
 }
 
-func tooSlow(h hop, waited time.Duration) error {
-	return retry("%s did not answer in time: no header in %v; if it needs longer, raise --header-timeout, or write `header-timeout 10m` into the file %s of the --origins directory", h.address(), waited, h.host)
+func noHeader(h hop, waited time.Duration) error {
+	return retryf("%s did not answer in time: no header in %v; if it needs longer, raise --header-timeout, or write `header-timeout 10m` into the file %s of the --origins directory", h.address(), waited, h.host)
 }
 
-func dnsText(e *net.DNSError) string {
+func dnsReason(e *net.DNSError) string {
 	if e.IsNotFound {
 		return "there is no such host"
 	}

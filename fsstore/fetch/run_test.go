@@ -226,7 +226,7 @@ func TestRunCancel(t *testing.T) {
 func TestRunShowsLife(t *testing.T) {
 	o := newLying(t, slow)
 	l := newLab(t, Options{})
-	l.p.life = 20 * time.Millisecond
+	l.p.heartbeat = 20 * time.Millisecond
 	l.add(fsstore.Addition{URL: o.url + "/f.run"})
 	l.running()
 	l.until("half is there", func() bool { return partSize(l) == half })
@@ -391,12 +391,12 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 func TestUnclaimed(t *testing.T) {
 	l := newLab(t, Options{})
 	for range 3 {
-		l.p.unclaimed("a.job", &os.PathError{Op: "rename", Path: "a.job", Err: os.ErrPermission})
+		l.p.claimFailed("a.job", &os.PathError{Op: "rename", Path: "a.job", Err: os.ErrPermission})
 	}
 	if l.p.isPaused() || strings.Count(l.log.String(), "can't be claimed") != 1 {
 		t.Errorf("paused %v, log:\n%s", l.p.isPaused(), l.log)
 	}
-	l.p.unclaimed("b.job", &os.PathError{Op: "rename", Path: "b.job", Err: syscall.EIO})
+	l.p.claimFailed("b.job", &os.PathError{Op: "rename", Path: "b.job", Err: syscall.EIO})
 	if !l.p.isPaused() {
 		t.Error("a broken disk is tried on")
 	}
