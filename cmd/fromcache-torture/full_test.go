@@ -65,7 +65,7 @@ func (p *program) fillDisk(d disk, row *Row) error {
 			return fmt.Errorf("round %d: %w", n, err)
 		}
 	}
-	row.Tried("waits for room", strings.Count(s.text(), "download waits"))
+	row.Tried("waits for room", strings.Count(s.text(), "download deferred"))
 	l.end(d.name, s, row)
 	return nil
 }

@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// class says what an address may be asked for. The greater, the less.
+// class says who may ask for an address. A greater class is open to fewer.
 type class uint8
 
 const (
 	public    class = iota
-	private         // an approved URL may name it; neither a name of the public net nor a redirect from there may lead to it
-	forbidden       // nothing may, unless --allow-origin names it
+	private         // an approved URL may name it; a public name or host must not lead to it
+	forbidden       // only --allow-origin opens it
 )
 
 // rule puts a block of addresses into a class.
@@ -31,12 +31,14 @@ func block(prefix string, c class, name string) rule {
 	return rule{netip.MustParsePrefix(prefix), c, name}
 }
 
-// rules: the IANA registries of special-purpose addresses, as far as something may answer there, and the addresses at which
-// clouds tell a machine its secrets. An address is in the greatest class of all rules that hold it.
+// rules are the IANA registries of special-purpose addresses, as far as something may answer
+// there, and the addresses at which clouds give a machine its secrets. The greatest class of the
+// rules that match counts.
 var rules = []rule{
 	block("0.0.0.0/8", forbidden, "an unspecified address"),
 	block("127.0.0.0/8", forbidden, "a loopback address"),
-	block("169.254.0.0/16", forbidden, "a link-local or metadata address"), // AWS, Google, Azure, Oracle, DigitalOcean: .169.254
+	// AWS, Google, Azure, Oracle, DigitalOcean: 169.254.169.254
+	block("169.254.0.0/16", forbidden, "a link-local or metadata address"),
 	block("224.0.0.0/4", forbidden, "a multicast address"),
 	block("240.0.0.0/4", forbidden, "a reserved or broadcast address"),
 	block("100.100.100.200/32", forbidden, "a metadata address"), // Alibaba
@@ -47,10 +49,11 @@ var rules = []rule{
 	block("fe80::/10", forbidden, "a link-local address"),
 	block("ff00::/8", forbidden, "a multicast address"),
 	block("100::/64", forbidden, "a discard address"),
-	block("fd00:ec2::/32", forbidden, "a metadata address"),                            // AWS
-	block("fd20:ce::254/128", forbidden, "a metadata address"),                         // Google
-	block("fd00:42::42/128", forbidden, "a metadata address"),                          // Scaleway
-	block("64:ff9b:1::/48", forbidden, "a local NAT64 address, whatever is behind it"), // RFC 8215: where its IPv4 stands is unknown
+	block("fd00:ec2::/32", forbidden, "a metadata address"),    // AWS
+	block("fd20:ce::254/128", forbidden, "a metadata address"), // Google
+	block("fd00:42::42/128", forbidden, "a metadata address"),  // Scaleway
+	// RFC 8215: the place of the IPv4 address in it is unknown
+	block("64:ff9b:1::/48", forbidden, "a local NAT64 address, whatever is behind it"),
 	block("10.0.0.0/8", private, "a private address"),
 	block("172.16.0.0/12", private, "a private address"),
 	block("192.168.0.0/16", private, "a private address"),
@@ -61,27 +64,27 @@ var rules = []rule{
 	block("fec0::/10", private, "a site-local address"),
 }
 
-// basis says by whose word an address is to be dialled.
+// basis says whose choice an address is. The operator's choice is: a literal address or an inside
+// name in the approved URL, or the job's line `accept private`.
 type basis uint8
 
 const (
-	byApproval basis = iota // the approved URL says it, as a literal or a name of the inside; the job accepts it; or the chain never left the inside
-	byName                  // the approved URL's name, which is one of the public net, has been resolved to it
-	byRedirect              // a public host redirects there
+	byApproval basis = iota // the operator's, or a redirect from an address that is not public
+	byName                  // DNS's, for a public name in the approved URL
+	byRedirect              // a redirect's from a public host
 )
 
-// addresses judges where a connection may go.
+// addresses decides which addresses may be dialled.
 type addresses struct {
 	rules []rule
 	allow []netip.Prefix
 	local func() ([]rule, error) // what this machine's interfaces add; nil: nothing
 }
 
-// ownAddresses are the rules of the moment for this machine and its neighbours. What it says to itself by any of its
-// addresses is as much its own affair as by loopback's, so those are forbidden, and with an interface of loopback all of its
-// prefix. Whoever is on a network that it is directly on is inside, whatever kind of address that network has: as with
-// private addresses an approved URL may name a mirror there, by its address or by a name of the inside, but nothing that
-// comes from the public net may lead there. An address that a router turns into one of these can't be told.
+// ownAddresses returns rules for this machine and its networks as they are now. The machine's own
+// addresses, and all of a loopback interface's prefix, are forbidden, because what listens there
+// trusts this machine. Addresses of networks that the machine is directly on are private, whatever
+// their kind. An address that a router translates into one of these can't be recognised.
 func ownAddresses() ([]rule, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -93,9 +96,11 @@ func ownAddresses() ([]rule, error) {
 	}
 	var list []rule
 	for _, p := range prefixesOf(all) {
-		list = append(list, rule{netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), forbidden, "an address of this machine"})
+		own := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
+		list = append(list, rule{own, forbidden, "an address of this machine"})
 		if p.Bits() > 0 {
-			list = append(list, rule{p.Masked(), private, "an address of a network that this machine is on"})
+			list = append(list, rule{p.Masked(), private, "an address of a network that this " +
+				"machine is on"})
 		}
 	}
 	for _, i := range interfaces {
@@ -123,14 +128,17 @@ func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
 	return prefixes
 }
 
-// interfacesError: no address can be judged. It is the machine's fault and no job's.
+// interfacesError says that this machine's addresses can't be listed, so that no address can be
+// checked. The job is deferred, because it is the machine's fault.
 type interfacesError struct{ err error }
 
 func (e *interfacesError) Error() string {
-	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be known which are the inside: a systemd unit with RestrictAddressFamilies needs AF_NETLINK in it", e.err)
+	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be "+
+		"known which are the inside: a systemd unit with RestrictAddressFamilies needs "+
+		"AF_NETLINK in it", e.err)
 }
 
-// now returns l with the rules of the moment.
+// now returns l with the rules of ownAddresses added.
 func (l addresses) now() (addresses, error) {
 	if l.local == nil {
 		return l, nil
@@ -142,7 +150,8 @@ func (l addresses) now() (addresses, error) {
 	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil //guard:TestOwnNetwork
 }
 
-// refusedAddress says that an address may not be dialled. No further attempt changes that.
+// refusedAddress says that an address may not be dialled. It fails the job, because a further
+// attempt changes nothing.
 type refusedAddress struct {
 	addr netip.Addr
 	why  string
@@ -150,11 +159,13 @@ type refusedAddress struct {
 }
 
 func (e *refusedAddress) Error() string {
-	return fmt.Sprintf("the address %s is refused: %s; if it is meant, %sstart the server with --allow-origin %s",
+	return fmt.Sprintf("the address %s is refused: %s; if it is meant, %sstart the server with "+
+		"--allow-origin %s",
 		e.addr, e.why, e.do, netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()))
 }
 
-// classify returns the class of a, and what to call it. An IPv4 address inside counts as that address.
+// classify returns the class of a and what to call it. An IPv4 address embedded in an IPv6 address
+// counts as well.
 func (l addresses) classify(a netip.Addr) (class, string) {
 	a = a.WithZone("").Unmap()
 	worst, name := public, ""
@@ -176,14 +187,15 @@ func (l addresses) classify(a netip.Addr) (class, string) {
 
 func (l addresses) allowed(a netip.Addr) bool {
 	for _, p := range l.allow {
-		if p.Contains(a) || p.Addr().Is4In6() && netip.PrefixFrom(p.Addr().Unmap(), max(p.Bits()-96, 0)).Contains(a) {
+		if p.Contains(a) || p.Addr().Is4In6() && netip.PrefixFrom(p.Addr().Unmap(),
+			max(p.Bits()-96, 0)).Contains(a) {
 			return true
 		}
 	}
 	return false
 }
 
-// judge returns a *refused where a may not be dialled.
+// check returns a *refusedAddress where a may not be dialled.
 func (l addresses) check(a netip.Addr, by basis) error {
 	a = a.WithZone("").Unmap()
 	if l.allowed(a) {
@@ -193,15 +205,18 @@ func (l addresses) check(a netip.Addr, by basis) error {
 	case c == forbidden:
 		return &refusedAddress{addr: a, why: "it is " + name}
 	case c == private && by == byRedirect:
-		return &refusedAddress{addr: a, why: "it is " + name + ", and a public host redirects there"}
+		return &refusedAddress{addr: a, why: "it is " + name + ", and a public host redirects " +
+			"there"}
 	case c == private && by == byName:
-		return &refusedAddress{a, "it is " + name + ", and the name is one of the public net, whose owner chose where it leads", "add the line `accept private` to the job and retry, or "}
+		return &refusedAddress{a, "it is " + name + ", and the name is one of the public net, " +
+			"whose owner chose where it leads", "add the line `accept private` to the job and " +
+			"retry, or "}
 	}
 	return nil
 }
 
-// embedded returns the IPv4 addresses that an IPv6 address stands for. Networks with a NAT64 prefix of their own can't be told
-// from any other.
+// embedded returns the IPv4 addresses that an IPv6 address stands for. A network-specific NAT64
+// prefix (RFC 6052) can't be recognised.
 func embedded(a netip.Addr) []netip.Addr {
 	if !a.Is6() {
 		return nil
@@ -228,7 +243,7 @@ func embedded(a netip.Addr) []netip.Addr {
 	return nil
 }
 
-// control is a net.Dialer's ControlContext: it judges the address that is about to be dialled.
+// control returns a net.Dialer's ControlContext that checks the address about to be dialled.
 func (l addresses) control(by basis) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
@@ -243,8 +258,8 @@ func (l addresses) control(by basis) func(context.Context, string, string, sysca
 	}
 }
 
-// checkHost judges a host as a URL spells it, for when somebody else resolves it. Names of all kinds pass but localhost;
-// numbers must be spelled in full, for "127.1" and "0x7f000001" are addresses to some resolvers and names to others.
+// checkHost checks a URL's host where a proxy resolves it: literal addresses and localhost. All
+// other names pass.
 func (l addresses) checkHost(host string, by basis) error {
 	l, err := l.now()
 	if err != nil {
@@ -259,21 +274,27 @@ func (l addresses) checkHost(host string, by basis) error {
 	return nil
 }
 
-// insideZones are the top-level names that no public registry gives away: RFC 6761, RFC 6762 and its appendix G, RFC 8375,
-// and ICANN's .internal.
-var insideZones = []string{"local", "localdomain", "localhost", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"}
+// insideZones are the top-level names that no public registry gives away: RFC 6761, RFC 6762 and
+// its appendix G, RFC 8375, and ICANN's .internal.
+var insideZones = []string{
+	"local", "localdomain", "localhost", "internal", "intranet", "private",
+	"corp", "home", "lan", "home.arpa",
+}
 
-// isPublicName reports whether a stranger may own this name, and so choose where it leads. A name without a dot, and one of
-// a zone that only a network of one's own has, is the operator's, as a literal address is.
+// isPublicName reports whether a stranger may own a name and choose its addresses. Literal
+// addresses, names without a dot and names in insideZones are the operator's.
 func isPublicName(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
 	}
 	host = strings.TrimRight(host, ".")
-	return strings.Contains(host, ".") && !slices.ContainsFunc(insideZones, func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
+	return strings.Contains(host, ".") && !slices.ContainsFunc(insideZones,
+		func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
 }
 
-// isAmbiguousNumber reports whether host is a number that is no address in its usual form. WHATWG URL, 3.5: what ends in a number.
+// isAmbiguousNumber reports whether host ends in a number but is no address in its usual form
+// (WHATWG URL, 3.5), because resolvers disagree: `127.1` is an address to some and a name to
+// others.
 func isAmbiguousNumber(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false

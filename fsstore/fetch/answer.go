@@ -14,18 +14,20 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// validator tells the versions of one URL apart, so well that pieces of one may be joined: a strong ETag, or a time.
+// validator identifies one version of a URL's bytes, so that ranges of it may be joined: a strong
+// ETag, or a Last-Modified time that RFC 9110 calls strong.
 type validator struct {
 	etag     string
 	modified time.Time
 }
 
-// strongAge is how much later than the last change an answer must be, for that time to be a strong validator. RFC 9110, 8.8.2.2
-// asks for a second if one clock made both, and else for a difference that no two clocks have: we can't know which it is.
+// strongAge is the time by which Date must be later than Last-Modified for a strong validator. RFC
+// 9110, 8.8.2.2 asks for a second with one clock and for more with two, and we can't know which it
+// is.
 const strongAge = time.Minute
 
-// validatorOf returns the validator of a whole answer. A time is none where there is an ETag of whatever kind: a weak one
-// says that the bytes may differ though the file is the same (RFC 9110, 13.1.5).
+// validatorOf returns the validator of a whole answer. Last-Modified beside an ETag is none,
+// because a weak ETag says that the bytes may differ at the same time (RFC 9110, 13.1.5).
 func validatorOf(h http.Header) validator {
 	if hasETag(h) { //guard:TestResume
 		return validator{etag: strongETag(h.Get("Etag"))}
@@ -38,9 +40,11 @@ func validatorOf(h http.Header) validator {
 	return validator{modified: modified.UTC()}
 }
 
-// hasETag reports whether there is an ETag. What is not in quotes, as some repositories send it, is none (RFC 9110, 8.8.3).
+// hasETag reports whether there is an ETag. One without quotes, as some repositories send it, is
+// none (RFC 9110, 8.8.3).
 func hasETag(h http.Header) bool { return strings.HasSuffix(strings.TrimSpace(h.Get("Etag")), `"`) }
 
+// startValidator returns the validator that a start line noted.
 func startValidator(e job.Event) validator {
 	if e.ETag != "" {
 		return validator{etag: e.ETag}
@@ -50,7 +54,7 @@ func startValidator(e job.Event) validator {
 
 func (v validator) isNone() bool { return v.etag == "" && v.modified.IsZero() }
 
-// field is v as If-Range has it.
+// field returns v as an If-Range field.
 func (v validator) field() string {
 	if v.etag != "" {
 		return v.etag
@@ -58,7 +62,7 @@ func (v validator) field() string {
 	return v.modified.Format(http.TimeFormat)
 }
 
-// matches reports whether a piece is of the version of v.
+// matches reports whether a 206 with this header is of the version v.
 func (v validator) matches(h http.Header) bool {
 	if v.etag != "" {
 		return strongETag(h.Get("Etag")) == v.etag
@@ -67,16 +71,17 @@ func (v validator) matches(h http.Header) bool {
 	return err == nil && !hasETag(h) && t.Equal(v.modified) //guard:TestResume
 }
 
-// resumable returns the newest start of the job if a part can be resumed on its word: it noted a validator and a size, and
-// was of the URL that is asked for now, if by another signature. An ETag tells the versions of one URL apart: two files
-// that differ in a query have the same where the origin makes it of time and size.
+// resumable returns the job's newest start line, and whether a part can be resumed by it: it noted
+// a validator and a size, and its URL is the one asked for now but for a signature. The URLs must
+// agree, because an ETag made of time and size can be the same for two queries.
 func resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
 	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:TestResumeOfAnotherURL
 }
 
-// resumeFields are the request's for a part of n bytes. from is where the answer is to begin: at the end of the part, or at its last byte
-// where nothing is missing, for a range of no bytes can't be asked for.
+// resumeFields returns the request's fields for a part of n bytes, and the offset at which the
+// answer is to begin: n, or the last byte where the part is complete, because an empty range can't
+// be asked for.
 func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	from = min(n, start.Size-1)
 	return http.Header{
@@ -85,8 +90,9 @@ func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	}, from
 }
 
-// conditionalFields ask for the artifact only if it is no longer what is held. Where that was fetched from another URL of its
-// key, its validators say nothing of this one, and an expected SHA-256 that it does not have makes the question pointless.
+// conditionalFields ask for the artifact only if it has changed. They are empty where the held one
+// came from another URL of its key, because its validators say nothing of this one, and where it
+// has not the digest want.
 func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
 	if held == nil ||
@@ -104,7 +110,8 @@ func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	return h
 }
 
-// unchanged reports whether a 304 speaks of what is held: it answers our condition, and names no other version.
+// unchanged reports whether a 304 confirms what is held: it answers our condition, and names no
+// other version.
 func unchanged(a *answer, asked http.Header) bool {
 	if a.StatusCode != http.StatusNotModified {
 		return false
@@ -119,7 +126,8 @@ func unchanged(a *answer, asked http.Header) bool {
 	return false
 }
 
-// continues reports whether a 206 continues the version that start noted, at from: anything else must not be appended.
+// continues reports whether a 206 continues at from the version that start noted, up to its end.
+// Nothing else may be appended.
 func continues(a *answer, start job.Event, from int64) bool {
 	first, last, total, ok := contentRange(a.Header)
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
@@ -131,7 +139,8 @@ func continues(a *answer, start job.Event, from int64) bool {
 		startValidator(start).matches(a.Header)
 }
 
-// contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` can't prove anything and is not ok.
+// contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` proves nothing and
+// is not ok.
 func contentRange(h http.Header) (first, last, total int64, ok bool) {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(h.Get("Content-Range")), " ")
 	span, size, _ := strings.Cut(rest, "/")
@@ -139,12 +148,14 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 	first, ok1 := decimal(from)
 	last, ok2 := decimal(to)
 	total, ok3 := decimal(size)
-	ok = ok1 && ok2 && ok3 && strings.EqualFold(unit, "bytes") && first <= last && last < total && len(h.Values("Content-Range")) == 1
+	ok = ok1 && ok2 && ok3 && strings.EqualFold(unit,
+		"bytes") && first <= last && last < total && len(h.Values("Content-Range")) == 1
 	return first, last, total, ok
 }
 
-// isWhole reports whether an answer is a 200 of all of it. Scripts that serve ranges forget the status: then Content-Range
-// says what they send. That it names a last byte one too far is another mistake of theirs, and harmless.
+// isWhole reports whether an answer is a 200 with all of the file. Some scripts send a range with
+// status 200, which Content-Range gives away. A last byte that is one too high is a common mistake
+// and accepted.
 func isWhole(r *http.Response) bool {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
 	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:TestBehaviours
@@ -154,7 +165,8 @@ func isWhole(r *http.Response) bool {
 	from, to, _ := strings.Cut(span, "-")
 	last, isLast := decimal(to)
 	total, isTotal := decimal(size)
-	return isLast && isTotal && from == "0" && last >= total-1 && (r.ContentLength < 0 || r.ContentLength == total)
+	return isLast && isTotal && from == "0" && last >= total-1 &&
+		(r.ContentLength < 0 || r.ContentLength == total)
 }
 
 func decimal(s string) (int64, bool) {
@@ -174,21 +186,24 @@ func strongETag(s string) string {
 	return s
 }
 
-// endIsCertain reports whether the framing of an answer shows its end: a length, chunks and HTTP/2's frames do, the close of a
-// connection doesn't.
+// endIsCertain reports whether the framing shows the end of the body, as a length, chunks and
+// HTTP/2's frames do. A closed connection doesn't.
 func endIsCertain(r *http.Response) bool {
 	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0 || r.ProtoMajor >= 2
 }
 
-// keptNames are the fields that meta remembers: those that are served again, and those by which a person can tell a version.
+// keptNames are the fields that meta keeps, to be served again or to tell a person which version
+// it is.
 var keptNames = []string{
-	"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Etag", "Last-Modified", "Date", "Repr-Digest",
-	"Content-Digest", "Content-Md5", "X-Goog-Hash", "X-Goog-Generation", "X-Amz-Version-Id", "X-Repo-Commit",
+	"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
+	"Etag", "Last-Modified", "Date", "Repr-Digest", "Content-Digest", "Content-Md5",
+	"X-Goog-Hash", "X-Goog-Generation", "X-Amz-Version-Id", "X-Repo-Commit",
 }
 
-// maxField bounds what one field may add to meta.
+// maxField is the length in bytes above which a field is not kept.
 const maxField = 1 << 10
 
+// keptFields returns the fields of h that meta keeps.
 func keptFields(h http.Header) map[string]string {
 	m := map[string]string{}
 	for _, name := range keptNames {
@@ -199,18 +214,25 @@ func keptFields(h http.Header) map[string]string {
 	return m
 }
 
-// servesRanges reports whether an origin showed that it serves ranges of this file, or said so (RFC 9110, 14.3).
+// servesRanges reports whether an origin sent a range of this file or said that it would (RFC
+// 9110, 14.3).
 func servesRanges(r *http.Response) bool {
-	units := strings.Split(strings.ToLower(strings.Join(r.Header.Values("Accept-Ranges"), ",")), ",")
+	said := strings.ToLower(strings.Join(r.Header.Values("Accept-Ranges"), ","))
+	units := strings.Split(said, ",")
 	for i := range units {
 		units[i] = strings.TrimSpace(units[i])
 	}
 	return r.StatusCode == http.StatusPartialContent || slices.Contains(units, "bytes")
 }
 
-// provenance is what meta tells of the way of the bytes.
+// provenance returns what meta tells of where the bytes came from.
 func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{Header: keptFields(a.Header), FinalURL: a.final().raw, Ranges: servesRanges(a.Response), Notes: a.notes}
+	o := fsstore.Origin{
+		Header:   keptFields(a.Header),
+		FinalURL: a.final().raw,
+		Ranges:   servesRanges(a.Response),
+		Notes:    a.notes,
+	}
 	for _, h := range a.hops[:len(a.hops)-1] {
 		o.Redirects = append(o.Redirects, h.raw)
 	}

@@ -13,26 +13,26 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-// attempt is one try at one claim.
+// attempt is one try at one claimed job.
 type attempt struct {
 	*Pool
 	c         *fsstore.Claim
 	part      *fsstore.Part
 	began     time.Time
 	started   bool  // the start line is written
-	canResume bool  // what the part holds can be resumed
-	reserved  int64 // bytes, of an answer whose length is unknown
+	canResume bool  // the part's bytes can be resumed by the next attempt
+	reserved  int64 // bytes on the disk, for a body of unknown length
 }
 
-// delivery is an answer that brings the artifact, or what is missing of it.
+// delivery is an answer whose body is the artifact, or the missing rest of it.
 type delivery struct {
 	*answer
-	from  int64  // where it goes on in the part
-	skip  int64  // bytes at its beginning that the part has already
-	total int64  // bytes of the artifact, -1 unknown
-	name  string // of the file, as the URL says
+	from  int64  // size of the part that is resumed
+	skip  int64  // bytes at the beginning of the body that the part has already
+	total int64  // size of the artifact in bytes; -1: unknown
+	name  string // of the file, from the URL
 
-	validator // by which it can be resumed
+	validator // for a later resume
 }
 
 // try fetches and publishes.
@@ -50,8 +50,8 @@ func (a *attempt) try(ctx context.Context) error {
 	return a.publish(d)
 }
 
-// runWatched runs the download, and cuts it short when ctx ends or when the job is no longer ours. The watch is over when it
-// returns: whoever publishes asks himself whether the job is still his.
+// runWatched runs the download and cuts it short when ctx ends or when the job leaves active/. The
+// watch ends before publishing, which checks itself that the job is still ours.
 func (a *attempt) runWatched(ctx context.Context) (*delivery, error) {
 	mine, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var watcher sync.WaitGroup
@@ -65,7 +65,8 @@ func (a *attempt) runWatched(ctx context.Context) (*delivery, error) {
 	return d, err
 }
 
-// watch shows other hosts, too, that the job has an owner: one that hashes a large part or blob changes no file.
+// watch cancels mine when ctx ends or the job is gone, and shows other hosts that the job's worker
+// lives, because a worker that hashes a large part changes no file.
 func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 	tick := time.NewTicker(a.poll)
 	defer tick.Stop()
@@ -80,7 +81,7 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 			return
 		case <-tick.C:
 			if !a.c.Held() &&
-				!a.store.Ill() { // a directory that is away may come back //guard:TestRunWhileTheDirectoryIsAway
+				!a.store.Ill() { // the directory may be mounted again //guard:TestRunWhileTheDirectoryIsAway
 				cancel(errCancelled)
 				return
 			}
@@ -90,7 +91,7 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 	}
 }
 
-// run asks, receives and checks.
+// run requests, receives and checks.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	start, resume := resumable(&a.c.Job)
 	part, err := a.c.Part(ctx, resume)
@@ -117,7 +118,7 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	return d, a.checkBytes(ctx, d, have)
 }
 
-// open asks for the rest of the part where it has bytes, else or when that fails for the whole.
+// get requests the rest of the part, or else the whole.
 func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if a.part.Size() > 0 {
 		d, err := a.resume(ctx, start)
@@ -142,19 +143,28 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	return nil, ans.statusFailure()
 }
 
+// askOrigin requests the job's URL with further fields. A job with a sha256 may be redirected to
+// http, because the digest reveals a change on the way.
 func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
 	j := &a.c.Job
-	q := question{url: a.c.URL, fields: fields, agent: j.UserAgent(), acceptPrivate: j.AcceptPrivate}
-	q.acceptHTTP = j.AcceptHTTP || j.Sha256 != "" // who changes the bytes on the way is found out
-	return a.ask(ctx, q)
+	return a.ask(ctx, question{
+		url:           a.c.URL,
+		fields:        fields,
+		agent:         j.UserAgent(),
+		acceptPrivate: j.AcceptPrivate,
+		acceptHTTP:    j.AcceptHTTP || j.Sha256 != "",
+	})
 }
 
-// digestDecides reports whether what an origin calls a piece may be the whole all the same: the operator's digest tells.
+// digestDecides reports whether an answer that the origin calls a range is taken as the whole,
+// because the job's digest will tell.
 func (a *attempt) digestDecides(ans *answer) bool {
-	return a.c.Job.Sha256 != "" && (ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
+	return a.c.Job.Sha256 != "" &&
+		(ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
 }
 
-// resume returns no delivery and no error when what the origin has can't be appended.
+// resume requests the rest of the part. It returns neither a delivery nor an error where the
+// answer can't be appended.
 func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error) {
 	n := a.part.Size()
 	fields, from := resumeFields(start, n)
@@ -163,7 +173,8 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 		return nil, err
 	}
 	if continues(ans, start, from) {
-		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size, validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
+		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size,
+			validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
 	if isWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
@@ -182,13 +193,15 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 	return nil, ans.statusFailure()
 }
 
+// fromStart returns the delivery of a whole answer.
 func (a *attempt) fromStart(ans *answer) *delivery {
-	d := &delivery{answer: ans, total: ans.ContentLength, validator: validatorOf(ans.Header), name: kind.Name(a.c.URL)}
+	d := &delivery{answer: ans, total: ans.ContentLength, validator: validatorOf(ans.Header),
+		name: kind.Name(a.c.URL)}
 	a.canResume = !d.isNone() && d.total > 0
 	return d
 }
 
-// checkHeader judges what the header promises, before a byte is kept.
+// checkHeader checks the header and reserves space, before the body is read.
 func (a *attempt) checkHeader(d *delivery) error {
 	j := &a.c.Job
 	if !j.AcceptAny && j.Sha256 == "" {
@@ -200,7 +213,9 @@ func (a *attempt) checkHeader(d *delivery) error {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
 	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 { //guard:TestBehaviours
-		return failf("%s says neither how long the file is nor what its digest is, so it can't be known to be whole: add the line `sha256 <hex>` to the job and retry", d.final().host)
+		return failf("%s says neither how long the file is nor what its digest is, so it can't "+
+			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
+			d.final().host)
 	}
 	if d.total < 0 {
 		return nil
@@ -209,19 +224,21 @@ func (a *attempt) checkHeader(d *delivery) error {
 }
 
 func tooLarge(n, limit int64) error {
-	return discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed", n, limit)
+	return discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
+		n, limit)
 }
 
-// deferNoSpace turns fsstore.ErrNoSpace into a wait.
+// deferNoSpace makes of fsstore.ErrNoSpace a failure that defers the job.
 func deferNoSpace(err error) error {
 	if errors.Is(err, fsstore.ErrNoSpace) {
-		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict artifacts, or lower --min-free", end: endDefer}
+		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict " +
+			"artifacts, or lower --min-free", end: endDefer}
 	}
 	return err
 }
 
-// check judges the bytes: all of them are there. A digest that the operator gave decides over all that the origin says, and
-// over what the name says.
+// checkBytes checks the complete part. The job's digest overrules what the origin announces and
+// what the name says.
 func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if j.Sha256 != "" && j.Sha256 != got {
@@ -234,7 +251,8 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return retryIfResumed(d, discardf("%s: they were changed on the way, or the origin is wrong; retry, and report it to the origin if it stays so", wrong))
+		return retryIfResumed(d, discardf("%s: they were changed on the way, or the origin is "+
+			"wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}
@@ -242,7 +260,8 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 		return nil
 	}
 	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
-		return discardf("the origin sent no bytes at all: check the URL; if an empty file is wanted, add the line `accept any` to the job and retry")
+		return discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
+			"wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {
 		return nil
@@ -250,8 +269,8 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 	return checkName(d.name, a.part.Head(), j.AcceptHTML)
 }
 
-// retryIfResumed lets a download that went on from a part begin again from its start before it is given up: an origin that changed a
-// file and kept its time, or its ETag, has joined two versions, and only that is wrong.
+// retryIfResumed makes err temporary where a part was resumed, because an origin that changed a
+// file and kept its validator has two versions joined, and a fetch from the start mends that.
 func retryIfResumed(d *delivery, err error) error {
 	if f, ok := errors.AsType[*failure](err); ok && d.from > 0 {
 		f.end, f.reason = endRetry, "joined with what had come before, "+f.reason
@@ -259,31 +278,36 @@ func retryIfResumed(d *delivery, err error) error {
 	return err
 }
 
-// digestMismatch says why the bytes may not be those that the operator expects.
+// digestMismatch says why the bytes may not have the digest that the job names.
 func (a *attempt) digestMismatch(d *delivery, got string) error {
 	if d.from == 0 && !isWhole(d.Response) {
 		f := d.statusFailure()
 		f.discard = true
 		return f
 	}
-	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it and retry"
+	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it " +
+		"and retry"
 	if m := kind.Check(d.name, a.part.Head()); m != nil {
 		why = m.Why
 	} else if checkCoding(d.name, d.Header) != nil {
-		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the digest is of the file itself, most likely; fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the " +
+			"digest is of the file itself, most likely; fetch it elsewhere, and carry it in with " +
+			"`fromcache put URL FILE`"
 	}
-	return discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got, a.c.Job.Sha256, why)
+	return discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
+		a.c.Job.Sha256, why)
 }
 
-// publish commits. Once there is an artifact nothing that goes wrong takes it back.
+// publish commits the part. Once there is an artifact no error takes it back.
 func (a *attempt) publish(d *delivery) error {
 	art, err := a.c.Publish(a.part, provenance(d.answer))
 	if art == nil {
-		a.canResume = false // after a failed fsync a file is lost //guard:TestNoResumeAfterAFailedPublish
+		a.canResume = false // a failed fsync may have lost bytes //guard:TestNoResumeAfterAFailedPublish
 		return err
 	}
 	took := time.Since(a.began)
-	a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL), "size", art.Size, "sha256", art.SHA256,
+	a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL),
+		"size", art.Size, "sha256", art.SHA256,
 		"resumed_from", d.from, "seconds", took.Round(time.Millisecond).Seconds())
 	if err != nil && !errors.Is(err, fsstore.ErrLost) {
 		a.pause("published, but its job can't be moved to done/: "+a.c.Key, err)
@@ -292,8 +316,9 @@ func (a *attempt) publish(d *delivery) error {
 	return err
 }
 
+// unchanged ends the job of an artifact that the origin has not changed.
 func (a *attempt) unchanged() error {
-	a.discard() // what it was to hold is held
+	a.discard()
 	err := a.c.Unchanged()
 	if err == nil {
 		a.log.Info("unchanged", "key", a.c.Key, "url", key.Redact(a.c.URL))

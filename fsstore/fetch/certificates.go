@@ -7,20 +7,25 @@ import (
 	"strings"
 )
 
-// certificates reads the files that the lines name.
+// certificates reads the files that the lines cert, key and ca name.
 func (o origins) certificates(file string, site origin, names map[string]string) (origin, error) {
 	cert, private := names["cert"], names["key"]
 	if private == "" {
 		private = cert
 	}
 	if cert == "" && private != "" {
-		return origin{}, &originError{file, "has a line `key` without `cert`", "name the client certificate, too"}
+		return origin{}, &originError{file, "has a line `key` without `cert`", "name the client " +
+			"certificate, too"}
 	}
 	for _, f := range []struct {
 		word, name string
 		into       *[]byte
 		check      func(fs.FileInfo) error
-	}{{"cert", cert, &site.cert, checkPublic}, {"key", private, &site.key, checkMode}, {"ca", names["ca"], &site.ca, checkPublic}} {
+	}{
+		{"cert", cert, &site.cert, checkPublic},
+		{"key", private, &site.key, checkMode},
+		{"ca", names["ca"], &site.ca, checkPublic},
+	} {
 		if f.name == "" {
 			continue
 		}
@@ -30,13 +35,15 @@ func (o origins) certificates(file string, site origin, names map[string]string)
 		}
 		var err error
 		if *f.into, err = read(in, name, maxBundle, f.check); err != nil {
-			return origin{}, &originError{file, "names a file by `" + f.word + "` that " + withoutName(err), "mend the line or the file; a name begins in the directory of this one, or with a slash"}
+			return origin{}, &originError{file, "names a file by `" + f.word + "` that " +
+				withoutName(err), "mend the line or the file; a name begins in the directory of " +
+				"this one, or with a slash"}
 		}
 	}
 	return site, nil
 }
 
-// tls is how to speak with the host: base (nil: Go's own) with its certificates.
+// tls returns base (nil: Go's defaults) with the host's certificates.
 func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
 	if site.cert == nil && site.ca == nil {
 		return base.Clone(), nil
@@ -48,10 +55,13 @@ func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
 	if site.cert != nil {
 		pair, err := tls.X509KeyPair(site.cert, site.key)
 		if err != nil {
-			return nil, &originError{file, "names a client certificate that can't be used (" + err.Error() + ")", "cert and key are PEM, belong together, and the key has no passphrase"}
+			return nil, &originError{file, "names a client certificate that can't be used (" +
+				err.Error() + ")", "cert and key are PEM, belong together, and the key has no " +
+				"passphrase"}
 		}
 		conf.Certificates = []tls.Certificate{pair}
-		conf.Renegotiation = tls.RenegotiateOnceAsClient // how servers ask for one that only some of their paths want
+		// Servers that want a certificate for some paths only ask for it so.
+		conf.Renegotiation = tls.RenegotiateOnceAsClient
 	}
 	if site.ca == nil {
 		return conf, nil
@@ -64,7 +74,8 @@ func (site origin) tls(file string, base *tls.Config) (*tls.Config, error) {
 	}
 	conf.RootCAs = conf.RootCAs.Clone()
 	if !conf.RootCAs.AppendCertsFromPEM(site.ca) {
-		return nil, &originError{file, "names a file by `ca` that holds no certificate", "it is PEM"}
+		return nil, &originError{file, "names a file by `ca` that holds no certificate",
+			"it is PEM"}
 	}
 	return conf, nil
 }

@@ -10,21 +10,23 @@ import (
 	"time"
 )
 
-// hostFull: a host has as many connections as it may.
+// hostFull says that a host has as many connections as its file of --origins allows.
 type hostFull struct{ host string }
 
 func (e *hostFull) Error() string {
-	return e.host + " has as many connections as the line `max-connections` of its file of --origins allows"
+	return e.host + " has as many connections as the line `max-connections` of its file of " +
+		"--origins allows"
 }
 
-// hostConns are how many connections are open to each host, and which hosts may have no more.
+// hostConns counts the open connections to each host and notes the jobs that wait for one to end.
 type hostConns struct {
 	mu   sync.Mutex
 	n    map[string]int
-	full map[string]string // key of a job that was put back to the host that was full
+	full map[string]string // key of a job that was put back, to the host it waits for
 }
 
-// acquire counts one more, if the host has fewer than limit; 0 is none.
+// acquire counts one more connection and returns true if the host has fewer than limit; limit 0 is
+// no limit.
 func (c *hostConns) acquire(host string, limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,21 +40,24 @@ func (c *hostConns) acquire(host string, limit int) bool {
 	return true
 }
 
-// wait notes that a job can't go on until a connection to host ends.
+// await notes that a job can't go on until a connection to host ends. It does nothing where none
+// is open any more.
 func (c *hostConns) await(key, host string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.n[host] > 0 { // else it has ended since
+	if c.n[host] > 0 {
 		c.full[key] = host
 	}
 }
 
+// isWaiting reports whether a job waits for a connection to end.
 func (c *hostConns) isWaiting(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.full[key] != ""
 }
 
+// release counts one connection less, and lets the jobs that wait for the host go on.
 func (c *hostConns) release(host string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,17 +67,19 @@ func (c *hostConns) release(host string) {
 	maps.DeleteFunc(c.full, func(_, h string) bool { return h == host })
 }
 
-// maxHeaderTimeouts is how many times the pool's patience an origin gets that nobody else has to wait for.
+// maxHeaderTimeouts is how many times Options.Header an origin may take while no other job waits.
 const maxHeaderTimeouts = 10
 
-// roundTrip sends a request, and gives it up when no header comes for the host's patience. Where its file says none it is the
-// pool's, and longer while no other job waits for the worker: an archive that is made on demand takes minutes.
-func (p *Pool) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t *http.Transport, req *http.Request, h hop, headerTimeout time.Duration) (*http.Response, error) {
+// roundTrip sends a request and gives up when no header comes within headerTimeout. With 0 it is
+// Options.Header, up to maxHeaderTimeouts times while no other job waits for the worker, because
+// an archive that is made on demand takes minutes.
+func (p *Pool) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t *http.Transport,
+	req *http.Request, h hop, headerTimeout time.Duration) (*http.Response, error) {
 	most := time.Duration(1)
 	if headerTimeout == 0 {
 		headerTimeout, most = p.o.Header, maxHeaderTimeouts
 	}
-	var over atomic.Bool // set before the timer is stopped, for it may be about to reset itself
+	var over atomic.Bool // set before the timer is stopped, because it may be resetting itself
 	var timer *time.Timer
 	times := time.Duration(0)
 	timer = time.AfterFunc(time.Hour, func() {
@@ -89,7 +96,8 @@ func (p *Pool) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t 
 	defer timer.Stop()
 	defer over.Store(true)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { timer.Reset(headerTimeout) }, // HTTP/2 may never let us write
+		// GotConn as well, because an HTTP/2 origin may never let us write.
+		GotConn:      func(httptrace.GotConnInfo) { timer.Reset(headerTimeout) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { timer.Reset(headerTimeout) },
 	})
 	return t.RoundTrip(req.WithContext(ctx))

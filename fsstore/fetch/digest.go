@@ -14,15 +14,15 @@ import (
 	"strings"
 )
 
-// digest is what an origin says that a hash of the whole artifact is.
+// digest is a hash of the whole artifact that an origin announced.
 type digest struct {
 	field     string // the header field it came in
 	algorithm string // as in hashers
 	sum       []byte
 }
 
-// hashers are the algorithms that are checked. The weak ones are good enough against accidents, and they are what Google
-// and Azure announce.
+// hashers are the algorithms that are checked. Weak ones suffice against accidents, and Google and
+// Azure announce no others.
 var hashers = map[string]func() hash.Hash{
 	"sha-256": sha256.New,
 	"sha-512": sha512.New,
@@ -30,9 +30,10 @@ var hashers = map[string]func() hash.Hash{
 	"crc32c":  func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
 }
 
-// announced collects the digests of a header or trailer. A partial answer's Content-Digest (RFC 9530, 2) and Content-MD5 are
-// of the part and left out; Repr-Digest (RFC 9530, 3) and x-goog-hash are of the whole in either case. Google computes its
-// hash of what is stored, so that it says nothing where the store unpacks a file on its way out.
+// announced collects the digests of a header or trailer. Content-Digest (RFC 9530, 2) and
+// Content-MD5 of a partial answer are left out, because they are of the part; Repr-Digest (RFC
+// 9530, 3) and x-goog-hash are always of the whole. x-goog-hash is of the stored bytes, so it is
+// left out where the store decodes a file as it sends it.
 func announced(h http.Header, partial bool) []digest {
 	list := dictionary("Repr-Digest", h.Values("Repr-Digest"))
 	if !partial {
@@ -50,7 +51,8 @@ func announced(h http.Header, partial bool) []digest {
 	return list
 }
 
-// dictionary reads sha-256=:base64:, sha-512=:base64:;parameters (RFC 8941, 3.2 and 3.3.5).
+// dictionary reads `sha-256=:base64:, sha-512=:base64:;parameters` (RFC 9651, 3.2 and 3.3.5), and
+// with it what origins get wrong: capitals, no padding, a bad member beside a good one.
 func dictionary(field string, values []string) []digest {
 	var list []digest
 	for _, member := range members(values) {
@@ -65,6 +67,7 @@ func dictionary(field string, values []string) []digest {
 	return list
 }
 
+// members splits a field's values at commas.
 func members(values []string) []string {
 	all := strings.Split(strings.Join(values, ","), ",")
 	for i := range all {
@@ -73,21 +76,23 @@ func members(values []string) []string {
 	return all
 }
 
-// add appends a digest, unless its algorithm is not ours or its sum has not the length that it must have.
+// add appends a digest, unless its algorithm is not in hashers or its length is wrong.
 func add(list []digest, field, algorithm, encoded string) []digest {
 	algorithm = strings.ToLower(strings.TrimSpace(algorithm))
 	make, ok := hashers[algorithm]
 	if !ok {
 		return list
 	}
-	sum, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(encoded), "="))
+	encoded = strings.TrimRight(strings.TrimSpace(encoded), "=")
+	sum, err := base64.RawStdEncoding.DecodeString(encoded)
 	if err != nil || len(sum) != make().Size() {
 		return list
 	}
 	return append(list, digest{field, algorithm, sum})
 }
 
-// sums hashes with several algorithms at once. SHA-256 is never among them: the part has it.
+// sums hashes with several algorithms at once. SHA-256 is not among them, because the part
+// computes it.
 type sums map[string]hash.Hash
 
 func newSums(list []digest) sums {
@@ -107,7 +112,7 @@ func (s sums) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// untilDone is a writer that ends when ctx does.
+// untilDone is a writer that fails once ctx has ended.
 type untilDone struct {
 	ctx context.Context
 	io.Writer
@@ -126,8 +131,8 @@ type whole interface {
 	io.WriterTo
 }
 
-// verify compares what was announced with what is there, and says what is wrong. Sums that were not computed on the way are
-// computed from the part, unless ctx ends.
+// verify compares the announced digests with the part and says which is wrong; "" is none. Sums
+// that are not in have are computed from the part, until ctx ends.
 func verify(ctx context.Context, list []digest, have sums, p whole) (wrong string, err error) {
 	missing := sums{}
 	for name, h := range newSums(list) {
@@ -150,7 +155,8 @@ func verify(ctx context.Context, list []digest, have sums, p whole) (wrong strin
 			got = fmt.Sprintf("%x", missing[d.algorithm].Sum(nil))
 		}
 		if want := fmt.Sprintf("%x", d.sum); want != got {
-			return fmt.Sprintf("the origin's %s says %s %s, but the bytes have %s", d.field, d.algorithm, want, got), nil
+			return fmt.Sprintf("the origin's %s says %s %s, but the bytes have %s", d.field,
+				d.algorithm, want, got), nil
 		}
 	}
 	return "", nil

@@ -1,67 +1,74 @@
-// Package fetch is the worker pool: it claims jobs, pulls their URLs from the origin, and publishes what arrived whole.
+// Package fetch is the worker pool: it claims jobs, downloads their URLs from the origins, and
+// publishes what arrived complete.
 //
-// It owns no file and opens none. What is on disk belongs to package fsstore: a Claim is a job of ours in active/, a Part the
-// bytes under way in tmp/, Publish the one commit point. So a crash at any moment here leaves what fsstore says it leaves:
-// the job is an orphan that goes back to queue/, the part waits for whoever claims the key next. Nobody calls this package
-// to start a download: a file in queue/ is the whole order, whoever put it there.
+// It opens no file. What is on the disk belongs to package fsstore: a Claim is a job of ours in
+// active/, a Part holds the bytes under way in tmp/, and Publish is the one commit point. So a
+// crash leaves what fsstore recovers: the job goes back to queue/, and the part waits for the next
+// claim of its key. A file in queue/ is the only way to start a download.
 //
 // # One attempt
 //
-// The part that is kept for the key is adopted, if the job's newest start line noted a validator (a strong ETag, or a time of
-// change that RFC 9110 calls strong) and a size, and was of the same URL but for its signature; all other parts are useless and
-// go. The origin is asked for the rest (Range, If-Range), or for all; where an artifact is held, only if it has changed. What
-// answers is believed as little as can be:
+// A part is resumed if the job's newest start line noted a validator (a strong ETag, or a
+// Last-Modified time that RFC 9110 calls strong) and a size, and was of the same URL but for its
+// signature. Other parts are removed. The request is for the rest (Range, If-Range) or for the
+// whole; where an artifact is held, only if it has changed.
 //
-//   - Only a 206 that begins where the part ends, with the same total and the same validator, is appended. Anything else
-//     starts afresh, in the same attempt. Two versions are never spliced. A 200 whose Content-Range says that it is a piece is
-//     not the whole either.
-//   - A part that was complete already (a crash before the commit) is asked for its last byte, which proves the same.
-//   - The end of the bytes must be certain: a length, chunks, HTTP/2's frames, or, where the connection's end is the only end (HTTP/1.0), an
-//     expected SHA-256 or a digest of the origin's. A 200 without one of these is refused, for it can't be told from a
-//     broken one (RFC 9112, 8).
-//   - No bytes are a file only if the origin says so with Content-Length: 0, and the name is not that of a binary.
-//   - What the origin announced (Repr-Digest, Content-Digest of a whole answer, x-goog-hash, Content-MD5; in the header or
-//     the trailer) must be so. It is computed while the bytes pass, and after a resume from the part, which is read once
-//     more. Algorithms other than sha-256, sha-512, md5 and crc32c, and fields that can't be read, are passed over.
+//   - Only a 206 that begins where the part ends, with the same total and the same validator, is
+//     appended. Anything else starts from byte 0 in the same attempt, so two versions are never
+//     joined. A 200 whose Content-Range names a part is not the whole.
+//   - A part that is complete already (a crash before the commit) is confirmed by a request for its
+//     last byte.
+//   - The end of the body must be certain: a length, chunks, HTTP/2's frames, or, where only the
+//     connection's end shows it (HTTP/1.0), a digest from the job or the origin. A 200 without one
+//     of these fails, because it can't be told from a broken one (RFC 9112, 8).
+//   - An empty file needs Content-Length: 0, and a name that is not that of a binary.
+//   - A digest that the origin announces (Repr-Digest, Content-Digest of a whole answer,
+//     x-goog-hash, Content-MD5; in the header or the trailer) must match. It is computed as the
+//     bytes arrive, and after a resume from the part. Algorithms other than sha-256, sha-512, md5
+//     and crc32c, and fields that can't be read, are ignored.
 //   - The bytes must be what the URL's name says: see package kind.
-//   - An expected SHA-256 decides over all of these but the two that splice: bytes that have it are the artifact, though the
-//     origin calls them a piece, names another digest, or the name says something else. A digest that the origin announced
-//     wrongly is then a note in meta.
+//   - The job's SHA-256 overrules all of these but the two rules against joined versions: bytes
+//     with that digest are the artifact, whatever the origin or the name says. A digest that the
+//     origin announced wrongly is then a note in meta.
 //
-// We ask for the identity coding. The bytes kept are those of the wire, as curl keeps them. So an answer that is encoded
-// nevertheless is kept only where the coding is what the name says (gzip for .gz: that is how Apache labels such files) or
-// the job says `accept any`; under any other name the bytes would not be the file that clients expect.
+// Requests ask for the identity coding, and the bytes are kept as they are sent, as curl keeps
+// them. An answer with Content-Encoding is kept only where the name says the same coding (Apache
+// labels .gz files gzip) or the job has the line `accept any`, because otherwise the bytes would
+// not be the file that clients expect.
 //
 // # Where requests go
 //
-// http and https only, at most ten redirects, https to http only with `accept http`, and to nothing that denied/ speaks for.
-// The address that is dialled is judged at every hop, after the name was resolved, so that no resolver can change its answer
-// in between: see address.go. Cookies that origins set are sent along the chain, for some redirect to themselves until they
-// see one, and forgotten with it. The User-Agent is the tool's that asked first. What a host needs beside that its file of
-// --origins says, see origins.go: it speaks for its host at any hop.
+// Schemes are http and https, with at most ten redirects, https to http only with the job's line
+// `accept http`, and never a URL that denied/ forbids. The dialled address is checked at every hop
+// after the name was resolved, so that a resolver can't change its answer in between: see
+// address.go. Cookies are sent along the chain, because some origins redirect to themselves until
+// they see one, and forgotten with it. The User-Agent is that of the tool that asked first. A
+// host's further needs are in its file of --origins, which counts at any hop: see origins.go.
 //
-// With a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials; its own address is exempt, and we can judge
-// only literal addresses and localhost in URLs. The proxy must then itself refuse loopback, link-local, metadata and, as far
-// as the lab wants it, private addresses.
+// With a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials. Its own address is
+// not checked, and of URLs only literal addresses and localhost can be. The proxy itself must then
+// refuse loopback, link-local, metadata and, as the lab decides, private addresses.
 //
-// HTTP/2 where a TLS origin speaks it, as curl and browsers do: some origins answer nothing else well. Its window is large
-// enough that the distance limits no large body; each GiB costs a tenth more of a core than HTTP/1.1. Every hop has a connection of its own, so that no pooled connection
-// escapes the judgement of its address.
+// HTTP/2 is used where a TLS origin speaks it, because some origins serve nothing else well. Its
+// window is large enough for distant origins. It costs a tenth more CPU than HTTP/1.1. Every hop
+// has a connection of its own, so that the check of its address always applies.
 //
 // # How an attempt ends
 //
 //   - done: published, or unchanged.
-//   - again, with a doubling delay: 408, 425, 429, 5xx but 501 and 505, names that don't resolve, connections that can't be
-//     made or break, short bodies, silence. Retry-After is obeyed, up to a day. After Options.Retries attempts the job fails.
-//     Progress of a resume sets the count back.
-//   - wait, which is no attempt: no space, or a file of --origins that can't be used.
-//   - failed: everything else, certificates that can't be verified, TLS that can't be agreed on and a proxy that refuses to
-//     connect among it: a person must look at those, and another try would only hide it. The reason says what happened and
-//     what to do.
-//   - put back: the server stops, or the host has as many connections as its file allows. cancelled: the file left active/.
+//   - retry, with a doubling delay: 408, 425, 429, 5xx but 501 and 505, names that don't resolve,
+//     connections that can't be made or break, short bodies, silence. Retry-After is obeyed, up to
+//     a day. After Options.Retries attempts the job fails. A resume that brought bytes resets the
+//     count.
+//   - defer, which counts no attempt: no space, or a file of --origins that can't be used.
+//   - fail: everything else, among it certificates that can't be verified, TLS without common
+//     ground and a proxy that refuses to connect, because only a person can mend those. The reason
+//     says what happened and what to do.
+//   - requeue: the server stops, or the host has as many connections as its file allows.
+//   - cancel: the file left active/.
 //
-// A part that failed a check, and one that can't be resumed, is unlinked at once.
+// A part that failed a check, or can't be resumed, is unlinked at once.
 //
-// Reasons, log lines and meta never hold a credential: whatever text leaves here has been through key.RedactText, and the
-// header lines of origins go into requests only.
+// Reasons, log lines and meta never hold a credential: all text passes through key.RedactText, and
+// the header lines of --origins go into requests only.
 package fetch

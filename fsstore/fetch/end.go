@@ -10,7 +10,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// end gives the claim up as err says. It returns an error when the job's file could not be moved.
+// end ends the claim as err says. It returns an error when the job's file could not be moved.
 func (a *attempt) end(err error) error {
 	if err == nil {
 		return nil
@@ -33,7 +33,7 @@ func (a *attempt) end(err error) error {
 	case f.end == endRetry && a.c.Job.Attempts()+1 < a.o.Retries:
 		err = a.retry(reason, f.after)
 	case f.end == endDefer:
-		a.warn("download waits", reason)
+		a.warn("download deferred", reason)
 		err = a.c.Wait(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxDefer)))
 	default:
 		if f.end == endRetry {
@@ -49,29 +49,32 @@ func (a *attempt) end(err error) error {
 	return err
 }
 
+// discard unlinks the part.
 func (a *attempt) discard() {
 	if err := a.part.Discard(); err != nil {
 		a.pause("a part can't be removed: "+a.c.Key, err)
 	}
 }
 
-// maxDefer: once there is room, a job is not to wait much longer; until then its origin is asked so often.
+// maxDefer bounds the delay of a deferred job: it is to go on soon after there is room.
 const maxDefer = 2 * time.Minute
 
+// retry puts the job back into queue/ with a delay, never less than asked.
 func (a *attempt) retry(reason string, asked time.Duration) error {
 	n := a.c.Job.Attempts() + 1
 	d := a.o.delay(n, asked)
-	a.warn("download comes again", reason, "attempt", n, "in", d.Round(time.Second).String())
+	a.warn("download will be retried", reason, "attempt", n, "in", d.Round(time.Second).String())
 	return a.c.Again(reason, time.Now().Add(d))
 }
 
 func (a *attempt) warn(what, reason string, more ...any) {
-	a.log.Warn(what, append([]any{"key", a.c.Key, "url", key.Redact(a.c.URL), "reason", reason}, more...)...)
+	about := []any{"key", a.c.Key, "url", key.Redact(a.c.URL), "reason", reason}
+	a.log.Warn(what, append(about, more...)...)
 }
 
-// judge makes a failure of every error. What is none comes from the store: the disk is in trouble, so that nothing is
-// claimed until the next tick. A full one is no fault of the job; the rest counts as an attempt, or a bad spot on the disk
-// would have the same bytes fetched for ever.
+// failureOf makes a failure of every error. An error that is no *failure comes from the store: the
+// disk is in trouble, so nothing is claimed until the next tick. A full disk defers the job. Other
+// trouble counts as an attempt, because a bad sector would have the same bytes fetched for ever.
 func (a *attempt) failureOf(err error) *failure {
 	var f *failure
 	switch {
@@ -88,14 +91,16 @@ func (a *attempt) failureOf(err error) *failure {
 		return &failure{reason: over.Why}
 	}
 	a.pause("the disk is in trouble", err)
-	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, fsstore.ErrNoSpace)
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.canResume {
 		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", end: endDefer} //guard:cmd/fromcache-torture.TestFullDisk
 	}
-	return &failure{reason: "the data directory could not be written (" + err.Error() + "): look at the disk", end: endRetry}
+	return &failure{reason: "the data directory could not be written (" + err.Error() +
+		"): look at the disk", end: endRetry}
 }
 
-// progress is "5 of 9 bytes".
+// progress returns "5 of 9 bytes".
 func progress(n, total int64) string {
 	if total < 0 {
 		return fmt.Sprintf("%d bytes", n)

@@ -12,30 +12,31 @@ import (
 // Facts are what an origin says of a URL in the header of an answer.
 type Facts struct {
 	Status    int
-	Size      int64 // bytes, -1: it doesn't say
+	Size      int64 // in bytes; -1: unknown
 	Type      string
-	Modified  time.Time // zero: it doesn't say
-	Final     string    // URL that answered; it may carry a signature
+	Modified  time.Time // zero: unknown
+	Final     string    // URL after redirects; it may carry a signature
 	Redirects int
 }
 
-// Head asks an origin what it has, under the rules of a download: the same
-// addresses, credentials, redirects and User-Agent ("": our own). Where
-// the origin refuses HEAD, by any status or by hanging up, as many do for signed
-// URLs, the header of a GET of one byte says it; its body is not read. An error
-// says in words why nobody answered.
+// Head asks an origin what it has, under the rules of a download: the same addresses, credentials,
+// redirects and User-Agent ("": Options.UserAgent). Where the origin refuses HEAD, by a status or
+// by hanging up, as many do for signed URLs, it asks by a GET of one byte whose body is not read.
+// The error says in words why nobody answered.
 func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
 	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, agent: agent})
 	if err == nil && f.Status < 400 || err != nil && !isTemporary(err) {
 		return f, err
 	}
-	one, errGet := p.header(ctx, question{url: raw, agent: agent, fields: http.Header{"Range": {"bytes=0-0"}}})
+	firstByte := http.Header{"Range": {"bytes=0-0"}}
+	one, errGet := p.header(ctx, question{url: raw, agent: agent, fields: firstByte})
 	if errGet != nil {
 		return f, err
 	}
 	return one, nil
 }
 
+// isTemporary reports whether a further attempt may succeed.
 func isTemporary(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.end == endRetry
@@ -47,7 +48,13 @@ func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
 		return Facts{}, err
 	}
 	defer a.close()
-	f := Facts{Status: a.StatusCode, Size: totalSize(a.Response), Type: a.Header.Get("Content-Type"), Final: a.final().raw, Redirects: len(a.hops) - 1}
+	f := Facts{
+		Status:    a.StatusCode,
+		Size:      totalSize(a.Response),
+		Type:      a.Header.Get("Content-Type"),
+		Final:     a.final().raw,
+		Redirects: len(a.hops) - 1,
+	}
 	if t, err := http.ParseTime(a.Header.Get("Last-Modified")); err == nil {
 		f.Modified = t
 	}
@@ -57,7 +64,8 @@ func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
 	return f, nil
 }
 
-// totalSize is the length of the whole, RFC 9110, 14.4 for a piece of it.
+// totalSize returns the size of the whole in bytes, from Content-Range (RFC 9110, 14.4) where the
+// answer is a part of it; -1 is unknown.
 func totalSize(r *http.Response) int64 {
 	if r.StatusCode != http.StatusPartialContent {
 		return r.ContentLength

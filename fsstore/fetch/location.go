@@ -9,7 +9,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// hop is one URL of a chain, ready to be requested.
+// hop is one URL of a chain of redirects, ready to be requested.
 type hop struct {
 	raw       string // normalised, with its whole query
 	https     bool
@@ -18,7 +18,7 @@ type hop struct {
 	host      string // without port
 }
 
-// parseHop takes a URL apart without decoding it, for "%zz" is what some origins serve.
+// parseHop splits a URL without decoding it, because some origins serve paths such as "%zz".
 func parseHop(raw string) (hop, error) {
 	norm, err := key.FetchURL(raw)
 	if err != nil {
@@ -46,7 +46,7 @@ func (h hop) scheme() string {
 	return "http"
 }
 
-// address is host:port, for those who compare or dial.
+// address returns host:port.
 func (h hop) address() string {
 	if u := (&url.URL{Host: h.authority}); u.Port() != "" {
 		return h.authority
@@ -54,11 +54,13 @@ func (h hop) address() string {
 	return net.JoinHostPort(h.host, map[bool]string{true: "443", false: "80"}[h.https])
 }
 
-// url is h for net/http, such that the target is sent byte for byte. Where net/url would encode it anew it goes as an
-// opaque one; then a proxy for plain http needs the whole URL, and so does a path that begins with "//".
+// url returns h for net/http so that the target is sent byte for byte. Where net/url would encode
+// it anew the URL is opaque. An opaque URL includes the host for an http proxy, which needs it,
+// and for a path that begins with "//".
 func (h hop) url(proxied bool) *url.URL {
 	path, query, asked := strings.Cut(h.target, "?")
-	u := &url.URL{Scheme: h.scheme(), Host: h.authority, RawPath: path, RawQuery: query, ForceQuery: asked}
+	u := &url.URL{Scheme: h.scheme(), Host: h.authority, RawPath: path, RawQuery: query,
+		ForceQuery: asked}
 	var err error
 	if u.Path, err = url.PathUnescape(path); err == nil && u.RequestURI() == h.target {
 		return u
@@ -70,28 +72,30 @@ func (h hop) url(proxied bool) *url.URL {
 	return u
 }
 
-// site is what cookies go by: RFC 6265, 5.1.4 takes the path as it is sent.
+// site returns the URL by which cookies are stored, with its path as it is sent (RFC 6265, 5.1.4).
 func (h hop) site() *url.URL {
 	path, _, _ := strings.Cut(h.target, "?")
 	return &url.URL{Scheme: h.scheme(), Host: h.authority, Path: path}
 }
 
-// redirect resolves a Location field against h (RFC 9110, 10.2.2; RFC 3986, 5.2). Bytes that may not stand in a URL are
-// percent-encoded, as browsers and curl do.
+// redirect resolves a Location field against h (RFC 9110, 10.2.2; RFC 3986, 5.2). It
+// percent-encodes bytes that may not be in a URL, as browsers and curl do.
 func (h hop) redirect(location string) (hop, error) {
 	loc := encodeBytes(strings.TrimSpace(location))
 	loc, _, _ = strings.Cut(loc, "#")
 	abs := h.absolute(loc)
 	if loc == "" || abs == "" {
-		return hop{}, fmt.Errorf("its Location is empty or neither http nor https: report it to the origin")
+		return hop{}, fmt.Errorf("its Location is empty or neither http nor https: report it to " +
+			"the origin")
 	}
 	if key.HasUserInfo(abs) { //guard:TestRedirectTarget
-		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never followed: approve the target itself, with what its host needs in a file of --origins")
+		return hop{}, fmt.Errorf("its Location holds a user name or password, which is never " +
+			"followed: approve the target itself, with what its host needs in a file of --origins")
 	}
 	return parseHop(abs)
 }
 
-// absolute returns loc with what it leaves out taken from h, or "" where it names another scheme than http and https.
+// absolute completes loc from h. It returns "" where loc has another scheme than http and https.
 func (h hop) absolute(loc string) string {
 	base, query, _ := strings.Cut(h.target, "?")
 	switch {
@@ -104,7 +108,8 @@ func (h hop) absolute(loc string) string {
 	case loc == "":
 		return h.scheme() + "://" + h.authority + base + "?" + query
 	case hasScheme(loc):
-		if s := strings.ToLower(loc[:min(len(loc), 8)]); strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		s := strings.ToLower(loc[:min(len(loc), 8)])
+		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 			return loc
 		}
 		return ""
@@ -112,7 +117,7 @@ func (h hop) absolute(loc string) string {
 	return h.scheme() + "://" + h.authority + base[:strings.LastIndexByte(base, '/')+1] + loc
 }
 
-// hasScheme reports whether s begins with a scheme and a colon, RFC 3986, 3.1.
+// hasScheme reports whether s begins with a scheme and a colon (RFC 3986, 3.1).
 func hasScheme(s string) bool {
 	for i := range len(s) {
 		c := s[i] | 0x20
@@ -126,6 +131,7 @@ func hasScheme(s string) bool {
 	return false
 }
 
+// encodeBytes percent-encodes spaces, control characters and bytes that are not ASCII.
 func encodeBytes(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

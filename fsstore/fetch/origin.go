@@ -12,62 +12,62 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	maxRedirects = 10        // what RFC 9110, 15.4 leaves open and browsers double
-	maxHeader    = 256 << 10 // bytes of an answer's header; the longest seen of a vendor is 16 KiB
-	window       = 32 << 20  // bytes that HTTP/2 lets an origin send before it hears from us: 1 GB/s at 30 ms
+	maxRedirects = 10        // RFC 9110, 15.4 names no number; browsers follow 20
+	maxHeader    = 256 << 10 // bytes of an answer's header; vendors send up to 16 KiB
+	window       = 32 << 20  // HTTP/2 flow control, in bytes: enough for 1 GB/s at 30 ms
 )
 
-// answer is a response that is no redirect, and the way to it.
+// answer is a response that is no redirect, with the hops that led to it.
 type answer struct {
 	*http.Response
-	hops      []hop        // the first is the URL as asked, the last the one that answered
+	hops      []hop        // from the URL as asked to the one that answered
 	stop      func(error)  // ends the request, and a Read of the body with it
-	cause     func() error // why it ended, or nil
-	release   func()       // the connection counts no more
-	withheld  bool         // back: header lines that the last hop's file has, because it is http
+	cause     func() error // why the request was ended, or nil
+	release   func()       // see hostConns
+	withheld  bool         // header lines of the last hop's file were not sent over http
 	certAsked bool         // a client certificate was asked for, and we had none
-	proxy     *url.URL     // that spoke in the place of the last hop, as one for http does; nil: none
+	proxy     *url.URL     // an http proxy that answered for the last hop; nil: none
 	notes     []string     // for meta
 }
 
+// final returns the hop that answered.
 func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
 
-// close ends the connection; nothing else goes over it.
+// close ends the connection, which is used for nothing else.
 func (a *answer) close() {
-	a.stop(nil) // first, for Close waits for a Read
+	a.stop(nil) // first, because Close waits for a Read
 	a.Body.Close()
 	a.release()
 }
 
-// question is what an origin is asked.
+// question is a request to an origin.
 type question struct {
 	method string // "": GET
 	url    string
 	fields http.Header
-	agent  string // User-Agent; "": our own
+	agent  string // User-Agent; "": Options.UserAgent
 
-	http1   bool           // an origin of this chain has asked for it
-	cookies http.CookieJar // what the origins of this chain have set; nobody else ever sees them
+	http1   bool           // a host of this chain needs HTTP/1.1
+	cookies http.CookieJar // of this chain alone
 
-	acceptHTTP, acceptPrivate bool // what the job says
+	acceptHTTP, acceptPrivate bool // the job's lines `accept http` and `accept private`
 }
 
-// ask requests the URL and follows redirects, each of which is judged as the URL itself is. The answer must be closed. An
-// error is a *failure, or the cause for which ctx ended.
+// ask requests a URL and follows redirects, each checked as the URL itself is. The caller closes
+// the answer. The error is a *failure, a *hostFull, or the cause for which ctx ended.
 func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	h, err := parseHop(q.url)
 	if err != nil {
 		return nil, failf("%v", err)
 	}
 	hops := []hop{h}
-	q.cookies, _ = cookiejar.New(nil) // that a host may set one for all of .com does no harm to who forgets it at once
+	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
 	by := byApproval
 	if isPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
 		by = byName
@@ -97,6 +97,7 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	}
 }
 
+// isRedirect reports whether a status has a Location that is followed.
 func isRedirect(code int) bool {
 	switch code {
 	case 301, 302, 303, 307, 308:
@@ -105,30 +106,36 @@ func isRedirect(code int) bool {
 	return false
 }
 
-// follow returns where an answer redirects to.
+// follow returns the hop that an answer redirects to.
 func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	from := a.final()
 	if len(a.hops) > maxRedirects {
-		return hop{}, failf("more than %d redirects, the last at %s: a loop, most likely; check the URL, or find the final one and approve that", maxRedirects, from.host)
+		return hop{}, failf("more than %d redirects, the last at %s: a loop, most likely; check "+
+			"the URL, or find the final one and approve that", maxRedirects, from.host)
 	}
 	next, err := from.redirect(a.Header.Get("Location"))
 	if err != nil {
 		return hop{}, failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
 	if from.https && !next.https && !acceptHTTP { //guard:TestRedirectScheme
-		return hop{}, failf("%s redirects from https to http (http://%s), where anyone on the way could change the bytes: if that is acceptable, add the line `accept http` to the job and retry", from.host, next.authority)
+		return hop{}, failf("%s redirects from https to http (http://%s), where anyone on the "+
+			"way could change the bytes: if that is acceptable, add the line `accept http` to "+
+			"the job and retry", from.host, next.authority)
 	}
 	return next, nil
 }
 
+// denied says that denied/ forbids the last hop.
 func denied(hops []hop, name string) error {
 	last, how := hops[len(hops)-1], ""
 	if len(hops) > 1 {
 		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
 	}
-	return failf("%sdenied/%s speaks for this URL: remove that file to have it fetched, and retry", how, name)
+	return failf("%sdenied/%s speaks for this URL: remove that file to have it fetched, and "+
+		"retry", how, name)
 }
 
+// deniedBy returns the name of the file in denied/ that forbids h, or "".
 func (p *Pool) deniedBy(h hop) string {
 	if p.store == nil {
 		return ""
@@ -136,10 +143,11 @@ func (p *Pool) deniedBy(h hop) string {
 	return p.store.DeniedBy(h.raw)
 }
 
-// request asks for one URL of a chain. inside says that all of it up to here is: the address that was dialled is a private
-// one, or one that --allow-origin names and that is not public. Then a redirect to a private address leads from the inside to
-// the inside.
-func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (_ *answer, inside bool, err error) {
+// request requests one hop. inside reports that the chain has not left the inside up to here: the
+// dialled address is not public, and the hop was not reached by a public host's redirect. A
+// redirect from there to a private address is allowed.
+func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (
+	_ *answer, inside bool, err error) {
 	site, proxy, err := p.route(h, by)
 	if err != nil {
 		return nil, false, err
@@ -153,7 +161,11 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (_ *ans
 		return nil, false, &hostFull{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	a := &answer{withheld: site.withholds(h.https), release: sync.OnceFunc(func() { p.conns.release(h.host) }), cause: func() error { return context.Cause(rctx) }}
+	a := &answer{
+		withheld: site.withholds(h.https),
+		release:  sync.OnceFunc(func() { p.conns.release(h.host) }),
+		cause:    func() error { return context.Cause(rctx) },
+	}
 	a.stop = func(cause error) {
 		cancel(cause)
 		t.CloseIdleConnections()
@@ -161,7 +173,8 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (_ *ans
 	if !h.https {
 		a.proxy = proxy
 	}
-	a.Response, err = p.roundTrip(rctx, cancel, t, newRequest(q, h, site, p.o.UserAgent, proxy != nil), h, site.headerTimeout)
+	req := newRequest(q, h, site, p.o.UserAgent, proxy != nil)
+	a.Response, err = p.roundTrip(rctx, cancel, t, req, h, site.headerTimeout)
 	if err == nil {
 		a.certAsked = dialled.certs.Load()
 		return a, proxy == nil && by != byRedirect && p.isInside(dialled.addr), nil
@@ -173,23 +186,25 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (_ *ans
 	}
 	a.stop(err)
 	a.release()
-	if q.http1 = !site.http1 && wantsHTTP1(err); q.http1 {
+	if q.http1 = h.https && !site.http1 && wantsHTTP1(err); q.http1 {
 		return p.request(ctx, q, h, by)
 	}
 	return nil, false, err
 }
 
-// wantsHTTP1 reports whether an origin said so (RFC 9113, 7), or ended the connection before net/http could ask over HTTP/2:
-// then net/http does not tell why, an alert of TLS for instance, and over HTTP/1.1 it does.
+// wantsHTTP1 reports whether an origin said so (RFC 9113, 7), or ended the connection before
+// net/http could ask over HTTP/2, which hides the reason, such as a TLS alert. Over HTTP/1.1
+// net/http tells it.
 func wantsHTTP1(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "HTTP_1_1_REQUIRED") || strings.Contains(text, "http2: client conn could not be established")
+	return containsAny(err.Error(), "HTTP_1_1_REQUIRED", "unexpected EOF",
+		"http2: client conn could not be established")
 }
 
-// route is what a host needs, and the proxy to it, if any.
+// route returns what the host's file of --origins says and the proxy to it, nil for none.
 func (p *Pool) route(h hop, by basis) (site origin, proxy *url.URL, err error) {
 	if isAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
-		return site, nil, failf("the host %s is a number that may mean any address: write it as four decimal numbers", h.host)
+		return site, nil, failf("the host %s is a number that may mean any address: write it as "+
+			"four decimal numbers", h.host)
 	}
 	if site, err = p.origins.of(h.host); err != nil {
 		return site, nil, &failure{reason: err.Error(), end: endDefer}
@@ -203,13 +218,14 @@ func (p *Pool) route(h hop, by basis) (site origin, proxy *url.URL, err error) {
 	return site, proxy, nil
 }
 
+// isInside reports whether an address is not public.
 func (p *Pool) isInside(a netip.Addr) bool {
 	now, err := p.addr.now()
 	c, _ := now.classify(a)
 	return err == nil && c != public
 }
 
-// newRequest has no body.
+// newRequest returns a request without body. Fields of the host's file replace ours.
 func newRequest(q question, h hop, site origin, agent string, proxied bool) *http.Request {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
@@ -219,18 +235,20 @@ func newRequest(q question, h hop, site origin, agent string, proxied bool) *htt
 	for name, values := range site.lines(h.https) {
 		header[name] = slices.Clone(values)
 	}
-	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(proxied), Host: h.authority, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(proxied),
+		Host: h.authority, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	for _, c := range q.cookies.Cookies(h.site()) {
 		req.AddCookie(c)
 	}
 	return req
 }
 
+// proxyFor returns the proxy that the environment names for h, or nil.
 func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 	u, err := p.proxy(&http.Request{URL: &url.URL{Scheme: h.scheme(), Host: h.authority}})
 	if err != nil {
-		return nil, errors.New("the proxy that the environment names is no URL: mend HTTPS_PROXY or HTTP_PROXY")
+		return nil, errors.New("the proxy that the environment names is no URL: mend HTTPS_PROXY " +
+			"or HTTP_PROXY")
 	}
 	return u, nil
 }
@@ -238,11 +256,13 @@ func (p *Pool) proxyFor(h hop) (*url.URL, error) {
 // dialled is what became known of a connection.
 type dialled struct {
 	addr  netip.Addr
-	certs atomic.Bool // see answer
+	certs atomic.Bool // a client certificate was asked for, and we had none
 }
 
-// transport is for one request, so that its connection is dialled under its own rules. dialled tells where that led.
-func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (*http.Transport, *dialled, error) {
+// transport returns a transport for one request, so that its connection is dialled under its own
+// rules, and what becomes known of that connection.
+func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
+	*http.Transport, *dialled, error) {
 	conf, err := site.tls(h.host, p.tls)
 	if err != nil {
 		return nil, nil, err
@@ -266,8 +286,9 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (*http.Tr
 	protocols.SetHTTP2(!site.http1)
 	return &http.Transport{
 		Proxy: http.ProxyURL(proxy),
-		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
-			return proxyFailure(answer, h, proxy, time.Now())
+		OnProxyConnectResponse: func(_ context.Context, via *url.URL, _ *http.Request,
+			r *http.Response) error {
+			return proxyFailure(r, h, via, time.Now())
 		},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.DialContext(ctx, network, address)
@@ -283,6 +304,7 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (*http.Tr
 		DisableCompression:     true,
 		DisableKeepAlives:      true,
 		Protocols:              protocols,
-		HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: window, MaxReceiveBufferPerConnection: 2 * window, MaxReadFrameSize: 256 << 10},
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: window,
+			MaxReceiveBufferPerConnection: 2 * window, MaxReadFrameSize: 256 << 10},
 	}, to, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// origins are files <host>, each with what that host needs to be asked for anything:
+// origins are the files <host> of --origins, each with what requests to that host need:
 //
 //	# comment
 //	# allow http
@@ -27,29 +28,31 @@ import (
 //	max-connections 2
 //	http1
 //
-// The name is the host in lower case without port, an IPv6 address without brackets. A file speaks for its host wherever a
-// chain of redirects comes to it, and for no other: what its lines open, a redirect of any URL that is approved opens as well.
-// Header lines go over https, and over http if the file says `# allow http`; those that are no secret always.
+// The name is the host in lower case without port, an IPv6 address without brackets. A file counts
+// for its host wherever a chain of redirects comes to it, and for no other host. So a redirect
+// from any approved URL may use what its lines open.
 //
-// cert and key are the client certificate, in one file or two; ca vouches for the host beside the system's. Their names begin
-// in this directory, or with a slash at the root.
+// Header lines are sent over https, and over http if the file has `# allow http`; those that are
+// no secret always. cert and key are the client certificate, in one file or two. ca is trusted for
+// the host beside the system's CAs. Their paths are relative to this directory, or absolute.
 //
-// The files are read for each request, so that they can be changed while the server runs. One that holds header lines or a
-// key must not be readable or writable by others, nor writable by its group; certificates not writable by either; nor the
-// directory. Names that begin with a dot or end with "~", .pem, .crt, .cer or .key, and directories, are passed over. No
-// error holds a line of a file.
+// The files are read for each request, so that they can be changed while the server runs. A file
+// with header lines or a key must not be accessible to others nor writable by its group;
+// certificates and the directory must not be writable by either. Names that begin with a dot or
+// end with "~", .pem, .crt, .cer or .key, and directories, are ignored. No error quotes a line of
+// a file.
 type origins struct {
 	dir  fs.FS // nil: none
-	root fs.FS // for certificates elsewhere; nil: none are
+	root fs.FS // for absolute paths of certificates; nil: none
 }
 
-// origin is what a file says; of a host that has none, the zero value.
+// origin is what a file says; the zero value where a host has none.
 type origin struct {
 	header        http.Header
 	allowHTTP     bool // secrets may be sent over http
 	cert, key     []byte
 	ca            []byte
-	headerTimeout time.Duration // until its header; 0: the pool's
+	headerTimeout time.Duration // 0: Options.Header
 	connections   int           // at once; 0: no limit
 	http1         bool
 }
@@ -57,28 +60,33 @@ type origin struct {
 // publicFields are the fields that are no secret.
 var publicFields = []string{"Accept", "Accept-Language", "Referer", "User-Agent"}
 
-// settings are words of lines that a colon would make header lines, but for "key": there are APIs that have that as a field.
+// settings are words that are not taken for the name of a header field. "key" is not among them,
+// because some APIs have that as a field.
 var settings = []string{"cert", "ca", "header-timeout", "max-connections", "http1"}
 
 const (
-	maxOrigin = 64 << 10 // bytes of a file: more than an origin takes
+	maxOrigin = 64 << 10 // bytes of a file, more than an origin accepts as header
 	maxBundle = 1 << 20  // of certificates
 )
 
-// ours are the fields that the pool itself sets, and those that belong to the connection.
+// ours are the fields that the pool sets itself, and those of the connection.
 var ours = map[string]bool{
-	"Accept-Encoding": true, "Connection": true, "Content-Length": true, "Expect": true, "Host": true, "If-Match": true,
-	"If-Modified-Since": true, "If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true, "Keep-Alive": true,
-	"Proxy-Authorization": true, "Proxy-Connection": true, "Range": true, "Te": true, "Trailer": true,
-	"Transfer-Encoding": true, "Upgrade": true,
+	"Accept-Encoding": true, "Connection": true, "Content-Length": true, "Expect": true,
+	"Host": true, "If-Match": true, "If-Modified-Since": true, "If-None-Match": true,
+	"If-Range": true, "If-Unmodified-Since": true, "Keep-Alive": true,
+	"Proxy-Authorization": true, "Proxy-Connection": true, "Range": true, "Te": true,
+	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }
 
 // originError says that a file can't be used as it is.
 type originError struct{ file, why, do string }
 
-func (e *originError) Error() string { return fmt.Sprintf("origins: %s %s: %s", e.file, e.why, e.do) }
+func (e *originError) Error() string {
+	return fmt.Sprintf("origins: %s %s: %s", e.file, e.why,
+		e.do)
+}
 
-// check reads every file, and returns what is wrong with the first that can't be used.
+// check reads every file and returns what is wrong with the first that can't be used.
 func (o origins) check() error {
 	if o.dir == nil {
 		return nil
@@ -96,7 +104,8 @@ func (o origins) check() error {
 			continue
 		}
 		if !isHost(name) { //guard:TestOriginsModes
-			return &originError{name, "is not the name of a host", "call it as the URL does, in lower case and without port, or move it elsewhere"}
+			return &originError{name, "is not the name of a host", "call it as the URL does, in " +
+				"lower case and without port, or move it elsewhere"}
 		}
 		site, err := o.of(name)
 		if err != nil {
@@ -109,23 +118,29 @@ func (o origins) check() error {
 	return o.checkDir()
 }
 
+// isIgnored reports whether a name in the directory is no host's file.
 func isIgnored(name string) bool {
-	return strings.HasPrefix(name, ".") || slices.ContainsFunc([]string{"~", ".pem", ".crt", ".cer", ".key"}, func(end string) bool { return strings.HasSuffix(name, end) })
+	switch path.Ext(name) {
+	case ".pem", ".crt", ".cer", ".key":
+		return true
+	}
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~")
 }
 
-// checkDir: who may write to the directory may put a file of his own in place of another.
+// checkDir refuses a directory that others can write, because they could replace a file.
 func (o origins) checkDir() error {
 	info, err := fs.Stat(o.dir, ".")
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
-		return &originError{"the directory", fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()), "chmod go-w it"}
+		return &originError{"the directory", fmt.Sprintf("can be written by others (mode %04o)",
+			info.Mode().Perm()), "chmod go-w it"}
 	}
 	return nil
 }
 
-// isHost reports whether name is what a URL's Host returns.
+// isHost reports whether name is spelled as key.URL's Host returns it.
 func isHost(name string) bool {
 	authority := name
 	if strings.Contains(name, ":") {
@@ -145,15 +160,16 @@ func (o origins) of(host string) (origin, error) {
 		return origin{}, nil
 	}
 	if err != nil {
-		return origin{}, &originError{host, withoutName(err), "keep it a file of the user that the server runs as, mode 0600, and small"}
+		return origin{}, &originError{host, withoutName(err), "keep it a file of the user that " +
+			"the server runs as, mode 0600, and small"}
 	}
 	return o.parse(host, string(b))
 }
 
-// read returns a small file, if its mode is as check wants it.
+// read returns the contents of a file of at most limit bytes whose mode check accepts.
 func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	info, err := fs.Stat(in, name)
-	if err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe blocks
 		err = errors.New("is no regular file")
 	}
 	if err != nil {
@@ -177,7 +193,8 @@ func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]
 	return b, err
 }
 
-// withoutName is an error without the name of the file, which may be a secret that stands in the wrong place.
+// withoutName returns the text of err without the file's name, because that may be a secret in the
+// wrong place.
 func withoutName(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return "can't be read (" + pe.Err.Error() + ")"
@@ -185,6 +202,7 @@ func withoutName(err error) string {
 	return err.Error()
 }
 
+// checkMode refuses the mode of a file with secrets.
 func checkMode(info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	switch {
@@ -198,10 +216,11 @@ func checkMode(info fs.FileInfo) error {
 	return nil
 }
 
-// checkPublic is checkMode of what everyone may read.
+// checkPublic refuses the mode of a file that everyone may read.
 func checkPublic(info fs.FileInfo) error {
 	if perm := info.Mode().Perm(); !info.Mode().IsRegular() || perm&0o022 != 0 {
-		return fmt.Errorf("is no regular file, or others can write it (mode %04o; chmod go-w it)", perm)
+		return fmt.Errorf("is no regular file, or others can write it "+
+			"(mode %04o; chmod go-w it)", perm)
 	}
 	return nil
 }
@@ -224,7 +243,8 @@ func (o origins) parse(file, text string) (origin, error) {
 			}
 		default:
 			if comment, ok := strings.CutPrefix(line, "#"); ok {
-				site.allowHTTP = site.allowHTTP || strings.EqualFold(strings.TrimSpace(comment), "allow http")
+				allow := strings.EqualFold(strings.TrimSpace(comment), "allow http")
+				site.allowHTTP = site.allowHTTP || allow
 			} else {
 				err = site.line(word, value, line)
 			}
@@ -237,7 +257,7 @@ func (o origins) parse(file, text string) (origin, error) {
 	return o.certificates(file, site, names)
 }
 
-// line takes a line that names no file.
+// line reads a line that names no file.
 func (site *origin) line(word, value, line string) (err error) {
 	switch word {
 	case "http1":
@@ -245,7 +265,8 @@ func (site *origin) line(word, value, line string) (err error) {
 			return errors.New("says more than `http1`: take the rest out, or the line")
 		}
 	case "header-timeout":
-		if site.headerTimeout, err = time.ParseDuration(value); err != nil || site.headerTimeout <= 0 {
+		site.headerTimeout, err = time.ParseDuration(value)
+		if err != nil || site.headerTimeout <= 0 {
 			return errors.New("is no time: write it as `header-timeout 10m`")
 		}
 	case "max-connections":
@@ -258,16 +279,18 @@ func (site *origin) line(word, value, line string) (err error) {
 	return nil
 }
 
-// field takes a header line.
+// field reads a header line.
 func (site *origin) field(line string) error {
 	name, value, ok := strings.Cut(line, ":")
 	value = strings.TrimSpace(value)
 	if !ok || !isToken(name) || !isFieldValue(value) {
-		return errors.New("means nothing: write a header line, as in `Name: value`, or one of cert, key, ca, header-timeout, max-connections and http1")
+		return errors.New("means nothing: write a header line, as in `Name: value`, or one of " +
+			"cert, key, ca, header-timeout, max-connections and http1")
 	}
 	name = http.CanonicalHeaderKey(name)
 	if slices.Contains(settings, strings.ToLower(name)) {
-		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) + "` in lower case and without a colon")
+		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) +
+			"` in lower case and without a colon")
 	}
 	if ours[name] { //guard:TestOriginsFile
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
@@ -276,10 +299,10 @@ func (site *origin) field(line string) error {
 	return nil
 }
 
-// withholds reports whether there are lines that are not sent, for they are secret and the hop is http.
+// withholds reports whether lines are not sent because they are secret and the hop is http.
 func (site origin) withholds(https bool) bool { return len(site.lines(https)) < len(site.header) }
 
-// lines are the header lines that may be sent.
+// lines returns the header lines that may be sent.
 func (site origin) lines(https bool) http.Header {
 	if https || site.allowHTTP { //guard:TestOriginsFile
 		return site.header
@@ -293,17 +316,18 @@ func (site origin) lines(https bool) http.Header {
 	return h
 }
 
-// isToken reports whether s can be the name of a field (RFC 9110, 5.6.2).
+// isToken reports whether s can be a field's name (RFC 9110, 5.6.2).
 func isToken(s string) bool {
 	for _, c := range []byte(s) {
-		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		alphanumeric := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
 	return s != ""
 }
 
-// isFieldValue reports whether s can be the value of a field (RFC 9110, 5.5). It is not empty.
+// isFieldValue reports whether s can be a field's value (RFC 9110, 5.5).
 func isFieldValue(s string) bool {
 	for _, c := range []byte(s) {
 		if c < 0x20 && c != '\t' || c == 0x7f {

@@ -29,17 +29,17 @@ type Options struct {
 	Retries     int            // attempts before a job fails; 0: 8
 	MaxSize     int64          // bytes of the largest artifact; 0: no limit
 	AllowOrigin []netip.Prefix // addresses that are never refused
-	Origins     fs.FS          // <host>: what that host needs; nil: none
-	Root        fs.FS          // where the certificates are that a file of Origins names by a path from the root; nil: nowhere
+	Origins     fs.FS          // a file <host> for what it needs; nil: none
+	Root        fs.FS          // for absolute paths of certificates in Origins; nil: none
 	UserAgent   string         // "": fromcache
 	Logger      *slog.Logger   // nil: discard
 
-	Connect    time.Duration // to resolve and connect, and for the TLS handshake; 0: 10 s
-	Header     time.Duration // to wait for an answer's header while other jobs wait for the worker, see request; 0: 60 s
+	Connect    time.Duration // to resolve and connect, and again for TLS; 0: 10 s
+	Header     time.Duration // for an answer's header, see roundTrip; 0: 60 s
 	Idle       time.Duration // without a byte of the body; 0: 60 s
 	Backoff    time.Duration // before the second attempt, doubled for each further one; 0: 30 s
 	MaxBackoff time.Duration // where the doubling ends; 0: 1 h
-	Interval   time.Duration // between looks at queue/ that nothing prompted; 0: 2 s
+	Interval   time.Duration // between listings of queue/ without an event; 0: 2 s
 }
 
 func (o Options) withDefaults() Options {
@@ -70,15 +70,15 @@ type Pool struct {
 	proxy     func(*http.Request) (*url.URL, error)
 	resolver  *net.Resolver // nil: the system's
 	tls       *tls.Config   // nil: the system's roots
-	poll      time.Duration // between looks whether a job is still ours
-	heartbeat time.Duration // between signs that its worker lives
+	poll      time.Duration // between checks that a job is still ours
+	heartbeat time.Duration // between signs to other hosts that a worker lives
 
-	paused atomic.Pointer[time.Time] // nothing is claimed before this time, on the monotonic clock
-	said   sync.Map                  // name in queue/ to the last complaint about it: each is made once
+	paused     atomic.Pointer[time.Time] // nothing is claimed before this time
+	complaints sync.Map                  // name in queue/ to the last error logged for it
 }
 
-// New returns a pool that works on s. It refuses files of origins that others than their owner and group could read, or others
-// than their owner change, and lines that mean nothing; the error names the file and says what to do.
+// New returns a pool that works on s. It checks the files of Origins; the error names the one that
+// can't be used and says what to do.
 func New(s *fsstore.Store, o Options) (*Pool, error) {
 	o = o.withDefaults()
 	p := &Pool{
@@ -87,8 +87,8 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		log:       o.Logger,
 		addr:      addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
 		proxy:     http.ProxyFromEnvironment,
-		poll:      500 * time.Millisecond, // a cancel is to be noticed within a second
-		heartbeat: time.Minute,            // other hosts give it ten
+		poll:      500 * time.Millisecond,
+		heartbeat: time.Minute, // other hosts allow ten
 
 		origins: origins{o.Origins, o.Root},
 	}
@@ -107,7 +107,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	return workers.Wait()
 }
 
-// startDue lists the jobs that are due and waits for a free worker for each. A job that somebody took
+// startDue lists the jobs that are due and waits for a free worker for each. A job that was taken
 // meanwhile costs the worker one ENOENT.
 func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 	if p.isPaused() ||
@@ -141,7 +141,7 @@ func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 	}
 }
 
-// work does what is to be done about queue/<name>, if anything.
+// work claims and ends queue/<name>, if it is still there.
 func (p *Pool) work(ctx context.Context, name string) {
 	c, err := p.store.Claim(name)
 	if err != nil {
@@ -154,19 +154,20 @@ func (p *Pool) work(ctx context.Context, name string) {
 	p.finished(a.end(a.try(ctx)), name)
 }
 
-// claimFailed tells of a job that can't be claimed. Where that is the file's own trouble (another user's, in a sticky
-// directory), the others go on.
+// claimFailed reports a job that can't be claimed. Others go on unless the disk is in trouble,
+// because the cause may be the file's own, such as its owner in a sticky directory.
 func (p *Pool) claimFailed(name string, err error) {
 	if diskTrouble(err) {
 		p.pause("queue/"+name+" can't be claimed", err)
-	} else if before, _ := p.said.Swap(name, err.Error()); before != err.Error() {
+	} else if before, _ := p.complaints.Swap(name, err.Error()); before != err.Error() {
 		p.log.Error("queue/"+name+" can't be claimed", "err", err)
 	}
 }
 
-// diskTrouble reports whether an error will meet every job alike.
+// diskTrouble reports whether every job will meet this error.
 func diskTrouble(err error) bool {
-	for _, e := range []error{syscall.EIO, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ESTALE} {
+	for _, e := range []error{syscall.EIO, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT,
+		syscall.EMFILE, syscall.ENFILE, syscall.ESTALE} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -174,7 +175,8 @@ func diskTrouble(err error) bool {
 	return false
 }
 
-// finished looks at what became of a claim. If its file could not be moved it is an orphan now, and recovery's.
+// finished reports a claim whose file could not be moved. The file is an orphan then, and recovery
+// moves it.
 func (p *Pool) finished(err error, name string) {
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		p.pause("the end of a job can't be written: "+name, err)
@@ -183,20 +185,20 @@ func (p *Pool) finished(err error, name string) {
 	}
 }
 
-// pause stops the claiming until the next tick: what is wrong is the disk, and no job can go on. Where the whole directory
-// is in trouble the store says so, and nothing is claimed until that is over.
+// pause stops claiming until the next tick and reports what is wrong.
 func (p *Pool) pause(what string, err error) {
 	until := time.Now().Add(p.o.Interval)
 	p.paused.Store(&until)
 	p.store.Trouble(troubleName, waiting, fmt.Errorf("%s: %w", what, err))
 }
 
-// clearTrouble ends what pause told.
+// clearTrouble takes back what pause reported.
 func (p *Pool) clearTrouble() { p.store.Trouble(troubleName, waiting, nil) }
 
 const (
 	troubleName = "downloads"
-	waiting     = "downloads wait in queue/, for files can't be written or opened: look at the disk and the number of open files; the log says more"
+	waiting     = "downloads wait in queue/, for files can't be written or opened: look at the " +
+		"disk and the number of open files; the log says more"
 )
 
 func (p *Pool) isPaused() bool {

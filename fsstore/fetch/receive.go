@@ -41,16 +41,18 @@ func (a *attempt) receive(d *delivery) (sums, error) {
 	}
 }
 
-// start writes the start line, once: bytes have been read, or the end of an empty file.
+// start writes the start line, once, when the first bytes or the end of an empty file have come.
 func (a *attempt) start(d *delivery) error {
 	if a.started {
 		return nil
 	}
 	a.started = true
-	return a.c.Start(fsstore.Started{Size: d.total, ETag: d.etag, Modified: d.modified, From: d.from})
+	return a.c.Start(fsstore.Started{
+		Size: d.total, ETag: d.etag, Modified: d.modified, From: d.from,
+	})
 }
 
-// keep writes what came.
+// write appends to the part what it has not yet, and adds it to the announced digests.
 func (a *attempt) write(d *delivery, b []byte, have sums) error {
 	n := min(d.skip, int64(len(b)))
 	d.skip, b = d.skip-n, b[n:]
@@ -65,14 +67,15 @@ func (a *attempt) write(d *delivery, b []byte, have sums) error {
 	return err
 }
 
-// reserveStep is how much is reserved at a time for an answer whose length is unknown.
+// reserveStep is how many bytes are reserved at a time for a body of unknown length.
 const reserveStep = 64 << 20
 
-// checkSize says whether the part may grow to size.
+// checkSize returns an error where the part may not grow to size.
 func (a *attempt) checkSize(d *delivery, size int64) error {
 	switch {
 	case d.total >= 0 && size > d.total: //guard:TestResume
-		return &failure{reason: d.final().host + " sent more bytes than it had promised", end: endRetry, discard: true}
+		return &failure{reason: d.final().host + " sent more bytes than it had promised",
+			end: endRetry, discard: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
 	case d.total >= 0 || size <= a.reserved:
@@ -80,13 +83,14 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	}
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
-	if errors.Is(err, fsstore.ErrNoSpace) { // it may be endless: each try counts
-		return retryf("%v; the origin does not say how long the file is, %d bytes have come: check the URL, evict artifacts, or set --max-artifact-size", err, size)
+	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless
+		return retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
+			"check the URL, evict artifacts, or set --max-artifact-size", err, size)
 	}
 	return err
 }
 
-// ended says what the end of the body means.
+// endOfBody returns nil where err is the proper end of the body, and else a failure.
 func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.final().host, a.part.Size()
 	switch cause := d.cause(); {
@@ -95,7 +99,8 @@ func (a *attempt) endOfBody(d *delivery, err error) error {
 	case cause != nil:
 		return cause
 	case err != io.EOF:
-		return retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total), err, http1Hint(err, d.final()))
+		return retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
+			err, http1Hint(err, d.final()))
 	case d.total >= 0 && n != d.total:
 		return retryf("%s sent too little: %s", host, progress(n, d.total))
 	}

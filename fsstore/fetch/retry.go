@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,48 +18,52 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// failure is an attempt that did not bring the artifact, and what is to be done about it.
+// failure is an attempt that did not bring the artifact, and what becomes of the job.
 type failure struct {
 	reason  string // for people: what happened, what to do
 	end     ending
-	after   time.Duration // at least so long until the next attempt: Retry-After
-	discard bool          // the part's bytes are not to be kept
+	after   time.Duration // least delay until the next attempt, from Retry-After
+	discard bool          // the part can't be resumed
 }
 
 func (f *failure) Error() string { return f.reason }
 
-// ending is what becomes of the job.
+// ending is what becomes of the job of a failed attempt.
 type ending uint8
 
 const (
 	endFail  ending = iota // to failed/
-	endRetry               // to queue/, one attempt less
-	endDefer               // to queue/, no attempt
+	endRetry               // to queue/, counted as an attempt
+	endDefer               // to queue/, not counted
 )
 
+// failf returns a failure that a further attempt would not change.
 func failf(format string, args ...any) error {
 	return &failure{reason: fmt.Sprintf(format, args...), end: endFail}
 }
 
+// discardf is failf for bytes that are not to be kept.
 func discardf(format string, args ...any) error {
 	return &failure{reason: fmt.Sprintf(format, args...), end: endFail, discard: true}
 }
 
+// retryf returns a failure that may pass by itself.
 func retryf(format string, args ...any) error {
 	return &failure{reason: fmt.Sprintf(format, args...), end: endRetry}
 }
 
-// Causes for which a request is given up.
+// Causes that end a request.
 var (
 	errCancelled = errors.New("the job left active/")
 	errStopped   = errors.New("the server stops")
 	errIdle      = errors.New("no byte came for too long")
 )
 
-// maxRetryAfter bounds what an origin may ask for: who says a year means "go away", and a person should see that.
+// maxRetryAfter bounds Retry-After, because an origin that asks for more means that a person
+// should look.
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter reads a Retry-After field (RFC 9110, 10.2.3): seconds, or a date. 0 where there is none that can be read.
+// retryAfter reads a Retry-After field (RFC 9110, 10.2.3), in seconds or as a date; 0 is none.
 func retryAfter(field string, now time.Time) time.Duration {
 	field = strings.TrimSpace(field)
 	if field != "" && strings.Trim(field, "0123456789") == "" {
@@ -75,8 +80,9 @@ func retryAfter(field string, now time.Time) time.Duration {
 	return min(max(t.Sub(now), 0), maxRetryAfter)
 }
 
-// delay returns the time until the next attempt after n of them: doubled each time, up to a quarter more or less, so that
-// the jobs of one broken origin don't come back all at once; and never less than the origin asks for.
+// delay returns the time to wait after n attempts: doubled each time up to MaxBackoff, and never
+// less than asked. It varies by a quarter so that the jobs of a broken origin don't return all at
+// once.
 func (o Options) delay(n int, asked time.Duration) time.Duration {
 	d := o.Backoff
 	for i := 1; i < n && d < o.MaxBackoff; i++ {
@@ -87,39 +93,49 @@ func (o Options) delay(n int, asked time.Duration) time.Duration {
 	return max(d, asked)
 }
 
-// statusFailure turns a status that is not the artifact into a failure.
+// statusFailure makes a failure of a status that brings no artifact.
 func (a *answer) statusFailure() *failure {
 	f := statusFailure(a.Response, a.final(), time.Now())
-	if a.withheld && (a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) {
-		f.reason += " (the header lines in the file " + a.final().host + " of the --origins directory were not sent, for this is http: the line `# allow http` in it allows that)"
+	refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
+	if a.withheld && refused {
+		f.reason += " (the header lines in the file " + a.final().host + " of the --origins " +
+			"directory were not sent, for this is http: the line `# allow http` in it allows that)"
 	}
-	if a.certAsked && (a.StatusCode == http.StatusBadRequest || a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden) { // as nginx says it
-		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and `key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
+	if a.certAsked && (refused || a.StatusCode == http.StatusBadRequest) { // nginx answers 400
+		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and " +
+			"`key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
 	}
 	if a.proxy != nil {
-		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be who says so)"
+		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be " +
+			"who says so)"
 	}
 	return f
 }
 
+// statusFailure is the part of it that the status alone decides.
 func statusFailure(r *http.Response, h hop, now time.Time) *failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
 	f := &failure{end: endFail, reason: status + ": " + explainStatus(r.StatusCode, h)}
 	switch code := r.StatusCode; {
-	case code == 408, code == 425, code == 429, code >= 500 && code <= 599 && code != 501 && code != 505:
+	case code == 408, code == 425, code == 429,
+		code >= 500 && code <= 599 && code != 501 && code != 505:
 		f.end, f.after = endRetry, retryAfter(r.Header.Get("Retry-After"), now)
 	}
 	return f
 }
 
+// explainStatus says what a status means here and what to do.
 func explainStatus(code int, h hop) string {
 	switch {
 	case code == 401:
-		return h.host + " wants credentials: put its header lines into the file " + h.host + " of the directory of --origins (or --credentials), then retry"
+		return h.host + " wants credentials: put its header lines into the file " + h.host +
+			" of the directory of --origins (or --credentials), then retry"
 	case code == 403 && key.Redact(h.raw) != h.raw:
-		return h.host + " refuses it, most likely because the signature in the URL has expired: the next client that asks makes a fresh miss"
+		return h.host + " refuses it, most likely because the signature in the URL has expired: " +
+			"the next client that asks makes a fresh miss"
 	case code == 403:
-		return h.host + " refuses it: check the URL, and whether it wants credentials or a licence accepted"
+		return h.host + " refuses it: check the URL, and whether it wants credentials or a " +
+			"licence accepted"
 	case code == 404, code == 410:
 		return "the origin does not have it; check the URL"
 	case code == 407:
@@ -129,9 +145,11 @@ func explainStatus(code int, h hop) string {
 	case code >= 500 && code <= 599:
 		return "the origin is in trouble"
 	case code == 206, code == 200: // see isWhole
-		return "the origin sent a piece where the whole was asked for; retry later, or report it to the origin"
+		return "the origin sent a piece where the whole was asked for; retry later, or report it " +
+			"to the origin"
 	case code == 304:
-		return "the origin says that nothing changed, but nothing was there to compare; retry, or report it to the origin"
+		return "the origin says that nothing changed, but nothing was there to compare; retry, " +
+			"or report it to the origin"
 	case code >= 300 && code <= 399:
 		return "a redirect that can't be followed; check the URL"
 	case code >= 200 && code <= 299:
@@ -140,33 +158,41 @@ func explainStatus(code int, h hop) string {
 	return h.host + " refuses the request; check the URL"
 }
 
-// proxyFailure says why a proxy doesn't connect, or nil where it did.
+// proxyFailure says why a proxy doesn't connect. It returns nil where it did.
 func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) error {
-	status := strings.TrimSpace(strconv.Itoa(answer.StatusCode) + " " + http.StatusText(answer.StatusCode))
-	said := fmt.Sprintf("the proxy %s (HTTPS_PROXY) does not connect to %s: %s", proxy.Host, h.address(), status)
+	status := strings.TrimSpace(strconv.Itoa(answer.StatusCode) + " " +
+		http.StatusText(answer.StatusCode))
+	said := fmt.Sprintf("the proxy %s (HTTPS_PROXY) does not connect to %s: %s", proxy.Host,
+		h.address(), status)
 	switch code := answer.StatusCode; {
 	case code == http.StatusOK:
 		return nil
 	case code == 407:
-		return failf("%s: it wants a user name and password, or others: put them into HTTPS_PROXY, start the server again, and retry", said)
+		return failf("%s: it wants a user name and password, or others: put them into "+
+			"HTTPS_PROXY, start the server again, and retry", said)
 	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
-		return &failure{reason: said + ": it can't reach it, or is in trouble itself", end: endRetry, after: retryAfter(answer.Header.Get("Retry-After"), now)}
+		return &failure{reason: said + ": it can't reach it, or is in trouble itself",
+			end: endRetry, after: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
-	return failf("%s: have it allowed there, or name the host in NO_PROXY and start the server again, then retry", said)
+	return failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
+		"again, then retry", said)
 }
 
-// socksFailure is notConnected of a SOCKS proxy, by what net/http says of its answer (RFC 1928, 6; RFC 1929, 2).
+// socksFailure says why a SOCKS proxy doesn't connect, by net/http's texts for its replies (RFC
+// 1928, 6; RFC 1929, 2).
 func socksFailure(err error, h hop, proxy *url.URL) error {
-	said := fmt.Sprintf("the proxy %s (%s) does not connect to %s (%v)", proxy.Host, proxyVariable(h), h.address(), err)
+	said := fmt.Sprintf("the proxy %s (%s) does not connect to %s (%v)", proxy.Host,
+		proxyVariable(h), h.address(), err)
 	for _, final := range []string{"authentication", "not allowed by ruleset", "not supported"} {
 		if strings.Contains(err.Error(), final) {
-			return failf("%s: mend its user name and password in that variable, or have it allowed there, start the server again, and retry", said)
+			return failf("%s: mend its user name and password in that variable, or have it "+
+				"allowed there, start the server again, and retry", said)
 		}
 	}
 	return retryf("%s", said)
 }
 
-// proxyVariable names the proxy for people.
+// proxyVariable names the variable of the environment that names the proxy.
 func proxyVariable(h hop) string {
 	if h.https {
 		return "HTTPS_PROXY"
@@ -174,8 +200,9 @@ func proxyVariable(h hop) string {
 	return "HTTP_PROXY"
 }
 
-// alerts are what an end of a TLS handshake says that no further attempt will change, and what to do. crypto/tls keeps the
-// type of an alert to itself; its texts are those of RFC 8446, 6.2. The first that is in an error counts.
+// alerts are TLS errors that no further attempt changes, and what to do; the first that matches
+// counts. They are matched by text (RFC 8446, 6.2), because crypto/tls does not export the type of
+// an alert.
 var alerts = []struct{ text, why string }{
 	{"tls: certificate required", wantsCert},
 	{"remote error: tls: bad certificate", refusesCert},
@@ -192,7 +219,8 @@ var alerts = []struct{ text, why string }{
 	{"tls: server chose an unconfigured cipher suite", noCipher},
 	{"tls: server selected unsupported", noCipher},
 	{"tls: unrecognized name", "does not know that name: check the URL"},
-	{"tls: no application protocol", "and we have no protocol in common: add the line `http1` to the file HOST of the --origins directory"},
+	{"tls: no application protocol", "and we have no protocol in common: add the line `http1` to " +
+		"the file HOST of the --origins directory"},
 	{"tls: failed to parse certificate from server", badCert},
 	{"tls: server sent certificate containing RSA key", badCert},
 	{"tls: server's certificate contains an unsupported type of public key", badCert},
@@ -200,27 +228,35 @@ var alerts = []struct{ text, why string }{
 }
 
 const (
-	wantsCert   = "wants a client certificate: name it with the lines `cert FILE` and `key FILE` in the file HOST of the --origins directory"
-	refusesCert = "refuses the client certificate, or wants one: name it with the lines `cert FILE` and `key FILE` in the file HOST of the --origins directory"
-	oldTLS      = "speaks no TLS 1.2 or later, and what is older protects nothing: fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
-	noCipher    = "has no cipher in common with us, or wants a client certificate (lines `cert FILE` and `key FILE` in the file HOST of the --origins directory). " +
-		"For one that has RSA key exchange alone, as old appliances do, start the server with GODEBUG=tlsrsakex=1; or fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
-	badCert = "sent a certificate that can't be used: have it mended there, or fetch it elsewhere, and carry it in with `fromcache put URL FILE`"
+	wantsCert = "wants a client certificate: name it with the lines `cert FILE` and `key FILE` " +
+		"in the file HOST of the --origins directory"
+	refusesCert = "refuses the client certificate, or wants one: name it with the lines `cert " +
+		"FILE` and `key FILE` in the file HOST of the --origins directory"
+	oldTLS = "speaks no TLS 1.2 or later, and what is older protects nothing: fetch it " +
+		"elsewhere, and carry it in with `fromcache put URL FILE`"
+	noCipher = "has no cipher in common with us, or wants a client certificate (lines `cert " +
+		"FILE` and `key FILE` in the file HOST of the --origins directory). " +
+		"For one that has RSA key exchange alone, as old appliances do, start the server with " +
+		"GODEBUG=tlsrsakex=1; or fetch it elsewhere, and carry it in with `fromcache put URL " +
+		"FILE`"
+	badCert = "sent a certificate that can't be used: have it mended there, or fetch it " +
+		"elsewhere, and carry it in with `fromcache put URL FILE`"
 )
 
-// handshakeFailure turns an error of a TLS handshake that will not pass by itself into a failure, or returns nil.
+// handshakeFailure makes a failure of a TLS error in alerts. It returns nil for others.
 func handshakeFailure(err error, host string) error {
 	text := err.Error()
 	for _, a := range alerts {
 		if strings.Contains(text, a.text) {
-			return failf("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST", host), err)
+			return failf("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST",
+				host), err)
 		}
 	}
 	return nil
 }
 
-// requestFailure turns the error of a request into a failure: broken connections come again, what only a person can mend
-// doesn't. It is the proxy's where there is one that could not be reached.
+// requestFailure makes a failure of the error of a request: broken connections are retried, and
+// what only a person can mend fails.
 func requestFailure(err error, h hop, proxy *url.URL) error {
 	var op *net.OpError
 	if f, ok := errors.AsType[*failure](err); ok {
@@ -251,29 +287,39 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 	case errors.As(err, &no):
 		return failf("%s: %v", h.host, no)
 	case errors.As(err, &unknown):
-		return failf("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL; where the host has a CA of its own, name that with the line `ca FILE` in the file %s of the --origins directory; then retry", h.host, err, h.host)
+		return failf("the certificate of %s can't be verified (%v): check this machine's clock "+
+			"and CA certificates, and the URL; where the host has a CA of its own, name that "+
+			"with the line `ca FILE` in the file %s of the --origins directory; then retry",
+			h.host, err, h.host)
 	case errors.As(err, &cert):
-		return failf("the certificate of %s can't be verified (%v): check this machine's clock and CA certificates, and the URL, then retry", h.host, err)
+		return failf("the certificate of %s can't be verified (%v): check this machine's clock "+
+			"and CA certificates, and the URL, then retry", h.host, err)
 	case final != nil:
 		return final
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return failf("%s does not speak TLS on this port: check the URL, http:// may be meant", h.address())
+		return failf("%s does not speak TLS on this port: check the URL, http:// may be meant",
+			h.address())
 	case errors.As(err, &dns):
-		return retryf("the name %s can't be resolved (%s): check it, and this machine's DNS", h.host, dnsReason(dns))
-	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "header list larger than"):
+		return retryf("the name %s can't be resolved (%s): check it, and this machine's DNS",
+			h.host, dnsReason(dns))
+	case containsAny(err.Error(), "server response headers exceeded", "header list larger than"):
 		return failf("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
-	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err,
+		&timeout) && timeout.Timeout():
 		return retryf("%s did not answer in time (%v)", h.address(), err)
 	}
-	return retryf("the connection to %s failed (%v)%s%s", h.address(), withoutQuotes(err), http1Hint(err, h), viaProxy(h, proxy))
+	return retryf("the connection to %s failed (%v)%s%s", h.address(), withoutQuotes(err),
+		http1Hint(err, h), viaProxy(h, proxy))
 }
 
-// withoutQuotes is an error without the bytes that it quotes: who sent them may have sent back what we had sent, a credential, say.
+// withoutQuotes returns the text of err up to a quotation mark, because an origin may have sent
+// back a credential that was sent to it.
 func withoutQuotes(err error) string {
 	text, _, _ := strings.Cut(err.Error(), `"`)
 	return strings.TrimRight(text, ": ")
 }
 
+// viaProxy names the proxy, if any.
 func viaProxy(h hop, proxy *url.URL) string {
 	if proxy == nil {
 		return ""
@@ -281,21 +327,33 @@ func viaProxy(h hop, proxy *url.URL) string {
 	return " (by way of the proxy " + proxy.Host + ", " + proxyVariable(h) + ")"
 }
 
-// http1Hint is what may help where an origin's HTTP/2 is broken.
+// http1Hint says what may help where an origin's HTTP/2 is broken. It returns "" for other errors.
 func http1Hint(err error, h hop) string {
-	if text := err.Error(); strings.Contains(text, "http2") || strings.Contains(text, "stream error") || strings.Contains(text, "connection error: ") || strings.Contains(text, "HTTP/2") {
-		return ": if it stays so, add the line `http1` to the file " + h.host + " of the --origins directory"
+	if containsAny(err.Error(), "http2", "stream error", "connection error: ", "HTTP/2") {
+		return ": if it stays so, add the line `http1` to the file " + h.host +
+			" of the --origins directory"
 	}
 	return ""
 }
 
+// noHeader says that no header came in time.
 func noHeader(h hop, waited time.Duration) error {
-	return retryf("%s did not answer in time: no header in %v; if it needs longer, raise --header-timeout, or write `header-timeout 10m` into the file %s of the --origins directory", h.address(), waited, h.host)
+	return retryf("%s did not answer in time: no header in %v; if it needs longer, raise "+
+		"--header-timeout, or write `header-timeout 10m` into the file %s of the --origins "+
+		"directory", h.address(), waited, h.host)
 }
 
+// dnsReason is what a resolver said, without the addresses of resolvers.
 func dnsReason(e *net.DNSError) string {
 	if e.IsNotFound {
 		return "there is no such host"
 	}
 	return e.Err
+}
+
+// containsAny reports whether text contains one of parts.
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool {
+		return strings.Contains(text, part)
+	})
 }
