@@ -51,7 +51,7 @@ func BenchmarkRepeatedMiss(b *testing.B) {
 	s := storetest.TestStore(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Miss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/7.88.1"}); err != nil {
+		if _, err := s.NoteMiss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/7.88.1"}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -61,7 +61,7 @@ func BenchmarkNewMiss(b *testing.B) {
 	s := storetest.OpenAt(b, b.TempDir()+"/data", fsstore.Options{MaxMisses: 1 << 30})
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if _, err := s.Miss(fmt.Sprintf("https://example.com/%d.run", i), fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/7.88.1"}); err != nil {
+		if _, err := s.NoteMiss(fmt.Sprintf("https://example.com/%d.run", i), fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/7.88.1"}); err != nil {
 			b.Fatal(err)
 		}
 	}

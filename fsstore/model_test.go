@@ -83,19 +83,19 @@ func (m *model) ask(t *rapid.T) {
 	if u.held != "" {
 		return
 	}
-	v, err := m.s.Miss(u.url, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
+	v, err := m.s.NoteMiss(u.url, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fsstore.Noted
+	want := fsstore.VerdictNoted
 	switch {
 	case u.where[fsstore.Misses] > 0:
 	case u.denied:
-		want = fsstore.IsDenied
-	case m.s.Queued(m.s.About(storetest.MustURL(u.url))) != "":
-		want = fsstore.IsQueue
+		want = fsstore.VerdictDenied
+	case m.s.FindQueued(m.s.SubjectOf(storetest.MustURL(u.url))) != "":
+		want = fsstore.VerdictQueued
 	case u.where[fsstore.Active] > 0:
-		want = fsstore.IsActive
+		want = fsstore.VerdictActive
 	case u.where[fsstore.Queue] > 0: // as k.3.job alone: looking for all numbers would be a listing
 		want = v
 		u.where[fsstore.Misses] = m.count(fsstore.Misses, u)
@@ -165,7 +165,7 @@ func (m *model) claim(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := m.s.Overtaken(&before.Job, storetest.MustURL(u.url)) != nil
+	late := m.s.CheckOvertaken(&before.Job, storetest.MustURL(u.url)) != nil
 	c, err := m.s.Claim(name)
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func (m *model) publish(t *rapid.T) {
 	p.Write([]byte(body))
 	a, err := u.claim.Publish(p, fsstore.Origin{})
 	if u.evicted {
-		if _, ok := errors.AsType[*fsstore.Overtaken](err); !ok {
+		if _, ok := errors.AsType[*fsstore.OvertakenError](err); !ok {
 			t.Fatalf("published what was evicted since: %+v, %v", a, err)
 		}
 		if err := u.claim.Fail(err.Error()); err != nil {

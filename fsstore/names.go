@@ -15,34 +15,34 @@ import (
 // The names of the rooms that callers need, so that they import fsstore alone.
 
 type (
-	Addition     = verbs.Addition
-	Approval     = held.Approval
-	Artifact     = held.Artifact
-	ArtifactRow  = view.ArtifactRow
-	Asker        = spool.Asker
-	By           = spool.By
-	Change       = view.Change
-	Claim        = active.Claim
-	Day          = counts.Day
-	FsckOptions  = upkeep.FsckOptions
-	FsckReport   = upkeep.FsckReport
-	GCOptions    = upkeep.GCOptions
-	JobFile      = spool.JobFile
-	Meta         = held.Meta
-	NotWhole     = active.NotWhole
-	Origin       = active.Origin
-	Overtaken    = spool.Overtaken
-	Part         = active.Part
-	Problem      = health.Problem
-	ScrubOptions = upkeep.ScrubOptions
-	Shown        = verbs.Shown
-	Started      = active.Started
-	State        = tree.State
-	Trouble      = health.Trouble
-	Unseen       = verbs.Unseen
-	Verdict      = spool.Verdict
-	View         = view.View
-	WrongDigest  = active.WrongDigest
+	Addition       = verbs.Addition
+	Approval       = held.Approval
+	Artifact       = held.Artifact
+	ArtifactRow    = view.ArtifactRow
+	Asker          = spool.Asker
+	By             = spool.By
+	Change         = view.Change
+	Claim          = active.Claim
+	Day            = counts.Day
+	FsckOptions    = upkeep.FsckOptions
+	FsckReport     = upkeep.FsckReport
+	GCOptions      = upkeep.GCOptions
+	JobFile        = spool.JobFile
+	Meta           = held.Meta
+	NotWhole       = active.NotWhole
+	Origin         = active.Origin
+	OvertakenError = spool.OvertakenError
+	Part           = active.Part
+	Problem        = health.Problem
+	ScrubOptions   = upkeep.ScrubOptions
+	Shown          = verbs.Shown
+	Started        = active.Started
+	State          = tree.State
+	Trouble        = health.Trouble
+	UnseenError    = verbs.UnseenError
+	Verdict        = spool.Verdict
+	View           = view.View
+	WrongDigest    = active.WrongDigest
 )
 
 const (
@@ -52,13 +52,13 @@ const (
 	Denied           = tree.Denied
 	Done             = tree.Done
 	Failed           = tree.Failed
-	IsActive         = spool.IsActive
-	IsDenied         = spool.IsDenied
-	IsFull           = spool.IsFull
-	IsIll            = spool.IsIll
-	IsQueue          = spool.IsQueue
+	VerdictActive    = spool.VerdictActive
+	VerdictDenied    = spool.VerdictDenied
+	VerdictFull      = spool.VerdictFull
+	VerdictIll       = spool.VerdictIll
+	VerdictQueued    = spool.VerdictQueued
 	Misses           = tree.Misses
-	Noted            = spool.Noted
+	VerdictNoted     = spool.VerdictNoted
 	Queue            = tree.Queue
 	StatFetchedBytes = counts.StatFetchedBytes
 	StatHits         = counts.StatHits

@@ -120,7 +120,7 @@ func (s *Store) Rule() key.Rule { return s.Rules.Rule }
 
 // Close writes what has been gathered in memory: hits and repeated misses.
 func (s *Store) Close() error {
-	return errors.Join(s.Misses.FlushOld(0), s.Counts.FlushHits(), s.Counts.FlushStats())
+	return errors.Join(s.Misses.FlushRepeats(0), s.Counts.FlushHits(), s.Counts.FlushStats())
 }
 
 // Run keeps the tree in order until ctx ends: it recovers orphans, writes what
@@ -158,7 +158,7 @@ func (s *Store) beat() {
 		return
 	}
 	s.Monitor.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
-	s.Monitor.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.Misses.FlushOld(misses.Gather), s.Misses.CountMisses()))
+	s.Monitor.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.Misses.FlushRepeats(misses.GatherFor), s.Misses.CountMisses()))
 	s.Monitor.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.Counts.FlushHits())
 	s.Rules.CheckOwn()
 	s.Monitor.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.Counts.FlushStats())

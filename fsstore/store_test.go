@@ -25,16 +25,16 @@ func TestFromAMissToAHit(t *testing.T) {
 	if _, err := s.Lookup(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("lookup in an empty store: %v", err)
 	}
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.Noted {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictNoted {
 		t.Errorf("first miss: %s", v)
 	}
 	storetest.Want(t, s, fsstore.Misses, k)
 	storetest.Run(t, s.Dir(), "mv misses/* queue/")
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsQueue {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictQueued {
 		t.Errorf("a miss of what is queued: %s", v)
 	}
 	c := storetest.ClaimNext(t, s)
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.8"); v != fsstore.IsActive {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.8"); v != fsstore.VerdictActive {
 		t.Errorf("a miss of what is active: %s", v)
 	}
 	a := storetest.Publish(t, c, "the bytes")
@@ -162,7 +162,7 @@ func TestWhatCantBeReadIsAMiss(t *testing.T) {
 					t.Errorf("%s: %s gives %v", script, how, err)
 				}
 			}
-			if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.Noted {
+			if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictNoted {
 				t.Errorf("%s: the miss: %v", script, v)
 			}
 			if r, err := s.Why(storetest.CudaURL); err != nil || !strings.Contains(r.Broken, says) {

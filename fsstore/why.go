@@ -19,7 +19,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: s.Rules.RuleInWords(rawURL), Denied: s.Spool.Denies(u)}
+	r := &Report{URL: key.Redact(u.String()), Key: u.Key(), Rule: s.Rules.RuleInWords(rawURL), Denied: s.Spool.DenialOf(u)}
 	if r.Artifact, err = s.Cache.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -30,13 +30,13 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	r.Hits = s.Counts.Hits(held)
 	r.Broken = brokenInWords(err)
 	if r.Artifact == nil {
-		r.Broken = cmp.Or(r.Broken, s.Verbs.LostInWords(s.Spool.About(u)))
+		r.Broken = cmp.Or(r.Broken, s.Verbs.LostInWords(s.Spool.SubjectOf(u)))
 		r.Hints = s.Verbs.Hints(rawURL, s.Verbs.NotedBeside(u))
 		if strings.Contains(u.Whole(), "?") {
 			r.Hints = r.Hints[1:] // which Rule is
 		}
 	}
-	sub := s.Spool.About(u)
+	sub := s.Spool.SubjectOf(u)
 	for _, st := range []tree.State{tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled} {
 		names, err := s.tree.Names(string(st))
 		if err != nil {
@@ -44,7 +44,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 		}
 		from := len(r.Jobs)
 		for _, name := range names {
-			if j, ok := s.Spool.JobAbout(sub, st, name); ok {
+			if j, ok := s.Spool.JobOf(sub, st, name); ok {
 				r.Jobs = append(r.Jobs, j)
 			}
 		}

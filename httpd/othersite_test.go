@@ -53,7 +53,7 @@ func full(t *testing.T, o Options) (w *world, held string, names []string) {
 	held = w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
 	miss, err := w.store.Why("https://vendor.example/missed.bin")
 	w.must(err)
-	_, err = w.store.Miss("https://vendor.example/missed.bin", fsstore.Asker{Addr: "10.0.0.1"})
+	_, err = w.store.NoteMiss("https://vendor.example/missed.bin", fsstore.Asker{Addr: "10.0.0.1"})
 	w.must(err)
 	queued, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
 	w.must(err)

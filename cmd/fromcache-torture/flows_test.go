@@ -35,13 +35,13 @@ const (
 func (l *lab) key(path string) string { return judge.KeyOf(l.p.origin.URL + path) }
 
 func (l *lab) miss(path string) {
-	_, err := l.open().Miss(l.url(path), fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
+	_, err := l.open().NoteMiss(l.url(path), fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
 	l.row.must(err)
 }
 
 // missSigned notes a miss by a URL with a signature, which its key does not have.
 func (l *lab) missSigned(path string) {
-	_, err := l.open().Miss(l.p.origin.URL+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
+	_, err := l.open().NoteMiss(l.p.origin.URL+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"})
 	l.row.must(err)
 }
 

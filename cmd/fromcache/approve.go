@@ -58,7 +58,7 @@ func shownOf(all []job.Variant, f file, fetch string) (job.Variant, error) {
 		return fits[0], nil
 	}
 	if f.sum != "" {
-		return job.Variant{}, &fsstore.Unseen{Name: f.name, Seen: f.sum, Noted: all}
+		return job.Variant{}, &fsstore.UnseenError{Name: f.name, Seen: f.sum, Noted: all}
 	}
 	for _, v := range all {
 		if v.URL == fetch {

@@ -175,7 +175,7 @@ func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.By) (note string, er
 // files resolves one operand.
 func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 	if strings.Contains(operand, "://") {
-		names, err := s.Names(operand, m.in...)
+		names, err := s.NamesOf(operand, m.in...)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}

@@ -34,7 +34,7 @@ type batch struct {
 // list has it, one that is done is found unchanged, and what was refused is in
 // failed/ once more.
 func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
-	c := &Claim{Worker: tree.NewWorker(), Job: p.Jobs[0], s: s, f: f, author: spool.Author(f, p.Jobs), listed: listName(name)}
+	c := &Claim{Worker: tree.NewWorker(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), listed: listName(name)}
 	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.tree.JobPath(tree.Queue, name), batchStem(name))
 	if got == nil {
 		return err
@@ -58,7 +58,7 @@ func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error
 	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.sum()}); err != nil {
 		return err
 	}
-	_, err = s.spool.MoveEnded(c.path, tree.Done, stem)
+	_, err = s.spool.MoveToEnded(c.path, tree.Done, stem)
 	return err
 }
 
@@ -113,11 +113,11 @@ func (b *batch) one(i int) (kind job.Kind, why string, err error) {
 		stem = u.Key()
 	}
 	at, seen := b.first[stem]
-	why = spool.Flaw(j)
+	why = spool.WhyBadOption(j)
 	switch {
 	case why != "":
 	case seen:
-		if lack := verbs.Lacking(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good
+		if lack := verbs.MissingFrom(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good
 			return spool.KindSame, "it is the same artifact as " + nth(at) + ", which is fetched", nil
 		}
 		why = "it is the same artifact as " + nth(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
@@ -140,12 +140,12 @@ func (b *batch) one(i int) (kind job.Kind, why string, err error) {
 // isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
 // can tell whether a list was written before that or after.
 func (b *batch) isCarriedIn(u key.URL) bool {
-	a, err := b.s.held.HeldAs(u)
+	a, err := b.s.held.Find(u)
 	if err != nil {
 		return false
 	}
-	done := b.s.verbs.DoneJob(spool.AboutHeld(a.Key, a.URLSum))
-	return b.s.spool.CarriedIn(a.Key, &done.Job)
+	done := b.s.verbs.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
+	return b.s.spool.CameByPut(a.Key, &done.Job)
 }
 
 // nth names a URL of the batch. The URL itself may hold a credential.
@@ -160,8 +160,8 @@ func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
 		}
 		return nil // it is there, and says no more
 	}
-	_, err := verbs.Again(stem, func() (string, error) {
-		name, err := b.s.verbs.CompleteWaiting(b.s.spool.About(u), addition(j), b.by())
+	_, err := verbs.RetryIfMoved(stem, func() (string, error) {
+		name, err := b.s.verbs.CompleteQueued(b.s.spool.SubjectOf(u), addition(j), b.by())
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
@@ -178,7 +178,7 @@ func (b *batch) refuseOne(j *job.Job, stem, why string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := b.s.spool.MoveEnded(f.Name(), tree.Failed, stem); err != nil {
+	if _, err := b.s.spool.MoveToEnded(f.Name(), tree.Failed, stem); err != nil {
 		os.Remove(f.Name())
 		return err
 	}
@@ -197,7 +197,7 @@ func addition(j *job.Job) verbs.Addition {
 }
 
 func batchJob(j *job.Job, by spool.By) string {
-	text := j.URL + "\n" + verbs.Options(addition(j))
+	text := j.URL + "\n" + verbs.OptionLines(addition(j))
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
 	}

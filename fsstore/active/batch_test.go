@@ -254,7 +254,7 @@ func TestBatchIsCancelled(t *testing.T) {
 			}
 			claimed <- err
 		}()
-		for s.ActiveName(active.BatchStem("list.job")) == "" || len(storetest.Ls(t, s, fsstore.Queue)) < 3 {
+		for s.FindActiveByKey(active.BatchStem("list.job")) == "" || len(storetest.Ls(t, s, fsstore.Queue)) < 3 {
 			time.Sleep(time.Millisecond)
 		}
 		cancel(s)

@@ -133,7 +133,7 @@ func TestHistoryComesToNoOtherPlace(t *testing.T) {
 	storetest.Hold(t, s, storetest.CudaURL, "bytes")
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 	storetest.Run(t, s.Dir(), "mv active/* cancelled/")
-	if _, err := s.MoveEnded(c.Path(), fsstore.Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.MoveToEnded(c.Path(), fsstore.Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	if n := strings.Count(storetest.Text(t, s, fsstore.Done, c.Key+".job"), " approve "); n != 1 || len(storetest.Ls(t, s, fsstore.Cancelled)) != 1 {

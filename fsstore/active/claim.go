@@ -50,7 +50,7 @@ type Claim struct {
 // URLs, or it was bad and is in failed/. The claim's rename is what decides;
 // a crash after it leaves an orphan for Recover.
 func (s *Claims) Claim(name string) (*Claim, error) {
-	if !tree.CountsInQueue(name) || s.spool.BeingWritten(name) {
+	if !tree.CountsInQueue(name) || s.spool.IsBeingWritten(name) {
 		return nil, nil
 	}
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
@@ -58,7 +58,7 @@ func (s *Claims) Claim(name string) (*Claim, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, s.spool.SetAside(name, err)
+		return nil, s.spool.RefuseUnreadable(name, err)
 	}
 	c, err := s.claimFile(f, name)
 	if c == nil {
@@ -78,14 +78,14 @@ func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) <= tree.MaxJobFile && s.spool.HalfWritten(f, name, b) {
+	if len(b) <= tree.MaxJobFile && s.spool.IsHalfWritten(f, name, b) {
 		return nil, nil
 	}
 	parsed := job.Parse(b)
-	if spool.Waiting(parsed.Jobs) {
+	if spool.NotYetDue(parsed.Jobs) {
 		return nil, nil
 	}
-	if why := spool.Unfit(parsed, b, name); why != "" {
+	if why := spool.WhyNoJob(parsed, b, name); why != "" {
 		return nil, s.spool.Refuse(f, name, why)
 	}
 	if len(parsed.Jobs) > 1 {
@@ -106,17 +106,17 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() {
 		return nil, s.spool.Refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
-	if d := s.spool.Denies(u); d != "" {
+	if d := s.spool.DenialOf(u); d != "" {
 		return nil, s.spool.Refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}
-	sub := s.spool.About(u)
-	if s.spool.Active(sub) != "" {
+	sub := s.spool.SubjectOf(u)
+	if s.spool.FindActive(sub) != "" {
 		return nil, nil
 	}
-	if err := s.spool.Overtaken(&j, u); err != nil {
+	if err := s.spool.CheckOvertaken(&j, u); err != nil {
 		return nil, s.spool.Refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.Author(f, []job.Job{j}), listed: listName(name)}
+	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), listed: listName(name)}
 	return c.reading(read, j.URL).take(s.tree.JobPath(tree.Queue, name), c.Key)
 }
 
@@ -239,8 +239,8 @@ func (c *Claim) event() job.Event {
 
 // heldNow is what the claim's line says of what is held.
 func (c *Claim) heldNow() string {
-	if m := c.s.spool.Mark(c.url); m != "" && c.Key != "" {
-		return " " + spool.HeldMark + m
+	if m := c.s.spool.HeldVersion(c.url); m != "" && c.Key != "" {
+		return " " + spool.HeldPrefix + m
 	}
 	return ""
 }
@@ -259,7 +259,7 @@ func (c *Claim) log(e job.Event) error {
 	if !strings.HasSuffix(line, "\n") || info.Size()+int64(len(line)) > job.MaxFile+maxBatchLog {
 		return nil
 	}
-	_, err = c.f.WriteString(spool.LineEnd(c.f, info) + line)
+	_, err = c.f.WriteString(spool.MissingNewline(c.f, info) + line)
 	return err
 }
 
@@ -290,8 +290,8 @@ func (c *Claim) takeOver(old *held.Artifact) {
 	if err := os.Remove(c.s.tree.Path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.s.health.Complain("meta of an earlier rule", err)
 	}
-	if h, ok := c.s.held.LastHeld(old.Key); ok && !h.Evicted { // else fsck takes it for lost
-		c.s.health.Complain("the line of an evict", c.s.verbs.AppendHistory(old.Key, spool.By{Via: "renamed"}.Event(job.Evicted)))
+	if h, ok := c.s.held.LastRecord(old.Key); ok && !h.Evicted { // else fsck takes it for lost
+		c.s.health.Complain("the line of an evict", c.s.verbs.AppendRecord(old.Key, spool.By{Via: "renamed"}.Event(job.Evicted)))
 	}
 	tree.RenameNew(c.s.tree.Path("hits", old.Key), c.s.tree.Path("hits", c.Key)) // a count, and no more
 }

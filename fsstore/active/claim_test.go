@@ -373,7 +373,7 @@ func TestWhatPeopleWriteIsTakenWhole(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Run(t, s.Dir(), "printf https://example.com/half > queue/half.job; : > queue/empty.job; echo https://example.com/x.run > queue/x.txt; echo https://example.com/y.run > queue/y.job~; echo https://example.com/z.run > queue/.z.job.Xy12")
 	s.Due()
-	if v := storetest.NoteMiss(t, s, "https://example.com/half", storetest.Client1); v != fsstore.IsQueue {
+	if v := storetest.NoteMiss(t, s, "https://example.com/half", storetest.Client1); v != fsstore.VerdictQueued {
 		t.Errorf("a miss of what a person has queued: %s", v)
 	}
 	time.Sleep(settle + 200*time.Millisecond)
@@ -748,7 +748,7 @@ func TestDeniedAsItsWorkerDied(t *testing.T) {
 	c.Close()
 	storetest.Must(t, s.Recover())
 	storetest.Want(t, s, fsstore.Denied, c.Key)
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsDenied {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictDenied {
 		t.Errorf("the next client is told %q", v)
 	}
 }

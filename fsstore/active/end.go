@@ -47,7 +47,7 @@ func (c *Claim) back(e job.Event) error {
 		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
 	}
 	err := c.giveBack()
-	spool.LetGo(c.f)
+	spool.UnlockQueued(c.f)
 	c.close()
 	return err
 }
@@ -81,7 +81,7 @@ func (c *Claim) failAs(stem, reason string) error {
 		c.s.health.Complain("log line", err)
 	}
 	defer c.close()
-	_, err = c.s.spool.MoveEnded(c.path, tree.Failed, stem)
+	_, err = c.s.spool.MoveToEnded(c.path, tree.Failed, stem)
 	return err
 }
 
@@ -108,7 +108,7 @@ func (c *Claim) Cancelled() error {
 		return os.Rename(c.s.tree.JobPath(st, name), c.s.tree.JobPath(tree.Denied, c.Key))
 	case name != "":
 		c.noteCancelled()
-		_, err := c.s.spool.MoveEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		_, err := c.s.spool.MoveToEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
 		return err
 	}
 	return c.copyCancelled()
@@ -126,7 +126,7 @@ func (c *Claim) passedOn(name string) bool {
 	if err != nil {
 		return false
 	}
-	e := spool.NewestOf(b, job.Requeue, job.Claim)
+	e := spool.NewestEvent(b, job.Requeue, job.Claim)
 	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
 }
 
@@ -155,14 +155,14 @@ func (c *Claim) copyCancelled() error {
 		return err
 	}
 	defer f.Close()
-	_, err = c.s.spool.MoveEnded(f.Name(), tree.Cancelled, c.Key)
+	_, err = c.s.spool.MoveToEnded(f.Name(), tree.Cancelled, c.Key)
 	return err
 }
 
 // verbCancelled reports whether a verb wrote its line since the job was claimed.
 // The worker may have written more before it noticed.
 func verbCancelled(b []byte) bool {
-	return spool.NewestOf(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
+	return spool.NewestEvent(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
 }
 
 // find looks for an open file in the spool.

@@ -105,7 +105,7 @@ func TestRoomIsTakenBeforeTheFileIsMade(t *testing.T) {
 	for i := range 400 {
 		clients.Go(func() {
 			addr := fmt.Sprintf("10.0.%d.1", i%2)
-			if _, err := s.Miss(fmt.Sprintf("https://example.com/%d.run", i), fsstore.Asker{Addr: addr, UserAgent: "curl"}); err != nil {
+			if _, err := s.NoteMiss(fmt.Sprintf("https://example.com/%d.run", i), fsstore.Asker{Addr: addr, UserAgent: "curl"}); err != nil {
 				t.Error(err)
 			}
 		})

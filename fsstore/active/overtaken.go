@@ -14,11 +14,11 @@ import (
 // A limit: `rm meta/k.json` in a shell is an evict that no job knows of before its
 // first claim. Such a job goes on.
 
-// mayCommit looks at the last moment. It returns an *Overtaken where what is there now is newer
+// mayCommit looks at the last moment. It returns an *OvertakenError where what is there now is newer
 // than the job.
 func (c *Claim) mayCommit() error {
-	if d := c.s.spool.Denies(c.url); d != "" {
-		return &spool.Overtaken{Why: "denied/" + d + " speaks for this URL by now: remove that file, then retry this job"}
+	if d := c.s.spool.DenialOf(c.url); d != "" {
+		return &spool.OvertakenError{Why: "denied/" + d + " speaks for this URL by now: remove that file, then retry this job"}
 	}
-	return c.s.spool.Overtaken(&c.Job, c.url)
+	return c.s.spool.CheckOvertaken(&c.Job, c.url)
 }

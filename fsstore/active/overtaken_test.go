@@ -104,7 +104,7 @@ func TestAnEvictStandsAboveWhatWaitsAndRuns(t *testing.T) {
 		p, _ := c.Part(t.Context(), false)
 		p.Write([]byte("newer"))
 		a, err := c.Publish(p, fsstore.Origin{})
-		over, ok := errors.AsType[*fsstore.Overtaken](err)
+		over, ok := errors.AsType[*fsstore.OvertakenError](err)
 		if !ok || a != nil || !strings.Contains(over.Why, storetest.DigestOf("newer")) {
 			t.Fatalf("%+v, %v", a, err)
 		}

@@ -32,7 +32,7 @@ func (c *Claim) Start(e Started) error {
 
 // Previous is the artifact that is held under this key now, or nil.
 func (c *Claim) Previous() *held.Artifact {
-	a, err := c.s.held.HeldAs(c.url)
+	a, err := c.s.held.Find(c.url)
 	if err != nil || c.s.held.CheckBlob(a) != nil {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (c *Claim) Previous() *held.Artifact {
 // nothing has changed speaks of the bytes that it sent.
 func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 	a := c.Previous()
-	return a != nil && c.s.held.Sound(ctx, a.SHA256)
+	return a != nil && c.s.held.VerifyBlob(ctx, a.SHA256)
 }
 
 // Publish makes the part the artifact of the claim's key; the caller has
@@ -60,7 +60,7 @@ func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 // No step needs undoing. With an artifact it is held, whatever the error: that
 // then says why the job was not moved, ErrLost that an operator took it away
 // after the commit. Without one it is not known to be held; ErrLost: an
-// operator took the job away before the commit; *Overtaken: what is held now, or
+// operator took the job away before the commit; *OvertakenError: what is held now, or
 // denied, is newer than the job; ErrAdded: see there.
 func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if p.f == nil || p.c != c {
@@ -81,7 +81,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	}
 	if err := c.mayCommit(); err != nil {
 		p.close()
-		return nil, &spool.Overtaken{Why: err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
+		return nil, &spool.OvertakenError{Why: err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
 	}
 	a, err := c.commit(c.meta(digest, p.size, o))
 	if err != nil {
@@ -144,9 +144,9 @@ func (c *Claim) approval() *held.Approval {
 
 // commit writes meta over whatever was held before, and keeps its history.
 func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
-	old, err := c.s.held.HeldAs(c.url)
+	old, err := c.s.held.Find(c.url)
 	if err == nil {
-		m.Succeed(&old.Meta)
+		m.AddHistory(&old.Meta)
 		m.Misses += old.Misses
 		m.AtLeast = m.AtLeast || old.AtLeast
 	}
@@ -158,7 +158,7 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 	}
 	c.takeOver(old)
 	c.s.held.Digests.Knows(m.SHA256, c.Key)
-	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.BringBack(m.SHA256)
+	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256)
 }
 
 // Unchanged ends a job whose origin said 304: what is held is what the origin
@@ -216,7 +216,7 @@ func (c *Claim) toDone() error {
 		return err
 	}
 	c.oldHistory()
-	if _, err := c.s.spool.MoveEnded(c.path, tree.Done, c.Key); err != nil {
+	if _, err := c.s.spool.MoveToEnded(c.path, tree.Done, c.Key); err != nil {
 		return err
 	}
 	return c.answerMiss()
@@ -226,7 +226,7 @@ func (c *Claim) toDone() error {
 // looks there for what was held finds it with that of this job.
 func (c *Claim) oldHistory() {
 	for _, k := range c.about().Names[1:] {
-		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.IsFile(c.about(), tree.Done, name) {
+		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.about(), tree.Done, name) {
 			_, err := tree.RenameFree(c.s.tree.JobPath(tree.Done, name), c.s.tree.Path(string(tree.Done), ""), c.Key)
 			c.s.health.Complain("history of an earlier server", err)
 		}
@@ -235,7 +235,7 @@ func (c *Claim) oldHistory() {
 
 // answerMiss takes away a miss of the URL that is held now.
 func (c *Claim) answerMiss() error {
-	k := c.s.spool.MissOf(c.about())
+	k := c.s.spool.FindMiss(c.about())
 	if k == "" {
 		return nil
 	}
@@ -248,10 +248,10 @@ func (c *Claim) answerMiss() error {
 // about is the subject of the claim, which one of recovery's finds in its job.
 func (c *Claim) about() spool.Subject {
 	if c.url.Key() != "" {
-		return c.s.spool.About(c.url)
+		return c.s.spool.SubjectOf(c.url)
 	}
 	if u, err := c.s.queries.Parse(c.Job.FetchURL()); err == nil {
-		return c.s.spool.About(u)
+		return c.s.spool.SubjectOf(u)
 	}
 	return spool.Subject{Names: []string{c.Key}}
 }

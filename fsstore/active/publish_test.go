@@ -158,7 +158,7 @@ func TestPlantedLinksReadAsAbsent(t *testing.T) {
 	if _, err := s.Lookup(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := s.Miss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl"}); err == nil {
+	if _, err := s.NoteMiss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl"}); err == nil {
 		t.Error("a miss was noted through a link")
 	}
 	if err := s.Approve(k, "", fsstore.By{}); !errors.Is(err, fs.ErrNotExist) {

@@ -64,19 +64,19 @@ type put struct{ *Claim }
 // claimForPut returns the claim, and the log of its job as far as it goes: that of
 // the URL's miss, whose options count, and the approval.
 func (s *Claims) claimForPut(a verbs.Addition, by spool.By) (put, string, error) {
-	u, history, err := s.verbs.Prepare(a, by)
+	u, history, err := s.verbs.PrepareJob(a, by)
 	if err != nil {
 		return put{}, "", err
 	}
-	if k := s.spool.MissOf(s.spool.About(u)); k != "" {
-		s.misses.FlushKey(k)
+	if k := s.spool.FindMiss(s.spool.SubjectOf(u)); k != "" {
+		s.misses.FlushRepeatsOf(k)
 		b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), tree.MaxJobFile)
 		if err == nil && len(job.Parse(b).Jobs) == 1 {
 			history = approvedMiss(b, a, by)
 		}
 	}
 	c := put{&Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}}
-	if why := spool.Flaw(&c.Job); why != "" {
+	if why := spool.WhyBadOption(&c.Job); why != "" {
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}
 	c.URL, err = key.FetchURL(c.Job.FetchURL())
@@ -87,9 +87,9 @@ func (s *Claims) claimForPut(a verbs.Addition, by spool.By) (put, string, error)
 func approvedMiss(b []byte, a verbs.Addition, by spool.By) string {
 	e := by.Event(job.Approve)
 	if fetch, err := key.FetchURL(a.URL); err == nil {
-		e.URL = verbs.Pin(b, fetch)
+		e.URL = verbs.URLToLog(b, fetch)
 	}
-	return strings.TrimSuffix(string(b), "\n") + "\n" + verbs.Options(a) + e.Line()
+	return strings.TrimSuffix(string(b), "\n") + "\n" + verbs.OptionLines(a) + e.Line()
 }
 
 // putPart makes the part of a put, under a name that no claim of the key adopts.
@@ -112,7 +112,7 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d := c.s.spool.Denies(c.url); d != "" {
+	if d := c.s.spool.DenialOf(c.url); d != "" {
 		return nil, fmt.Errorf("%w: denied/%s speaks for this URL by now", spool.ErrDenied, d)
 	}
 	// Of the origin nothing is known. Servers of large files have ranges; and where it can't be
@@ -123,8 +123,8 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 		return nil, err
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
-	c.s.health.Complain("what was to be fetched", c.s.verbs.Supersede(c.about(), why, by, tree.Queue, tree.Active))
-	if last, err := c.s.held.HeldAs(c.url); err == nil && last.Claim != c.Worker {
+	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.about(), why, by, tree.Queue, tree.Active))
+	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker {
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {
 			return nil, err
@@ -142,7 +142,7 @@ func (c put) putDone(history string) error {
 	}
 	defer f.Close()
 	c.oldHistory()
-	if _, err := c.s.spool.MoveEnded(f.Name(), tree.Done, c.Key); err != nil {
+	if _, err := c.s.spool.MoveToEnded(f.Name(), tree.Done, c.Key); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return c.answerMiss()

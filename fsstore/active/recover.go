@@ -78,7 +78,7 @@ func (c *Claim) recover() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !held.Unreadable(err) {
 		return err // no descriptor is left, say: whether it was committed shows later
 	}
-	if err == nil && a.Claim == c.Worker && c.s.held.BringBack(a.SHA256) == nil && c.s.held.CheckBlob(a) == nil {
+	if err == nil && a.Claim == c.Worker && c.s.held.RestoreBlob(a.SHA256) == nil && c.s.held.CheckBlob(a) == nil {
 		c.s.tree.Log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
 		if last, ok := c.Job.Newest(job.Done); ok && last.Sha256 == a.SHA256 && c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
@@ -86,7 +86,7 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if held.Leave(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims
+	if held.LastApproval(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.s.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
@@ -137,7 +137,7 @@ func (s *Claims) renameFreed(st tree.State, name, stem string) error {
 	if st == tree.Denied {
 		return os.Rename(path, s.tree.JobPath(st, stem))
 	}
-	_, err = s.spool.MoveEnded(path, st, stem)
+	_, err = s.spool.MoveToEnded(path, st, stem)
 	return err
 }
 

@@ -37,7 +37,7 @@ var steps = []step{
 	{"a new tree", func(testing.TB, *fsstore.Store, string) {},
 		[]string{"fsync ..", "fsync tmp/M", "rename tmp/M README", "fsync ."}},
 	{"miss to evict", func(t testing.TB, s *fsstore.Store, url string) {
-		_, err := s.Miss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
+		_, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
 		storetest.Must(t, err)
 		storetest.Must(t, s.Approve(storetest.MustKey(url), "", storetest.Tester))
 		c, err := s.Claim(storetest.MustKey(url) + ".job")
@@ -179,7 +179,7 @@ var steps = []step{
 		storetest.Must(t, err)
 	}, []string{"rename tmp/M queue/K.job", "fsync queue", "fsync queue/K.job", "fsync queue"}},
 	{"deny of a miss", func(t testing.TB, s *fsstore.Store, url string) {
-		_, err := s.Miss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
+		_, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
 		storetest.Must(t, err)
 		storetest.Must(t, s.Deny(storetest.MustKey(url), storetest.Tester))
 	}, []string{"rename misses/K denied/K", "fsync denied/K", "fsync denied"}},

@@ -87,7 +87,7 @@ func (a *attempt) failureOf(err error) *failure {
 	case errors.As(err, new(*hostFull)), errors.Is(err, fsstore.ErrAdded):
 		return &failure{reason: err.Error()}
 	}
-	if over, ok := errors.AsType[*fsstore.Overtaken](err); ok {
+	if over, ok := errors.AsType[*fsstore.OvertakenError](err); ok {
 		return &failure{reason: over.Why}
 	}
 	a.pause("the disk is in trouble", err)

@@ -201,7 +201,7 @@ func TestUserAgent(t *testing.T) {
 		"/nobody":   {[]string{""}, "fromcache/1"},
 	} {
 		for _, agent := range c.agents {
-			if _, err := l.s.Miss(o.url+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: agent}); err != nil {
+			if _, err := l.s.NoteMiss(o.url+path, fsstore.Asker{Addr: "10.0.0.7", UserAgent: agent}); err != nil {
 				t.Fatal(err)
 			}
 		}

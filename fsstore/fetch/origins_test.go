@@ -214,7 +214,7 @@ func TestOriginsFields(t *testing.T) {
 		w.say("302 Found", []string{"Location: " + there.url + "/g.run", "Content-Length: 0"}, nil)
 	})
 	l := newLab(t, Options{AllowOrigin: loopback, Origins: dirFS(t, "127.0.0.2", "Referer: https://www.vendor.example/\nUser-Agent: Vendor/1\nAuthorization: Bearer "+canary)})
-	if _, err := l.s.Miss(here.url+"/f.run", fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"}); err != nil {
+	if _, err := l.s.NoteMiss(here.url+"/f.run", fsstore.Asker{Addr: "10.0.0.7", UserAgent: "curl/8"}); err != nil {
 		t.Fatal(err)
 	}
 	if st, reason := l.fetch(fsstore.Addition{URL: here.url + "/f.run"}); st != fsstore.Done {

@@ -50,7 +50,7 @@ func TestHealthOfParts(t *testing.T) {
 		storetest.Run(t, s.Dir(), "mv "+vital+" ../away")
 		for range 2 {
 			storetest.HealthIs(t, s, vital+"/ is gone", true)
-			if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsIll {
+			if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictIll {
 				t.Errorf("a miss while %s/ is gone: %s", vital, v)
 			}
 			*s.Monitor.Missing() = map[string]time.Time{vital: time.Now().Add(-time.Hour)}
@@ -60,7 +60,7 @@ func TestHealthOfParts(t *testing.T) {
 	}
 	storetest.Run(t, s.Dir(), "mv queue ../away")
 	storetest.HealthIs(t, s, "queue/ is gone", false)
-	if v := storetest.NoteMiss(t, s, "https://example.com/y.run", storetest.Client1); v != fsstore.Noted {
+	if v := storetest.NoteMiss(t, s, "https://example.com/y.run", storetest.Client1); v != fsstore.VerdictNoted {
 		t.Errorf("a miss while queue/ is gone: %s", v)
 	}
 	storetest.Run(t, s.Dir(), "mv ../away queue; rm misses/*")

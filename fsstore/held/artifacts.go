@@ -45,7 +45,7 @@ func (s *Cache) readArtifacts(names []string) []listedMeta {
 	for range min(runtime.GOMAXPROCS(0), 4) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				list[i].a, list[i].err = s.ListArtifact(names[i])
+				list[i].a, list[i].err = s.ReadListed(names[i])
 			}
 		})
 	}
@@ -53,9 +53,9 @@ func (s *Cache) readArtifacts(names []string) []listedMeta {
 	return list
 }
 
-// ListArtifact returns neither artifact nor error for what is not there, or is
+// ReadListed returns neither artifact nor error for what is not there, or is
 // no meta at all.
-func (s *Cache) ListArtifact(name string) (*Artifact, error) {
+func (s *Cache) ReadListed(name string) (*Artifact, error) {
 	k, ok := strings.CutSuffix(name, ".json")
 	if !ok {
 		return nil, nil

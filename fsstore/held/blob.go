@@ -64,15 +64,15 @@ func IsDigest(s string) bool {
 	return true
 }
 
-// Sound reads a blob, which may take minutes unless ctx ends, and reports
+// VerifyBlob reads a blob, which may take minutes unless ctx ends, and reports
 // whether it is what its name says.
-func (s *Cache) Sound(ctx context.Context, d string) bool {
+func (s *Cache) VerifyBlob(ctx context.Context, d string) bool {
 	f, err := s.OpenBlob(d)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return hasDigest(untilDone{ctx, f}, d)
+	return hasDigest(ctxReader{ctx, f}, d)
 }
 
 func hasDigest(r io.Reader, d string) bool {
@@ -81,13 +81,13 @@ func hasDigest(r io.Reader, d string) bool {
 	return err == nil && SumHex([32]byte(h.Sum(nil))) == d
 }
 
-// untilDone is a reader that ends when ctx does.
-type untilDone struct {
+// ctxReader is a reader that ends when ctx does.
+type ctxReader struct {
 	Ctx context.Context
 	io.Reader
 }
 
-func (r untilDone) Read(b []byte) (int, error) {
+func (r ctxReader) Read(b []byte) (int, error) {
 	if err := r.Ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -96,12 +96,12 @@ func (r untilDone) Read(b []byte) (int, error) {
 
 const GoneSuffix = ".gone"
 
-// BringBack undoes what gc did to a blob that is wanted. What stands in its place
+// RestoreBlob undoes what gc did to a blob that is wanted. What stands in its place
 // and is no file stays, and is an error.
-func (s *Cache) BringBack(digest string) error { return s.BringFrom(digest+GoneSuffix, digest) }
+func (s *Cache) RestoreBlob(digest string) error { return s.RestoreBlobFrom(digest+GoneSuffix, digest) }
 
-// BringFrom is bringBack of a blob that has another name in tmp/.
-func (s *Cache) BringFrom(name, digest string) error {
+// RestoreBlobFrom is RestoreBlob of a blob that has another name in tmp/.
+func (s *Cache) RestoreBlobFrom(name, digest string) error {
 	blob := s.tree.Path("blobs", digest)
 	if tree.IsRegular(blob) {
 		return nil

@@ -45,7 +45,7 @@ func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 	if k == "" {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}
-	a, err := s.legible(k)
+	a, err := s.artifactToServe(k)
 	if err == nil && a.SHA256 != digest {
 		err = &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}
@@ -70,7 +70,7 @@ func (s *Cache) listDigests() bool {
 		for _, name := range names {
 			if k, ok := strings.CutSuffix(name, ".json"); ok {
 				b, err := s.ReadMeta(name, buf)
-				if d := NamedDigest(b); err == nil && d != "" {
+				if d := DigestIn(b); err == nil && d != "" {
 					keys[DigestBytes(d)] = k
 				}
 			}
@@ -83,7 +83,7 @@ func (s *Cache) listDigests() bool {
 	return true
 }
 
-// Knows adds what this process has just published, if anyone asks by digest.
+// add adds what this process has just published, if anyone asks by digest.
 func (d *digestIndex) Knows(digest, k string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -97,9 +97,9 @@ func DigestBytes(s string) (sum [32]byte) {
 	return sum
 }
 
-// NamedDigest is the digest that a meta's text names, or "": all that a walk
+// DigestIn is the digest that a meta's text names, or "": all that a walk
 // over every meta wants of it.
-func NamedDigest(b []byte) string {
+func DigestIn(b []byte) string {
 	var m struct {
 		SHA256 string `json:"sha256"`
 	}

@@ -17,9 +17,9 @@ import (
 // another: names are looked at one after the other, today's first, and what is
 // there says of itself for what it was fetched.
 
-// HeldAs returns what is held for u, under whatever name. Its error is of the name
+// Find returns what is held for u, under whatever name. Its error is of the name
 // of today, or of that which an earlier server gave the same URL.
-func (s *Cache) HeldAs(u key.URL) (*Artifact, error) {
+func (s *Cache) Find(u key.URL) (*Artifact, error) {
 	a, err := s.Artifact(u.Key())
 	if err == nil && s.IsFor(a, u) {
 		return a, nil
@@ -68,8 +68,8 @@ func (s *Cache) otherKeys(u key.URL) func(yield func(string) bool) {
 func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	asked := a.AskedURL()
 	if !strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
-		if a.carriedByOld() {
-			if told, ok := s.told(a); ok {
+		if a.putByOldServer() {
+			if told, ok := s.jobURL(a); ok {
 				return told.Sum() == u.Sum()
 			}
 		}
@@ -79,31 +79,31 @@ func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	if s.queries.Rule == key.Auto {
 		own = s.queries.OwnOf(u.Host())
 	}
-	if sum := a.sumBy(asked, s.queries.Rule, own); sum != "" {
+	if sum := a.sumUnder(asked, s.queries.Rule, own); sum != "" {
 		return sum == u.Sum()
 	}
 	if a.AskedSum != "" {
-		return s.oneByTable(a, u, own)
+		return s.sameByTable(a, u, own)
 	}
-	told, ok := s.told(a)
+	told, ok := s.jobURL(a)
 	return ok && told.Sum() == u.Sum()
 }
 
-// oneByTable reports whether the URL that brought an artifact is u though the text
+// sameByTable reports whether the URL that brought an artifact is u though the text
 // of its parameters is redacted: both are one but for a signature, and the rule
 // that holds now keeps nothing of the signature of either.
-func (s *Cache) oneByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
+func (s *Cache) sameByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
 	table, err := key.Parse(u.Whole(), key.Auto)
 	if err != nil || table.Sum() != a.AskedSum {
 		return false
 	}
 	asked := a.AskedURL()
-	return !strings.HasSuffix(asked, "...") && s.keepsNone(u.Whole(), own) && s.keepsNone(asked, own)
+	return !strings.HasSuffix(asked, "...") && s.dropsSignature(u.Whole(), own) && s.dropsSignature(asked, own)
 }
 
-// keepsNone reports whether the rule that holds now keeps nothing of a URL that is
+// dropsSignature reports whether the rule that holds now keeps nothing of a URL that is
 // a signature by the table.
-func (s *Cache) keepsNone(rawURL string, own *key.HostRules) bool {
+func (s *Cache) dropsSignature(rawURL string, own *key.HostRules) bool {
 	table, err := key.ParseRedacted(rawURL, key.Auto, nil)
 	if err != nil {
 		return false
@@ -113,11 +113,11 @@ func (s *Cache) keepsNone(rawURL string, own *key.HostRules) bool {
 	return err == nil && now.String() == again.String()
 }
 
-// told is the URL of the job that brought an artifact, if done/ still has it:
+// jobURL is the URL of the job that brought an artifact, if done/ still has it:
 // earlier servers wrote no sum into the meta, where a value that looks like a secret
 // is redacted, and nothing of the query with which a file was carried in.
-func (s *Cache) told(a *Artifact) (u key.URL, ok bool) {
-	h, ok := s.LastHeld(a.Key)
+func (s *Cache) jobURL(a *Artifact) (u key.URL, ok bool) {
+	h, ok := s.LastRecord(a.Key)
 	if !ok || h.Evicted || h.Done.Sha256 != a.SHA256 || h.Job.Approved() {
 		return u, false
 	}
@@ -125,15 +125,15 @@ func (s *Cache) told(a *Artifact) (u key.URL, ok bool) {
 	return u, err == nil
 }
 
-// carriedByOld reports whether an earlier server's verb carried it in: then what
+// putByOldServer reports whether an earlier server's verb carried it in: then what
 // its meta says of the URL is without the query.
-func (m *Meta) carriedByOld() bool {
+func (m *Meta) putByOldServer() bool {
 	return m.AskedSum == "" && m.FinalURL == "" && len(m.Redirects) == 0 && m.Approved != nil && m.Approved.Via == ViaPut
 }
 
-// sumBy is the sum that the URL which brought the bytes has by a rule, as far as
+// sumUnder is the sum that the URL which brought the bytes has by a rule, as far as
 // that can be told of a URL which is redacted; else "".
-func (m *Meta) sumBy(asked string, rule key.Rule, own *key.HostRules) string {
+func (m *Meta) sumUnder(asked string, rule key.Rule, own *key.HostRules) string {
 	if rule == key.Auto && own == nil && m.AskedSum != "" {
 		return m.AskedSum
 	}

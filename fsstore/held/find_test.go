@@ -251,7 +251,7 @@ func TestWhatAnEarlierServerLeaves(t *testing.T) {
 		s := storetest.TestStore(t)
 		storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 		old := rename(t, s, "misses")
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.8"); v != fsstore.Noted || !strings.Contains(storetest.Text(t, s, fsstore.Misses, old), "10.0.0.8") {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.8"); v != fsstore.VerdictNoted || !strings.Contains(storetest.Text(t, s, fsstore.Misses, old), "10.0.0.8") {
 			t.Errorf("%s: %s", v, storetest.Text(t, s, fsstore.Misses, old))
 		}
 		if n, _ := s.Count(fsstore.Misses); n != 1 {
@@ -274,7 +274,7 @@ func TestWhatAnEarlierServerLeaves(t *testing.T) {
 		s := storetest.TestStore(t)
 		storetest.Add(t, s, storetest.CudaURL)
 		old := rename(t, s, "queue")
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsQueue {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictQueued {
 			t.Error(v)
 		}
 		if name := storetest.Add(t, s, storetest.CudaURL); name != old+".job" {
@@ -289,11 +289,11 @@ func TestWhatAnEarlierServerLeaves(t *testing.T) {
 		storetest.Run(t, s.Dir(), "mv misses/* denied/")
 		rename(t, s, "denied")
 		for _, q := range []string{"", "?t=1", "?h=2&sha=3"} { // all were one then
-			if v := storetest.NoteMiss(t, s, storetest.CudaURL+q, storetest.Client1); v != fsstore.IsDenied {
+			if v := storetest.NoteMiss(t, s, storetest.CudaURL+q, storetest.Client1); v != fsstore.VerdictDenied {
 				t.Error(q, v)
 			}
 		}
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL+"?version=1", storetest.Client1); v != fsstore.Noted {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL+"?version=1", storetest.Client1); v != fsstore.VerdictNoted {
 			t.Error(v)
 		}
 	})
@@ -301,7 +301,7 @@ func TestWhatAnEarlierServerLeaves(t *testing.T) {
 		s := storetest.TestStore(t)
 		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 		old := rename(t, s, "active")
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsActive {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictActive {
 			t.Error(v)
 		}
 		storetest.Must(t, storetest.Unclaim(storetest.JobPath(s, fsstore.Active, tree.ActiveJobName(old, c.Worker))))

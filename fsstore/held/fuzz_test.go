@@ -25,7 +25,7 @@ func FuzzMeta(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m fsstore.Meta
-		named := held.NamedDigest(b)
+		named := held.DigestIn(b)
 		if m.Decode(b) != nil {
 			if named != "" && !fsstore.IsDigest(named) {
 				t.Fatalf("%q: %q", b, named)

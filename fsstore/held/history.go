@@ -6,9 +6,9 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// MissingHistory is what a job in done/ would say of an artifact that has none
+// NewRecord is what a job in done/ would say of an artifact that has none
 // any more, or "": a URL that was redacted is none to fetch.
-func (s *Cache) MissingHistory(k string) string {
+func (s *Cache) NewRecord(k string) string {
 	a, err := s.Artifact(k)
 	if err != nil || key.IsRedacted(a.URL) {
 		return ""
@@ -20,15 +20,15 @@ func (s *Cache) MissingHistory(k string) string {
 	return text + job.Event{Time: a.Fetched, Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}.Line()
 }
 
-// Holding is what a job in done/ says of its artifact.
-type Holding struct {
+// Record is what a job in done/ says of its artifact.
+type Record struct {
 	Job     job.Job
 	Done    job.Event // the newest that names a digest
 	Evicted bool      // since
 	Earlier []string  // digests of the versions that it replaced
 }
 
-func heldBy(j job.Job) (h Holding, ok bool) {
+func recordOf(j job.Job) (h Record, ok bool) {
 	for _, e := range j.Events {
 		switch {
 		case e.Kind == job.Done && IsDigest(e.Sha256):
@@ -44,36 +44,36 @@ func heldBy(j job.Job) (h Holding, ok bool) {
 	return h, ok
 }
 
-// history reads one file of done/.
-func (s *Cache) history(name string) (h Holding, ok bool) {
+// readRecord reads one file of done/.
+func (s *Cache) readRecord(name string) (h Record, ok bool) {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Done, name), tree.MaxJobFile)
 	if err != nil {
 		return h, false
 	}
 	if jobs := job.Parse(b).Jobs; len(jobs) == 1 {
-		return heldBy(jobs[0])
+		return recordOf(jobs[0])
 	}
 	return h, false
 }
 
-// LastHeld is what the newest job of key k in done/ says: moveEnded gives that its name.
-func (s *Cache) LastHeld(k string) (h Holding, ok bool) { return s.history(k + ".job") }
+// LastRecord is what the newest job of key k in done/ says: MoveToEnded gives that its name.
+func (s *Cache) LastRecord(k string) (h Record, ok bool) { return s.readRecord(k + ".job") }
 
-// StillThere reports whether a blob's bytes can be had: gc keeps them for a day.
-func (s *Cache) StillThere(d string) bool {
+// BlobOrGone reports whether a blob's bytes can be had: gc keeps them for a day.
+func (s *Cache) BlobOrGone(d string) bool {
 	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
 }
 
-// EachHistory walks done/, but for lists and what a person has named. newest says whether name is
-// the one of lastHeld.
-func (s *Cache) EachHistory(do func(k string, newest bool, h *Holding)) error {
+// EachRecord walks done/, but for lists and what a person has named. newest says whether name is
+// the one of LastRecord.
+func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
 	return s.tree.EachNames(string(tree.Done), func(names []string) error {
 		for _, name := range names {
 			k := tree.StemOf(name)
 			if !key.Valid(k) {
 				continue
 			}
-			if h, ok := s.history(name); ok {
+			if h, ok := s.readRecord(name); ok {
 				do(k, name == k+".job", &h)
 			}
 		}
@@ -83,8 +83,8 @@ func (s *Cache) EachHistory(do func(k string, newest bool, h *Holding)) error {
 
 const ViaPut = "put"
 
-// Leave is what a job was done under: its newest approval or retry.
-func Leave(j *job.Job) job.Event {
+// LastApproval is what a job was done under: its newest approval or retry.
+func LastApproval(j *job.Job) job.Event {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
 			return e

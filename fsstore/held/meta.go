@@ -32,7 +32,7 @@ const maxHistory = 10
 // meta/ is a miss at the next call: what is kept in memory is compared with
 // the file each time.
 func (s *Cache) Lookup(rawURL string) (*Artifact, error) {
-	a, err := s.named(rawURL)
+	a, err := s.findURL(rawURL)
 	if err == nil {
 		err = s.CheckBlob(a)
 	}
@@ -45,7 +45,7 @@ func (s *Cache) Lookup(rawURL string) (*Artifact, error) {
 // Open is Lookup, and opens the blob: what it returns has the size that meta
 // says.
 func (s *Cache) Open(rawURL string) (*Artifact, *os.File, error) {
-	a, err := s.named(rawURL)
+	a, err := s.findURL(rawURL)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Cache) Open(rawURL string) (*Artifact, *os.File, error) {
 // openWhole opens an artifact's blob if it has the size that meta says.
 func (s *Cache) openWhole(a *Artifact) (*os.File, error) {
 	f, size, err := tree.OpenSized(s.tree.Path("blobs", a.SHA256), os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) && s.BringBack(a.SHA256) == nil {
+	if errors.Is(err, fs.ErrNotExist) && s.RestoreBlob(a.SHA256) == nil {
 		f, size, err = tree.OpenSized(s.tree.Path("blobs", a.SHA256), os.O_RDONLY)
 	}
 	if err == nil && size == a.Size && !s.isWithheld(a.SHA256) {
@@ -66,29 +66,29 @@ func (s *Cache) openWhole(a *Artifact) (*os.File, error) {
 		f.Close()
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) || Unreadable(err) {
-		err = s.broken(a)
+		err = s.logMissingBlob(a)
 	}
 	return nil, err
 }
 
-// named looks at meta alone.
-func (s *Cache) named(rawURL string) (*Artifact, error) {
+// findURL looks at meta alone.
+func (s *Cache) findURL(rawURL string) (*Artifact, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.HeldAs(u)
-	return a, s.toServe(u.Key(), err)
+	a, err := s.Find(u)
+	return a, s.hideUnreadable(u.Key(), err)
 }
 
-// legible is Artifact to those who only serve: a meta whose bytes are not to be
+// artifactToServe is Artifact to those who only serve: a meta whose bytes are not to be
 // had (the disk is bad, or only root may read it) is a miss to them.
-func (s *Cache) legible(k string) (*Artifact, error) {
+func (s *Cache) artifactToServe(k string) (*Artifact, error) {
 	a, err := s.Artifact(k)
-	return a, s.toServe(k, err)
+	return a, s.hideUnreadable(k, err)
 }
 
-func (s *Cache) toServe(k string, err error) error {
+func (s *Cache) hideUnreadable(k string, err error) error {
 	if err == nil || !Unreadable(err) {
 		return err
 	}
@@ -116,13 +116,13 @@ func (s *Cache) Artifact(k string) (*Artifact, error) {
 // promise. A blob that gc has taken out comes back: its meta came back, or both
 // are a backup that was made meanwhile.
 func (s *Cache) CheckBlob(a *Artifact) error {
-	if s.HasBlob(a.SHA256, a.Size) || s.BringBack(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
+	if s.HasBlob(a.SHA256, a.Size) || s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
 		return nil
 	}
-	return s.broken(a)
+	return s.logMissingBlob(a)
 }
 
-func (s *Cache) broken(a *Artifact) error {
+func (s *Cache) logMissingBlob(a *Artifact) error {
 	s.health.Sometimes("blob", func() {
 		s.tree.Log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
 	})
@@ -195,8 +195,8 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 	return tree.SyncDir(s.tree.Path("meta", ""))
 }
 
-// Succeed carries the history of the version that m replaces.
-func (m *Meta) Succeed(old *Meta) {
+// AddHistory carries the history of the version that m replaces.
+func (m *Meta) AddHistory(old *Meta) {
 	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}}, old.History...)
 	if len(m.History) > maxHistory {
 		m.History = m.History[:maxHistory]
@@ -228,7 +228,7 @@ func (s *Cache) WriteNewMeta(k string, m *Meta) error {
 	return tree.SyncDir(s.tree.Path("meta", ""))
 }
 
-func (s *Cache) Held(u key.URL) bool {
-	a, err := s.HeldAs(u)
+func (s *Cache) Holds(u key.URL) bool {
+	a, err := s.Find(u)
 	return err == nil && s.CheckBlob(a) == nil
 }

@@ -18,7 +18,7 @@ func (s *Cache) OpenVersion(rawURL, digest string) (*Artifact, *os.File, error) 
 	if !IsDigest(digest) {
 		return nil, nil, fmt.Errorf("version %.80q: %w", digest, fs.ErrNotExist)
 	}
-	a, err := s.named(rawURL)
+	a, err := s.findURL(rawURL)
 	if err != nil {
 		return nil, nil, err
 	}

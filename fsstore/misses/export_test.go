@@ -6,7 +6,7 @@ import "time"
 
 const (
 	LinesAtOnce = linesAtOnce
-	YoungMiss   = youngMiss
+	YoungMiss   = smallMiss
 )
 
 // MakeOlder lets so much time pass for what is gathered.

@@ -18,7 +18,7 @@ func TestNewURLsAreSeenAtOnce(t *testing.T) {
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	for i := range 1000 {
 		url := fmt.Sprintf("%s?AWSAccessKeyId=k&Expires=1&Signature=%d", storetest.CudaURL, i)
-		if _, err := s.Miss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: fmt.Sprintf("tool%d", i)}); err != nil {
+		if _, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: fmt.Sprintf("tool%d", i)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := storetest.Shown(t, s, k); i < misses.LinesAtOnce && got != url {

@@ -30,38 +30,38 @@ type Misses struct {
 	held      *held.Cache
 	spool     *spool.Spool
 	repeats   repeats
-	room      missRoom
+	quota     quota
 	maxMisses int // most files in misses/
 }
 
 // New returns the Misses of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool, maxMisses int) *Misses {
-	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, repeats: repeats{m: map[asked]*repeat{}}, maxMisses: maxMisses}
+	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, repeats: repeats{m: map[interest]*repeat{}}, maxMisses: maxMisses}
 }
 
 const (
-	// youngMiss: until a file has so many bytes, some twenty lines, each asking is
+	// smallMiss: until a file has so many bytes, some twenty lines, each asking is
 	// written at once, because a person counts in ls, cat and mv while they are few.
-	youngMiss = 1 << 10
-	// Gather: after that a client's repeats make at most one line in this time.
-	Gather = time.Minute
+	smallMiss = 1 << 10
+	// GatherFor: after that a client's repeats make at most one line in this time.
+	GatherFor = time.Minute
 	// linesAtOnce is how many lines a client may write in that time without waiting,
 	// for other URLs of the artifact or other tools: a page shows and a button
 	// approves what the file says.
 	linesAtOnce = 10
 	// maxGathered bounds the clients kept in memory; past it each asking is written.
 	maxGathered = 50_000
-	// StaleMiss: a miss that nobody asked for in this time goes.
-	StaleMiss = 30 * 24 * time.Hour
+	// StaleAfter: a miss that nobody asked for in this time goes.
+	StaleAfter = 30 * 24 * time.Hour
 )
 
-// asked is a client's interest in one normalised URL, by whatever tool. The client
+// interest is a client's interest in one normalised URL, by whatever tool. The client
 // is a network, because a host has 2^64 addresses of its own to fill a miss with.
-type asked struct{ sum, client string }
+type interest struct{ sum, client string }
 
-// ask is one request for what is not held.
-type ask struct {
-	asked
+// request is one request for what is not held.
+type request struct {
+	interest
 	key             string // of its file in misses/
 	addr, tool, url string
 }
@@ -70,35 +70,35 @@ type ask struct {
 // address, the tool and the URL that were written last.
 type repeat struct {
 	began time.Time
-	lines int // written since
-	last  ask // written
-	n     int // not written
+	lines int     // written since
+	last  request // written
+	n     int     // not written
 }
 
-// Miss notes that a client asked for rawURL, which is not held, unless it is
+// NoteMiss notes that a client asked for rawURL, which is not held, unless it is
 // queued, active or denied already, and says which. The verdict is right even
 // when an error says that it could not be noted. Notes are not fsynced.
-func (s *Misses) Miss(rawURL string, by spool.Asker) (spool.Verdict, error) {
+func (s *Misses) NoteMiss(rawURL string, by spool.Asker) (spool.Verdict, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
 		return "", err
 	}
 	addr := spool.Address(by.Addr)
-	a := ask{asked{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
-	if s.repeated(a) {
-		return spool.Noted, nil
+	a := request{interest{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
+	if s.countRepeat(a) {
+		return spool.VerdictNoted, nil
 	}
-	sub := s.spool.About(u)
+	sub := s.spool.SubjectOf(u)
 	if !tree.Exists(s.tree.JobPath(tree.Misses, a.key)) {
-		a.key = cmp.Or(s.spool.MissOf(sub), a.key) // an earlier server may have noted it
+		a.key = cmp.Or(s.spool.FindMiss(sub), a.key) // an earlier server may have noted it
 	}
-	return s.note(u, sub, a)
+	return s.findOrMake(u, sub, a)
 }
 
-// repeated counts a repeat in memory while its file is still in misses/.
-func (s *Misses) repeated(a ask) bool {
+// countRepeat counts a repeat in memory while its file is still in misses/.
+func (s *Misses) countRepeat(a request) bool {
 	s.repeats.mu.Lock()
-	r := s.repeats.m[a.asked]
+	r := s.repeats.m[a.interest]
 	if r != nil {
 		a.key = r.last.key
 	}
@@ -112,63 +112,63 @@ func (s *Misses) repeated(a ask) bool {
 	s.repeats.mu.Lock()
 	defer s.repeats.mu.Unlock()
 	if err != nil {
-		delete(s.repeats.m, a.asked)
+		delete(s.repeats.m, a.interest)
 	}
-	if err != nil || st.Size < youngMiss {
+	if err != nil || st.Size < smallMiss {
 		return false
 	}
 	r.n++
 	return true
 }
 
-// note looks for the job in the direction in which jobs flow, so that a moving
+// findOrMake looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
-func (s *Misses) note(u key.URL, sub spool.Subject, a ask) (spool.Verdict, error) {
+func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (spool.Verdict, error) {
 	err := s.appendMiss(a, 1)
 	if errors.Is(err, spool.ErrOther) || errors.Is(err, tree.ErrShared) {
-		return s.notNoted(a, err), nil
+		return s.refuseNote(a, err), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return spool.Noted, err
+		return spool.VerdictNoted, err
 	}
-	if name := s.spool.Denies(u); name != "" {
-		return spool.IsDenied, nil
+	if name := s.spool.DenialOf(u); name != "" {
+		return spool.VerdictDenied, nil
 	}
-	if s.spool.Queued(sub) != "" {
-		return spool.IsQueue, nil
+	if s.spool.FindQueued(sub) != "" {
+		return spool.VerdictQueued, nil
 	}
-	if s.spool.Active(sub) != "" {
-		return spool.IsActive, nil
+	if s.spool.FindActive(sub) != "" {
+		return spool.VerdictActive, nil
 	}
-	if s.held.Held(u) {
-		return spool.Noted, nil // published while we looked
+	if s.held.Holds(u) {
+		return spool.VerdictNoted, nil // published while we looked
 	}
 	if s.health.Blind() {
-		return spool.IsIll, nil
+		return spool.VerdictIll, nil
 	}
 	return s.makeMiss(a)
 }
 
-// notNoted tells an operator why a miss can't be noted in the file of its name.
-func (s *Misses) notNoted(a ask, why error) spool.Verdict {
-	s.room.lost.Add(1)
+// refuseNote tells an operator why a miss can't be noted in the file of its name.
+func (s *Misses) refuseNote(a request, why error) spool.Verdict {
+	s.quota.lost.Add(1)
 	s.health.Sometimes("miss", func() {
 		s.tree.Log.Error("a miss is not noted", "file", "misses/"+a.key, "err", why)
 	})
-	return spool.IsFull
+	return spool.VerdictFull
 }
 
-// remember notes that a line was written.
-func (s *Misses) remember(a ask) {
+// countLine notes that a line was written.
+func (s *Misses) countLine(a request) {
 	s.repeats.mu.Lock()
 	defer s.repeats.mu.Unlock()
-	r := s.repeats.m[a.asked]
+	r := s.repeats.m[a.interest]
 	if r == nil {
 		if len(s.repeats.m) >= maxGathered {
 			return
 		}
 		r = &repeat{began: time.Now()}
-		s.repeats.m[a.asked] = r
+		s.repeats.m[a.interest] = r
 	}
 	r.lines++
 	r.last = a
@@ -177,7 +177,7 @@ func (s *Misses) remember(a ask) {
 // appendMiss adds one line to a miss that is there. It never creates the file:
 // a late line lands in queue/ with the file it was meant for, where it does no
 // harm, and never brings back what an operator has just moved.
-func (s *Misses) appendMiss(a ask, n int) error {
+func (s *Misses) appendMiss(a request, n int) error {
 	f, err := tree.OpenOwn(s.tree.JobPath(tree.Misses, a.key))
 	if err != nil {
 		return err
@@ -194,22 +194,22 @@ func (s *Misses) appendMiss(a ask, n int) error {
 	again, asWritten := "", a
 	if a.url == line1 {
 		a.url = ""
-	} else if holdsNone(f, line1) {
+	} else if hasNoURL(f, line1) {
 		again, a.url = a.url+"\n", ""
 	} else if u, err := s.queries.Parse(line1); err == nil && u.Sum() != a.sum {
 		return spool.ErrOther
 	}
-	s.remember(asWritten)
+	s.countLine(asWritten)
 	if info.Size() >= job.MissRoom {
 		return nil // full: counts are lower bounds from here
 	}
-	_, err = f.WriteString(spool.LineEnd(f, info) + again + a.event(n).Line())
+	_, err = f.WriteString(spool.MissingNewline(f, info) + again + a.event(n).Line())
 	return err
 }
 
-// holdsNone reports whether a miss has no URL, as a power cut leaves one: misses
+// hasNoURL reports whether a miss has no URL, as a power cut leaves one: misses
 // are not fsynced. It gets its URL from the next client that asks.
-func holdsNone(f *os.File, line1 string) bool {
+func hasNoURL(f *os.File, line1 string) bool {
 	if _, err := key.FetchURL(line1); err == nil {
 		return false
 	}
@@ -217,7 +217,7 @@ func holdsNone(f *os.File, line1 string) bool {
 	return err == nil && len(job.Parse(b).Jobs) == 0
 }
 
-func (a ask) event(n int) job.Event {
+func (a request) event(n int) job.Event {
 	return job.Event{Time: tree.Now(), Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
 }
 
@@ -229,35 +229,35 @@ func firstLine(f *os.File) (string, error) {
 
 // makeMiss makes the file whole: temporary, then linked, which unlike rename
 // never replaces what another server made at this moment.
-func (s *Misses) makeMiss(a ask) (spool.Verdict, error) {
-	done, err := s.takeRoom(a)
+func (s *Misses) makeMiss(a request) (spool.Verdict, error) {
+	done, err := s.takeQuota(a)
 	if err != nil {
-		return spool.Noted, err
+		return spool.VerdictNoted, err
 	}
 	if done == nil {
-		s.room.lost.Add(1)
-		return spool.IsFull, nil
+		s.quota.lost.Add(1)
+		return spool.VerdictFull, nil
 	}
 	defer done()
 	first := a
 	first.url = ""
 	err = s.tree.PublishNew(a.url+"\n"+first.event(1).Line(), s.tree.JobPath(tree.Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
-		return spool.Noted, s.appendMiss(a, 1)
+		return spool.VerdictNoted, s.appendMiss(a, 1)
 	}
 	if err == nil {
-		s.remember(a)
+		s.countLine(a)
 	}
-	return spool.Noted, err
+	return spool.VerdictNoted, err
 }
 
-// FlushOld writes the repeats of those who asked first so long ago.
-func (s *Misses) FlushOld(age time.Duration) error {
+// FlushRepeats writes the repeats of those who asked first so long ago.
+func (s *Misses) FlushRepeats(age time.Duration) error {
 	return s.flushRepeats(func(r *repeat) bool { return time.Since(r.began) >= age })
 }
 
-// FlushKey writes what is gathered of one miss, before its file moves on.
-func (s *Misses) FlushKey(k string) {
+// FlushRepeatsOf writes what is gathered of one miss, before its file moves on.
+func (s *Misses) FlushRepeatsOf(k string) {
 	s.health.Complain("misses", s.flushRepeats(func(r *repeat) bool { return r.last.key == k }))
 }
 

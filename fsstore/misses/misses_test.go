@@ -42,7 +42,7 @@ func TestMissesAreBounded(t *testing.T) {
 	if err := s.CountMisses(); err != nil {
 		t.Fatal(err)
 	}
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.1"); v != fsstore.Noted {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.1"); v != fsstore.VerdictNoted {
 		t.Errorf("after rm misses/*: %s", v)
 	}
 }
@@ -61,11 +61,11 @@ func TestDenied(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]fsstore.Verdict{
-		storetest.CudaURL:               fsstore.IsDenied,
-		"https://one.example.com:8443/": fsstore.IsDenied,
-		"https://two.example.com/":      fsstore.Noted,
-		"https://a.b.example.org/x":     fsstore.IsDenied,
-		"https://example.org/x":         fsstore.Noted,
+		storetest.CudaURL:               fsstore.VerdictDenied,
+		"https://one.example.com:8443/": fsstore.VerdictDenied,
+		"https://two.example.com/":      fsstore.VerdictNoted,
+		"https://a.b.example.org/x":     fsstore.VerdictDenied,
+		"https://example.org/x":         fsstore.VerdictNoted,
 	} {
 		if v := storetest.NoteMiss(t, s, url, storetest.Client1); v != want {
 			t.Errorf("%s: %s, want %s", url, v, want)
@@ -75,7 +75,7 @@ func TestDenied(t *testing.T) {
 		t.Errorf("add of what is denied: %v", err)
 	}
 	storetest.Run(t, s.Dir(), "mv denied/"+k+" denied/"+k+".job") // as mv queue/k.job denied/ leaves it
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsDenied {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictDenied {
 		t.Errorf("denied/k.job: %s", v)
 	}
 	storetest.Run(t, s.Dir(), "mv denied/"+k+".job queue/")
@@ -104,7 +104,7 @@ func TestDenyOfAFileThatIsNotNamedByItsKey(t *testing.T) {
 		if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL}, by); !errors.Is(err, fsstore.ErrDenied) {
 			t.Errorf("%s is denied, and added: %v", name, err)
 		}
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsDenied {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictDenied {
 			t.Errorf("%s is denied, and asked for: %s", name, v)
 		}
 	}
@@ -147,7 +147,7 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 	storetest.Run(t, s.Dir(), "cp misses/"+k+" ../miss; ln -f ../miss misses/"+k+"; echo 7 > ../number; ln ../number hits/"+k+"; echo hits 7 > ../day; ln ../day stats/"+day+"; : > ../empty; ln ../empty hits/x; chmod 604 ../miss ../number ../day ../empty; cp ../miss ../was")
 	for range 2 {
-		if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.9"); v != fsstore.IsFull {
+		if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.9"); v != fsstore.VerdictFull {
 			t.Errorf("the client is told %q", v)
 		}
 		s.Hit(k)
@@ -162,7 +162,7 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	}
 	storetest.Run(t, s.Dir(), `cmp ../miss ../was; test "$(cat ../number)" = 7; test "$(cat ../day)" = 'hits 7'; test ! -s ../empty; test "$(stat -c %a ../miss ../number ../day ../empty | sort -u)" = 604; test "$(ls -A tmp | wc -l)" = 0`)
 	storetest.Run(t, s.Dir(), "for f in misses/"+k+" hits/* stats/*; do cp $f tmp/copy; mv tmp/copy $f; done") // as fsck says
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.9"); v != fsstore.Noted {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.9"); v != fsstore.VerdictNoted {
 		t.Errorf("the client is told %q", v)
 	}
 	storetest.Must(t, errors.Join(s.FlushHits(), s.FlushStats()))
@@ -227,12 +227,12 @@ func TestNumbersFollowNoLink(t *testing.T) {
 func TestHostileURLsAreNotNoted(t *testing.T) {
 	s := storetest.TestStore(t)
 	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {
-		if _, err := s.Miss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl"}); !errors.Is(err, key.ErrBadURL) {
+		if _, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl"}); !errors.Is(err, key.ErrBadURL) {
 			t.Errorf("%.40q: %v", url, err)
 		}
 	}
 	storetest.Want(t, s, fsstore.Misses)
-	if v := storetest.NoteMiss(t, s, "https://u:secret@example.com/../../etc/passwd", storetest.Client1); v != fsstore.Noted {
+	if v := storetest.NoteMiss(t, s, "https://u:secret@example.com/../../etc/passwd", storetest.Client1); v != fsstore.VerdictNoted {
 		t.Error(v)
 	}
 	if got := storetest.Text(t, s, fsstore.Misses, storetest.Ls(t, s, fsstore.Misses)[0]); strings.Contains(got, "secret") {
@@ -251,7 +251,7 @@ func TestMvNeverComesBack(t *testing.T) {
 		for c := range 3 {
 			wg.Go(func() {
 				for n := range 5 {
-					s.Miss(url, fsstore.Asker{Addr: fmt.Sprintf("10.0.%d.%d", c, n), UserAgent: "curl"})
+					s.NoteMiss(url, fsstore.Asker{Addr: fmt.Sprintf("10.0.%d.%d", c, n), UserAgent: "curl"})
 				}
 			})
 		}
@@ -304,7 +304,7 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				url := fmt.Sprintf("https://example.com/%d/%d.run", client, i)
-				s.Miss(url, fsstore.Asker{Addr: fmt.Sprintf("10.0.0.%d", client), UserAgent: "curl"})
+				s.NoteMiss(url, fsstore.Asker{Addr: fmt.Sprintf("10.0.0.%d", client), UserAgent: "curl"})
 			}
 		})
 	}
@@ -317,7 +317,7 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 	if n := len(storetest.Ls(t, s, fsstore.Misses)); n != clients*each || s.NotNoted() != 0 {
 		t.Errorf("%d of %d are noted, %d had no room", n, clients*each, s.NotNoted())
 	}
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.1.1"); v != fsstore.IsFull {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.1.1"); v != fsstore.VerdictFull {
 		t.Errorf("one more than may be noted: %s", v)
 	}
 }
@@ -326,7 +326,7 @@ func TestMissesAreCountedWhileTheyAreMade(t *testing.T) {
 func TestUnlistedMissesAreNotTooMany(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Run(t, s.Dir(), "rmdir misses")
-	if v, err := s.Miss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1}); v == fsstore.IsFull || err == nil || s.NotNoted() != 0 {
+	if v, err := s.NoteMiss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1}); v == fsstore.VerdictFull || err == nil || s.NotNoted() != 0 {
 		t.Errorf("%s, %v, %d not noted for want of room", v, err, s.NotNoted())
 	}
 }

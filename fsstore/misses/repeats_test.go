@@ -19,9 +19,9 @@ func TestRepeatsAreGathered(t *testing.T) {
 	}
 	lines := len(list[0].Job.Events)
 	for range 2 { // two minutes pass, in which it goes on asking
-		s.MakeOlder(2 * misses.Gather)
+		s.MakeOlder(2 * misses.GatherFor)
 		storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
-		storetest.Must(t, s.FlushOld(misses.Gather))
+		storetest.Must(t, s.FlushRepeats(misses.GatherFor))
 	}
 	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 	lines += 2

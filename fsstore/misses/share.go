@@ -11,9 +11,9 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// missRoom counts the files in misses/, and those of each client, so that nobody
+// quota counts the files in misses/, and those of each client, so that nobody
 // can fill the disk with them, and no client can crowd out the others.
-type missRoom struct {
+type quota struct {
 	making sync.RWMutex // read-locked from the counting of a file until it is there
 	mu     sync.Mutex
 	owner  map[string]string // name of each file to the network that made it; nil: not listed yet
@@ -23,15 +23,15 @@ type missRoom struct {
 
 // NotNoted is how many misses this process did not note because misses/ was
 // full, or the client's tenth of it was.
-func (s *Misses) NotNoted() int64 { return s.room.lost.Load() }
+func (s *Misses) NotNoted() int64 { return s.quota.lost.Load() }
 
-// takeRoom counts one more miss, if it fits: under max-misses in all, and under a
+// takeQuota counts one more miss, if it fits: under max-misses in all, and under a
 // tenth of it for its network. It counts before the file is made, because a
 // thousand at once would all find room. The caller makes it and calls done, which
 // is nil where there is no room. What could not be made counts until the next
 // listing.
-func (s *Misses) takeRoom(a ask) (done func(), err error) {
-	r := &s.room
+func (s *Misses) takeQuota(a request) (done func(), err error) {
+	r := &s.quota
 	r.mu.Lock()
 	listed := r.owner != nil
 	r.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *Misses) takeRoom(a ask) (done func(), err error) {
 }
 
 // add counts a file; the caller holds mu.
-func (r *missRoom) add(k, client string) {
+func (r *quota) add(k, client string) {
 	r.owner[k] = client
 	r.share[client]++
 }
@@ -63,7 +63,7 @@ func (r *missRoom) add(k, client string) {
 // seen before are read. What is counted while it lists is added, because the
 // listing may lack it.
 func (s *Misses) CountMisses() error {
-	r := &s.room
+	r := &s.quota
 	r.making.Lock() // whatever is counted by now is there to be listed
 	r.mu.Lock()
 	before := maps.Clone(r.owner)
@@ -73,11 +73,11 @@ func (s *Misses) CountMisses() error {
 	if err != nil {
 		return err
 	}
-	counted := missRoom{owner: make(map[string]string, len(names)), share: map[string]int{}}
+	counted := quota{owner: make(map[string]string, len(names)), share: map[string]int{}}
 	for _, k := range names {
 		client, known := before[k]
 		if !known {
-			client = s.maker(k)
+			client = s.networkOf(k)
 		}
 		counted.add(k, client)
 	}
@@ -93,8 +93,8 @@ func (s *Misses) CountMisses() error {
 	return nil
 }
 
-// maker is the network of the client that made a miss.
-func (s *Misses) maker(k string) string {
+// networkOf is the network of the client that made a miss.
+func (s *Misses) networkOf(k string) string {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), 2*key.MaxURL)
 	if err != nil {
 		return ""
@@ -123,5 +123,5 @@ func network(addr string) string {
 // repeats are what clients asked for again, and no line of a file says yet.
 type repeats struct {
 	mu sync.Mutex
-	m  map[asked]*repeat
+	m  map[interest]*repeat
 }

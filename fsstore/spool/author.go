@@ -9,10 +9,10 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// Author names the owner of a file in queue/ that a person wrote: it has no log
+// ApproverOf names the owner of a file in queue/ that a person wrote: it has no log
 // yet. Who writes a URL there approves it. "" is nobody in particular: who has
 // moved a file leaves no trace in it.
-func Author(f *os.File, jobs []job.Job) string {
+func ApproverOf(f *os.File, jobs []job.Job) string {
 	for i := range jobs {
 		if len(jobs[i].Events) > 0 {
 			return ""

@@ -14,7 +14,7 @@ func (s *Spool) DeniedBy(rawURL string) string {
 	if err != nil {
 		return ""
 	}
-	return s.Denies(u)
+	return s.DenialOf(u)
 }
 
 // deniesOld reports whether a denial under a key of an earlier server is of u: by
@@ -36,9 +36,9 @@ func (s *Spool) deniesOld(u key.URL, name string) bool {
 	return false
 }
 
-// Denies is the name in denied/ that speaks for u, or "".
-func (s *Spool) Denies(u key.URL) string {
-	for i, k := range s.About(u).Names {
+// DenialOf is the name in denied/ that speaks for u, or "".
+func (s *Spool) DenialOf(u key.URL) string {
+	for i, k := range s.SubjectOf(u).Names {
 		for _, name := range []string{k, k + ".job"} { // mv queue/k.job denied/ counts too
 			if tree.Exists(s.tree.JobPath(tree.Denied, name)) && (i == 0 || s.deniesOld(u, name)) {
 				return name

@@ -11,22 +11,22 @@ import (
 )
 
 // NewestFirst orders jobs of several directories by the newest line of their logs. In one directory
-// the name says which is newest: moveEnded.
+// the name says which is newest: MoveToEnded.
 func NewestFirst(a, b JobFile) int {
-	x, _ := Newest(&a.Job)
-	y, _ := Newest(&b.Job)
+	x, _ := LastEventTime(&a.Job)
+	y, _ := LastEventTime(&b.Job)
 	return y.Compare(x)
 }
 
-// Numbered lists the files of key k in a directory that have a number: k.2.job.
-func (s *Spool) Numbered(st tree.State, k string) []string {
+// NumberedNames lists the files of key k in a directory that have a number: k.2.job.
+func (s *Spool) NumberedNames(st tree.State, k string) []string {
 	names, _ := s.tree.Names(string(st))
 	return slices.DeleteFunc(names, func(name string) bool {
 		return tree.StemOf(name) != k || strings.TrimSuffix(name, ".job") == k || strings.HasSuffix(name, ".why")
 	})
 }
 
-// MoveEnded moves the job file at from, which is ours, to st/<stem>.job and returns the name it got.
+// MoveToEnded moves the job file at from, which is ours, to st/<stem>.job and returns the name it got.
 // That is the name of the newest job of a key which has ended in a directory, because whoever looks
 // for one by its key then needs no listing and no clock. The job that had the name gets the first
 // free number, <stem>.2.job and so on: nothing is replaced, and nothing merged.
@@ -34,7 +34,7 @@ func (s *Spool) Numbered(st tree.State, k string) []string {
 // A crash between the two renames leaves from where it is, for Recover, and no <stem>.job. What can't
 // be moved aside keeps its name, and the file gets a number itself: else its key would be active for
 // ever.
-func (s *Spool) MoveEnded(from string, st tree.State, stem string) (name string, err error) {
+func (s *Spool) MoveToEnded(from string, st tree.State, stem string) (name string, err error) {
 	dir, to := s.tree.Path(string(st), ""), s.tree.JobPath(st, stem+".job")
 	if from == to { // an operator gave it its name
 		return stem + ".job", nil

@@ -38,7 +38,7 @@ func FuzzDeny(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if got := s.Denies(u) == name; got != want {
+			if got := s.DenialOf(u) == name; got != want {
 				t.Fatalf("%q denies %q: %v", name, rawURL, got)
 			}
 		}

@@ -12,16 +12,16 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// openStill is how long a file that a program has open for writing must have
+// maxOpenFor is how long a file that a program has open for writing must have
 // stood still until it is taken all the same: one that hangs, or that a shell
 // keeps open for ever, holds up nothing for good.
-const openStill = 10 * time.Minute
+const maxOpenFor = 10 * time.Minute
 
-// BeingWritten reports whether a program has the file queue/<name>, which a person
+// IsBeingWritten reports whether a program has the file queue/<name>, which a person
 // named, open for writing: a list that comes a line in a few seconds, or an scp
 // that stalls at a line's end, ends with a newline and stands still. What a
 // program of ours named was renamed to there whole.
-func (s *Spool) BeingWritten(name string) bool {
+func (s *Spool) IsBeingWritten(name string) bool {
 	if key.Valid(tree.StemOf(name)) {
 		return false
 	}
@@ -34,7 +34,7 @@ func (s *Spool) BeingWritten(name string) bool {
 		return false
 	}
 	q, seen := s.queue.files.Value(name)
-	return !seen || time.Since(q.since) < openStill
+	return !seen || time.Since(q.seenAt) < maxOpenFor
 }
 
 // hasWriter reports whether somebody has f, which is open for reading, open for
@@ -44,7 +44,7 @@ func (s *Spool) BeingWritten(name string) bool {
 // the instant of the lease waits for its end.
 func hasWriter(f *os.File) bool {
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil || slices.Contains(leasesOfAServer, uint32(st.Type)) { //nolint:gosec // a magic number has 32 bits
+	if unix.Fstatfs(int(f.Fd()), &st) != nil || slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // a magic number has 32 bits
 		return false
 	}
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
@@ -54,4 +54,4 @@ func hasWriter(f *os.File) bool {
 	return errors.Is(err, unix.EAGAIN)
 }
 
-var leasesOfAServer = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}
+var networkFileSystems = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}

@@ -85,7 +85,7 @@ func (s *Spool) Describe(j *JobFile, b []byte) {
 	case tree.Queue:
 		j.Note = s.queueNote(j, parsed, b)
 	case tree.Active:
-		s.progress(j)
+		s.describeActive(j)
 	case tree.Denied:
 		switch stem := tree.StemOf(j.Name); {
 		case key.Valid(stem) && stem != strings.TrimSuffix(j.Name, ".job"):
@@ -120,21 +120,21 @@ func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 		return "ignored: name it " + j.Name + ".job"
 	case !key.Valid(tree.StemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
 		return "not taken yet: its last line has no end; finish it with a newline"
-	case s.BeingWritten(j.Name):
+	case s.IsBeingWritten(j.Name):
 		return "not taken yet: a program has it open for writing"
 	case len(p.Jobs) == 0:
 		return "it holds no URL"
-	case waits(j.Due, j.Job.DueWritten(), time.Now()) && j.Job.DueWritten().IsZero():
+	case isLater(j.Due, j.Job.DueWritten(), time.Now()) && j.Job.DueWritten().IsZero():
 		j.PutOff = true
 		return "put off: not before " + j.Due.UTC().Format(time.RFC3339)
-	case waits(j.Due, j.Job.DueWritten(), time.Now()):
+	case isLater(j.Due, j.Job.DueWritten(), time.Now()):
 		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
 	}
-	j.promise()
+	j.readTotal()
 	return ""
 }
 
-func (s *Spool) progress(j *JobFile) {
+func (s *Spool) describeActive(j *JobFile) {
 	stem, worker, ok := tree.SplitActive(j.Name)
 	if !ok {
 		j.Note = "not a claim: move it to queue/ to have it fetched"
@@ -144,12 +144,12 @@ func (s *Spool) progress(j *JobFile) {
 	if !strings.HasPrefix(stem, "batch-") && !key.IsOld(stem) {
 		j.Key = stem
 	}
-	j.promise()
+	j.readTotal()
 	j.Part = s.PartSize(j)
 }
 
-// promise reads off the log what the origin promised last.
-func (j *JobFile) promise() {
+// readTotal reads off the log what the origin promised last.
+func (j *JobFile) readTotal() {
 	if e, ok := j.Job.Newest(job.Start); ok {
 		j.Total = e.Size
 	}

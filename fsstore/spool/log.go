@@ -11,9 +11,9 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// LetGo unlocks a file in queue/ and touches its mode, which wakes whoever
+// UnlockQueued unlocks a file in queue/ and touches its mode, which wakes whoever
 // watches the directory: the rename came while it was locked.
-func LetGo(f *os.File) {
+func UnlockQueued(f *os.File) {
 	tree.Unlock(f)
 	if !tree.HasSecondName(f) { // whose mode would change too
 		_ = f.Chmod(0o660) // another user's file waits for the next tick
@@ -28,7 +28,7 @@ var ErrOther = errors.New("the file of that name is of another URL: move it away
 // and have no limit.
 func (s *Spool) LogLine(f *os.File, e job.Event) {
 	info, _ := f.Stat()
-	if _, err := f.WriteString(LineEnd(f, info) + e.Line()); err != nil {
+	if _, err := f.WriteString(MissingNewline(f, info) + e.Line()); err != nil {
 		s.health.Complain("log line", err)
 	}
 }
@@ -41,7 +41,7 @@ func AppendWhole(f *os.File, lines string) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.WriteString(LineEnd(f, info) + lines)
+	n, err := f.WriteString(MissingNewline(f, info) + lines)
 	if err != nil && n > 0 {
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
@@ -54,9 +54,9 @@ func AppendWhole(f *os.File, lines string) error {
 	return err
 }
 
-// LineEnd is what a line needs before it where the last one has no end: a
+// MissingNewline is what a line needs before it where the last one has no end: a
 // person's editor left it open, or a full disk cut it.
-func LineEnd(f *os.File, info fs.FileInfo) string {
+func MissingNewline(f *os.File, info fs.FileInfo) string {
 	var last [1]byte
 	if info == nil || info.Size() == 0 {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// ActiveName is the file of key k in active/, or "".
-func (s *Spool) ActiveName(k string) string {
+// FindActiveByKey is the file of key k in active/, or "".
+func (s *Spool) FindActiveByKey(k string) string {
 	names, err := s.tree.Names(string(tree.Active))
 	if err != nil {
 		return ""
@@ -36,11 +36,11 @@ func (s *Spool) PartSize(j *JobFile) int64 {
 	return st.Size
 }
 
-// CarriedIn reports whether what is held of key k came by put or upload. The
+// CameByPut reports whether what is held of key k came by put or upload. The
 // job in done/ knows; meta keeps the approval when a person has had it fetched
 // since, but then an origin's header too.
-func (s *Spool) CarriedIn(k string, done *job.Job) bool {
-	if e := held.Leave(done); e.Kind != "" {
+func (s *Spool) CameByPut(k string, done *job.Job) bool {
+	if e := held.LastApproval(done); e.Kind != "" {
 		return e.Via == held.ViaPut
 	}
 	a, err := s.held.Artifact(k)

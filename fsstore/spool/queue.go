@@ -15,15 +15,15 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// settle is how long a file that a person writes must have stood still before
+// quietFor is how long a file that a person writes must have stood still before
 // it is taken: `echo >` and cp make an empty file first, and rsync and editors
 // write in pieces.
-const settle = 2 * time.Second
+const quietFor = 2 * time.Second
 
-// torn is how long a file under a key's name may lack its last newline: cp makes
+// unendedFor is how long a file under a key's name may lack its last newline: cp makes
 // it empty first. After that it is what a crash left of a log, and is taken as
 // it is.
-const torn = 10 * time.Second
+const unendedFor = 10 * time.Second
 
 // queueIndex is queue/ as the last Due has seen it.
 type queueIndex struct {
@@ -33,12 +33,12 @@ type queueIndex struct {
 }
 
 type queueFile struct {
-	due     time.Time
-	told    time.Time // when a worker wrote that
-	written bool      // by a program, whole: its name is a key
-	whole   bool      // ends with a newline
-	sums    []string  // of the URLs in a file whose name does not say it
-	since   time.Time // seen like this
+	due           time.Time
+	dueWritten    time.Time // when a worker wrote that
+	byProgram     bool      // by a program, whole: its name is a key
+	endsInNewline bool      // ends with a newline
+	sums          []string  // of the URLs in a file whose name does not say it
+	seenAt        time.Time // seen like this
 }
 
 // Due lists the names in queue/ that Claim may be tried on now: those whose
@@ -72,37 +72,37 @@ func (s *Spool) Due() ([]string, error) {
 }
 
 func (q *queueFile) ready(t time.Time) bool {
-	return q.complete(t) && !waits(q.due, q.told, t)
+	return q.isWhole(t) && !isLater(q.due, q.dueWritten, t)
 }
 
-// waits reports whether due is to come. What a worker wrote in a time that is
+// isLater reports whether due is to come. What a worker wrote in a time that is
 // itself to come, it wrote by a clock that was wrong and has been set back: such
 // a job would wait for years.
-func waits(due, told, t time.Time) bool {
+func isLater(due, told, t time.Time) bool {
 	return due.After(t) && !told.After(t.Add(time.Minute))
 }
 
-// Waiting reports whether what a file holds is to come. A list that Due gave may
+// NotYetDue reports whether what a file holds is to come. A list that Due gave may
 // be hours old: the file says what was put off since.
-func Waiting(jobs []job.Job) bool {
+func NotYetDue(jobs []job.Job) bool {
 	if len(jobs) == 0 {
 		return false
 	}
-	due, told := earliest(jobs)
-	return waits(due, told, time.Now())
+	due, told := earliestDue(jobs)
+	return isLater(due, told, time.Now())
 }
 
-func (q *queueFile) complete(t time.Time) bool {
-	if q.written {
-		return q.whole || t.Sub(q.since) >= torn
+func (q *queueFile) isWhole(t time.Time) bool {
+	if q.byProgram {
+		return q.endsInNewline || t.Sub(q.seenAt) >= unendedFor
 	}
-	return q.whole && t.Sub(q.since) >= settle
+	return q.endsInNewline && t.Sub(q.seenAt) >= quietFor
 }
 
-// HalfWritten reports whether a file is being written at this moment: one that
+// IsHalfWritten reports whether a file is being written at this moment: one that
 // Due has seen is not as it stood still then, or one that it has not seen lacks
 // its newline. What a program named is whole once it ends with one.
-func (s *Spool) HalfWritten(f *os.File, name string, b []byte) bool {
+func (s *Spool) IsHalfWritten(f *os.File, name string, b []byte) bool {
 	ended := len(b) > 0 && b[len(b)-1] == '\n'
 	if ended && key.Valid(tree.StemOf(name)) {
 		return false
@@ -115,24 +115,24 @@ func (s *Spool) HalfWritten(f *os.File, name string, b []byte) bool {
 	if !seen {
 		return !ended
 	}
-	return q.Identity != tree.Identify(&st) || !q.Value.complete(time.Now())
+	return q.Identity != tree.Identify(&st) || !q.Value.isWhole(time.Now())
 }
 
 // loadQueued reads a queue file.
 func (s *Spool) loadQueued(name string) (queueFile, error) {
-	q := queueFile{written: key.Valid(tree.StemOf(name)), since: time.Now()}
+	q := queueFile{byProgram: key.Valid(tree.StemOf(name)), seenAt: time.Now()}
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Queue, name), tree.MaxJobFile+1)
 	if errors.Is(err, fs.ErrPermission) {
-		q.whole = true // Claim says why it can't be read
+		q.endsInNewline = true // Claim says why it can't be read
 		return q, nil
 	}
 	if err != nil {
 		return q, err
 	}
-	q.whole = len(b) > tree.MaxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
+	q.endsInNewline = len(b) > tree.MaxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
-		q.due, q.told = earliest(jobs)
-		if !q.written || tree.StemOf(name)+".job" != name { // k.3.job
+		q.due, q.dueWritten = earliestDue(jobs)
+		if !q.byProgram || tree.StemOf(name)+".job" != name { // k.3.job
 			q.sums = s.sumsOf(jobs)
 		}
 	}
@@ -149,9 +149,9 @@ func (s *Spool) sumsOf(jobs []job.Job) (sums []string) {
 	return sums
 }
 
-// earliest: a batch is taken apart as soon as one of its URLs is due; each
+// earliestDue: a batch is taken apart as soon as one of its URLs is due; each
 // carries its own time with it.
-func earliest(jobs []job.Job) (due, told time.Time) {
+func earliestDue(jobs []job.Job) (due, told time.Time) {
 	first := &jobs[0]
 	for i := range jobs {
 		if jobs[i].Due().Before(first.Due()) {

@@ -12,12 +12,12 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Unfit says why a file can't be a job, in words that say what to do.
-func Unfit(p job.File, b []byte, name string) string {
+// WhyNoJob says why a file can't be a job, in words that say what to do.
+func WhyNoJob(p job.File, b []byte, name string) string {
 	switch {
 	case len(b) > tree.MaxJobFile:
 		return fmt.Sprintf("the file is larger than %d bytes: split it", tree.MaxJobFile)
-	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestOf(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
+	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestEvent(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
 		return fmt.Sprintf("a file of many URLs may have %d bytes, for its log says what became of it: split it", maxBatch)
 	case len(p.Jobs) == 0 && len(p.Bad) > 0:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
@@ -26,14 +26,14 @@ func Unfit(p job.File, b []byte, name string) string {
 	case len(p.Bad) > 0 && !key.Valid(tree.StemOf(name)) && len(p.Jobs) == 1:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
 	case len(p.Jobs) == 1:
-		return Flaw(&p.Jobs[0])
+		return WhyBadOption(&p.Jobs[0])
 	}
 	return ""
 }
 
-// Flaw says which option of a job can't be taken. Without it other bytes, or more
+// WhyBadOption says which option of a job can't be taken. Without it other bytes, or more
 // of them, would do than the person who wrote it asked for.
-func Flaw(j *job.Job) string {
+func WhyBadOption(j *job.Job) string {
 	if len(j.Flaws) == 0 {
 		return ""
 	}
@@ -47,7 +47,7 @@ func (s *Spool) Refuse(f *os.File, name, why string) error {
 	if !tree.Same(f, s.tree.JobPath(tree.Queue, name)) {
 		return nil
 	}
-	got, err := s.MoveEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	got, err := s.MoveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
 	if err != nil {
 		return err
 	}
@@ -62,12 +62,12 @@ func (s *Spool) Refuse(f *os.File, name, why string) error {
 	return s.writeWhy(got, why)
 }
 
-// SetAside moves a file that can't even be read, with the reason beside it.
-func (s *Spool) SetAside(name string, why error) error {
+// RefuseUnreadable moves a file that can't even be read, with the reason beside it.
+func (s *Spool) RefuseUnreadable(name string, why error) error {
 	if !errors.Is(why, fs.ErrPermission) {
 		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
 	}
-	got, err := s.MoveEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	got, err := s.MoveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
 	if err != nil {
 		return err
 	}
@@ -94,9 +94,9 @@ const (
 // the URL where that is short.
 const maxBatch = 512 << 10
 
-// NewestOf returns the newest event of these kinds in a file's log, which in a
+// NewestEvent returns the newest event of these kinds in a file's log, which in a
 // list stands below one of its last URLs.
-func NewestOf(b []byte, kinds ...job.Kind) job.Event {
+func NewestEvent(b []byte, kinds ...job.Kind) job.Event {
 	for _, j := range slices.Backward(job.Parse(b).Jobs) {
 		for _, e := range slices.Backward(j.Events) {
 			if slices.Contains(kinds, e.Kind) {

@@ -41,12 +41,12 @@ func (by By) Event(k job.Kind) job.Event {
 	return job.Event{Time: tree.Now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
 }
 
-func (by By) Denied() job.Event {
+func (by By) DenyEvent() job.Event {
 	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
 }
 
-// Newest is the time of a job's last event; a job without any is kept.
-func Newest(j *job.Job) (t time.Time, ok bool) {
+// LastEventTime is the time of a job's last event; a job without any is kept.
+func LastEventTime(j *job.Job) (t time.Time, ok bool) {
 	for i := range j.Events {
 		if e := j.Events[i].Time; e.After(t) {
 			t, ok = e, true
@@ -84,12 +84,12 @@ type Verdict string
 
 // Verdicts of Miss.
 const (
-	Noted    Verdict = "uri-miss" // in misses/, or noted there now
-	IsQueue  Verdict = "queued"
-	IsActive Verdict = "active"
-	IsDenied Verdict = "denied"
-	IsFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
-	IsIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
+	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
+	VerdictQueued Verdict = "queued"
+	VerdictActive Verdict = "active"
+	VerdictDenied Verdict = "denied"
+	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
+	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
 )
 
 // By is the operator behind a verb, as the job's log shows it.

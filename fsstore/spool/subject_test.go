@@ -27,7 +27,7 @@ func TestANameIsNoIdentity(t *testing.T) {
 	t.Run("noted", func(t *testing.T) {
 		s := storetest.TestStore(t)
 		storetest.Write(t, s, fsstore.Misses, old, storetest.OneURL, storetest.AskedThen)
-		if v := storetest.NoteMiss(t, s, storetest.TwinURL, "10.0.0.66"); v != fsstore.Noted {
+		if v := storetest.NoteMiss(t, s, storetest.TwinURL, "10.0.0.66"); v != fsstore.VerdictNoted {
 			t.Error(v)
 		}
 		storetest.NoteMiss(t, s, storetest.OneURL, "10.0.0.8") // goes on where an earlier server began
@@ -73,19 +73,19 @@ func TestANameIsNoIdentity(t *testing.T) {
 	t.Run("queued, active, denied", func(t *testing.T) {
 		s := storetest.TestStore(t)
 		storetest.Write(t, s, fsstore.Queue, old+".job", storetest.OneURL, storetest.ApprovedThen)
-		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.IsQueue, storetest.TwinURL: fsstore.Noted} {
+		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.VerdictQueued, storetest.TwinURL: fsstore.VerdictNoted} {
 			if got := storetest.NoteMiss(t, s, u, storetest.Client1); got != v {
 				t.Errorf("%s waits: %s is %s", storetest.OneURL, u, got)
 			}
 		}
 		storetest.Run(t, s.Dir(), "rm misses/* && mv queue/"+old+".job active/"+old+"@0123456789abcdef.job")
-		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.IsActive, storetest.TwinURL: fsstore.Noted} {
+		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.VerdictActive, storetest.TwinURL: fsstore.VerdictNoted} {
 			if got := storetest.NoteMiss(t, s, u, storetest.Client1); got != v {
 				t.Errorf("%s is fetched: %s is %s", storetest.OneURL, u, got)
 			}
 		}
 		storetest.Run(t, s.Dir(), "rm misses/* && mv active/* denied/"+old)
-		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.IsDenied, storetest.TwinURL: fsstore.Noted} {
+		for u, v := range map[string]fsstore.Verdict{storetest.OneURL: fsstore.VerdictDenied, storetest.TwinURL: fsstore.VerdictNoted} {
 			if got := storetest.NoteMiss(t, s, u, storetest.Client1); got != v {
 				t.Errorf("%s is denied: %s is %s", storetest.OneURL, u, got)
 			}
@@ -183,7 +183,7 @@ func TestAMissOfAnotherURLUnderTodaysName(t *testing.T) {
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	storetest.Write(t, s, fsstore.Misses, k, "https://example.com/mine.run", storetest.AskedThen)
 	before := storetest.Text(t, s, fsstore.Misses, k)
-	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.IsFull {
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictFull {
 		t.Error(v)
 	}
 	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL}, storetest.Operator); err != nil {

@@ -26,7 +26,7 @@ func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.St
 	defer close(wake)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	w := s.Watcher(states)
+	w := s.NewWatcher(states)
 	defer func() { w.Close() }()
 	for {
 		select {
@@ -56,7 +56,7 @@ type watcher struct {
 	at []tree.Place // of each directory, for a watch follows it when it is moved away
 }
 
-func (s *Spool) Watcher(states []tree.State) *watcher {
+func (s *Spool) NewWatcher(states []tree.State) *watcher {
 	w, err := s.watchAll(states)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is the directory that is in trouble
@@ -98,7 +98,7 @@ func (s *Spool) Rewatch(w *watcher, states []tree.State) *watcher {
 		return w
 	}
 	w.Close()
-	return s.Watcher(states)
+	return s.NewWatcher(states)
 }
 
 // watches reports whether w watches what now has the names of the states. What

@@ -60,7 +60,7 @@ func (s *Keeper) brake(unwanted []string, all int) error {
 
 // hasReplaced reports whether the newest job of key k in done/ fetched another digest than d.
 func (s *Keeper) hasReplaced(k, d string) bool {
-	h, ok := s.held.LastHeld(k)
+	h, ok := s.held.LastRecord(k)
 	return ok && h.Done.Sha256 != d
 }
 
@@ -90,7 +90,7 @@ func (s *Keeper) bytesOf(blobs []string) (sum int64) {
 // line, or another version has taken its place, as a meta or a job in done/ says.
 func (s *Keeper) meant() (digests, error) {
 	meant := digests{}
-	err := s.held.EachHistory(func(k string, newest bool, h *held.Holding) {
+	err := s.held.EachRecord(func(k string, newest bool, h *held.Record) {
 		for _, d := range h.Earlier {
 			meant.add(d)
 		}

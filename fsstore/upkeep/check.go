@@ -193,13 +193,13 @@ func (c *checker) meta(f *file) {
 		c.found(f.path, "ignored: its name does not end in .json", "rename it, or move it away")
 		return
 	}
-	a, err := c.s.held.ListArtifact(f.name)
+	a, err := c.s.held.ReadListed(f.name)
 	switch {
 	case errors.Is(err, held.ErrMalformed):
 		p := c.found(f.path, strings.TrimPrefix(err.Error(), c.s.tree.Root+"/"+f.path+": "),
 			"it is served as a miss: mend it, or have `fromcache fsck --repair` write it anew as far as done/ tells")
 		if c.o.Repair {
-			h, _ := c.s.held.LastHeld(k)
+			h, _ := c.s.held.LastRecord(k)
 			p.Done(wroteAnew, c.writeAnew(k, &h, nil, true))
 		}
 	case errors.Is(err, tree.ErrForeign):

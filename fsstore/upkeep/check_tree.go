@@ -98,7 +98,7 @@ func (c *checker) job(f *file) {
 		}
 	case j.Job.URL == "" && (j.Note == "" || st == tree.Queue):
 		c.found(f.path, "it holds no URL", "look at it with cat, then rm or mend it")
-	case st == tree.Misses && !c.s.spool.IsNamedFor(&j.Job, f.name):
+	case st == tree.Misses && !c.s.spool.IsMissName(&j.Job, f.name):
 		c.found(f.path, "it is named for another URL than the one in it: no client's miss finds it", "mv -n it to misses/"+j.Key+"; where one is there, rm this one")
 	}
 }

@@ -67,6 +67,6 @@ func (c *checker) LostMeta(k string) []health.Problem {
 }
 
 // WriteAnew writes a meta where there is none.
-func (c *checker) WriteAnew(k string, h *held.Holding) error { return c.writeAnew(k, h, nil, false) }
+func (c *checker) WriteAnew(k string, h *held.Record) error { return c.writeAnew(k, h, nil, false) }
 
 const ManyUnnamed = manyUnnamed

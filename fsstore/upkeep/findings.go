@@ -91,12 +91,12 @@ func (s *Keeper) Lost(a *held.Artifact) string {
 // an origin that has other bytes by now would else change what clients get, at an hour that the
 // disk chose.
 func (s *Keeper) fetchAgain(a *held.Artifact) string {
-	sub := spool.AboutHeld(a.Key, a.URLSum)
+	sub := spool.SubjectOfHeld(a.Key, a.URLSum)
 	done := s.verbs.DoneJob(sub)
 	switch {
-	case s.spool.Queued(sub) != "" || s.spool.Active(sub) != "":
+	case s.spool.FindQueued(sub) != "" || s.spool.FindActive(sub) != "":
 		return "it is queued already"
-	case s.spool.CarriedIn(a.Key, &done.Job):
+	case s.spool.CameByPut(a.Key, &done.Job):
 		return "carry it in again, with `fromcache put URL FILE` or the form Upload"
 	case done.Name != "":
 		return "`fromcache retry " + strings.TrimSuffix(done.Name, ".job") + "` fetches it again, as does `mv done/" + done.Name + " queue/`"
@@ -120,7 +120,7 @@ func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, 
 		}
 		err := tree.RenameNew(path, s.tree.Path("tmp", kept))
 		if err == nil && s.caughtAnother(judged, kept) {
-			return "", s.held.BringFrom(kept, d)
+			return "", s.held.RestoreBlobFrom(kept, d)
 		}
 		if !errors.Is(err, fs.ErrExist) || n > 999 {
 			return kept, err

@@ -23,9 +23,9 @@ func (c *checker) unnamed() error {
 		return nil //nolint:nilerr // the look at that meta, which may name any of them, has told
 	}
 	var lost []string
-	err = c.s.held.EachHistory(func(k string, newest bool, h *held.Holding) {
+	err = c.s.held.EachRecord(func(k string, newest bool, h *held.Record) {
 		d := h.Done.Sha256
-		if newest && !h.Evicted && !wanted.has(d) && !c.rotten[d] && c.s.held.StillThere(d) {
+		if newest && !h.Evicted && !wanted.has(d) && !c.rotten[d] && c.s.held.BlobOrGone(d) {
 			lost = append(lost, k)
 		}
 	})
@@ -43,11 +43,11 @@ func (c *checker) unnamed() error {
 // one: then a clock was set back.
 func (c *checker) lostMeta(k string, wanted digests) {
 	a, err := c.s.held.Artifact(k)
-	h, _ := c.s.held.LastHeld(k)
+	h, _ := c.s.held.LastRecord(k)
 	d, text := h.Done.Sha256, ""
 	var old *held.Meta
 	switch {
-	case h.Evicted || wanted.has(d) || c.rotten[d] || !c.s.held.StillThere(d):
+	case h.Evicted || wanted.has(d) || c.rotten[d] || !c.s.held.BlobOrGone(d):
 		return
 	case err == nil && a.Fetched.Before(h.Done.Time) && !a.Replaced(d):
 		old, text = &a.Meta, "it is older than what done/"+k+".job says was held last, whose blob is there"
@@ -64,38 +64,38 @@ func (c *checker) lostMeta(k string, wanted digests) {
 
 // writeAnew writes the meta that h tells of, once its blob has been read and is what it should
 // be. Where it is to replace none, one that comes in meanwhile stays.
-func (c *checker) writeAnew(k string, h *held.Holding, old *held.Meta, replace bool) error {
+func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bool) error {
 	m, err := c.s.metaOf(k, h)
 	if err != nil {
 		return err
 	}
-	if c.s.spool.ActiveName(k) != "" {
+	if c.s.spool.FindActiveByKey(k) != "" {
 		return errors.New("it is being fetched now")
 	}
 	if m.Size, err = c.s.soundSize(c.ctx, m.SHA256); err != nil {
 		return err
 	}
-	if now, _ := c.s.held.LastHeld(k); now.Evicted || now.Done.Sha256 != m.SHA256 { // that took its time
+	if now, _ := c.s.held.LastRecord(k); now.Evicted || now.Done.Sha256 != m.SHA256 { // that took its time
 		return errors.New("it was evicted or fetched again meanwhile")
 	}
 	if old != nil {
-		m.Succeed(old)
+		m.AddHistory(old)
 	}
 	if replace {
 		err = c.s.held.WriteMeta(k, m)
 	} else {
 		err = c.s.held.WriteNewMeta(k, m)
 	}
-	return errors.Join(err, c.s.held.BringBack(m.SHA256)) // gc may have come in between
+	return errors.Join(err, c.s.held.RestoreBlob(m.SHA256)) // gc may have come in between
 }
 
 // soundSize is the size of a blob that is what its name says, which it brings back into its
 // place.
 func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
-	if err := s.held.BringBack(d); err != nil {
+	if err := s.held.RestoreBlob(d); err != nil {
 		return 0, err
 	}
-	if !s.held.Sound(ctx, d) {
+	if !s.held.VerifyBlob(ctx, d) {
 		return 0, held.ErrCorrupt
 	}
 	info, err := os.Lstat(s.tree.Path("blobs", d))
@@ -106,7 +106,7 @@ func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
 }
 
 // metaOf is the meta of key k as its job in done/ tells it.
-func (s *Keeper) metaOf(k string, h *held.Holding) (*held.Meta, error) {
+func (s *Keeper) metaOf(k string, h *held.Record) (*held.Meta, error) {
 	u, ok := s.asNamed(h.Job.FetchURL(), k)
 	if !ok || h.Done.Sha256 == "" || h.Evicted {
 		return nil, errors.New("done/ tells no URL of that key that was held last: rm it, and fetch that with `fromcache add URL`")

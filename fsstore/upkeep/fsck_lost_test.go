@@ -65,7 +65,7 @@ func TestALostMetaIsWrittenAnew(t *testing.T) {
 func TestFsckUndoesNoEvict(t *testing.T) {
 	s := storetest.TestStore(t)
 	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
-	before, _ := s.LastHeld(a.Key)
+	before, _ := s.LastRecord(a.Key)
 	if err := s.Evict(a.Key, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (s *Keeper) want(wanted digests, name string, buf []byte) error {
 	if err != nil {
 		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
 	}
-	if d := held.NamedDigest(b); d != "" {
+	if d := held.DigestIn(b); d != "" {
 		wanted.add(d)
 		return nil
 	}
@@ -183,7 +183,7 @@ func (s *Keeper) takeOutOne(d string) error {
 	}
 	gone := s.tree.Path("tmp", d+held.GoneSuffix)
 	err := tree.RenameNew(s.tree.Path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.held.Sound(context.Background(), d) && s.tree.DropFree(gone) {
+	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.DropFree(gone) {
 		err = tree.RenameNew(s.tree.Path("blobs", d), gone)
 	}
 	return err
@@ -233,7 +233,7 @@ func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
 		return nil
 	}
 	if !o.DryRun {
-		if err := s.held.BringBack(d); err != nil {
+		if err := s.held.RestoreBlob(d); err != nil {
 			return err
 		}
 	}
@@ -245,7 +245,7 @@ func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
 // reads the blob under the lock, without which nobody takes it out: of two
 // copies the other may be the rotten one.
 func (s *Keeper) dropSecond(d string, age time.Duration) {
-	s.tree.DropIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.Sound(context.Background(), d) })
+	s.tree.DropIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.VerifyBlob(context.Background(), d) })
 }
 
 func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
@@ -265,7 +265,7 @@ func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCRep
 // partWanted reports whether a part's key still has a job that may resume it.
 func (s *Keeper) partWanted(name string) bool {
 	k, _, _ := strings.Cut(name, "@")
-	if s.spool.ActiveName(k) != "" {
+	if s.spool.FindActiveByKey(k) != "" {
 		return true
 	}
 	for _, st := range []tree.State{tree.Queue, tree.Failed, tree.Cancelled} {
@@ -273,7 +273,7 @@ func (s *Keeper) partWanted(name string) bool {
 			return true
 		}
 	}
-	return s.spool.QueuedUnder(k)
+	return s.spool.IsQueuedByKey(k)
 }
 
 // Prune removes jobs from done/ and cancelled/ that are older than History,
@@ -285,7 +285,7 @@ func (s *Keeper) Prune(t time.Time) error {
 			return err
 		}
 	}
-	return s.pruneDir(tree.Misses, t.Add(-misses.StaleMiss))
+	return s.pruneDir(tree.Misses, t.Add(-misses.StaleAfter))
 }
 
 // pruneDir holds one file at a time: strangers fill misses/, and 10,000 of theirs
@@ -300,7 +300,7 @@ func (s *Keeper) pruneDir(st tree.State, before time.Time) error {
 		if err != nil {
 			continue
 		}
-		if last, ok := spool.Newest(&j.Job); ok && last.Before(before) {
+		if last, ok := spool.LastEventTime(&j.Job); ok && last.Before(before) {
 			if err := os.Remove(s.tree.JobPath(st, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

@@ -19,8 +19,8 @@ import (
 
 var ErrMoved = errors.New("the job moved on while it was looked at")
 
-// Again does what errMoved broke off: a job that moves is found in its next state.
-func Again(k string, do func() (string, error)) (string, error) {
+// RetryIfMoved does what ErrMoved broke off: a job that moves is found in its next state.
+func RetryIfMoved(k string, do func() (string, error)) (string, error) {
 	for range 5 {
 		if name, err := do(); !errors.Is(err, ErrMoved) {
 			return name, err
@@ -29,7 +29,7 @@ func Again(k string, do func() (string, error)) (string, error) {
 	return "", fmt.Errorf("%w: the job of %s can't be looked at, or keeps moving: see what is in queue/, then add the URL again", spool.ErrBusy, k)
 }
 
-// Enqueue makes the job of key k in queue/. errMoved: there is one by now.
+// Enqueue makes the job of key k in queue/. ErrMoved: there is one by now.
 func (s *Verbs) Enqueue(k, content string) (string, error) {
 	name := k + ".job"
 	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Queue, name), true)
@@ -42,15 +42,15 @@ func (s *Verbs) Enqueue(k, content string) (string, error) {
 	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
 }
 
-// CompleteWaiting completes the job that we made in queue/, or that was moved
+// CompleteQueued completes the job that we made in queue/, or that was moved
 // there.
-func (s *Verbs) CompleteWaiting(sub spool.Subject, a Addition, by spool.By) (string, error) {
+func (s *Verbs) CompleteQueued(sub spool.Subject, a Addition, by spool.By) (string, error) {
 	for i, k := range sub.Names {
 		for _, name := range []string{k + ".job", k} {
-			if i > 0 && !s.spool.IsFile(sub, tree.Queue, name) { // what has today's name and can't be completed is an error
+			if i > 0 && !s.spool.MatchesFile(sub, tree.Queue, name) { // what has today's name and can't be completed is an error
 				continue
 			}
-			if err := s.complete(sub, name, a, by); !errors.Is(err, fs.ErrNotExist) {
+			if err := s.completeFile(sub, name, a, by); !errors.Is(err, fs.ErrNotExist) {
 				return name, err
 			}
 		}
@@ -58,9 +58,9 @@ func (s *Verbs) CompleteWaiting(sub spool.Subject, a Addition, by spool.By) (str
 	return "", spool.Absent(tree.Queue, sub.Names[0])
 }
 
-// complete writes what queue/<name> lacks of an addition, under the lock that
+// completeFile writes what queue/<name> lacks of an addition, under the lock that
 // a claim needs: whoever claims the job reads it.
-func (s *Verbs) complete(sub spool.Subject, name string, a Addition, by spool.By) error {
+func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spool.By) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (s *Verbs) complete(sub spool.Subject, name string, a Addition, by spool.By
 	} else if err != nil {
 		return err
 	}
-	defer spool.LetGo(f)
+	defer spool.UnlockQueued(f)
 	if !tree.Same(f, f.Name()) {
 		return ErrMoved
 	}
@@ -79,7 +79,7 @@ func (s *Verbs) complete(sub spool.Subject, name string, a Addition, by spool.By
 	if err != nil {
 		return err
 	}
-	lines, err := s.completion(b, sub, name, a, by)
+	lines, err := s.missingLines(b, sub, name, a, by)
 	if err != nil {
 		return err
 	}
@@ -92,14 +92,14 @@ func (s *Verbs) complete(sub spool.Subject, name string, a Addition, by spool.By
 	return errors.Join(err, f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Queue), "")))
 }
 
-// completion is the lines that the job b in queue/ lacks of an addition: the
+// missingLines is the lines that the job b in queue/ lacks of an addition: the
 // options, and who approved which URL.
-func (s *Verbs) completion(b []byte, sub spool.Subject, name string, a Addition, by spool.By) (string, error) {
-	j := s.ownJob(b, sub)
+func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Addition, by spool.By) (string, error) {
+	j := s.onlyJob(b, sub)
 	if j == nil {
 		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", spool.ErrBusy, name)
 	}
-	lack := Lacking(j, a)
+	lack := MissingFrom(j, a)
 	if lack.SHA256 != "" && j.Sha256 != "" {
 		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", spool.ErrBusy, name, j.Sha256)
 	}
@@ -108,12 +108,12 @@ func (s *Verbs) completion(b []byte, sub spool.Subject, name string, a Addition,
 	}
 	e := by.Event(job.Approve)
 	e.URL = a.URL // always: without it the line would approve what was noted last
-	return Options(lack) + e.Line(), nil
+	return OptionLines(lack) + e.Line(), nil
 }
 
-// runs returns an error where the job active/<name> lacks what an addition asks
+// checkActive returns an error where the job active/<name> lacks what an addition asks
 // for: its claim has read it, and reads no more.
-func (s *Verbs) runs(sub spool.Subject, name string, a Addition) error {
+func (s *Verbs) checkActive(sub spool.Subject, name string, a Addition) error {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Active, name), tree.MaxJobFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrMoved
@@ -121,23 +121,23 @@ func (s *Verbs) runs(sub spool.Subject, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.ownJob(b, sub); j != nil && Lacking(j, a) == (Addition{}) {
+	if j := s.onlyJob(b, sub); j != nil && MissingFrom(j, a) == (Addition{}) {
 		return nil
 	}
 	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", spool.ErrBusy, name)
 }
 
-// ownJob is the one job of a file, if it fetches that URL.
-func (s *Verbs) ownJob(b []byte, sub spool.Subject) *job.Job {
+// onlyJob is the one job of a file, if it fetches that URL.
+func (s *Verbs) onlyJob(b []byte, sub spool.Subject) *job.Job {
 	jobs := job.Parse(b).Jobs
-	if len(jobs) != 1 || !s.spool.IsJob(sub, tree.Queue, &jobs[0]) {
+	if len(jobs) != 1 || !s.spool.MatchesJob(sub, tree.Queue, &jobs[0]) {
 		return nil
 	}
 	return &jobs[0]
 }
 
-// Lacking is what an addition asks for beyond a job.
-func Lacking(j *job.Job, a Addition) (lack Addition) {
+// MissingFrom is what an addition asks for beyond a job.
+func MissingFrom(j *job.Job, a Addition) (lack Addition) {
 	if fetch, err := key.FetchURL(j.FetchURL()); err != nil || fetch != a.URL {
 		lack.URL = a.URL
 	}
@@ -151,8 +151,8 @@ func Lacking(j *job.Job, a Addition) (lack Addition) {
 	return lack
 }
 
-// Options are the lines that an addition puts below its URL.
-func Options(a Addition) string {
+// OptionLines are the lines that an addition puts below its URL.
+func OptionLines(a Addition) string {
 	var b strings.Builder
 	if a.SHA256 != "" {
 		b.WriteString("sha256 " + strings.ToLower(a.SHA256) + "\n")
@@ -178,35 +178,35 @@ func Options(a Addition) string {
 // must have another digest, or one runs that lacks what is asked for. ErrDenied:
 // denied/ speaks for it.
 func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
-	u, content, err := s.Prepare(a, by)
+	u, content, err := s.PrepareJob(a, by)
 	if err != nil {
 		return "", err
 	}
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}
-	return Again(u.Key(), func() (string, error) { return s.add(s.spool.About(u), content, a, by) })
+	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.SubjectOf(u), content, a, by) })
 }
 
 // add looks for the job in the direction in which jobs flow, so that a moving
 // one cannot slip past, and then makes it.
 func (s *Verbs) add(sub spool.Subject, content string, a Addition, by spool.By) (string, error) {
-	if k := s.spool.MissOf(sub); k != "" {
+	if k := s.spool.FindMiss(sub); k != "" {
 		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
 	}
-	if name, err := s.CompleteWaiting(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
+	if name, err := s.CompleteQueued(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
-	if name := s.spool.Active(sub); name != "" {
-		return name, s.runs(sub, name, a)
+	if name := s.spool.FindActive(sub); name != "" {
+		return name, s.checkActive(sub, name, a)
 	}
 	return s.Enqueue(sub.Names[0], content)
 }
 
-// Prepare checks an addition and writes the whole text of its job.
-func (s *Verbs) Prepare(a Addition, by spool.By) (key.URL, string, error) {
+// PrepareJob checks an addition and writes the whole text of its job.
+func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
 	u, err := s.queries.Parse(a.URL)
 	if err != nil {
 		return u, "", err
@@ -217,14 +217,14 @@ func (s *Verbs) Prepare(a Addition, by spool.By) (key.URL, string, error) {
 	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {
 		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
 	}
-	if name := s.spool.Denies(u); name != "" {
+	if name := s.spool.DenialOf(u); name != "" {
 		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", spool.ErrDenied, name)
 	}
 	fetch, err := key.FetchURL(a.URL)
 	if err != nil {
 		return u, "", err
 	}
-	return u, fetch + "\n" + Options(a) + by.Event(job.Approve).Line(), nil
+	return u, fetch + "\n" + OptionLines(a) + by.Event(job.Approve).Line(), nil
 }
 
 // Addition is a URL to fetch without anyone having asked for it (a pre-seed).

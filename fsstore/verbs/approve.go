@@ -16,7 +16,7 @@ import (
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
 // approval survives a power cut. What will be fetched is the URL that a person
 // has seen, given by its job.URLSum; "" is the only one that is noted. Nothing
-// noted before or later can change it: the error is an *Unseen where that URL is
+// noted before or later can change it: the error is an *UnseenError where that URL is
 // not noted, or several are.
 func (s *Verbs) Approve(k, seen string, by spool.By) error {
 	_, err := s.approve(k, seen, Addition{}, by)
@@ -46,7 +46,7 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 	if err != nil {
 		return "", err
 	}
-	url, err := approved(b, k, seen, a)
+	url, err := approvedURL(b, k, seen, a)
 	if err != nil {
 		return "", err
 	}
@@ -56,23 +56,23 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 	if err := f.Sync(); err != nil {
 		return "", err
 	}
-	s.misses.FlushKey(k)
+	s.misses.FlushRepeatsOf(k)
 	name, err := tree.RenameFree(f.Name(), s.tree.Path(string(tree.Queue), ""), k)
 	if err != nil {
 		return "", err
 	}
-	defer spool.LetGo(f)
+	defer spool.UnlockQueued(f)
 	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged
 }
 
-// approved is the URL that is approved: what an addition names, or what a person
+// approvedURL is the URL that is approved: what an addition names, or what a person
 // has seen; "" where the file holds no job, or several.
-func approved(b []byte, k, seen string, a Addition) (string, error) {
+func approvedURL(b []byte, k, seen string, a Addition) (string, error) {
 	jobs := job.Parse(b).Jobs
 	if a.URL != "" || len(jobs) != 1 {
 		return a.URL, nil
 	}
-	return chosen(&jobs[0], k, seen)
+	return chooseURL(&jobs[0], k, seen)
 }
 
 // writeApproval appends the lines that approve a miss, whose text was b. A client
@@ -84,8 +84,8 @@ func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) er
 		line1 = url + "\n"
 	}
 	e := by.Event(job.Approve)
-	e.URL = Pin(b, url)
-	if err := spool.AppendWhole(f, line1+Options(a)+e.Line()); err != nil || e.URL == url {
+	e.URL = URLToLog(b, url)
+	if err := spool.AppendWhole(f, line1+OptionLines(a)+e.Line()); err != nil || e.URL == url {
 		return err
 	}
 	now, err := tree.Slurp(f, tree.MaxJobFile)
@@ -99,8 +99,8 @@ func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) er
 	return spool.AppendWhole(f, e.Line())
 }
 
-// Pin is the URL that an approval names, or "" where line 1 says it already.
-func Pin(b []byte, url string) string {
+// URLToLog is the URL that an approval names, or "" where line 1 says it already.
+func URLToLog(b []byte, url string) string {
 	jobs := job.Parse(b).Jobs
 	if len(jobs) != 1 {
 		return ""

@@ -63,7 +63,7 @@ func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
 	if err := os.Rename(f.Name(), s.tree.JobPath(tree.Denied, k)); err != nil {
 		return err
 	}
-	s.spool.LogLine(f, by.Denied())
+	s.spool.LogLine(f, by.DenyEvent())
 	return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Denied), "")))
 }
 
@@ -83,7 +83,7 @@ func deniedAs(j *spool.JobFile) (string, error) {
 
 // denyName denies what has no job: a held artifact's key, or a host.
 func (s *Verbs) denyName(name string, by spool.By) error {
-	content := "# " + strings.TrimSuffix(by.Denied().Line(), "\n") + "\n"
+	content := "# " + strings.TrimSuffix(by.DenyEvent().Line(), "\n") + "\n"
 	if key.Valid(name) {
 		a, err := s.held.Artifact(name)
 		if err != nil {

@@ -21,38 +21,38 @@ func (s *Verbs) Evict(k string, by spool.By) error {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
 	if !tree.Exists(s.tree.Path("meta", k+".json")) {
-		return s.evictLost(k, by)
+		return s.logLostEvict(k, by)
 	}
 	a, unread := s.held.Artifact(k)
-	s.health.Complain("the line of an evict", s.noteEvict(k, by))
+	s.health.Complain("the line of an evict", s.logEvict(k, by))
 	if err := os.Remove(s.tree.Path("meta", k+".json")); err != nil {
 		return err
 	}
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
 	err := tree.SyncDir(s.tree.Path("meta", ""))
 	if unread == nil {
-		err = errors.Join(err, s.Supersede(spool.AboutHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
+		err = errors.Join(err, s.CancelSuperseded(spool.SubjectOfHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
 	}
 	return err
 }
 
-func (s *Verbs) evictLost(k string, by spool.By) error {
-	h, ok := s.held.LastHeld(k)
+func (s *Verbs) logLostEvict(k string, by spool.By) error {
+	h, ok := s.held.LastRecord(k)
 	if !ok || h.Evicted {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
-	return s.AppendHistory(k, by.Event(job.Evicted))
+	return s.AppendRecord(k, by.Event(job.Evicted))
 }
 
-// noteEvict writes the line. A full disk, or a file that another user made, is
+// logEvict writes the line. A full disk, or a file that another user made, is
 // no reason to keep what is to go: without its line an evict looks like one by
 // hand.
-func (s *Verbs) noteEvict(k string, by spool.By) error {
+func (s *Verbs) logEvict(k string, by spool.By) error {
 	e := by.Event(job.Evicted)
-	if _, ok := s.held.LastHeld(k); ok {
-		return s.AppendHistory(k, e)
+	if _, ok := s.held.LastRecord(k); ok {
+		return s.AppendRecord(k, e)
 	}
-	history := s.held.MissingHistory(k)
+	history := s.held.NewRecord(k)
 	if history == "" {
 		return nil
 	}
@@ -61,14 +61,14 @@ func (s *Verbs) noteEvict(k string, by spool.By) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := s.spool.MoveEnded(f.Name(), tree.Done, k); err != nil {
+	if _, err := s.spool.MoveToEnded(f.Name(), tree.Done, k); err != nil {
 		os.Remove(f.Name())
 		return err
 	}
 	return tree.SyncDir(s.tree.Path(string(tree.Done), ""))
 }
 
-func (s *Verbs) AppendHistory(k string, e job.Event) error {
+func (s *Verbs) AppendRecord(k string, e job.Event) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Done, k+".job"))
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (s *Verbs) AppendHistory(k string, e job.Event) error {
 // verb has evicted it, where its blob is there still.
 func (s *Verbs) LostInWords(sub spool.Subject) string {
 	for _, k := range sub.Names {
-		if h, ok := s.held.LastHeld(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.StillThere(h.Done.Sha256) {
+		if h, ok := s.held.LastRecord(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.BlobOrGone(h.Done.Sha256) {
 			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
 		}
 	}

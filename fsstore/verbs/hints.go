@@ -38,7 +38,7 @@ func (s *Verbs) Hints(rawURL string, others func(yield func(string) bool)) (hint
 }
 
 func movingInWords(word string) string {
-	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched again", cutName(word))
+	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched again", shorten(word))
 }
 
 // ownLine is the line by which an operator says that a parameter chooses nothing.
@@ -48,10 +48,10 @@ func (s *Verbs) ownLine(u key.URL, name string) string {
 		dir = "./" + dir
 	}
 	line := "echo " + quote("drop "+name) + " >> " + quote(dir+"/queries/"+u.Host())
-	return fmt.Sprintf("others were asked for that differ from it in %s alone; if that chooses nothing, make one artifact of them: %s", cutName(name), line)
+	return fmt.Sprintf("others were asked for that differ from it in %s alone; if that chooses nothing, make one artifact of them: %s", shorten(name), line)
 }
 
-func cutName(s string) string { return s[:min(len(s), 60)] }
+func shorten(s string) string { return s[:min(len(s), 60)] }
 
 // maxBeside is how many misses of one host and name are looked at.
 const maxBeside = 100

@@ -19,8 +19,8 @@ import (
 
 // What a verb takes files from, when it is not told one directory.
 var (
-	dismissed = []tree.State{tree.Misses, tree.Failed, tree.Cancelled}
-	retried   = []tree.State{tree.Failed, tree.Cancelled, tree.Done}
+	dismissFrom = []tree.State{tree.Misses, tree.Failed, tree.Cancelled}
+	retryStates = []tree.State{tree.Failed, tree.Cancelled, tree.Done}
 )
 
 // Dismiss removes a miss, or a job that has ended: it may come back. Of several
@@ -32,7 +32,7 @@ func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
 	if !tree.Plain(name) {
 		return spool.Absent(tree.Misses, name)
 	}
-	for _, j := range s.inTurn(st, name, dismissed) {
+	for _, j := range s.candidates(st, name, dismissFrom) {
 		err := os.Remove(s.tree.JobPath(j.State, j.Name))
 		if !errors.Is(err, fs.ErrNotExist) {
 			if j.State == tree.Failed {
@@ -44,10 +44,10 @@ func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
 	return spool.Absent(cmp.Or(st, tree.Misses), name)
 }
 
-// inTurn are the places where a verb looks for a file, in their order: the one
+// candidates are the places where a verb looks for a file, in their order: the one
 // directory that it was told, or "" each. Of several jobs of a key an operator
 // means the one whose log is newest.
-func (s *Verbs) inTurn(st tree.State, name string, all []tree.State) []spool.JobFile {
+func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool.JobFile {
 	var list []spool.JobFile
 	for _, from := range all {
 		if st != "" && st != from {
@@ -55,7 +55,7 @@ func (s *Verbs) inTurn(st tree.State, name string, all []tree.State) []spool.Job
 		}
 		names := endedNames(name)
 		if st == "" && key.Valid(name) {
-			names = append(names, s.spool.Numbered(from, name)...)
+			names = append(names, s.spool.NumberedNames(from, name)...)
 		}
 		for _, n := range names {
 			list = append(list, spool.JobFile{State: from, Name: n})
@@ -87,25 +87,25 @@ func (s *Verbs) Cancel(name string, by spool.By) error {
 	}
 	e := by.Event(job.Cancelled)
 	var err error
-	for range cancelLooks {
-		if err = s.cancelWhere(name, e); !errors.Is(err, fs.ErrNotExist) {
+	for range cancelTries {
+		if err = s.cancelOnce(name, e); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
 	return err
 }
 
-// cancelLooks: a job may go to active/ before it is looked for in queue/, and back
+// cancelTries: a job may go to active/ before it is looked for in queue/, and back
 // before it is looked for there, as one does whose host has no address.
-const cancelLooks = 10
+const cancelTries = 10
 
-func (s *Verbs) cancelWhere(name string, e job.Event) error {
+func (s *Verbs) cancelOnce(name string, e job.Event) error {
 	err := s.cancelIn(tree.Queue, name, e)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = s.cancelIn(tree.Active, name, e)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = s.cancelIn(tree.Active, s.spool.ActiveName(strings.TrimSuffix(name, ".job")), e)
+		err = s.cancelIn(tree.Active, s.spool.FindActiveByKey(strings.TrimSuffix(name, ".job")), e)
 	}
 	return err
 }
@@ -125,12 +125,12 @@ func (s *Verbs) lockQueued(f *os.File) error {
 	return nil // a file that a person holds open, or a lost lock: cancelled all the same
 }
 
-// cancelFile is a bare rename while a worker owns the job: it notices, and
+// moveToCancelled is a bare rename while a worker owns the job: it notices, and
 // gives the file its final name. A job that nobody owns gets it here.
-func (s *Verbs) cancelFile(f *os.File, st tree.State, name string) error {
+func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
 	if st == tree.Queue {
-		_, err := s.spool.MoveEnded(f.Name(), tree.Cancelled, stem)
+		_, err := s.spool.MoveToEnded(f.Name(), tree.Cancelled, stem)
 		return err
 	}
 	target, err := tree.RenameFree(f.Name(), s.tree.Path(string(tree.Cancelled), ""), stem)
@@ -141,7 +141,7 @@ func (s *Verbs) cancelFile(f *os.File, st tree.State, name string) error {
 		return nil
 	}
 	k, _, _ := tree.SplitActive(name)
-	_, err = s.spool.MoveEnded(s.tree.JobPath(tree.Cancelled, target), tree.Cancelled, k)
+	_, err = s.spool.MoveToEnded(s.tree.JobPath(tree.Cancelled, target), tree.Cancelled, k)
 	return err
 }
 
@@ -173,8 +173,8 @@ func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.By
 		}
 		e.URL = fetch
 	}
-	for _, j := range s.inTurn(st, name, retried) {
-		err := s.retryFrom(j.State, j.Name, e, Options(more))
+	for _, j := range s.candidates(st, name, retryStates) {
+		err := s.retryFrom(j.State, j.Name, e, OptionLines(more))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -198,13 +198,13 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 		return err
 	}
 	defer f.Close()
-	if err := s.sameArtifact(f, e.URL); err != nil {
+	if err := s.checkSameArtifact(f, e.URL); err != nil {
 		return err
 	}
 	if err := tree.LockSoon(f); err != nil && !errors.Is(err, tree.ErrLocked) {
 		return err
 	}
-	if err := s.noteRetry(f, e, options); err != nil {
+	if err := s.logRetry(f, e, options); err != nil {
 		return err
 	}
 	stem, _, ok := tree.SplitActive(name)
@@ -215,15 +215,15 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 		return err
 	}
 	os.Remove(s.tree.JobPath(st, name+".why"))
-	defer spool.LetGo(f)
+	defer spool.UnlockQueued(f)
 	return tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
 }
 
-// noteRetry writes a retry's line, which is durable before the job moves. One
+// logRetry writes a retry's line, which is durable before the job moves. One
 // that names a URL, or an option, decides what is fetched: without it nothing may
 // move. Of another the claim writes what it needs, so that a full disk, or a file that
 // another user made, hinders no retry.
-func (s *Verbs) noteRetry(f *os.File, e job.Event, options string) error {
+func (s *Verbs) logRetry(f *os.File, e job.Event, options string) error {
 	if e.URL == "" && options == "" {
 		s.spool.LogLine(f, e)
 	} else if err := spool.AppendWhole(f, options+e.Line()); err != nil {
@@ -232,8 +232,8 @@ func (s *Verbs) noteRetry(f *os.File, e job.Event, options string) error {
 	return f.Sync()
 }
 
-// sameArtifact reports whether a URL is one of the open job's, if another.
-func (s *Verbs) sameArtifact(f *os.File, rawURL string) error {
+// checkSameArtifact reports whether a URL is one of the open job's, if another.
+func (s *Verbs) checkSameArtifact(f *os.File, rawURL string) error {
 	if rawURL == "" {
 		return nil
 	}

@@ -29,7 +29,7 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 			}
 		}
 		s.spool.LogLine(f, e)
-		if err := s.cancelFile(f, st, n); err != nil {
+		if err := s.moveToCancelled(f, st, n); err != nil {
 			return err
 		}
 		return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) // the cancel is acknowledged
@@ -37,10 +37,10 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 	return spool.Absent(st, name)
 }
 
-// Supersede cancels the jobs of one URL in these directories, because what was just done to its
+// CancelSuperseded cancels the jobs of one URL in these directories, because what was just done to its
 // artifact is newer than their approval. They are in cancelled/ then, and say why. A list stays: it
 // is about other URLs too.
-func (s *Verbs) Supersede(sub spool.Subject, why string, by spool.By, in ...tree.State) error {
+func (s *Verbs) CancelSuperseded(sub spool.Subject, why string, by spool.By, in ...tree.State) error {
 	e := by.Event(job.Cancelled)
 	e.Text = why
 	var errs []error
@@ -48,8 +48,8 @@ func (s *Verbs) Supersede(sub spool.Subject, why string, by spool.By, in ...tree
 		names, err := s.tree.Names(string(st))
 		errs = append(errs, err)
 		for _, name := range names {
-			if j, ok := s.spool.JobAbout(sub, st, name); ok && j.Batch == 0 && j.Job.URL != "" {
-				if err := s.endJob(st, name, e); !errors.Is(err, fs.ErrNotExist) {
+			if j, ok := s.spool.JobOf(sub, st, name); ok && j.Batch == 0 && j.Job.URL != "" {
+				if err := s.cancelAndWait(st, name, e); !errors.Is(err, fs.ErrNotExist) {
 					errs = append(errs, err)
 				}
 			}
@@ -58,12 +58,12 @@ func (s *Verbs) Supersede(sub spool.Subject, why string, by spool.By, in ...tree
 	return errors.Join(errs...)
 }
 
-// letGoSoon is how long a worker of this host may take until it has noticed a cancel.
-const letGoSoon = 10 * time.Second
+// maxCancelWait is how long a worker of this host may take until it has noticed a cancel.
+const maxCancelWait = 10 * time.Second
 
-// endJob cancels a job, and waits until its worker has let go of it: what that commits, it has
+// cancelAndWait cancels a job, and waits until its worker has let go of it: what that commits, it has
 // committed by then.
-func (s *Verbs) endJob(st tree.State, name string, e job.Event) error {
+func (s *Verbs) cancelAndWait(st tree.State, name string, e job.Event) error {
 	f, err := tree.OpenJob(s.tree.JobPath(st, name))
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *Verbs) endJob(st tree.State, name string, e job.Event) error {
 	if err := s.cancelIn(st, name, e); err != nil {
 		return err
 	}
-	for begun := time.Now(); time.Since(begun) < letGoSoon; {
+	for begun := time.Now(); time.Since(begun) < maxCancelWait; {
 		if err := tree.LockSoon(f); !errors.Is(err, tree.ErrLocked) {
 			return err
 		}

@@ -63,7 +63,7 @@ func TestEachURLCanBeChosen(t *testing.T) {
 		}
 		for _, sum := range []string{"", job.URLSum(signed + "9"), "nonsense"} {
 			err := s.Approve(k, sum, storetest.Operator)
-			if no, ok := errors.AsType[*fsstore.Unseen](err); !ok || len(no.Noted) != 4 {
+			if no, ok := errors.AsType[*fsstore.UnseenError](err); !ok || len(no.Noted) != 4 {
 				t.Errorf("%q: %v", sum, err)
 			}
 			storetest.Want(t, s, fsstore.Queue)

@@ -34,9 +34,9 @@ func (m Shown) String() string {
 	return m.Name + "@" + m.Sum
 }
 
-// Unseen is why a miss was not approved: the URL that was seen is none of those
+// UnseenError is why a miss was not approved: the URL that was seen is none of those
 // that are noted now, or several are, and none was named.
-type Unseen struct {
+type UnseenError struct {
 	Name  string // in misses/
 	Seen  string // its sum, or ""
 	Noted []job.Variant
@@ -45,7 +45,7 @@ type Unseen struct {
 // maxNamed is how many of the URLs an error names; the file has them all.
 const maxNamed = 5
 
-func (e *Unseen) Error() string {
+func (e *UnseenError) Error() string {
 	var b strings.Builder
 	if e.Seen != "" {
 		fmt.Fprintf(&b, "misses/%s does not hold the URL that was shown: look at it again", e.Name)
@@ -62,15 +62,15 @@ func (e *Unseen) Error() string {
 	return b.String()
 }
 
-// chosen is the URL of a miss that a person has seen. "" is one of one.
-func chosen(j *job.Job, name, seen string) (string, error) {
+// chooseURL is the URL of a miss that a person has seen. "" is one of one.
+func chooseURL(j *job.Job, name, seen string) (string, error) {
 	all := j.Variants()
 	if seen == "" && len(all) == 1 {
 		return all[0].URL, nil
 	}
 	i := slices.IndexFunc(all, func(v job.Variant) bool { return v.Sum() == seen })
 	if i < 0 {
-		return "", &Unseen{name, seen, all}
+		return "", &UnseenError{name, seen, all}
 	}
 	return all[i].URL, nil
 }

@@ -126,7 +126,7 @@ func send(c chan Change, change Change) {
 func (v *View) Run(ctx context.Context) error {
 	v.run(true)
 	defer v.run(false)
-	w := v.s.spool.Watcher(append([]tree.State{"meta"}, viewed...))
+	w := v.s.spool.NewWatcher(append([]tree.State{"meta"}, viewed...))
 	v.stale() // what changed between a listing and the watch, no event tells
 	defer func() { w.Close() }()
 	tick := time.NewTicker(lookParts)

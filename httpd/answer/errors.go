@@ -30,7 +30,7 @@ func (e *Refusal) Error() string { return e.text }
 func Status(err error) (code int, text string) {
 	var no *Refusal
 	var tooLarge *http.MaxBytesError
-	var unseen *fsstore.Unseen
+	var unseen *fsstore.UnseenError
 	switch {
 	case errors.As(err, &no):
 		return no.code, no.text

@@ -69,7 +69,7 @@ func undoOf(did, name string) *undo {
 }
 
 func isUnseen(err error) bool {
-	_, ok := errors.AsType[*fsstore.Unseen](err)
+	_, ok := errors.AsType[*fsstore.UnseenError](err)
 	return ok
 }
 

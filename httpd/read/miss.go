@@ -25,29 +25,29 @@ func newMissAnswer(v fsstore.Verdict, text string) missAnswer {
 }
 
 var missAnswers = map[fsstore.Verdict]missAnswer{
-	fsstore.Noted:    newMissAnswer(fsstore.Noted, "not held; noted for the operator"),
-	fsstore.IsQueue:  newMissAnswer(fsstore.IsQueue, "not held yet; approved and waiting to be fetched"),
-	fsstore.IsActive: newMissAnswer(fsstore.IsActive, "not held yet; being fetched"),
-	fsstore.IsDenied: newMissAnswer(fsstore.IsDenied, "not held; the operator has denied it"),
-	fsstore.IsFull:   newMissAnswer(fsstore.IsFull, "not held, and not noted: too many misses wait"),
-	fsstore.IsIll:    newMissAnswer(fsstore.IsIll, "not to be had, and not noted: the cache-host can't read or write its data directory, as /healthz or its log says"),
+	fsstore.VerdictNoted:  newMissAnswer(fsstore.VerdictNoted, "not held; noted for the operator"),
+	fsstore.VerdictQueued: newMissAnswer(fsstore.VerdictQueued, "not held yet; approved and waiting to be fetched"),
+	fsstore.VerdictActive: newMissAnswer(fsstore.VerdictActive, "not held yet; being fetched"),
+	fsstore.VerdictDenied: newMissAnswer(fsstore.VerdictDenied, "not held; the operator has denied it"),
+	fsstore.VerdictFull:   newMissAnswer(fsstore.VerdictFull, "not held, and not noted: too many misses wait"),
+	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not noted: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
 // miss notes that raw was asked for, and answers 404 with the verdict.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
-	v, err := s.store.Miss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
+	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
 		s.errs.Fail(w, err)
 		return
 	}
 	if err != nil {
 		s.errs.Error("a miss could not be noted", err)
-		v = fsstore.IsIll
+		v = fsstore.VerdictIll
 	}
 	s.counts.misses.Add(1)
 	a, ok := missAnswers[v]
 	if !ok {
-		a = missAnswers[fsstore.Noted]
+		a = missAnswers[fsstore.VerdictNoted]
 	}
 	h := w.Header()
 	h["Cache-Control"] = answer.NoStore

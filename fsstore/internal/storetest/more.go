@@ -267,7 +267,7 @@ func BodyOf(t *testing.T, s *fsstore.Store, url string) string {
 }
 
 func NoteErr(s *fsstore.Store) {
-	s.Miss(CudaURL, fsstore.Asker{Addr: Client1, UserAgent: "curl"})
+	s.NoteMiss(CudaURL, fsstore.Asker{Addr: Client1, UserAgent: "curl"})
 	s.Hit("k")
 	s.Close()
 	Beat(s)
@@ -381,7 +381,7 @@ func RetryLost(t *testing.T, s *fsstore.Store) (queued int) {
 	t.Helper()
 	for a, err := range s.Artifacts() {
 		if err == nil && s.Lost(a) != "" {
-			done := s.DoneJob(spool.AboutHeld(a.Key, a.URLSum))
+			done := s.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
 			if done.Name == "" {
 				Add(t, s, a.URL)
 			} else if err := s.Retry(done.Name, Tester); err != nil {

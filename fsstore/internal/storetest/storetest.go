@@ -162,7 +162,7 @@ func KeyOf(t testing.TB, url string) string {
 
 func NoteMiss(t testing.TB, s *fsstore.Store, url, addr string) fsstore.Verdict {
 	t.Helper()
-	v, err := s.Miss(url, fsstore.Asker{Addr: addr, UserAgent: "curl/7.88.1"})
+	v, err := s.NoteMiss(url, fsstore.Asker{Addr: addr, UserAgent: "curl/7.88.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
