@@ -13,9 +13,8 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// fetch queues what was pasted: one URL or a list, which is the text of a
-// batch in queue/, so that lines "sha256 <hex>" and comments mean what they
-// mean there. A miss of the same key is approved with it.
+// fetch queues what was pasted: one URL, or a list in the format of a file in
+// queue/, with lines "sha256 <hex>" and comments. A miss of the same key is approved.
 func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 	list, err := additions(r.PostForm)
 	if err != nil {
@@ -27,7 +26,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		s.queued(r, n)
-		return s.done(w, r, "Queued "+n)
+		return s.finish(w, r, "Queued "+n)
 	}
 	queued, refused := 0, []string(nil)
 	for _, a := range list {
@@ -46,7 +45,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 	if len(refused) > 0 {
 		text += "; not " + strings.Join(refused, "; ")
 	}
-	return s.done(w, r, text)
+	return s.finish(w, r, text)
 }
 
 func (s *Server) queued(r *http.Request, name string) {
@@ -54,8 +53,8 @@ func (s *Server) queued(r *http.Request, name string) {
 	s.view.Reread(strings.TrimSuffix(name, ".job"))
 }
 
-// additions reads a form: what it accepts is said for all of its URLs, the
-// digest only where there is one.
+// additions reads the form. Its options hold for all of its URLs; a digest is
+// allowed for one URL only.
 func additions(f url.Values) ([]fsstore.Addition, error) {
 	sum := digestIn(f)
 	text := strings.TrimSpace(strings.ReplaceAll(f.Get("url"), "\r\n", "\n"))
@@ -83,7 +82,7 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	return list, nil
 }
 
-// pasted takes one line as it is, so that its error is the store's.
+// pasted parses a list. A single line is a URL, which the store judges.
 func pasted(text string) ([]fsstore.Addition, error) {
 	if !strings.Contains(text, "\n") {
 		return []fsstore.Addition{{URL: text}}, nil

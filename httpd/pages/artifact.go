@@ -88,7 +88,7 @@ func (s *Server) jobsOf(p *artifactPage) {
 	}
 }
 
-// base is the address under which the page was asked for.
+// base returns scheme and host under which the page was asked for.
 func base(r *http.Request) string {
 	if overTLS(r) {
 		return "https://" + r.Host
@@ -96,8 +96,8 @@ func base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// cachePath is where the cache serves a URL, with a name that tools save it
-// under.
+// cachePath returns the path at which the cache serves a URL. It ends in the name
+// under which tools save it.
 func cachePath(raw string) string {
 	p := "/b/" + base64.RawURLEncoding.EncodeToString([]byte(raw))
 	u, err := key.Parse(raw, key.Auto)
@@ -107,8 +107,8 @@ func cachePath(raw string) string {
 	return p + "/" + url.PathEscape(u.Basename())
 }
 
-// fetchAgain fetches what is held once more: its job goes back into the queue, or
-// where its history was cleared a new one is made.
+// fetchAgain fetches an artifact again: its job goes back into the queue, or a new
+// one is made if its history was cleared.
 func (s *Server) fetchAgain(w http.ResponseWriter, r *http.Request) error {
 	names, err := namesOf(r.PostForm["key"], "key")
 	if err != nil {
@@ -126,11 +126,11 @@ func (s *Server) fetchAgain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.view.Reread(names[0].Name)
-	return s.doneBut(w, r, "Queued "+names[0].Name, undoOf("Approved", names[0].Name))
+	return s.finishWithUndo(w, r, "Queued "+names[0].Name, undoOf("Approved", names[0].Name))
 }
 
-// fetchedAgain is how an artifact is: by the job that fetched it, or where
-// there is none any more by its URL.
+// fetchedAgain returns the job that fetched an artifact, or its URL if that job is
+// gone.
 func (s *Server) fetchedAgain(k string) (name, rawURL string, err error) {
 	a, err := s.store.Artifact(k)
 	if err != nil {

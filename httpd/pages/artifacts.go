@@ -91,8 +91,8 @@ func sortLinks(q url.Values, on string) []sortLink {
 	return list
 }
 
-// find looks for a part of a URL, a key or a digest, or for a whole URL, which
-// is normalised as a client's is.
+// find searches for a part of a URL, of a key or of a digest, or for a whole URL,
+// which is normalised as a client's is.
 func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
 	if !strings.Contains(q, "://") {
 		return s.computed.artifacts(all, strings.ToLower(q), sort), nil
@@ -112,9 +112,9 @@ func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, erro
 	return nil, nil
 }
 
-// artifactRow shows one that can't be read too, so that it can be evicted. The
-// looks at its blob and at its hits, of which the list may be half a minute old,
-// are for the rows that are shown alone.
+// artifactRow returns the row of an artifact, even of one that can't be read, so
+// that it can be evicted. It checks the blob and reads the hits, which may be half a
+// minute old in the list.
 func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	r := artifactRow{
 		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: s.store.Hits(a.Key),

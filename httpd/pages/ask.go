@@ -24,7 +24,7 @@ type OriginFacts struct {
 	Redirects int
 }
 
-// facts are OriginFacts in words, redacted.
+// facts are OriginFacts as text, redacted.
 type facts struct {
 	Key, URL, Trouble            string
 	Status, Size, Type, Modified string
@@ -33,11 +33,10 @@ type facts struct {
 	Acts                         []templates.Action
 }
 
-// askPatience: an operator waits for it.
+// askPatience is how long an origin may take: an operator waits for it.
 const askPatience = 20 * time.Second
 
-// ask has the origin of one miss asked, because an operator wants to know;
-// nothing else ever asks.
+// ask asks the origin of one miss for its header. Nothing but this button does.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	names, err := namesOf(r.PostForm["key"], "key")
 	if err != nil {
@@ -58,7 +57,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 		found.say(o, err)
 	}
 	s.log.Info("asked the origin", "name", j.Name, "addr", answer.ClientAddr(r))
-	if isLive(r) {
+	if fromScript(r) {
 		return s.fragment(w, "facts", found)
 	}
 	f := s.frame(w, r, "ask")
@@ -67,7 +66,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, f)
 }
 
-// seenOf is the URL of a miss that a person saw, or the newest.
+// seenOf returns the URL of a miss that has this sum, or the newest.
 func seenOf(j *fsstore.JobFile, sum string) string {
 	for _, v := range j.Job.Variants() {
 		if sum != "" && v.Sum() == sum {

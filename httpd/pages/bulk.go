@@ -13,15 +13,15 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// atOnce: fsyncs of one file system end together, so that verbs side by
-// side are much quicker than one after the other.
+// atOnce is how many verbs run in parallel. fsyncs of one file system end together,
+// so this is much quicker than one after the other.
 const atOnce = 16
 
-// each does a verb to every file that the form names, or to every miss that the
+// doEach does a verb to every file that the form names, or to every miss that the
 // form's search matches. Files that are gone by then are counted as gone; a miss
 // whose URL is no longer the one that was shown is left alone and counted.
-func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.By) error) error {
-	list, err := s.chosen(r.PostForm, field)
+func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.By) error) error {
+	list, err := s.operands(r.PostForm, field)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 			return err
 		}
 		s.log.Info(strings.ToLower(did), "name", name, "addr", answer.ClientAddr(r))
-		return s.doneBut(w, r, did+" "+name, undoOf(did, name))
+		return s.finishWithUndo(w, r, did+" "+name, undoOf(did, name))
 	}
 	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, by(r)) })
 	s.log.Info(strings.ToLower(did), "files", n.done, "addr", answer.ClientAddr(r))
@@ -52,7 +52,7 @@ func (s *Server) each(w http.ResponseWriter, r *http.Request, field, did string,
 	if n.unseen > 0 && n.done == 0 {
 		return answer.Refuse(http.StatusConflict, text)
 	}
-	return s.done(w, r, text)
+	return s.finish(w, r, text)
 }
 
 // undoOf returns the post that undoes a verb on one file, or nil: an approval is
@@ -73,8 +73,8 @@ func isUnseen(err error) bool {
 	return ok
 }
 
-// chosen is what a form is about: all that match, or the names in it.
-func (s *Server) chosen(form url.Values, field string) ([]fsstore.Shown, error) {
+// operands returns the files that a form is about: all that match, or those named.
+func (s *Server) operands(form url.Values, field string) ([]fsstore.Shown, error) {
 	if form.Get("all") == "" {
 		return namesOf(form[field], field)
 	}
@@ -93,8 +93,8 @@ func (s *Server) chosen(form url.Values, field string) ([]fsstore.Shown, error) 
 	return list, nil
 }
 
-// shownAt is the URL of a miss that a page of that time has shown first, or
-// would have: the newest of then.
+// shownAt returns the sum of the URL that a page of that time has shown first: the
+// newest then.
 func shownAt(j *fsstore.JobFile, until int64) string {
 	all := j.Asked.Variants
 	for i := len(all) - 1; i > 0; i-- {
@@ -129,7 +129,8 @@ func namesOf(values []string, field string) ([]fsstore.Shown, error) {
 // outcome counts what became of files.
 type outcome struct{ done, gone, unseen int }
 
-// inParallel ends at the first error that is none of a single file.
+// inParallel does a verb to each file. It ends at the first error that concerns more
+// than one file.
 func (s *Server) inParallel(list []fsstore.Shown, do func(fsstore.Shown) error) (n outcome, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup

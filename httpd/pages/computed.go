@@ -102,18 +102,17 @@ func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
 	return order
 }
 
-// rowHas: q is in lower case. What a key says its URL says too, but for the
-// dashes between and the hash at its end.
+// rowHas reports whether a row matches q, which is in lower case. Keys are searched
+// only for what a URL can't have: the dashes and the hash.
 func rowHas(r *fsstore.ArtifactRow, q string) bool {
-	if holds(r.URL, q) || strings.HasPrefix(r.SHA256, q) {
+	if containsFold(r.URL, q) || strings.HasPrefix(r.SHA256, q) {
 		return true
 	}
-	return (r.URL == "" || len(q) == 16 || strings.Contains(q, "--")) && holds(r.Key, q)
+	return (r.URL == "" || len(q) == 16 || strings.Contains(q, "--")) && containsFold(r.Key, q)
 }
 
-// holds is strings.Contains for q in lower case, without regard to the case of
-// s.
-func holds(s, q string) bool {
+// containsFold reports whether s contains q in any case. q is in lower case.
+func containsFold(s, q string) bool {
 	if strings.Contains(s, q) {
 		return true
 	}
@@ -125,7 +124,7 @@ func holds(s, q string) bool {
 	return false
 }
 
-// newest returns jobs that have ended, those that ended last first.
+// newest returns ended jobs, those that ended last first.
 func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.JobFile {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -51,7 +51,7 @@ func denyHost(name string) string {
 
 // asksWhether answers with a page that asks, where one is to.
 func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question func(name string) string) (asked bool, err error) {
-	if isLive(r) || !wantsHTML(r) || r.PostForm.Get("sure") != "" || r.PostForm.Get("all") != "" {
+	if fromScript(r) || !wantsHTML(r) || r.PostForm.Get("sure") != "" || r.PostForm.Get("all") != "" {
 		return false, nil
 	}
 	list, err := namesOf(r.PostForm["key"], "key")

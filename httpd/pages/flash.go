@@ -45,7 +45,7 @@ func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back
 
 // takeFlash returns the message and removes the cookie.
 func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
-	if isLive(r) {
+	if fromScript(r) {
 		return "", nil // a part of a page has no place for them
 	}
 	f, err := s.signIn.flash.New(r, flashCookie)

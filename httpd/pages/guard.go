@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// maxForm is what a form may hold: a URL of 8 KiB, percent-encoded, and
-	// more; or a page of names.
+	// maxForm limits a form in bytes: a URL of 8 KiB, percent-encoded, and more; or a
+	// page of names.
 	maxForm = 64 << 10
-	// maxSignIn is for the form that anybody may send: a password.
+	// maxSignIn limits the form that anybody may send: a password.
 	maxSignIn = 8 << 10
-	// maxList is a pasted list of URLs.
+	// maxList limits a pasted list of URLs.
 	maxList = 2 << 20
 )
 
@@ -33,13 +33,13 @@ func (s *Server) page(op operation) httprouter.Handle { return s.pageTo(maxForm,
 // itself.
 func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
-		if !s.signIn.holds(r) { //guard:httpd.TestSignIn
+		if !s.signIn.isOperator(r) { //guard:httpd.TestSignIn
 			return signInFirst(w, r)
 		}
 		if err := readForm(w, r, limit); err != nil {
 			return err
 		}
-		if r.Method == http.MethodGet && isLive(r) {
+		if r.Method == http.MethodGet && fromScript(r) {
 			return s.again(w, r, op)
 		}
 		return op(w, r)
@@ -50,15 +50,15 @@ func signInFirst(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost && !wantsHTML(r) {
 		return answer.Refuse(http.StatusUnauthorized, "sign in first, at /ui/login")
 	}
-	if isLive(r) || r.URL.Path == "/events" {
+	if fromScript(r) || r.URL.Path == "/events" {
 		return answer.Refuse(http.StatusUnauthorized, "sign in again")
 	}
 	redirect(w, "/ui/login")
 	return nil
 }
 
-// open guards what needs no sign-in: the sign-in itself.
-func (s *Server) open(op operation) httprouter.Handle {
+// public guards the sign-in, which needs none.
+func (s *Server) public(op operation) httprouter.Handle {
 	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
 		if err := readForm(w, r, maxSignIn); err != nil {
 			return err
@@ -113,13 +113,13 @@ func secure(h http.Header, host string) {
 	h["X-Frame-Options"] = []string{"DENY"} //guard:httpd.TestFraming
 }
 
-// plainHost are the names that a source of a policy can have, CSP3, 2.3.1: no
+// plainHost matches the hosts that a source of a policy can have (CSP3, 2.3.1): no
 // IPv6 address.
 var plainHost = regexp.MustCompile(`^[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*(:[0-9]+)?$`)
 
-// scripts is where a page under this Host has its scripts from: /static/ alone,
-// for what origins sent has the same address. Some proxies leave the port out,
-// so that one without is any.
+// scripts returns the source of scripts for pages under this Host: /static/ alone,
+// because bytes of origins are served under the same host. Some proxies leave the
+// port out, so a host without one allows any.
 func scripts(host string) string {
 	if !plainHost.MatchString(host) {
 		return "'self'"
@@ -130,8 +130,9 @@ func scripts(host string) string {
 	return host + "/static/"
 }
 
-// hostAllowed: a page without a password answers under names that no stranger
-// can point here. A rebound DNS name passes every check but this one.
+// hostAllowed reports whether the pages answer under this Host. Without a password
+// they do only under names that no stranger can point here, because a rebound DNS
+// name passes every other check.
 func (s *Server) hostAllowed(hostport string) bool {
 	if s.opt.Password != "" {
 		return true
@@ -176,7 +177,7 @@ func wantsHTML(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// redirect is always 303: whatever was asked, the answer is a page to get.
+// redirect answers 303, so that the browser GETs the page whatever it has sent.
 func redirect(w http.ResponseWriter, to string) {
 	w.Header()["Location"] = []string{to}
 	w.WriteHeader(http.StatusSeeOther)

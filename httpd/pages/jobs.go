@@ -93,8 +93,7 @@ func (s *Server) jobList(only string, page int) jobList {
 	return l
 }
 
-// jobs of a directory in the order in which people want them: what was asked
-// for last is on top.
+// jobs returns the jobs of a directory, those with the newest event first.
 func (s *Server) jobs(st fsstore.State) []fsstore.JobFile {
 	list := s.view.Jobs(st)
 	if st == fsstore.Active {
@@ -119,7 +118,8 @@ func newestFirst(jobs []fsstore.JobFile, at func(*fsstore.JobFile) time.Time) {
 	slices.SortStableFunc(jobs, func(a, b fsstore.JobFile) int { return at(&b).Compare(at(&a)) })
 }
 
-// lastEvent leaves misses out: they may arrive at any time.
+// lastEvent returns the time of the last event. Misses don't count, because they may
+// arrive at any time.
 func lastEvent(j *fsstore.JobFile) time.Time {
 	for i := len(j.Job.Events) - 1; i >= 0; i-- {
 		if e := &j.Job.Events[i]; e.Kind != job.Miss {
@@ -147,7 +147,7 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 	return r
 }
 
-// onPurpose reports whether what a job tells last is what somebody did to it.
+// onPurpose reports whether the last outcome in a job's log is what an operator did.
 func onPurpose(j *job.Job) bool {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch j.Events[i].Kind {
@@ -160,7 +160,7 @@ func onPurpose(j *job.Job) bool {
 	return false
 }
 
-// jobActs are the buttons of one job, by the directory that it is in.
+// jobActs returns the buttons of a job, by the directory that it is in.
 func jobActs(j *fsstore.JobFile) []templates.Action {
 	act := func(verb, label, look, field string) templates.Action {
 		a := rowAction(verb, label, look, field, j.Name)
@@ -190,7 +190,8 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 
 var optionAdvised = regexp.MustCompile("add the line `accept (text/html|any|http|private)` to the job")
 
-// missingOption is what the reason of a failure advises to accept, or "".
+// missingOption returns the option that the reason of a failure advises to accept,
+// or "".
 func missingOption(why string) string {
 	if m := optionAdvised.FindStringSubmatch(why); m != nil {
 		return m[1]
@@ -198,8 +199,7 @@ func missingOption(why string) string {
 	return ""
 }
 
-// amounts says how many bytes there are, and of a download that runs how fast
-// they come.
+// amounts fills in how many bytes there are, and the rate of a running download.
 func (s *Server) amounts(r *jobRow, j *fsstore.JobFile) {
 	switch {
 	case j.State == fsstore.Done:
@@ -234,7 +234,7 @@ func why(j *fsstore.JobFile) string {
 	return cut(key.RedactText(text), 600)
 }
 
-// shown is a URL as pages show it: redacted, and cut where it would fill them.
+// shown returns a URL as pages show it: redacted, and cut after 600 bytes.
 func shown(raw, orElse string) string {
 	if raw == "" {
 		return orElse

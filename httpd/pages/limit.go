@@ -9,9 +9,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients bounds a limiter's memory. When it is full another client makes
-// room for a new one: whoever owns that many addresses gets past a rate by
-// client, which is why guessing has one in all as well.
+// maxClients bounds a limiter's memory. When it is full, a new client displaces
+// another. Who owns that many addresses gets past a rate by client, so guessing has
+// a rate in all as well.
 const maxClients = 4096
 
 // limiter holds a rate for each client.
@@ -26,8 +26,7 @@ func newLimiter(r rate.Limit, burst int) *limiter {
 	return &limiter{rate: r, burst: burst, client: map[netip.Prefix]*rate.Limiter{}}
 }
 
-// allow takes one from the client's share. Where there is none left it says
-// how long until there is.
+// allow takes one from the client's share, or returns how long until there is one.
 func (l *limiter) allow(client netip.Prefix) (wait time.Duration, ok bool) {
 	return take(l.of(client), l.rate)
 }
@@ -51,7 +50,7 @@ func (l *limiter) of(client netip.Prefix) *rate.Limiter {
 	return c
 }
 
-// makeRoom forgets those with a full share, and where there are none anyone.
+// makeRoom forgets clients with a full share, or else any.
 func (l *limiter) makeRoom() {
 	if len(l.client) < maxClients {
 		return

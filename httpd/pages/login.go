@@ -67,8 +67,8 @@ func mac(secret []byte, text string) []byte {
 
 func (in *signIn) tagOf(password string) []byte { return mac(in.secret, "password "+password) }
 
-// holds reports whether the request comes from an operator.
-func (in *signIn) holds(r *http.Request) bool {
+// isOperator reports whether the request comes from an operator.
+func (in *signIn) isOperator(r *http.Request) bool {
 	if in.off {
 		return true
 	}
@@ -80,7 +80,7 @@ func (in *signIn) holds(r *http.Request) bool {
 	return hmac.Equal([]byte(tag), []byte(hex.EncodeToString(in.tag))) //guard:httpd.TestNewPassword
 }
 
-// begin starts a session of its own: nothing of a cookie that came in is kept.
+// begin starts a new session. It keeps nothing of a cookie that came in.
 func (in *signIn) begin(w http.ResponseWriter, r *http.Request) error {
 	fresh := sessions.NewSession(in.session, sessionCookie)
 	opts := *in.session.Options
@@ -104,8 +104,8 @@ func overTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// mayGuess takes one try from the client's share and from the share of all,
-// before the password is looked at: a right one is as slow as a wrong one.
+// mayGuess takes one try from the client's share and from that of all. It comes
+// before the password is compared, so that a right one is as slow as a wrong one.
 func (in *signIn) mayGuess(r *http.Request) (wait time.Duration, ok bool) {
 	if wait, ok := in.byAddr.allow(clientNet(r)); !ok { //guard:httpd.TestGuesses
 		return wait, false
@@ -114,7 +114,7 @@ func (in *signIn) mayGuess(r *http.Request) (wait time.Duration, ok bool) {
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
-	if s.signIn.holds(r) {
+	if s.signIn.isOperator(r) {
 		redirect(w, "/")
 		return nil
 	}

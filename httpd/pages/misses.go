@@ -32,7 +32,7 @@ func missQueryOf(v url.Values) missQuery {
 	return q
 }
 
-// Plain reports that the page shows what it shows at first.
+// Plain reports whether nothing was searched, sorted or grouped.
 func (q missQuery) Plain() bool { return q.Q == "" && q.Sort == "last" && !q.Group }
 
 func (q missQuery) values() url.Values {
@@ -97,7 +97,7 @@ func (q missQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
 	found := make([]int32, 0, len(facts))
 	text := strings.ToLower(q.Q)
 	for i := range facts {
-		if text == "" || holds(facts[i].url, text) || holds(jobs[i].Name, text) || askedBy(&jobs[i], text) {
+		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) || askedBy(&jobs[i], text) {
 			found = append(found, int32(i))
 		}
 	}
@@ -129,7 +129,7 @@ func (q missQuery) compare(a, b *missFact) int {
 
 func askedBy(j *fsstore.JobFile, text string) bool {
 	for i := range j.Asked.Clients {
-		if c := &j.Asked.Clients[i]; c.Addr == text || holds(c.Tool, text) {
+		if c := &j.Asked.Clients[i]; c.Addr == text || containsFold(c.Tool, text) {
 			return true
 		}
 	}
@@ -199,8 +199,8 @@ type asker struct {
 	Tools []job.Client
 }
 
-// askers are the first few addresses. Of the tools of one that has many the
-// others are left out: anybody may claim to be any.
+// askers returns the first few addresses, and the first few tools of each, because
+// a client may claim to be any number of tools.
 func askers(clients []job.Client) (list []asker) {
 	for _, c := range clients {
 		i := slices.IndexFunc(list, func(a asker) bool { return a.Addr == c.Addr })
@@ -217,8 +217,8 @@ func askers(clients []job.Client) (list []asker) {
 // few is how many clients and URLs a row shows.
 const few = 5
 
-// variants are the URLs of one miss, the one first that a shell's mv would
-// approve. Where there are several each has its own button.
+// variants are the URLs of one miss, first the one that a shell's mv would approve.
+// Where there are several, each has its own button.
 type variants struct {
 	Rows   []variantRow
 	Differ string // in what

@@ -84,7 +84,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 	}
 }
 
-// summary needs no disk: it also says what is wrong with it.
+// summary reads no disk, because it also tells what is wrong with the disk.
 func (s *Server) summary() (sum summary) {
 	sum.Troubles = s.store.Health()
 	sum.Free, sum.Total, _ = s.store.Free() // no number says enough
@@ -99,12 +99,12 @@ func (s *Server) summary() (sum summary) {
 	return sum
 }
 
-// render writes a page that needs no list: the sign-in, or an error. To who is
-// not signed in it says nothing of the cache.
+// render writes the sign-in or an error. Who is not signed in learns nothing of the
+// cache from it.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, text string) {
 	f := &frame{Page: page, Title: titles[page], Open: s.signIn.off, Text: text, Back: backTo(r)}
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
-	if page == "error" && s.signIn.holds(r) {
+	if page == "error" && s.signIn.isOperator(r) {
 		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {
@@ -112,7 +112,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 	}
 }
 
-// fail answers a read or a page that ended in err, and logs what is our fault.
+// fail answers a request that ended in err, and logs what is the server's fault.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := s.errs.Judge(w, err)
 	if wantsHTML(r) {
@@ -122,7 +122,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer.Text(w, code, text)
 }
 
-// write renders whole before it sends, so that an error is never half a page.
+// write renders the whole page before it sends anything, so that an error is never
+// half a page.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, f *frame) error {
 	var b bytes.Buffer
 	if err := s.pages.Execute(&b, f.Page, f); err != nil {
@@ -134,7 +135,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, f *fram
 	body := b.Bytes()
 	if takesGzip(r) && len(body) > 1400 { // what is smaller is one packet anyway
 		h["Content-Encoding"] = []string{"gzip"}
-		body = squeeze(body)
+		body = gzipped(body)
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(code)
@@ -149,9 +150,9 @@ var squeezers = sync.Pool{New: func() any {
 	return w
 }}
 
-// squeeze compresses a page. A page holds no secret that a stranger could
-// guess at by its length.
-func squeeze(b []byte) []byte {
+// gzipped compresses a page, which holds no secret that a stranger could guess by
+// its length.
+func gzipped(b []byte) []byte {
 	var z bytes.Buffer
 	w := squeezers.Get().(*gzip.Writer)
 	defer squeezers.Put(w)

@@ -9,8 +9,8 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// rates remembers how large parts were a few seconds ago: what a download
-// brought lately says more about the time left than what it brought in all.
+// rates remembers how large parts were a few seconds ago, because the rate of the
+// last seconds says more about the time left than that of the whole download.
 type rates struct {
 	mu   sync.Mutex
 	seen map[string][]sample

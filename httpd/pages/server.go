@@ -109,10 +109,10 @@ func (s *Server) Routes() []answer.Route {
 		{Methods: "GET HEAD", Path: "/add", Handle: s.page(s.showAdd)},
 		{Methods: "GET HEAD", Path: "/stats", Handle: s.page(s.showStats)},
 		{Methods: "GET HEAD", Path: "/events", Handle: s.page(s.events)},
-		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.open(s.showLogin)},
+		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.public(s.showLogin)},
 		{Methods: "GET HEAD", Path: "/static/*name", Handle: s.static},
 
-		{Methods: "POST", Path: "/ui/login", Handle: s.open(s.login)},
-		{Methods: "POST", Path: "/ui/logout", Handle: s.open(s.logout)},
+		{Methods: "POST", Path: "/ui/login", Handle: s.public(s.login)},
+		{Methods: "POST", Path: "/ui/logout", Handle: s.public(s.logout)},
 	}, s.verbs()...)
 }

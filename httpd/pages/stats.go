@@ -94,7 +94,7 @@ func plotOf(title, up, down string, days []fsstore.Day, upName, downName string,
 	return p
 }
 
-// height leaves what is not nothing visible.
+// height returns the height of a bar; all but 0 is visible.
 func height(n, most int64) float64 {
 	if n <= 0 {
 		return 0
@@ -106,8 +106,7 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 
 const topRows = 10
 
-// saved are the artifacts that spared the origins most: each hit is a download
-// that stayed in the house.
+// saved returns the artifacts that saved most bytes from origins: hits × size.
 func (s *Server) saved() (list []topRow) {
 	all := s.view.Artifacts()
 	for _, i := range s.computed.artifacts(all, "", "saved") {
@@ -130,8 +129,8 @@ func clientsOf(n int) string {
 	return "by " + strconv.Itoa(n) + " clients"
 }
 
-// costly are the misses that were asked for most: each time is a download from
-// the origin.
+// costly returns the misses that were asked for most: each time the client
+// downloaded from the origin.
 func (s *Server) costly() (list []topRow) {
 	_, facts, found := s.matching(missQuery{Sort: "asked"})
 	for _, i := range found[:min(topRows, len(found))] {

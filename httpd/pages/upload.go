@@ -15,28 +15,27 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// uploadStall: a browser that sends nothing for so long has gone.
+// uploadStall is how long a browser may send nothing.
 const uploadStall = time.Minute
 
-// carried is a file on its way in, with the fields before it.
-type carried struct {
+// incoming is a file being uploaded, with the form's fields before it.
+type incoming struct {
 	fsstore.Addition
 	size int64 // as the page says, -1 unknown
 	from *multipart.Part
 	form *multipart.Reader
-	body *words
+	body *formReader
 }
 
-// words reads a form, of which all but the file has at most maxForm bytes: a
-// header of a part may be as long as its sender likes, and so may be a row of
-// small parts.
-type words struct {
+// formReader reads a form and limits all but the file to maxForm bytes, because the
+// headers of parts and the number of parts have no limit of their own.
+type formReader struct {
 	from io.Reader
 	left int
 	file bool // no limit
 }
 
-func (b *words) Read(p []byte) (int, error) {
+func (b *formReader) Read(p []byte) (int, error) {
 	if b.file {
 		return b.from.Read(p)
 	}
@@ -48,9 +47,9 @@ func (b *words) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Read is of the file, whose end is the form's: a digest that comes after it
-// would not be looked at.
-func (in *carried) Read(b []byte) (int, error) {
+// Read reads the file. It fails if fields follow the file, because a digest there
+// would be ignored.
+func (in *incoming) Read(b []byte) (int, error) {
 	n, err := in.from.Read(b)
 	if err == io.EOF {
 		in.body.left, in.body.file = maxForm, false
@@ -83,12 +82,12 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.log.Info("uploaded", "key", a.Key, "size", a.Size, "addr", answer.ClientAddr(r))
 	s.view.Reread(a.Key)
-	return s.done(w, r, "Held "+a.Key+", SHA-256 "+a.SHA256)
+	return s.finish(w, r, "Held "+a.Key+", SHA-256 "+a.SHA256)
 }
 
 // carriedIn reads the fields that stand before the file.
-func carriedIn(r *http.Request) (*carried, error) {
-	body := &words{from: r.Body, left: maxForm}
+func carriedIn(r *http.Request) (*incoming, error) {
+	body := &formReader{from: r.Body, left: maxForm}
 	r.Body = struct {
 		io.Reader
 		io.Closer
@@ -97,7 +96,7 @@ func carriedIn(r *http.Request) (*carried, error) {
 	if err != nil {
 		return nil, answer.Refuse(http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does")
 	}
-	in := &carried{size: -1, form: form, body: body}
+	in := &incoming{size: -1, form: form, body: body}
 	for {
 		p, err := form.NextPart()
 		if err != nil {
@@ -128,15 +127,16 @@ func carriedIn(r *http.Request) (*carried, error) {
 	}
 }
 
-// unreadable asks the body: multipart makes errors of its own of what it gets.
-func (b *words) unreadable(why string) error {
+// unreadable returns why a form can't be read. It looks at the body, because multipart
+// hides the error of its reader.
+func (b *formReader) unreadable(why string) error {
 	if !b.file && b.left <= 0 {
 		return &http.MaxBytesError{Limit: maxForm}
 	}
 	return answer.Refuse(http.StatusBadRequest, why)
 }
 
-func (in *carried) check() error {
+func (in *incoming) check() error {
 	switch {
 	case in.URL == "":
 		return answer.Refuse(http.StatusBadRequest, "the form lacks url=, or it comes after the file")
@@ -148,7 +148,7 @@ func (in *carried) check() error {
 	return nil
 }
 
-// uploadError is what the outcome means to the person at the browser.
+// uploadError returns err as the answer for the person at the browser.
 func uploadError(err error) error {
 	if _, ok := errors.AsType[*answer.Refusal](err); ok {
 		return err
