@@ -143,11 +143,10 @@ func (p *Pool) deniedBy(h hop) string {
 	return p.store.DeniedBy(h.raw)
 }
 
-// request requests one hop. inside reports that the chain has not left the inside up to here: the
+// request requests one hop, and reports whether the chain has not left the inside up to here: the
 // dialled address is not public, and the hop was not reached by a public host's redirect. A
 // redirect from there to a private address is allowed.
-func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (
-	_ *answer, inside bool, err error) {
+func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (*answer, bool, error) {
 	site, proxy, err := p.route(h, by)
 	if err != nil {
 		return nil, false, err
@@ -179,10 +178,9 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (
 		a.certAsked = dialled.certs.Load()
 		return a, proxy == nil && by != byRedirect && p.isInside(dialled.addr), nil
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	} else {
-		err = requestFailure(cmp.Or(context.Cause(rctx), err), h, proxy)
+	err = cmp.Or(context.Cause(rctx), err)
+	if context.Cause(ctx) == nil {
+		err = requestFailure(err, h, proxy)
 	}
 	a.stop(err)
 	a.release()
@@ -263,19 +261,10 @@ type dialled struct {
 // rules, and what becomes known of that connection.
 func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
 	*http.Transport, *dialled, error) {
-	conf, err := site.tls(h.host, p.tls)
+	to := new(dialled)
+	conf, err := p.tlsConfig(h, site, to)
 	if err != nil {
 		return nil, nil, err
-	}
-	to := new(dialled)
-	if conf == nil {
-		conf = &tls.Config{}
-	}
-	if site.cert == nil {
-		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			to.certs.Store(true)
-			return new(tls.Certificate), nil // none
-		}
 	}
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
@@ -307,4 +296,23 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: window,
 			MaxReceiveBufferPerConnection: 2 * window, MaxReadFrameSize: 256 << 10},
 	}, to, nil
+}
+
+// tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
+// for where there is none.
+func (p *Pool) tlsConfig(h hop, site origin, to *dialled) (*tls.Config, error) {
+	conf, err := site.tls(h.host, p.tls)
+	if err != nil {
+		return nil, err
+	}
+	if conf == nil {
+		conf = &tls.Config{}
+	}
+	if site.cert == nil {
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			to.certs.Store(true)
+			return new(tls.Certificate), nil // none
+		}
+	}
+	return conf, nil
 }

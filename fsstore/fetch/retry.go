@@ -274,6 +274,11 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 		f.reason = "the proxy that " + proxyVariable(h) + " names: " + f.reason
 		return f
 	}
+	return connectionFailure(err, h, proxy)
+}
+
+// connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
+func connectionFailure(err error, h hop, proxy *url.URL) error {
 	var (
 		no      *refusedAddress
 		dns     *net.DNSError
