@@ -39,7 +39,7 @@
 // Times of files mean nothing, for any append changes them; what counts is
 // what the log in the file says. What a person wrote is taken when it ends
 // with a newline, has stood still for 2 s, and no program has it open for writing
-// (lease.go says where that can be told); what comes into it later is looked at
+// (spool/halfwritten.go says where that can be told); what comes into it later is looked at
 // before the job leaves active/. A name that is no regular file, begins with a
 // dot or ends with a tilde does not exist; a job that makes no sense goes to
 // failed/ with the reason. Nothing that lies in the tree crashes the server.
