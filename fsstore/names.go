@@ -6,6 +6,7 @@ import (
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/upkeep"
 	"fromcache/fsstore/verbs"
@@ -19,7 +20,7 @@ type (
 	Approval       = held.Approval
 	Artifact       = held.Artifact
 	ArtifactRow    = view.ArtifactRow
-	Asker          = spool.Asker
+	Asker          = misses.Asker
 	By             = spool.By
 	Change         = view.Change
 	Claim          = active.Claim
@@ -40,7 +41,7 @@ type (
 	State          = tree.State
 	Trouble        = health.Trouble
 	UnseenError    = verbs.UnseenError
-	Verdict        = spool.Verdict
+	Verdict        = misses.Verdict
 	View           = view.View
 	WrongDigest    = active.WrongDigest
 )
@@ -52,13 +53,13 @@ const (
 	Denied           = tree.Denied
 	Done             = tree.Done
 	Failed           = tree.Failed
-	VerdictActive    = spool.VerdictActive
-	VerdictDenied    = spool.VerdictDenied
-	VerdictFull      = spool.VerdictFull
-	VerdictIll       = spool.VerdictIll
-	VerdictQueued    = spool.VerdictQueued
+	VerdictActive    = misses.VerdictActive
+	VerdictDenied    = misses.VerdictDenied
+	VerdictFull      = misses.VerdictFull
+	VerdictIll       = misses.VerdictIll
+	VerdictQueued    = misses.VerdictQueued
 	Misses           = tree.Misses
-	VerdictNoted     = spool.VerdictNoted
+	VerdictNoted     = misses.VerdictNoted
 	Queue            = tree.Queue
 	StatFetchedBytes = counts.StatFetchedBytes
 	StatHits         = counts.StatHits

@@ -144,7 +144,7 @@ func (b *batch) isCarriedIn(u key.URL) bool {
 	if err != nil {
 		return false
 	}
-	done := b.s.verbs.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
+	done := b.s.spool.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
 	return b.s.spool.CameByPut(a.Key, &done.Job)
 }
 

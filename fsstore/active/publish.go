@@ -157,7 +157,7 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 		return nil, err
 	}
 	c.takeOver(old)
-	c.s.held.Digests.Knows(m.SHA256, c.Key)
+	c.s.held.AddDigest(m.SHA256, c.Key)
 	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256)
 }
 

@@ -111,3 +111,8 @@ func (s *Cache) RestoreBlobFrom(name, digest string) error {
 	}
 	return tree.SyncDir(s.tree.Path("blobs", ""))
 }
+
+// BlobOrGone reports whether a blob's bytes can be had: gc keeps them for a day.
+func (s *Cache) BlobOrGone(d string) bool {
+	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
+}

@@ -39,9 +39,9 @@ func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
 }
 
 func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
-	s.Digests.mu.Lock()
-	k := s.Digests.keys[DigestBytes(digest)]
-	s.Digests.mu.Unlock()
+	s.digests.mu.Lock()
+	k := s.digests.keys[DigestBytes(digest)]
+	s.digests.mu.Unlock()
 	if k == "" {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}
@@ -59,10 +59,10 @@ func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 // listDigests reads every meta, unless that was done a moment ago: strangers
 // ask for what is not there, and must not keep the server busy with it.
 func (s *Cache) listDigests() bool {
-	s.Digests.mu.Lock()
-	defer s.Digests.mu.Unlock()
+	s.digests.mu.Lock()
+	defer s.digests.mu.Unlock()
 	began := time.Now()
-	if began.Before(s.Digests.next) {
+	if began.Before(s.digests.next) {
 		return false
 	}
 	keys, buf := map[[32]byte]string{}, make([]byte, 16<<10)
@@ -78,17 +78,17 @@ func (s *Cache) listDigests() bool {
 		return nil
 	})
 	s.health.Complain("by digest", err)
-	s.Digests.keys = keys
-	s.Digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
+	s.digests.keys = keys
+	s.digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
 	return true
 }
 
-// add adds what this process has just published, if anyone asks by digest.
-func (d *digestIndex) Knows(digest, k string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.keys != nil {
-		d.keys[DigestBytes(digest)] = k
+// AddDigest adds what this process has just published, if anyone asks by digest.
+func (s *Cache) AddDigest(digest, k string) {
+	s.digests.mu.Lock()
+	defer s.digests.mu.Unlock()
+	if s.digests.keys != nil {
+		s.digests.keys[DigestBytes(digest)] = k
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/queries"
 )
@@ -23,7 +24,7 @@ type Cache struct {
 	health  *health.Monitor
 	queries *queries.Rules
 	metas   tree.Mirror[*Artifact]
-	Digests digestIndex
+	digests digestIndex
 
 	withheld sync.Map // digests of blobs that can't be read
 }
@@ -116,4 +117,16 @@ type Artifact struct {
 	Key string `json:"key"`
 	Meta
 	earlier bool
+}
+
+const ViaPut = "put"
+
+// LastApproval is what a job was done under: its newest approval or retry.
+func LastApproval(j *job.Job) job.Event {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
+			return e
+		}
+	}
+	return job.Event{}
 }

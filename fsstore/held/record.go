@@ -59,11 +59,6 @@ func (s *Cache) readRecord(name string) (h Record, ok bool) {
 // LastRecord is what the newest job of key k in done/ says: MoveToEnded gives that its name.
 func (s *Cache) LastRecord(k string) (h Record, ok bool) { return s.readRecord(k + ".job") }
 
-// BlobOrGone reports whether a blob's bytes can be had: gc keeps them for a day.
-func (s *Cache) BlobOrGone(d string) bool {
-	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
-}
-
 // EachRecord walks done/, but for lists and what a person has named. newest says whether name is
 // the one of LastRecord.
 func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
@@ -79,16 +74,4 @@ func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
 		}
 		return nil
 	})
-}
-
-const ViaPut = "put"
-
-// LastApproval is what a job was done under: its newest approval or retry.
-func LastApproval(j *job.Job) job.Event {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
-			return e
-		}
-	}
-	return job.Event{}
 }

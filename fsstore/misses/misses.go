@@ -7,11 +7,10 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -66,27 +65,18 @@ type request struct {
 	addr, tool, url string
 }
 
-// repeat is what one client asked for since began. What is gathered counts for the
-// address, the tool and the URL that were written last.
-type repeat struct {
-	began time.Time
-	lines int     // written since
-	last  request // written
-	n     int     // not written
-}
-
 // NoteMiss notes that a client asked for rawURL, which is not held, unless it is
 // queued, active or denied already, and says which. The verdict is right even
 // when an error says that it could not be noted. Notes are not fsynced.
-func (s *Misses) NoteMiss(rawURL string, by spool.Asker) (spool.Verdict, error) {
+func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
 		return "", err
 	}
-	addr := spool.Address(by.Addr)
+	addr := Address(by.Addr)
 	a := request{interest{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
 	if s.countRepeat(a) {
-		return spool.VerdictNoted, nil
+		return VerdictNoted, nil
 	}
 	sub := s.spool.SubjectOf(u)
 	if !tree.Exists(s.tree.JobPath(tree.Misses, a.key)) {
@@ -95,83 +85,41 @@ func (s *Misses) NoteMiss(rawURL string, by spool.Asker) (spool.Verdict, error) 
 	return s.findOrMake(u, sub, a)
 }
 
-// countRepeat counts a repeat in memory while its file is still in misses/.
-func (s *Misses) countRepeat(a request) bool {
-	s.repeats.mu.Lock()
-	r := s.repeats.m[a.interest]
-	if r != nil {
-		a.key = r.last.key
-	}
-	gathers := r != nil && (a == r.last || r.lines >= linesAtOnce)
-	s.repeats.mu.Unlock()
-	if !gathers {
-		return false
-	}
-	var st unix.Stat_t
-	err := unix.Lstat(s.tree.JobPath(tree.Misses, a.key), &st)
-	s.repeats.mu.Lock()
-	defer s.repeats.mu.Unlock()
-	if err != nil {
-		delete(s.repeats.m, a.interest)
-	}
-	if err != nil || st.Size < smallMiss {
-		return false
-	}
-	r.n++
-	return true
-}
-
 // findOrMake looks for the job in the direction in which jobs flow, so that a moving
 // file cannot slip past.
-func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (spool.Verdict, error) {
+func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, error) {
 	err := s.appendMiss(a, 1)
-	if errors.Is(err, spool.ErrOther) || errors.Is(err, tree.ErrShared) {
+	if errors.Is(err, errOther) || errors.Is(err, tree.ErrShared) {
 		return s.refuseNote(a, err), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return spool.VerdictNoted, err
+		return VerdictNoted, err
 	}
 	if name := s.spool.DenialOf(u); name != "" {
-		return spool.VerdictDenied, nil
+		return VerdictDenied, nil
 	}
 	if s.spool.FindQueued(sub) != "" {
-		return spool.VerdictQueued, nil
+		return VerdictQueued, nil
 	}
 	if s.spool.FindActive(sub) != "" {
-		return spool.VerdictActive, nil
+		return VerdictActive, nil
 	}
 	if s.held.Holds(u) {
-		return spool.VerdictNoted, nil // published while we looked
+		return VerdictNoted, nil // published while we looked
 	}
 	if s.health.Blind() {
-		return spool.VerdictIll, nil
+		return VerdictIll, nil
 	}
 	return s.makeMiss(a)
 }
 
 // refuseNote tells an operator why a miss can't be noted in the file of its name.
-func (s *Misses) refuseNote(a request, why error) spool.Verdict {
+func (s *Misses) refuseNote(a request, why error) Verdict {
 	s.quota.lost.Add(1)
 	s.health.Sometimes("miss", func() {
 		s.tree.Log.Error("a miss is not noted", "file", "misses/"+a.key, "err", why)
 	})
-	return spool.VerdictFull
-}
-
-// countLine notes that a line was written.
-func (s *Misses) countLine(a request) {
-	s.repeats.mu.Lock()
-	defer s.repeats.mu.Unlock()
-	r := s.repeats.m[a.interest]
-	if r == nil {
-		if len(s.repeats.m) >= maxGathered {
-			return
-		}
-		r = &repeat{began: time.Now()}
-		s.repeats.m[a.interest] = r
-	}
-	r.lines++
-	r.last = a
+	return VerdictFull
 }
 
 // appendMiss adds one line to a miss that is there. It never creates the file:
@@ -197,7 +145,7 @@ func (s *Misses) appendMiss(a request, n int) error {
 	} else if hasNoURL(f, line1) {
 		again, a.url = a.url+"\n", ""
 	} else if u, err := s.queries.Parse(line1); err == nil && u.Sum() != a.sum {
-		return spool.ErrOther
+		return errOther
 	}
 	s.countLine(asWritten)
 	if info.Size() >= job.MissRoom {
@@ -229,60 +177,55 @@ func firstLine(f *os.File) (string, error) {
 
 // makeMiss makes the file whole: temporary, then linked, which unlike rename
 // never replaces what another server made at this moment.
-func (s *Misses) makeMiss(a request) (spool.Verdict, error) {
+func (s *Misses) makeMiss(a request) (Verdict, error) {
 	done, err := s.takeQuota(a)
 	if err != nil {
-		return spool.VerdictNoted, err
+		return VerdictNoted, err
 	}
 	if done == nil {
 		s.quota.lost.Add(1)
-		return spool.VerdictFull, nil
+		return VerdictFull, nil
 	}
 	defer done()
 	first := a
 	first.url = ""
 	err = s.tree.PublishNew(a.url+"\n"+first.event(1).Line(), s.tree.JobPath(tree.Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
-		return spool.VerdictNoted, s.appendMiss(a, 1)
+		return VerdictNoted, s.appendMiss(a, 1)
 	}
 	if err == nil {
 		s.countLine(a)
 	}
-	return spool.VerdictNoted, err
+	return VerdictNoted, err
 }
 
-// FlushRepeats writes the repeats of those who asked first so long ago.
-func (s *Misses) FlushRepeats(age time.Duration) error {
-	return s.flushRepeats(func(r *repeat) bool { return time.Since(r.began) >= age })
-}
+// errOther says that the miss under a URL's key is of another URL.
+var errOther = errors.New("the file of that name is of another URL: move it away")
 
-// FlushRepeatsOf writes what is gathered of one miss, before its file moves on.
-func (s *Misses) FlushRepeatsOf(k string) {
-	s.health.Complain("misses", s.flushRepeats(func(r *repeat) bool { return r.last.key == k }))
-}
-
-// flushRepeats writes a line for each client of which due is true, and forgets
-// those that have not asked again.
-func (s *Misses) flushRepeats(due func(*repeat) bool) error {
-	var list []repeat
-	s.repeats.mu.Lock()
-	for who, r := range s.repeats.m {
-		switch {
-		case !due(r):
-		case r.n == 0:
-			delete(s.repeats.m, who)
-		default:
-			list = append(list, *r)
-			r.began, r.lines, r.n = time.Now(), 0, 0
-		}
+// Address cleans a client's address: without zone, IPv4 in its own form.
+func Address(s string) string {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return "-"
 	}
-	s.repeats.mu.Unlock()
-	var errs []error
-	for _, r := range list {
-		err := s.appendMiss(r.last, r.n)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, spool.ErrOther) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	return a.Unmap().WithZone("").String()
 }
+
+// Asker is the client behind a request.
+type Asker struct {
+	Addr      string // its address without port
+	UserAgent string // as sent; only the first product token is kept
+}
+
+// Verdict says why a URL is not held, in the words of Cache-Status details.
+type Verdict string
+
+// The verdicts of NoteMiss.
+const (
+	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
+	VerdictQueued Verdict = "queued"
+	VerdictActive Verdict = "active"
+	VerdictDenied Verdict = "denied"
+	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
+	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
+)

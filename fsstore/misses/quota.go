@@ -119,9 +119,3 @@ func network(addr string) string {
 	}
 	return p.String()
 }
-
-// repeats are what clients asked for again, and no line of a file says yet.
-type repeats struct {
-	mu sync.Mutex
-	m  map[interest]*repeat
-}

@@ -55,3 +55,39 @@ func hasWriter(f *os.File) bool {
 }
 
 var networkFileSystems = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}
+
+// quietFor is how long a file that a person writes must have stood still before
+// it is taken: `echo >` and cp make an empty file first, and rsync and editors
+// write in pieces.
+const quietFor = 2 * time.Second
+
+// unendedFor is how long a file under a key's name may lack its last newline: cp makes
+// it empty first. After that it is what a crash left of a log, and is taken as
+// it is.
+const unendedFor = 10 * time.Second
+
+func (q *queueFile) isWhole(t time.Time) bool {
+	if q.byProgram {
+		return q.endsInNewline || t.Sub(q.seenAt) >= unendedFor
+	}
+	return q.endsInNewline && t.Sub(q.seenAt) >= quietFor
+}
+
+// IsHalfWritten reports whether a file is being written at this moment: one that
+// Due has seen is not as it stood still then, or one that it has not seen lacks
+// its newline. What a program named is whole once it ends with one.
+func (s *Spool) IsHalfWritten(f *os.File, name string, b []byte) bool {
+	ended := len(b) > 0 && b[len(b)-1] == '\n'
+	if ended && key.Valid(tree.StemOf(name)) {
+		return false
+	}
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return true
+	}
+	q, seen := s.queue.files.Get(name)
+	if !seen {
+		return !ended
+	}
+	return q.Identity != tree.Identify(&st) || !q.Value.isWhole(time.Now())
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -153,4 +155,13 @@ func (j *JobFile) readTotal() {
 	if e, ok := j.Job.Newest(job.Start); ok {
 		j.Total = e.Size
 	}
+}
+
+func (s *Spool) PartSize(j *JobFile) int64 {
+	stem, worker, ok := tree.SplitActive(j.Name)
+	var st unix.Stat_t
+	if !ok || unix.Lstat(s.tree.Path("tmp", tree.PartName(stem, worker)), &st) != nil {
+		return 0
+	}
+	return st.Size
 }

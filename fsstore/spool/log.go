@@ -11,18 +11,6 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// UnlockQueued unlocks a file in queue/ and touches its mode, which wakes whoever
-// watches the directory: the rename came while it was locked.
-func UnlockQueued(f *os.File) {
-	tree.Unlock(f)
-	if !tree.HasSecondName(f) { // whose mode would change too
-		_ = f.Chmod(0o660) // another user's file waits for the next tick
-	}
-}
-
-// ErrOther says that the miss under a URL's key is of another URL.
-var ErrOther = errors.New("the file of that name is of another URL: move it away")
-
 // LogLine appends an event to an open job file. It only tells of a move: a
 // line that can't be written is a pity and no more. Operators' lines are few,
 // and have no limit.
@@ -65,8 +53,4 @@ func MissingNewline(f *os.File, info fs.FileInfo) string {
 		return ""
 	}
 	return "\n"
-}
-
-func Absent(st tree.State, name string) error {
-	return &fs.PathError{Op: "find", Path: string(st) + "/" + name, Err: fs.ErrNotExist}
 }

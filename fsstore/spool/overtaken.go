@@ -80,3 +80,17 @@ func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
 func isOwnClaim(j *job.Job, worker string) bool {
 	return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == job.Claim && IsClaimOf(e, worker) })
 }
+
+// IsClaimOf reports whether a line that open wrote is that worker's.
+func IsClaimOf(e job.Event, worker string) bool { return strings.HasSuffix(e.Text, " "+worker) }
+
+// CameByPut reports whether what is held of key k came by put or upload. The
+// job in done/ knows; meta keeps the approval when a person has had it fetched
+// since, but then an origin's header too.
+func (s *Spool) CameByPut(k string, done *job.Job) bool {
+	if e := held.LastApproval(done); e.Kind != "" {
+		return e.Via == held.ViaPut
+	}
+	a, err := s.held.Artifact(k)
+	return err == nil && a.Approved != nil && a.Approved.Via == held.ViaPut && len(a.Header) == 0 && a.FinalURL == ""
+}

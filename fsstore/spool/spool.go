@@ -10,7 +10,7 @@ package spool
 
 import (
 	"errors"
-	"net/netip"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -55,15 +55,6 @@ func LastEventTime(j *job.Job) (t time.Time, ok bool) {
 	return t, ok
 }
 
-// Address cleans a client's address: without zone, IPv4 in its own form.
-func Address(s string) string {
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return "-"
-	}
-	return a.Unmap().WithZone("").String()
-}
-
 // ErrInvalid: what the caller gave is no digest, name or host.
 var ErrInvalid = errors.New("invalid")
 
@@ -72,25 +63,6 @@ var ErrBusy = errors.New("busy")
 
 // ErrDenied: denied/ speaks for this URL.
 var ErrDenied = errors.New("denied")
-
-// Asker is the client behind a request.
-type Asker struct {
-	Addr      string // its address without port
-	UserAgent string // as sent; only the first product token is kept
-}
-
-// Verdict says why a URL is not held, in the words of Cache-Status details.
-type Verdict string
-
-// Verdicts of Miss.
-const (
-	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
-	VerdictQueued Verdict = "queued"
-	VerdictActive Verdict = "active"
-	VerdictDenied Verdict = "denied"
-	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
-	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
-)
 
 // By is the operator behind a verb, as the job's log shows it.
 type By struct {
@@ -115,4 +87,8 @@ type JobFile struct {
 	Asked *job.MissSummary // of a View, where the job has not ended: its misses, which Job.Events then lacks
 
 	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
+}
+
+func Absent(st tree.State, name string) error {
+	return &fs.PathError{Op: "find", Path: string(st) + "/" + name, Err: fs.ErrNotExist}
 }

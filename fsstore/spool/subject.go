@@ -186,3 +186,27 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	}
 	return names, nil
 }
+
+// DoneJob is the job in done/ that fetched what is held, or an empty one.
+func (s *Spool) DoneJob(sub Subject) JobFile {
+	for _, k := range sub.Names {
+		if j, err := s.JobFile(tree.Done, k+".job"); err == nil && j.Job.URL != "" && s.MatchesJob(sub, tree.Done, &j.Job) {
+			return j
+		}
+	}
+	return JobFile{}
+}
+
+// FindActiveByKey is the file of key k in active/, or "".
+func (s *Spool) FindActiveByKey(k string) string {
+	names, err := s.tree.Names(string(tree.Active))
+	if err != nil {
+		return ""
+	}
+	for _, name := range names {
+		if stem, _, ok := tree.SplitActive(name); ok && stem == k {
+			return name
+		}
+	}
+	return ""
+}

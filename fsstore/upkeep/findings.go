@@ -92,7 +92,7 @@ func (s *Keeper) Lost(a *held.Artifact) string {
 // disk chose.
 func (s *Keeper) fetchAgain(a *held.Artifact) string {
 	sub := spool.SubjectOfHeld(a.Key, a.URLSum)
-	done := s.verbs.DoneJob(sub)
+	done := s.spool.DoneJob(sub)
 	switch {
 	case s.spool.FindQueued(sub) != "" || s.spool.FindActive(sub) != "":
 		return "it is queued already"

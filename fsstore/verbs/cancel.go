@@ -3,12 +3,47 @@ package verbs
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/spool"
 )
+
+// Cancel stops a queued or active job, named by its file or its key, and puts
+// it into cancelled/. A download that runs ends within a second. When the
+// artifact was committed first it stays, and the job says so. When it returns nil
+// the cancel survives a power cut.
+func (s *Verbs) Cancel(name string, by spool.By) error {
+	if !tree.Plain(name) {
+		return spool.Absent(tree.Active, name)
+	}
+	e := by.Event(job.Cancelled)
+	var err error
+	for range cancelTries {
+		if err = s.cancelOnce(name, e); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
+
+// cancelTries: a job may go to active/ before it is looked for in queue/, and back
+// before it is looked for there, as one does whose host has no address.
+const cancelTries = 10
+
+func (s *Verbs) cancelOnce(name string, e job.Event) error {
+	err := s.cancelIn(tree.Queue, name, e)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = s.cancelIn(tree.Active, name, e)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = s.cancelIn(tree.Active, s.spool.FindActiveByKey(strings.TrimSuffix(name, ".job")), e)
+	}
+	return err
+}
 
 func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 	if name == "" {
@@ -35,6 +70,41 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 		return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) // the cancel is acknowledged
 	}
 	return spool.Absent(st, name)
+}
+
+// lockQueued locks a job in queue/; it is absent once a claim has it.
+func (s *Verbs) lockQueued(f *os.File) error {
+	for range 500 {
+		err := tree.Lock(f)
+		if !tree.Same(f, f.Name()) {
+			return spool.Absent(tree.Queue, tree.Base(f.Name()))
+		}
+		if !errors.Is(err, tree.ErrLocked) {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return nil // a file that a person holds open, or a lost lock: cancelled all the same
+}
+
+// moveToCancelled is a bare rename while a worker owns the job: it notices, and
+// gives the file its final name. A job that nobody owns gets it here.
+func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
+	stem := strings.TrimSuffix(name, ".job")
+	if st == tree.Queue {
+		_, err := s.spool.MoveToEnded(f.Name(), tree.Cancelled, stem)
+		return err
+	}
+	target, err := tree.RenameFree(f.Name(), s.tree.Path(string(tree.Cancelled), ""), stem)
+	if err != nil || st != tree.Active {
+		return err
+	}
+	if tree.Lock(f) != nil {
+		return nil
+	}
+	k, _, _ := tree.SplitActive(name)
+	_, err = s.spool.MoveToEnded(s.tree.JobPath(tree.Cancelled, target), tree.Cancelled, k)
+	return err
 }
 
 // CancelSuperseded cancels the jobs of one URL in these directories, because what was just done to its

@@ -1,0 +1,105 @@
+package misses
+
+import (
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fromcache/fsstore/internal/tree"
+)
+
+// countRepeat counts a repeat in memory while its file is still in misses/.
+func (s *Misses) countRepeat(a request) bool {
+	s.repeats.mu.Lock()
+	r := s.repeats.m[a.interest]
+	if r != nil {
+		a.key = r.last.key
+	}
+	gathers := r != nil && (a == r.last || r.lines >= linesAtOnce)
+	s.repeats.mu.Unlock()
+	if !gathers {
+		return false
+	}
+	var st unix.Stat_t
+	err := unix.Lstat(s.tree.JobPath(tree.Misses, a.key), &st)
+	s.repeats.mu.Lock()
+	defer s.repeats.mu.Unlock()
+	if err != nil {
+		delete(s.repeats.m, a.interest)
+	}
+	if err != nil || st.Size < smallMiss {
+		return false
+	}
+	r.n++
+	return true
+}
+
+// countLine notes that a line was written.
+func (s *Misses) countLine(a request) {
+	s.repeats.mu.Lock()
+	defer s.repeats.mu.Unlock()
+	r := s.repeats.m[a.interest]
+	if r == nil {
+		if len(s.repeats.m) >= maxGathered {
+			return
+		}
+		r = &repeat{began: time.Now()}
+		s.repeats.m[a.interest] = r
+	}
+	r.lines++
+	r.last = a
+}
+
+// FlushRepeats writes the repeats of those who asked first so long ago.
+func (s *Misses) FlushRepeats(age time.Duration) error {
+	return s.flushRepeats(func(r *repeat) bool { return time.Since(r.began) >= age })
+}
+
+// FlushRepeatsOf writes what is gathered of one miss, before its file moves on.
+func (s *Misses) FlushRepeatsOf(k string) {
+	s.health.Complain("misses", s.flushRepeats(func(r *repeat) bool { return r.last.key == k }))
+}
+
+// flushRepeats writes a line for each client of which due is true, and forgets
+// those that have not asked again.
+func (s *Misses) flushRepeats(due func(*repeat) bool) error {
+	var list []repeat
+	s.repeats.mu.Lock()
+	for who, r := range s.repeats.m {
+		switch {
+		case !due(r):
+		case r.n == 0:
+			delete(s.repeats.m, who)
+		default:
+			list = append(list, *r)
+			r.began, r.lines, r.n = time.Now(), 0, 0
+		}
+	}
+	s.repeats.mu.Unlock()
+	var errs []error
+	for _, r := range list {
+		err := s.appendMiss(r.last, r.n)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOther) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// repeat is what one client asked for since began. What is gathered counts for the
+// address, the tool and the URL that were written last.
+type repeat struct {
+	began time.Time
+	lines int     // written since
+	last  request // written
+	n     int     // not written
+}
+
+// repeats are what clients asked for again, and no line of a file says yet.
+type repeats struct {
+	mu sync.Mutex
+	m  map[interest]*repeat
+}

@@ -1,0 +1,100 @@
+package verbs
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/spool"
+)
+
+// dismissFrom is where Dismiss looks for a file that it is not told the directory of.
+var dismissFrom = []tree.State{tree.Misses, tree.Failed, tree.Cancelled}
+
+// Dismiss removes a miss, or a job that has ended: it may come back. Of several
+// of that name it is the miss, else the job whose log is newest.
+func (s *Verbs) Dismiss(name string, by spool.By) error { return s.DismissIn("", name, by) }
+
+// DismissIn is Dismiss of the file in one directory and in no other.
+func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
+	if !tree.Plain(name) {
+		return spool.Absent(tree.Misses, name)
+	}
+	for _, j := range s.candidates(st, name, dismissFrom) {
+		err := os.Remove(s.tree.JobPath(j.State, j.Name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			if j.State == tree.Failed {
+				os.Remove(s.tree.JobPath(j.State, j.Name+".why"))
+			}
+			return err
+		}
+	}
+	return spool.Absent(cmp.Or(st, tree.Misses), name)
+}
+
+// candidates are the places where a verb looks for a file, in their order: the one
+// directory that it was told, or "" each. Of several jobs of a key an operator
+// means the one whose log is newest.
+func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool.JobFile {
+	var list []spool.JobFile
+	for _, from := range all {
+		if st != "" && st != from {
+			continue
+		}
+		names := endedNames(name)
+		if st == "" && key.Valid(name) {
+			names = append(names, s.spool.NumberedNames(from, name)...)
+		}
+		for _, n := range names {
+			list = append(list, spool.JobFile{State: from, Name: n})
+		}
+	}
+	if st != "" {
+		return list // a row's own name comes before those that it may have had
+	}
+	jobs := list
+	for len(jobs) > 0 && jobs[0].State == tree.Misses {
+		jobs = jobs[1:] // a miss is no job's history
+	}
+	for i := range jobs {
+		if j, err := s.spool.JobFile(jobs[i].State, jobs[i].Name); err == nil {
+			jobs[i].Job = j.Job
+		}
+	}
+	slices.SortStableFunc(jobs, spool.NewestFirst)
+	return list
+}
+
+// endedNames are the names under which an ended job may be found. One that was
+// seen while its worker had yet to notice the cancel has its own name by now.
+func endedNames(name string) []string {
+	names := []string{name, name + ".job"}
+	if stem, _, ok := tree.SplitActive(name); ok {
+		names = append(names, stem+".job")
+	}
+	return names
+}
+
+// Clear removes the finished jobs, those in done/ and cancelled/, and returns
+// how many. What failed stays until someone has looked at it.
+func (s *Verbs) Clear(by spool.By) (n int, err error) {
+	defer func() { s.tree.Log.Info("cleared", "jobs", n, "via", by.Via, "addr", by.Addr) }()
+	for _, st := range []tree.State{tree.Done, tree.Cancelled} {
+		names, err := s.tree.Names(string(st))
+		if err != nil {
+			return n, err
+		}
+		for _, name := range names {
+			if err := os.Remove(s.tree.JobPath(st, name)); err == nil {
+				n++
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
