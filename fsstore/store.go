@@ -154,7 +154,7 @@ const flushEvery = 10 * time.Second
 
 // beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	if s.Monitor.LookAt(flushEvery).Half {
+	if s.Monitor.LookAt(flushEvery).Half { //guard:fsstore/active.TestHalfATreeIsLeftAlone
 		return
 	}
 	s.Monitor.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())

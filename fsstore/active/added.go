@@ -31,7 +31,7 @@ func (c *Claim) reading(n int, url string) *Claim {
 // lookAgain is what was appended since. Where the claim works on a copy, for the
 // file is another user's, what came into that file comes into the copy first.
 func (c *Claim) lookAgain() (a job.Appended, err error) {
-	if c.orig != nil {
+	if c.orig != nil { //guard:TestWhatIsAddedToAnotherUsersFile
 		if err := c.fetchOver(); err != nil {
 			return a, err
 		}

@@ -82,11 +82,11 @@ func (b *batch) sum() string {
 }
 
 func (b *batch) expand() error {
-	if err := b.f.Sync(); err != nil { // else a power cut takes the rest of what it has begun
+	if err := b.f.Sync(); err != nil { // else a power cut takes the rest of what it has begun //guard:TestEachStepIsSynced
 		return err
 	}
 	for i := range b.jobs {
-		if !b.Held() && !b.s.health.Ill() { // a directory that is away may come back
+		if !b.Held() && !b.s.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
 			return ErrLost
 		}
 		kind, why, err := b.one(i)
@@ -115,9 +115,9 @@ func (b *batch) one(i int) (kind job.Kind, why string, err error) {
 	at, seen := b.first[stem]
 	why = spool.WhyBadOption(j)
 	switch {
-	case why != "":
+	case why != "": //guard:TestSameArtifactThatCannotBeTaken
 	case seen:
-		if lack := verbs.MissingFrom(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good
+		if lack := verbs.MissingFrom(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good //guard:TestBatchOfOneArtifactTwice
 			return spool.KindSame, "it is the same artifact as " + nth(at) + ", which is fetched", nil
 		}
 		why = "it is the same artifact as " + nth(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
@@ -182,7 +182,7 @@ func (b *batch) refuseOne(j *job.Job, stem, why string) error {
 		os.Remove(f.Name())
 		return err
 	}
-	return tree.SyncDir(b.s.tree.Path(string(tree.Failed), ""))
+	return tree.SyncDir(b.s.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced
 }
 
 func (b *batch) by() spool.By { return spool.By{Via: "batch", Addr: b.author} }

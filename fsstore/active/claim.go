@@ -50,7 +50,8 @@ type Claim struct {
 // URLs, or it was bad and is in failed/. The claim's rename is what decides;
 // a crash after it leaves an orphan for Recover.
 func (s *Claims) Claim(name string) (*Claim, error) {
-	if !tree.CountsInQueue(name) || s.spool.IsBeingWritten(name) {
+	if !tree.CountsInQueue(name) ||
+		s.spool.IsBeingWritten(name) { //guard:TestAListThatIsOpenIsLeftAlone
 		return nil, nil
 	}
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
@@ -71,7 +72,7 @@ func (s *Claims) Claim(name string) (*Claim, error) {
 }
 
 func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
-	if err := tree.Lock(f); err != nil {
+	if err := tree.Lock(f); err != nil { //guard:TestOrphans
 		return nil, err
 	}
 	b, err := tree.Slurp(f, tree.MaxJobFile+1)
@@ -82,7 +83,7 @@ func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
 		return nil, nil
 	}
 	parsed := job.Parse(b)
-	if spool.NotYetDue(parsed.Jobs) {
+	if spool.NotYetDue(parsed.Jobs) { //guard:TestAListOfWhatIsDueGrowsOld
 		return nil, nil
 	}
 	if why := spool.WhyNoJob(parsed, b, name); why != "" {
@@ -100,20 +101,20 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 	if err != nil {
 		return nil, s.spool.Refuse(f, name, err.Error())
 	}
-	if key.HasUserInfo(fetch) {
+	if key.HasUserInfo(fetch) { //guard:TestBadJobsAreSetAside
 		return nil, s.spool.Refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
 	}
-	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() {
+	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() { //guard:fsstore/spool.TestANameIsNoIdentity
 		return nil, s.spool.Refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
-	if d := s.spool.DenialOf(u); d != "" {
+	if d := s.spool.DenialOf(u); d != "" { //guard:TestBadJobsAreSetAside
 		return nil, s.spool.Refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
 	}
 	sub := s.spool.SubjectOf(u)
-	if s.spool.FindActive(sub) != "" {
+	if s.spool.FindActive(sub) != "" { //guard:TestOneClaimAKey
 		return nil, nil
 	}
-	if err := s.spool.CheckOvertaken(&j, u); err != nil {
+	if err := s.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return nil, s.spool.Refuse(f, name, err.Error())
 	}
 	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), listed: listName(name)}
@@ -124,10 +125,10 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 // the same name, so whichever rename comes first has won.
 func (c *Claim) take(from, stem string) (*Claim, error) {
 	c.path = c.s.tree.JobPath(tree.Active, tree.ActiveJobName(stem, c.Worker))
-	if err := os.Rename(from, c.path); err != nil && !tree.Exists(c.path) {
+	if err := os.Rename(from, c.path); err != nil && !tree.Exists(c.path) { //guard:cmd/fromcache-torture.TestKill
 		return nil, err
 	}
-	if !tree.Same(c.f, c.path) { // an editor saved over it at this moment
+	if !tree.Same(c.f, c.path) { // an editor saved over it at this moment //guard:TestAnEditorSavesOverAClaim
 		return nil, c.giveBack()
 	}
 	if c.outranked(stem) {
@@ -155,7 +156,7 @@ func (c *Claim) outranked(stem string) bool {
 	}
 	own := tree.ActiveJobName(stem, c.Worker)
 	for _, name := range names {
-		if other, _, ok := tree.SplitActive(name); ok && other == stem && name != own {
+		if other, _, ok := tree.SplitActive(name); ok && other == stem && name != own { //guard:TestOfTwoClaimsAtOnceTheLaterGoesBack
 			return true
 		}
 	}
@@ -179,7 +180,9 @@ func (c *Claim) makeOwn() error {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	long := key.Valid(c.Key) && info.Size() > job.MissRoom
-	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 && st.Nlink == 1 && !long {
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o200 != 0 &&
+		st.Nlink == 1 && //guard:TestHardLinksLeadNowhere
+		!long {
 		return c.f.Chmod(0o660)
 	}
 	b, err := tree.Slurp(c.f, tree.MaxJobFile)
@@ -189,7 +192,7 @@ func (c *Claim) makeOwn() error {
 	n := min(c.read, int64(len(b)))
 	b, since := b[:n:n], b[n:]
 	if long {
-		b = job.Compact(b)
+		b = job.Compact(b) //guard:TestWaitingIsNoAttempt
 	}
 	c.read = int64(len(b))
 	own, err := c.s.tree.WriteTemp(append(b, since...), 0o660, true)
@@ -277,7 +280,7 @@ func (c *Claim) Held() bool { return tree.Same(c.f, c.path) }
 // It must not run beside a call that ends the claim.
 func (c *Claim) ShowLife() {
 	t := unix.NsecToTimespec(time.Now().UnixNano())
-	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW) //guard:TestNoOrphanShowsLife
 }
 
 // takeOver ends the life of what is held for this claim's URL under another
@@ -323,7 +326,7 @@ func (c *Claim) makeRoom() error {
 	m := there.Meta
 	m.URL, m.URLSum = table.String(), there.AskedSum
 	err = c.s.held.WriteNewMeta(key.CurrentName(table.OldKey(), m.URLSum), &m)
-	if errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) { //guard:TestListOfAFullName
 		return nil
 	}
 	return err

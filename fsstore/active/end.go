@@ -33,17 +33,17 @@ func (c *Claim) back(e job.Event) error {
 	if !e.After.IsZero() {
 		e.After = e.After.UTC().Truncate(time.Second)
 	}
-	c.settle()
+	c.settle() //guard:TestAPartAfterAPowerCut
 	if !c.Held() {
 		return ErrLost
 	}
-	if key.Valid(c.Key) { // a list goes back whole
+	if key.Valid(c.Key) { // a list goes back whole //guard:TestAURLThatIsAddedLateIsQueued
 		c.s.health.Complain("what was added to a job", c.passOn())
 	}
 	if err := c.log(e); err != nil {
 		c.s.health.Complain("log line", err)
 	}
-	if e.Kind == job.Error && c.logFull() {
+	if e.Kind == job.Error && c.logFull() { //guard:TestAFullLogEnds
 		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
 	}
 	err := c.giveBack()
@@ -69,7 +69,7 @@ func (c *Claim) Fail(reason string) error {
 }
 
 func (c *Claim) failAs(stem, reason string) error {
-	c.settle()
+	c.settle() //guard:TestEachStepIsSynced
 	if !c.Held() {
 		return ErrLost
 	}
@@ -77,7 +77,8 @@ func (c *Claim) failAs(stem, reason string) error {
 		c.s.health.Complain("what was added to a job", c.passOn())
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
-	if err = errors.Join(err, c.f.Sync()); err != nil { // the last line says why, after a power cut too
+	if err = errors.Join(err,
+		c.f.Sync()); err != nil { // the last line says why, after a power cut too //guard:TestEachStepIsSynced
 		c.s.health.Complain("log line", err)
 	}
 	defer c.close()
@@ -97,10 +98,10 @@ func (c *Claim) Cancelled() error {
 		st, name = c.s.find(c.f)
 	}
 	own := name != "" && c.s.tree.JobPath(st, name) == c.path // nobody moved it: a look at it had failed
-	if !own && (st == tree.Queue || c.passedOn(name)) {
+	if !own && (st == tree.Queue || c.passedOn(name)) {       //guard:TestTakenForAnOrphan
 		return nil // its log is of another claim by now
 	}
-	c.settle()
+	c.settle() //guard:TestEachStepIsSynced
 	switch {
 	case own:
 		return c.giveBack()
@@ -119,7 +120,7 @@ func (c *Claim) Cancelled() error {
 // active/ says so before the log does; where that worker made a copy of its own,
 // the log alone.
 func (c *Claim) passedOn(name string) bool {
-	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker {
+	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker { //guard:TestTakenForAnOrphanAtThisMoment
 		return true
 	}
 	b, err := tree.Slurp(c.f, tree.MaxJobFile)

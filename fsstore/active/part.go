@@ -114,7 +114,7 @@ func (s *Claims) partsOf(keys ...string) []string {
 func (p *Part) adopt(ctx context.Context) error {
 	for _, name := range p.c.s.partsOf(p.c.names()...) {
 		_, worker, _ := tree.SplitPart(name)
-		if !p.c.began(worker) {
+		if !p.c.began(worker) { //guard:TestAPartIsOfItsJob
 			continue
 		}
 		err := p.adoptFile(ctx, p.c.s.tree.Path("tmp", name), worker)
@@ -158,8 +158,8 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	if err != nil {
 		return err
 	}
-	err = tree.Lock(f)
-	if err == nil && (!tree.Same(f, path) || tree.HasSecondName(f)) {
+	err = tree.Lock(f)                                                //guard:TestAPartHasOneWriter
+	if err == nil && (!tree.Same(f, path) || tree.HasSecondName(f)) { //guard:TestHardLinksLeadNowhere
 		err = fs.ErrNotExist
 	}
 	if err != nil {
@@ -168,15 +168,15 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	}
 	own := p.path
 	p.f, p.path = f, path
-	err = p.c.trim(f, worker)
+	err = p.c.trim(f, worker) //guard:TestACutOffPartGetsNoNewName
 	if err == nil {
 		err = os.Rename(path, own)
 	}
 	if err == nil {
 		p.path = own
-		err = p.rehash(ctx)
+		err = p.rehash(ctx) //guard:TestResumeHashesTheFile
 	}
-	if tree.Spoilt(err) {
+	if tree.Spoilt(err) { //guard:TestAPartWithABadSpot
 		err = p.discardSpoilt(err)
 		p.path = own
 		return err
@@ -200,7 +200,8 @@ func (c *Claim) trim(f *os.File, worker string) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if c.ofThisBoot(worker) && !hasHole(f, info.Size()) {
+	if c.ofThisBoot(worker) && //guard:TestAPartAfterAPowerCut
+		!hasHole(f, info.Size()) { //guard:TestAPartAfterAPowerCut
 		return nil
 	}
 	c.s.tree.Log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
@@ -228,8 +229,8 @@ func (c *Claim) settle() {
 		return
 	}
 	n := c.part.size
-	err := c.part.f.Sync()
-	if err != nil { // the kernel may call its pages clean from now on
+	err := c.part.f.Sync() //guard:TestEachStepIsSynced
+	if err != nil {        // the kernel may call its pages clean from now on
 		err = errors.Join(err, c.part.Discard())
 	} else if n != c.Job.Kept() {
 		err = c.log(job.Event{Kind: job.Kept, Count: 1, Size: n})
@@ -375,10 +376,10 @@ func (p *Part) seal() error {
 	if err != nil {
 		return err
 	}
-	if info.Size() != p.size {
+	if info.Size() != p.size { //guard:TestSomebodyElseWritesToAPart
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
 	}
-	if err := p.f.Sync(); err != nil {
+	if err := p.f.Sync(); err != nil { //guard:fsstore/key.TestParts
 		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)
@@ -387,12 +388,12 @@ func (p *Part) seal() error {
 // toBlob makes the part a blob: its bytes, and its name in blobs/, are on the disk when it returns.
 func (p *Part) toBlob() (digest string, err error) {
 	digest = p.SHA256()
-	if !tree.Same(p.f, p.path) {
+	if !tree.Same(p.f, p.path) { //guard:TestAPartHasOneWriter
 		return "", fmt.Errorf("%s was replaced while it was written", p.path)
 	}
 	if err := os.Rename(p.path, p.c.s.tree.Path("blobs", digest)); err != nil {
 		return "", err
 	}
 	p.c.s.held.Withhold(digest, false)
-	return digest, tree.SyncDir(p.c.s.tree.Path("blobs", ""))
+	return digest, tree.SyncDir(p.c.s.tree.Path("blobs", "")) //guard:TestEachStepIsSynced
 }

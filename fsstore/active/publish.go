@@ -27,7 +27,7 @@ func (c *Claim) Start(e Started) error {
 	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
 		return err
 	}
-	return c.f.Sync()
+	return c.f.Sync() //guard:TestEachStepIsSynced
 }
 
 // Previous is the artifact that is held under this key now, or nil.
@@ -44,7 +44,8 @@ func (c *Claim) Previous() *held.Artifact {
 // nothing has changed speaks of the bytes that it sent.
 func (c *Claim) PreviousIsSound(ctx context.Context) bool {
 	a := c.Previous()
-	return a != nil && c.s.held.VerifyBlob(ctx, a.SHA256)
+	return a != nil &&
+		c.s.held.VerifyBlob(ctx, a.SHA256) //guard:TestWhatIsRottenIsNotUnchanged
 }
 
 // Publish makes the part the artifact of the claim's key; the caller has
@@ -66,20 +67,20 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
 	}
-	if c.amended() {
+	if c.amended() { //guard:TestAnOptionThatIsAddedLateCounts
 		return nil, ErrAdded
 	}
 	if err := p.seal(); err != nil {
 		return nil, err
 	}
-	if !c.Held() {
+	if !c.Held() { //guard:TestCancelByAnyMove
 		return nil, ErrLost
 	}
 	digest, err := p.toBlob()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayCommit(); err != nil {
+	if err := c.mayCommit(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		p.close()
 		return nil, &spool.OvertakenError{Why: err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
 	}
@@ -106,7 +107,7 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	if asked := key.Redact(c.URL); o.FinalURL == "" && asked != m.URL { // carried in
 		m.Asked = asked
 	}
-	if final := key.Redact(o.FinalURL); final != m.URL {
+	if final := key.Redact(o.FinalURL); final != m.URL { //guard:cmd/fromcache.TestCanaries
 		m.FinalURL = final
 	}
 	for _, u := range o.Redirects {
@@ -158,13 +159,13 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 	}
 	c.takeOver(old)
 	c.s.held.AddDigest(m.SHA256, c.Key)
-	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256)
+	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
 }
 
 // Unchanged ends a job whose origin said 304: what is held is what the origin
 // has. Only the time of the look is new.
 func (c *Claim) Unchanged() error {
-	if err := c.mayCommit(); err != nil {
+	if err := c.mayCommit(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return c.Fail(err.Error())
 	}
 	if c.amended() {
@@ -195,7 +196,7 @@ func (c *Claim) finish(e job.Event) error {
 	e.Time = tree.Now()
 	err := c.log(e) // also into a job that was cancelled after the commit: the artifact stays, and it says so
 	if err == nil {
-		err = c.f.Sync() // else a power cut leaves the new name without the line
+		err = c.f.Sync() // else a power cut leaves the new name without the line //guard:TestEachStepIsSynced
 	}
 	if !c.Held() {
 		return ErrLost
@@ -204,7 +205,7 @@ func (c *Claim) finish(e job.Event) error {
 	if err != nil {
 		c.s.health.Complain("log line", err)
 		if err := c.rewrite(e); err != nil {
-			return err // it stays in active/, and recovery ends it when the disk takes a line again
+			return err // it stays in active/, and recovery ends it when the disk takes a line again //guard:TestDoneWaitsForItsLine
 		}
 	}
 	return c.toDone() // where it fails, as above
@@ -212,7 +213,7 @@ func (c *Claim) finish(e job.Event) error {
 
 // toDone moves the job to done/, and takes away a miss that it has answered.
 func (c *Claim) toDone() error {
-	if err := c.passOn(); err != nil {
+	if err := c.passOn(); err != nil { //guard:TestAURLThatIsAddedLateIsQueued
 		return err
 	}
 	c.oldHistory()

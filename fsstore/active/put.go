@@ -76,7 +76,7 @@ func (s *Claims) claimForPut(a verbs.Addition, by spool.By) (put, string, error)
 		}
 	}
 	c := put{&Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}}
-	if why := spool.WhyBadOption(&c.Job); why != "" {
+	if why := spool.WhyBadOption(&c.Job); why != "" { //guard:TestPutForAMissWithOptions
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}
 	c.URL, err = key.FetchURL(c.Job.FetchURL())
@@ -124,7 +124,7 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
 	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.about(), why, by, tree.Queue, tree.Active))
-	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker {
+	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {
 			return nil, err
@@ -229,7 +229,7 @@ func (c put) fits(p *Part) error {
 	if p.Size() == 0 && kind.Binary(name) {
 		return &kind.Mismatch{Why: "the file is empty", Accept: "any"}
 	}
-	if m := kind.Check(name, p.Head()); m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html") {
+	if m := kind.Check(name, p.Head()); m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html") { //guard:httpd.TestUploadIsJudged
 		return m
 	}
 	return nil

@@ -52,7 +52,7 @@ func (s *Claims) RecoverOne(name string) error {
 		return err
 	}
 	defer f.Close()
-	if err := tree.Lock(f); err != nil {
+	if err := tree.Lock(f); err != nil { //guard:TestOrphans
 		return err
 	}
 	if !tree.Same(f, path) {
@@ -66,7 +66,7 @@ func (s *Claims) RecoverOne(name string) error {
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
-	if s.Foreign(&j) && !s.still.stoodStill(path, s.tree.Path("tmp", tree.PartName(stem, worker)), foreignStill) {
+	if s.Foreign(&j) && !s.still.stoodStill(path, s.tree.Path("tmp", tree.PartName(stem, worker)), foreignStill) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
 	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path, own: own}
@@ -78,7 +78,10 @@ func (c *Claim) recover() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !held.Unreadable(err) {
 		return err // no descriptor is left, say: whether it was committed shows later
 	}
-	if err == nil && a.Claim == c.Worker && c.s.held.RestoreBlob(a.SHA256) == nil && c.s.held.CheckBlob(a) == nil {
+	if err == nil &&
+		a.Claim == c.Worker && //guard:TestAnOrphanOfAnotherClaimIsNotDone
+		c.s.held.RestoreBlob(a.SHA256) == nil && //guard:TestAnOrphanIsDoneIfItIsHeld
+		c.s.held.CheckBlob(a) == nil { //guard:TestAnOrphanIsDoneIfItIsHeld
 		c.s.tree.Log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
 		if last, ok := c.Job.Newest(job.Done); ok && last.Sha256 == a.SHA256 && c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
@@ -86,7 +89,7 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if held.LastApproval(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims
+	if held.LastApproval(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims //guard:TestPutOfAnEarlierServerThatDied
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.s.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
@@ -103,7 +106,8 @@ func (s *Claims) Foreign(j *job.Job) bool {
 	}
 	words := strings.Fields(e.Text)
 	n := len(words)
-	return n == 0 || words[0] != s.host && (n < 2 || words[n-2] != s.boot)
+	return n == 0 || words[0] != s.host &&
+		(n < 2 || words[n-2] != s.boot) //guard:TestOrphanOfThisBootIsTakenAtOnce
 }
 
 // recoverNames gives jobs that an operator moved out of active/, while no

@@ -35,11 +35,11 @@ func (c *Claim) Reserve(total int64) error {
 	}
 	need := total - c.written.Load()
 	for other, n := range sp.promised {
-		if other != c {
+		if other != c { //guard:TestSpaceIsReserved
 			need = counts.Plus(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
-	if need > free-c.s.health.MinFree {
+	if need > free-c.s.health.MinFree { //guard:TestSpaceIsReserved
 		sp.refused.Store(true)
 		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", health.ErrNoSpace, free, need, c.s.health.MinFree)
 	}

@@ -65,7 +65,7 @@ func (s *Monitor) lookAtRoot() (Trouble, error) {
 	if tree.PlaceOf(&st) == s.id {
 		return Trouble{}, nil
 	}
-	if begin, err := tree.CheckReadme(s.tree.Root); begin || err != nil {
+	if begin, err := tree.CheckReadme(s.tree.Root); begin || err != nil { //guard:TestHealth
 		err = cmp.Or(err, errors.New("it holds no README of a data directory"))
 		return grave("the data directory is not in its place, an empty or another one is: mount it, or move it back; nothing is made there"), err
 	}
@@ -96,7 +96,7 @@ func (s *Monitor) lookAtPart(name string) (what string, err error) {
 		return s.missed(name, err)
 	}
 	delete(s.state.missing, name)
-	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFDIR || tree.PlaceOf(&st).Dev != s.id.Dev) {
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFDIR || tree.PlaceOf(&st).Dev != s.id.Dev) { //guard:TestHealthOfParts
 		return name + "/ is a link, or on another file system than the data directory: put a real directory in its place", unix.EXDEV
 	}
 	if err == nil {
@@ -112,7 +112,7 @@ func (s *Monitor) lookAtPart(name string) (what string, err error) {
 // may be on its way back, so it has a second. blobs/ and meta/ are never made:
 // with an empty one all that is held would be given up.
 func (s *Monitor) missed(name string, why error) (what string, err error) {
-	if name == "blobs" || name == "meta" {
+	if name == "blobs" || name == "meta" { //guard:TestHealthOfParts
 		return name + "/ is gone from the data directory: move it back; nothing is made in its place", why
 	}
 	since, ok := s.state.missing[name]

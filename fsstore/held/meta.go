@@ -89,7 +89,7 @@ func (s *Cache) artifactToServe(k string) (*Artifact, error) {
 }
 
 func (s *Cache) hideUnreadable(k string, err error) error {
-	if err == nil || !Unreadable(err) {
+	if err == nil || !Unreadable(err) { //guard:fsstore.TestWhatCantBeReadIsAMiss
 		return err
 	}
 	s.health.Sometimes("meta", func() {
@@ -192,13 +192,13 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	return tree.SyncDir(s.tree.Path("meta", ""))
+	return tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // AddHistory carries the history of the version that m replaces.
 func (m *Meta) AddHistory(old *Meta) {
 	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}}, old.History...)
-	if len(m.History) > maxHistory {
+	if len(m.History) > maxHistory { //guard:fsstore/active.TestHistoryKeepsTen
 		m.History = m.History[:maxHistory]
 	}
 }

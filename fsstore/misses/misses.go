@@ -95,7 +95,7 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 	if !errors.Is(err, fs.ErrNotExist) {
 		return VerdictNoted, err
 	}
-	if name := s.spool.DenialOf(u); name != "" {
+	if name := s.spool.DenialOf(u); name != "" { //guard:TestDenied
 		return VerdictDenied, nil
 	}
 	if s.spool.FindQueued(sub) != "" {
@@ -107,7 +107,7 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 	if s.held.Holds(u) {
 		return VerdictNoted, nil // published while we looked
 	}
-	if s.health.Blind() {
+	if s.health.Blind() { //guard:fsstore/health.TestHealthOfParts
 		return VerdictIll, nil
 	}
 	return s.makeMiss(a)
@@ -144,11 +144,11 @@ func (s *Misses) appendMiss(a request, n int) error {
 		a.url = ""
 	} else if hasNoURL(f, line1) {
 		again, a.url = a.url+"\n", ""
-	} else if u, err := s.queries.Parse(line1); err == nil && u.Sum() != a.sum {
+	} else if u, err := s.queries.Parse(line1); err == nil && u.Sum() != a.sum { //guard:fsstore/spool.TestAMissOfAnotherURLUnderTodaysName
 		return errOther
 	}
 	s.countLine(asWritten)
-	if info.Size() >= job.MissRoom {
+	if info.Size() >= job.MissRoom { //guard:fsstore/active.TestAMissStopsGrowing
 		return nil // full: counts are lower bounds from here
 	}
 	_, err = f.WriteString(spool.MissingNewline(f, info) + again + a.event(n).Line())

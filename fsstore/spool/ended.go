@@ -15,7 +15,7 @@ import (
 func NewestFirst(a, b JobFile) int {
 	x, _ := LastEventTime(&a.Job)
 	y, _ := LastEventTime(&b.Job)
-	return y.Compare(x)
+	return y.Compare(x) //guard:fsstore/verbs.TestVerbsTakeTheFileThatIsMeant
 }
 
 // NumberedNames lists the files of key k in a directory that have a number: k.2.job.
@@ -48,7 +48,7 @@ func (s *Spool) MoveToEnded(from string, st tree.State, stem string) (name strin
 			_ = tree.RenameNew(to+".why", s.tree.JobPath(st, older+".why"))
 			return stem + ".job", nil
 		}
-		_ = tree.RenameNew(s.tree.JobPath(st, older), to)
+		_ = tree.RenameNew(s.tree.JobPath(st, older), to) //guard:fsstore/active.TestHistoryComesToNoOtherPlace
 	}
 	name, err = tree.RenameFree(from, dir, stem)
 	if errors.Is(err, fs.ErrExist) { // no number is left

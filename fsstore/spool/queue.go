@@ -67,7 +67,8 @@ func (q *queueFile) ready(t time.Time) bool {
 // itself to come, it wrote by a clock that was wrong and has been set back: such
 // a job would wait for years.
 func isLater(due, told, t time.Time) bool {
-	return due.After(t) && !told.After(t.Add(time.Minute))
+	return due.After(t) &&
+		!told.After(t.Add(time.Minute)) //guard:fsstore/health.TestAClockSetBack
 }
 
 // NotYetDue reports whether what a file holds is to come. A list that Due gave may

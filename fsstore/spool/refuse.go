@@ -15,7 +15,7 @@ import (
 // WhyNoJob says why a file can't be a job, in words that say what to do.
 func WhyNoJob(p job.File, b []byte, name string) string {
 	switch {
-	case len(b) > tree.MaxJobFile:
+	case len(b) > tree.MaxJobFile: //guard:fsstore/active.TestGiantJob
 		return fmt.Sprintf("the file is larger than %d bytes: split it", tree.MaxJobFile)
 	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestEvent(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
 		return fmt.Sprintf("a file of many URLs may have %d bytes, for its log says what became of it: split it", maxBatch)

@@ -243,7 +243,8 @@ func (c *checker) hasBlob(f *file, a *held.Artifact) {
 	case err != nil || !info.Mode().IsRegular():
 		c.found(f.path, "its blob "+a.SHA256+" is missing", "it is served as a miss; "+c.s.fetchAgain(a))
 	case info.Size() == a.Size: // it may not be read, as the look at the blob will tell
-	case c.o.Quick && !c.o.Repair:
+	case c.o.Quick &&
+		!c.o.Repair: //guard:TestAWrongSizeIsNoProof
 		c.found(f.path, fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, info.Size()),
 			"run `fromcache fsck`, which reads the blob")
 	default: // only its hash tells whether the blob is wrong, or the meta
@@ -266,7 +267,7 @@ func (c *checker) blob(f *file) {
 		return
 	}
 	c.r.Blobs++
-	if !c.o.Quick && !c.rotten[f.name] {
+	if !c.o.Quick && !c.rotten[f.name] { //guard:cmd/fromcache-torture.TestRot
 		c.isSound(f)
 	}
 }
@@ -284,14 +285,14 @@ func (c *checker) isSound(f *file) bool {
 		if turn == 0 {
 			defer blob.Close()
 		}
-		if got, size, err = c.sum(blob); err == nil && got == f.name {
+		if got, size, err = c.sum(blob); err == nil && got == f.name { //guard:TestFsckFindsEveryFlippedBit
 			c.s.held.Withhold(f.name, false)
 			return true
 		}
 	}
 	switch {
 	case c.ctx.Err() != nil:
-	case err != nil:
+	case err != nil: //guard:TestScrubOfABadDisk
 		c.s.held.Withhold(f.name, true)
 		c.unread(f, err)
 	default:
@@ -363,7 +364,7 @@ func (c *checker) whoNeeds(d, kept string) {
 	needed := false
 	for a, err := range c.s.held.Artifacts() {
 		switch {
-		case err != nil:
+		case err != nil: //guard:TestScrubOfABlobThatAMalformedMetaNeeds
 			text = "a blob is rotten on the disk, and a meta that is malformed or can't be read may need it"
 			do = "run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" + kept + " until then"
 		case a.SHA256 == d:

@@ -76,7 +76,7 @@ func (s *Keeper) report(path string, found []health.Problem) {
 			list = append(list, p)
 		}
 	}
-	s.found.list = list[max(0, len(list)-maxProblems):]
+	s.found.list = list[max(0, len(list)-maxProblems):] //guard:TestProblemsAreBounded
 }
 
 // Lost says why an artifact that has a meta is not held, and what to do; "" where it is held.
@@ -111,7 +111,7 @@ func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, 
 	path := s.tree.Path("blobs", d)
 	for n := 1; ; n++ {
 		judged, _ := os.Lstat(path)
-		if !still(path) {
+		if !still(path) { //guard:TestScrubLooksTwice
 			return "", nil
 		}
 		kept = d + rottenSuffix
@@ -119,7 +119,7 @@ func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, 
 			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
 		}
 		err := tree.RenameNew(path, s.tree.Path("tmp", kept))
-		if err == nil && s.caughtAnother(judged, kept) {
+		if err == nil && s.caughtAnother(judged, kept) { //guard:TestNoSoundBlobIsPutAside
 			return "", s.held.RestoreBlobFrom(kept, d)
 		}
 		if !errors.Is(err, fs.ErrExist) || n > 999 {

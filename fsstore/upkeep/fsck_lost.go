@@ -49,7 +49,9 @@ func (c *checker) lostMeta(k string, wanted digests) {
 	switch {
 	case h.Evicted || wanted.has(d) || c.rotten[d] || !c.s.held.BlobOrGone(d):
 		return
-	case err == nil && a.Fetched.Before(h.Done.Time) && !a.Replaced(d):
+	case err == nil &&
+		a.Fetched.Before(h.Done.Time) && //guard:TestALostMetaIsWrittenAnew
+		!a.Replaced(d): //guard:TestALostMetaIsWrittenAnew
 		old, text = &a.Meta, "it is older than what done/"+k+".job says was held last, whose blob is there"
 	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed) && !errors.Is(err, tree.ErrForeign):
 		text = "it is gone, and no verb has evicted it: done/" + k + ".job says that it was held, and its blob is there"
@@ -75,7 +77,7 @@ func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bo
 	if m.Size, err = c.s.soundSize(c.ctx, m.SHA256); err != nil {
 		return err
 	}
-	if now, _ := c.s.held.LastRecord(k); now.Evicted || now.Done.Sha256 != m.SHA256 { // that took its time
+	if now, _ := c.s.held.LastRecord(k); now.Evicted || now.Done.Sha256 != m.SHA256 { // that took its time //guard:TestFsckUndoesNoEvict
 		return errors.New("it was evicted or fetched again meanwhile")
 	}
 	if old != nil {
@@ -95,7 +97,7 @@ func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
 	if err := s.held.RestoreBlob(d); err != nil {
 		return 0, err
 	}
-	if !s.held.VerifyBlob(ctx, d) {
+	if !s.held.VerifyBlob(ctx, d) { //guard:TestALostMetaIsWrittenAnew
 		return 0, held.ErrCorrupt
 	}
 	info, err := os.Lstat(s.tree.Path("blobs", d))

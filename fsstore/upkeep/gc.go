@@ -40,7 +40,7 @@ var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 // Crash-safe: each step is a rename or an unlink of its own.
 func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
-	if s.health.LookAt(0).Half {
+	if s.health.LookAt(0).Half { //guard:TestGCLeavesHalfATreeAlone
 		return r, errors.New("gc touches nothing while a part of the data directory is away")
 	}
 	if o.Older == 0 {
@@ -102,9 +102,9 @@ func (s *Keeper) want(wanted digests, name string, buf []byte) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
+		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err) //guard:TestGCTouchesNothingUnreadably
 	}
-	if d := held.DigestIn(b); d != "" {
+	if d := held.DigestIn(b); d != "" { //guard:TestGCTrustsNoMalformedMeta
 		wanted.add(d)
 		return nil
 	}
@@ -127,7 +127,7 @@ func (s *Keeper) wantMalformed(wanted digests, name string, b []byte) error {
 			found = true
 		}
 	}
-	if !found {
+	if !found { //guard:TestNamedBytesStay
 		return fmt.Errorf("gc touches no blob while meta/%s is malformed and names none: mend it, or rm it", name)
 	}
 	return nil
@@ -138,7 +138,7 @@ func (s *Keeper) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 	if err != nil {
 		return err
 	}
-	if !o.Force {
+	if !o.Force { //guard:TestGCHasABrake
 		if err := s.brake(unwanted, all); err != nil {
 			r.Held = unwanted
 			return err
@@ -183,7 +183,7 @@ func (s *Keeper) takeOutOne(d string) error {
 	}
 	gone := s.tree.Path("tmp", d+held.GoneSuffix)
 	err := tree.RenameNew(s.tree.Path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.DropFree(gone) {
+	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.DropFree(gone) { //guard:TestGCKeepsTheSoundOfTwo
 		err = tree.RenameNew(s.tree.Path("blobs", d), gone)
 	}
 	return err
@@ -203,10 +203,11 @@ func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
 		switch {
 		case gone && wanted.has(d):
 			err = s.restore(d, o, r)
-		case gone && !o.keep:
+		case gone &&
+			!o.keep: //guard:TestTheBrakeHoldsWhatIsGone
 			err = s.unlinkOld(name, o.Older, o, r)
 		case strings.HasSuffix(name, ".part"):
-			if !s.partWanted(name) {
+			if !s.partWanted(name) { //guard:TestGCKeepsThePartsOfJobs
 				err = s.unlinkOld(name, oldPart, o, r)
 			}
 		case name[0] == '.':
@@ -285,7 +286,7 @@ func (s *Keeper) Prune(t time.Time) error {
 			return err
 		}
 	}
-	return s.pruneDir(tree.Misses, t.Add(-misses.StaleAfter))
+	return s.pruneDir(tree.Misses, t.Add(-misses.StaleAfter)) //guard:TestPruneGoesByTheLog
 }
 
 // pruneDir holds one file at a time: strangers fill misses/, and 10,000 of theirs

@@ -39,7 +39,7 @@ func (s *Verbs) Enqueue(k, content string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
+	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // CompleteQueued completes the job that we made in queue/, or that was moved
@@ -84,12 +84,14 @@ func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spoo
 		return err
 	}
 	if lines != "" {
-		err = spool.AppendWhole(f, lines)
+		err = spool.AppendWhole(f, lines) //guard:TestAddCompletesTheJobThatWaits
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: queue/%s was made by another user and can't be added to: chmod g+w it, then add the URL again", spool.ErrBusy, name)
 	}
-	return errors.Join(err, f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Queue), "")))
+	return errors.Join(err,
+		f.Sync(), //guard:fsstore/active.TestEachStepIsSynced
+		tree.SyncDir(s.tree.Path(string(tree.Queue), ""))) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // missingLines is the lines that the job b in queue/ lacks of an addition: the
@@ -100,7 +102,7 @@ func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Additio
 		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", spool.ErrBusy, name)
 	}
 	lack := MissingFrom(j, a)
-	if lack.SHA256 != "" && j.Sha256 != "" {
+	if lack.SHA256 != "" && j.Sha256 != "" { //guard:TestAddCompletesTheJobThatWaits
 		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", spool.ErrBusy, name, j.Sha256)
 	}
 	if lack == (Addition{}) && j.Approved() {
@@ -211,7 +213,7 @@ func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
 	if err != nil {
 		return u, "", err
 	}
-	if key.HasUserInfo(a.URL) {
+	if key.HasUserInfo(a.URL) { //guard:fsstore/active.TestNoURLWithAPasswordIsAdded
 		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
 	}
 	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {

@@ -28,7 +28,7 @@ func (s *Verbs) Approve(k, seen string, by spool.By) error {
 // and no client's line that comes later counts. A crash or an error before the
 // rename leaves a miss, which pages show with the URL that was to be fetched.
 func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error) {
-	if !tree.Plain(k) {
+	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return "", spool.Absent(tree.Misses, k)
 	}
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Misses, k))
@@ -53,7 +53,7 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 	if err := writeApproval(f, b, url, a, by); err != nil {
 		return "", err
 	}
-	if err := f.Sync(); err != nil {
+	if err := f.Sync(); err != nil { //guard:fsstore/active.TestEachStepIsSynced
 		return "", err
 	}
 	s.misses.FlushRepeatsOf(k)
@@ -62,7 +62,7 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 		return "", err
 	}
 	defer spool.UnlockQueued(f)
-	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged
+	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // approvedURL is the URL that is approved: what an addition names, or what a person
@@ -86,7 +86,7 @@ func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) er
 	e := by.Event(job.Approve)
 	e.URL = URLToLog(b, url)
 	if err := spool.AppendWhole(f, line1+OptionLines(a)+e.Line()); err != nil || e.URL == url {
-		return err
+		return err //guard:TestHalfALineApprovesNothing
 	}
 	now, err := tree.Slurp(f, tree.MaxJobFile)
 	if err != nil {

@@ -67,7 +67,9 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 		if err := s.moveToCancelled(f, st, n); err != nil {
 			return err
 		}
-		return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) // the cancel is acknowledged
+		return errors.Join(
+			f.Sync(), //guard:fsstore/active.TestEachStepIsSynced
+			tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) // the cancel is acknowledged //guard:fsstore/active.TestEachStepIsSynced
 	}
 	return spool.Absent(st, name)
 }
@@ -143,7 +145,7 @@ func (s *Verbs) cancelAndWait(st tree.State, name string, e job.Event) error {
 		return err
 	}
 	for begun := time.Now(); time.Since(begun) < maxCancelWait; {
-		if err := tree.LockSoon(f); !errors.Is(err, tree.ErrLocked) {
+		if err := tree.LockSoon(f); !errors.Is(err, tree.ErrLocked) { //guard:fsstore/active.TestPutStandsAboveACommitThatHadBegun
 			return err
 		}
 	}

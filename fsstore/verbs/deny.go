@@ -38,7 +38,7 @@ func (s *Verbs) Deny(name string, by spool.By) error {
 // deniable is where a verb looks for the file of what is to be denied. A bare
 // host means the host, though a person may have named a list after it.
 func deniable(name string) []tree.State {
-	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && queries.IsHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") {
+	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && queries.IsHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
 		return nil
 	}
 	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
@@ -64,7 +64,9 @@ func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
 		return err
 	}
 	s.spool.LogLine(f, by.DenyEvent())
-	return errors.Join(f.Sync(), tree.SyncDir(s.tree.Path(string(tree.Denied), "")))
+	return errors.Join(
+		f.Sync(), //guard:fsstore/active.TestEachStepIsSynced
+		tree.SyncDir(s.tree.Path(string(tree.Denied), ""))) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // deniedAs is the name under which a job's file denies something: its key, which
@@ -73,7 +75,7 @@ func deniedAs(j *spool.JobFile) (string, error) {
 	switch stem := tree.StemOf(j.Name); {
 	case key.Valid(stem):
 		return stem, nil
-	case j.Batch > 0:
+	case j.Batch > 0: //guard:fsstore/misses.TestDenyOfAFileThatIsNotNamedByItsKey
 		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their host", spool.ErrInvalid, j.State, j.Name, j.Batch)
 	case j.Key == "":
 		return "", fmt.Errorf("%w: %s/%.80q holds no URL that could be denied: remove it", spool.ErrInvalid, j.State, j.Name)
@@ -97,5 +99,5 @@ func (s *Verbs) denyName(name string, by spool.By) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return tree.SyncDir(s.tree.Path(string(tree.Denied), ""))
+	return tree.SyncDir(s.tree.Path(string(tree.Denied), "")) //guard:fsstore/active.TestEachStepIsSynced
 }

@@ -17,7 +17,7 @@ import (
 // between leaves an artifact that is held. Where the meta is gone already, the
 // line says that it was meant.
 func (s *Verbs) Evict(k string, by spool.By) error {
-	if !tree.Plain(k) {
+	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
 	if !tree.Exists(s.tree.Path("meta", k+".json")) {
@@ -74,7 +74,8 @@ func (s *Verbs) AppendRecord(k string, e job.Event) error {
 		return err
 	}
 	defer f.Close()
-	return errors.Join(spool.AppendWhole(f, e.Line()), f.Sync())
+	return errors.Join(spool.AppendWhole(f, e.Line()),
+		f.Sync()) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // LostInWords says that an artifact was held, that its meta is gone, and that no

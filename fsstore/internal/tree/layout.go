@@ -39,7 +39,7 @@ func Lay(dir string) (gone []string, err error) {
 		err = writeReadme(dir)
 	}
 	if err == nil {
-		err = SyncDir(dir)
+		err = SyncDir(dir) //guard:fsstore/active.TestEachStepIsSynced
 	}
 	if !used {
 		gone = nil // a first start
@@ -58,12 +58,12 @@ var halves = []string{"blobs", "meta"}
 // into before they are missed, for another server may begin the same tree now.
 func checkHalves(dir string, begin bool) (used bool, err error) {
 	if begin {
-		if used, err := holdsAny(dir); !used || err != nil {
+		if used, err := holdsAny(dir); !used || err != nil { //guard:TestOpenMakesNoHalfOfWhatIsHeld
 			return false, err
 		}
 	}
 	for _, name := range halves {
-		if !Exists(dir + "/" + name) {
+		if !Exists(dir + "/" + name) { //guard:TestOpenMakesNoHalfOfWhatIsHeld
 			return true, fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
 		}
 	}
@@ -116,7 +116,7 @@ func layRoot(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if to, err := os.Readlink(dir); err == nil {
+	if to, err := os.Readlink(dir); err == nil { //guard:fsstore/health.TestLinkToNothing
 		return fmt.Errorf("%s is a link to %s, which is not there: mount it or make it", dir, to)
 	}
 	if err := makeDir(filepath.Clean(dir)); err != nil {
@@ -137,7 +137,7 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := SyncDir(parent); !errors.Is(err, fs.ErrPermission) { // of one that may be entered and not read
+	if err := SyncDir(parent); !errors.Is(err, fs.ErrPermission) { // of one that may be entered and not read //guard:fsstore/active.TestEachStepIsSynced
 		return err
 	}
 	return nil
@@ -157,10 +157,10 @@ func LaySub(path string, root fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
+	if !info.IsDir() { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 		return notDirectory(path)
 	}
-	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev {
+	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev { //guard:fsstore/active.TestOneFileSystemHoldsAll
 		return fmt.Errorf("%s is on another file system than the data directory: a rename could not move files between them; mount the data directory as a whole instead", path)
 	}
 	return nil

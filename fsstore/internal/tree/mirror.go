@@ -104,7 +104,9 @@ func (m *Mirror[T]) Look(name string) (v T, changed bool, err error) {
 	if err != nil {
 		return v, had && m.drop(name), &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	if had && old.Identity == Identify(&st) && (old.settled || !m.Exact) {
+	if had &&
+		old.Identity == Identify(&st) && //guard:fsstore/upkeep.TestFsckFindsEachProblem
+		(old.settled || !m.Exact) {
 		return old.Value, false, nil
 	}
 	if v, err = m.Load(name); err != nil {

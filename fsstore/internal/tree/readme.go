@@ -26,12 +26,12 @@ func CheckReadme(dir string) (begin bool, err error) {
 	case errors.Is(err, ErrForeign):
 		return false, badReadme(dir, "is "+whatIs(dir+"/README"))
 	case errors.Is(err, fs.ErrNotExist):
-		return true, onlyOurs(dir)
+		return true, onlyOurs(dir) //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 	case err != nil:
 		return false, err
 	}
 	first, _, _ := strings.Cut(string(b), "\n")
-	if first = strings.TrimSpace(first); first != layoutVersion {
+	if first = strings.TrimSpace(first); first != layoutVersion { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 		return false, otherReadme(dir, first)
 	}
 	return false, nil
@@ -125,10 +125,10 @@ func writeReadme(dir string) error {
 	defer f.Close()
 	_, err = f.WriteString(readme)
 	if err == nil {
-		err = f.Chmod(0o664) // whatever the umask: operators' verbs read it
+		err = f.Chmod(0o664) // whatever the umask: operators' verbs read it //guard:TestReadmeIsTheGroups
 	}
 	if err == nil {
-		err = f.Sync()
+		err = f.Sync() //guard:fsstore/active.TestEachStepIsSynced
 	}
 	if err == nil {
 		err = RenameNew(temp, dir+"/README")

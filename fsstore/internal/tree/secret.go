@@ -58,7 +58,7 @@ func badSecret(path, what string) error {
 // cookies for as long as it is used, and a new one costs a sign-in.
 func (s *Tree) dropShared(f *os.File, path string) error {
 	info, err := f.Stat()
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
+	if err != nil || info.Mode().Perm()&0o077 == 0 { //guard:TestSessionSecretOfOthersIsMadeAnew
 		return err
 	}
 	if Same(f, path) { // else another server has made it anew
@@ -84,5 +84,5 @@ func (s *Tree) makeSecret(path string) ([]byte, error) {
 		os.Remove(f.Name())
 		return nil, err
 	}
-	return b, SyncDir(s.Root)
+	return b, SyncDir(s.Root) //guard:fsstore/active.TestEachStepIsSynced
 }
