@@ -37,7 +37,7 @@ type listedMeta struct {
 	err error
 }
 
-// readArtifacts reads on all processors, for the parsing is what takes time.
+// readArtifacts reads on several processors, because parsing takes most of the time.
 func (s *Cache) readArtifacts(names []string) []listedMeta {
 	list := make([]listedMeta, len(names))
 	var next atomic.Int64
@@ -53,8 +53,8 @@ func (s *Cache) readArtifacts(names []string) []listedMeta {
 	return list
 }
 
-// ReadListed returns neither artifact nor error for what is not there, or is
-// no meta at all.
+// ReadListed reads a name from a listing of meta/. It returns neither artifact nor error where the
+// file is gone by now, or is no meta.
 func (s *Cache) ReadListed(name string) (*Artifact, error) {
 	k, ok := strings.CutSuffix(name, ".json")
 	if !ok {
@@ -70,7 +70,7 @@ func (s *Cache) ReadListed(name string) (*Artifact, error) {
 	return a, nil
 }
 
-// Keys lists the keys that are held, sorted: one listing, no meta is read.
+// Keys lists the keys that are held, sorted. It lists meta/ and reads no file.
 func (s *Cache) Keys() ([]string, error) {
 	names, err := s.tree.Names("meta")
 	if err != nil {

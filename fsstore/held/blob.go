@@ -13,8 +13,8 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// HasBlob reports whether a blob is there with that size, and may be read: one
-// stat, and no look at its bytes.
+// HasBlob reports whether a blob with that size exists and may be read. It does not read the
+// bytes.
 func (s *Cache) HasBlob(digest string, size int64) bool {
 	if s.isWithheld(digest) {
 		return false
@@ -64,8 +64,8 @@ func IsDigest(s string) bool {
 	return true
 }
 
-// VerifyBlob reads a blob, which may take minutes unless ctx ends, and reports
-// whether it is what its name says.
+// VerifyBlob reads a blob, and reports whether its bytes have that digest. That may take minutes;
+// it reports false when ctx ends.
 func (s *Cache) VerifyBlob(ctx context.Context, d string) bool {
 	f, err := s.OpenBlob(d)
 	if err != nil {
@@ -81,7 +81,7 @@ func hasDigest(r io.Reader, d string) bool {
 	return err == nil && SumHex([32]byte(h.Sum(nil))) == d
 }
 
-// ctxReader is a reader that ends when ctx does.
+// ctxReader is a reader that fails when ctx ends.
 type ctxReader struct {
 	Ctx context.Context
 	io.Reader
@@ -94,10 +94,12 @@ func (r ctxReader) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
+// GoneSuffix ends the name in tmp/ of a blob that gc has taken out of blobs/, and will unlink a
+// day later.
 const GoneSuffix = ".gone"
 
-// RestoreBlob undoes what gc did to a blob that is wanted. What stands in its place
-// and is no file stays, and is an error.
+// RestoreBlob moves a blob that gc took out back to blobs/. It fails where something other than a
+// file has its name.
 func (s *Cache) RestoreBlob(digest string) error { return s.RestoreBlobFrom(digest+GoneSuffix, digest) }
 
 // RestoreBlobFrom is RestoreBlob of a blob that has another name in tmp/.
@@ -112,7 +114,7 @@ func (s *Cache) RestoreBlobFrom(name, digest string) error {
 	return tree.SyncDir(s.tree.Path("blobs", "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// BlobOrGone reports whether a blob's bytes can be had: gc keeps them for a day.
+// BlobOrGone reports whether a blob is in blobs/, or in tmp/ where gc keeps it for a day.
 func (s *Cache) BlobOrGone(d string) bool {
 	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
 }

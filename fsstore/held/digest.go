@@ -14,9 +14,8 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// digestIndex leads from a digest to a key. It is a hint: what counts is the
-// meta of that key, looked at each time. Until someone asks by digest it is
-// empty.
+// digestIndex leads from a digest to a key. It is a hint: the meta of that key is read each time.
+// It is empty until someone asks by digest.
 type digestIndex struct {
 	mu   sync.Mutex
 	keys map[[32]byte]string
@@ -38,6 +37,7 @@ func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
 	return a, f, err
 }
 
+// openKnown opens the blob that the index leads to.
 func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 	s.digests.mu.Lock()
 	k := s.digests.keys[DigestBytes(digest)]
@@ -56,8 +56,8 @@ func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 	return a, f, err
 }
 
-// listDigests reads every meta, unless that was done a moment ago: strangers
-// ask for what is not there, and must not keep the server busy with it.
+// listDigests reads every meta, and reports whether it did. It does not where that was done a
+// moment ago, because strangers who ask for what is not there must not keep the server busy.
 func (s *Cache) listDigests() bool {
 	s.digests.mu.Lock()
 	defer s.digests.mu.Unlock()
@@ -92,13 +92,14 @@ func (s *Cache) AddDigest(digest, k string) {
 	}
 }
 
+// DigestBytes returns the bytes of a digest in hex, for maps.
 func DigestBytes(s string) (sum [32]byte) {
 	hex.Decode(sum[:], []byte(s)[:min(len(s), 64)])
 	return sum
 }
 
-// DigestIn is the digest that a meta's text names, or "": all that a walk
-// over every meta wants of it.
+// DigestIn returns the digest in a meta's text, or "". It decodes nothing else, because walks over
+// all of meta/ need no more.
 func DigestIn(b []byte) string {
 	var m struct {
 		SHA256 string `json:"sha256"`
@@ -109,8 +110,8 @@ func DigestIn(b []byte) string {
 	return m.SHA256
 }
 
-// ReadMeta reads into buf where that is large enough, so that a round through
-// all of them makes no garbage.
+// ReadMeta reads meta/<name> into buf where that is large enough, because a walk over all of meta/
+// would make much garbage.
 func (s *Cache) ReadMeta(name string, buf []byte) ([]byte, error) {
 	f, size, err := tree.OpenSized(s.tree.Path("meta", name), os.O_RDONLY)
 	if err != nil {

@@ -10,15 +10,13 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// How an artifact is found by a URL, whatever rule its key was made by. A key is
-// a name: what lies under it is the URL's only if both, its URL and the one that
-// brought the bytes, are one by the rules that hold now. So a rule that changes
-// loses nothing that is held for that very URL, and never makes it the bytes of
-// another: names are looked at one after the other, today's first, and what is
-// there says of itself for what it was fetched.
+// A URL's artifact may lie under a key that another rule made. Find tries one key after the other,
+// today's first, and takes an artifact only if the URL that brought its bytes equals the one asked for
+// by the rules that hold now. So a rule that changes loses nothing that is held for that very URL, and
+// never serves it the bytes of another.
 
-// Find returns what is held for u, under whatever name. Its error is of the name
-// of today, or of that which an earlier server gave the same URL.
+// Find returns what is held for u, under today's key or another. Its error is that of today's key,
+// or of the key that an earlier server gave.
 func (s *Cache) Find(u key.URL) (*Artifact, error) {
 	a, err := s.Artifact(u.Key())
 	if err == nil &&
@@ -46,7 +44,7 @@ func (s *Cache) Find(u key.URL) (*Artifact, error) {
 	return nil, err
 }
 
-// otherKeys yields the names that other rules gave u, or may have given it.
+// otherKeys yields the keys that u has, or may have had, by other rules.
 func (s *Cache) otherKeys(u key.URL) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		tried := []string{u.Key(), u.OldKey()}
@@ -64,8 +62,8 @@ func (s *Cache) otherKeys(u key.URL) func(yield func(string) bool) {
 	}
 }
 
-// IsFor reports whether an artifact's bytes are those of u: whether the URL that
-// brought them is u by the rules that hold now.
+// IsFor reports whether an artifact's bytes are u's: whether the URL that brought them equals u by
+// the rules that hold now.
 func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	asked := a.AskedURL()
 	if !strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
@@ -90,9 +88,9 @@ func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	return ok && told.Sum() == u.Sum()
 }
 
-// sameByTable reports whether the URL that brought an artifact is u though the text
-// of its parameters is redacted: both are one but for a signature, and the rule
-// that holds now keeps nothing of the signature of either.
+// sameByTable reports whether u is the URL that brought an artifact, where its parameters are
+// redacted. By the built-in table both differ in a signature at most, and the rule that holds now
+// drops the signature of both.
 func (s *Cache) sameByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
 	table, err := key.Parse(u.Whole(), key.Auto)
 	if err != nil || table.Sum() != a.AskedSum {
@@ -102,8 +100,8 @@ func (s *Cache) sameByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
 	return !strings.HasSuffix(asked, "...") && s.dropsSignature(u.Whole(), own) && s.dropsSignature(asked, own)
 }
 
-// dropsSignature reports whether the rule that holds now keeps nothing of a URL that is
-// a signature by the table.
+// dropsSignature reports whether the rule that holds now drops what the built-in table takes for a
+// URL's signature.
 func (s *Cache) dropsSignature(rawURL string, own *key.HostRules) bool {
 	table, err := key.ParseRedacted(rawURL, key.Auto, nil)
 	if err != nil {
@@ -114,9 +112,9 @@ func (s *Cache) dropsSignature(rawURL string, own *key.HostRules) bool {
 	return err == nil && now.String() == again.String()
 }
 
-// jobURL is the URL of the job that brought an artifact, if done/ still has it:
-// earlier servers wrote no sum into the meta, where a value that looks like a secret
-// is redacted, and nothing of the query with which a file was carried in.
+// jobURL returns the URL of the job that brought an artifact, if done/ still has it. Earlier
+// servers wrote no sum of it into the meta, redacted its secrets, and dropped the query of what
+// came by put.
 func (s *Cache) jobURL(a *Artifact) (u key.URL, ok bool) {
 	h, ok := s.LastRecord(a.Key)
 	if !ok || h.Evicted || h.Done.Sha256 != a.SHA256 || h.Job.Approved() {
@@ -126,14 +124,14 @@ func (s *Cache) jobURL(a *Artifact) (u key.URL, ok bool) {
 	return u, err == nil
 }
 
-// putByOldServer reports whether an earlier server's verb carried it in: then what
-// its meta says of the URL is without the query.
+// putByOldServer reports whether the artifact came by an earlier server's put, which dropped the
+// query from the URL in the meta.
 func (m *Meta) putByOldServer() bool {
 	return m.AskedSum == "" && m.FinalURL == "" && len(m.Redirects) == 0 && m.Approved != nil && m.Approved.Via == ViaPut
 }
 
-// sumUnder is the sum that the URL which brought the bytes has by a rule, as far as
-// that can be told of a URL which is redacted; else "".
+// sumUnder returns the sum of the URL that brought the bytes by a rule, or "" where its redacted
+// text does not tell.
 func (m *Meta) sumUnder(asked string, rule key.Rule, own *key.HostRules) string {
 	if rule == key.Auto && own == nil && m.AskedSum != "" {
 		return m.AskedSum

@@ -36,13 +36,13 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules) *Cache {
 	return s
 }
 
-// Replaced reports whether a version with that digest was held before.
-func (m *Meta) Replaced(d string) bool {
-	return slices.ContainsFunc(m.History, func(v Version) bool { return v.SHA256 == d })
+// Artifact is what is held for one URL. It is immutable; while its meta file
+// does not change, Lookup returns the same pointer.
+type Artifact struct {
+	Key string `json:"key"`
+	Meta
+	earlier bool
 }
-
-// ErrCorrupt: the blob is not what its meta says.
-var ErrCorrupt = errors.New("blob does not match its meta")
 
 // Meta is the content of meta/<key>.json. Its URLs and fields are redacted:
 // it holds no credential.
@@ -65,6 +65,14 @@ type Meta struct {
 	Claim     string            `json:"claim"`             // the worker that published it
 	History   []Version         `json:"history,omitempty"` // earlier versions, newest first, at most ten
 }
+
+// Replaced reports whether a version with that digest was held before.
+func (m *Meta) Replaced(d string) bool {
+	return slices.ContainsFunc(m.History, func(v Version) bool { return v.SHA256 == d })
+}
+
+// ErrCorrupt says that the blob is missing or is not what its meta says.
+var ErrCorrupt = errors.New("blob does not match its meta")
 
 // AskedURL is the URL that the origin was asked for, redacted. What it says of
 // its version it says of that, and not of another URL of the same key.
@@ -111,17 +119,10 @@ type Version struct {
 	Ranges  bool              `json:"ranges,omitempty"`
 }
 
-// Artifact is what is held for one URL. It is immutable; while its meta file
-// does not change, Lookup returns the same pointer.
-type Artifact struct {
-	Key string `json:"key"`
-	Meta
-	earlier bool
-}
-
+// ViaPut is the Via of an approval by put or upload.
 const ViaPut = "put"
 
-// LastApproval is what a job was done under: its newest approval or retry.
+// LastApproval returns the approval or retry under which a job was done: the newest.
 func LastApproval(j *job.Job) job.Event {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {

@@ -19,18 +19,16 @@ import (
 // maxMeta bounds what is read of one meta file; ours are about 1 KiB.
 const maxMeta = 1 << 20
 
-// maxCached artifacts of about 2 KiB each stay in memory; reading one again
-// costs 15 µs.
+// maxCached bounds the artifacts in memory, of about 2 KiB each. Reading one again takes 15 µs.
 const maxCached = 2_000
 
 // maxHistory is how many earlier versions a meta remembers.
 const maxHistory = 10
 
-// Lookup finds the artifact held for rawURL: its meta exists, was fetched for this
-// very URL by the rules that hold now, and its blob is there with the size that meta says. Anything else is
-// fs.ErrNotExist; a URL that has no key is key.ErrBadURL. A file removed from
-// meta/ is a miss at the next call: what is kept in memory is compared with
-// the file each time.
+// Lookup returns the artifact held for rawURL: its meta exists and was fetched for this very URL
+// by the rules that hold now, and its blob has the size that meta says. Anything else is
+// fs.ErrNotExist; a URL that has no key is key.ErrBadURL. A file removed from meta/ is a miss at
+// the next call, because what is in memory is compared with the file each time.
 func (s *Cache) Lookup(rawURL string) (*Artifact, error) {
 	a, err := s.findURL(rawURL)
 	if err == nil {
@@ -42,8 +40,7 @@ func (s *Cache) Lookup(rawURL string) (*Artifact, error) {
 	return a, nil
 }
 
-// Open is Lookup, and opens the blob: what it returns has the size that meta
-// says.
+// Open is Lookup that opens the blob, too.
 func (s *Cache) Open(rawURL string) (*Artifact, *os.File, error) {
 	a, err := s.findURL(rawURL)
 	if err != nil {
@@ -71,7 +68,7 @@ func (s *Cache) openWhole(a *Artifact) (*os.File, error) {
 	return nil, err
 }
 
-// findURL looks at meta alone.
+// findURL finds the artifact of a URL. It does not look at the blob.
 func (s *Cache) findURL(rawURL string) (*Artifact, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -81,13 +78,13 @@ func (s *Cache) findURL(rawURL string) (*Artifact, error) {
 	return a, s.hideUnreadable(u.Key(), err)
 }
 
-// artifactToServe is Artifact to those who only serve: a meta whose bytes are not to be
-// had (the disk is bad, or only root may read it) is a miss to them.
+// artifactToServe is Artifact for those who serve: a meta that can't be read is a miss.
 func (s *Cache) artifactToServe(k string) (*Artifact, error) {
 	a, err := s.Artifact(k)
 	return a, s.hideUnreadable(k, err)
 }
 
+// hideUnreadable turns the error of a meta that can't be read into absence, and logs it.
 func (s *Cache) hideUnreadable(k string, err error) error {
 	if err == nil || !Unreadable(err) { //guard:fsstore.TestWhatCantBeReadIsAMiss
 		return err
@@ -98,10 +95,10 @@ func (s *Cache) hideUnreadable(k string, err error) error {
 	return fmt.Errorf("%w: %v", ErrIllegible, err) // its kind is not passed on: it would say that the tree can't be written
 }
 
-// ErrIllegible is absence to those who serve.
+// ErrIllegible is the absence of what has a meta that can't be read.
 var ErrIllegible error = tree.Absence("it can't be read")
 
-// Unreadable reports whether err is of one file, whose bytes are not to be had.
+// Unreadable reports whether err says that the bytes of one file can't be read.
 func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || tree.Spoilt(err) }
 
 // Artifact reads the artifact of one key. A malformed meta reads as absent
@@ -111,10 +108,9 @@ func (s *Cache) Artifact(k string) (*Artifact, error) {
 	return a, err
 }
 
-// CheckBlob: one stat, so that a meta without its blob (an rsync half-way, a
-// rotten disk, a restore that only root can read) is a miss and never a broken
-// promise. A blob that gc has taken out comes back: its meta came back, or both
-// are a backup that was made meanwhile.
+// CheckBlob returns nil if a's blob exists with its size, in one stat, so that a meta without its
+// blob (an rsync half-way, a restore that only root can read) is a miss. It restores a blob that
+// gc has taken out, because the meta may have come back from a backup.
 func (s *Cache) CheckBlob(a *Artifact) error {
 	if s.HasBlob(a.SHA256, a.Size) || s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
 		return nil
@@ -122,6 +118,7 @@ func (s *Cache) CheckBlob(a *Artifact) error {
 	return s.logMissingBlob(a)
 }
 
+// logMissingBlob logs that a's blob is not to be had, and returns the error for it.
 func (s *Cache) logMissingBlob(a *Artifact) error {
 	s.health.Sometimes("blob", func() {
 		s.tree.Log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
@@ -129,7 +126,8 @@ func (s *Cache) logMissingBlob(a *Artifact) error {
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
 }
 
-// ErrMalformed is absence to a reader and a finding to fsck.
+// ErrMalformed says that a meta does not parse. Those who serve take it for absence, fsck reports
+// it.
 var ErrMalformed error = tree.Absence("malformed")
 
 // IsMetaName reports whether a name in meta/ is that of a meta.
@@ -169,7 +167,7 @@ func (m *Meta) decode(b []byte) error {
 	return nil
 }
 
-// encode is the file's content: indented, because people read it.
+// encode returns the file's content, indented because people read it.
 func (m *Meta) encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -179,9 +177,8 @@ func (m *Meta) encode() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// WriteMeta is the commit of an artifact: the rename inside it, made durable
-// by the fsync of meta/. A crash before the rename means nothing was
-// published; after it, everything was.
+// WriteMeta commits an artifact, by the rename of meta/<k>.json and the fsync of meta/. A crash
+// before the rename leaves nothing published.
 func (s *Cache) WriteMeta(k string, m *Meta) error {
 	b, err := m.encode()
 	if err != nil {
@@ -195,7 +192,7 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 	return tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// AddHistory carries the history of the version that m replaces.
+// AddHistory puts old, which m replaces, and its history into m's.
 func (m *Meta) AddHistory(old *Meta) {
 	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}}, old.History...)
 	if len(m.History) > maxHistory { //guard:fsstore/active.TestHistoryKeepsTen
@@ -203,8 +200,7 @@ func (m *Meta) AddHistory(old *Meta) {
 	}
 }
 
-// servedFields are the fields of an origin without which an earlier version could not
-// be served as it was.
+// servedFields picks the header fields that an earlier version is served with.
 func servedFields(h map[string]string) map[string]string {
 	served := map[string]string{}
 	for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Encoding", "Last-Modified"} {
@@ -215,8 +211,10 @@ func servedFields(h map[string]string) map[string]string {
 	return served
 }
 
+// SumHex returns a SHA-256 as blobs are named.
 func SumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
 
+// WriteNewMeta is WriteMeta that replaces nothing: fs.ErrExist where there is a meta by now.
 func (s *Cache) WriteNewMeta(k string, m *Meta) error {
 	b, err := m.encode()
 	if err == nil {
@@ -228,6 +226,7 @@ func (s *Cache) WriteNewMeta(k string, m *Meta) error {
 	return tree.SyncDir(s.tree.Path("meta", ""))
 }
 
+// Holds reports whether u is held.
 func (s *Cache) Holds(u key.URL) bool {
 	a, err := s.Find(u)
 	return err == nil && s.CheckBlob(a) == nil

@@ -6,8 +6,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// NewRecord is what a job in done/ would say of an artifact that has none
-// any more, or "": a URL that was redacted is none to fetch.
+// NewRecord returns the text of a job in done/ for an artifact that has none, or "" where its URL
+// was redacted and can't be fetched.
 func (s *Cache) NewRecord(k string) string {
 	a, err := s.Artifact(k)
 	if err != nil || key.IsRedacted(a.URL) {
@@ -28,6 +28,7 @@ type Record struct {
 	Earlier []string  // digests of the versions that it replaced
 }
 
+// recordOf reads a Record from a job's log.
 func recordOf(j job.Job) (h Record, ok bool) {
 	for _, e := range j.Events {
 		switch {
@@ -56,11 +57,11 @@ func (s *Cache) readRecord(name string) (h Record, ok bool) {
 	return h, false
 }
 
-// LastRecord is what the newest job of key k in done/ says: MoveToEnded gives that its name.
+// LastRecord reads the newest job of key k in done/, which is named <k>.job.
 func (s *Cache) LastRecord(k string) (h Record, ok bool) { return s.readRecord(k + ".job") }
 
-// EachRecord walks done/, but for lists and what a person has named. newest says whether name is
-// the one of LastRecord.
+// EachRecord calls do for the jobs in done/ whose names are keys. newest says whether it is the
+// one of LastRecord.
 func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
 	return s.tree.EachNames(string(tree.Done), func(names []string) error {
 		for _, name := range names {

@@ -8,12 +8,10 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// OpenVersion opens the version of rawURL's artifact that has this digest: the
-// present one, or an earlier one that meta remembers and whose bytes are there
-// still, in blobs/ or where gc keeps them for a day. A download that began
-// before the artifact was fetched again can so end with the bytes it began with.
-// Anything else is fs.ErrNotExist: what was evicted, and a digest of another
-// URL's among it.
+// OpenVersion opens the version of rawURL's artifact that has this digest: the present one, or an
+// earlier one that meta names and whose blob gc has not unlinked yet. So a download that began
+// before the artifact was fetched again ends with the bytes it began with. Anything else is
+// fs.ErrNotExist, also a digest of another URL or of what was evicted.
 func (s *Cache) OpenVersion(rawURL, digest string) (*Artifact, *os.File, error) {
 	if !IsDigest(digest) {
 		return nil, nil, fmt.Errorf("version %.80q: %w", digest, fs.ErrNotExist)
@@ -34,8 +32,8 @@ func (s *Cache) OpenVersion(rawURL, digest string) (*Artifact, *os.File, error) 
 	return old, f, err
 }
 
-// Earlier reports whether a is a version that was replaced, as OpenVersion
-// returns it: each time another pointer.
+// Earlier reports whether a is a replaced version, as OpenVersion returns it. Such a pointer is
+// new each time.
 func (a *Artifact) Earlier() bool { return a.earlier }
 
 // version returns an earlier version, nil if there was none with this digest.
@@ -50,8 +48,8 @@ func (a *Artifact) version(digest string) *Artifact {
 	return nil
 }
 
-// openKept opens the blob of an earlier version. gc may move it between one look
-// and the next, or back.
+// openKept opens the blob of an earlier version. It looks in blobs/ twice, because gc may move the
+// blob to tmp/ or back meanwhile.
 func (s *Cache) openKept(a *Artifact) (f *os.File, err error) {
 	for _, path := range []string{s.tree.Path("blobs", a.SHA256), s.tree.Path("tmp", a.SHA256+GoneSuffix), s.tree.Path("blobs", a.SHA256)} {
 		var size int64

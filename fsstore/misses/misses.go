@@ -1,6 +1,6 @@
-// Package misses owns misses/: a file for each URL that a client asked for, that is not held and
-// that nobody has approved. It bounds what strangers may have noted: the number of files, a share of
-// them for each network, and a line a minute for repeats.
+// Package misses owns misses/: a file for each URL that a client asked for, that is not held and that
+// nobody has approved. It bounds what strangers may have noted: the number of files, a share of them
+// for each network (quota.go), and a line a minute for repeats (repeats.go).
 package misses
 
 import (
@@ -38,36 +38,55 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *sp
 	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, repeats: repeats{m: map[interest]*repeat{}}, maxMisses: maxMisses}
 }
 
+// Asker is the client behind a request.
+type Asker struct {
+	Addr      string // its address without port
+	UserAgent string // as sent; only the first product token is kept
+}
+
+// Verdict says why a URL is not held, in the words of Cache-Status details.
+type Verdict string
+
+// The verdicts of NoteMiss.
 const (
-	// smallMiss: until a file has so many bytes, some twenty lines, each asking is
-	// written at once, because a person counts in ls, cat and mv while they are few.
+	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
+	VerdictQueued Verdict = "queued"
+	VerdictActive Verdict = "active"
+	VerdictDenied Verdict = "denied"
+	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
+	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
+)
+
+const (
+	// smallMiss is the size, some twenty lines, up to which each request is written at once, because
+	// people count the lines of a small miss with cat.
 	smallMiss = 1 << 10
-	// GatherFor: after that a client's repeats make at most one line in this time.
+	// GatherFor is how long a client's repeats are counted in memory before they are written as one
+	// line.
 	GatherFor = time.Minute
-	// linesAtOnce is how many lines a client may write in that time without waiting,
-	// for other URLs of the artifact or other tools: a page shows and a button
-	// approves what the file says.
+	// linesAtOnce is how many lines a client may write in that time without waiting, for other URLs
+	// of the artifact or other tools, because pages and approvals go by the file.
 	linesAtOnce = 10
-	// maxGathered bounds the clients kept in memory; past it each asking is written.
+	// maxGathered bounds the clients kept in memory. Past it each request is written at once.
 	maxGathered = 50_000
-	// StaleAfter: a miss that nobody asked for in this time goes.
+	// StaleAfter is how long a miss stays after the last request for it.
 	StaleAfter = 30 * 24 * time.Hour
 )
 
-// interest is a client's interest in one normalised URL, by whatever tool. The client
-// is a network, because a host has 2^64 addresses of its own to fill a miss with.
+// interest is what repeats are counted by: one client and one normalised URL, by whatever tool.
+// The client is a network, because an IPv6 host has 2^64 addresses.
 type interest struct{ sum, client string }
 
-// request is one request for what is not held.
+// request is one client's request for what is not held.
 type request struct {
 	interest
 	key             string // of its file in misses/
 	addr, tool, url string
 }
 
-// NoteMiss notes that a client asked for rawURL, which is not held, unless it is
-// queued, active or denied already, and says which. The verdict is right even
-// when an error says that it could not be noted. Notes are not fsynced.
+// NoteMiss notes that a client asked for rawURL, which is not held, unless it is queued, active or
+// denied already. The verdict says which, and is right even when the error says that the miss
+// could not be noted. A miss is not fsynced.
 func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -85,8 +104,8 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	return s.findOrMake(u, sub, a)
 }
 
-// findOrMake looks for the job in the direction in which jobs flow, so that a moving
-// file cannot slip past.
+// findOrMake looks for the URL's job in the order of a job's states, because a job that moves
+// meanwhile is then found in its next one. Where there is none it makes the miss.
 func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, error) {
 	err := s.appendMiss(a, 1)
 	if errors.Is(err, errOther) || errors.Is(err, tree.ErrShared) {
@@ -113,7 +132,7 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 	return s.makeMiss(a)
 }
 
-// refuseNote tells an operator why a miss can't be noted in the file of its name.
+// refuseNote logs why a miss can't be noted in the file of its name.
 func (s *Misses) refuseNote(a request, why error) Verdict {
 	s.quota.lost.Add(1)
 	s.health.Sometimes("miss", func() {
@@ -122,9 +141,9 @@ func (s *Misses) refuseNote(a request, why error) Verdict {
 	return VerdictFull
 }
 
-// appendMiss adds one line to a miss that is there. It never creates the file:
-// a late line lands in queue/ with the file it was meant for, where it does no
-// harm, and never brings back what an operator has just moved.
+// appendMiss adds one line to a miss that exists. It never makes the file, because that would
+// bring back a miss that an operator has just moved. A line that comes late goes to queue/ with
+// the file.
 func (s *Misses) appendMiss(a request, n int) error {
 	f, err := tree.OpenOwn(s.tree.JobPath(tree.Misses, a.key))
 	if err != nil {
@@ -155,8 +174,8 @@ func (s *Misses) appendMiss(a request, n int) error {
 	return err
 }
 
-// hasNoURL reports whether a miss has no URL, as a power cut leaves one: misses
-// are not fsynced. It gets its URL from the next client that asks.
+// hasNoURL reports whether a miss holds no URL. A power cut can leave such a file, because misses
+// are not fsynced; the next client that asks gives it its URL.
 func hasNoURL(f *os.File, line1 string) bool {
 	if _, err := key.FetchURL(line1); err == nil {
 		return false
@@ -175,8 +194,8 @@ func firstLine(f *os.File) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-// makeMiss makes the file whole: temporary, then linked, which unlike rename
-// never replaces what another server made at this moment.
+// makeMiss makes the file of a miss: written in tmp/, then linked, because a rename would replace
+// what another server made at this moment.
 func (s *Misses) makeMiss(a request) (Verdict, error) {
 	done, err := s.takeQuota(a)
 	if err != nil {
@@ -199,10 +218,11 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	return VerdictNoted, err
 }
 
-// errOther says that the miss under a URL's key is of another URL.
+// errOther says that the file under a URL's key is the miss of another URL.
 var errOther = errors.New("the file of that name is of another URL: move it away")
 
-// Address cleans a client's address: without zone, IPv4 in its own form.
+// Address cleans a client's address: without zone, and IPv4 in its own form. It returns "-" for
+// what is no address.
 func Address(s string) string {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
@@ -210,22 +230,3 @@ func Address(s string) string {
 	}
 	return a.Unmap().WithZone("").String()
 }
-
-// Asker is the client behind a request.
-type Asker struct {
-	Addr      string // its address without port
-	UserAgent string // as sent; only the first product token is kept
-}
-
-// Verdict says why a URL is not held, in the words of Cache-Status details.
-type Verdict string
-
-// The verdicts of NoteMiss.
-const (
-	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
-	VerdictQueued Verdict = "queued"
-	VerdictActive Verdict = "active"
-	VerdictDenied Verdict = "denied"
-	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
-	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
-)

@@ -11,8 +11,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// quota counts the files in misses/, and those of each client, so that nobody
-// can fill the disk with them, and no client can crowd out the others.
+// quota counts the files in misses/, and those of each network, so that nobody can fill the disk
+// with misses and no client can crowd out the others.
 type quota struct {
 	making sync.RWMutex // read-locked from the counting of a file until it is there
 	mu     sync.Mutex
@@ -25,11 +25,10 @@ type quota struct {
 // full, or the client's tenth of it was.
 func (s *Misses) NotNoted() int64 { return s.quota.lost.Load() }
 
-// takeQuota counts one more miss, if it fits: under max-misses in all, and under a
-// tenth of it for its network. It counts before the file is made, because a
-// thousand at once would all find room. The caller makes it and calls done, which
-// is nil where there is no room. What could not be made counts until the next
-// listing.
+// takeQuota counts one more miss against max-misses and against a tenth of it for its network. It
+// counts before the file is made, because a thousand requests at once would all pass. The caller
+// makes the file and calls done, which is nil where the quota is used up. A file that was counted
+// and not made counts until the next listing.
 func (s *Misses) takeQuota(a request) (done func(), err error) {
 	r := &s.quota
 	r.mu.Lock()
@@ -60,9 +59,9 @@ func (r *quota) add(k, client string) {
 	r.share[client]++
 }
 
-// CountMisses counts by the listing, which is the truth. Only files that it has not
-// seen before are read. What is counted while it lists is added, because the
-// listing may lack it.
+// CountMisses sets the quota by a listing of misses/, which is the truth. It reads only files that
+// it has not seen before. What was counted during the listing is added, because the listing may
+// lack it.
 func (s *Misses) CountMisses() error {
 	r := &s.quota
 	r.making.Lock() // whatever is counted by now is there to be listed
@@ -94,7 +93,7 @@ func (s *Misses) CountMisses() error {
 	return nil
 }
 
-// networkOf is the network of the client that made a miss.
+// networkOf returns the network of the client that made a miss.
 func (s *Misses) networkOf(k string) string {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), 2*key.MaxURL)
 	if err != nil {
@@ -108,7 +107,8 @@ func (s *Misses) networkOf(k string) string {
 	return ""
 }
 
-// network is the client for counting: an IPv6 host owns its whole /64.
+// network returns what counts as one client: an IPv4 address, or the /64 of an IPv6 address,
+// because one host owns all of it.
 func network(addr string) string {
 	a, err := netip.ParseAddr(addr)
 	if err != nil || a.Is4() {

@@ -11,7 +11,8 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// countRepeat counts a repeat in memory while its file is still in misses/.
+// countRepeat counts a request in memory, and reports whether it could. It can't where the miss is
+// gone from misses/, or where a line is due.
 func (s *Misses) countRepeat(a request) bool {
 	s.repeats.mu.Lock()
 	r := s.repeats.m[a.interest]
@@ -37,7 +38,7 @@ func (s *Misses) countRepeat(a request) bool {
 	return true
 }
 
-// countLine notes that a line was written.
+// countLine counts a line that was written for a.
 func (s *Misses) countLine(a request) {
 	s.repeats.mu.Lock()
 	defer s.repeats.mu.Unlock()
@@ -53,18 +54,18 @@ func (s *Misses) countLine(a request) {
 	r.last = a
 }
 
-// FlushRepeats writes the repeats of those who asked first so long ago.
+// FlushRepeats writes the repeats that have been gathered for at least age.
 func (s *Misses) FlushRepeats(age time.Duration) error {
 	return s.flushRepeats(func(r *repeat) bool { return time.Since(r.began) >= age })
 }
 
-// FlushRepeatsOf writes what is gathered of one miss, before its file moves on.
+// FlushRepeatsOf writes the repeats of one miss, before its file moves on.
 func (s *Misses) FlushRepeatsOf(k string) {
 	s.health.Complain("misses", s.flushRepeats(func(r *repeat) bool { return r.last.key == k }))
 }
 
-// flushRepeats writes a line for each client of which due is true, and forgets
-// those that have not asked again.
+// flushRepeats writes one line for each client whose repeats are due, and forgets clients without
+// any.
 func (s *Misses) flushRepeats(due func(*repeat) bool) error {
 	var list []repeat
 	s.repeats.mu.Lock()
@@ -89,8 +90,8 @@ func (s *Misses) flushRepeats(due func(*repeat) bool) error {
 	return errors.Join(errs...)
 }
 
-// repeat is what one client asked for since began. What is gathered counts for the
-// address, the tool and the URL that were written last.
+// repeat is what is known of an interest since began. Repeats in memory count for the address, the
+// tool and the URL of the last written line.
 type repeat struct {
 	began time.Time
 	lines int     // written since
@@ -98,7 +99,7 @@ type repeat struct {
 	n     int     // not written
 }
 
-// repeats are what clients asked for again, and no line of a file says yet.
+// repeats are the requests that are counted in memory and not yet written.
 type repeats struct {
 	mu sync.Mutex
 	m  map[interest]*repeat

@@ -9,9 +9,9 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// ApproverOf names the owner of a file in queue/ that a person wrote: it has no log
-// yet. Who writes a URL there approves it. "" is nobody in particular: who has
-// moved a file leaves no trace in it.
+// ApproverOf returns the owner of a file in queue/ that has no log yet, because whoever writes a
+// URL there approves it. It returns "" where the jobs have a log: then the file was moved, and
+// nothing tells who moved it.
 func ApproverOf(f *os.File, jobs []job.Job) string {
 	for i := range jobs {
 		if len(jobs[i].Events) > 0 {

@@ -7,8 +7,8 @@ import (
 	"fromcache/fsstore/queries"
 )
 
-// DeniedBy is the name in denied/ that speaks for a URL, as it is or once it is
-// reached by a redirect, or "".
+// DeniedBy returns the name in denied/ that denies a URL, or "". It goes for URLs that a redirect
+// leads to, too.
 func (s *Spool) DeniedBy(rawURL string) string {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -17,9 +17,9 @@ func (s *Spool) DeniedBy(rawURL string) string {
 	return s.DenialOf(u)
 }
 
-// deniesOld reports whether a denial under a key of an earlier server is of u: by
-// the URL in it, under today's rule or under theirs, which took several URLs for
-// one. One that holds no URL goes by its name.
+// deniesOld reports whether denied/<name>, whose name is a key by an earlier server, denies u. It
+// compares the URL in the file under today's rule and under the earlier one, which took several
+// URLs for one. A file that holds no URL denies by its name.
 func (s *Spool) deniesOld(u key.URL, name string) bool {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Denied, name), tree.MaxJobFile)
 	jobs := job.Parse(b).Jobs
@@ -36,7 +36,8 @@ func (s *Spool) deniesOld(u key.URL, name string) bool {
 	return false
 }
 
-// DenialOf is the name in denied/ that speaks for u, or "".
+// DenialOf returns the name in denied/ that denies u, by its key or by its host, or "". Removing
+// that file takes the denial back.
 func (s *Spool) DenialOf(u key.URL) string {
 	for i, k := range s.SubjectOf(u).Names {
 		for _, name := range []string{k, k + ".job"} { // mv queue/k.job denied/ counts too

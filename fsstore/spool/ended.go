@@ -10,15 +10,15 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// NewestFirst orders jobs of several directories by the newest line of their logs. In one directory
-// the name says which is newest: MoveToEnded.
+// NewestFirst orders jobs of several directories by the newest line of their logs. Within one
+// directory the name tells which is newest; see MoveToEnded.
 func NewestFirst(a, b JobFile) int {
 	x, _ := LastEventTime(&a.Job)
 	y, _ := LastEventTime(&b.Job)
 	return y.Compare(x) //guard:fsstore/verbs.TestVerbsTakeTheFileThatIsMeant
 }
 
-// NumberedNames lists the files of key k in a directory that have a number: k.2.job.
+// NumberedNames lists the files of key k in a directory that have a number, as k.2.job has.
 func (s *Spool) NumberedNames(st tree.State, k string) []string {
 	names, _ := s.tree.Names(string(st))
 	return slices.DeleteFunc(names, func(name string) bool {
@@ -26,14 +26,14 @@ func (s *Spool) NumberedNames(st tree.State, k string) []string {
 	})
 }
 
-// MoveToEnded moves the job file at from, which is ours, to st/<stem>.job and returns the name it got.
-// That is the name of the newest job of a key which has ended in a directory, because whoever looks
-// for one by its key then needs no listing and no clock. The job that had the name gets the first
-// free number, <stem>.2.job and so on: nothing is replaced, and nothing merged.
+// MoveToEnded moves the job file at from, which the caller owns, to st/<stem>.job and returns the
+// name it got. That name is always the newest job of its key in a directory, because a lookup by
+// key then needs no listing and no clock. The job that had the name gets the first free number,
+// <stem>.2.job and so on: nothing is replaced or merged.
 //
-// A crash between the two renames leaves from where it is, for Recover, and no <stem>.job. What can't
-// be moved aside keeps its name, and the file gets a number itself: else its key would be active for
-// ever.
+// A crash between the two renames leaves from where it is, for Recover, and no <stem>.job. Where
+// the older job can't be moved aside, from gets the number itself, because its key would stay
+// active for ever.
 func (s *Spool) MoveToEnded(from string, st tree.State, stem string) (name string, err error) {
 	dir, to := s.tree.Path(string(st), ""), s.tree.JobPath(st, stem+".job")
 	if from == to { // an operator gave it its name

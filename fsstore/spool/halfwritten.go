@@ -12,15 +12,14 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// maxOpenFor is how long a file that a program has open for writing must have
-// stood still until it is taken all the same: one that hangs, or that a shell
-// keeps open for ever, holds up nothing for good.
+// maxOpenFor is how long a file that a program has open for writing must have stood still before
+// it is taken all the same, because a program that hangs must not hold up a job for good.
 const maxOpenFor = 10 * time.Minute
 
-// IsBeingWritten reports whether a program has the file queue/<name>, which a person
-// named, open for writing: a list that comes a line in a few seconds, or an scp
-// that stalls at a line's end, ends with a newline and stands still. What a
-// program of ours named was renamed to there whole.
+// IsBeingWritten reports whether a program has queue/<name> open for writing. A list that grows by
+// a line every few seconds, or an scp that stalls at the end of a line, ends with a newline and
+// stands still: size and age don't show that more is to come. A file whose name is a key is never
+// being written, because our programs rename it into place whole.
 func (s *Spool) IsBeingWritten(name string) bool {
 	if key.Valid(tree.StemOf(name)) {
 		return false
@@ -37,11 +36,10 @@ func (s *Spool) IsBeingWritten(name string) bool {
 	return !seen || time.Since(q.seenAt) < maxOpenFor
 }
 
-// hasWriter reports whether somebody has f, which is open for reading, open for
-// writing: then no read lease can be had of it, fcntl(2). It is false, too, where
-// nobody can say: the file is another user's and we have no CAP_LEASE, or its file
-// system has no leases, or gives them as its server likes. Who opens the file in
-// the instant of the lease waits for its end.
+// hasWriter reports whether another process has f open for writing: then fcntl(2) grants no read
+// lease on it. f must be open for reading. It reports false where that can't be told: the file is
+// another user's and we have no CAP_LEASE, or its file system has no leases of its own. A process
+// that opens the file during the lease waits until we give it back.
 func hasWriter(f *os.File) bool {
 	var st unix.Statfs_t
 	if unix.Fstatfs(int(f.Fd()), &st) != nil || slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // a magic number has 32 bits
@@ -54,18 +52,18 @@ func hasWriter(f *os.File) bool {
 	return errors.Is(err, unix.EAGAIN)
 }
 
+// networkFileSystems are those whose server decides on leases, so that a refusal says nothing.
 var networkFileSystems = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}
 
-// quietFor is how long a file that a person writes must have stood still before
-// it is taken: `echo >` and cp make an empty file first, and rsync and editors
-// write in pieces.
+// quietFor is how long a file that a person writes must have stood still before it is taken,
+// because `echo >` and cp make an empty file first, and rsync and editors write in pieces.
 const quietFor = 2 * time.Second
 
-// unendedFor is how long a file under a key's name may lack its last newline: cp makes
-// it empty first. After that it is what a crash left of a log, and is taken as
-// it is.
+// unendedFor is how long a file whose name is a key may lack its last newline, because cp makes it
+// empty first. After that it is a log that a crash cut, and is taken as it is.
 const unendedFor = 10 * time.Second
 
+// isWhole reports whether the file looks written to its end at time t.
 func (q *queueFile) isWhole(t time.Time) bool {
 	if q.byProgram {
 		return q.endsInNewline || t.Sub(q.seenAt) >= unendedFor
@@ -73,9 +71,9 @@ func (q *queueFile) isWhole(t time.Time) bool {
 	return q.endsInNewline && t.Sub(q.seenAt) >= quietFor
 }
 
-// IsHalfWritten reports whether a file is being written at this moment: one that
-// Due has seen is not as it stood still then, or one that it has not seen lacks
-// its newline. What a program named is whole once it ends with one.
+// IsHalfWritten reports whether a file is still being written: it has changed since Due saw it
+// stand still, or Due has not seen it and it lacks its last newline. A file whose name is a key is
+// whole once it ends with a newline.
 func (s *Spool) IsHalfWritten(f *os.File, name string, b []byte) bool {
 	ended := len(b) > 0 && b[len(b)-1] == '\n'
 	if ended && key.Valid(tree.StemOf(name)) {

@@ -70,6 +70,7 @@ func (s *Spool) Log(st tree.State, name string) ([]byte, error) {
 	return tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
 }
 
+// Describe fills in what a listing shows of a job file whose text is b.
 func (s *Spool) Describe(j *JobFile, b []byte) {
 	parsed := job.Parse(b)
 	if len(parsed.Jobs) > 0 {
@@ -104,7 +105,7 @@ func (s *Spool) Describe(j *JobFile, b []byte) {
 	}
 }
 
-// lastLine is where a file that holds no URL says why it was set aside.
+// lastLine returns the reason in a refused file that holds no URL: it is the last line.
 func lastLine(b []byte) string {
 	text := strings.TrimSpace(string(b))
 	text = text[strings.LastIndexByte(text, '\n')+1:]
@@ -114,6 +115,7 @@ func lastLine(b []byte) string {
 	return text[:min(len(text), 1<<10)]
 }
 
+// queueNote says in words why a file in queue/ is not fetched yet, or "".
 func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 	switch {
 	case j.Note != "":
@@ -136,6 +138,7 @@ func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 	return ""
 }
 
+// describeActive fills in the worker, the key and the progress of a file in active/.
 func (s *Spool) describeActive(j *JobFile) {
 	stem, worker, ok := tree.SplitActive(j.Name)
 	if !ok {
@@ -150,13 +153,14 @@ func (s *Spool) describeActive(j *JobFile) {
 	j.Part = s.PartSize(j)
 }
 
-// readTotal reads off the log what the origin promised last.
+// readTotal takes the total from the log: the size that the origin promised last.
 func (j *JobFile) readTotal() {
 	if e, ok := j.Job.Newest(job.Start); ok {
 		j.Total = e.Size
 	}
 }
 
+// PartSize returns the bytes that an active job has fetched so far.
 func (s *Spool) PartSize(j *JobFile) int64 {
 	stem, worker, ok := tree.SplitActive(j.Name)
 	var st unix.Stat_t

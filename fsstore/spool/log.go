@@ -11,9 +11,8 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// LogLine appends an event to an open job file. It only tells of a move: a
-// line that can't be written is a pity and no more. Operators' lines are few,
-// and have no limit.
+// LogLine appends an event to an open job file. An error goes to health alone, because the move
+// that the line tells of counts without it. Operators' lines are few, and have no limit.
 func (s *Spool) LogLine(f *os.File, e job.Event) {
 	info, _ := f.Stat()
 	if _, err := f.WriteString(MissingNewline(f, info) + e.Line()); err != nil {
@@ -21,9 +20,9 @@ func (s *Spool) LogLine(f *os.File, e job.Event) {
 	}
 }
 
-// AppendWhole appends lines that decide what is fetched to an open job file, or
-// takes back what a full disk let in of them: the half of a URL is another URL.
-// What a client noted in that moment goes with it.
+// AppendWhole appends lines that decide what is fetched. Where a full disk lets in only part of
+// them it truncates the file again, because half a URL is another URL. A client's line that was
+// written in that moment is lost with them.
 func AppendWhole(f *os.File, lines string) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -42,8 +41,8 @@ func AppendWhole(f *os.File, lines string) error {
 	return err
 }
 
-// MissingNewline is what a line needs before it where the last one has no end: a
-// person's editor left it open, or a full disk cut it.
+// MissingNewline returns the newline that must come before the next line where the file does not
+// end with one: an editor left it out, or a full disk cut it.
 func MissingNewline(f *os.File, info fs.FileInfo) string {
 	var last [1]byte
 	if info == nil || info.Size() == 0 {

@@ -11,19 +11,19 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// OvertakenError is why a job may not put what it brings in the place of what is there.
+// OvertakenError says why a job may not replace what is held.
 type OvertakenError struct{ Why string }
 
 func (e *OvertakenError) Error() string { return e.Why }
 
-// HeldPrefix begins the word of a claim's line that says what was held.
+// HeldPrefix begins the word in a claim's line that says which version was held then.
 const HeldPrefix = "held:"
 
-// nothingHeld is that word's rest where nothing was.
+// nothingHeld is the rest of that word where nothing was held.
 const nothingHeld = "-"
 
-// HeldVersion tells what is held of u from what was, or will be: the claim that
-// published it. It is "" where that can't be read, which says nothing.
+// HeldVersion returns a word that names the version held of u: the claim that published it. It
+// returns "-" where nothing is held, and "" where that can't be read.
 func (s *Spool) HeldVersion(u key.URL) string {
 	a, err := s.held.Find(u)
 	switch {
@@ -35,6 +35,8 @@ func (s *Spool) HeldVersion(u key.URL) string {
 	return ""
 }
 
+// versionOf returns the claim that published a, or part of its digest where a person wrote the
+// meta.
 func versionOf(a *held.Artifact) string {
 	if a.Claim != "" && !strings.ContainsAny(a.Claim, " \t\r\n") {
 		return a.Claim
@@ -42,8 +44,8 @@ func versionOf(a *held.Artifact) string {
 	return a.SHA256[:16] // a meta that a person wrote
 }
 
-// versionAtClaim is what the first claim under the approval that stands has noted, or
-// "" where none has.
+// versionAtClaim returns the version that the first claim since the newest approval found held, or
+// "" where no claim says.
 func versionAtClaim(j *job.Job) (mark string) {
 	for _, e := range slices.Backward(j.Events) {
 		switch e.Kind {
@@ -60,8 +62,8 @@ func versionAtClaim(j *job.Job) (mark string) {
 	return mark
 }
 
-// CheckOvertaken returns an *OvertakenError where what is held of u is neither what was
-// held when the job was claimed first, nor what one of its own claims brought.
+// CheckOvertaken returns an *OvertakenError where the version held of u is neither the one that
+// the job's first claim found, nor one that a claim of this job published.
 func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
 	if !j.Approved() || held.LastApproval(j).Via == held.ViaPut {
 		return nil // a person has moved it to queue/ since, which is an approval of its own
@@ -82,12 +84,12 @@ func isOwnClaim(j *job.Job, worker string) bool {
 	return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == job.Claim && IsClaimOf(e, worker) })
 }
 
-// IsClaimOf reports whether a line that open wrote is that worker's.
+// IsClaimOf reports whether e is the line that a worker's claim wrote.
 func IsClaimOf(e job.Event, worker string) bool { return strings.HasSuffix(e.Text, " "+worker) }
 
-// CameByPut reports whether what is held of key k came by put or upload. The
-// job in done/ knows; meta keeps the approval when a person has had it fetched
-// since, but then an origin's header too.
+// CameByPut reports whether what is held under key k came by put or upload. The job in done/ says
+// so. Where there is none, the meta does: it may keep a put's approval after a fetch, but has the
+// origin's header or a final URL then.
 func (s *Spool) CameByPut(k string, done *job.Job) bool {
 	if e := held.LastApproval(done); e.Kind != "" {
 		return e.Via == held.ViaPut

@@ -29,9 +29,8 @@ type queueFile struct {
 	seenAt        time.Time // seen like this
 }
 
-// Due lists the names in queue/ that Claim may be tried on now: those whose
-// time has come and that have been written whole. It reads only what has
-// changed since the last call.
+// Due lists the names in queue/ that may be claimed now: their time has come, and they are written
+// to the end. It reads only files that have changed since the last call.
 func (s *Spool) Due() ([]string, error) {
 	names, err := s.tree.Names(string(tree.Queue))
 	if err != nil {
@@ -63,16 +62,15 @@ func (q *queueFile) ready(t time.Time) bool {
 	return q.isWhole(t) && !isLater(q.due, q.dueWritten, t)
 }
 
-// isLater reports whether due is to come. What a worker wrote in a time that is
-// itself to come, it wrote by a clock that was wrong and has been set back: such
-// a job would wait for years.
+// isLater reports whether due lies after t. It ignores a due time that was itself written after t:
+// the clock was wrong then and has been set back, and the job would wait for years.
 func isLater(due, told, t time.Time) bool {
 	return due.After(t) &&
 		!told.After(t.Add(time.Minute)) //guard:fsstore/health.TestAClockSetBack
 }
 
-// NotYetDue reports whether what a file holds is to come. A list that Due gave may
-// be hours old: the file says what was put off since.
+// NotYetDue reports whether no job of a file is due yet. A claim asks again, because a list that
+// Due returned may be hours old and a job may have been put off since.
 func NotYetDue(jobs []job.Job) bool {
 	if len(jobs) == 0 {
 		return false
@@ -81,7 +79,7 @@ func NotYetDue(jobs []job.Job) bool {
 	return isLater(due, told, time.Now())
 }
 
-// loadQueued reads a queue file.
+// loadQueued reads what Due must know of a file in queue/.
 func (s *Spool) loadQueued(name string) (queueFile, error) {
 	q := queueFile{byProgram: key.Valid(tree.StemOf(name)), seenAt: time.Now()}
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Queue, name), tree.MaxJobFile+1)
@@ -102,7 +100,7 @@ func (s *Spool) loadQueued(name string) (queueFile, error) {
 	return q, nil
 }
 
-// sumsOf are those of the URLs that jobs fetch.
+// sumsOf returns the sums of the URLs that jobs fetch.
 func (s *Spool) sumsOf(jobs []job.Job) (sums []string) {
 	for i := range jobs {
 		if u, err := s.queries.Parse(jobs[i].FetchURL()); err == nil {
@@ -112,8 +110,8 @@ func (s *Spool) sumsOf(jobs []job.Job) (sums []string) {
 	return sums
 }
 
-// earliestDue: a batch is taken apart as soon as one of its URLs is due; each
-// carries its own time with it.
+// earliestDue returns the due time of the job that is due first, and when it was written. A list
+// is taken apart as soon as one of its URLs is due, because each takes its own time with it.
 func earliestDue(jobs []job.Job) (due, told time.Time) {
 	first := &jobs[0]
 	for i := range jobs {
@@ -124,8 +122,8 @@ func earliestDue(jobs []job.Job) (due, told time.Time) {
 	return first.Due(), first.DueWritten()
 }
 
-// UnlockQueued unlocks a file in queue/ and touches its mode, which wakes whoever
-// watches the directory: the rename came while it was locked.
+// UnlockQueued unlocks a file in queue/ and touches its mode. That wakes the watchers of the
+// directory, which could not claim the file while it was locked.
 func UnlockQueued(f *os.File) {
 	tree.Unlock(f)
 	if !tree.HasSecondName(f) { // whose mode would change too

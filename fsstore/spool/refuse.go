@@ -12,7 +12,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// WhyNoJob says why a file can't be a job, in words that say what to do.
+// WhyNoJob says why a file can't be a job and what to do, or "".
 func WhyNoJob(p job.File, b []byte, name string) string {
 	switch {
 	case len(b) > tree.MaxJobFile: //guard:fsstore/active.TestGiantJob
@@ -31,8 +31,8 @@ func WhyNoJob(p job.File, b []byte, name string) string {
 	return ""
 }
 
-// WhyBadOption says which option of a job can't be taken. Without it other bytes, or more
-// of them, would do than the person who wrote it asked for.
+// WhyBadOption says which option of a job can't be taken, or "". Such a job is refused, because
+// without the option it might fetch other bytes than the person asked for.
 func WhyBadOption(j *job.Job) string {
 	if len(j.Flaws) == 0 {
 		return ""
@@ -41,8 +41,8 @@ func WhyBadOption(j *job.Job) string {
 	return fmt.Sprintf("line %d, %q, can't be taken: %s", f.N, f.Text, f.Why)
 }
 
-// Refuse puts a job that can't be one into failed/, with the reason as its
-// last line, or beside it where we may not write.
+// Refuse moves a file that can't be a job to failed/ with the reason as its last line, or in a
+// .why file beside it where the log can't be written.
 func (s *Spool) Refuse(f *os.File, name, why string) error {
 	if !tree.Same(f, s.tree.JobPath(tree.Queue, name)) {
 		return nil
@@ -62,7 +62,9 @@ func (s *Spool) Refuse(f *os.File, name, why string) error {
 	return s.writeWhy(got, why)
 }
 
-// RefuseUnreadable moves a file that can't even be read, with the reason beside it.
+// RefuseUnreadable moves a file that the server may not read to failed/, with the reason in a .why
+// file. Any other error it returns, because that is trouble of the disk or the process and not of
+// the job.
 func (s *Spool) RefuseUnreadable(name string, why error) error {
 	if !errors.Is(why, fs.ErrPermission) {
 		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
@@ -90,12 +92,11 @@ const (
 	KindRefused job.Kind = "refused" // it is in failed/ with the reason
 )
 
-// maxBatch leaves room in maxJobFile for a line of each URL, as long as five times
-// the URL where that is short.
+// maxBatch leaves room in tree.MaxJobFile for a line about each URL of a list.
 const maxBatch = 512 << 10
 
-// NewestEvent returns the newest event of these kinds in a file's log, which in a
-// list stands below one of its last URLs.
+// NewestEvent returns the newest event of these kinds in a file's log. In a list the log stands
+// below one of the last URLs.
 func NewestEvent(b []byte, kinds ...job.Kind) job.Event {
 	for _, j := range slices.Backward(job.Parse(b).Jobs) {
 		for _, e := range slices.Backward(j.Events) {

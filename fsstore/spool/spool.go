@@ -37,33 +37,6 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spoo
 	return s
 }
 
-func (by By) Event(k job.Kind) job.Event {
-	return job.Event{Time: tree.Now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
-}
-
-func (by By) DenyEvent() job.Event {
-	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
-}
-
-// LastEventTime is the time of a job's last event; a job without any is kept.
-func LastEventTime(j *job.Job) (t time.Time, ok bool) {
-	for i := range j.Events {
-		if e := j.Events[i].Time; e.After(t) {
-			t, ok = e, true
-		}
-	}
-	return t, ok
-}
-
-// ErrInvalid: what the caller gave is no digest, name or host.
-var ErrInvalid = errors.New("invalid")
-
-// ErrBusy: the key is being fetched.
-var ErrBusy = errors.New("busy")
-
-// ErrDenied: denied/ speaks for this URL.
-var ErrDenied = errors.New("denied")
-
 // By is the operator behind a verb, as the job's log shows it.
 type By struct {
 	Via  string // web, cli
@@ -89,6 +62,36 @@ type JobFile struct {
 	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
 }
 
+// ErrInvalid: what the caller gave is no digest, name or host.
+var ErrInvalid = errors.New("invalid")
+
+// ErrBusy: the key is being fetched.
+var ErrBusy = errors.New("busy")
+
+// ErrDenied: denied/ speaks for this URL.
+var ErrDenied = errors.New("denied")
+
+// Event returns a log line of this operator.
+func (by By) Event(k job.Kind) job.Event {
+	return job.Event{Time: tree.Now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
+}
+
+// DenyEvent returns the log line of a denial.
+func (by By) DenyEvent() job.Event {
+	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
+}
+
+// LastEventTime returns the time of a job's last event. ok is false for a job without any.
+func LastEventTime(j *job.Job) (t time.Time, ok bool) {
+	for i := range j.Events {
+		if e := j.Events[i].Time; e.After(t) {
+			t, ok = e, true
+		}
+	}
+	return t, ok
+}
+
+// Absent returns the fs.ErrNotExist of a file that is not in a directory of the spool.
 func Absent(st tree.State, name string) error {
 	return &fs.PathError{Op: "find", Path: string(st) + "/" + name, Err: fs.ErrNotExist}
 }

@@ -9,19 +9,18 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// A key is a name and no identity. Those of earlier servers have 64 bits of a
-// hash, for which two URLs can be made to have the same; and a person may give a
-// file any name. So whoever takes a file of the spool for a URL's looks at the URL
-// in it, and compares the whole SHA-256 of what it is by the rules that hold now.
+// A key alone does not identify a URL: the keys of earlier servers have 64 bits of a hash, for which
+// two URLs can be made to collide, and a person may give a file any name. So the code here reads the
+// URL in a file, and compares the whole SHA-256 of its normalised form by the rules that hold now.
 
-// Subject is one artifact, as files of the spool are about it.
+// Subject identifies one artifact, so that files of the spool can be compared with it.
 type Subject struct {
 	sum   string   // of its normalised URL
 	Names []string // keys that its files may have: today's, then those that earlier servers gave
 	old   bool     // it is named by the rule of an earlier server
 }
 
-// SubjectOf is the subject of a URL.
+// SubjectOf returns the Subject of a URL.
 func (s *Spool) SubjectOf(u key.URL) Subject {
 	sub := Subject{sum: u.Sum(), Names: []string{u.Key(), u.OldKey()}}
 	if s.queries.Rule == key.Auto {
@@ -32,7 +31,7 @@ func (s *Spool) SubjectOf(u key.URL) Subject {
 	return sub
 }
 
-// SubjectOfHeld is the subject of what is held under key k.
+// SubjectOfHeld returns the Subject of what is held under key k.
 func SubjectOfHeld(k, sum string) Subject {
 	if !key.IsOld(k) || !key.HasSum(k, sum) {
 		return Subject{sum: sum, Names: []string{k}}
@@ -40,8 +39,8 @@ func SubjectOfHeld(k, sum string) Subject {
 	return Subject{sum, []string{k + sum[len("0123456789abcdef"):][:16], k}, true}
 }
 
-// MatchesJob reports whether a job of a directory is about it: a miss by the URL that
-// it was made for, any other by the one that it fetches.
+// MatchesJob reports whether a job is about sub. A miss counts by the URL that it was made for,
+// any other job by the URL that it fetches.
 func (s *Spool) MatchesJob(sub Subject, st tree.State, j *job.Job) bool {
 	raw := j.FetchURL()
 	if st == tree.Misses {
@@ -59,8 +58,8 @@ func (s *Spool) MatchesJob(sub Subject, st tree.State, j *job.Job) bool {
 	return err == nil && u.Sum() == sub.sum
 }
 
-// MatchesFile reports whether a file of the spool is about it. One that holds no URL
-// goes by today's name.
+// MatchesFile reports whether a file of the spool is about sub. A file that holds no URL counts by
+// its name.
 func (s *Spool) MatchesFile(sub Subject, st tree.State, name string) bool {
 	b, err := tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
 	if err != nil {
@@ -75,14 +74,14 @@ func (s *Spool) MatchesFile(sub Subject, st tree.State, name string) bool {
 	return false
 }
 
-// IsMissName reports whether a client that asks for the URL of a miss finds it
-// under this name. One that holds none is named for any.
+// IsMissName reports whether a client that asks for the URL of a miss finds it under this name. A
+// miss without a URL matches any name.
 func (s *Spool) IsMissName(j *job.Job, name string) bool {
 	u, err := s.queries.Parse(j.URL)
 	return err != nil || slices.Contains(s.SubjectOf(u).Names, name)
 }
 
-// FindMiss is the name in misses/ of what is noted of it, or "".
+// FindMiss returns the name in misses/ of the miss of sub, or "".
 func (s *Spool) FindMiss(sub Subject) string {
 	for _, k := range sub.Names {
 		if tree.Exists(s.tree.JobPath(tree.Misses, k)) && s.MatchesFile(sub, tree.Misses, k) {
@@ -92,8 +91,8 @@ func (s *Spool) FindMiss(sub Subject) string {
 	return ""
 }
 
-// FindQueued is the name in queue/ of a job of it, as far as names and the last
-// listing tell, or "".
+// FindQueued returns the name in queue/ of a job of sub, or "". It knows names by key, and what
+// the last Due read of the others.
 func (s *Spool) FindQueued(sub Subject) string {
 	for _, k := range sub.Names {
 		for _, name := range []string{k + ".job", k, k + ".2.job"} {
@@ -111,7 +110,7 @@ func (s *Spool) FindQueued(sub Subject) string {
 	return ""
 }
 
-// FindActive is the name in active/ of a job of it, or "".
+// FindActive returns the name in active/ of a job of sub, or "".
 func (s *Spool) FindActive(sub Subject) string {
 	names, err := s.tree.Names(string(tree.Active))
 	if err != nil {
@@ -126,8 +125,8 @@ func (s *Spool) FindActive(sub Subject) string {
 	return ""
 }
 
-// mayMatch reports whether a file of that name need be read to know whether it is
-// about it: what a program has named by another sum of today's length need not.
+// mayMatch reports whether a file must be read to tell whether it is about sub. A name that is the
+// key of another URL rules it out.
 func (sub Subject) mayMatch(name string) bool {
 	stem := tree.StemOf(name)
 	if a, _, ok := tree.SplitActive(name); ok {
@@ -136,7 +135,7 @@ func (sub Subject) mayMatch(name string) bool {
 	return !key.Valid(stem) || key.IsOld(stem) || key.HasSum(stem, sub.sum)
 }
 
-// JobOf reads a file of the spool if it is about it.
+// JobOf reads a file of the spool, and reports whether it is about sub.
 func (s *Spool) JobOf(sub Subject, st tree.State, name string) (JobFile, bool) {
 	if !sub.mayMatch(name) {
 		return JobFile{}, false
@@ -151,7 +150,7 @@ func (s *Spool) JobOf(sub Subject, st tree.State, name string) (JobFile, bool) {
 	return j, s.MatchesJob(sub, st, &j.Job)
 }
 
-// IsQueuedByKey reports whether a file that a person named holds a URL of that key.
+// IsQueuedByKey reports whether a file in queue/ whose name is no key holds a URL of key k.
 func (s *Spool) IsQueuedByKey(k string) bool {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
@@ -163,9 +162,9 @@ func (s *Spool) IsQueuedByKey(k string) bool {
 	return false
 }
 
-// NamesOf are the names of the files that are rawURL's in these directories of the
-// spool, or with none in meta/: today's first, whether there is a file or not, then
-// those that earlier servers gave, or other rules.
+// NamesOf returns the names of the files of rawURL in these directories of the spool, or in meta/
+// where none is given. Today's key comes first, whether its file exists or not; keys by earlier
+// servers or other rules follow.
 func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -188,7 +187,7 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	return names, nil
 }
 
-// DoneJob is the job in done/ that fetched what is held, or an empty one.
+// DoneJob returns the job in done/ that fetched what is held of sub, or an empty one.
 func (s *Spool) DoneJob(sub Subject) JobFile {
 	for _, k := range sub.Names {
 		if j, err := s.JobFile(tree.Done, k+".job"); err == nil && j.Job.URL != "" && s.MatchesJob(sub, tree.Done, &j.Job) {
@@ -198,7 +197,7 @@ func (s *Spool) DoneJob(sub Subject) JobFile {
 	return JobFile{}
 }
 
-// FindActiveByKey is the file of key k in active/, or "".
+// FindActiveByKey returns the name of key k's job in active/, or "".
 func (s *Spool) FindActiveByKey(k string) string {
 	names, err := s.tree.Names(string(tree.Active))
 	if err != nil {

@@ -49,13 +49,15 @@ func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.St
 	}
 }
 
-// watcher is an fsnotify watcher, or nil where the system gives us none: then
-// the ticker does.
+// watcher is an fsnotify watcher, or nil where the system grants none. Then the ticker of Watch
+// alone wakes its reader.
 type watcher struct {
 	*fsnotify.Watcher
 	at []tree.Place // of each directory, for a watch follows it when it is moved away
 }
 
+// NewWatcher watches the directories of these states. It returns nil, and reports the trouble,
+// where the system grants no watch.
 func (s *Spool) NewWatcher(states []tree.State) *watcher {
 	w, err := s.watchAll(states)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +93,8 @@ func (s *Spool) placeOf(st tree.State) (tree.Place, error) {
 	return tree.PlaceOf(&stat), err
 }
 
-// Rewatch begins anew after a watch was lost: a directory was removed,
-// unmounted or replaced, and is there again.
+// Rewatch returns w, or a new watcher where one of the directories was removed, unmounted or
+// replaced.
 func (s *Spool) Rewatch(w *watcher, states []tree.State) *watcher {
 	if s.watches(w, states) {
 		return w
@@ -101,8 +103,8 @@ func (s *Spool) Rewatch(w *watcher, states []tree.State) *watcher {
 	return s.NewWatcher(states)
 }
 
-// watches reports whether w watches what now has the names of the states. What
-// is away may come back.
+// watches reports whether w watches the directories that have the names of the states now. A
+// directory that is absent is skipped, because it may come back.
 func (s *Spool) watches(w *watcher, states []tree.State) bool {
 	if w == nil || len(w.WatchList()) != len(states) {
 		return false

@@ -13,13 +13,78 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// An addition of a URL whose job waits or runs already. What it asks for beyond
-// that job is never dropped: it is added to one that waits, and is an error
-// where it can't be.
+// Addition is a URL to fetch without anyone having asked for it (a pre-seed).
+type Addition struct {
+	URL           string
+	SHA256        string // expected digest, optional
+	AcceptHTML    bool
+	AcceptAny     bool
+	AcceptHTTP    bool
+	AcceptPrivate bool
+}
 
+// Add queues a URL, held or not, whether anybody asked for it or not, and returns the name of its
+// job. A miss of the same key is approved with it; a job that waits already gets what it lacks of
+// the addition. ErrBusy: the job that waits wants another digest, or the one that runs lacks what
+// is asked for. ErrDenied: denied/ names the URL or its host.
+func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
+	u, content, err := s.PrepareJob(a, by)
+	if err != nil {
+		return "", err
+	}
+	if a.URL, err = key.FetchURL(a.URL); err != nil {
+		return "", err
+	}
+	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.SubjectOf(u), content, a, by) })
+}
+
+// add looks for the URL's job in the order of a job's states, because a job that moves meanwhile
+// is then found in its next one. Where there is none it makes the job.
+func (s *Verbs) add(sub spool.Subject, content string, a Addition, by spool.By) (string, error) {
+	if k := s.spool.FindMiss(sub); k != "" {
+		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
+	}
+	if name, err := s.CompleteQueued(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
+		return name, err
+	}
+	if name := s.spool.FindActive(sub); name != "" {
+		return name, s.checkActive(sub, name, a)
+	}
+	return s.Enqueue(sub.Names[0], content)
+}
+
+// PrepareJob checks an addition and returns the whole text of its job.
+func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
+	u, err := s.queries.Parse(a.URL)
+	if err != nil {
+		return u, "", err
+	}
+	if key.HasUserInfo(a.URL) { //guard:fsstore/active.TestNoURLWithAPasswordIsAdded
+		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
+	}
+	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {
+		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
+	}
+	if name := s.spool.DenialOf(u); name != "" {
+		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", spool.ErrDenied, name)
+	}
+	fetch, err := key.FetchURL(a.URL)
+	if err != nil {
+		return u, "", err
+	}
+	return u, fetch + "\n" + OptionLines(a) + by.Event(job.Approve).Line(), nil
+}
+
+// Where the job of the URL waits or runs already, nothing that the addition asks for is dropped: it
+// is added to a job that waits, and is an error where it can't be.
+
+// ErrMoved says that a job changed its state while it was looked at.
 var ErrMoved = errors.New("the job moved on while it was looked at")
 
-// RetryIfMoved does what ErrMoved broke off: a job that moves is found in its next state.
+// RetryIfMoved calls do again while it returns ErrMoved, a few times, because a job that moved is
+// found in its next state.
 func RetryIfMoved(k string, do func() (string, error)) (string, error) {
 	for range 5 {
 		if name, err := do(); !errors.Is(err, ErrMoved) {
@@ -29,7 +94,7 @@ func RetryIfMoved(k string, do func() (string, error)) (string, error) {
 	return "", fmt.Errorf("%w: the job of %s can't be looked at, or keeps moving: see what is in queue/, then add the URL again", spool.ErrBusy, k)
 }
 
-// Enqueue makes the job of key k in queue/. ErrMoved: there is one by now.
+// Enqueue makes the job of key k in queue/. It returns ErrMoved where there is one by now.
 func (s *Verbs) Enqueue(k, content string) (string, error) {
 	name := k + ".job"
 	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Queue, name), true)
@@ -42,8 +107,7 @@ func (s *Verbs) Enqueue(k, content string) (string, error) {
 	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// CompleteQueued completes the job that we made in queue/, or that was moved
-// there.
+// CompleteQueued adds to the job in queue/ of sub what it lacks of an addition.
 func (s *Verbs) CompleteQueued(sub spool.Subject, a Addition, by spool.By) (string, error) {
 	for i, k := range sub.Names {
 		for _, name := range []string{k + ".job", k} {
@@ -58,8 +122,8 @@ func (s *Verbs) CompleteQueued(sub spool.Subject, a Addition, by spool.By) (stri
 	return "", spool.Absent(tree.Queue, sub.Names[0])
 }
 
-// completeFile writes what queue/<name> lacks of an addition, under the lock that
-// a claim needs: whoever claims the job reads it.
+// completeFile writes what queue/<name> lacks of an addition, under the lock that a claim needs,
+// because a claim reads the job once.
 func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spool.By) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
 	if err != nil {
@@ -94,7 +158,7 @@ func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spoo
 		tree.SyncDir(s.tree.Path(string(tree.Queue), ""))) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// missingLines is the lines that the job b in queue/ lacks of an addition: the
+// missingLines returns the lines that the job in queue/ with text b lacks of an addition: its
 // options, and who approved which URL.
 func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Addition, by spool.By) (string, error) {
 	j := s.onlyJob(b, sub)
@@ -113,8 +177,8 @@ func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Additio
 	return OptionLines(lack) + e.Line(), nil
 }
 
-// checkActive returns an error where the job active/<name> lacks what an addition asks
-// for: its claim has read it, and reads no more.
+// checkActive returns ErrBusy where the job active/<name> lacks what an addition asks for, because
+// its claim has read it already.
 func (s *Verbs) checkActive(sub spool.Subject, name string, a Addition) error {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Active, name), tree.MaxJobFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +193,7 @@ func (s *Verbs) checkActive(sub spool.Subject, name string, a Addition) error {
 	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", spool.ErrBusy, name)
 }
 
-// onlyJob is the one job of a file, if it fetches that URL.
+// onlyJob returns the one job of a file if it is about sub, else nil.
 func (s *Verbs) onlyJob(b []byte, sub spool.Subject) *job.Job {
 	jobs := job.Parse(b).Jobs
 	if len(jobs) != 1 || !s.spool.MatchesJob(sub, tree.Queue, &jobs[0]) {
@@ -138,7 +202,7 @@ func (s *Verbs) onlyJob(b []byte, sub spool.Subject) *job.Job {
 	return &jobs[0]
 }
 
-// MissingFrom is what an addition asks for beyond a job.
+// MissingFrom returns what a asks for that job j does not.
 func MissingFrom(j *job.Job, a Addition) (lack Addition) {
 	if fetch, err := key.FetchURL(j.FetchURL()); err != nil || fetch != a.URL {
 		lack.URL = a.URL
@@ -153,7 +217,7 @@ func MissingFrom(j *job.Job, a Addition) (lack Addition) {
 	return lack
 }
 
-// OptionLines are the lines that an addition puts below its URL.
+// OptionLines returns the lines that an addition puts below its URL.
 func OptionLines(a Addition) string {
 	var b strings.Builder
 	if a.SHA256 != "" {
@@ -172,69 +236,4 @@ func OptionLines(a Addition) string {
 		b.WriteString("accept private\n")
 	}
 	return b.String()
-}
-
-// Add queues a URL that nobody need have asked for, held or not, and returns
-// the name of its job. A miss of the same key is approved with it; a job that
-// waits already gets what it lacks of the addition. ErrBusy: the job that waits
-// must have another digest, or one runs that lacks what is asked for. ErrDenied:
-// denied/ speaks for it.
-func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
-	u, content, err := s.PrepareJob(a, by)
-	if err != nil {
-		return "", err
-	}
-	if a.URL, err = key.FetchURL(a.URL); err != nil {
-		return "", err
-	}
-	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.SubjectOf(u), content, a, by) })
-}
-
-// add looks for the job in the direction in which jobs flow, so that a moving
-// one cannot slip past, and then makes it.
-func (s *Verbs) add(sub spool.Subject, content string, a Addition, by spool.By) (string, error) {
-	if k := s.spool.FindMiss(sub); k != "" {
-		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
-			return name, err
-		}
-	}
-	if name, err := s.CompleteQueued(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
-		return name, err
-	}
-	if name := s.spool.FindActive(sub); name != "" {
-		return name, s.checkActive(sub, name, a)
-	}
-	return s.Enqueue(sub.Names[0], content)
-}
-
-// PrepareJob checks an addition and writes the whole text of its job.
-func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
-	u, err := s.queries.Parse(a.URL)
-	if err != nil {
-		return u, "", err
-	}
-	if key.HasUserInfo(a.URL) { //guard:fsstore/active.TestNoURLWithAPasswordIsAdded
-		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
-	}
-	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {
-		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
-	}
-	if name := s.spool.DenialOf(u); name != "" {
-		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", spool.ErrDenied, name)
-	}
-	fetch, err := key.FetchURL(a.URL)
-	if err != nil {
-		return u, "", err
-	}
-	return u, fetch + "\n" + OptionLines(a) + by.Event(job.Approve).Line(), nil
-}
-
-// Addition is a URL to fetch without anyone having asked for it (a pre-seed).
-type Addition struct {
-	URL           string
-	SHA256        string // expected digest, optional
-	AcceptHTML    bool
-	AcceptAny     bool
-	AcceptHTTP    bool
-	AcceptPrivate bool
 }

@@ -9,10 +9,6 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// The operator's verbs. Each is the rename that the shell would do, plus a
-// line in the job's log that says who did it. Where a verb finds nothing to
-// move it returns fs.ErrNotExist.
-
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
 // approval survives a power cut. What will be fetched is the URL that a person
 // has seen, given by its job.URLSum; "" is the only one that is noted. Nothing
@@ -23,10 +19,9 @@ func (s *Verbs) Approve(k, seen string, by spool.By) error {
 	return err
 }
 
-// approve writes the line that says what was approved, makes it durable, and
-// only then gives the file its new name: whatever is answered is on the disk,
-// and no client's line that comes later counts. A crash or an error before the
-// rename leaves a miss, which pages show with the URL that was to be fetched.
+// approve writes the line that says what was approved, fsyncs it, and only then renames the file,
+// because a client's line that comes later must not change what is fetched. A crash or an error
+// before the rename leaves a miss, which pages show with the URL that was to be fetched.
 func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error) {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return "", spool.Absent(tree.Misses, k)
@@ -65,8 +60,8 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// approvedURL is the URL that is approved: what an addition names, or what a person
-// has seen; "" where the file holds no job, or several.
+// approvedURL returns the URL to approve: the one that an addition names, or the one that a person
+// has seen. It is "" where the file does not hold exactly one job.
 func approvedURL(b []byte, k, seen string, a Addition) (string, error) {
 	jobs := job.Parse(b).Jobs
 	if a.URL != "" || len(jobs) != 1 {
@@ -75,9 +70,8 @@ func approvedURL(b []byte, k, seen string, a Addition) (string, error) {
 	return chooseURL(&jobs[0], k, seen)
 }
 
-// writeApproval appends the lines that approve a miss, whose text was b. A client
-// whose line came in between with a URL of its own changes nothing: then one more
-// line names what is approved.
+// writeApproval appends the lines that approve a miss, whose text was b. Where a client has added
+// a URL since b was read, one more line names what is approved.
 func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) error {
 	line1 := ""
 	if url != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
@@ -99,7 +93,8 @@ func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) er
 	return spool.AppendWhole(f, e.Line())
 }
 
-// URLToLog is the URL that an approval names, or "" where line 1 says it already.
+// URLToLog returns the URL that an approval's line must name, or "" where line 1 of the file says
+// it already.
 func URLToLog(b []byte, url string) string {
 	jobs := job.Parse(b).Jobs
 	if len(jobs) != 1 {

@@ -30,10 +30,11 @@ func (s *Verbs) Cancel(name string, by spool.By) error {
 	return err
 }
 
-// cancelTries: a job may go to active/ before it is looked for in queue/, and back
-// before it is looked for there, as one does whose host has no address.
+// cancelTries is how often Cancel looks, because a job may move to active/ before queue/ is looked
+// at, and back to queue/ before active/ is.
 const cancelTries = 10
 
+// cancelOnce looks for the job in queue/, then in active/, and cancels it.
 func (s *Verbs) cancelOnce(name string, e job.Event) error {
 	err := s.cancelIn(tree.Queue, name, e)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,6 +46,8 @@ func (s *Verbs) cancelOnce(name string, e job.Event) error {
 	return err
 }
 
+// cancelIn cancels st/<name>. It locks a file in queue/ first, because a claim at this moment
+// would take the cancelled line in it for an older one that a person has overruled by mv.
 func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 	if name == "" {
 		return spool.Absent(st, name)
@@ -58,7 +61,7 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 			return err
 		}
 		defer f.Close()
-		if st == tree.Queue { // who claims it at this moment takes a cancelled job in queue/ for one that a person has moved back
+		if st == tree.Queue {
 			if err := s.lockQueued(f); err != nil {
 				return err
 			}
@@ -74,7 +77,8 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 	return spool.Absent(st, name)
 }
 
-// lockQueued locks a job in queue/; it is absent once a claim has it.
+// lockQueued locks a job in queue/. It returns fs.ErrNotExist once a claim has moved the file.
+// Where somebody holds the lock for longer it returns nil: the job is cancelled all the same.
 func (s *Verbs) lockQueued(f *os.File) error {
 	for range 500 {
 		err := tree.Lock(f)
@@ -89,8 +93,9 @@ func (s *Verbs) lockQueued(f *os.File) error {
 	return nil // a file that a person holds open, or a lost lock: cancelled all the same
 }
 
-// moveToCancelled is a bare rename while a worker owns the job: it notices, and
-// gives the file its final name. A job that nobody owns gets it here.
+// moveToCancelled moves a job to cancelled/. A cancel of an active job ends here only if its
+// worker has died. A living worker notices that its file is gone, stops, and gives the file its
+// final name (package active).
 func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
 	if st == tree.Queue {
@@ -109,9 +114,9 @@ func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 	return err
 }
 
-// CancelSuperseded cancels the jobs of one URL in these directories, because what was just done to its
-// artifact is newer than their approval. They are in cancelled/ then, and say why. A list stays: it
-// is about other URLs too.
+// CancelSuperseded cancels the jobs of one URL in these directories, with the reason in their
+// logs, because what was just done to its artifact is newer than their approval. A list stays,
+// because it is about other URLs too.
 func (s *Verbs) CancelSuperseded(sub spool.Subject, why string, by spool.By, in ...tree.State) error {
 	e := by.Event(job.Cancelled)
 	e.Text = why
@@ -130,11 +135,11 @@ func (s *Verbs) CancelSuperseded(sub spool.Subject, why string, by spool.By, in 
 	return errors.Join(errs...)
 }
 
-// maxCancelWait is how long a worker of this host may take until it has noticed a cancel.
+// maxCancelWait is how long cancelAndWait waits for a worker of this host to notice a cancel.
 const maxCancelWait = 10 * time.Second
 
-// cancelAndWait cancels a job, and waits until its worker has let go of it: what that commits, it has
-// committed by then.
+// cancelAndWait cancels a job and waits until its worker has unlocked the file. After that the
+// worker commits nothing more.
 func (s *Verbs) cancelAndWait(st tree.State, name string, e job.Event) error {
 	f, err := tree.OpenJob(s.tree.JobPath(st, name))
 	if err != nil {

@@ -13,9 +13,10 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Deny stops noting and fetching: of one key (its file moves to denied/), of a
-// host, or of "*.domain". What is held stays held and is served. ErrInvalid: the
-// name is none of these, or its file holds several URLs.
+// Deny stops noting and fetching: of one key (its file moves to denied/), of a host, or of
+// "*.domain". What is held stays held and is served. To take a denial back remove its file from
+// denied/, or mv the file of a key to queue/. ErrInvalid: the name is none of these, or its file
+// holds several URLs.
 func (s *Verbs) Deny(name string, by spool.By) error {
 	if !tree.Plain(name) || strings.HasPrefix(name, "-") {
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", spool.ErrInvalid, name)
@@ -35,8 +36,8 @@ func (s *Verbs) Deny(name string, by spool.By) error {
 	return s.denyName(k, by)
 }
 
-// deniable is where a verb looks for the file of what is to be denied. A bare
-// host means the host, though a person may have named a list after it.
+// deniable returns the directories in which the file of what is to be denied may be. A bare host
+// means the host, even where a list in queue/ bears its name.
 func deniable(name string) []tree.State {
 	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && queries.IsHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
 		return nil
@@ -44,6 +45,7 @@ func deniable(name string) []tree.State {
 	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
 }
 
+// denyFile moves st/<name> to denied/ under its key.
 func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
 	f, err := tree.OpenJob(s.tree.JobPath(st, name))
 	if err != nil {
@@ -69,8 +71,8 @@ func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
 		tree.SyncDir(s.tree.Path(string(tree.Denied), ""))) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// deniedAs is the name under which a job's file denies something: its key, which
-// a number or a person's own name for it hides.
+// deniedAs returns the name under which a job's file denies its URL: the key, without a number and
+// in place of a name that a person gave.
 func deniedAs(j *spool.JobFile) (string, error) {
 	switch stem := tree.StemOf(j.Name); {
 	case key.Valid(stem):
@@ -83,7 +85,7 @@ func deniedAs(j *spool.JobFile) (string, error) {
 	return j.Key, nil
 }
 
-// denyName denies what has no job: a held artifact's key, or a host.
+// denyName denies what has no job: the key of an artifact that is held, or a host.
 func (s *Verbs) denyName(name string, by spool.By) error {
 	content := "# " + strings.TrimSuffix(by.DenyEvent().Line(), "\n") + "\n"
 	if key.Valid(name) {

@@ -36,9 +36,9 @@ func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
 	return spool.Absent(cmp.Or(st, tree.Misses), name)
 }
 
-// candidates are the places where a verb looks for a file, in their order: the one
-// directory that it was told, or "" each. Of several jobs of a key an operator
-// means the one whose log is newest.
+// candidates returns the files that a verb tries, in their order. With st it is that directory
+// alone. Without, misses come first, then jobs by the newest line of their logs, because of
+// several jobs of a key an operator means the newest.
 func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool.JobFile {
 	var list []spool.JobFile
 	for _, from := range all {
@@ -69,8 +69,8 @@ func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool
 	return list
 }
 
-// endedNames are the names under which an ended job may be found. One that was
-// seen while its worker had yet to notice the cancel has its own name by now.
+// endedNames returns the names under which an ended job may be found. A job that was just
+// cancelled has its name of active/ until its worker notices, and <key>.job from then on.
 func endedNames(name string) []string {
 	names := []string{name, name + ".job"}
 	if stem, _, ok := tree.SplitActive(name); ok {
@@ -79,8 +79,8 @@ func endedNames(name string) []string {
 	return names
 }
 
-// Clear removes the finished jobs, those in done/ and cancelled/, and returns
-// how many. What failed stays until someone has looked at it.
+// Clear removes all jobs in done/ and cancelled/, and returns how many. failed/ stays, because a
+// person must look at it.
 func (s *Verbs) Clear(by spool.By) (n int, err error) {
 	defer func() { s.tree.Log.Info("cleared", "jobs", n, "via", by.Via, "addr", by.Addr) }()
 	for _, st := range []tree.State{tree.Done, tree.Cancelled} {

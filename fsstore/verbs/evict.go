@@ -10,12 +10,11 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Evict removes the artifact: the next request is a miss. gc keeps its blob a
-// day longer. What waits to fetch it is cancelled, and what does so at this
-// moment will fail: both were approved before. The line that an evict leaves in
-// done/ comes first: it tells what was evicted from what was lost, and a crash in
-// between leaves an artifact that is held. Where the meta is gone already, the
-// line says that it was meant.
+// Evict removes the artifact: the next request is a miss. gc keeps its blob a day longer. Jobs
+// that wait to fetch it are cancelled and those that fetch it now will fail, because they were
+// approved before. The line in done/ is written first: it tells an evict from a loss, and a crash
+// in between leaves an artifact that is held. Where the meta is gone already, Evict writes the
+// line alone.
 func (s *Verbs) Evict(k string, by spool.By) error {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
@@ -36,6 +35,8 @@ func (s *Verbs) Evict(k string, by spool.By) error {
 	return err
 }
 
+// logLostEvict logs an evict of what has no meta any more, and says so by fs.ErrNotExist where
+// nothing was held.
 func (s *Verbs) logLostEvict(k string, by spool.By) error {
 	h, ok := s.held.LastRecord(k)
 	if !ok || h.Evicted {
@@ -44,9 +45,8 @@ func (s *Verbs) logLostEvict(k string, by spool.By) error {
 	return s.AppendRecord(k, by.Event(job.Evicted))
 }
 
-// logEvict writes the line. A full disk, or a file that another user made, is
-// no reason to keep what is to go: without its line an evict looks like one by
-// hand.
+// logEvict writes an evict's line into the job in done/. The evict goes on without the line where
+// the disk is full or another user made the file: it then looks like one by hand.
 func (s *Verbs) logEvict(k string, by spool.By) error {
 	e := by.Event(job.Evicted)
 	if _, ok := s.held.LastRecord(k); ok {
@@ -68,6 +68,7 @@ func (s *Verbs) logEvict(k string, by spool.By) error {
 	return tree.SyncDir(s.tree.Path(string(tree.Done), ""))
 }
 
+// AppendRecord appends an event to the newest job of key k in done/, and fsyncs it.
 func (s *Verbs) AppendRecord(k string, e job.Event) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Done, k+".job"))
 	if err != nil {
@@ -78,8 +79,8 @@ func (s *Verbs) AppendRecord(k string, e job.Event) error {
 		f.Sync()) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// LostInWords says that an artifact was held, that its meta is gone, and that no
-// verb has evicted it, where its blob is there still.
+// LostInWords says how to restore an artifact whose meta is gone, whose blob is there and which no
+// verb has evicted, or "".
 func (s *Verbs) LostInWords(sub spool.Subject) string {
 	for _, k := range sub.Names {
 		if h, ok := s.held.LastRecord(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.BlobOrGone(h.Done.Sha256) {

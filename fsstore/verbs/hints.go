@@ -8,11 +8,10 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Hints are what a person should know of a URL before it is approved, in words:
-// what becomes of its query and by whose word, that its name means whatever is
-// newest, and the line that would make one artifact of it and of others that
-// differ in what looks like a signature of an unknown kind. others are URLs that
-// were asked for, too.
+// Hints returns, in words, what a person should know of a URL before it is approved: what becomes
+// of its query and by which rule, that its name means the newest version, and the line for
+// queries/ that would make one artifact of it and others. others are URLs that were asked for,
+// too.
 func (s *Verbs) Hints(rawURL string, others func(yield func(string) bool)) (hints []string) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -41,7 +40,7 @@ func movingInWords(word string) string {
 	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched again", shorten(word))
 }
 
-// ownLine is the line by which an operator says that a parameter chooses nothing.
+// ownLine says how an operator makes a parameter count for nothing.
 func (s *Verbs) ownLine(u key.URL, name string) string {
 	dir := s.tree.Root
 	if strings.HasPrefix(dir, "-") {
@@ -53,11 +52,11 @@ func (s *Verbs) ownLine(u key.URL, name string) string {
 
 func shorten(s string) string { return s[:min(len(s), 60)] }
 
-// maxBeside is how many misses of one host and name are looked at.
+// maxBeside bounds the misses that NotedBeside reads.
 const maxBeside = 100
 
-// NotedBeside yields the URLs in misses/ that may be of the same path, by their
-// names.
+// NotedBeside yields the URLs in misses/ whose names say that they may be of the same host and
+// path.
 func (s *Verbs) NotedBeside(u key.URL) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		prefix := key.OldName(u.Key())
@@ -76,9 +75,8 @@ func (s *Verbs) NotedBeside(u key.URL) func(yield func(string) bool) {
 	}
 }
 
-// quote makes one word of s for a POSIX shell (XCU 2.2.2): bare where it holds
-// nothing that a shell might take for more, else in single quotes, in which
-// only the quote itself is special.
+// quote returns s as one word for a POSIX shell (XCU 2.2.2): bare where no character is special,
+// else in single quotes.
 func quote(s string) string {
 	special := func(r rune) bool {
 		return r > 0x7e || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:@%,", r)

@@ -22,9 +22,9 @@ var retryStates = []tree.State{tree.Failed, tree.Cancelled, tree.Done}
 // several of that name it is the one whose log is newest.
 func (s *Verbs) Retry(name string, by spool.By) error { return s.RetryAs("", name, "", by) }
 
-// RetryAs is Retry of the file in one directory and in no other, or "" in
-// whichever; with another URL of the same artifact, such as one with a new
-// signature, or "". ErrInvalid: the URL has another key.
+// RetryAs is Retry of the file in one directory, or in any where st is "". rawURL, if not "", is
+// another URL of the same artifact to fetch, such as one with a new signature. ErrInvalid: that
+// URL has another key.
 func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.By) error {
 	return s.RetryWith(st, name, Addition{URL: rawURL}, by)
 }
@@ -55,6 +55,7 @@ func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.By
 	return spool.Absent(cmp.Or(st, tree.Failed), name)
 }
 
+// retryFrom moves st/<name> to queue/ after its log says so.
 func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options string) error {
 	f, err := tree.OpenJob(s.tree.JobPath(st, name))
 	if err != nil {
@@ -82,10 +83,9 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 	return tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
 }
 
-// logRetry writes a retry's line, which is durable before the job moves. One
-// that names a URL, or an option, decides what is fetched: without it nothing may
-// move. Of another the claim writes what it needs, so that a full disk, or a file that
-// another user made, hinders no retry.
+// logRetry writes a retry's line and fsyncs it before the job moves. A line that names a URL or an
+// option decides what is fetched, so that its error stops the retry. A plain line may be lost: a
+// full disk, or a file that another user made, hinders no retry.
 func (s *Verbs) logRetry(f *os.File, e job.Event, options string) error {
 	if e.URL == "" && options == "" {
 		s.spool.LogLine(f, e)
@@ -95,7 +95,7 @@ func (s *Verbs) logRetry(f *os.File, e job.Event, options string) error {
 	return f.Sync()
 }
 
-// checkSameArtifact reports whether a URL is one of the open job's, if another.
+// checkSameArtifact returns ErrInvalid unless rawURL is "" or names the artifact of the open job.
 func (s *Verbs) checkSameArtifact(f *os.File, rawURL string) error {
 	if rawURL == "" {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Any client can have a URL noted beside those of others, with a signature that
-// it made up. So an approval is of one of them, which a person has seen.
+// An approval names one URL of a miss, which a person has seen, because any client can add a URL with
+// a signature that it made up.
 
 // Shown is a miss as a person saw it.
 type Shown struct {
@@ -34,15 +34,15 @@ func (m Shown) String() string {
 	return m.Name + "@" + m.Sum
 }
 
-// UnseenError is why a miss was not approved: the URL that was seen is none of those
-// that are noted now, or several are, and none was named.
+// UnseenError says why a miss was not approved: the URL that was seen is not among those noted
+// now, or several are noted and none was named.
 type UnseenError struct {
 	Name  string // in misses/
 	Seen  string // its sum, or ""
 	Noted []job.Variant
 }
 
-// maxNamed is how many of the URLs an error names; the file has them all.
+// maxNamed is how many URLs the error names. The file has them all.
 const maxNamed = 5
 
 func (e *UnseenError) Error() string {
@@ -62,7 +62,7 @@ func (e *UnseenError) Error() string {
 	return b.String()
 }
 
-// chooseURL is the URL of a miss that a person has seen. "" is one of one.
+// chooseURL returns the URL of a miss whose sum is seen. An empty seen means the only URL.
 func chooseURL(j *job.Job, name, seen string) (string, error) {
 	all := j.Variants()
 	if seen == "" && len(all) == 1 {
