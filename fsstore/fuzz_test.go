@@ -34,7 +34,7 @@ func FuzzClaim(f *testing.F) {
 			t.Fatalf("%q: %v", b, err)
 		}
 		if c != nil {
-			if _, err := key.FetchURL(c.URL); err != nil || !key.Valid(c.Key) || !c.Held() {
+			if _, err := key.FetchURL(c.URL); err != nil || !key.Valid(c.Key) || !c.Owns() {
 				t.Fatalf("%q: claimed %q as %q, %v", b, c.URL, c.Key, err)
 			}
 			storetest.Publish(t, c, "bytes")

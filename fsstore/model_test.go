@@ -260,9 +260,9 @@ func (m *model) giveUp(t *rapid.T) {
 	var err error
 	switch rapid.IntRange(0, 2).Draw(t, "how") {
 	case 0:
-		err = u.claim.PutBack("stopped")
+		err = u.claim.Requeue("stopped")
 	case 1:
-		err = u.claim.Again("503", tree.Now())
+		err = u.claim.Retry("503", tree.Now())
 	case 2:
 		to, err = fsstore.Failed, u.claim.Fail("404")
 	}
@@ -297,7 +297,7 @@ func (m *model) cancel(t *rapid.T) {
 		u.move(fsstore.Queue, fsstore.Cancelled)
 		return
 	}
-	if err := u.claim.Cancelled(); err != nil {
+	if err := u.claim.Cancel(); err != nil {
 		t.Fatal(err)
 	}
 	u.claim = nil
@@ -320,7 +320,7 @@ func (m *model) yank(t *rapid.T) {
 	if !errors.Is(err, fsstore.ErrLost) {
 		t.Fatalf("published what was cancelled: %v", err)
 	}
-	if err := u.claim.Cancelled(); err != nil {
+	if err := u.claim.Cancel(); err != nil {
 		t.Fatal(err)
 	}
 	u.claim = nil
@@ -420,7 +420,7 @@ func (m *model) check(t *rapid.T) {
 		if a, err := m.s.Lookup(u.url); (err == nil) != (u.held != "") || err == nil && a.SHA256 != u.held {
 			t.Fatalf("lookup: %v; the model holds %.8q", err, u.held)
 		}
-		if u.claim != nil && !u.claim.Held() {
+		if u.claim != nil && !u.claim.Owns() {
 			t.Fatal("a claim was lost that nobody took")
 		}
 	}

@@ -74,7 +74,7 @@ func furnish(w *world, origin string) {
 	_, err := w.store.Add(fsstore.Addition{URL: origin + "/queued.bin"}, operator)
 	w.must(err)
 	running := w.claim(origin + "/running.bin")
-	w.t.Cleanup(func() { running.Cancelled() })
+	w.t.Cleanup(func() { running.Cancel() })
 }
 
 var fetchedTime = regexp.MustCompile(`"fetched": "[^"]*"`)

@@ -164,7 +164,7 @@ func (l *lab) half(path string) {
 		err = c.Start(fsstore.Started{Size: int64(len(b)), ETag: etag(b)})
 	}
 	if err == nil {
-		err = c.PutBack("half")
+		err = c.Requeue("half")
 	}
 	l.row.must(err)
 }

@@ -31,7 +31,7 @@ type Claims struct {
 	host    string
 	boot    string // 8 random hex digits of this start of the machine
 	space   space
-	still   observer // files of other hosts, and how long they have stood still
+	idle    observer // files of other hosts, and how long they have stood still
 }
 
 // New returns the Claims of one data directory, on the rooms below it.
@@ -40,7 +40,7 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a 
 }
 
 // ErrLost: the claim is no longer ours, because an operator moved or
-// removed its file in active/. Call Cancelled.
+// removed its file in active/. Call Cancel.
 var ErrLost = errors.New("the job left active/ while it was being fetched")
 
 // Started is what the origin promised in the header of the answer whose first

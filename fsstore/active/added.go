@@ -17,30 +17,30 @@ import (
 // its worker looks at the file again: other URLs go to queue/ as a file of their
 // own, and a job that was given an option goes back there, whatever became of it.
 
-// ErrAdded: the job was given an option while it was fetched. PutBack has it
+// ErrAdded: the job was given an option while it was fetched. Requeue has it
 // claimed again, with that.
 var ErrAdded = errors.New("a line was added to the job while it was fetched: it begins again with that")
 
 // reading notes how much of the claim's file has been read, and what its own URL
 // is as it stands there.
 func (c *Claim) reading(n int, url string) *Claim {
-	c.read, c.own = int64(n), url
+	c.read, c.ownURL = int64(n), url
 	return c
 }
 
-// lookAgain is what was appended since. Where the claim works on a copy, for the
+// readAdded is what was appended since. Where the claim works on a copy, for the
 // file is another user's, what came into that file comes into the copy first.
-func (c *Claim) lookAgain() (a job.Appended, err error) {
+func (c *Claim) readAdded() (a job.Appended, err error) {
 	if c.orig != nil { //guard:TestWhatIsAddedToAnotherUsersFile
-		if err := c.fetchOver(); err != nil {
+		if err := c.copyAdded(); err != nil {
 			return a, err
 		}
 	}
 	b, err := io.ReadAll(io.NewSectionReader(c.f, c.read, tree.MaxJobFile))
-	return job.SplitAppended(b, c.own), err
+	return job.SplitAppended(b, c.ownURL), err
 }
 
-func (c *Claim) fetchOver() error {
+func (c *Claim) copyAdded() error {
 	b, err := io.ReadAll(io.NewSectionReader(c.orig, c.origRead, tree.MaxJobFile))
 	if err != nil || len(b) == 0 {
 		return err
@@ -52,21 +52,21 @@ func (c *Claim) fetchOver() error {
 	return nil
 }
 
-// amended reports whether the job was given an option since it was claimed.
-func (c *Claim) amended() bool {
-	a, err := c.lookAgain()
+// hasNewOption reports whether the job was given an option since it was claimed.
+func (c *Claim) hasNewOption() bool {
+	a, err := c.readAdded()
 	return err == nil && a.Options != ""
 }
 
-// passOn makes a file in queue/ of the URLs that were added, which is durable
+// queueAdded makes a file in queue/ of the URLs that were added, which is durable
 // before they are taken out of the claim's own. A crash in between fetches them
 // once too often.
-func (c *Claim) passOn() error {
-	a, err := c.lookAgain()
+func (c *Claim) queueAdded() error {
+	a, err := c.readAdded()
 	if c.Key == "" && a.Options != "" { // the last URL of a list is a job by now, which lacks them
-		a.URLs = c.own + "\n" + a.Options + a.URLs
+		a.URLs = c.ownURL + "\n" + a.Options + a.URLs
 	}
-	if err != nil || a.URLs == "" || c.own == "" { // a file that has lost its first line
+	if err != nil || a.URLs == "" || c.ownURL == "" { // a file that has lost its first line
 		return err
 	}
 	f, err := c.s.tree.WriteTemp([]byte(a.URLs), 0o660, true)
@@ -75,7 +75,7 @@ func (c *Claim) passOn() error {
 	}
 	defer f.Close()
 	tree.Unlock(f)
-	name, err := tree.RenameFree(f.Name(), c.s.tree.Path(string(tree.Queue), ""), cmp.Or(c.listed, c.Key+".more"))
+	name, err := tree.RenameFree(f.Name(), c.s.tree.Path(string(tree.Queue), ""), cmp.Or(c.givenName, c.Key+".more"))
 	if err != nil {
 		os.Remove(f.Name())
 		return err
@@ -97,7 +97,7 @@ func (c *Claim) replaceBy(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if !c.Held() {
+	if !c.Owns() {
 		err = ErrLost
 	} else {
 		err = os.Rename(own.Name(), c.path)

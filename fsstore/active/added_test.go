@@ -27,8 +27,8 @@ func TestAURLThatIsAddedLateIsQueued(t *testing.T) {
 	const late = "for f in active/*.job; do printf '" + storetest.SecondURL + "\\nsha256 %064d\\n' 7 >> $f; done"
 	for name, end := range map[string]func(s *fsstore.Store, c *fsstore.Claim) error{
 		"done":   func(s *fsstore.Store, c *fsstore.Claim) error { storetest.Publish(t, c, "first"); return nil },
-		"again":  func(s *fsstore.Store, c *fsstore.Claim) error { return c.Again("503", time.Now().Add(time.Hour)) },
-		"back":   func(s *fsstore.Store, c *fsstore.Claim) error { return c.PutBack("stopped") },
+		"again":  func(s *fsstore.Store, c *fsstore.Claim) error { return c.Retry("503", time.Now().Add(time.Hour)) },
+		"back":   func(s *fsstore.Store, c *fsstore.Claim) error { return c.Requeue("stopped") },
 		"failed": func(s *fsstore.Store, c *fsstore.Claim) error { return c.Fail("404") },
 		"died":   func(s *fsstore.Store, c *fsstore.Claim) error { c.Close(); return s.Recover() },
 		"committed and died": func(s *fsstore.Store, c *fsstore.Claim) error {
@@ -94,7 +94,7 @@ func TestAnOptionThatIsAddedLateCounts(t *testing.T) {
 			if _, err := c.Publish(p, fsstore.Origin{}); !errors.Is(err, fsstore.ErrAdded) {
 				t.Errorf("published: %v", err)
 			}
-			return c.PutBack(fsstore.ErrAdded.Error())
+			return c.Requeue(fsstore.ErrAdded.Error())
 		},
 		"fail":      func(c *fsstore.Claim) error { return c.Fail("it is a page") },
 		"unchanged": func(c *fsstore.Claim) error { return c.Unchanged() },

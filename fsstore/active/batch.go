@@ -34,7 +34,7 @@ type batch struct {
 // list has it, one that is done is found unchanged, and what was refused is in
 // failed/ once more.
 func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
-	c := &Claim{Worker: tree.NewWorker(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), listed: listName(name)}
+	c := &Claim{Worker: tree.NewWorker(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
 	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.tree.JobPath(tree.Queue, name), batchStem(name))
 	if got == nil {
 		return err
@@ -44,18 +44,18 @@ func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error
 	stem, _, _ := tree.SplitActive(tree.Base(c.path))
 	if err := b.expand(); errors.Is(err, ErrLost) {
 		c.Key = stem
-		c.s.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.sum()}))
-		return c.Cancelled()
+		c.s.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}))
+		return c.Cancel()
 	} else if err != nil {
-		return errors.Join(err, c.PutBack("the batch could not be taken apart: "+err.Error()))
+		return errors.Join(err, c.Requeue("the batch could not be taken apart: "+err.Error()))
 	}
-	if err := b.passOn(); err != nil {
-		return errors.Join(err, c.PutBack("what was added to the batch could not be queued: "+err.Error()))
+	if err := b.queueAdded(); err != nil {
+		return errors.Join(err, c.Requeue("what was added to the batch could not be queued: "+err.Error()))
 	}
 	if why := badLines(p); why != "" {
 		return c.failAs(stem, why)
 	}
-	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.sum()}); err != nil {
+	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.summary()}); err != nil {
 		return err
 	}
 	_, err = s.spool.MoveToEnded(c.path, tree.Done, stem)
@@ -69,8 +69,8 @@ func badLines(p job.File) string {
 	return fmt.Sprintf("the other URLs are queued, but line %d: %s", p.Bad[0].N, p.Bad[0].Why)
 }
 
-// sum tells what became of the URLs.
-func (b *batch) sum() string {
+// summary tells what became of the URLs.
+func (b *batch) summary() string {
 	text := fmt.Sprintf("%d URLs queued", b.count[spool.KindQueued])
 	if n := b.count[spool.KindSame]; n > 0 {
 		text += fmt.Sprintf(", %d of the same artifacts", n)
@@ -86,10 +86,10 @@ func (b *batch) expand() error {
 		return err
 	}
 	for i := range b.jobs {
-		if !b.Held() && !b.s.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
+		if !b.Owns() && !b.s.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
 			return ErrLost
 		}
-		kind, why, err := b.one(i)
+		kind, why, err := b.queueURL(i)
 		if err != nil {
 			return err
 		}
@@ -97,16 +97,16 @@ func (b *batch) expand() error {
 		if kind == spool.KindQueued {
 			continue
 		}
-		if err := b.log(job.Event{Kind: kind, Count: 1, Text: nth(i) + ": " + why}); err != nil {
+		if err := b.log(job.Event{Kind: kind, Count: 1, Text: urlNumber(i) + ": " + why}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one does what is to be done about one URL, and says what became of it, and why
+// queueURL does what is to be done about one URL, and says what became of it, and why
 // it has no job.
-func (b *batch) one(i int) (kind job.Kind, why string, err error) {
+func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 	j, stem := &b.jobs[i], batchStem(b.jobs[i].URL) // without a key it becomes a job all the same, and fails with its reason
 	u, invalid := b.s.queries.Parse(j.URL)
 	if invalid == nil {
@@ -118,13 +118,13 @@ func (b *batch) one(i int) (kind job.Kind, why string, err error) {
 	case why != "": //guard:TestSameArtifactThatCannotBeTaken
 	case seen:
 		if lack := verbs.MissingFrom(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good //guard:TestBatchOfOneArtifactTwice
-			return spool.KindSame, "it is the same artifact as " + nth(at) + ", which is fetched", nil
+			return spool.KindSame, "it is the same artifact as " + urlNumber(at) + ", which is fetched", nil
 		}
-		why = "it is the same artifact as " + nth(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
+		why = "it is the same artifact as " + urlNumber(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
 	case invalid == nil && b.isCarriedIn(u):
 		why = "a file was carried in for it by hand, and stands above a list: retry this job to fetch it all the same"
 	default:
-		err := b.queueOne(j, stem, u)
+		err := b.queueJob(j, stem, u)
 		if err == nil {
 			b.first[stem] = i
 			return spool.KindQueued, "", nil
@@ -134,7 +134,7 @@ func (b *batch) one(i int) (kind job.Kind, why string, err error) {
 		}
 		why = err.Error()
 	}
-	return spool.KindRefused, why, b.refuseOne(j, stem, why)
+	return spool.KindRefused, why, b.refuseJob(j, stem, why)
 }
 
 // isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
@@ -148,11 +148,11 @@ func (b *batch) isCarriedIn(u key.URL) bool {
 	return b.s.spool.CameByPut(a.Key, &done.Job)
 }
 
-// nth names a URL of the batch. The URL itself may hold a credential.
-func nth(i int) string { return fmt.Sprintf("URL %d", i+1) }
+// urlNumber names a URL of the batch. The URL itself may hold a credential.
+func urlNumber(i int) string { return fmt.Sprintf("URL %d", i+1) }
 
-// queueOne makes the job of a URL, or completes the one that waits.
-func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
+// queueJob makes the job of a URL, or completes the one that waits.
+func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 	text := batchJob(j, b.by())
 	if u.Key() == "" {
 		if _, err := b.s.verbs.Enqueue(stem, text); !errors.Is(err, verbs.ErrMoved) {
@@ -170,8 +170,8 @@ func (b *batch) queueOne(j *job.Job, stem string, u key.URL) error {
 	return err
 }
 
-// refuseOne puts a URL into failed/, where it is seen and can be retried.
-func (b *batch) refuseOne(j *job.Job, stem, why string) error {
+// refuseJob puts a URL into failed/, where it is seen and can be retried.
+func (b *batch) refuseJob(j *job.Job, stem, why string) error {
 	text := batchJob(j, b.by()) + job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
 	f, err := b.s.tree.WriteTemp([]byte(text), 0o660, true)
 	if err != nil {

@@ -63,10 +63,10 @@ func TestPutEndsWhatIsFetched(t *testing.T) {
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 	ended := make(chan error, 1)
 	go func() {
-		for end := time.Now().Add(60 * time.Second); c.Held() && time.Now().Before(end); {
+		for end := time.Now().Add(60 * time.Second); c.Owns() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
-		ended <- c.Cancelled()
+		ended <- c.Cancel()
 	}()
 	storetest.PutIn(t, s, storetest.CudaURL, "by hand")
 	storetest.Must(t, <-ended)
@@ -89,14 +89,14 @@ func TestPutStandsAboveACommitThatHadBegun(t *testing.T) {
 	storetest.Must(t, err)
 	ended := make(chan error, 1)
 	go func() {
-		for end := time.Now().Add(60 * time.Second); c.Held() && time.Now().Before(end); {
+		for end := time.Now().Add(60 * time.Second); c.Owns() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		storetest.Must(t, p.Seal())
 		digest, err := p.ToBlob()
 		storetest.Must(t, err)
 		_, err = c.Commit(c.Meta(digest, p.Size(), fsstore.Origin{}))
-		ended <- errors.Join(err, c.Cancelled())
+		ended <- errors.Join(err, c.Cancel())
 	}()
 	a := storetest.PutIn(t, s, storetest.CudaURL, "by hand")
 	storetest.Must(t, <-ended)
@@ -194,7 +194,7 @@ func TestPutForAMissWithOptions(t *testing.T) {
 func TestPutThatWasKilled(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.NoteMiss(t, s, storetest.CarriedURL, storetest.Client1)
-	c, _, err := s.ClaimForPut(fsstore.Addition{URL: storetest.CarriedURL}, storetest.Operator)
+	c, _, err := s.NewPut(fsstore.Addition{URL: storetest.CarriedURL}, storetest.Operator)
 	storetest.Must(t, err)
 	p, err := c.PutPart()
 	storetest.Must(t, err)

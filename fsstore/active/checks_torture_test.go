@@ -120,7 +120,7 @@ func TestAFullLogEnds(t *testing.T) {
 	s := storetest.TestStore(t)
 	k := storetest.Add(t, s, storetest.CudaURL)
 	storetest.Run(t, s.Dir(), fmt.Sprintf("yes '2026-11-22T21:31:00Z error 503' | head -c %d >> queue/%s; echo >> queue/%s", job.MaxFile-512, k, k))
-	if err := storetest.ClaimNext(t, s).Again("503", time.Now()); err != nil {
+	if err := storetest.ClaimNext(t, s).Retry("503", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Want(t, s, fsstore.Queue)

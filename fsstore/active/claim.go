@@ -21,9 +21,9 @@ import (
 
 // Claim is a job that this process owns: its file in active/ has a name of the
 // claim's own and is flocked, so that no other worker has it, and everyone can
-// see when its owner has died. One goroutine uses it; Held may be called from
-// any. It ends with Publish, Unchanged, Again, Wait, PutBack, Fail or
-// Cancelled, once. That of a Put has no file.
+// see when its owner has died. One goroutine uses it; Owns may be called from
+// any. It ends with Publish, Unchanged, Retry, Defer, Requeue, Fail or
+// Cancel, once. That of a Put has no file.
 type Claim struct {
 	Key    string  // of the artifact
 	Worker string  // 16 random hex digits, new for each claim
@@ -38,8 +38,8 @@ type Claim struct {
 	part    *Part
 	written atomic.Int64 // bytes in the part
 
-	own            string   // the URL of line 1, as it stands there
-	listed         string   // the name that a person gave the file in queue/, without .job
+	ownURL         string   // the URL of line 1, as it stands there
+	givenName      string   // the name that a person gave the file in queue/, without .job
 	read, origRead int64    // bytes of f, and of orig, that Job tells of
 	orig           *os.File // another user's file, of which f is a copy
 }
@@ -117,7 +117,7 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 	if err := s.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return nil, s.spool.Refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), listed: listName(name)}
+	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), givenName: listName(name)}
 	return c.reading(read, j.URL).take(s.tree.JobPath(tree.Queue, name), c.Key)
 }
 
@@ -129,27 +129,27 @@ func (c *Claim) take(from, stem string) (*Claim, error) {
 		return nil, err
 	}
 	if !tree.Same(c.f, c.path) { // an editor saved over it at this moment //guard:TestAnEditorSavesOverAClaim
-		return nil, c.giveBack()
+		return nil, c.moveToQueue()
 	}
-	if c.outranked(stem) {
-		return nil, c.giveBack()
+	if c.hasRival(stem) {
+		return nil, c.moveToQueue()
 	}
 	err := c.makeOwn()
 	if err == nil {
-		err = c.open()
+		err = c.logClaim()
 	}
 	if err != nil { // a full disk, most likely: nothing is claimed
-		err = errors.Join(err, c.giveBack())
+		err = errors.Join(err, c.moveToQueue())
 		c.f.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// outranked reports whether another claim of the same key came in beside this
+// hasRival reports whether another claim of the same key came in beside this
 // one. Whichever of two looks last sees the other; it can't know whether the
 // other saw it, so it goes back. When both go back, the next tick decides.
-func (c *Claim) outranked(stem string) bool {
+func (c *Claim) hasRival(stem string) bool {
 	names, err := c.s.tree.Names(string(tree.Active))
 	if err != nil {
 		return true
@@ -163,7 +163,7 @@ func (c *Claim) outranked(stem string) bool {
 	return false
 }
 
-func (c *Claim) giveBack() error {
+func (c *Claim) moveToQueue() error {
 	stem, _, _ := tree.SplitActive(tree.Base(c.path))
 	_, err := tree.RenameFree(c.path, c.s.tree.Path(string(tree.Queue), ""), stem)
 	return err
@@ -213,9 +213,9 @@ func (c *Claim) makeOwn() error {
 	return nil
 }
 
-// open completes the log: the line that a shell mv left out, which pins the
+// logClaim completes the log: the line that a shell mv left out, which pins the
 // URL, and this claim's host and process.
-func (c *Claim) open() error {
+func (c *Claim) logClaim() error {
 	if !c.Job.Approved() {
 		e := spool.By{Via: "shell", Addr: c.author}.Event(job.Approve)
 		if c.Job.Ended() {
@@ -231,17 +231,17 @@ func (c *Claim) open() error {
 	if c.URL, err = key.FetchURL(c.Job.FetchURL()); err != nil && c.Key != "" {
 		return err
 	}
-	return c.log(c.event())
+	return c.log(c.claimEvent())
 }
 
-// event is the claim's own line.
-func (c *Claim) event() job.Event {
-	text := c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldNow() + " " + c.s.boot + " " + c.Worker
+// claimEvent is the claim's own line.
+func (c *Claim) claimEvent() job.Event {
+	text := c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldText() + " " + c.s.boot + " " + c.Worker
 	return job.Event{Time: tree.Now(), Kind: job.Claim, Count: 1, Text: text}
 }
 
-// heldNow is what the claim's line says of what is held.
-func (c *Claim) heldNow() string {
+// heldText is what the claim's line says of what is held.
+func (c *Claim) heldText() string {
 	if m := c.s.spool.HeldVersion(c.url); m != "" && c.Key != "" {
 		return " " + spool.HeldPrefix + m
 	}
@@ -269,24 +269,24 @@ func (c *Claim) log(e job.Event) error {
 // maxBatchLog: a batch may be larger than any log, and still gets its own.
 const maxBatchLog = tree.MaxJobFile
 
-// Held reports whether the job is still this claim's: false once an operator
-// has moved or removed its file. Then end the download and call Cancelled. It
+// Owns reports whether the job is still this claim's: false once an operator
+// has moved or removed its file. Then end the download and call Cancel. It
 // must not run beside a call that ends the claim.
-func (c *Claim) Held() bool { return tree.Same(c.f, c.path) }
+func (c *Claim) Owns() bool { return tree.Same(c.f, c.path) }
 
-// ShowLife tells other hosts that the claim's owner lives, for where flock is
+// Heartbeat tells other hosts that the claim's owner lives, for where flock is
 // each host's own affair they go by what stands still: who reads for longer than
 // a few minutes writes to neither its job nor its part. Once a minute is enough.
 // It must not run beside a call that ends the claim.
-func (c *Claim) ShowLife() {
+func (c *Claim) Heartbeat() {
 	t := unix.NsecToTimespec(time.Now().UnixNano())
 	_ = unix.UtimesNanoAt(unix.AT_FDCWD, c.path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW) //guard:TestNoOrphanShowsLife
 }
 
-// takeOver ends the life of what is held for this claim's URL under another
+// dropOldName ends the life of what is held for this claim's URL under another
 // name, once the same is held under the name of today: an evict must find it in
 // one place. A crash before leaves both, of which the newer is served.
-func (c *Claim) takeOver(old *held.Artifact) {
+func (c *Claim) dropOldName(old *held.Artifact) {
 	if old == nil || old.Key == c.Key {
 		return
 	}
@@ -299,9 +299,9 @@ func (c *Claim) takeOver(old *held.Artifact) {
 	tree.RenameNew(c.s.tree.Path("hits", old.Key), c.s.tree.Path("hits", c.Key)) // a count, and no more
 }
 
-// nameAnew has a meta that goes on under this claim's key say of what URL that is
+// setURL has a meta that goes on under this claim's key say of what URL that is
 // the key. For what it was fetched it says as before.
-func (c *Claim) nameAnew(m *held.Meta) {
+func (c *Claim) setURL(m *held.Meta) {
 	asked := m.AskedURL()
 	m.URL, m.URLSum = key.Redact(c.url.String()), c.url.Sum()
 	if m.AskedURL() != asked {
@@ -312,9 +312,9 @@ func (c *Claim) nameAnew(m *held.Meta) {
 	}
 }
 
-// makeRoom gives what is held under this claim's key for another URL, by a rule
+// freeKey gives what is held under this claim's key for another URL, by a rule
 // that has changed since, the name that it has by the table alone.
-func (c *Claim) makeRoom() error {
+func (c *Claim) freeKey() error {
 	there, err := c.s.held.Artifact(c.Key)
 	if err != nil || c.s.held.IsFor(there, c.url) || there.AskedSum == "" || there.AskedSum == there.URLSum {
 		return nil

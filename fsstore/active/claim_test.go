@@ -35,11 +35,11 @@ func TestCancelByAnyMove(t *testing.T) {
 	} {
 		s := storetest.TestStore(t)
 		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-		if !c.Held() {
+		if !c.Owns() {
 			t.Fatal("a fresh claim is not held")
 		}
 		storetest.Run(t, s.Dir(), script)
-		if c.Held() {
+		if c.Owns() {
 			t.Fatalf("%s: still held", script)
 		}
 		p, err := c.Part(t.Context(), false)
@@ -50,7 +50,7 @@ func TestCancelByAnyMove(t *testing.T) {
 		if _, err := c.Publish(p, fsstore.Origin{}); !errors.Is(err, fsstore.ErrLost) {
 			t.Errorf("%s: publish: %v", script, err)
 		}
-		if err := c.Cancelled(); err != nil {
+		if err := c.Cancel(); err != nil {
 			t.Errorf("%s: %v", script, err)
 		}
 		storetest.Want(t, s, fsstore.Cancelled, k+".job")
@@ -81,7 +81,7 @@ func TestCancelAfterTheCommitSaysSo(t *testing.T) {
 	if err := c.Finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}); !errors.Is(err, fsstore.ErrLost) {
 		t.Fatal(err)
 	}
-	if err := c.Cancelled(); err != nil {
+	if err := c.Cancel(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Lookup(storetest.CudaURL); err != nil {
@@ -128,7 +128,7 @@ func TestCancelByVerb(t *testing.T) {
 		if err := s.Cancel(k, by); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Cancelled(); err != nil {
+		if err := c.Cancel(); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(storetest.Text(t, s, fsstore.Cancelled, k+".job"), " cancelled web 10.0.0.2"); n != 1 {
@@ -199,13 +199,13 @@ func TestRetryRightAfterCancel(t *testing.T) {
 		storetest.Must(t, s.Cancel(c.Key, fsstore.By{Via: "cli", Addr: "test"}))
 		seen := storetest.Ls(t, s, fsstore.Cancelled)
 		if noticed {
-			storetest.Must(t, c.Cancelled())
+			storetest.Must(t, c.Cancel())
 		}
 		if err := s.Retry(seen[0], fsstore.By{Via: "cli", Addr: "test"}); err != nil {
 			t.Fatalf("noticed %v: retry of %s: %v", noticed, seen[0], err)
 		}
 		if !noticed {
-			storetest.Must(t, c.Cancelled())
+			storetest.Must(t, c.Cancel())
 		}
 		storetest.Want(t, s, fsstore.Queue, c.Key+".job")
 		storetest.Want(t, s, fsstore.Cancelled)
@@ -224,7 +224,7 @@ func TestClearRightAfterCancel(t *testing.T) {
 	if n, err := s.Clear(fsstore.By{Via: "cli", Addr: "test"}); n != 1 || err != nil {
 		t.Fatalf("cleared %d, %v", n, err)
 	}
-	storetest.Must(t, c.Cancelled())
+	storetest.Must(t, c.Cancel())
 	storetest.Want(t, s, fsstore.Cancelled)
 	storetest.Want(t, s, fsstore.Queue)
 }
@@ -503,7 +503,7 @@ func TestMovesNeverReplace(t *testing.T) {
 func TestAgainWaitsAndCounts(t *testing.T) {
 	s := storetest.TestStore(t)
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-	if err := c.Again("503 Service Unavailable", time.Now().Add(time.Hour)); err != nil {
+	if err := c.Retry("503 Service Unavailable", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if due, _ := s.Due(); len(due) != 0 {
@@ -627,7 +627,7 @@ func TestAPartIsOfItsJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Write([]byte(b))
-		if err := c.Again("cut", time.Now().Add(-time.Second)); err != nil {
+		if err := c.Retry("cut", time.Now().Add(-time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -644,7 +644,7 @@ func TestAPartIsOfItsJob(t *testing.T) {
 		if p, err := c.Part(t.Context(), true); err != nil || p.Size() != want {
 			t.Errorf("%s: its own part has %d bytes: %v", name, p.Size(), err)
 		}
-		if err := c.PutBack("x"); err != nil {
+		if err := c.Requeue("x"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -658,7 +658,7 @@ func TestWaitingIsNoAttempt(t *testing.T) {
 	storetest.Run(t, s.Dir(), "yes '2026-11-22T21:31:00Z wait there is no room, and it goes on by itself once there is' | head -c 64000 >> queue/"+k+"; echo >> queue/"+k)
 	for range 3 {
 		c := storetest.ClaimNext(t, s)
-		if err := c.Wait("no room", time.Now()); err != nil {
+		if err := c.Defer("no room", time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,32 +13,32 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Again puts the job back into queue/ after an attempt that failed, due at
+// Retry puts the job back into queue/ after an attempt that failed, due at
 // after. Its part stays for a resume.
-func (c *Claim) Again(reason string, after time.Time) error {
-	return c.back(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
+func (c *Claim) Retry(reason string, after time.Time) error {
+	return c.requeue(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
 }
 
-// Wait puts the job back into queue/, due at after; it counts as no attempt.
-func (c *Claim) Wait(reason string, after time.Time) error {
-	return c.back(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
+// Defer puts the job back into queue/, due at after; it counts as no attempt.
+func (c *Claim) Defer(reason string, after time.Time) error {
+	return c.requeue(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
 }
 
-// PutBack puts the job back into queue/, due at once.
-func (c *Claim) PutBack(reason string) error {
-	return c.back(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
+// Requeue puts the job back into queue/, due at once.
+func (c *Claim) Requeue(reason string) error {
+	return c.requeue(job.Event{Kind: job.Requeue, Count: 1, Text: reason})
 }
 
-func (c *Claim) back(e job.Event) error {
+func (c *Claim) requeue(e job.Event) error {
 	if !e.After.IsZero() {
 		e.After = e.After.UTC().Truncate(time.Second)
 	}
-	c.settle() //guard:TestAPartAfterAPowerCut
-	if !c.Held() {
+	c.syncPart() //guard:TestAPartAfterAPowerCut
+	if !c.Owns() {
 		return ErrLost
 	}
 	if key.Valid(c.Key) { // a list goes back whole //guard:TestAURLThatIsAddedLateIsQueued
-		c.s.health.Complain("what was added to a job", c.passOn())
+		c.s.health.Complain("what was added to a job", c.queueAdded())
 	}
 	if err := c.log(e); err != nil {
 		c.s.health.Complain("log line", err)
@@ -46,7 +46,7 @@ func (c *Claim) back(e job.Event) error {
 	if e.Kind == job.Error && c.logFull() { //guard:TestAFullLogEnds
 		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
 	}
-	err := c.giveBack()
+	err := c.moveToQueue()
 	spool.UnlockQueued(c.f)
 	c.close()
 	return err
@@ -62,19 +62,19 @@ func (c *Claim) logFull() bool {
 // Fail gives the job up: it goes to failed/, and its last line says why. One that
 // was given an option meanwhile goes back to queue/.
 func (c *Claim) Fail(reason string) error {
-	if c.amended() {
-		return c.PutBack(reason + "; " + ErrAdded.Error())
+	if c.hasNewOption() {
+		return c.Requeue(reason + "; " + ErrAdded.Error())
 	}
 	return c.failAs(c.Key, reason)
 }
 
 func (c *Claim) failAs(stem, reason string) error {
-	c.settle() //guard:TestEachStepIsSynced
-	if !c.Held() {
+	c.syncPart() //guard:TestEachStepIsSynced
+	if !c.Owns() {
 		return ErrLost
 	}
 	if key.Valid(c.Key) {
-		c.s.health.Complain("what was added to a job", c.passOn())
+		c.s.health.Complain("what was added to a job", c.queueAdded())
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
 	if err = errors.Join(err,
@@ -86,40 +86,40 @@ func (c *Claim) failAs(stem, reason string) error {
 	return err
 }
 
-// Cancelled ends a claim whose file an operator moved or removed: the job goes
+// Cancel ends a claim whose file an operator moved or removed: the job goes
 // to cancelled/<key>.job from wherever it is now, and to there as a copy when
 // it is nowhere, unless a verb cancelled it: then it was cleared since. Moved
 // back into queue/ it stays there, and is fetched again. What another worker has
 // claimed since is that worker's, wherever it is.
-func (c *Claim) Cancelled() error {
+func (c *Claim) Cancel() error {
 	defer c.close()
 	st, name := tree.Active, tree.Base(c.path)
-	if !c.Held() {
-		st, name = c.s.find(c.f)
+	if !c.Owns() {
+		st, name = c.s.findFile(c.f)
 	}
 	own := name != "" && c.s.tree.JobPath(st, name) == c.path // nobody moved it: a look at it had failed
-	if !own && (st == tree.Queue || c.passedOn(name)) {       //guard:TestTakenForAnOrphan
+	if !own && (st == tree.Queue || c.claimedSince(name)) {   //guard:TestTakenForAnOrphan
 		return nil // its log is of another claim by now
 	}
-	c.settle() //guard:TestEachStepIsSynced
+	c.syncPart() //guard:TestEachStepIsSynced
 	switch {
 	case own:
-		return c.giveBack()
+		return c.moveToQueue()
 	case st == tree.Denied:
 		return os.Rename(c.s.tree.JobPath(st, name), c.s.tree.JobPath(tree.Denied, c.Key))
 	case name != "":
-		c.noteCancelled()
+		c.logCancelled()
 		_, err := c.s.spool.MoveToEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
 		return err
 	}
 	return c.copyCancelled()
 }
 
-// passedOn reports whether another worker has the job by now, or had it: it was
+// claimedSince reports whether another worker has the job by now, or had it: it was
 // moved back into queue/, or another host took it for an orphan. The name in
 // active/ says so before the log does; where that worker made a copy of its own,
 // the log alone.
-func (c *Claim) passedOn(name string) bool {
+func (c *Claim) claimedSince(name string) bool {
 	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker { //guard:TestTakenForAnOrphanAtThisMoment
 		return true
 	}
@@ -131,13 +131,13 @@ func (c *Claim) passedOn(name string) bool {
 	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
 }
 
-// noteCancelled writes the line that a shell mv left out.
-func (c *Claim) noteCancelled() {
+// logCancelled writes the line that a shell mv left out.
+func (c *Claim) logCancelled() {
 	b, err := tree.Slurp(c.f, tree.MaxJobFile)
 	if err != nil {
 		return
 	}
-	if !verbCancelled(b) {
+	if !cancelledByVerb(b) {
 		c.s.spool.LogLine(c.f, spool.By{Via: "shell"}.Event(job.Cancelled))
 	}
 }
@@ -147,7 +147,7 @@ func (c *Claim) copyCancelled() error {
 	if err != nil {
 		return err
 	}
-	if verbCancelled(b) { // and it was cleared or dismissed since
+	if cancelledByVerb(b) { // and it was cleared or dismissed since
 		return nil
 	}
 	b = append(b, spool.By{Via: "shell"}.Event(job.Cancelled).Line()...)
@@ -160,14 +160,14 @@ func (c *Claim) copyCancelled() error {
 	return err
 }
 
-// verbCancelled reports whether a verb wrote its line since the job was claimed.
+// cancelledByVerb reports whether a verb wrote its line since the job was claimed.
 // The worker may have written more before it noticed.
-func verbCancelled(b []byte) bool {
+func cancelledByVerb(b []byte) bool {
 	return spool.NewestEvent(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
 }
 
-// find looks for an open file in the spool.
-func (s *Claims) find(f *os.File) (tree.State, string) {
+// findFile looks for an open file in the spool.
+func (s *Claims) findFile(f *os.File) (tree.State, string) {
 	var st unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
 		return "", ""

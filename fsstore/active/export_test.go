@@ -12,7 +12,7 @@ import (
 	"fromcache/fsstore/verbs"
 )
 
-const ForeignStill = foreignStill
+const ForeignIdle = foreignIdle
 
 var BatchStem = batchStem
 
@@ -34,8 +34,8 @@ func (s *Claims) ClaimBatch(f *os.File, name string, p job.File, read int) error
 
 func (s *Claims) ClaimFile(f *os.File, name string) (*Claim, error) { return s.claimFile(f, name) }
 
-func (s *Claims) ClaimForPut(a verbs.Addition, by spool.By) (*Claim, string, error) {
-	c, history, err := s.claimForPut(a, by)
+func (s *Claims) NewPut(a verbs.Addition, by spool.By) (*Claim, string, error) {
+	c, history, err := s.newPut(a, by)
 	return c.Claim, history, err
 }
 

@@ -26,7 +26,7 @@ func TestAPutStandsAboveWhatWaits(t *testing.T) {
 		},
 		"tried before": func(t *testing.T, s *fsstore.Store) {
 			c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-			if err := c.Again("503", tree.Now().Add(time.Hour)); err != nil {
+			if err := c.Retry("503", tree.Now().Add(time.Hour)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -129,7 +129,7 @@ func TestAnEvictStandsAboveWhatWaitsAndRuns(t *testing.T) {
 		storetest.Hold(t, s, storetest.CudaURL, "bytes")
 		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 		storetest.Run(t, s.Dir(), "rm meta/*") // in a shell
-		if err := c.Again("503", tree.Now()); err != nil {
+		if err := c.Retry("503", tree.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := s.Claim(storetest.KeyOf(t, storetest.CudaURL) + ".job"); c != nil || err != nil {
@@ -210,7 +210,7 @@ func TestAJobIsNotOvertakenByItself(t *testing.T) {
 	if err := s.WriteMeta(c.Key, &m); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Again("the data directory could not be written", tree.Now()); err != nil {
+	if err := c.Retry("the data directory could not be written", tree.Now()); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Publish(t, storetest.ClaimNext(t, s), "newer")

@@ -112,9 +112,9 @@ func (s *Claims) partsOf(keys ...string) []string {
 }
 
 func (p *Part) adopt(ctx context.Context) error {
-	for _, name := range p.c.s.partsOf(p.c.names()...) {
+	for _, name := range p.c.s.partsOf(p.c.partKeys()...) {
 		_, worker, _ := tree.SplitPart(name)
-		if !p.c.began(worker) { //guard:TestAPartIsOfItsJob
+		if !p.c.wrotePart(worker) { //guard:TestAPartIsOfItsJob
 			continue
 		}
 		err := p.adoptFile(ctx, p.c.s.tree.Path("tmp", name), worker)
@@ -126,13 +126,13 @@ func (p *Part) adopt(ctx context.Context) error {
 	return fs.ErrNotExist
 }
 
-// names are the keys under which its parts may lie.
-func (c *Claim) names() []string { return append(c.about().Names, c.Key) }
+// partKeys are the keys under which its parts may lie.
+func (c *Claim) partKeys() []string { return append(c.subject().Names, c.Key) }
 
-// began reports whether the part of a worker holds what this job's newest start
+// wrotePart reports whether the part of a worker holds what this job's newest start
 // vouches for: that worker wrote the start, or took the part over after it.
 // Another job of the same key may have fetched another version.
-func (c *Claim) began(worker string) bool {
+func (c *Claim) wrotePart(worker string) bool {
 	started := false
 	for _, e := range slices.Backward(c.Job.Events) {
 		switch e.Kind {
@@ -168,7 +168,7 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	}
 	own := p.path
 	p.f, p.path = f, path
-	err = p.c.trim(f, worker) //guard:TestACutOffPartGetsNoNewName
+	err = p.c.trimToKept(f, worker) //guard:TestACutOffPartGetsNoNewName
 	if err == nil {
 		err = os.Rename(path, own)
 	}
@@ -177,7 +177,7 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 		err = p.rehash(ctx) //guard:TestResumeHashesTheFile
 	}
 	if tree.Spoilt(err) { //guard:TestAPartWithABadSpot
-		err = p.discardSpoilt(err)
+		err = p.discardUnreadable(err)
 		p.path = own
 		return err
 	}
@@ -188,11 +188,11 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	return err
 }
 
-// trim cuts a part to the bytes that the job says are kept, unless its worker ran since this machine
+// trimToKept cuts a part to the bytes that the job says are kept, unless its worker ran since this machine
 // was started and nothing is missing: after a power cut a file has its size back, and zeros for what
 // had not been written yet. It does so before the part has the name of this claim, which is of this
 // start of the machine.
-func (c *Claim) trim(f *os.File, worker string) error {
+func (c *Claim) trimToKept(f *os.File, worker string) error {
 	info, err := f.Stat()
 	if err != nil || info.Size() <= c.Job.Kept() {
 		return err
@@ -223,8 +223,8 @@ func hasHole(f *os.File, size int64) bool {
 	return err == nil && at < size
 }
 
-// settle fsyncs the part and has the job say so, for a claim that comes after a power cut.
-func (c *Claim) settle() {
+// syncPart fsyncs the part and has the job say so, for a claim that comes after a power cut.
+func (c *Claim) syncPart() {
 	if c.part == nil || c.part.f == nil {
 		return
 	}
@@ -238,10 +238,10 @@ func (c *Claim) settle() {
 	c.s.health.Complain("part", err)
 }
 
-// discardSpoilt removes what the disk does not give back, because each claim would adopt it again.
-func (p *Part) discardSpoilt(why error) error {
+// discardUnreadable removes what the disk does not give back, because each claim would adopt it again.
+func (p *Part) discardUnreadable(why error) error {
 	p.c.s.tree.Log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", why)
-	p.forget()
+	p.reset()
 	if err := p.Discard(); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (p *Part) rehash(ctx context.Context) error {
 	buf := make([]byte, 1<<20)
 	for ctx.Err() == nil {
 		n, err := p.f.ReadAt(buf, p.size)
-		p.note(buf[:n])
+		p.hash(buf[:n])
 		p.setSize(p.size + int64(n))
 		if err == io.EOF {
 			return nil
@@ -264,7 +264,7 @@ func (p *Part) rehash(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (p *Part) note(b []byte) {
+func (p *Part) hash(b []byte) {
 	if n := headSize - len(p.head); n > 0 {
 		p.head = append(p.head, b[:min(n, len(b))]...)
 	}
@@ -291,7 +291,7 @@ func (p *Part) Write(b []byte) (int, error) {
 	}
 	hashed := make(chan struct{})
 	go func() {
-		p.note(b)
+		p.hash(b)
 		close(hashed)
 	}()
 	n, err := p.f.Write(b)
@@ -319,11 +319,11 @@ func (p *Part) Restart() error {
 	if err := p.f.Truncate(0); err != nil {
 		return err
 	}
-	p.forget()
+	p.reset()
 	return nil
 }
 
-func (p *Part) forget() {
+func (p *Part) reset() {
 	p.sum.Reset()
 	p.head = p.head[:0]
 	p.setSize(0)

@@ -36,7 +36,7 @@ func TestAPartWithABadSpot(t *testing.T) {
 		storetest.Must(t, err)
 		storetest.Must(t, c.Start(fsstore.Started{Size: 9, ETag: `"a"`}))
 		p.Write([]byte("half"))
-		storetest.Must(t, c.PutBack("stopped"))
+		storetest.Must(t, c.Requeue("stopped"))
 		path := storetest.Path(s, "tmp", tree.PartName(c.Key, badWorker))
 		cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-P", path, "-e", "inject=pread64:error="+fault, os.Args[0], "-test.run=^TestAPartWithABadSpot$")
 		cmd.Env = append(os.Environ(), badPartDir+"="+s.Dir())
@@ -106,7 +106,7 @@ func TestAPartAfterAPowerCut(t *testing.T) {
 		}
 		begin(claim, false)
 		if c.putDown {
-			storetest.Must(t, claim.PutBack("stopped"))
+			storetest.Must(t, claim.Requeue("stopped"))
 		} else {
 			die(claim)
 		}

@@ -21,7 +21,7 @@ import (
 // the bytes that it vouches for is kept: else a power cut could leave the bytes
 // of one version under the validator of another.
 func (c *Claim) Start(e Started) error {
-	if !c.Held() {
+	if !c.Owns() {
 		return ErrLost
 	}
 	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
@@ -39,10 +39,10 @@ func (c *Claim) Previous() *held.Artifact {
 	return a
 }
 
-// PreviousIsSound reads the blob of Previous, which may take minutes unless ctx
+// VerifyHeld reads the blob of Previous, which may take minutes unless ctx
 // ends, and reports whether it is what its name says: an origin that says
 // nothing has changed speaks of the bytes that it sent.
-func (c *Claim) PreviousIsSound(ctx context.Context) bool {
+func (c *Claim) VerifyHeld(ctx context.Context) bool {
 	a := c.Previous()
 	return a != nil &&
 		c.s.held.VerifyBlob(ctx, a.SHA256) //guard:TestWhatIsRottenIsNotUnchanged
@@ -67,13 +67,13 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
 	}
-	if c.amended() { //guard:TestAnOptionThatIsAddedLateCounts
+	if c.hasNewOption() { //guard:TestAnOptionThatIsAddedLateCounts
 		return nil, ErrAdded
 	}
 	if err := p.seal(); err != nil {
 		return nil, err
 	}
-	if !c.Held() { //guard:TestCancelByAnyMove
+	if !c.Owns() { //guard:TestCancelByAnyMove
 		return nil, ErrLost
 	}
 	digest, err := p.toBlob()
@@ -151,13 +151,13 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 		m.Misses += old.Misses
 		m.AtLeast = m.AtLeast || old.AtLeast
 	}
-	if err := c.makeRoom(); err != nil {
+	if err := c.freeKey(); err != nil {
 		return nil, err
 	}
 	if err := c.s.held.WriteMeta(c.Key, m); err != nil {
 		return nil, err
 	}
-	c.takeOver(old)
+	c.dropOldName(old)
 	c.s.held.AddDigest(m.SHA256, c.Key)
 	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
 }
@@ -168,26 +168,26 @@ func (c *Claim) Unchanged() error {
 	if err := c.mayCommit(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return c.Fail(err.Error())
 	}
-	if c.amended() {
-		return c.PutBack(ErrAdded.Error())
+	if c.hasNewOption() {
+		return c.Requeue(ErrAdded.Error())
 	}
 	a := c.Previous()
 	if a == nil {
-		return c.Again("the origin said 304, but the blob is gone meanwhile", time.Now())
+		return c.Retry("the origin said 304, but the blob is gone meanwhile", time.Now())
 	}
 	m := a.Meta
 	m.Fetched, m.Claim = tree.Now(), c.Worker
-	c.nameAnew(&m)
-	if !c.Held() {
+	c.setURL(&m)
+	if !c.Owns() {
 		return ErrLost
 	}
-	if err := c.makeRoom(); err != nil {
+	if err := c.freeKey(); err != nil {
 		return err
 	}
 	if err := c.s.held.WriteMeta(c.Key, &m); err != nil {
 		return err
 	}
-	c.takeOver(a)
+	c.dropOldName(a)
 	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
 }
 
@@ -198,7 +198,7 @@ func (c *Claim) finish(e job.Event) error {
 	if err == nil {
 		err = c.f.Sync() // else a power cut leaves the new name without the line //guard:TestEachStepIsSynced
 	}
-	if !c.Held() {
+	if !c.Owns() {
 		return ErrLost
 	}
 	defer c.close()
@@ -213,30 +213,30 @@ func (c *Claim) finish(e job.Event) error {
 
 // toDone moves the job to done/, and takes away a miss that it has answered.
 func (c *Claim) toDone() error {
-	if err := c.passOn(); err != nil { //guard:TestAURLThatIsAddedLateIsQueued
+	if err := c.queueAdded(); err != nil { //guard:TestAURLThatIsAddedLateIsQueued
 		return err
 	}
-	c.oldHistory()
+	c.renameOldHistory()
 	if _, err := c.s.spool.MoveToEnded(c.path, tree.Done, c.Key); err != nil {
 		return err
 	}
-	return c.answerMiss()
+	return c.dropMiss()
 }
 
-// oldHistory gives the history that an earlier server wrote today's name: who
+// renameOldHistory gives the history that an earlier server wrote today's name: who
 // looks there for what was held finds it with that of this job.
-func (c *Claim) oldHistory() {
-	for _, k := range c.about().Names[1:] {
-		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.about(), tree.Done, name) {
+func (c *Claim) renameOldHistory() {
+	for _, k := range c.subject().Names[1:] {
+		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.subject(), tree.Done, name) {
 			_, err := tree.RenameFree(c.s.tree.JobPath(tree.Done, name), c.s.tree.Path(string(tree.Done), ""), c.Key)
 			c.s.health.Complain("history of an earlier server", err)
 		}
 	}
 }
 
-// answerMiss takes away a miss of the URL that is held now.
-func (c *Claim) answerMiss() error {
-	k := c.s.spool.FindMiss(c.about())
+// dropMiss takes away a miss of the URL that is held now.
+func (c *Claim) dropMiss() error {
+	k := c.s.spool.FindMiss(c.subject())
 	if k == "" {
 		return nil
 	}
@@ -246,8 +246,8 @@ func (c *Claim) answerMiss() error {
 	return nil
 }
 
-// about is the subject of the claim, which one of recovery's finds in its job.
-func (c *Claim) about() spool.Subject {
+// subject is the subject of the claim, which one of recovery's finds in its job.
+func (c *Claim) subject() spool.Subject {
 	if c.url.Key() != "" {
 		return c.s.spool.SubjectOf(c.url)
 	}

@@ -19,7 +19,7 @@ func TestResumeHashesTheFile(t *testing.T) {
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 	p, _ := c.Part(t.Context(), true)
 	p.Write([]byte("hello "))
-	if err := c.PutBack("stopped"); err != nil {
+	if err := c.Requeue("stopped"); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Run(t, s.Dir(), "printf J | dd of=$(echo tmp/*.part) bs=1 conv=notrunc status=none") // rot
@@ -205,7 +205,7 @@ func TestSpaceIsReserved(t *testing.T) {
 	if err := c2.Reserve(math.MaxInt64); !errors.Is(err, fsstore.ErrNoSpace) {
 		t.Errorf("all that a header can promise: %v", err)
 	}
-	if err := c.Wait("no room", time.Now()); err != nil {
+	if err := c.Defer("no room", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := c2.Reserve(free / 3); err != nil {
@@ -235,11 +235,11 @@ func TestWhatIsRottenIsNotUnchanged(t *testing.T) {
 	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
 	storetest.Add(t, s, storetest.CudaURL)
 	c := storetest.ClaimNext(t, s)
-	if !c.PreviousIsSound(t.Context()) {
+	if !c.VerifyHeld(t.Context()) {
 		t.Error("nothing to compare with")
 	}
 	storetest.Run(t, s.Dir(), "chmod 644 blobs/*; printf Bytes > blobs/"+a.SHA256)
-	if c.PreviousIsSound(t.Context()) {
+	if c.VerifyHeld(t.Context()) {
 		t.Error("rotten bytes are compared by their tag")
 	}
 }

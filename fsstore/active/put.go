@@ -32,7 +32,7 @@ import (
 // can't be taken), ErrDenied or ErrNoSpace, or is the disk's.
 func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.By, progress func(have int64) error) (*held.Artifact, error) {
 	by.Via = held.ViaPut
-	c, history, err := s.claimForPut(a, by)
+	c, history, err := s.newPut(a, by)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.By, 
 		return nil, err
 	}
 	if err = c.receive(p, from, size, progress); err == nil {
-		err = c.whole(p, size)
+		err = c.checkWhole(p, size)
 	}
 	var art *held.Artifact
 	if err == nil {
@@ -54,16 +54,16 @@ func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.By, 
 	}
 	p.close()
 	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: art.Size, Sha256: art.SHA256}
-	s.health.Complain("the job of what was carried in", c.putDone(history+done.Line()))
+	s.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
 	return art, nil
 }
 
 // put is a claim that has no file in active/: an operator brings what it is to fetch.
 type put struct{ *Claim }
 
-// claimForPut returns the claim, and the log of its job as far as it goes: that of
+// newPut returns the claim, and the log of its job as far as it goes: that of
 // the URL's miss, whose options count, and the approval.
-func (s *Claims) claimForPut(a verbs.Addition, by spool.By) (put, string, error) {
+func (s *Claims) newPut(a verbs.Addition, by spool.By) (put, string, error) {
 	u, history, err := s.verbs.PrepareJob(a, by)
 	if err != nil {
 		return put{}, "", err
@@ -80,7 +80,7 @@ func (s *Claims) claimForPut(a verbs.Addition, by spool.By) (put, string, error)
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}
 	c.URL, err = key.FetchURL(c.Job.FetchURL())
-	return c, history + c.event().Line(), err
+	return c, history + c.claimEvent().Line(), err
 }
 
 // approvedMiss is the text of a miss with the lines that approve the URL of an addition.
@@ -123,7 +123,7 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 		return nil, err
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
-	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.about(), why, by, tree.Queue, tree.Active))
+	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.subject(), why, by, tree.Queue, tree.Active))
 	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {
@@ -134,18 +134,18 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 	return a, nil
 }
 
-// putDone writes the job of a put into done/, and takes away the miss that it has answered.
-func (c put) putDone(history string) error {
+// writeDone writes the job of a put into done/, and takes away the miss that it has answered.
+func (c put) writeDone(history string) error {
 	f, err := c.s.tree.WriteTemp([]byte(history), 0o660, true)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	c.oldHistory()
+	c.renameOldHistory()
 	if _, err := c.s.spool.MoveToEnded(f.Name(), tree.Done, c.Key); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return c.answerMiss()
+	return c.dropMiss()
 }
 
 // NotWhole is why what was carried in is not all that was to come.
@@ -209,19 +209,19 @@ func readSome(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-func (c put) whole(p *Part, size int64) error {
+func (c put) checkWhole(p *Part, size int64) error {
 	if size >= 0 && p.Size() != size {
 		return &NotWhole{Have: p.Size(), Size: size}
 	}
 	if want := c.Job.Sha256; want != "" && !strings.EqualFold(want, p.SHA256()) {
 		return &WrongDigest{p.SHA256(), want}
 	}
-	return c.fits(p)
+	return c.checkKind(p)
 }
 
-// fits reports as a *kind.Mismatch what keeps a whole part from being what its
+// checkKind reports as a *kind.Mismatch what keeps a whole part from being what its
 // URL's name says: as a download is judged, where there is no origin to blame.
-func (c put) fits(p *Part) error {
+func (c put) checkKind(p *Part) error {
 	if c.Job.AcceptAny || c.Job.Sha256 != "" { // these are the bytes, whatever they are
 		return nil
 	}

@@ -15,10 +15,10 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// foreignStill is how long an orphan of another host must have stood still:
+// foreignIdle is how long an orphan of another host must have stood still:
 // on some shared file systems flock is the host's own affair, and a free lock
 // says nothing. Its owner shows life far more often.
-const foreignStill = 10 * time.Minute
+const foreignIdle = 10 * time.Minute
 
 // Recover takes care of orphans, the jobs in active/ whose owner has died: the
 // artifact that meta says the claim committed makes it done; any other goes back to
@@ -31,14 +31,14 @@ func (s *Claims) Recover() error {
 	}
 	var errs []error
 	for _, name := range names {
-		if err := s.RecoverOne(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tree.ErrLocked) {
+		if err := s.RecoverFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tree.ErrLocked) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(append(errs, s.recoverNames())...)
 }
 
-func (s *Claims) RecoverOne(name string) error {
+func (s *Claims) RecoverFile(name string) error {
 	stem, worker, ok := tree.SplitActive(name)
 	if !ok {
 		return nil
@@ -66,10 +66,10 @@ func (s *Claims) RecoverOne(name string) error {
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
-	if s.Foreign(&j) && !s.still.stoodStill(path, s.tree.Path("tmp", tree.PartName(stem, worker)), foreignStill) { //guard:TestOrphanOfAnotherHostIsGivenTime
+	if s.OfOtherHost(&j) && !s.idle.unchangedFor(path, s.tree.Path("tmp", tree.PartName(stem, worker)), foreignIdle) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
-	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path, own: own}
+	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path, ownURL: own}
 	return c.recover()
 }
 
@@ -93,13 +93,13 @@ func (c *Claim) recover() error {
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.s.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
-	return c.PutBack("its worker has died")
+	return c.Requeue("its worker has died")
 }
 
-// Foreign reports whether the newest claim of a job was another host's. A claim
+// OfOtherHost reports whether the newest claim of a job was another host's. A claim
 // of this start of the machine was made here, whatever the host or container was
 // called then; one under this name was made here before a start.
-func (s *Claims) Foreign(j *job.Job) bool {
+func (s *Claims) OfOtherHost(j *job.Job) bool {
 	e, ok := j.Newest(job.Claim)
 	if !ok {
 		return false // the owner died between its rename and its first line
@@ -121,14 +121,14 @@ func (s *Claims) recoverNames() error {
 		}
 		for _, name := range names {
 			if stem, _, ok := tree.SplitActive(name); ok {
-				s.health.Complain("recover", s.renameFreed(st, name, stem))
+				s.health.Complain("recover", s.renameMoved(st, name, stem))
 			}
 		}
 	}
 	return nil
 }
 
-func (s *Claims) renameFreed(st tree.State, name, stem string) error {
+func (s *Claims) renameMoved(st tree.State, name, stem string) error {
 	path := s.tree.JobPath(st, name)
 	f, err := tree.OpenJob(path)
 	if err != nil {
@@ -157,7 +157,7 @@ type sighting struct {
 	since     time.Time
 }
 
-func (o *observer) stoodStill(path, part string, long time.Duration) bool {
+func (o *observer) unchangedFor(path, part string, long time.Duration) bool {
 	now := sighting{since: time.Now()}
 	var st unix.Stat_t
 	if unix.Lstat(path, &st) == nil {

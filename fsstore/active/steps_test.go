@@ -74,14 +74,14 @@ var steps = []step{
 	{"start", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
 		storetest.Must(t, c.Start(fsstore.Started{Size: 9, ETag: `"a"`}))
-		storetest.Must(t, c.PutBack("stopped"))
+		storetest.Must(t, c.Requeue("stopped"))
 	}, []string{"rename queue/K.job active/K@W.job", "fsync active/K@W.job", "rename active/K@W.job queue/K.job"}},
 	{"put down and go on", func(t testing.TB, s *fsstore.Store, url string) {
 		c, p := storetest.Begin(t, s, url)
 		storetest.Must(t, c.Start(fsstore.Started{Size: 999, ETag: `"a"`}))
 		_, err := p.Write([]byte("more"))
 		storetest.Must(t, err)
-		storetest.Must(t, c.PutBack("stopped"))
+		storetest.Must(t, c.Requeue("stopped"))
 		c, err = s.Claim(storetest.MustKey(url) + ".job")
 		storetest.Must(t, err)
 		_, err = c.Part(context.Background(), true)
@@ -95,7 +95,7 @@ var steps = []step{
 	{"cancel with a part", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
 		storetest.Must(t, os.Rename(c.Path(), storetest.JobPath(s, fsstore.Cancelled, "x.job")))
-		storetest.Must(t, c.Cancelled())
+		storetest.Must(t, c.Cancel())
 	}, []string{"fsync tmp/K@W.part", "rename cancelled/x.job cancelled/K.job"}},
 	{"commit after gc", func(t testing.TB, s *fsstore.Store, url string) {
 		c, p := storetest.Begin(t, s, url)
@@ -135,12 +135,12 @@ var steps = []step{
 	{"cancel in active", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
 		storetest.Must(t, s.Cancel(c.Key, storetest.Tester))
-		storetest.Must(t, c.Cancelled())
+		storetest.Must(t, c.Cancel())
 	}, []string{"rename active/K@W.job cancelled/K@W.job", "fsync cancelled/K@W.job", "fsync cancelled", "rename cancelled/K@W.job cancelled/K.job"}},
 	{"cancel by rm", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
 		storetest.Must(t, os.Remove(c.Path()))
-		storetest.Must(t, c.Cancelled())
+		storetest.Must(t, c.Cancel())
 	}, []string{"unlink active/K@W.job", "fsync tmp/M", "rename tmp/M cancelled/K.job"}},
 	{"claim of a copy", func(t testing.TB, s *fsstore.Store, url string) {
 		name, err := s.Add(fsstore.Addition{URL: url}, storetest.Tester)
@@ -148,7 +148,7 @@ var steps = []step{
 		storetest.Must(t, os.Link(storetest.JobPath(s, fsstore.Queue, name), s.Dir()+"/../second"))
 		c, err := s.Claim(name)
 		storetest.Must(t, err)
-		storetest.Must(t, c.PutBack("stopped"))
+		storetest.Must(t, c.Requeue("stopped"))
 	}, []string{"rename queue/K.job active/K@W.job", "fsync tmp/M", "rename tmp/M active/K@W.job"}},
 	{"put", func(t testing.TB, s *fsstore.Store, url string) {
 		_, err := storetest.Put(s, fsstore.Addition{URL: url}, "bytes")
@@ -164,7 +164,7 @@ var steps = []step{
 		f, err := tree.OpenJob(c.Path())
 		storetest.Must(t, err)
 		storetest.Must(t, spool.AppendWhole(f, url+".sig\n"))
-		storetest.Must(t, errors.Join(f.Close(), c.PutBack("stopped")))
+		storetest.Must(t, errors.Join(f.Close(), c.Requeue("stopped")))
 	}, []string{"rename queue/K.job active/K@W.job", "fsync tmp/M", "rename tmp/M queue/K.more.job", "fsync queue", "fsync tmp/M", "rename tmp/M active/K@W.job", "rename active/K@W.job queue/K.job"}},
 	{"refused by a batch", func(t testing.TB, s *fsstore.Store, url string) {
 		text := url + "\nsha256 " + strings.Repeat("0", 64) + "\n" + url + "?AWSAccessKeyId=k&Expires=1&Signature=2\nsha256 " + strings.Repeat("1", 64) + "\n"

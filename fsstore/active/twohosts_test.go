@@ -38,12 +38,12 @@ func TestNoOrphanShowsLife(t *testing.T) {
 		for range 30 {
 			storetest.Must(t, b.Recover())
 			time.Sleep(time.Minute)
-			c.ShowLife()
+			c.Heartbeat()
 		}
-		if !c.Held() {
+		if !c.Owns() {
 			t.Fatal("it was taken from a worker that lives")
 		}
-		storetest.Must(t, c.PutBack("stopped"))
+		storetest.Must(t, c.Requeue("stopped"))
 	})
 }
 
@@ -71,15 +71,15 @@ func TestTakenForAnOrphan(t *testing.T) {
 			storetest.Add(t, a, storetest.CudaURL)
 			paused := claimUnseen(t, a)
 			storetest.Must(t, b.Recover())
-			time.Sleep(active.ForeignStill)
+			time.Sleep(active.ForeignIdle)
 			storetest.Must(t, b.Recover())
 			c := claimUnseen(t, b)
 			st := does(dir, c)
 			left := storetest.Ls(t, b, st)
-			if paused.Held() {
+			if paused.Owns() {
 				t.Fatal("it was not taken")
 			}
-			storetest.Must(t, paused.Cancelled())
+			storetest.Must(t, paused.Cancel())
 			storetest.Want(t, b, st, left...)
 			storetest.Want(t, b, fsstore.Cancelled)
 			if text := storetest.Text(t, b, st, left[0]); strings.Contains(text, "cancelled") {
@@ -96,7 +96,7 @@ func TestTakenForAnOrphanAtThisMoment(t *testing.T) {
 	c := storetest.ClaimNext(t, s)
 	name := tree.ActiveJobName(c.Key, tree.NewWorker())
 	storetest.Must(t, os.Rename(c.Path(), storetest.JobPath(s, fsstore.Active, name)))
-	storetest.Must(t, c.Cancelled())
+	storetest.Must(t, c.Cancel())
 	storetest.Want(t, s, fsstore.Active, name)
 }
 
@@ -105,9 +105,9 @@ func TestTakenForAnOrphanAndCopied(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Add(t, s, storetest.CudaURL)
 	c := claimUnseen(t, s)
-	storetest.Must(t, s.RecoverOne(tree.Base(c.Path())))
+	storetest.Must(t, s.RecoverFile(tree.Base(c.Path())))
 	storetest.Must(t, os.Link(storetest.JobPath(s, fsstore.Queue, c.Key+".job"), t.TempDir()+"/second"))
 	storetest.ClaimNext(t, s)
-	storetest.Must(t, c.Cancelled())
+	storetest.Must(t, c.Cancel())
 	storetest.Want(t, s, fsstore.Cancelled)
 }

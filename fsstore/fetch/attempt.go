@@ -80,13 +80,13 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 		case <-mine.Done():
 			return
 		case <-tick.C:
-			if !a.c.Held() &&
+			if !a.c.Owns() &&
 				!a.store.Ill() { // the directory may be mounted again //guard:TestRunWhileTheDirectoryIsAway
 				cancel(errCancelled)
 				return
 			}
 		case <-heartbeat.C:
-			a.c.ShowLife() //guard:TestRunShowsLife
+			a.c.Heartbeat() //guard:TestRunShowsLife
 		}
 	}
 }
@@ -128,7 +128,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	}
 	fields := conditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.askOrigin(ctx, fields)
-	if err == nil && unchanged(ans, fields) && !a.c.PreviousIsSound(ctx) {
+	if err == nil && unchanged(ans, fields) && !a.c.VerifyHeld(ctx) {
 		ans.close()
 		fields = http.Header{}
 		ans, err = a.askOrigin(ctx, fields)

@@ -24,17 +24,17 @@ func (a *attempt) end(err error) error {
 	switch {
 	case isFull:
 		a.conns.await(a.c.Key, full.host)
-		err = a.c.PutBack(reason)
+		err = a.c.Requeue(reason)
 	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
 		a.log.Info("cancelled", "key", a.c.Key)
-		return a.c.Cancelled()
+		return a.c.Cancel()
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
-		err = a.c.PutBack(reason)
+		err = a.c.Requeue(reason)
 	case f.end == endRetry && a.c.Job.Attempts()+1 < a.o.Retries:
 		err = a.retry(reason, f.after)
 	case f.end == endDefer:
 		a.warn("download deferred", reason)
-		err = a.c.Wait(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxDefer)))
+		err = a.c.Defer(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxDefer)))
 	default:
 		if f.end == endRetry {
 			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
@@ -44,7 +44,7 @@ func (a *attempt) end(err error) error {
 	}
 	if errors.Is(err, fsstore.ErrLost) {
 		a.log.Info("cancelled", "key", a.c.Key)
-		return a.c.Cancelled()
+		return a.c.Cancel()
 	}
 	return err
 }
@@ -64,7 +64,7 @@ func (a *attempt) retry(reason string, asked time.Duration) error {
 	n := a.c.Job.Attempts() + 1
 	d := a.o.delay(n, asked)
 	a.warn("download will be retried", reason, "attempt", n, "in", d.Round(time.Second).String())
-	return a.c.Again(reason, time.Now().Add(d))
+	return a.c.Retry(reason, time.Now().Add(d))
 }
 
 func (a *attempt) warn(what, reason string, more ...any) {

@@ -287,7 +287,7 @@ func left(l *lab, url string, b []byte, s fsstore.Started) (k string) {
 	}
 	c.Start(s)
 	p.Write(b)
-	if err := c.PutBack("killed"); err != nil {
+	if err := c.Requeue("killed"); err != nil {
 		l.t.Fatal(err)
 	}
 	return k

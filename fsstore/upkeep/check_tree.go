@@ -138,13 +138,13 @@ func (c *checker) claim(f *file) {
 
 func (c *checker) orphan(f *os.File, j *spool.JobFile, path string) {
 	p := c.found(path, "an orphan: its worker has died", "a running server takes it up within seconds")
-	if c.s.active.Foreign(&j.Job) {
+	if c.s.active.OfOtherHost(&j.Job) {
 		p.Text = "an orphan, or the job of a server on another host"
 		p.Do = "once it has stood still for 10 minutes a running server takes it up; if that host serves no more, mv it to queue/ now"
 	}
 	if c.o.Repair {
 		tree.Unlock(f)
-		if c.s.active.RecoverOne(j.Name) == nil && !tree.Exists(c.s.tree.JobPath(tree.Active, j.Name)) {
+		if c.s.active.RecoverFile(j.Name) == nil && !tree.Exists(c.s.tree.JobPath(tree.Active, j.Name)) {
 			p.Do, p.Repaired = "moved to queue/, or to done/ if it had been fetched", true
 		}
 	}

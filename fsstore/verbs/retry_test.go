@@ -251,10 +251,10 @@ func TestCancelAmongClaims(t *testing.T) {
 		err := s.Cancel(k, fsstore.By{Via: "cli"})
 		c := <-claimed
 		switch {
-		case err == nil && c != nil && c.Held():
+		case err == nil && c != nil && c.Owns():
 			t.Fatal("a cancelled job goes on")
 		case err == nil && c != nil:
-			err = c.Cancelled()
+			err = c.Cancel()
 		case c != nil: // it was on its way from queue/ to active/
 			err = c.Fail("not found")
 		}
