@@ -56,7 +56,9 @@ func (s *Cache) openWhole(a *Artifact) (*os.File, error) {
 	if errors.Is(err, fs.ErrNotExist) && s.RestoreBlob(a.SHA256) == nil {
 		f, size, err = tree.OpenSized(s.tree.Path("blobs", a.SHA256), os.O_RDONLY)
 	}
-	if err == nil && size == a.Size && !s.isWithheld(a.SHA256) {
+	if err == nil &&
+		size == a.Size && //guard:cmd/fromcache-torture.TestRestore
+		!s.isWithheld(a.SHA256) {
 		return f, nil
 	}
 	if err == nil {

@@ -48,7 +48,7 @@ func (s *Spool) MoveToEnded(from string, st tree.State, stem string) (name strin
 			_ = tree.RenameNew(to+".why", s.tree.JobPath(st, older+".why"))
 			return stem + ".job", nil
 		}
-		_ = tree.RenameNew(s.tree.JobPath(st, older), to) //guard:fsstore/active.TestHistoryComesToNoOtherPlace
+		_ = tree.RenameNew(s.tree.JobPath(st, older), to)
 	}
 	name, err = tree.RenameFree(from, dir, stem)
 	if errors.Is(err, fs.ErrExist) { // no number is left

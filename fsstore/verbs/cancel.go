@@ -17,7 +17,7 @@ import (
 // artifact was committed first it stays, and the job says so. When it returns nil
 // the cancel survives a power cut.
 func (s *Verbs) Cancel(name string, by spool.By) error {
-	if !tree.Plain(name) {
+	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Active, name)
 	}
 	e := by.Event(job.Cancelled)

@@ -18,7 +18,7 @@ import (
 // denied/, or mv the file of a key to queue/. ErrInvalid: the name is none of these, or its file
 // holds several URLs.
 func (s *Verbs) Deny(name string, by spool.By) error {
-	if !tree.Plain(name) || strings.HasPrefix(name, "-") {
+	if !tree.Plain(name) || strings.HasPrefix(name, "-") { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", spool.ErrInvalid, name)
 	}
 	k := strings.TrimSuffix(name, ".job")

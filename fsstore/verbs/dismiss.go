@@ -21,7 +21,7 @@ func (s *Verbs) Dismiss(name string, by spool.By) error { return s.DismissIn("",
 
 // DismissIn is Dismiss of the file in one directory and in no other.
 func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
-	if !tree.Plain(name) {
+	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Misses, name)
 	}
 	for _, j := range s.candidates(st, name, dismissFrom) {
@@ -42,7 +42,7 @@ func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
 func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool.JobFile {
 	var list []spool.JobFile
 	for _, from := range all {
-		if st != "" && st != from {
+		if st != "" && st != from { //guard:TestVerbsTakeTheFileThatIsMeant
 			continue
 		}
 		names := endedNames(name)
@@ -53,7 +53,7 @@ func (s *Verbs) candidates(st tree.State, name string, all []tree.State) []spool
 			list = append(list, spool.JobFile{State: from, Name: n})
 		}
 	}
-	if st != "" {
+	if st != "" { //guard:TestVerbsTakeTheVeryName
 		return list // a row's own name comes before those that it may have had
 	}
 	jobs := list

@@ -28,7 +28,7 @@ func (s *Verbs) Evict(k string, by spool.By) error {
 		return err
 	}
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
-	err := tree.SyncDir(s.tree.Path("meta", ""))
+	err := tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 	if unread == nil {
 		err = errors.Join(err, s.CancelSuperseded(spool.SubjectOfHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
 	}

@@ -32,7 +32,7 @@ func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.By) error {
 // RetryWith is RetryAs with the options of more, which are written into the job
 // before it moves.
 func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.By) error {
-	if !tree.Plain(name) {
+	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Failed, name)
 	}
 	if more.SHA256 != "" && !held.IsDigest(strings.ToLower(more.SHA256)) {
@@ -80,7 +80,7 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 	}
 	os.Remove(s.tree.JobPath(st, name+".why"))
 	defer spool.UnlockQueued(f)
-	return tree.SyncDir(s.tree.Path(string(tree.Queue), ""))
+	return tree.SyncDir(s.tree.Path(string(tree.Queue), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // logRetry writes a retry's line and fsyncs it before the job moves. A line that names a URL or an
@@ -89,10 +89,10 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 func (s *Verbs) logRetry(f *os.File, e job.Event, options string) error {
 	if e.URL == "" && options == "" {
 		s.spool.LogLine(f, e)
-	} else if err := spool.AppendWhole(f, options+e.Line()); err != nil {
+	} else if err := spool.AppendWhole(f, options+e.Line()); err != nil { //guard:TestHalfALineRetriesNothing
 		return err
 	}
-	return f.Sync()
+	return f.Sync() //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // checkSameArtifact returns ErrInvalid unless rawURL is "" or names the artifact of the open job.
