@@ -122,7 +122,7 @@ func (s *Counts) addHits(k string, n int64) error {
 
 // openCount opens a file of numbers for adding in place, makes it where there
 // is none, and waits a while for its lock: whoever holds it adds and is gone.
-// Else it is errLocked, or errShared where it has a second name, and the numbers
+// Else it is tree.ErrLocked, or tree.ErrShared where it has a second name, and the numbers
 // wait in memory.
 func openCount(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)

@@ -55,8 +55,8 @@ arrow feather avro orc pdf mp4 mkv webm mp3 wav flac png jpg jpeg gif webp tif t
 // PDF, an archive of text files, the description of a virtual disk.
 //
 // anyBytes are the binaries that have no format of their own, or whose extension has a second
-// meaning (a linker's script, a list of Python's paths): text is wrong there only if it holds an
-// errorPhrase.
+// meaning (a linker's script, a list of Python's paths): text is wrong there only if it holds one
+// of errorPhrases.
 var (
 	mayBeText = words(`hex pdf ar vmdk`)
 	anyBytes  = words(`run bin img raw rom fw cap tar so pth`)
@@ -181,8 +181,8 @@ func Check(name string, head []byte) *Mismatch {
 	return nil
 }
 
-// maxError is the length in bytes up to which text is taken for an error message though it holds no
-// errorPhrase.
+// maxError is the length in bytes up to which text is taken for an error message though it holds none
+// of errorPhrases.
 const maxError = 1000
 
 // isErrorText reports whether bytes can't be a file with this extension, because they are text.

@@ -178,7 +178,7 @@ func (s *Rules) OwnFlaws() (list []health.Problem, err error) {
 	return list, nil
 }
 
-// CheckOwn has Health tell what ownFlaws finds.
+// CheckOwn has Health tell what OwnFlaws finds.
 func (s *Rules) CheckOwn() {
 	list, err := s.OwnFlaws()
 	if err == nil && len(list) > 0 {

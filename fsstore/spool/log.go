@@ -35,7 +35,7 @@ func AppendWhole(f *os.File, lines string) error {
 	if errors.Is(err, syscall.EBADF) && tree.HasSecondName(f) {
 		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), tree.ErrShared)
 	}
-	if errors.Is(err, syscall.EBADF) { // openJob could open it for reading only
+	if errors.Is(err, syscall.EBADF) { // tree.OpenJob could open it for reading only
 		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())
 	}
 	return err

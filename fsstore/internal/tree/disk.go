@@ -113,7 +113,7 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	return Slurp(f, limit)
 }
 
-// Lock takes the flock of f, or says errLocked. It dies with the process and
+// Lock takes the flock of f, or says ErrLocked. It dies with the process and
 // follows the file through every rename.
 func Lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -266,7 +266,7 @@ func Base(name string) string { return name[strings.LastIndexByte(name, '/')+1:]
 
 // LockSoon waits for a lock that somebody may hold for a moment: a worker that
 // opened the file where it was before, and is about to see that it has moved.
-// After a second it is errLocked.
+// After a second it is ErrLocked.
 func LockSoon(f *os.File) (err error) {
 	for range 500 {
 		if err = Lock(f); !errors.Is(err, ErrLocked) {
