@@ -14,7 +14,7 @@
 //	failed/<key>.job           given up; the last line says why
 //	cancelled/<key>.job        stopped by an operator; the newest of its key, as in done/ and
 //	                           failed/: earlier ones have a number, <key>.2.job
-//	denied/<key>               never to be noted or fetched; also <host> and *.<domain>
+//	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
 //	stats/<date>               what was counted that day: lines of name and number

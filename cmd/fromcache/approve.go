@@ -38,7 +38,7 @@ func approveShown(s *fsstore.Store, f file, by fsstore.By) (note string, err err
 		return "", err
 	}
 	if len(all) > 1 {
-		note = fmt.Sprintf("  %s, one of %d URLs that are noted\n", printable(key.RedactDistinct(v.URL)), len(all))
+		note = fmt.Sprintf("  %s, one of %d URLs that are recorded\n", printable(key.RedactDistinct(v.URL)), len(all))
 	}
 	return note, s.Approve(f.name, v.Sum(), by)
 }

@@ -87,7 +87,7 @@ func (w *ward) ails(says string, code, hit int) {
 		w.t.Errorf("%s: a hit: %d %q", says, got, body)
 	}
 	w.n++
-	if got, body := w.blob(fmt.Sprintf("/never%d.bin", w.n)); got != http.StatusNotFound || code != http.StatusOK && !strings.Contains(body, "not noted: the cache-host can't") {
+	if got, body := w.blob(fmt.Sprintf("/never%d.bin", w.n)); got != http.StatusNotFound || code != http.StatusOK && !strings.Contains(body, "not recorded: the cache-host can't") {
 		w.t.Errorf("%s: a miss: %d %q", says, got, body)
 	}
 }

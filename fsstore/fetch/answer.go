@@ -177,7 +177,7 @@ func decimal(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// strongETag returns s if it is a strong validator that a job can note, else "".
+// strongETag returns s if it is a strong validator that a job's line can hold, else "".
 func strongETag(s string) string {
 	s = strings.TrimSpace(s)
 	if !job.StrongETag(s) {

@@ -9,7 +9,7 @@ import (
 const (
 	// MaxFile is the size in bytes at which a job file stops growing.
 	MaxFile = 64 << 10
-	// MissRoom is the size in bytes at which no more misses are noted, so that the events of the
+	// MissRoom is the size in bytes at which no more misses are recorded, so that the events of the
 	// job itself find room.
 	MissRoom = 48 << 10
 )
@@ -183,9 +183,9 @@ func (j *Job) newestOf(kinds ...Kind) Event {
 }
 
 // FetchURL returns the URL that was approved, as written. It is the URL on the newest approve line,
-// or on a retry line after that. Where the line names none it is the newest URL that was noted
-// before the approval. Where nothing was approved it is the newest that was noted. A URL that was
-// noted after an approval is never returned, because any client can have its URL noted.
+// or on a retry line after that. Where the line names none it is the newest URL that was recorded
+// before the approval. Where nothing was approved it is the newest that was recorded. A URL that was
+// recorded after an approval is never returned, because any client can have its URL recorded.
 func (j *Job) FetchURL() string {
 	noted, approved := j.URL, ""
 	for i := range j.Events {

@@ -8,11 +8,11 @@ import (
 )
 
 // Variant is one of the URLs that a job holds. Each signature makes one, and any client can have
-// its URL noted. An operator chooses one of them by its Sum.
+// its URL recorded. An operator chooses one of them by its Sum.
 type Variant struct {
 	URL        string    // as written
 	Addr, Tool string    // of who asked for it first, "" where no miss says
-	First      time.Time // when it was noted; zero where no miss says
+	First      time.Time // when it was recorded; zero where no miss says
 	N          int       // times asked
 }
 
@@ -26,7 +26,7 @@ func URLSum(url string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Variants returns the distinct URLs that the job holds, line 1 first, then as they were noted.
+// Variants returns the distinct URLs that the job holds, line 1 first, then as they were recorded.
 func (j *Job) Variants() []Variant {
 	list := []Variant{{URL: j.URL}}
 	at := map[string]int{j.URL: 0}

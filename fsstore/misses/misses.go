@@ -136,7 +136,7 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 func (s *Misses) refuseNote(a request, why error) Verdict {
 	s.quota.lost.Add(1)
 	s.health.Sometimes("miss", func() {
-		s.tree.Log.Error("a miss is not noted", "file", "misses/"+a.key, "err", why)
+		s.tree.Log.Error("a miss is not recorded", "file", "misses/"+a.key, "err", why)
 	})
 	return VerdictFull
 }

@@ -21,7 +21,7 @@ type quota struct {
 	lost   atomic.Int64
 }
 
-// NotNoted is how many misses this process did not note because misses/ was
+// NotNoted is how many misses this process did not record because misses/ was
 // full, or the client's tenth of it was.
 func (s *Misses) NotNoted() int64 { return s.quota.lost.Load() }
 

@@ -52,7 +52,7 @@ func TestANameIsNoIdentity(t *testing.T) {
 				if c, err := s.Claim(old); c != nil || err != nil {
 					t.Fatalf("%+v, %v", c, err)
 				}
-				storetest.Run(t, s.Dir(), "grep -q ' failed the URL that was noted last is of another artifact' failed/*")
+				storetest.Run(t, s.Dir(), "grep -q ' failed the URL that was recorded last is of another artifact' failed/*")
 				continue
 			}
 			if err := s.Approve(old, job.URLSum(seen), storetest.Operator); err != nil {

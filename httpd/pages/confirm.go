@@ -46,7 +46,7 @@ func denyHost(name string) string {
 	if name == "" || key.Valid(strings.TrimSuffix(name, ".job")) {
 		return ""
 	}
-	return "Deny all of " + cut(key.RedactText(name), 300) + "? Nothing of it is noted or fetched any more; what is held stays held."
+	return "Deny all of " + cut(key.RedactText(name), 300) + "? Nothing of it is recorded or fetched any more; what is held stays held."
 }
 
 // asksWhether answers with a page that asks, where one is to.

@@ -60,5 +60,5 @@ const (
 	Done      State = "done"      // fetched
 	Failed    State = "failed"    // given up
 	Cancelled State = "cancelled" // stopped by an operator
-	Denied    State = "denied"    // never to be noted or fetched
+	Denied    State = "denied"    // never to be recorded or fetched
 )
