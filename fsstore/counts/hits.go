@@ -51,6 +51,7 @@ func (s *Counts) Hits(k string) int64 {
 	return Plus(n, s.ReadHits(k), math.MaxInt64)
 }
 
+// ReadHits is the number in hits/<k>; 0 where there is none that can be read.
 func (s *Counts) ReadHits(k string) int64 {
 	b, err := tree.ReadFile(s.tree.Path("hits", k), 32)
 	if err != nil {
@@ -86,6 +87,7 @@ func (s *Counts) AllHits() (map[string]int64, error) {
 	return all, nil
 }
 
+// FlushHits adds to hits/ what is in memory. What it can't write stays in memory.
 func (s *Counts) FlushHits() error {
 	s.served.mu.Lock()
 	gathered := s.served.n

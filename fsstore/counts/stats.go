@@ -109,6 +109,7 @@ func parseStats(b []byte) map[string]int64 {
 	return n
 }
 
+// FlushStats adds to stats/ what is in memory. What it can't write stays in memory.
 func (s *Counts) FlushStats() error {
 	s.stats.mu.Lock()
 	gathered := s.stats.n

@@ -187,6 +187,7 @@ func (s *Rules) CheckOwn() {
 	s.health.Trouble("queries", "a line in queries/ can't be taken, and says nothing: run fromcache fsck", err)
 }
 
+// IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/.
 func IsHostPattern(s string) bool {
 	s = strings.TrimPrefix(s, "*.")
 	u, err := key.Parse("http://"+s+"/", key.Auto)
