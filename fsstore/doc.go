@@ -12,8 +12,8 @@
 //	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
 //	done/<key>.job             fetched, and whether it was evicted
 //	failed/<key>.job           given up; the last line says why
-//	cancelled/<key>.job        stopped by an operator; the newest of its key, as in done/ and
-//	                           failed/: earlier ones have a number, <key>.2.job
+//	cancelled/<key>.job        stopped by an operator: each cancel ends here. Here, in done/ and
+//	                           failed/ earlier jobs of the key have a number, <key>.2.job
 //	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
@@ -46,8 +46,8 @@
 //
 // What vanishes without a verb may be a loss: gc takes nothing where much of it
 // is at once (Brake), and fsck writes a meta anew from done/, where an evict has
-// left its line. A name is no identity: whoever takes a file for a URL's compares
-// the sum of the URL in it (subject).
+// left its line. A name is no identity: whether a file is about a URL is decided by
+// the SHA-256 of the URL in it, not by the key in its name (spool.Subject).
 //
 // # What survives a crash
 //
@@ -63,7 +63,7 @@
 // file after a day, a part that no job may resume (Claim.Part) after a week.
 // After a power cut a part is resumed from the bytes that its job says are kept.
 //
-// misses/ and hits/ are notes, and not fsynced.
+// misses/ and hits/ are not fsynced: a crash can cost their last seconds.
 //
 // # The rooms
 //
@@ -85,6 +85,12 @@
 // Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
 // Package fetch downloads what a Claim says.
 //
-// To add a state: its directory in internal/tree (layout.go, names.go), who lists and moves it in
-// spool, the verb in verbs, who shows it in view.
+// # To add a state
+//
+//	internal/tree  names.go: the State; layout.go: its directory; data-README: its line
+//	spool          list.go: what a listing says of it; names.go beside this file exports it
+//	verbs          moves.go: the verb that moves a job there, and back
+//	active         end.go: where it is a way for a download to end
+//	upkeep         check.go: what fsck asks of it; gc.go: how long it keeps a job
+//	view, why.go   who shows it; so do ../httpd/pages/jobs.go and ../cmd/fromcache/ls.go
 package fsstore

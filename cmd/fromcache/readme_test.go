@@ -179,7 +179,7 @@ func distantOrigin(t *testing.T, dir string) []string {
 
 // unlike are the rows whose verb leaves what the shell does not: a line in done/, a job in
 // cancelled/ where no worker sees to that, a job for each URL of a list.
-var unlike = []string{"| evict", "| cancel", "| fetch many"}
+var unlike = []string{"| evict", "| cancel: the job goes to `cancelled/`", "| fetch many"}
 
 // TestReadmeTable runs each command of the table of what to do, in the shell and as a verb, each on
 // a data directory of its own.
