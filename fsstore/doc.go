@@ -89,7 +89,7 @@
 //
 //	internal/tree  names.go: the State; layout.go: its directory; data-README: its line
 //	spool          list.go: what a listing says of it; names.go beside this file exports it
-//	verbs          moves.go: the verb that moves a job there, and back
+//	verbs          a file for each verb: cancel.go moves a job there, retry.go back
 //	active         end.go: where it is a way for a download to end
 //	upkeep         check.go: what fsck asks of it; gc.go: how long it keeps a job
 //	view, why.go   who shows it; so do ../httpd/pages/jobs.go and ../cmd/fromcache/ls.go

@@ -158,7 +158,7 @@ func (s *Store) beat() {
 		return
 	}
 	s.Monitor.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
-	s.Monitor.Trouble("misses", "not every miss can be noted: look at misses/; the log says more", errors.Join(s.Misses.FlushRepeats(misses.GatherFor), s.Misses.CountMisses()))
+	s.Monitor.Trouble("misses", "not every miss can be recorded: look at misses/; the log says more", errors.Join(s.Misses.FlushRepeats(misses.GatherFor), s.Misses.CountMisses()))
 	s.Monitor.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.Counts.FlushHits())
 	s.Rules.CheckOwn()
 	s.Monitor.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.Counts.FlushStats())

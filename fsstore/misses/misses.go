@@ -99,7 +99,7 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	}
 	sub := s.spool.SubjectOf(u)
 	if !tree.Exists(s.tree.JobPath(tree.Misses, a.key)) {
-		a.key = cmp.Or(s.spool.FindMiss(sub), a.key) // an earlier server may have noted it
+		a.key = cmp.Or(s.spool.FindMiss(sub), a.key) // an earlier server may have recorded it
 	}
 	return s.findOrMake(u, sub, a)
 }

@@ -173,7 +173,7 @@ func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Additio
 		return "", nil
 	}
 	e := by.Event(job.Approve)
-	e.URL = a.URL // always: without it the line would approve what was noted last
+	e.URL = a.URL // always: without it the line would approve what was recorded last
 	return OptionLines(lack) + e.Line(), nil
 }
 

@@ -11,9 +11,9 @@ import (
 
 // Approve moves misses/<key> to queue/<key>.job. When it returns nil the
 // approval survives a power cut. What will be fetched is the URL that a person
-// has seen, given by its job.URLSum; "" is the only one that is noted. Nothing
-// noted before or later can change it: the error is an *UnseenError where that URL is
-// not noted, or several are.
+// has seen, given by its job.URLSum; "" is the only one that is recorded. Nothing
+// recorded before or later can change it: the error is an *UnseenError where that URL is
+// not recorded, or several are.
 func (s *Verbs) Approve(k, seen string, by spool.By) error {
 	_, err := s.approve(k, seen, Addition{}, by)
 	return err

@@ -29,8 +29,8 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictQueued: newMissAnswer(fsstore.VerdictQueued, "not held yet; approved and waiting to be fetched"),
 	fsstore.VerdictActive: newMissAnswer(fsstore.VerdictActive, "not held yet; being fetched"),
 	fsstore.VerdictDenied: newMissAnswer(fsstore.VerdictDenied, "not held; the operator has denied it"),
-	fsstore.VerdictFull:   newMissAnswer(fsstore.VerdictFull, "not held, and not noted: too many misses wait"),
-	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not noted: the cache-host can't read or write its data directory, as /healthz or its log says"),
+	fsstore.VerdictFull:   newMissAnswer(fsstore.VerdictFull, "not held, and not recorded: too many misses wait"),
+	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
 // miss notes that raw was asked for, and answers 404 with the verdict.
