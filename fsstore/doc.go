@@ -1,5 +1,5 @@
-// Package fsstore is the data directory as a Go API. It is the only package
-// that touches the directory; everyone else holds a *Store and joins no path.
+// Package fsstore is the data directory as a Go API. Only it and the rooms below it touch the
+// directory; everyone else holds a *Store and joins no path.
 //
 // # What is on the disk
 //
@@ -57,7 +57,7 @@
 // is no job until then: it writes to tmp/, commits, and leaves a whole job in done/. For
 // an approval by verb or button it is the fsync of queue/. No step needs undoing.
 //
-// Two rules complete or throw away what was half done. An orphan, a job in
+// Two rules of recovery complete or throw away what was half done. An orphan, a job in
 // active/ whose worker has died, goes to done/ if meta names its claim, else to
 // queue/ (Store.Recover). What is in tmp/ and old goes (Store.GC): a half-written
 // file after a day, a part that no job may resume (Claim.Part) after a week.

@@ -54,7 +54,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone, err := tree.Lay(dir)
+	gone, err := tree.Prepare(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: run this as the user of the directory or as one of its group, or give it to this user", err)
 	}
@@ -154,14 +154,14 @@ const flushEvery = 10 * time.Second
 
 // beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	if s.Monitor.LookAt(flushEvery).Half { //guard:fsstore/active.TestHalfATreeIsLeftAlone
+	if s.Monitor.Look(flushEvery).Half { //guard:fsstore/active.TestHalfATreeIsLeftAlone
 		return
 	}
-	s.Monitor.Trouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
-	s.Monitor.Trouble("misses", "not every miss can be recorded: look at misses/; the log says more", errors.Join(s.Misses.FlushRepeats(misses.GatherFor), s.Misses.CountMisses()))
-	s.Monitor.Trouble("hits", "not every hit can be counted: look at hits/; the log says more", s.Counts.FlushHits())
-	s.Rules.CheckOwn()
-	s.Monitor.Trouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.Counts.FlushStats())
+	s.Monitor.SetTrouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
+	s.Monitor.SetTrouble("misses", "not every miss can be recorded: look at misses/; the log says more", errors.Join(s.Misses.FlushRepeats(misses.GatherFor), s.Misses.CountMisses()))
+	s.Monitor.SetTrouble("hits", "not every hit can be counted: look at hits/; the log says more", s.Counts.FlushHits())
+	s.Rules.CheckQueries()
+	s.Monitor.SetTrouble("stats", "the numbers of the day can't be kept: look at stats/; the log says more", s.Counts.FlushStats())
 }
 
 // lookAfter looks at the directory each second while something is wrong, and
@@ -169,7 +169,7 @@ func (s *Store) beat() {
 func (s *Store) lookAfter() {
 	l := s.Monitor.Seen()
 	if l.Wrong || l.Full {
-		if l = s.Monitor.LookAt(0); !l.Wrong && !l.Full {
+		if l = s.Monitor.Look(0); !l.Wrong && !l.Full {
 			s.beat()
 		}
 	}

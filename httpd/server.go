@@ -118,7 +118,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 func (s *Server) crowded(err error) {
-	s.store.Trouble("connections", "there are more connections than open files allow: those that wait longest without a request are cut; raise LimitNOFILE= or ulimit -n", err)
+	s.store.SetTrouble("connections", "there are more connections than open files allow: those that wait longest without a request are cut; raise LimitNOFILE= or ulimit -n", err)
 }
 
 // beside starts what runs beside the answers, and returns the call that ends

@@ -34,7 +34,7 @@ type batch struct {
 // list has it, one that is done is found unchanged, and what was refused is in
 // failed/ once more.
 func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
-	c := &Claim{Worker: tree.NewWorker(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
+	c := &Claim{Worker: tree.RandomID(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
 	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.tree.JobPath(tree.Queue, name), batchStem(name))
 	if got == nil {
 		return err

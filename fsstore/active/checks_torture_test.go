@@ -71,7 +71,7 @@ func TestOneFileSystemHoldsAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tree.LaySub(dir, elsewhere); err == nil || !strings.Contains(err.Error(), "another file system") {
+	if err := tree.PrepareSub(dir, elsewhere); err == nil || !strings.Contains(err.Error(), "another file system") {
 		t.Error(err)
 	}
 }

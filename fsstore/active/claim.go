@@ -50,7 +50,7 @@ type Claim struct {
 // URLs, or it was bad and is in failed/. The claim's rename is what decides;
 // a crash after it leaves an orphan for Recover.
 func (s *Claims) Claim(name string) (*Claim, error) {
-	if !tree.CountsInQueue(name) ||
+	if !tree.IsQueueName(name) ||
 		s.spool.IsBeingWritten(name) { //guard:TestAListThatIsOpenIsLeftAlone
 		return nil, nil
 	}
@@ -105,7 +105,7 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 		return nil, s.spool.Refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
 	}
 	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() { //guard:fsstore/spool.TestANameIsNoIdentity
-		return nil, s.spool.Refuse(f, name, "the URL that was noted last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
+		return nil, s.spool.Refuse(f, name, "the URL that was recorded last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
 	if d := s.spool.DenialOf(u); d != "" { //guard:TestBadJobsAreSetAside
 		return nil, s.spool.Refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
@@ -117,7 +117,7 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 	if err := s.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return nil, s.spool.Refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), givenName: listName(name)}
+	c := &Claim{Key: u.Key(), Worker: tree.RandomID(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), givenName: listName(name)}
 	return c.reading(read, j.URL).take(s.tree.JobPath(tree.Queue, name), c.Key)
 }
 
@@ -128,7 +128,7 @@ func (c *Claim) take(from, stem string) (*Claim, error) {
 	if err := os.Rename(from, c.path); err != nil && !tree.Exists(c.path) { //guard:cmd/fromcache-torture.TestKill
 		return nil, err
 	}
-	if !tree.Same(c.f, c.path) { // an editor saved over it at this moment //guard:TestAnEditorSavesOverAClaim
+	if !tree.StillNames(c.f, c.path) { // an editor saved over it at this moment //guard:TestAnEditorSavesOverAClaim
 		return nil, c.moveToQueue()
 	}
 	if c.hasRival(stem) {
@@ -272,7 +272,7 @@ const maxBatchLog = tree.MaxJobFile
 // Owns reports whether the job is still this claim's: false once an operator
 // has moved or removed its file. Then end the download and call Cancel. It
 // must not run beside a call that ends the claim.
-func (c *Claim) Owns() bool { return tree.Same(c.f, c.path) }
+func (c *Claim) Owns() bool { return tree.StillNames(c.f, c.path) }
 
 // Heartbeat tells other hosts that the claim's owner lives, for where flock is
 // each host's own affair they go by what stands still: who reads for longer than

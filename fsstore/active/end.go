@@ -178,7 +178,7 @@ func (s *Claims) findFile(f *os.File) (tree.State, string) {
 			continue
 		}
 		for _, name := range names {
-			if tree.Same(f, s.tree.JobPath(dir, name)) {
+			if tree.StillNames(f, s.tree.JobPath(dir, name)) {
 				return dir, name
 			}
 		}

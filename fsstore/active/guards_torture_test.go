@@ -187,7 +187,7 @@ func TestAnEditorSavesOverAClaim(t *testing.T) {
 	}
 	storetest.Run(t, s.Dir(), "echo https://example.com/new.run > x; mv x queue/"+name)
 	u, _ := key.Parse(storetest.CudaURL, key.Auto)
-	c := active.NewClaim(s.Claims, tree.NewWorker(), j.Job, f, "", u)
+	c := active.NewClaim(s.Claims, tree.RandomID(), j.Job, f, "", u)
 	if got, _ := c.Take(storetest.JobPath(s, fsstore.Queue, name), u.Key()); got != nil {
 		t.Errorf("claimed %s, and the file says %s", got.URL, storetest.Text(t, s, fsstore.Active, storetest.Ls(t, s, fsstore.Active)[0]))
 	}
@@ -235,7 +235,7 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Run(t, s.Dir(), "mkfifo tmp/fifo; mkdir tmp/dir; ln -s ../README tmp/link; ln -s /dev/zero tmp/device")
 	for _, name := range []string{"fifo", "dir", "link", "device"} {
-		if f, err := tree.Open(storetest.Path(s, "tmp", name), os.O_RDONLY); !errors.Is(err, tree.ErrForeign) {
+		if f, err := tree.Open(storetest.Path(s, "tmp", name), os.O_RDONLY); !errors.Is(err, tree.ErrNotRegular) {
 			t.Errorf("%s: %v, %v", name, f, err)
 		}
 	}

@@ -158,8 +158,8 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	if err != nil {
 		return err
 	}
-	err = tree.Lock(f)                                                //guard:TestAPartHasOneWriter
-	if err == nil && (!tree.Same(f, path) || tree.HasSecondName(f)) { //guard:TestHardLinksLeadNowhere
+	err = tree.Lock(f)                                                    //guard:TestAPartHasOneWriter
+	if err == nil && (!tree.StillNames(f, path) || tree.HasHardLink(f)) { //guard:TestHardLinksLeadNowhere
 		err = fs.ErrNotExist
 	}
 	if err != nil {
@@ -176,7 +176,7 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 		p.path = own
 		err = p.rehash(ctx) //guard:TestResumeHashesTheFile
 	}
-	if tree.Spoilt(err) { //guard:TestAPartWithABadSpot
+	if tree.IsDiskError(err) { //guard:TestAPartWithABadSpot
 		err = p.discardUnreadable(err)
 		p.path = own
 		return err
@@ -366,7 +366,7 @@ func (p *Part) close() {
 // earlier start, which no claim adopts.
 func (s *Claims) dropParts(k string) {
 	for _, name := range s.partsOf(k) {
-		s.tree.DropFree(s.tree.Path("tmp", name))
+		s.tree.RemoveUnlocked(s.tree.Path("tmp", name))
 	}
 }
 
@@ -388,7 +388,7 @@ func (p *Part) seal() error {
 // toBlob makes the part a blob: its bytes, and its name in blobs/, are on the disk when it returns.
 func (p *Part) toBlob() (digest string, err error) {
 	digest = p.SHA256()
-	if !tree.Same(p.f, p.path) { //guard:TestAPartHasOneWriter
+	if !tree.StillNames(p.f, p.path) { //guard:TestAPartHasOneWriter
 		return "", fmt.Errorf("%s was replaced while it was written", p.path)
 	}
 	if err := os.Rename(p.path, p.c.s.tree.Path("blobs", digest)); err != nil {

@@ -75,7 +75,7 @@ func (s *Claims) newPut(a verbs.Addition, by spool.By) (put, string, error) {
 			history = approvedMiss(b, a, by)
 		}
 	}
-	c := put{&Claim{Key: u.Key(), Worker: tree.NewWorker(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}}
+	c := put{&Claim{Key: u.Key(), Worker: tree.RandomID(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}}
 	if why := spool.WhyBadOption(&c.Job); why != "" { //guard:TestPutForAMissWithOptions
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}

@@ -46,7 +46,7 @@ func (s *Claims) RecoverFile(name string) error {
 	path := s.tree.JobPath(tree.Active, name)
 	f, err := tree.OpenJob(path)
 	if err != nil {
-		if errors.Is(err, tree.ErrForeign) {
+		if errors.Is(err, tree.ErrNotRegular) {
 			return nil
 		}
 		return err
@@ -55,7 +55,7 @@ func (s *Claims) RecoverFile(name string) error {
 	if err := tree.Lock(f); err != nil { //guard:TestOrphans
 		return err
 	}
-	if !tree.Same(f, path) {
+	if !tree.StillNames(f, path) {
 		return nil
 	}
 	b, err := tree.Slurp(f, tree.MaxJobFile)
@@ -135,7 +135,7 @@ func (s *Claims) renameMoved(st tree.State, name, stem string) error {
 		return err
 	}
 	defer f.Close()
-	if tree.Lock(f) != nil || !tree.Same(f, path) {
+	if tree.Lock(f) != nil || !tree.StillNames(f, path) {
 		return nil
 	}
 	if st == tree.Denied {

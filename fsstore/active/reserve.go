@@ -36,7 +36,7 @@ func (c *Claim) Reserve(total int64) error {
 	need := total - c.written.Load()
 	for other, n := range sp.promised {
 		if other != c { //guard:TestSpaceIsReserved
-			need = counts.Plus(need, max(0, n-other.written.Load()), math.MaxInt64)
+			need = counts.AddCapped(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
 	if need > free-c.s.health.MinFree { //guard:TestSpaceIsReserved

@@ -94,7 +94,7 @@ func TestTakenForAnOrphanAtThisMoment(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Add(t, s, storetest.CudaURL)
 	c := storetest.ClaimNext(t, s)
-	name := tree.ActiveJobName(c.Key, tree.NewWorker())
+	name := tree.ActiveJobName(c.Key, tree.RandomID())
 	storetest.Must(t, os.Rename(c.Path(), storetest.JobPath(s, fsstore.Active, name)))
 	storetest.Must(t, c.Cancel())
 	storetest.Want(t, s, fsstore.Active, name)

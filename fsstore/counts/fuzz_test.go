@@ -19,8 +19,8 @@ func FuzzHits(f *testing.F) {
 		if n < 0 {
 			t.Fatalf("%q counts as %d", b, n)
 		}
-		if more = max(more, 0); counts.Plus(n, more, math.MaxInt64) < max(n, more) {
-			t.Fatalf("%q and %d more are %d", b, more, counts.Plus(n, more, math.MaxInt64))
+		if more = max(more, 0); counts.AddCapped(n, more, math.MaxInt64) < max(n, more) {
+			t.Fatalf("%q and %d more are %d", b, more, counts.AddCapped(n, more, math.MaxInt64))
 		}
 	})
 }
@@ -38,7 +38,7 @@ func FuzzStats(f *testing.F) {
 			if v < 0 || v > counts.MaxDay || name == "" {
 				t.Fatalf("%q: %q counts as %d", b, name, v)
 			}
-			if got := counts.Plus(v, max(more, 0), counts.MaxDay); got < v || got > counts.MaxDay {
+			if got := counts.AddCapped(v, max(more, 0), counts.MaxDay); got < v || got > counts.MaxDay {
 				t.Fatalf("%d and %d more are %d", v, more, got)
 			}
 		}

@@ -48,7 +48,7 @@ func (s *Counts) Hits(k string) int64 {
 	s.served.mu.Lock()
 	n := s.served.n[k]
 	s.served.mu.Unlock()
-	return Plus(n, s.ReadHits(k), math.MaxInt64)
+	return AddCapped(n, s.ReadHits(k), math.MaxInt64)
 }
 
 // ReadHits is the number in hits/<k>; 0 where there is none that can be read.
@@ -82,7 +82,7 @@ func (s *Counts) AllHits() (map[string]int64, error) {
 	s.served.mu.Lock()
 	defer s.served.mu.Unlock()
 	for k, n := range s.served.n {
-		all[k] = Plus(all[k], n, math.MaxInt64)
+		all[k] = AddCapped(all[k], n, math.MaxInt64)
 	}
 	return all, nil
 }
@@ -115,7 +115,7 @@ func (s *Counts) addHits(k string, n int64) error {
 	if err != nil {
 		return err
 	}
-	line := strconv.AppendInt(nil, Plus(parseHits(b), n, math.MaxInt64), 10)
+	line := strconv.AppendInt(nil, AddCapped(parseHits(b), n, math.MaxInt64), 10)
 	if _, err := f.WriteAt(append(line, '\n'), 0); err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *Counts) addHits(k string, n int64) error {
 
 // openCount opens a file of numbers for adding in place, makes it where there
 // is none, and waits a while for its lock: whoever holds it adds and is gone.
-// Else it is tree.ErrLocked, or tree.ErrShared where it has a second name, and the numbers
+// Else it is tree.ErrLocked, or tree.ErrHardLinked where it has a second name, and the numbers
 // wait in memory.
 func openCount(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
@@ -133,16 +133,16 @@ func openCount(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: tree.ErrForeign}
+		err = &fs.PathError{Op: "open", Path: path, Err: tree.ErrNotRegular}
 	}
-	if err == nil && tree.HasSecondName(f) { //guard:fsstore/misses.TestNotesLeaveTheOtherNameAlone
-		err = &fs.PathError{Op: "open", Path: path, Err: tree.ErrShared}
+	if err == nil && tree.HasHardLink(f) { //guard:fsstore/misses.TestNotesLeaveTheOtherNameAlone
+		err = &fs.PathError{Op: "open", Path: path, Err: tree.ErrHardLinked}
 	}
 	if err == nil && info.Size() == 0 {
 		err = f.Chmod(0o660) // whatever the umask
 	}
 	if err == nil {
-		err = tree.LockSoon(f)
+		err = tree.LockWait(f)
 	}
 	if err != nil {
 		f.Close()

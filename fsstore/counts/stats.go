@@ -31,8 +31,8 @@ const (
 	maxDay = 1 << 53
 )
 
-// Plus adds two numbers that are not negative, and stops at most.
-func Plus(a, b, most int64) int64 {
+// AddCapped adds two numbers that are not negative, and stops at most.
+func AddCapped(a, b, most int64) int64 {
 	if b > most || a > most-b {
 		return most
 	}
@@ -66,7 +66,7 @@ func (b *statBook) add(day, name string, n int64) {
 	if b.n[day] == nil {
 		b.n[day] = map[string]int64{}
 	}
-	b.n[day][name] = Plus(b.n[day][name], n, maxDay)
+	b.n[day][name] = AddCapped(b.n[day][name], n, maxDay)
 }
 
 // Stats returns the last so many days, oldest first, today last. A day on
@@ -89,7 +89,7 @@ func (s *Counts) withGathered(date string, n map[string]int64) map[string]int64 
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	for name, more := range s.stats.n[date] {
-		n[name] = Plus(n[name], more, maxDay)
+		n[name] = AddCapped(n[name], more, maxDay)
 	}
 	return n
 }
@@ -103,7 +103,7 @@ func parseStats(b []byte) map[string]int64 {
 			continue
 		}
 		if v, err := strconv.ParseInt(f[1], 10, 64); err == nil && v >= 0 {
-			n[f[0]] = Plus(n[f[0]], v, maxDay)
+			n[f[0]] = AddCapped(n[f[0]], v, maxDay)
 		}
 	}
 	return n
@@ -145,7 +145,7 @@ func (s *Counts) addStats(day string, n map[string]int64) error {
 	}
 	all := parseStats(b)
 	for name, more := range n {
-		all[name] = Plus(all[name], more, maxDay)
+		all[name] = AddCapped(all[name], more, maxDay)
 	}
 	return rewriteStats(f, all)
 }

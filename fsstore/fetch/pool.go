@@ -112,7 +112,7 @@ func (p *Pool) Run(ctx context.Context) error {
 func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 	if p.isPaused() ||
 		p.store.Ill() || //guard:TestRunWithoutBlobs
-		p.store.Short() {
+		p.store.NoSpace() {
 		return
 	}
 	due, err := p.store.Due()
@@ -189,11 +189,11 @@ func (p *Pool) finished(err error, name string) {
 func (p *Pool) pause(what string, err error) {
 	until := time.Now().Add(p.o.Interval)
 	p.paused.Store(&until)
-	p.store.Trouble(troubleName, waiting, fmt.Errorf("%s: %w", what, err))
+	p.store.SetTrouble(troubleName, waiting, fmt.Errorf("%s: %w", what, err))
 }
 
 // clearTrouble takes back what pause reported.
-func (p *Pool) clearTrouble() { p.store.Trouble(troubleName, waiting, nil) }
+func (p *Pool) clearTrouble() { p.store.SetTrouble(troubleName, waiting, nil) }
 
 const (
 	troubleName = "downloads"

@@ -13,10 +13,10 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// LookAt looks at the directory if the last look is older than age, and finds
+// Look looks at the directory if the last look is older than age, and finds
 // the first thing that is wrong with it, in the order in which a person would
 // look.
-func (s *Monitor) LookAt(age time.Duration) look {
+func (s *Monitor) Look(age time.Duration) look {
 	h := &s.state
 	h.looking.Lock()
 	defer h.looking.Unlock()
@@ -62,14 +62,14 @@ func (s *Monitor) lookAtRoot() (Trouble, error) {
 	if err := unix.Faccessat(unix.AT_FDCWD, s.tree.Root, unix.R_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return grave("the server may not enter the data directory: give it to the server's user and group, mode 2770"), err
 	}
-	if tree.PlaceOf(&st) == s.id {
+	if tree.DirIDOf(&st) == s.id {
 		return Trouble{}, nil
 	}
 	if begin, err := tree.CheckReadme(s.tree.Root); begin || err != nil { //guard:TestHealth
 		err = cmp.Or(err, errors.New("it holds no README of a data directory"))
 		return grave("the data directory is not in its place, an empty or another one is: mount it, or move it back; nothing is made there"), err
 	}
-	s.id = tree.PlaceOf(&st)
+	s.id = tree.DirIDOf(&st)
 	s.tree.Log.Warn("another data directory is in its place now, or the same was mounted again: going on with it")
 	return Trouble{}, nil
 }
@@ -96,7 +96,7 @@ func (s *Monitor) lookAtPart(name string) (what string, err error) {
 		return s.missed(name, err)
 	}
 	delete(s.state.missing, name)
-	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFDIR || tree.PlaceOf(&st).Dev != s.id.Dev) { //guard:TestHealthOfParts
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFDIR || tree.DirIDOf(&st).Dev != s.id.Dev) { //guard:TestHealthOfParts
 		return name + "/ is a link, or on another file system than the data directory: put a real directory in its place", unix.EXDEV
 	}
 	if err == nil {
@@ -128,7 +128,7 @@ func (s *Monitor) missed(name string, why error) (what string, err error) {
 func (s *Monitor) remake(name string) error {
 	root, err := os.Stat(s.tree.Root)
 	if err == nil {
-		err = tree.LaySub(s.tree.Root+"/"+name, root)
+		err = tree.PrepareSub(s.tree.Root+"/"+name, root)
 	}
 	if err == nil {
 		s.tree.Log.Warn(name + "/ was gone from the data directory, and was made again")

@@ -22,7 +22,7 @@ import (
 // Monitor looks whether the data directory can be worked on, and remembers what is wrong.
 type Monitor struct {
 	tree    *tree.Tree
-	id      tree.Place // of the directory, to notice that another has its name
+	id      tree.DirID // of the directory, to notice that another has its name
 	state   findings
 	Remade  []string // what Open found gone
 	MinFree int64    // bytes that no download may take
@@ -35,7 +35,7 @@ func New(t *tree.Tree, minFree int64, remade []string) (*Monitor, error) {
 	if err := unix.Stat(t.Root, &st); err != nil {
 		return nil, err
 	}
-	return &Monitor{tree: t, MinFree: minFree, Remade: remade, id: tree.PlaceOf(&st), state: findings{missing: map[string]time.Time{}, open: map[string]Trouble{}}}, nil
+	return &Monitor{tree: t, MinFree: minFree, Remade: remade, id: tree.DirIDOf(&st), state: findings{missing: map[string]time.Time{}, open: map[string]Trouble{}}}, nil
 }
 
 // Trouble is what is wrong with the data directory or the machine, and what to
@@ -80,29 +80,29 @@ const (
 // Health lists what is wrong, what is grave first. It looks at the directory
 // again if the last look is older than a second.
 func (s *Monitor) Health() []Trouble {
-	s.LookAt(time.Second)
+	s.Look(time.Second)
 	return s.state.list()
 }
 
 // Ill looks at the directory, and reports whether something in Health is grave.
 func (s *Monitor) Ill() bool {
-	s.LookAt(0)
+	s.Look(0)
 	return slices.ContainsFunc(s.state.list(), func(t Trouble) bool { return t.Grave })
 }
 
-// Short reports whether there is less room than MinFree keeps, so that no job of any size could
+// NoSpace reports whether there is less room than MinFree keeps, so that no job of any size could
 // start. It looks as Health does.
-func (s *Monitor) Short() bool { return s.LookAt(time.Second).Full }
+func (s *Monitor) NoSpace() bool { return s.Look(time.Second).Full }
 
-// Explains reports whether something is wrong with the directory itself, so that an error elsewhere
+// Faulty reports whether something is wrong with the directory itself, so that an error elsewhere
 // is no news. It looks as Health does.
-func (s *Monitor) Explains() bool { return s.LookAt(time.Second).Wrong }
+func (s *Monitor) Faulty() bool { return s.Look(time.Second).Wrong }
 
-// Trouble tells that something is wrong, until the same name is told again
+// SetTrouble tells that something is wrong, until the same name is told again
 // with no error. The log has it once when it begins and once when it is over.
 // What only follows from the state of the directory, which Health knows, is not told.
-func (s *Monitor) Trouble(name, what string, err error) {
-	if err == nil || !s.LookAt(0).Wrong {
+func (s *Monitor) SetTrouble(name, what string, err error) {
+	if err == nil || !s.Look(0).Wrong {
 		s.setTrouble(name, Trouble{What: what}, err)
 	}
 }
@@ -180,12 +180,12 @@ func (h *findings) Seen() look {
 	return look{}
 }
 
-// Blind reports whether what is held may look as if it were not.
-func (s *Monitor) Blind() bool { return s.state.Seen().blind }
+// HeldUnreadable reports whether what is held may look as if it were not.
+func (s *Monitor) HeldUnreadable() bool { return s.state.Seen().blind }
 
 // Complain logs what is no lasting trouble, once a minute.
 func (s *Monitor) Complain(what string, err error) {
-	if err != nil && !s.Explains() {
+	if err != nil && !s.Faulty() {
 		s.Sometimes(what, func() { s.tree.Log.Error(what, "err", err) })
 	}
 }

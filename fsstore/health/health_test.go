@@ -82,23 +82,23 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 	s := storetest.OpenAt(t, t.TempDir()+"/data", fsstore.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
 	begins, over := "trouble begins", "trouble is over"
 	for range 5 {
-		s.Trouble("watch a", "no watch", errors.New("x"))
-		s.Trouble("watch b", "no watch", errors.New("x"))
+		s.SetTrouble("watch a", "no watch", errors.New("x"))
+		s.SetTrouble("watch b", "no watch", errors.New("x"))
 	}
 	storetest.HealthIs(t, s, "no watch", false)
-	s.Trouble("watch a", "no watch", nil)
+	s.SetTrouble("watch a", "no watch", nil)
 	storetest.HealthIs(t, s, "no watch", false)
 	if n := strings.Count(log.String(), begins); n != 1 || strings.Contains(log.String(), over) {
 		t.Errorf("%d begin:\n%s", n, log)
 	}
-	s.Trouble("watch b", "no watch", nil)
+	s.SetTrouble("watch b", "no watch", nil)
 	storetest.HealthIs(t, s, "", false)
 	if n := strings.Count(log.String(), over); n != 1 {
 		t.Errorf("%d are over:\n%s", n, log)
 	}
 	storetest.Run(t, s.Dir(), "mv ../data ../elsewhere")
 	for range 5 {
-		s.Trouble("hits", "no hits", errors.New("x"))
+		s.SetTrouble("hits", "no hits", errors.New("x"))
 		storetest.Beat(s)
 	}
 	storetest.HealthIs(t, s, "is gone", true)

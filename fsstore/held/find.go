@@ -76,7 +76,7 @@ func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	}
 	var own *key.HostRules
 	if s.queries.Rule == key.Auto {
-		own = s.queries.OwnOf(u.Host())
+		own = s.queries.HostRules(u.Host())
 	}
 	if sum := a.sumUnder(asked, s.queries.Rule, own); sum != "" {
 		return sum == u.Sum() //guard:TestRule

@@ -32,7 +32,7 @@ type Cache struct {
 // New returns the Cache of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules) *Cache {
 	s := &Cache{tree: t, health: h, queries: q}
-	s.metas = tree.Mirror[*Artifact]{Dir: t.Path("meta", ""), Ours: IsMetaName, Most: maxCached, Load: s.ReadArtifact}
+	s.metas = tree.Mirror[*Artifact]{Dir: t.Path("meta", ""), Ours: IsMetaName, MaxRows: maxCached, Load: s.ReadArtifact}
 	return s
 }
 

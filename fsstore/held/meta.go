@@ -101,7 +101,7 @@ func (s *Cache) hideUnreadable(k string, err error) error {
 var ErrIllegible error = tree.Absence("it can't be read")
 
 // Unreadable reports whether err says that the bytes of one file can't be read.
-func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || tree.Spoilt(err) }
+func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || tree.IsDiskError(err) }
 
 // Artifact reads the artifact of one key. A malformed meta reads as absent
 // and is logged; one that can't be read is an error.
@@ -220,7 +220,7 @@ func SumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
 func (s *Cache) WriteNewMeta(k string, m *Meta) error {
 	b, err := m.encode()
 	if err == nil {
-		err = s.tree.PublishNew(string(b), s.tree.Path("meta", k+".json"), true)
+		err = s.tree.WriteNew(string(b), s.tree.Path("meta", k+".json"), true)
 	}
 	if err != nil {
 		return err

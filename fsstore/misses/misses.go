@@ -108,7 +108,7 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 // meanwhile is then found in its next one. Where there is none it makes the miss.
 func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, error) {
 	err := s.appendMiss(a, 1)
-	if errors.Is(err, errOther) || errors.Is(err, tree.ErrShared) {
+	if errors.Is(err, errOther) || errors.Is(err, tree.ErrHardLinked) {
 		return s.refuseNote(a, err), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +126,7 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 	if s.held.Holds(u) {
 		return VerdictNoted, nil // published while we looked
 	}
-	if s.health.Blind() { //guard:fsstore/health.TestHealthOfParts
+	if s.health.HeldUnreadable() { //guard:fsstore/health.TestHealthOfParts
 		return VerdictIll, nil
 	}
 	return s.makeMiss(a)
@@ -145,7 +145,7 @@ func (s *Misses) refuseNote(a request, why error) Verdict {
 // bring back a miss that an operator has just moved. A line that comes late goes to queue/ with
 // the file.
 func (s *Misses) appendMiss(a request, n int) error {
-	f, err := tree.OpenOwn(s.tree.JobPath(tree.Misses, a.key))
+	f, err := tree.OpenAppend(s.tree.JobPath(tree.Misses, a.key))
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	defer done()
 	first := a
 	first.url = ""
-	err = s.tree.PublishNew(a.url+"\n"+first.event(1).Line(), s.tree.JobPath(tree.Misses, a.key), false)
+	err = s.tree.WriteNew(a.url+"\n"+first.event(1).Line(), s.tree.JobPath(tree.Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
 		return VerdictNoted, s.appendMiss(a, 1)
 	}

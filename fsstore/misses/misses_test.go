@@ -153,10 +153,10 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 		s.Hit(k)
 		s.Hit("x")
 		s.Stat(fsstore.StatHits, 1)
-		if err := s.FlushHits(); !errors.Is(err, tree.ErrShared) {
+		if err := s.FlushHits(); !errors.Is(err, tree.ErrHardLinked) {
 			t.Errorf("hits: %v", err)
 		}
-		if err := s.FlushStats(); !errors.Is(err, tree.ErrShared) {
+		if err := s.FlushStats(); !errors.Is(err, tree.ErrHardLinked) {
 			t.Errorf("stats: %v", err)
 		}
 	}

@@ -29,7 +29,7 @@ type Rules struct {
 // New returns the Rules of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, rule key.Rule) *Rules {
 	s := &Rules{tree: t, health: h, Rule: rule}
-	s.own.files = tree.Mirror[ownFile]{Dir: t.Path("queries", ""), Ours: tree.Plain, Load: s.loadOwn, Exact: true}
+	s.own.files = tree.Mirror[ownFile]{Dir: t.Path("queries", ""), Ours: tree.Plain, Load: s.loadOwn, ReloadUnsettled: true}
 	return s
 }
 
@@ -57,9 +57,9 @@ type ownFile struct {
 	err   error // it can't be read
 }
 
-// OwnOf is what operators say of a host's queries, nil where nobody says
+// HostRules is what operators say of a host's queries, nil where nobody says
 // anything.
-func (s *Rules) OwnOf(host string) (own *key.HostRules) {
+func (s *Rules) HostRules(host string) (own *key.HostRules) {
 	if s.listOwn() != nil || s.own.files.Len() == 0 {
 		return nil
 	}
@@ -151,8 +151,8 @@ func (s *Rules) ownSays(u key.URL) (lines []string) {
 	return lines
 }
 
-// OwnFlaws are the files in queries/ that say less than they seem to.
-func (s *Rules) OwnFlaws() (list []health.Problem, err error) {
+// QueryFlaws are the files in queries/ that say less than they seem to.
+func (s *Rules) QueryFlaws() (list []health.Problem, err error) {
 	names, err := s.tree.Names("queries")
 	if err != nil {
 		return nil, err
@@ -178,13 +178,13 @@ func (s *Rules) OwnFlaws() (list []health.Problem, err error) {
 	return list, nil
 }
 
-// CheckOwn has Health tell what OwnFlaws finds.
-func (s *Rules) CheckOwn() {
-	list, err := s.OwnFlaws()
+// CheckQueries has Health tell what OwnFlaws finds.
+func (s *Rules) CheckQueries() {
+	list, err := s.QueryFlaws()
 	if err == nil && len(list) > 0 {
 		err = fmt.Errorf("%s: %s", list[0].Path, list[0].Text)
 	}
-	s.health.Trouble("queries", "a line in queries/ can't be taken, and says nothing: run fromcache fsck", err)
+	s.health.SetTrouble("queries", "a line in queries/ can't be taken, and says nothing: run fromcache fsck", err)
 }
 
 // IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/.

@@ -15,7 +15,7 @@ func (s *Rules) Parse(rawURL string) (key.URL, error) {
 	if err != nil || s.Rule != key.Auto || strings.IndexByte(rawURL, '?') < 0 {
 		return u, err
 	}
-	if own := s.OwnOf(u.Host()); own != nil {
+	if own := s.HostRules(u.Host()); own != nil {
 		return key.ParseWith(rawURL, own)
 	}
 	return u, nil
@@ -33,7 +33,7 @@ func (s *Rules) RuleInWords(rawURL string) string {
 		return "--drop-query: the query is no part of the key"
 	}
 	var said []string
-	if left := key.DroppedParams(u.Whole(), s.OwnOf(u.Host())); len(left) > 0 {
+	if left := key.DroppedParams(u.Whole(), s.HostRules(u.Host())); len(left) > 0 {
 		said = append(said, "left out: "+leftInWords(left))
 	} else {
 		said = append(said, "the query is part of the key: nothing in it is proven to be a signature")

@@ -50,7 +50,7 @@ func (s *Spool) JobFile(st tree.State, name string) (JobFile, error) {
 	j := JobFile{State: st, Name: name, Total: -1}
 	b, err := tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
 	switch {
-	case errors.Is(err, tree.ErrForeign):
+	case errors.Is(err, tree.ErrNotRegular):
 		return j, Absent(st, name)
 	case errors.Is(err, fs.ErrPermission):
 		j.Note = "the server may not read this file: chmod it"
@@ -120,7 +120,7 @@ func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 	switch {
 	case j.Note != "":
 		return j.Note
-	case !tree.CountsInQueue(j.Name):
+	case !tree.IsQueueName(j.Name):
 		return "ignored: name it " + j.Name + ".job"
 	case !key.Valid(tree.StemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
 		return "not taken yet: its last line has no end; finish it with a newline"

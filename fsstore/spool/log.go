@@ -32,8 +32,8 @@ func AppendWhole(f *os.File, lines string) error {
 	if err != nil && n > 0 { //guard:fsstore/verbs.TestHalfALineApprovesNothing
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
-	if errors.Is(err, syscall.EBADF) && tree.HasSecondName(f) {
-		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), tree.ErrShared)
+	if errors.Is(err, syscall.EBADF) && tree.HasHardLink(f) {
+		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), tree.ErrHardLinked)
 	}
 	if errors.Is(err, syscall.EBADF) { // tree.OpenJob could open it for reading only
 		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())

@@ -126,7 +126,7 @@ func earliestDue(jobs []job.Job) (due, told time.Time) {
 // directory, which could not claim the file while it was locked.
 func UnlockQueued(f *os.File) {
 	tree.Unlock(f)
-	if !tree.HasSecondName(f) { // whose mode would change too
+	if !tree.HasHardLink(f) { // whose mode would change too
 		_ = f.Chmod(0o660) // another user's file waits for the next tick
 	}
 }

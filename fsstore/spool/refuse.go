@@ -44,7 +44,7 @@ func WhyBadOption(j *job.Job) string {
 // Refuse moves a file that can't be a job to failed/ with the reason as its last line, or in a
 // .why file beside it where the log can't be written.
 func (s *Spool) Refuse(f *os.File, name, why string) error {
-	if !tree.Same(f, s.tree.JobPath(tree.Queue, name)) {
+	if !tree.StillNames(f, s.tree.JobPath(tree.Queue, name)) {
 		return nil
 	}
 	got, err := s.MoveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
@@ -78,7 +78,7 @@ func (s *Spool) RefuseUnreadable(name string, why error) error {
 
 func (s *Spool) writeWhy(name, why string) error {
 	line := job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
-	err := s.tree.PublishNew(line, s.tree.JobPath(tree.Failed, name+".why"), false)
+	err := s.tree.WriteNew(line, s.tree.JobPath(tree.Failed, name+".why"), false)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -33,7 +33,7 @@ type Spool struct {
 // New returns the Spool of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spool {
 	s := &Spool{tree: t, health: h, queries: q, held: a}
-	s.queue.files = tree.Mirror[queueFile]{Dir: t.JobPath(tree.Queue, ""), Ours: tree.CountsInQueue, Load: s.loadQueued}
+	s.queue.files = tree.Mirror[queueFile]{Dir: t.JobPath(tree.Queue, ""), Ours: tree.IsQueueName, Load: s.loadQueued}
 	return s
 }
 

@@ -53,7 +53,7 @@ func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.St
 // alone wakes its reader.
 type watcher struct {
 	*fsnotify.Watcher
-	at []tree.Place // of each directory, for a watch follows it when it is moved away
+	at []tree.DirID // of each directory, for a watch follows it when it is moved away
 }
 
 // NewWatcher watches the directories of these states. It returns nil, and reports the trouble,
@@ -63,7 +63,7 @@ func (s *Spool) NewWatcher(states []tree.State) *watcher {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is the directory that is in trouble
 	}
-	s.health.Trouble("watch "+string(states[0]), "changes made by hand show some seconds late, for the system gives no inotify watch: raise fs.inotify.max_user_instances and max_user_watches (sysctl)", err)
+	s.health.SetTrouble("watch "+string(states[0]), "changes made by hand show some seconds late, for the system gives no inotify watch: raise fs.inotify.max_user_instances and max_user_watches (sysctl)", err)
 	return w
 }
 
@@ -87,10 +87,10 @@ func (s *Spool) watchAll(states []tree.State) (*watcher, error) {
 	return w, nil
 }
 
-func (s *Spool) placeOf(st tree.State) (tree.Place, error) {
+func (s *Spool) placeOf(st tree.State) (tree.DirID, error) {
 	var stat unix.Stat_t
 	err := unix.Lstat(s.tree.Root+"/"+string(st), &stat)
-	return tree.PlaceOf(&stat), err
+	return tree.DirIDOf(&stat), err
 }
 
 // Rewatch returns w, or a new watcher where one of the directories was removed, unmounted or

@@ -136,12 +136,12 @@ func (s *Keeper) Collect() {
 	switch {
 	case held:
 		s.braked = time.Now().Add(max(brakeLook, 50*time.Since(began)))
-		s.health.Trouble("gc", manyUnnamed, err)
+		s.health.SetTrouble("gc", manyUnnamed, err)
 	case err != nil:
 		s.health.Complain("gc", err)
 	default:
 		s.braked = time.Time{}
-		s.health.Trouble("gc", "", nil)
+		s.health.SetTrouble("gc", "", nil)
 	}
 	debug.FreeOSMemory() // it has read every meta
 	if n := len(report.Gone) + len(report.Unlinked); n > 0 {

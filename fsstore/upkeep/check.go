@@ -111,7 +111,7 @@ func (c *checker) fsck() error {
 		}
 	}
 	c.linked()
-	flaws, err := c.s.queries.OwnFlaws()
+	flaws, err := c.s.queries.QueryFlaws()
 	c.r.Problems = append(c.r.Problems, flaws...)
 	if err == nil && c.o.Repair {
 		err = c.sweep()
@@ -146,7 +146,7 @@ func (c *checker) look(dir, name string, of []func(*checker, *file)) {
 		return // it is gone
 	}
 	switch {
-	case dir == "" && !tree.Ours(name):
+	case dir == "" && !tree.BelongsInRoot(name):
 		c.found(name, "not a part of a data directory: ignored", "move it away")
 	case dir == "":
 	case !tree.Plain(name) && dir != "tmp":
@@ -183,7 +183,7 @@ func (c *checker) unread(f *file, err error) {
 func (c *checker) ill(f *file, err error) {
 	if c.pace != nil && c.ctx.Err() == nil {
 		c.again = append(c.again, *f)
-		c.s.health.Trouble("scrub", cantScrub, err)
+		c.s.health.SetTrouble("scrub", cantScrub, err)
 	}
 }
 
@@ -202,7 +202,7 @@ func (c *checker) meta(f *file) {
 			h, _ := c.s.held.LastRecord(k)
 			p.Done(wroteAnew, c.writeAnew(k, &h, nil, true))
 		}
-	case errors.Is(err, tree.ErrForeign):
+	case errors.Is(err, tree.ErrNotRegular):
 	case err != nil:
 		c.unread(f, err)
 	case a != nil:
@@ -235,7 +235,7 @@ func (c *checker) hasBlob(f *file, a *held.Artifact) {
 		return
 	}
 	now, err := c.s.held.Artifact(a.Key) // it may have been evicted or fetched again
-	if err != nil || now.SHA256 != a.SHA256 || c.pace != nil && c.s.health.LookAt(0).Wrong {
+	if err != nil || now.SHA256 != a.SHA256 || c.pace != nil && c.s.health.Look(0).Wrong {
 		return
 	}
 	info, err := os.Lstat(c.s.tree.Path("blobs", a.SHA256))
@@ -342,7 +342,7 @@ func (c *checker) isRotten(f *file, blob *os.File, text string) {
 	if c.pace == nil && !c.o.Repair {
 		return
 	}
-	kept, err := c.s.putAside(d, func(path string) bool { return tree.Same(blob, path) })
+	kept, err := c.s.putAside(d, func(path string) bool { return tree.StillNames(blob, path) })
 	switch {
 	case err != nil:
 		c.s.held.Withhold(d, true)

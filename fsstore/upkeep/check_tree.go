@@ -125,7 +125,7 @@ func (c *checker) claim(f *file) {
 	}
 	defer a.Close()
 	if tree.Lock(a) == nil {
-		if tree.Same(a, a.Name()) { // else it has just ended
+		if tree.StillNames(a, a.Name()) { // else it has just ended
 			c.orphan(a, &j, f.path)
 		}
 		return

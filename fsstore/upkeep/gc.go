@@ -40,7 +40,7 @@ var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 // Crash-safe: each step is a rename or an unlink of its own.
 func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
-	if s.health.LookAt(0).Half { //guard:TestGCLeavesHalfATreeAlone
+	if s.health.Look(0).Half { //guard:TestGCLeavesHalfATreeAlone
 		return r, errors.New("gc touches nothing while a part of the data directory is away")
 	}
 	if o.Older == 0 {
@@ -183,7 +183,7 @@ func (s *Keeper) takeOutOne(d string) error {
 	}
 	gone := s.tree.Path("tmp", d+held.GoneSuffix)
 	err := tree.RenameNew(s.tree.Path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.DropFree(gone) {
+	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.RemoveUnlocked(gone) {
 		err = tree.RenameNew(s.tree.Path("blobs", d), gone)
 	}
 	return err
@@ -246,7 +246,7 @@ func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
 // reads the blob under the lock, without which nobody takes it out: of two
 // copies the other may be the rotten one.
 func (s *Keeper) dropSecond(d string, age time.Duration) {
-	s.tree.DropIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.VerifyBlob(context.Background(), d) })
+	s.tree.RemoveOldIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.VerifyBlob(context.Background(), d) })
 }
 
 func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
@@ -255,7 +255,7 @@ func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCRep
 	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || time.Since(time.Unix(st.Ctim.Unix())) < age {
 		return nil
 	}
-	if !o.DryRun && !s.tree.DropOld(path, age) {
+	if !o.DryRun && !s.tree.RemoveOld(path, age) {
 		return nil
 	}
 	r.Unlinked = append(r.Unlinked, name)

@@ -147,7 +147,7 @@ func TestGCUnlinksOnlyWhatIsOld(t *testing.T) {
 	if r, err := s.GC(fsstore.GCOptions{}); err != nil || len(r.Gone) != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if tree.New(s.Dir(), nil).DropOld(gone, time.Hour) {
+	if tree.New(s.Dir(), nil).RemoveOld(gone, time.Hour) {
 		t.Error("unlinked what was taken out a moment ago")
 	}
 	storetest.Run(t, s.Dir(), "mv ../saved meta/"+a.Key+".json")

@@ -60,7 +60,7 @@ func (s *Keeper) Scrub(ctx context.Context, o ScrubOptions) error {
 func (c *checker) round() error {
 	for _, check := range checks[:2] {
 		if err := c.walk(check.dir, check.of); err != nil {
-			c.s.health.Trouble("scrub", cantScrub, err)
+			c.s.health.SetTrouble("scrub", cantScrub, err)
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (c *checker) lookAgain() {
 
 func (c *checker) settle() {
 	if len(c.again) == 0 && c.ctx.Err() == nil {
-		c.s.health.Trouble("scrub", cantScrub, nil)
+		c.s.health.SetTrouble("scrub", cantScrub, nil)
 	}
 }
 

@@ -139,7 +139,7 @@ func TestNoSoundBlobIsPutAside(t *testing.T) {
 	}
 	defer f.Close()
 	kept, err := s.PutAside(a.SHA256, func(path string) bool {
-		is := tree.Same(f, path)
+		is := tree.StillNames(f, path)
 		storetest.PutIn(t, s, storetest.CudaURL, "bytes")
 		return is
 	})

@@ -97,7 +97,7 @@ func RetryIfMoved(k string, do func() (string, error)) (string, error) {
 // Enqueue makes the job of key k in queue/. It returns ErrMoved where there is one by now.
 func (s *Verbs) Enqueue(k, content string) (string, error) {
 	name := k + ".job"
-	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Queue, name), true)
+	err := s.tree.WriteNew(content, s.tree.JobPath(tree.Queue, name), true)
 	if errors.Is(err, fs.ErrExist) {
 		return "", ErrMoved
 	}
@@ -130,13 +130,13 @@ func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spoo
 		return err
 	}
 	defer f.Close()
-	if err := tree.LockSoon(f); errors.Is(err, tree.ErrLocked) {
+	if err := tree.LockWait(f); errors.Is(err, tree.ErrLocked) {
 		return ErrMoved // a claim has it
 	} else if err != nil {
 		return err
 	}
 	defer spool.UnlockQueued(f)
-	if !tree.Same(f, f.Name()) {
+	if !tree.StillNames(f, f.Name()) {
 		return ErrMoved
 	}
 	b, err := tree.Slurp(f, tree.MaxJobFile)

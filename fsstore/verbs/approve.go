@@ -31,10 +31,10 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error)
 		return "", err
 	}
 	defer f.Close()
-	if err := tree.LockSoon(f); err != nil && !errors.Is(err, tree.ErrLocked) {
+	if err := tree.LockWait(f); err != nil && !errors.Is(err, tree.ErrLocked) {
 		return "", err
 	}
-	if !tree.Same(f, f.Name()) { // what a claim has read takes no more options
+	if !tree.StillNames(f, f.Name()) { // what a claim has read takes no more options
 		return "", spool.Absent(tree.Misses, k)
 	}
 	b, err := tree.Slurp(f, tree.MaxJobFile)

@@ -82,7 +82,7 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 func (s *Verbs) lockQueued(f *os.File) error {
 	for range 500 {
 		err := tree.Lock(f)
-		if !tree.Same(f, f.Name()) {
+		if !tree.StillNames(f, f.Name()) {
 			return spool.Absent(tree.Queue, tree.Base(f.Name()))
 		}
 		if !errors.Is(err, tree.ErrLocked) {
@@ -150,7 +150,7 @@ func (s *Verbs) cancelAndWait(st tree.State, name string, e job.Event) error {
 		return err
 	}
 	for begun := time.Now(); time.Since(begun) < maxCancelWait; {
-		if err := tree.LockSoon(f); !errors.Is(err, tree.ErrLocked) { //guard:fsstore/active.TestPutStandsAboveACommitThatHadBegun
+		if err := tree.LockWait(f); !errors.Is(err, tree.ErrLocked) { //guard:fsstore/active.TestPutStandsAboveACommitThatHadBegun
 			return err
 		}
 	}

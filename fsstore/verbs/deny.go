@@ -97,7 +97,7 @@ func (s *Verbs) denyName(name string, by spool.By) error {
 	} else if !queries.IsHostPattern(name) {
 		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", spool.ErrInvalid, name)
 	}
-	err := s.tree.PublishNew(content, s.tree.JobPath(tree.Denied, name), true)
+	err := s.tree.WriteNew(content, s.tree.JobPath(tree.Denied, name), true)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

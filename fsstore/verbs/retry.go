@@ -65,7 +65,7 @@ func (s *Verbs) retryFrom(st tree.State, name string, e job.Event, options strin
 	if err := s.checkSameArtifact(f, e.URL); err != nil {
 		return err
 	}
-	if err := tree.LockSoon(f); err != nil && !errors.Is(err, tree.ErrLocked) {
+	if err := tree.LockWait(f); err != nil && !errors.Is(err, tree.ErrLocked) {
 		return err
 	}
 	if err := s.logRetry(f, e, options); err != nil {

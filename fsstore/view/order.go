@@ -42,8 +42,8 @@ func (v *View) Held() (n int, bytes int64) {
 }
 
 func (v *View) artifacts() []*ArtifactRow {
-	metas, all := v.metas.Take()
-	hits, allHits := v.hits.Take()
+	metas, all := v.metas.TakeChanged()
+	hits, allHits := v.hits.TakeChanged()
 	o := &v.order
 	switch {
 	case o.artifacts == nil || all || allHits:
@@ -150,7 +150,7 @@ func (v *View) jobsInOrder(st tree.State) []spool.JobFile {
 	m := v.jobs[st]
 	v.order.mu.Lock()
 	defer v.order.mu.Unlock()
-	changed, all := m.Take()
+	changed, all := m.TakeChanged()
 	list, ok := v.order.jobs[st]
 	switch {
 	case !ok || all:

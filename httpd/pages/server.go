@@ -73,7 +73,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{store: s, opt: o, log: o.Logger, pages: parsed, cross: http.NewCrossOriginProtection()}
-	srv.errs = answer.NewLog(srv.log, s.Explains)
+	srv.errs = answer.NewLog(srv.log, s.Faulty)
 	srv.signIn = newSignIn(o)
 	srv.view = s.NewView()
 	srv.hub = newHub(srv)

@@ -33,7 +33,7 @@ type Server struct {
 // New returns a server for s. It calls hit, which may be used by many goroutines,
 // with the key of each artifact that is served.
 func New(s *fsstore.Store, log *slog.Logger, hit func(key string)) *Server {
-	return &Server{store: s, errs: answer.NewLog(log, s.Explains), hit: hit}
+	return &Server{store: s, errs: answer.NewLog(log, s.Faulty), hit: hit}
 }
 
 // Routes returns every address of the read path.

@@ -36,7 +36,7 @@ func FillMeta(b *testing.B, s *fsstore.Store, n int) (urls []string) {
 		url := fmt.Sprintf("https://developer.download.nvidia.com/compute/cuda/repos/%d/package-%d.deb", i%100, i)
 		m := fsstore.Meta{URL: url, URLSum: SumOf(url), Size: 1, SHA256: body, Fetched: tree.Now(), FinalURL: url,
 			Header:   map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Tue, 03 Jun 2025 10:00:00 GMT", "Etag": `"683ec-1"`},
-			Approved: &fsstore.Approval{Via: "web", Addr: "10.0.0.2", Time: tree.Now()}, Misses: 3, Claim: tree.NewWorker()}
+			Approved: &fsstore.Approval{Via: "web", Addr: "10.0.0.2", Time: tree.Now()}, Misses: 3, Claim: tree.RandomID()}
 		text, err := json.Marshal(m)
 		if err != nil {
 			b.Fatal(err)

@@ -23,7 +23,7 @@ func FuzzNames(f *testing.F) {
 		if stem := tree.StemOf(name); key.Valid(stem) && !strings.HasPrefix(name, stem) {
 			t.Fatalf("%q is of %q", name, stem)
 		}
-		if tree.CountsInQueue(name) && !tree.Plain(name) {
+		if tree.IsQueueName(name) && !tree.Plain(name) {
 			t.Fatalf("%q counts in queue/", name)
 		}
 	})

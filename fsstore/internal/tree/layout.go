@@ -18,10 +18,10 @@ var Directories = []string{"blobs", "meta", "misses", "queue", "active", "done",
 // they make in the group. A URL may carry a signature, so others can't read.
 const dirMode = 0o770 | fs.ModeSetgid
 
-// Lay checks the data directory, and makes what is missing of it. It never
+// Prepare checks the data directory, and makes what is missing of it. It never
 // fills a directory that holds something else. Of a tree that had been in use
 // it names what was gone.
-func Lay(dir string) (gone []string, err error) {
+func Prepare(dir string) (gone []string, err error) {
 	if err := layRoot(dir); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func layParts(dir string) (made []string, err error) {
 		if !Exists(dir+"/"+name) && name != "queries" { // a tree of an earlier server has none
 			made = append(made, name+"/")
 		}
-		if err := LaySub(dir+"/"+name, root); err != nil {
+		if err := PrepareSub(dir+"/"+name, root); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +143,7 @@ func makeDir(dir string) error {
 	return nil
 }
 
-func LaySub(path string, root fs.FileInfo) error {
+func PrepareSub(path string, root fs.FileInfo) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.Mkdir(path, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -32,11 +32,11 @@ func IsSettled(st *unix.Stat_t) bool {
 // anew only when the file is another. It spares the reading, never the look, and
 // carries no state of its own; thrown away and made anew it holds the same.
 type Mirror[T any] struct {
-	Dir   string // with its trailing slash
-	Ours  func(name string) bool
-	Load  func(name string) (T, error)
-	Most  int  // rows kept; 0: all
-	Exact bool // what was not settled when it was loaded is loaded at each look
+	Dir             string // with its trailing slash
+	Ours            func(name string) bool
+	Load            func(name string) (T, error)
+	MaxRows         int  // rows kept; 0: all
+	ReloadUnsettled bool // what was not settled when it was loaded is loaded at each look
 
 	mu      sync.RWMutex
 	rows    map[string]*row[T]
@@ -99,14 +99,14 @@ func (m *Mirror[T]) Look(name string) (v T, changed bool, err error) {
 	old, had := m.Get(name)
 	var st unix.Stat_t
 	if err = unix.Lstat(path, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = ErrForeign
+		err = ErrNotRegular
 	}
 	if err != nil {
 		return v, had && m.drop(name), &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	if had &&
 		old.Identity == Identify(&st) && //guard:fsstore/upkeep.TestFsckFindsEachProblem
-		(old.settled || !m.Exact) {
+		(old.settled || !m.ReloadUnsettled) {
 		return old.Value, false, nil
 	}
 	if v, err = m.Load(name); err != nil {
@@ -123,7 +123,7 @@ func (m *Mirror[T]) keep(name string, r *row[T]) {
 		m.rows = map[string]*row[T]{}
 	}
 	for old := range m.rows {
-		if m.Most == 0 || len(m.rows) < m.Most {
+		if m.MaxRows == 0 || len(m.rows) < m.MaxRows {
 			break
 		}
 		delete(m.rows, old)
@@ -152,9 +152,9 @@ func (m *Mirror[T]) note(name string) {
 	m.touched[name] = true
 }
 
-// Take returns the names that changed since the last take, or whole: any may
+// TakeChanged returns the names that changed since the last take, or whole: any may
 // have.
-func (m *Mirror[T]) Take() (names map[string]bool, whole bool) {
+func (m *Mirror[T]) TakeChanged() (names map[string]bool, whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	names = m.touched

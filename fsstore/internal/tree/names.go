@@ -36,7 +36,7 @@ func StemOf(name string) string {
 	return stem
 }
 
-func CountsInQueue(name string) bool {
+func IsQueueName(name string) bool {
 	return Plain(name) && (strings.HasSuffix(name, ".job") || key.Valid(name))
 }
 
@@ -62,3 +62,16 @@ const (
 	Cancelled State = "cancelled" // stopped by an operator
 	Denied    State = "denied"    // never to be recorded or fetched
 )
+
+func (s *Tree) Path(dir string, name string) string {
+	return s.Root + "/" + dir + "/" + name
+}
+
+// Plain reports whether name can be the name of a file of ours: what editors,
+// cp and rsync leave half-way begins with a dot or ends with a tilde.
+func Plain(name string) bool {
+	return name != "" && len(name) <= 255 && name[0] != '.' && name[len(name)-1] != '~' &&
+		!strings.ContainsAny(name, "/\x00")
+}
+
+func Base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

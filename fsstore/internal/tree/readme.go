@@ -23,7 +23,7 @@ var readme string
 func CheckReadme(dir string) (begin bool, err error) {
 	b, err := ReadFile(dir+"/README", 64<<10)
 	switch {
-	case errors.Is(err, ErrForeign):
+	case errors.Is(err, ErrNotRegular):
 		return false, badReadme(dir, "is "+whatIs(dir+"/README"))
 	case errors.Is(err, fs.ErrNotExist):
 		return true, onlyOurs(dir) //guard:fsstore.TestOpenRefusesWhatIsNotOurs
@@ -89,7 +89,7 @@ func looksOurs(dir string) bool {
 func strays(dir string) (names []string, err error) {
 	found, err := os.ReadDir(dir)
 	for _, e := range found {
-		if !Ours(e.Name()) {
+		if !BelongsInRoot(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
@@ -117,7 +117,7 @@ func quoted(names []string) string {
 // writeReadme comes after the directories: a crash before its rename leaves a
 // tree that is begun again, never one whose README says nothing.
 func writeReadme(dir string) error {
-	temp := dir + "/tmp/.new-" + NewWorker()
+	temp := dir + "/tmp/.new-" + RandomID()
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func writeReadme(dir string) error {
 	return err
 }
 
-// Ours are the names that may stand in the data directory itself.
-func Ours(name string) bool {
+// BelongsInRoot are the names that may stand in the data directory itself.
+func BelongsInRoot(name string) bool {
 	return slices.Contains(Directories, name) || !Plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
 }

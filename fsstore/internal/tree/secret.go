@@ -31,7 +31,7 @@ func (s *Tree) SessionSecret() ([]byte, error) {
 func (s *Tree) readSecret(path string) ([]byte, error) {
 	f, err := Open(path, os.O_RDONLY)
 	switch {
-	case errors.Is(err, ErrForeign):
+	case errors.Is(err, ErrNotRegular):
 		return nil, badSecret(path, "is "+whatIs(path))
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: give it to the server's user, mode 0600", err)
@@ -61,7 +61,7 @@ func (s *Tree) dropShared(f *os.File, path string) error {
 	if err != nil || info.Mode().Perm()&0o077 == 0 { //guard:TestSessionSecretOfOthersIsMadeAnew
 		return err
 	}
-	if Same(f, path) { // else another server has made it anew
+	if StillNames(f, path) { // else another server has made it anew
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
