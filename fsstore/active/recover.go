@@ -80,7 +80,7 @@ func (c *Claim) recover() error {
 	}
 	if err == nil &&
 		a.Claim == c.Worker && //guard:TestAnOrphanOfAnotherClaimIsNotDone
-		c.s.held.RestoreBlob(a.SHA256) == nil && //guard:TestAnOrphanIsDoneIfItIsHeld
+		c.s.held.RestoreBlob(a.SHA256) == nil &&
 		c.s.held.CheckBlob(a) == nil { //guard:TestAnOrphanIsDoneIfItIsHeld
 		c.s.tree.Log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
