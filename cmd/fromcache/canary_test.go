@@ -268,7 +268,7 @@ func (c *cage) follow() {
 		defer resp.Body.Close()
 		b, _ := io.ReadAll(resp.Body)
 		c.look("/events", string(b))
-		if !strings.Contains(string(b), "signed0.bin") {
+		if !strings.Contains(string(b), "event: misses\n") {
 			c.t.Error("the stream told nothing")
 		}
 	})
