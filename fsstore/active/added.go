@@ -98,13 +98,11 @@ func (c *Claim) replaceBy(b []byte) error {
 		return err
 	}
 	if !c.Owns() {
-		err = ErrLost
-	} else {
-		err = os.Rename(own.Name(), c.path)
-	}
-	if err != nil {
 		os.Remove(own.Name())
 		own.Close()
+		return ErrLost
+	}
+	if err := tree.RenameOver(own, c.path); err != nil {
 		return err
 	}
 	c.f.Close()

@@ -199,9 +199,7 @@ func (c *Claim) makeOwn() error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(own.Name(), c.path); err != nil {
-		os.Remove(own.Name())
-		own.Close()
+	if err := tree.RenameOver(own, c.path); err != nil {
 		return err
 	}
 	if st != nil && st.Nlink > 1 {

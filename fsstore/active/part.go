@@ -76,9 +76,7 @@ func (p *Part) create() error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), p.path); err != nil {
-		os.Remove(f.Name())
-		f.Close()
+	if err := tree.RenameOver(f, p.path); err != nil {
 		return err
 	}
 	p.f = f

@@ -27,6 +27,3 @@ func DroppedParams(raw string, rules *HostRules) (list []Dropped) {
 	}
 	return list
 }
-
-// ByOperator reports whether an operator's rule drops it.
-func (d Dropped) ByOperator() bool { return d.By == byOperator }

@@ -93,6 +93,17 @@ func RandomID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// RenameOver gives a file of WriteTemp the name path, whatever had that before. If it fails, the
+// file is removed and closed.
+func RenameOver(f *os.File, path string) error {
+	err := os.Rename(f.Name(), path)
+	if err != nil {
+		os.Remove(f.Name())
+		f.Close()
+	}
+	return err
+}
+
 // WriteNew gives a whole new job file its name, or says fs.ErrExist.
 func (s *Tree) WriteNew(content, path string, sync bool) error {
 	f, err := s.WriteTemp([]byte(content), 0o660, sync)
