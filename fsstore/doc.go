@@ -47,7 +47,7 @@
 // What vanishes without a verb may be a loss: gc takes nothing where much of it
 // is at once (Brake), and fsck writes a meta anew from done/, where an evict has
 // left its line. A name is no identity: whether a file is about a URL is decided by
-// the SHA-256 of the URL in it, not by the key in its name (spool.Subject).
+// the SHA-256 of the URL in it, not by the key in its name (spool.ArtifactID).
 //
 // # What survives a crash
 //

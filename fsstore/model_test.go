@@ -92,7 +92,7 @@ func (m *model) ask(t *rapid.T) {
 	case u.where[fsstore.Misses] > 0:
 	case u.denied:
 		want = fsstore.VerdictDenied
-	case m.s.FindQueued(m.s.SubjectOf(storetest.MustURL(u.url))) != "":
+	case m.s.FindQueued(m.s.IDOf(storetest.MustURL(u.url))) != "":
 		want = fsstore.VerdictQueued
 	case u.where[fsstore.Active] > 0:
 		want = fsstore.VerdictActive
@@ -117,7 +117,7 @@ func did(t *rapid.T, err error, had bool) bool {
 
 func (m *model) approve(t *rapid.T) {
 	u := m.pick(t)
-	if did(t, m.s.Approve(u.key(), "", fsstore.By{Via: "cli", Addr: "x"}), u.where[fsstore.Misses] > 0) {
+	if did(t, m.s.Approve(u.key(), "", fsstore.Operator{Via: "cli", Addr: "x"}), u.where[fsstore.Misses] > 0) {
 		u.move(fsstore.Misses, fsstore.Queue)
 	}
 }
@@ -134,7 +134,7 @@ func (m *model) mv(t *rapid.T) {
 
 func (m *model) add(t *rapid.T) {
 	u := m.pick(t)
-	_, err := m.s.Add(fsstore.Addition{URL: u.url}, fsstore.By{Via: "cli", Addr: "x"})
+	_, err := m.s.Add(fsstore.Addition{URL: u.url}, fsstore.Operator{Via: "cli", Addr: "x"})
 	switch {
 	case u.denied:
 		if !errors.Is(err, fsstore.ErrDenied) {
@@ -290,7 +290,7 @@ func (m *model) die(t *rapid.T) {
 func (m *model) cancel(t *rapid.T) {
 	u := m.pick(t)
 	queued := tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key()+".job")) || tree.Exists(storetest.JobPath(m.s, fsstore.Queue, u.key()))
-	if !did(t, m.s.Cancel(u.key(), fsstore.By{Via: "cli", Addr: "x"}), queued || u.where[fsstore.Active] > 0) {
+	if !did(t, m.s.Cancel(u.key(), fsstore.Operator{Via: "cli", Addr: "x"}), queued || u.where[fsstore.Active] > 0) {
 		return
 	}
 	if queued {
@@ -331,14 +331,14 @@ func (m *model) retry(t *rapid.T) {
 	u := m.pick(t)
 	for _, st := range []fsstore.State{fsstore.Failed, fsstore.Cancelled, fsstore.Done} {
 		if tree.Exists(storetest.JobPath(m.s, st, u.key()+".job")) {
-			if err := m.s.RetryAs(st, u.key(), "", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+			if err := m.s.RetryAs(st, u.key(), "", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 				t.Fatal(err)
 			}
 			u.move(st, fsstore.Queue)
 			return
 		}
 	}
-	if !did(t, m.s.Retry(u.key(), fsstore.By{Via: "cli", Addr: "x"}), u.where[fsstore.Failed]+u.where[fsstore.Cancelled]+u.where[fsstore.Done] > 0) {
+	if !did(t, m.s.Retry(u.key(), fsstore.Operator{Via: "cli", Addr: "x"}), u.where[fsstore.Failed]+u.where[fsstore.Cancelled]+u.where[fsstore.Done] > 0) {
 		return
 	}
 	for _, st := range []fsstore.State{fsstore.Failed, fsstore.Cancelled, fsstore.Done} { // those that are left have a number
@@ -351,7 +351,7 @@ func (m *model) retry(t *rapid.T) {
 func (m *model) evict(t *rapid.T) {
 	u := m.pick(t)
 	told := tree.Exists(storetest.JobPath(m.s, fsstore.Done, u.key()+".job"))
-	if did(t, m.s.Evict(u.key(), fsstore.By{Via: "cli", Addr: "x"}), u.held != "") {
+	if did(t, m.s.Evict(u.key(), fsstore.Operator{Via: "cli", Addr: "x"}), u.held != "") {
 		u.held, u.evicted = "", true
 		if !told { // that it was evicted stands there
 			u.where[fsstore.Done]++
@@ -372,7 +372,7 @@ func (m *model) deny(t *rapid.T) {
 	if u.where[fsstore.Misses] == 0 || u.denied {
 		return
 	}
-	if err := m.s.Deny(u.key(), fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := m.s.Deny(u.key(), fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	u.move(fsstore.Misses, "")

@@ -21,7 +21,6 @@ type (
 	Artifact       = held.Artifact
 	ArtifactRow    = view.ArtifactRow
 	Asker          = misses.Asker
-	By             = spool.By
 	Change         = view.Change
 	Claim          = active.Claim
 	Day            = counts.Day
@@ -31,6 +30,7 @@ type (
 	JobFile        = spool.JobFile
 	Meta           = held.Meta
 	NotWhole       = active.NotWhole
+	Operator       = spool.Operator
 	Origin         = active.Origin
 	OvertakenError = spool.OvertakenError
 	Part           = active.Part

@@ -30,13 +30,13 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	r.Hits = s.Counts.Hits(held)
 	r.Broken = brokenInWords(err)
 	if r.Artifact == nil {
-		r.Broken = cmp.Or(r.Broken, s.Verbs.LostInWords(s.Spool.SubjectOf(u)))
+		r.Broken = cmp.Or(r.Broken, s.Verbs.LostInWords(s.Spool.IDOf(u)))
 		r.Hints = s.Verbs.Hints(rawURL, s.Verbs.NotedBeside(u))
 		if strings.Contains(u.Whole(), "?") {
 			r.Hints = r.Hints[1:] // which Rule is
 		}
 	}
-	sub := s.Spool.SubjectOf(u)
+	id := s.Spool.IDOf(u)
 	for _, st := range []tree.State{tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled} {
 		names, err := s.tree.Names(string(st))
 		if err != nil {
@@ -44,7 +44,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 		}
 		from := len(r.Jobs)
 		for _, name := range names {
-			if j, ok := s.Spool.JobOf(sub, st, name); ok {
+			if j, ok := s.Spool.JobOf(id, st, name); ok {
 				r.Jobs = append(r.Jobs, j)
 			}
 		}
@@ -76,5 +76,5 @@ type Report struct {
 	Broken   string          `json:"broken,omitempty"`   // why it is not held although it has a meta, or had one that is lost, and what to do
 	Hits     int64           `json:"hits"`
 	Jobs     []spool.JobFile `json:"jobs,omitempty"`
-	Denied   string          `json:"denied,omitempty"` // the name in denied/ that speaks for it
+	Denied   string          `json:"denied,omitempty"` // the name in denied/ that denies it
 }

@@ -87,7 +87,7 @@ const (
 	flashCookie   = "fromcache-flash"
 )
 
-var operator = fsstore.By{Via: "cli", Addr: "test"}
+var operator = fsstore.Operator{Via: "cli", Addr: "test"}
 
 // claim adds a URL and claims its job.
 func (w *world) claim(rawURL string) *fsstore.Claim {

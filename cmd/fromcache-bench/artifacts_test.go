@@ -39,7 +39,7 @@ func dataDir(b *testing.B, n int, size int64) (string, []held) {
 
 func publish(b *testing.B, s *fsstore.Store, url string, size int64) *fsstore.Artifact {
 	b.Helper()
-	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "bench"})
+	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.Operator{Via: "cli", Addr: "bench"})
 	must(b, err)
 	claim, err := s.Claim(name)
 	if claim == nil {

@@ -71,7 +71,7 @@ func (d *download) queue(b *testing.B) sample {
 	must(b, err)
 	pids := d.ours.family(b)
 	before, start := cpuTime(b, pids...), time.Now()
-	_, err = d.store.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "bench"})
+	_, err = d.store.Add(fsstore.Addition{URL: url}, fsstore.Operator{Via: "cli", Addr: "bench"})
 	must(b, err)
 	d.committed(b, u.Key())
 	s := sample{rate: 1 / time.Since(start).Seconds(), cpu: (cpuTime(b, pids...) - before).Seconds()}
@@ -80,7 +80,7 @@ func (d *download) queue(b *testing.B) sample {
 	if a.SHA256 != d.digest || a.Size != d.size {
 		b.Fatalf("fetched %d bytes with digest %s, where %d and %s are right", a.Size, a.SHA256, d.size, d.digest)
 	}
-	must(b, d.store.Evict(u.Key(), fsstore.By{Via: "cli"}))
+	must(b, d.store.Evict(u.Key(), fsstore.Operator{Via: "cli"}))
 	must(b, os.Remove(filepath.Join(d.data, "blobs", d.digest))) // else the next would rename over it, and pay for its removal
 	return s
 }

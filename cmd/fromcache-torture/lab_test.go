@@ -90,7 +90,7 @@ func (l *lab) open() *fsstore.Store {
 	return s
 }
 
-var by = fsstore.By{Via: "cli", Addr: "torture"}
+var by = fsstore.Operator{Via: "cli", Addr: "torture"}
 
 // add queues a URL, before anything goes wrong.
 func (l *lab) add(url string) {

@@ -24,7 +24,7 @@ func isSum(s string) bool {
 // approveShown approves the URL of a miss that the operand names: the whole URL, one as ls and why
 // print it, or KEY@SUM. An operand that names only the miss means the URL that ls shows at this
 // moment, and the note says which that is.
-func approveShown(s *fsstore.Store, f file, by fsstore.By) (note string, err error) {
+func approveShown(s *fsstore.Store, f file, by fsstore.Operator) (note string, err error) {
 	j, err := s.JobFile(fsstore.Misses, f.name)
 	if err != nil {
 		return "", err

@@ -67,7 +67,7 @@ func carry(t *testing.T, s *fsstore.Store, url string) {
 	b := make([]byte, 50_000)
 	rand.Read(b)
 	add := fsstore.Addition{URL: url, AcceptAny: true}
-	if _, err := s.Put(add, strings.NewReader(string(b)), int64(len(b)), fsstore.By{Via: "cli"}, func(int64) error { return nil }); err != nil {
+	if _, err := s.Put(add, strings.NewReader(string(b)), int64(len(b)), fsstore.Operator{Via: "cli"}, func(int64) error { return nil }); err != nil {
 		t.Error(err)
 	}
 }
@@ -78,7 +78,7 @@ func operate(ctx context.Context, t *testing.T, s *fsstore.Store, round int) {
 	for i := 0; ctx.Err() == nil; i++ {
 		old := fmt.Sprintf("https://vendor.example.com/old-%d.bin", (round*20+i)%60)
 		if i < 10 {
-			if err := s.Evict(mustKeyOf(t, s, old), fsstore.By{Via: "cli"}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := s.Evict(mustKeyOf(t, s, old), fsstore.Operator{Via: "cli"}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Error(err)
 			}
 		} else {

@@ -23,12 +23,12 @@ type moving struct {
 	completes        []fsstore.State // beside in
 	takesHosts       bool            // an operand may be HOST or *.DOMAIN
 	takesSums        bool            // an operand may be KEY@SUM
-	do               func(*fsstore.Store, file, fsstore.By) (note string, err error)
+	do               func(*fsstore.Store, file, fsstore.Operator) (note string, err error)
 }
 
 // byName ignores the directory that an operand names: the verb finds its file.
-func byName(do func(*fsstore.Store, string, fsstore.By) error) func(*fsstore.Store, file, fsstore.By) (string, error) {
-	return func(s *fsstore.Store, f file, by fsstore.By) (string, error) { return "", do(s, f.name, by) }
+func byName(do func(*fsstore.Store, string, fsstore.Operator) error) func(*fsstore.Store, file, fsstore.Operator) (string, error) {
+	return func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) { return "", do(s, f.name, by) }
 }
 
 // file is what an operand names.
@@ -56,7 +56,7 @@ newest and prints it; KEY@SUM takes the one whose sum fromcache why shows.`,
 A failed or cancelled job must be named in full; of two of one name the newer goes, or failed/NAME
 says which.`,
 		past: "dismissed", in: []fsstore.State{fsstore.Misses}, completes: []fsstore.State{fsstore.Failed, fsstore.Cancelled},
-		do: func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+		do: func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) {
 			return "", s.DismissIn(f.in, f.name, by)
 		},
 	}, {
@@ -76,7 +76,7 @@ fromcache retry queues it again. What was fetched of it is used then.`,
 artifact again, must be named in full: KEY, or done/NAME. Of several of one name the newest is
 taken.`,
 		past: "queued", in: []fsstore.State{fsstore.Failed, fsstore.Cancelled}, completes: []fsstore.State{fsstore.Done},
-		do: func(s *fsstore.Store, f file, by fsstore.By) (string, error) {
+		do: func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) {
 			return "", s.RetryAs(f.in, f.name, "", by)
 		},
 	}, {
@@ -157,7 +157,7 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 }
 
 // doOne does the verb to one file. A URL may have several names: the first that a file has counts.
-func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.By) (note string, err error) {
+func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.Operator) (note string, err error) {
 	note, err = m.do(s, *f, by)
 	for _, other := range f.others {
 		if !errors.Is(err, fs.ErrNotExist) {

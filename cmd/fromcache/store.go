@@ -83,8 +83,8 @@ func (a *app) makeStore(o fsstore.Options) (*fsstore.Store, error) {
 }
 
 // operator is who a job's log names for what this call does.
-func (a *app) operator() fsstore.By {
-	by := fsstore.By{Via: "cli", Addr: "uid-" + strconv.Itoa(os.Getuid())}
+func (a *app) operator() fsstore.Operator {
+	by := fsstore.Operator{Via: "cli", Addr: "uid-" + strconv.Itoa(os.Getuid())}
 	if u, err := user.Current(); err == nil {
 		by.Addr = u.Username
 	}

@@ -144,7 +144,7 @@ func (b *batch) isCarriedIn(u key.URL) bool {
 	if err != nil {
 		return false
 	}
-	done := b.s.spool.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
+	done := b.s.spool.DoneJob(spool.IDOfHeld(a.Key, a.URLSum))
 	return b.s.spool.CameByPut(a.Key, &done.Job)
 }
 
@@ -161,7 +161,7 @@ func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 		return nil // it is there, and says no more
 	}
 	_, err := verbs.RetryIfMoved(stem, func() (string, error) {
-		name, err := b.s.verbs.CompleteQueued(b.s.spool.SubjectOf(u), addition(j), b.by())
+		name, err := b.s.verbs.CompleteQueued(b.s.spool.IDOf(u), addition(j), b.by())
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
@@ -185,7 +185,7 @@ func (b *batch) refuseJob(j *job.Job, stem, why string) error {
 	return tree.SyncDir(b.s.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced
 }
 
-func (b *batch) by() spool.By { return spool.By{Via: "batch", Addr: b.author} }
+func (b *batch) by() spool.Operator { return spool.Operator{Via: "batch", Addr: b.author} }
 
 // addition is what a URL of a list asks for.
 func addition(j *job.Job) verbs.Addition {
@@ -196,7 +196,7 @@ func addition(j *job.Job) verbs.Addition {
 	return a
 }
 
-func batchJob(j *job.Job, by spool.By) string {
+func batchJob(j *job.Job, by spool.Operator) string {
 	text := j.URL + "\n" + verbs.OptionLines(addition(j))
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"

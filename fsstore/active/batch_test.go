@@ -142,7 +142,7 @@ func TestBatchOfWhatCannotBeTaken(t *testing.T) {
 	}
 	storetest.Want(t, s, fsstore.Queue, storetest.KeyOf(t, storetest.OtherURL)+".job")
 	for range 2 {
-		if err := s.Retry(k+".job", fsstore.By{Via: "web", Addr: ""}); err != nil {
+		if err := s.Retry(k+".job", fsstore.Operator{Via: "web", Addr: ""}); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := s.Claim(k + ".job"); c != nil || err != nil {
@@ -199,7 +199,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 		s := storetest.TestStore(t)
 		for _, text := range c {
 			storetest.Run(t, s.Dir(), "printf %s '"+text+"' > queue/x.job")
-			if err := s.Cancel("x.job", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+			if err := s.Cancel("x.job", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -218,7 +218,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 	}
 	storetest.Run(t, s.Dir(), "rm queue/*")
 	newest := active.BatchStem("list.job") + ".job"
-	if err := s.Retry(newest, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Retry(newest, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := s.Claim(newest); c != nil || err != nil {
@@ -236,7 +236,7 @@ func TestListsAreNoHistoryOfEachOther(t *testing.T) {
 // never is, and the list is in cancelled/ with what was done of it.
 func TestBatchIsCancelled(t *testing.T) {
 	for name, cancel := range map[string]func(s *fsstore.Store){
-		"verb": func(s *fsstore.Store) { storetest.Must(t, s.Cancel(active.BatchStem("list.job"), storetest.Tester)) },
+		"verb": func(s *fsstore.Store) { storetest.Must(t, s.Cancel(active.BatchStem("list.job"), storetest.Operator)) },
 		"rm":   func(s *fsstore.Store) { storetest.Run(t, s.Dir(), "rm active/*") },
 	} {
 		s := storetest.TestStore(t)

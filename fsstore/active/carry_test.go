@@ -215,7 +215,7 @@ func TestPutThatWasKilled(t *testing.T) {
 func TestPutOfAnEarlierServerThatDied(t *testing.T) {
 	s := storetest.TestStore(t)
 	k := storetest.KeyOf(t, storetest.CarriedURL)
-	approve := fsstore.By{Via: held.ViaPut, Addr: "x"}.Event(job.Approve).Line()
+	approve := fsstore.Operator{Via: held.ViaPut, Addr: "x"}.Event(job.Approve).Line()
 	storetest.Must(t, os.WriteFile(storetest.JobPath(s, fsstore.Active, tree.ActiveJobName(k, badWorker)), []byte(storetest.CarriedURL+"\n"+approve), 0o660))
 	storetest.Must(t, s.Recover())
 	storetest.Want(t, s, fsstore.Queue)

@@ -102,9 +102,9 @@ func TestVerbsStayInTheirDirectories(t *testing.T) {
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	storetest.Run(t, s.Dir(), "echo "+storetest.CudaURL+" > ../x.job; cp ../x.job ../x.json; cp ../x.job ../x")
 	before := fmt.Sprint(storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Failed), storetest.Ls(t, s, fsstore.Cancelled), storetest.Ls(t, s, fsstore.Done))
-	for verb, do := range map[string]func(string, fsstore.By) error{"approve": storetest.ApproveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict} {
+	for verb, do := range map[string]func(string, fsstore.Operator) error{"approve": storetest.ApproveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict} {
 		for _, name := range []string{"../../x", "../../x.job", "../done/" + k, "../done/" + k + ".job"} {
-			if err := do(name, storetest.Tester); !errors.Is(err, fs.ErrNotExist) {
+			if err := do(name, storetest.Operator); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s %s: %v", verb, name, err)
 			}
 		}
@@ -163,7 +163,7 @@ func TestHistoryThatIsInTheWay(t *testing.T) {
 
 func TestNoURLWithAPasswordIsAdded(t *testing.T) {
 	s := storetest.TestStore(t)
-	if _, err := s.Add(fsstore.Addition{URL: "https://user:word@example.com/x.run"}, storetest.Tester); !errors.Is(err, key.ErrBadURL) {
+	if _, err := s.Add(fsstore.Addition{URL: "https://user:word@example.com/x.run"}, storetest.Operator); !errors.Is(err, key.ErrBadURL) {
 		t.Error(err)
 	}
 	storetest.Want(t, s, fsstore.Queue)

@@ -108,10 +108,10 @@ func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim,
 		return nil, s.spool.Refuse(f, name, "the URL that was recorded last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
 	if d := s.spool.DenialOf(u); d != "" { //guard:TestBadJobsAreSetAside
-		return nil, s.spool.Refuse(f, name, "denied/"+d+" speaks for this URL: remove that file, then move this one back to queue/")
+		return nil, s.spool.Refuse(f, name, "denied/"+d+" denies this URL: remove that file, then move this one back to queue/")
 	}
-	sub := s.spool.SubjectOf(u)
-	if s.spool.FindActive(sub) != "" { //guard:TestOneClaimAKey
+	id := s.spool.IDOf(u)
+	if s.spool.FindActive(id) != "" { //guard:TestOneClaimAKey
 		return nil, nil
 	}
 	if err := s.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
@@ -215,7 +215,7 @@ func (c *Claim) makeOwn() error {
 // URL, and this claim's host and process.
 func (c *Claim) logClaim() error {
 	if !c.Job.Approved() {
-		e := spool.By{Via: "shell", Addr: c.author}.Event(job.Approve)
+		e := spool.Operator{Via: "shell", Addr: c.author}.Event(job.Approve)
 		if c.Job.Ended() {
 			e.Kind = job.Retry
 		} else if len(c.Job.URLs()) > 1 {
@@ -292,7 +292,7 @@ func (c *Claim) dropOldName(old *held.Artifact) {
 		c.s.health.Complain("meta of an earlier rule", err)
 	}
 	if h, ok := c.s.held.LastRecord(old.Key); ok && !h.Evicted { // else fsck takes it for lost
-		c.s.health.Complain("the line of an evict", c.s.verbs.AppendRecord(old.Key, spool.By{Via: "renamed"}.Event(job.Evicted)))
+		c.s.health.Complain("the line of an evict", c.s.verbs.AppendRecord(old.Key, spool.Operator{Via: "renamed"}.Event(job.Evicted)))
 	}
 	tree.RenameNew(c.s.tree.Path("hits", old.Key), c.s.tree.Path("hits", c.Key)) // a count, and no more
 }

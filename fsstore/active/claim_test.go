@@ -122,7 +122,7 @@ func TestDoneWaitsForItsLine(t *testing.T) {
 func TestCancelByVerb(t *testing.T) {
 	s := storetest.TestStore(t)
 	k := storetest.KeyOf(t, storetest.CudaURL)
-	by := fsstore.By{Via: "web", Addr: "10.0.0.2"}
+	by := fsstore.Operator{Via: "web", Addr: "10.0.0.2"}
 	for range 2 { // the second finds the job of the first
 		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 		if err := s.Cancel(k, by); err != nil {
@@ -175,7 +175,7 @@ func TestCancelOfWhatGoesBackAndForth(t *testing.T) {
 				time.Sleep(100 * time.Microsecond)
 			}
 		}()
-		err := s.Cancel(k, fsstore.By{Via: "web"})
+		err := s.Cancel(k, fsstore.Operator{Via: "web"})
 		os.Remove(queued) // where it is still there, that ends the moves
 		os.Remove(active)
 		for still := true; still; {
@@ -196,12 +196,12 @@ func TestRetryRightAfterCancel(t *testing.T) {
 	for _, noticed := range []bool{true, false} {
 		s := storetest.TestStore(t)
 		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-		storetest.Must(t, s.Cancel(c.Key, fsstore.By{Via: "cli", Addr: "test"}))
+		storetest.Must(t, s.Cancel(c.Key, fsstore.Operator{Via: "cli", Addr: "test"}))
 		seen := storetest.Ls(t, s, fsstore.Cancelled)
 		if noticed {
 			storetest.Must(t, c.Cancel())
 		}
-		if err := s.Retry(seen[0], fsstore.By{Via: "cli", Addr: "test"}); err != nil {
+		if err := s.Retry(seen[0], fsstore.Operator{Via: "cli", Addr: "test"}); err != nil {
 			t.Fatalf("noticed %v: retry of %s: %v", noticed, seen[0], err)
 		}
 		if !noticed {
@@ -209,8 +209,8 @@ func TestRetryRightAfterCancel(t *testing.T) {
 		}
 		storetest.Want(t, s, fsstore.Queue, c.Key+".job")
 		storetest.Want(t, s, fsstore.Cancelled)
-		storetest.Must(t, s.Cancel(c.Key, fsstore.By{Via: "cli", Addr: "test"}))
-		if err := s.Dismiss(seen[0], fsstore.By{Via: "cli", Addr: "test"}); err != nil {
+		storetest.Must(t, s.Cancel(c.Key, fsstore.Operator{Via: "cli", Addr: "test"}))
+		if err := s.Dismiss(seen[0], fsstore.Operator{Via: "cli", Addr: "test"}); err != nil {
 			t.Errorf("dismiss of %s: %v", seen[0], err)
 		}
 	}
@@ -220,8 +220,8 @@ func TestRetryRightAfterCancel(t *testing.T) {
 func TestClearRightAfterCancel(t *testing.T) {
 	s := storetest.TestStore(t)
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-	storetest.Must(t, s.Cancel(c.Key, fsstore.By{Via: "cli", Addr: "test"}))
-	if n, err := s.Clear(fsstore.By{Via: "cli", Addr: "test"}); n != 1 || err != nil {
+	storetest.Must(t, s.Cancel(c.Key, fsstore.Operator{Via: "cli", Addr: "test"}))
+	if n, err := s.Clear(fsstore.Operator{Via: "cli", Addr: "test"}); n != 1 || err != nil {
 		t.Fatalf("cleared %d, %v", n, err)
 	}
 	storetest.Must(t, c.Cancel())
@@ -469,7 +469,7 @@ head -c 100000 /dev/urandom > queue/noise.job; echo >> queue/noise.job`)
 		}
 	}
 	storetest.Run(t, s.Dir(), "test -p queue/fifo.job && test -L queue/link.job && test -d queue/dir.job")
-	if err := s.Retry("denied.job", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Retry("denied.job", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -487,7 +487,7 @@ func TestMovesNeverReplace(t *testing.T) {
 		t.Fatalf("failed/ holds %q", f)
 	}
 	for _, name := range []string{k, k + ".2.job", k + ".3.job"} {
-		if err := s.Retry(name, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+		if err := s.Retry(name, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -514,7 +514,7 @@ func TestAgainWaitsAndCounts(t *testing.T) {
 	if due, _ := s.Due(); len(due) != 0 {
 		t.Errorf("a mere move shortens the wait: %q", due)
 	}
-	if err := s.Cancel(k, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Cancel(k, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Run(t, s.Dir(), "mv cancelled/* queue/")
@@ -566,7 +566,7 @@ func TestNoClaimComesBeforeItsApproval(t *testing.T) {
 	for i := range 100 {
 		url := fmt.Sprintf("https://example.com/%d.run", i)
 		storetest.NoteMiss(t, s, url, storetest.Client1)
-		if _, err := s.Add(fsstore.Addition{URL: url, SHA256: sum}, fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+		if _, err := s.Add(fsstore.Addition{URL: url, SHA256: sum}, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 			t.Fatal(err)
 		}
 		c := <-claimed
@@ -576,7 +576,7 @@ func TestNoClaimComesBeforeItsApproval(t *testing.T) {
 		if err := c.Fail("no"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Retry(c.Key, fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+		if err := s.Retry(c.Key, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 			t.Fatal(err)
 		}
 		c = <-claimed
@@ -725,7 +725,7 @@ func TestOptionThatCannotBeTaken(t *testing.T) {
 		k := storetest.KeyOf(t, storetest.CudaURL)
 		storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 		storetest.Run(t, s.Dir(), "echo '"+line+"' >> misses/"+k)
-		if err := s.Approve(k, "", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+		if err := s.Approve(k, "", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := s.Claim(k + ".job"); c != nil || err != nil {

@@ -138,7 +138,7 @@ func (c *Claim) logCancelled() {
 		return
 	}
 	if !cancelledByVerb(b) {
-		c.s.spool.LogLine(c.f, spool.By{Via: "shell"}.Event(job.Cancelled))
+		c.s.spool.LogLine(c.f, spool.Operator{Via: "shell"}.Event(job.Cancelled))
 	}
 }
 
@@ -150,7 +150,7 @@ func (c *Claim) copyCancelled() error {
 	if cancelledByVerb(b) { // and it was cleared or dismissed since
 		return nil
 	}
-	b = append(b, spool.By{Via: "shell"}.Event(job.Cancelled).Line()...)
+	b = append(b, spool.Operator{Via: "shell"}.Event(job.Cancelled).Line()...)
 	f, err := c.s.tree.WriteTemp(b, 0o660, true)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (s *Claims) ClaimBatch(f *os.File, name string, p job.File, read int) error
 
 func (s *Claims) ClaimFile(f *os.File, name string) (*Claim, error) { return s.claimFile(f, name) }
 
-func (s *Claims) NewPut(a verbs.Addition, by spool.By) (*Claim, string, error) {
+func (s *Claims) NewPut(a verbs.Addition, by spool.Operator) (*Claim, string, error) {
 	c, history, err := s.newPut(a, by)
 	return c.Claim, history, err
 }

@@ -45,7 +45,7 @@ func TestCancelInTheQueueKeepsHistory(t *testing.T) {
 	s := storetest.TestStore(t)
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	for i := range 3 {
-		if err := s.Cancel(storetest.Add(t, s, storetest.CudaURL), fsstore.By{Via: "cli", Addr: fmt.Sprint("x", i)}); err != nil {
+		if err := s.Cancel(storetest.Add(t, s, storetest.CudaURL), fsstore.Operator{Via: "cli", Addr: fmt.Sprint("x", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestApproveAfterACutLine(t *testing.T) {
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 	storetest.Run(t, s.Dir(), "printf '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 https://exa' >> misses/"+k)
-	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, AcceptAny: true}, fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, AcceptAny: true}, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	c := storetest.ClaimNext(t, s)
@@ -251,7 +251,7 @@ func TestAMissStopsGrowing(t *testing.T) {
 	if after := len(storetest.Text(t, s, fsstore.Misses, k)); after != before {
 		t.Errorf("it grew from %d to %d bytes", before, after)
 	}
-	if err := s.Approve(k, "", fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Approve(k, "", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := storetest.ClaimNext(t, s); c.Job.Approval().Via != "cli" {

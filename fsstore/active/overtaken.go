@@ -18,7 +18,7 @@ import (
 // than the job.
 func (c *Claim) mayCommit() error {
 	if d := c.s.spool.DenialOf(c.url); d != "" {
-		return &spool.OvertakenError{Why: "denied/" + d + " speaks for this URL by now: remove that file, then retry this job"}
+		return &spool.OvertakenError{Why: "denied/" + d + " denies this URL by now: remove that file, then retry this job"}
 	}
 	return c.s.spool.CheckOvertaken(&c.Job, c.url)
 }

@@ -191,7 +191,7 @@ func TestADenialStandsAboveWhatRuns(t *testing.T) {
 		storetest.Run(t, s.Dir(), "touch 'denied/"+name+"'")
 		p, _ := c.Part(t.Context(), false)
 		p.Write([]byte("bytes"))
-		if a, err := c.Publish(p, fsstore.Origin{}); a != nil || err == nil || !strings.Contains(err.Error(), "denied/"+name+" speaks for this URL by now") {
+		if a, err := c.Publish(p, fsstore.Origin{}); a != nil || err == nil || !strings.Contains(err.Error(), "denied/"+name+" denies this URL by now") {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 		if b := storetest.BodyOf(t, s, storetest.CudaURL); b != "not held" {

@@ -125,7 +125,7 @@ func (p *Part) adopt(ctx context.Context) error {
 }
 
 // partKeys are the keys under which its parts may lie.
-func (c *Claim) partKeys() []string { return append(c.subject().Names, c.Key) }
+func (c *Claim) partKeys() []string { return append(c.artifactID().Names, c.Key) }
 
 // wrotePart reports whether the part of a worker holds what this job's newest start
 // vouches for: that worker wrote the start, or took the part over after it.

@@ -226,8 +226,8 @@ func (c *Claim) toDone() error {
 // renameOldHistory gives the history that an earlier server wrote today's name: who
 // looks there for what was held finds it with that of this job.
 func (c *Claim) renameOldHistory() {
-	for _, k := range c.subject().Names[1:] {
-		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.subject(), tree.Done, name) {
+	for _, k := range c.artifactID().Names[1:] {
+		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.artifactID(), tree.Done, name) {
 			_, err := tree.RenameFree(c.s.tree.JobPath(tree.Done, name), c.s.tree.Path(string(tree.Done), ""), c.Key)
 			c.s.health.Complain("history of an earlier server", err)
 		}
@@ -236,7 +236,7 @@ func (c *Claim) renameOldHistory() {
 
 // dropMiss takes away a miss of the URL that is held now.
 func (c *Claim) dropMiss() error {
-	k := c.s.spool.FindMiss(c.subject())
+	k := c.s.spool.FindMiss(c.artifactID())
 	if k == "" {
 		return nil
 	}
@@ -246,15 +246,15 @@ func (c *Claim) dropMiss() error {
 	return nil
 }
 
-// subject is the subject of the claim, which one of recovery's finds in its job.
-func (c *Claim) subject() spool.Subject {
+// artifactID identifies what the claim fetches. Recovery's claim has no URL: its job says it.
+func (c *Claim) artifactID() spool.ArtifactID {
 	if c.url.Key() != "" {
-		return c.s.spool.SubjectOf(c.url)
+		return c.s.spool.IDOf(c.url)
 	}
 	if u, err := c.s.queries.Parse(c.Job.FetchURL()); err == nil {
-		return c.s.spool.SubjectOf(u)
+		return c.s.spool.IDOf(u)
 	}
-	return spool.Subject{Names: []string{c.Key}}
+	return spool.ArtifactID{Names: []string{c.Key}}
 }
 
 // rewrite puts a copy with the line in the place of a file that could not be

@@ -84,7 +84,7 @@ func TestEvictAndGC(t *testing.T) {
 	if r, err := s.GC(fsstore.GCOptions{}); err != nil || len(r.Gone) != 0 {
 		t.Fatalf("gc took %q, %v", r.Gone, err)
 	}
-	if err := s.Evict(a.Key, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Evict(a.Key, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := s.GC(fsstore.GCOptions{DryRun: true}); err != nil || len(r.Gone) != 1 {
@@ -101,7 +101,7 @@ func TestEvictAndGC(t *testing.T) {
 	}
 	storetest.Run(t, s.Dir(), "test -f blobs/"+a.SHA256+" && test -z \"$(ls tmp)\"")
 
-	s.Evict(a.Key, fsstore.By{})
+	s.Evict(a.Key, fsstore.Operator{})
 	s.GC(fsstore.GCOptions{})
 	if r, err := s.GC(fsstore.GCOptions{Older: time.Nanosecond}); err != nil || len(r.Unlinked) != 1 || r.Bytes != 5 {
 		t.Errorf("%+v, %v", r, err)
@@ -161,7 +161,7 @@ func TestPlantedLinksReadAsAbsent(t *testing.T) {
 	if _, err := s.NoteMiss(storetest.CudaURL, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl"}); err == nil {
 		t.Error("a miss was noted through a link")
 	}
-	if err := s.Approve(k, "", fsstore.By{}); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.Approve(k, "", fsstore.Operator{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

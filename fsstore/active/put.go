@@ -30,7 +30,7 @@ import (
 // With an artifact the error is nil: it is held whatever became of its job. Else the error is
 // progress's, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
 // can't be taken), ErrDenied or ErrNoSpace, or is the disk's.
-func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.By, progress func(have int64) error) (*held.Artifact, error) {
+func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Operator, progress func(have int64) error) (*held.Artifact, error) {
 	by.Via = held.ViaPut
 	c, history, err := s.newPut(a, by)
 	if err != nil {
@@ -63,12 +63,12 @@ type put struct{ *Claim }
 
 // newPut returns the claim, and the log of its job as far as it goes: that of
 // the URL's miss, whose options count, and the approval.
-func (s *Claims) newPut(a verbs.Addition, by spool.By) (put, string, error) {
+func (s *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, error) {
 	u, history, err := s.verbs.PrepareJob(a, by)
 	if err != nil {
 		return put{}, "", err
 	}
-	if k := s.spool.FindMiss(s.spool.SubjectOf(u)); k != "" {
+	if k := s.spool.FindMiss(s.spool.IDOf(u)); k != "" {
 		s.misses.FlushRepeatsOf(k)
 		b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), tree.MaxJobFile)
 		if err == nil && len(job.Parse(b).Jobs) == 1 {
@@ -84,7 +84,7 @@ func (s *Claims) newPut(a verbs.Addition, by spool.By) (put, string, error) {
 }
 
 // approvedMiss is the text of a miss with the lines that approve the URL of an addition.
-func approvedMiss(b []byte, a verbs.Addition, by spool.By) string {
+func approvedMiss(b []byte, a verbs.Addition, by spool.Operator) string {
 	e := by.Event(job.Approve)
 	if fetch, err := key.FetchURL(a.URL); err == nil {
 		e.URL = verbs.URLToLog(b, fetch)
@@ -104,7 +104,7 @@ func (c put) putPart() (*Part, error) {
 // publishPut commits a part that is whole, and ends the jobs of its URL that were approved before.
 // A worker that had begun its own commit by then has let go of its job after that: where it came
 // last, the put commits once more.
-func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
+func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if err := p.seal(); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 		return nil, err
 	}
 	if d := c.s.spool.DenialOf(c.url); d != "" {
-		return nil, fmt.Errorf("%w: denied/%s speaks for this URL by now", spool.ErrDenied, d)
+		return nil, fmt.Errorf("%w: denied/%s denies this URL by now", spool.ErrDenied, d)
 	}
 	// Of the origin nothing is known. Servers of large files have ranges; and where it can't be
 	// reached, which is why files are carried in, a call that resumes has nobody else to ask.
@@ -123,7 +123,7 @@ func (c put) publishPut(p *Part, by spool.By) (*held.Artifact, error) {
 		return nil, err
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
-	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.subject(), why, by, tree.Queue, tree.Active))
+	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active))
 	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {

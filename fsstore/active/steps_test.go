@@ -39,7 +39,7 @@ var steps = []step{
 	{"miss to evict", func(t testing.TB, s *fsstore.Store, url string) {
 		_, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
 		storetest.Must(t, err)
-		storetest.Must(t, s.Approve(storetest.MustKey(url), "", storetest.Tester))
+		storetest.Must(t, s.Approve(storetest.MustKey(url), "", storetest.Operator))
 		c, err := s.Claim(storetest.MustKey(url) + ".job")
 		storetest.Must(t, err)
 		p, err := c.Part(context.Background(), true)
@@ -48,7 +48,7 @@ var steps = []step{
 		storetest.Must(t, err)
 		_, err = c.Publish(p, fsstore.Origin{})
 		storetest.Must(t, err)
-		storetest.Must(t, s.Evict(c.Key, storetest.Tester))
+		storetest.Must(t, s.Evict(c.Key, storetest.Operator))
 	}, []string{
 		"fsync misses/K", "rename misses/K queue/K.job", "fsync queue", // approved
 		"rename queue/K.job active/K@W.job",
@@ -59,17 +59,17 @@ var steps = []step{
 		"unlink meta/K.json", "fsync meta",
 	}},
 	{"add, cancel and retry", func(t testing.TB, s *fsstore.Store, url string) {
-		_, err := s.Add(fsstore.Addition{URL: url}, storetest.Tester)
+		_, err := s.Add(fsstore.Addition{URL: url}, storetest.Operator)
 		storetest.Must(t, err)
-		storetest.Must(t, s.Cancel(storetest.MustKey(url), storetest.Tester))
-		storetest.Must(t, s.Retry(storetest.MustKey(url), storetest.Tester))
+		storetest.Must(t, s.Cancel(storetest.MustKey(url), storetest.Operator))
+		storetest.Must(t, s.Retry(storetest.MustKey(url), storetest.Operator))
 	}, []string{
 		"fsync tmp/M", "rename tmp/M queue/K.job", "fsync queue",
 		"rename queue/K.job cancelled/K.job", "fsync cancelled/K.job", "fsync cancelled",
 		"fsync cancelled/K.job", "rename cancelled/K.job queue/K.job", "fsync queue",
 	}},
 	{"deny of a host", func(t testing.TB, s *fsstore.Store, _ string) {
-		storetest.Must(t, s.Deny("ads.example.com", storetest.Tester))
+		storetest.Must(t, s.Deny("ads.example.com", storetest.Operator))
 	}, []string{"fsync tmp/M", "rename tmp/M denied/ads.example.com", "fsync denied"}},
 	{"start", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
@@ -128,13 +128,13 @@ var steps = []step{
 		storetest.Must(t, c.Fail("no"))
 	}, []string{"rename queue/K.job active/K@W.job", "fsync active/K@W.job", "rename active/K@W.job failed/K.job"}},
 	{"cancel in queue", func(t testing.TB, s *fsstore.Store, url string) {
-		name, err := s.Add(fsstore.Addition{URL: url}, storetest.Tester)
+		name, err := s.Add(fsstore.Addition{URL: url}, storetest.Operator)
 		storetest.Must(t, err)
-		storetest.Must(t, s.Cancel(name, storetest.Tester))
+		storetest.Must(t, s.Cancel(name, storetest.Operator))
 	}, []string{"rename queue/K.job cancelled/K.job", "fsync cancelled/K.job", "fsync cancelled"}},
 	{"cancel in active", func(t testing.TB, s *fsstore.Store, url string) {
 		c, _ := storetest.Begin(t, s, url)
-		storetest.Must(t, s.Cancel(c.Key, storetest.Tester))
+		storetest.Must(t, s.Cancel(c.Key, storetest.Operator))
 		storetest.Must(t, c.Cancel())
 	}, []string{"rename active/K@W.job cancelled/K@W.job", "fsync cancelled/K@W.job", "fsync cancelled", "rename cancelled/K@W.job cancelled/K.job"}},
 	{"cancel by rm", func(t testing.TB, s *fsstore.Store, url string) {
@@ -143,7 +143,7 @@ var steps = []step{
 		storetest.Must(t, c.Cancel())
 	}, []string{"unlink active/K@W.job", "fsync tmp/M", "rename tmp/M cancelled/K.job"}},
 	{"claim of a copy", func(t testing.TB, s *fsstore.Store, url string) {
-		name, err := s.Add(fsstore.Addition{URL: url}, storetest.Tester)
+		name, err := s.Add(fsstore.Addition{URL: url}, storetest.Operator)
 		storetest.Must(t, err)
 		storetest.Must(t, os.Link(storetest.JobPath(s, fsstore.Queue, name), s.Dir()+"/../second"))
 		c, err := s.Claim(name)
@@ -173,15 +173,15 @@ var steps = []step{
 		storetest.Must(t, err)
 	}, []string{"rename tmp/M queue/K.job", "fsync queue", "fsync tmp/M", "rename tmp/M failed/K.job", "fsync failed", "rename active/batch@W.job done/batch.job"}},
 	{"add to what waits", func(t testing.TB, s *fsstore.Store, url string) {
-		_, err := s.Add(fsstore.Addition{URL: url}, storetest.Tester)
+		_, err := s.Add(fsstore.Addition{URL: url}, storetest.Operator)
 		storetest.Must(t, err)
-		_, err = s.Add(fsstore.Addition{URL: url, AcceptAny: true}, storetest.Tester)
+		_, err = s.Add(fsstore.Addition{URL: url, AcceptAny: true}, storetest.Operator)
 		storetest.Must(t, err)
 	}, []string{"rename tmp/M queue/K.job", "fsync queue", "fsync queue/K.job", "fsync queue"}},
 	{"deny of a miss", func(t testing.TB, s *fsstore.Store, url string) {
 		_, err := s.NoteMiss(url, fsstore.Asker{Addr: storetest.Client1, UserAgent: "curl/8"})
 		storetest.Must(t, err)
-		storetest.Must(t, s.Deny(storetest.MustKey(url), storetest.Tester))
+		storetest.Must(t, s.Deny(storetest.MustKey(url), storetest.Operator))
 	}, []string{"rename misses/K denied/K", "fsync denied/K", "fsync denied"}},
 	{"session secret", func(t testing.TB, s *fsstore.Store, _ string) {
 		_, err := s.SessionSecret()

@@ -154,7 +154,7 @@ func forget(b *testing.B, l *lab, url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l.s.Evict(a.Key, fsstore.By{Via: "cli"})
-	l.s.Clear(fsstore.By{Via: "cli"})
+	l.s.Evict(a.Key, fsstore.Operator{Via: "cli"})
+	l.s.Clear(fsstore.Operator{Via: "cli"})
 	os.Remove(filepath.Join(l.dir, "blobs", a.SHA256))
 }

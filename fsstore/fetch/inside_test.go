@@ -170,7 +170,7 @@ func (in *inside) asURL(t *testing.T) {
 	list := in.urls(forbidden)
 	added := 0
 	for _, u := range list {
-		_, err := in.s.Add(fsstore.Addition{URL: u}, fsstore.By{Via: "cli"})
+		_, err := in.s.Add(fsstore.Addition{URL: u}, fsstore.Operator{Via: "cli"})
 		switch {
 		case err == nil:
 			added++

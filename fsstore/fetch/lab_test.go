@@ -97,7 +97,7 @@ func (l *locked) String() string {
 // add queues a URL and returns its key.
 func (l *lab) add(a fsstore.Addition) string {
 	l.t.Helper()
-	if _, err := l.s.Add(a, fsstore.By{Via: "cli"}); err != nil {
+	if _, err := l.s.Add(a, fsstore.Operator{Via: "cli"}); err != nil {
 		l.t.Fatal(err)
 	}
 	u, err := key.Parse(a.URL, l.s.Rule())

@@ -131,7 +131,7 @@ func denied(hops []hop, name string) error {
 	if len(hops) > 1 {
 		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
 	}
-	return failf("%sdenied/%s speaks for this URL: remove that file to have it fetched, and "+
+	return failf("%sdenied/%s denies this URL: remove that file to have it fetched, and "+
 		"retry", how, name)
 }
 

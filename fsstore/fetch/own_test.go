@@ -143,11 +143,11 @@ func TestDeniedRedirect(t *testing.T) {
 		l := newLab(t, Options{AllowOrigin: loopback})
 		if c.deny == "key" { // one artifact alone
 			k := l.add(fsstore.Addition{URL: there.url + "/f.run"})
-			if err := l.s.Deny(k, fsstore.By{Via: "cli"}); err != nil {
+			if err := l.s.Deny(k, fsstore.Operator{Via: "cli"}); err != nil {
 				t.Fatal(err)
 			}
 		} else if c.deny != "" {
-			if err := l.s.Deny(c.deny, fsstore.By{Via: "cli"}); err != nil {
+			if err := l.s.Deny(c.deny, fsstore.Operator{Via: "cli"}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -406,7 +406,7 @@ func TestConditional(t *testing.T) {
 		{3, other, `"b"`, fsstore.Failed}, // a 304 of another version
 	} {
 		version.Store(want.version)
-		l.s.Clear(fsstore.By{Via: "cli"})
+		l.s.Clear(fsstore.Operator{Via: "cli"})
 		st, reason := l.fetch(add)
 		if st != want.state || !bytes.Equal(l.held(add.URL), want.bytes) {
 			t.Errorf("%d: %s: %s", i, st, reason)
@@ -441,7 +441,7 @@ func TestConditionalOfAnotherURL(t *testing.T) {
 		{"model=a&AWSAccessKeyId=k&Signature=new&Expires=1700009999", `"6750a1c0-493e0"`, body},
 		{"model=a&token=new", "", body}, // whatever token may be
 	} {
-		l.s.Clear(fsstore.By{Via: "cli"})
+		l.s.Clear(fsstore.Operator{Via: "cli"})
 		if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run?" + c.query}); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), c.bytes) {
 			t.Errorf("%d: %s: %s; other bytes are held: %v", i, st, reason, !bytes.Equal(l.held(o.url+"/f.run"), c.bytes))
 		}
@@ -622,7 +622,7 @@ func TestResumeOfAnotherURL(t *testing.T) {
 		l := newLabWith(t, Options{Backoff: time.Hour, MaxBackoff: time.Hour}, fsstore.Options{Rule: key.Drop})
 		k := l.add(fsstore.Addition{URL: o.url + "/f.run?model=a&AWSAccessKeyId=k&Signature=old&Expires=1700000000"})
 		l.step()
-		by := fsstore.By{Via: "cli"}
+		by := fsstore.Operator{Via: "cli"}
 		if err := l.s.Cancel(k, by); err != nil {
 			t.Fatal(err)
 		}

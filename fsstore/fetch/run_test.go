@@ -193,7 +193,7 @@ func TestRunCancel(t *testing.T) {
 		return list[0]
 	}
 	for name, do := range map[string]func(l *lab, k string) error{
-		"verb": func(l *lab, k string) error { return l.s.Cancel(k, fsstore.By{Via: "web", Addr: "10.0.0.2"}) },
+		"verb": func(l *lab, k string) error { return l.s.Cancel(k, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}) },
 		"rm":   func(l *lab, k string) error { return os.Remove(active(l)) },
 		"mv":   func(l *lab, k string) error { return os.Rename(active(l), filepath.Join(l.dir, "cancelled", "x.job")) },
 	} {
@@ -214,7 +214,7 @@ func TestRunCancel(t *testing.T) {
 			if l.held(o.url+"/f.run") != nil {
 				t.Error("it was published all the same")
 			}
-			if err := l.s.Retry(k, fsstore.By{Via: "cli"}); err != nil {
+			if err := l.s.Retry(k, fsstore.Operator{Via: "cli"}); err != nil {
 				t.Fatal(err)
 			}
 			l.until("the retry is done", func() bool { return l.held(o.url+"/f.run") != nil })

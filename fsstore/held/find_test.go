@@ -230,7 +230,7 @@ func TestWhatAnEarlierServerHoldsIsFetchedAgain(t *testing.T) {
 	} else {
 		f.Close()
 	}
-	if err := s.Evict(a.Key, fsstore.By{Via: "cli"}); err != nil {
+	if err := s.Evict(a.Key, fsstore.Operator{Via: "cli"}); err != nil {
 		t.Error(err)
 	}
 	storetest.Expect(t, s, "evicted", map[string]string{"": ""})
@@ -261,7 +261,7 @@ func TestWhatAnEarlierServerLeaves(t *testing.T) {
 		if n, _ := s.Count(fsstore.Misses); n != 2 {
 			t.Errorf("%d misses: another URL has none of its own", n)
 		}
-		name, err := s.Add(fsstore.Addition{URL: storetest.CudaURL}, fsstore.By{Via: "cli"})
+		name, err := s.Add(fsstore.Addition{URL: storetest.CudaURL}, fsstore.Operator{Via: "cli"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -365,7 +365,7 @@ func TestDeniedByRule(t *testing.T) {
 	u := storetest.CudaURL + "?k=1"
 	storetest.Run(t, s.Dir(), "echo 'drop k' > queries/developer.download.nvidia.com")
 	storetest.NoteMiss(t, s, u, storetest.Client1)
-	if err := s.Deny(storetest.KeyIn(t, s, u), fsstore.By{Via: "cli"}); err != nil {
+	if err := s.Deny(storetest.KeyIn(t, s, u), fsstore.Operator{Via: "cli"}); err != nil {
 		t.Fatal(err)
 	}
 	if s.DeniedBy(storetest.CudaURL+"?k=2") == "" || s.DeniedBy(storetest.CudaURL+"?l=2") != "" || s.DeniedBy("no URL") != "" {

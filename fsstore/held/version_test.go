@@ -60,7 +60,7 @@ func TestOpenVersion(t *testing.T) {
 	}
 	has("unlinked", one.SHA256, "", false)
 	has("and now", two.SHA256, "version two", false)
-	if err := s.Evict(two.Key, fsstore.By{Via: "cli", Addr: "test"}); err != nil {
+	if err := s.Evict(two.Key, fsstore.Operator{Via: "cli", Addr: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	has("evicted", two.SHA256, "", false)

@@ -50,7 +50,7 @@ func TestOneNetworkWritesFewLines(t *testing.T) {
 	if len(log) > misses.YoungMiss+misses.LinesAtOnce*200 || !strings.Contains(log, " 2001:db8:1::1 ") {
 		t.Errorf("%d bytes: %s", len(log), log)
 	}
-	if err := s.Approve(k, "", fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, "", fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := storetest.ClaimNext(t, s).Job.Misses(); n != 1001 {
@@ -76,7 +76,7 @@ func TestFewAreCountedAtOnce(t *testing.T) {
 	if n := len(storetest.Text(t, s, fsstore.Misses, k)); n > misses.YoungMiss+200 {
 		t.Errorf("%d bytes for one client", n)
 	}
-	if err := s.Approve(k, "", fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, "", fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := storetest.ClaimNext(t, s).Job.Misses(); n != 500 {

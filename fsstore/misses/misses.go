@@ -97,16 +97,16 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	if s.countRepeat(a) {
 		return VerdictNoted, nil
 	}
-	sub := s.spool.SubjectOf(u)
+	id := s.spool.IDOf(u)
 	if !tree.Exists(s.tree.JobPath(tree.Misses, a.key)) {
-		a.key = cmp.Or(s.spool.FindMiss(sub), a.key) // an earlier server may have recorded it
+		a.key = cmp.Or(s.spool.FindMiss(id), a.key) // an earlier server may have recorded it
 	}
-	return s.findOrMake(u, sub, a)
+	return s.findOrMake(u, id, a)
 }
 
 // findOrMake looks for the URL's job in the order of a job's states, because a job that moves
 // meanwhile is then found in its next one. Where there is none it makes the miss.
-func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, error) {
+func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict, error) {
 	err := s.appendMiss(a, 1)
 	if errors.Is(err, errOther) || errors.Is(err, tree.ErrHardLinked) {
 		return s.refuseNote(a, err), nil
@@ -117,10 +117,10 @@ func (s *Misses) findOrMake(u key.URL, sub spool.Subject, a request) (Verdict, e
 	if name := s.spool.DenialOf(u); name != "" { //guard:TestDenied
 		return VerdictDenied, nil
 	}
-	if s.spool.FindQueued(sub) != "" {
+	if s.spool.FindQueued(id) != "" {
 		return VerdictQueued, nil
 	}
-	if s.spool.FindActive(sub) != "" {
+	if s.spool.FindActive(id) != "" {
 		return VerdictActive, nil
 	}
 	if s.held.Holds(u) {

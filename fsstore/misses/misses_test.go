@@ -49,7 +49,7 @@ func TestMissesAreBounded(t *testing.T) {
 
 func TestDenied(t *testing.T) {
 	s := storetest.TestStore(t)
-	by := fsstore.By{Via: "web", Addr: "10.0.0.2"}
+	by := fsstore.Operator{Via: "web", Addr: "10.0.0.2"}
 	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	if err := s.Deny(k, by); err != nil {
@@ -92,7 +92,7 @@ func TestDenied(t *testing.T) {
 // What a number or a person's own name hides is denied by its key; of a file of
 // many URLs there is no one key.
 func TestDenyOfAFileThatIsNotNamedByItsKey(t *testing.T) {
-	by := fsstore.By{Via: "cli", Addr: "test"}
+	by := fsstore.Operator{Via: "cli", Addr: "test"}
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	for _, name := range []string{"failed/" + k + ".2.job", "cancelled/" + k + ".17.job", "queue/cuda.job"} {
 		s := storetest.TestStore(t)
@@ -129,7 +129,7 @@ func TestDenyOfAHostThatAListIsNamedAfter(t *testing.T) {
 	for _, at := range []string{"queue", "failed", "cancelled"} {
 		s := storetest.TestStore(t)
 		storetest.Run(t, s.Dir(), "printf 'https://other.example.com/%s.run\n' a b > "+at+"/"+host+".job")
-		if err := s.Deny(host, fsstore.By{Via: "cli", Addr: "test"}); err != nil {
+		if err := s.Deny(host, fsstore.Operator{Via: "cli", Addr: "test"}); err != nil {
 			t.Errorf("%s: %v", at, err)
 		}
 		storetest.Want(t, s, fsstore.Denied, host)

@@ -39,7 +39,7 @@ func (s *Spool) deniesOld(u key.URL, name string) bool {
 // DenialOf returns the name in denied/ that denies u, by its key or by its host, or "". Removing
 // that file takes the denial back.
 func (s *Spool) DenialOf(u key.URL) string {
-	for i, k := range s.SubjectOf(u).Names {
+	for i, k := range s.IDOf(u).Names {
 		for _, name := range []string{k, k + ".job"} { // mv queue/k.job denied/ counts too
 			if tree.Exists(s.tree.JobPath(tree.Denied, name)) && (i == 0 || s.deniesOld(u, name)) {
 				return name

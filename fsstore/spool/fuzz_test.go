@@ -25,7 +25,7 @@ func FuzzDeny(f *testing.F) {
 		if strings.ContainsAny(name, "/\x00\n") || name == "" {
 			t.Fatalf("%q is no name for a file", name)
 		}
-		if s.Deny(name, fsstore.By{Via: "cli", Addr: "test"}) != nil {
+		if s.Deny(name, fsstore.Operator{Via: "cli", Addr: "test"}) != nil {
 			t.Skip() // it is too long for a file's, or an option's
 		}
 		defer os.Remove(storetest.JobPath(s, fsstore.Denied, name))

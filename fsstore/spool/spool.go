@@ -37,8 +37,8 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spoo
 	return s
 }
 
-// By is the operator behind a verb, as the job's log shows it.
-type By struct {
+// Operator is who asked for a verb, as the log in the job shows it.
+type Operator struct {
 	Via  string // web, cli
 	Addr string // address or user name
 }
@@ -68,16 +68,16 @@ var ErrInvalid = errors.New("invalid")
 // ErrBusy: the key is being fetched.
 var ErrBusy = errors.New("busy")
 
-// ErrDenied: denied/ speaks for this URL.
+// ErrDenied is the error for a URL that a file in denied/ denies.
 var ErrDenied = errors.New("denied")
 
 // Event returns a log line of this operator.
-func (by By) Event(k job.Kind) job.Event {
+func (by Operator) Event(k job.Kind) job.Event {
 	return job.Event{Time: tree.Now(), Kind: k, Count: 1, Via: by.Via, Addr: by.Addr}
 }
 
 // DenyEvent returns the log line of a denial.
-func (by By) DenyEvent() job.Event {
+func (by Operator) DenyEvent() job.Event {
 	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
 }
 

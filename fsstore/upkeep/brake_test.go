@@ -69,7 +69,7 @@ func TestTheBrakeKnowsWhatWasMeant(t *testing.T) {
 	s := storetest.TestStore(t)
 	keys := storetest.Many(t, s, "file", 40)
 	for _, k := range keys[:15] {
-		if err := s.Evict(k, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+		if err := s.Evict(k, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}

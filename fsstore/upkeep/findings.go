@@ -91,10 +91,10 @@ func (s *Keeper) Lost(a *held.Artifact) string {
 // an origin that has other bytes by now would else change what clients get, at an hour that the
 // disk chose.
 func (s *Keeper) fetchAgain(a *held.Artifact) string {
-	sub := spool.SubjectOfHeld(a.Key, a.URLSum)
-	done := s.spool.DoneJob(sub)
+	id := spool.IDOfHeld(a.Key, a.URLSum)
+	done := s.spool.DoneJob(id)
 	switch {
-	case s.spool.FindQueued(sub) != "" || s.spool.FindActive(sub) != "":
+	case s.spool.FindQueued(id) != "" || s.spool.FindActive(id) != "":
 		return "it is queued already"
 	case s.spool.CameByPut(a.Key, &done.Job):
 		return "carry it in again, with `fromcache put URL FILE` or the form Upload"

@@ -66,7 +66,7 @@ func TestFsckUndoesNoEvict(t *testing.T) {
 	s := storetest.TestStore(t)
 	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
 	before, _ := s.LastRecord(a.Key)
-	if err := s.Evict(a.Key, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if err := s.Evict(a.Key, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	c := upkeep.NewChecker(t.Context(), s.Keeper, fsstore.FsckOptions{Repair: true})

@@ -59,7 +59,7 @@ func TestScrubTakesOutWhatIsRotten(t *testing.T) {
 	}
 	for i := range bad {
 		k := storetest.KeyOf(t, fmt.Sprintf("https://example.com/%d.run", i))
-		if err := s.Retry(k, storetest.Tester); err != nil {
+		if err := s.Retry(k, storetest.Operator); err != nil {
 			t.Fatal(err)
 		}
 		storetest.Publish(t, storetest.MustClaim(t, s, k+".job"), fmt.Sprint("the bytes of ", i))

@@ -27,7 +27,7 @@ type Addition struct {
 // job. A miss of the same key is approved with it; a job that waits already gets what it lacks of
 // the addition. ErrBusy: the job that waits wants another digest, or the one that runs lacks what
 // is asked for. ErrDenied: denied/ names the URL or its host.
-func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
+func (s *Verbs) Add(a Addition, by spool.Operator) (string, error) {
 	u, content, err := s.PrepareJob(a, by)
 	if err != nil {
 		return "", err
@@ -35,28 +35,28 @@ func (s *Verbs) Add(a Addition, by spool.By) (string, error) {
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}
-	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.SubjectOf(u), content, a, by) })
+	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.IDOf(u), content, a, by) })
 }
 
 // add looks for the URL's job in the order of a job's states, because a job that moves meanwhile
 // is then found in its next one. Where there is none it makes the job.
-func (s *Verbs) add(sub spool.Subject, content string, a Addition, by spool.By) (string, error) {
-	if k := s.spool.FindMiss(sub); k != "" {
+func (s *Verbs) add(id spool.ArtifactID, content string, a Addition, by spool.Operator) (string, error) {
+	if k := s.spool.FindMiss(id); k != "" {
 		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
 	}
-	if name, err := s.CompleteQueued(sub, a, by); !errors.Is(err, fs.ErrNotExist) {
+	if name, err := s.CompleteQueued(id, a, by); !errors.Is(err, fs.ErrNotExist) {
 		return name, err
 	}
-	if name := s.spool.FindActive(sub); name != "" {
-		return name, s.checkActive(sub, name, a)
+	if name := s.spool.FindActive(id); name != "" {
+		return name, s.checkActive(id, name, a)
 	}
-	return s.Enqueue(sub.Names[0], content)
+	return s.Enqueue(id.Names[0], content)
 }
 
 // PrepareJob checks an addition and returns the whole text of its job.
-func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
+func (s *Verbs) PrepareJob(a Addition, by spool.Operator) (key.URL, string, error) {
 	u, err := s.queries.Parse(a.URL)
 	if err != nil {
 		return u, "", err
@@ -68,7 +68,7 @@ func (s *Verbs) PrepareJob(a Addition, by spool.By) (key.URL, string, error) {
 		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
 	}
 	if name := s.spool.DenialOf(u); name != "" {
-		return u, "", fmt.Errorf("%w: denied/%s speaks for this URL; remove that file to allow it", spool.ErrDenied, name)
+		return u, "", fmt.Errorf("%w: denied/%s denies this URL; remove that file to allow it", spool.ErrDenied, name)
 	}
 	fetch, err := key.FetchURL(a.URL)
 	if err != nil {
@@ -107,24 +107,24 @@ func (s *Verbs) Enqueue(k, content string) (string, error) {
 	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// CompleteQueued adds to the job in queue/ of sub what it lacks of an addition.
-func (s *Verbs) CompleteQueued(sub spool.Subject, a Addition, by spool.By) (string, error) {
-	for i, k := range sub.Names {
+// CompleteQueued adds to the job in queue/ of id what it lacks of an addition.
+func (s *Verbs) CompleteQueued(id spool.ArtifactID, a Addition, by spool.Operator) (string, error) {
+	for i, k := range id.Names {
 		for _, name := range []string{k + ".job", k} {
-			if i > 0 && !s.spool.MatchesFile(sub, tree.Queue, name) { // what has today's name and can't be completed is an error
+			if i > 0 && !s.spool.MatchesFile(id, tree.Queue, name) { // what has today's name and can't be completed is an error
 				continue
 			}
-			if err := s.completeFile(sub, name, a, by); !errors.Is(err, fs.ErrNotExist) {
+			if err := s.completeFile(id, name, a, by); !errors.Is(err, fs.ErrNotExist) {
 				return name, err
 			}
 		}
 	}
-	return "", spool.Absent(tree.Queue, sub.Names[0])
+	return "", spool.Absent(tree.Queue, id.Names[0])
 }
 
 // completeFile writes what queue/<name> lacks of an addition, under the lock that a claim needs,
 // because a claim reads the job once.
-func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spool.By) error {
+func (s *Verbs) completeFile(id spool.ArtifactID, name string, a Addition, by spool.Operator) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spoo
 	if err != nil {
 		return err
 	}
-	lines, err := s.missingLines(b, sub, name, a, by)
+	lines, err := s.missingLines(b, id, name, a, by)
 	if err != nil {
 		return err
 	}
@@ -160,8 +160,8 @@ func (s *Verbs) completeFile(sub spool.Subject, name string, a Addition, by spoo
 
 // missingLines returns the lines that the job in queue/ with text b lacks of an addition: its
 // options, and who approved which URL.
-func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Addition, by spool.By) (string, error) {
-	j := s.onlyJob(b, sub)
+func (s *Verbs) missingLines(b []byte, id spool.ArtifactID, name string, a Addition, by spool.Operator) (string, error) {
+	j := s.onlyJob(b, id)
 	if j == nil {
 		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", spool.ErrBusy, name)
 	}
@@ -179,7 +179,7 @@ func (s *Verbs) missingLines(b []byte, sub spool.Subject, name string, a Additio
 
 // checkActive returns ErrBusy where the job active/<name> lacks what an addition asks for, because
 // its claim has read it already.
-func (s *Verbs) checkActive(sub spool.Subject, name string, a Addition) error {
+func (s *Verbs) checkActive(id spool.ArtifactID, name string, a Addition) error {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Active, name), tree.MaxJobFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrMoved
@@ -187,16 +187,16 @@ func (s *Verbs) checkActive(sub spool.Subject, name string, a Addition) error {
 	if err != nil {
 		return err
 	}
-	if j := s.onlyJob(b, sub); j != nil && MissingFrom(j, a) == (Addition{}) {
+	if j := s.onlyJob(b, id); j != nil && MissingFrom(j, a) == (Addition{}) {
 		return nil
 	}
 	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", spool.ErrBusy, name)
 }
 
-// onlyJob returns the one job of a file if it is about sub, else nil.
-func (s *Verbs) onlyJob(b []byte, sub spool.Subject) *job.Job {
+// onlyJob returns the one job of a file if it is about id, else nil.
+func (s *Verbs) onlyJob(b []byte, id spool.ArtifactID) *job.Job {
 	jobs := job.Parse(b).Jobs
-	if len(jobs) != 1 || !s.spool.MatchesJob(sub, tree.Queue, &jobs[0]) {
+	if len(jobs) != 1 || !s.spool.MatchesJob(id, tree.Queue, &jobs[0]) {
 		return nil
 	}
 	return &jobs[0]

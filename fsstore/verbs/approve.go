@@ -14,7 +14,7 @@ import (
 // has seen, given by its job.URLSum; "" is the only one that is recorded. Nothing
 // recorded before or later can change it: the error is an *UnseenError where that URL is
 // not recorded, or several are.
-func (s *Verbs) Approve(k, seen string, by spool.By) error {
+func (s *Verbs) Approve(k, seen string, by spool.Operator) error {
 	_, err := s.approve(k, seen, Addition{}, by)
 	return err
 }
@@ -22,7 +22,7 @@ func (s *Verbs) Approve(k, seen string, by spool.By) error {
 // approve writes the line that says what was approved, fsyncs it, and only then renames the file,
 // because a client's line that comes later must not change what is fetched. A crash or an error
 // before the rename leaves a miss, which pages show with the URL that was to be fetched.
-func (s *Verbs) approve(k, seen string, a Addition, by spool.By) (string, error) {
+func (s *Verbs) approve(k, seen string, a Addition, by spool.Operator) (string, error) {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return "", spool.Absent(tree.Misses, k)
 	}
@@ -72,7 +72,7 @@ func approvedURL(b []byte, k, seen string, a Addition) (string, error) {
 
 // writeApproval appends the lines that approve a miss, whose text was b. Where a client has added
 // a URL since b was read, one more line names what is approved.
-func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.By) error {
+func writeApproval(f *os.File, b []byte, url string, a Addition, by spool.Operator) error {
 	line1 := ""
 	if url != "" && len(job.Parse(b).Jobs) == 0 { // a power cut has emptied it
 		line1 = url + "\n"

@@ -16,11 +16,11 @@ func TestHalfALineApprovesNothing(t *testing.T) {
 	if !storetest.Alone(t) {
 		return
 	}
-	for name, approve := range map[string]func(s *fsstore.Store, by fsstore.By) error{
-		"approve": func(s *fsstore.Store, by fsstore.By) error {
+	for name, approve := range map[string]func(s *fsstore.Store, by fsstore.Operator) error{
+		"approve": func(s *fsstore.Store, by fsstore.Operator) error {
 			return s.Approve(storetest.MustKey(storetest.CudaURL), "", by)
 		},
-		"add": func(s *fsstore.Store, by fsstore.By) error {
+		"add": func(s *fsstore.Store, by fsstore.Operator) error {
 			_, err := s.Add(fsstore.Addition{URL: storetest.CudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=new"}, by)
 			return err
 		},
@@ -30,7 +30,7 @@ func TestHalfALineApprovesNothing(t *testing.T) {
 		storetest.NoteMiss(t, s, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=old", storetest.Client1)
 		before := storetest.Text(t, s, fsstore.Misses, k)
 		roomy := storetest.FullAt(t, int64(len(before)+30))
-		err := approve(s, fsstore.By{Via: "cli", Addr: "x"})
+		err := approve(s, fsstore.Operator{Via: "cli", Addr: "x"})
 		roomy()
 		if err == nil {
 			t.Errorf("%s: approved without its line", name)
@@ -88,7 +88,7 @@ func TestAddCompletesTheJobThatWaits(t *testing.T) {
 		{"active, another URL", "active", fsstore.Addition{URL: storetest.CudaURL}, fsstore.Addition{URL: signed}, true, "", storetest.CudaURL},
 	} {
 		s := storetest.TestStore(t)
-		if _, err := s.Add(c.first, fsstore.By{Via: "cli", Addr: "first"}); err != nil {
+		if _, err := s.Add(c.first, fsstore.Operator{Via: "cli", Addr: "first"}); err != nil {
 			t.Fatal(err)
 		}
 		var claim *fsstore.Claim
@@ -97,7 +97,7 @@ func TestAddCompletesTheJobThatWaits(t *testing.T) {
 		} else {
 			storetest.Run(t, s.Dir(), c.state)
 		}
-		_, err := s.Add(c.second, fsstore.By{Via: "cli", Addr: "second"})
+		_, err := s.Add(c.second, fsstore.Operator{Via: "cli", Addr: "second"})
 		if (err != nil) != c.refused || err != nil && !errors.Is(err, fsstore.ErrBusy) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -123,7 +123,7 @@ func TestAddCompletesWithoutLateMisses(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Add(t, s, storetest.CudaURL)
 	storetest.Run(t, s.Dir(), "echo '2026-11-22T21:27:26Z miss 10.0.0.66 curl/8 "+storetest.CudaURL+"?evil' >> queue/*")
-	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, SHA256: storetest.DigestOf("x")}, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, SHA256: storetest.DigestOf("x")}, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := storetest.ClaimNext(t, s); c.URL != storetest.CudaURL {
@@ -147,7 +147,7 @@ func TestAddCompletesWhileWorkersClaim(t *testing.T) {
 				}
 			}
 		}()
-		_, err := s.Add(fsstore.Addition{URL: url, SHA256: storetest.DigestOf("x")}, fsstore.By{Via: "cli", Addr: "x"})
+		_, err := s.Add(fsstore.Addition{URL: url, SHA256: storetest.DigestOf("x")}, fsstore.Operator{Via: "cli", Addr: "x"})
 		c := <-claimed
 		if err == nil && c.Job.Sha256 == "" || err != nil && !errors.Is(err, fsstore.ErrBusy) {
 			t.Errorf("%s: sha256 %q, answered %v", url, c.Job.Sha256, err)

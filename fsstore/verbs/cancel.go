@@ -16,7 +16,7 @@ import (
 // it into cancelled/. A download that runs ends within a second. When the
 // artifact was committed first it stays, and the job says so. When it returns nil
 // the cancel survives a power cut.
-func (s *Verbs) Cancel(name string, by spool.By) error {
+func (s *Verbs) Cancel(name string, by spool.Operator) error {
 	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Active, name)
 	}
@@ -117,7 +117,7 @@ func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 // CancelSuperseded cancels the jobs of one URL in these directories, with the reason in their
 // logs, because what was just done to its artifact is newer than their approval. A list stays,
 // because it is about other URLs too.
-func (s *Verbs) CancelSuperseded(sub spool.Subject, why string, by spool.By, in ...tree.State) error {
+func (s *Verbs) CancelSuperseded(id spool.ArtifactID, why string, by spool.Operator, in ...tree.State) error {
 	e := by.Event(job.Cancelled)
 	e.Text = why
 	var errs []error
@@ -125,7 +125,7 @@ func (s *Verbs) CancelSuperseded(sub spool.Subject, why string, by spool.By, in 
 		names, err := s.tree.Names(string(st))
 		errs = append(errs, err)
 		for _, name := range names {
-			if j, ok := s.spool.JobOf(sub, st, name); ok && j.Batch == 0 && j.Job.URL != "" {
+			if j, ok := s.spool.JobOf(id, st, name); ok && j.Batch == 0 && j.Job.URL != "" {
 				if err := s.cancelAndWait(st, name, e); !errors.Is(err, fs.ErrNotExist) {
 					errs = append(errs, err)
 				}

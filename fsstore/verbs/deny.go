@@ -17,7 +17,7 @@ import (
 // "*.domain". What is held stays held and is served. To take a denial back remove its file from
 // denied/, or mv the file of a key to queue/. ErrInvalid: the name is none of these, or its file
 // holds several URLs.
-func (s *Verbs) Deny(name string, by spool.By) error {
+func (s *Verbs) Deny(name string, by spool.Operator) error {
 	if !tree.Plain(name) || strings.HasPrefix(name, "-") { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", spool.ErrInvalid, name)
 	}
@@ -46,7 +46,7 @@ func deniable(name string) []tree.State {
 }
 
 // denyFile moves st/<name> to denied/ under its key.
-func (s *Verbs) denyFile(st tree.State, name string, by spool.By) error {
+func (s *Verbs) denyFile(st tree.State, name string, by spool.Operator) error {
 	f, err := tree.OpenJob(s.tree.JobPath(st, name))
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func deniedAs(j *spool.JobFile) (string, error) {
 }
 
 // denyName denies what has no job: the key of an artifact that is held, or a host.
-func (s *Verbs) denyName(name string, by spool.By) error {
+func (s *Verbs) denyName(name string, by spool.Operator) error {
 	content := "# " + strings.TrimSuffix(by.DenyEvent().Line(), "\n") + "\n"
 	if key.Valid(name) {
 		a, err := s.held.Artifact(name)

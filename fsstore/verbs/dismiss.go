@@ -17,10 +17,10 @@ var dismissFrom = []tree.State{tree.Misses, tree.Failed, tree.Cancelled}
 
 // Dismiss removes a miss, or a job that has ended: it may come back. Of several
 // of that name it is the miss, else the job whose log is newest.
-func (s *Verbs) Dismiss(name string, by spool.By) error { return s.DismissIn("", name, by) }
+func (s *Verbs) Dismiss(name string, by spool.Operator) error { return s.DismissIn("", name, by) }
 
 // DismissIn is Dismiss of the file in one directory and in no other.
-func (s *Verbs) DismissIn(st tree.State, name string, _ spool.By) error {
+func (s *Verbs) DismissIn(st tree.State, name string, _ spool.Operator) error {
 	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Misses, name)
 	}
@@ -81,7 +81,7 @@ func endedNames(name string) []string {
 
 // Clear removes all jobs in done/ and cancelled/, and returns how many. failed/ stays, because a
 // person must look at it.
-func (s *Verbs) Clear(by spool.By) (n int, err error) {
+func (s *Verbs) Clear(by spool.Operator) (n int, err error) {
 	defer func() { s.tree.Log.Info("cleared", "jobs", n, "via", by.Via, "addr", by.Addr) }()
 	for _, st := range []tree.State{tree.Done, tree.Cancelled} {
 		names, err := s.tree.Names(string(st))

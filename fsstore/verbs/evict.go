@@ -15,7 +15,7 @@ import (
 // approved before. The line in done/ is written first: it tells an evict from a loss, and a crash
 // in between leaves an artifact that is held. Where the meta is gone already, Evict writes the
 // line alone.
-func (s *Verbs) Evict(k string, by spool.By) error {
+func (s *Verbs) Evict(k string, by spool.Operator) error {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
@@ -30,14 +30,14 @@ func (s *Verbs) Evict(k string, by spool.By) error {
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
 	err := tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 	if unread == nil {
-		err = errors.Join(err, s.CancelSuperseded(spool.SubjectOfHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
+		err = errors.Join(err, s.CancelSuperseded(spool.IDOfHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
 	}
 	return err
 }
 
 // logLostEvict logs an evict of what has no meta any more, and says so by fs.ErrNotExist where
 // nothing was held.
-func (s *Verbs) logLostEvict(k string, by spool.By) error {
+func (s *Verbs) logLostEvict(k string, by spool.Operator) error {
 	h, ok := s.held.LastRecord(k)
 	if !ok || h.Evicted {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
@@ -47,7 +47,7 @@ func (s *Verbs) logLostEvict(k string, by spool.By) error {
 
 // logEvict writes an evict's line into the job in done/. The evict goes on without the line where
 // the disk is full or another user made the file: it then looks like one by hand.
-func (s *Verbs) logEvict(k string, by spool.By) error {
+func (s *Verbs) logEvict(k string, by spool.Operator) error {
 	e := by.Event(job.Evicted)
 	if _, ok := s.held.LastRecord(k); ok {
 		return s.AppendRecord(k, e)
@@ -81,8 +81,8 @@ func (s *Verbs) AppendRecord(k string, e job.Event) error {
 
 // LostInWords says how to restore an artifact whose meta is gone, whose blob is there and which no
 // verb has evicted, or "".
-func (s *Verbs) LostInWords(sub spool.Subject) string {
-	for _, k := range sub.Names {
+func (s *Verbs) LostInWords(id spool.ArtifactID) string {
+	for _, k := range id.Names {
 		if h, ok := s.held.LastRecord(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.BlobOrGone(h.Done.Sha256) {
 			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
 		}

@@ -20,18 +20,18 @@ var retryStates = []tree.State{tree.Failed, tree.Cancelled, tree.Done}
 
 // Retry puts a failed, cancelled or done job back into queue/, due at once. Of
 // several of that name it is the one whose log is newest.
-func (s *Verbs) Retry(name string, by spool.By) error { return s.RetryAs("", name, "", by) }
+func (s *Verbs) Retry(name string, by spool.Operator) error { return s.RetryAs("", name, "", by) }
 
 // RetryAs is Retry of the file in one directory, or in any where st is "". rawURL, if not "", is
 // another URL of the same artifact to fetch, such as one with a new signature. ErrInvalid: that
 // URL has another key.
-func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.By) error {
+func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.Operator) error {
 	return s.RetryWith(st, name, Addition{URL: rawURL}, by)
 }
 
 // RetryWith is RetryAs with the options of more, which are written into the job
 // before it moves.
-func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.By) error {
+func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.Operator) error {
 	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Failed, name)
 	}

@@ -22,7 +22,7 @@ func TestRetryAsOfAFullLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	storetest.Run(t, s.Dir(), "yes '2026-11-22T21:31:40Z error 503 Service Unavailable' | head -c 66000 >> failed/"+c.Key+".job; echo >> failed/"+c.Key+".job")
-	if err := s.RetryAs("", c.Key, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if err := s.RetryAs("", c.Key, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	c = storetest.ClaimNext(t, s)
@@ -38,13 +38,13 @@ func TestVerbsTakeTheFileThatIsMeant(t *testing.T) {
 	const name = "k.job"
 	at := map[fsstore.State]string{fsstore.Failed: "2026-11-22T21:31:00Z failed 503", fsstore.Cancelled: "2026-11-23T21:31:00Z cancelled web", fsstore.Done: "2026-11-24T21:31:00Z done - -"}
 	retry := func(s *fsstore.Store, st fsstore.State) error {
-		return s.RetryAs(st, name, "", fsstore.By{Via: "web", Addr: ""})
+		return s.RetryAs(st, name, "", fsstore.Operator{Via: "web", Addr: ""})
 	}
 	with := func(s *fsstore.Store, st fsstore.State) error {
-		return s.RetryWith(st, name, fsstore.Addition{AcceptAny: true}, fsstore.By{Via: "web", Addr: ""})
+		return s.RetryWith(st, name, fsstore.Addition{AcceptAny: true}, fsstore.Operator{Via: "web", Addr: ""})
 	}
 	dismiss := func(s *fsstore.Store, st fsstore.State) error {
-		return s.DismissIn(st, name, fsstore.By{Via: "web", Addr: ""})
+		return s.DismissIn(st, name, fsstore.Operator{Via: "web", Addr: ""})
 	}
 	for _, c := range []struct {
 		told, takes fsstore.State
@@ -100,7 +100,7 @@ func TestTheNewestHasTheName(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if err := s.Retry(k, fsstore.By{Via: "cli", Addr: "x"}); err != nil {
+		if err := s.Retry(k, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestVerbsTakeTheVeryName(t *testing.T) {
 		s := storetest.TestStore(t)
 		storetest.Run(t, s.Dir(), `for n in k k.job; do echo https://example.com/x.run > cancelled/$n; done
 			echo '2026-11-22T21:31:00Z cancelled web' >> cancelled/k; echo '2026-11-24T21:31:00Z cancelled web' >> cancelled/k.job`)
-		if err := s.DismissIn(fsstore.Cancelled, name, fsstore.By{Via: "web", Addr: ""}); err != nil || tree.Exists(storetest.JobPath(s, fsstore.Cancelled, name)) || len(storetest.Ls(t, s, fsstore.Cancelled)) != 1 {
+		if err := s.DismissIn(fsstore.Cancelled, name, fsstore.Operator{Via: "web", Addr: ""}); err != nil || tree.Exists(storetest.JobPath(s, fsstore.Cancelled, name)) || len(storetest.Ls(t, s, fsstore.Cancelled)) != 1 {
 			t.Errorf("%s: %v; left %q", name, err, storetest.Ls(t, s, fsstore.Cancelled))
 		}
 	}
@@ -129,7 +129,7 @@ func TestDismissOfAMissIsOfNoJob(t *testing.T) {
 	if err := c.Fail("503"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DismissIn(fsstore.Misses, c.Key, fsstore.By{Via: "web", Addr: ""}); !errors.Is(err, fs.ErrNotExist) || len(storetest.Ls(t, s, fsstore.Failed)) != 1 {
+	if err := s.DismissIn(fsstore.Misses, c.Key, fsstore.Operator{Via: "web", Addr: ""}); !errors.Is(err, fs.ErrNotExist) || len(storetest.Ls(t, s, fsstore.Failed)) != 1 {
 		t.Errorf("%v; failed/ has %v", err, storetest.Ls(t, s, fsstore.Failed))
 	}
 }
@@ -147,7 +147,7 @@ func TestHalfALineRetriesNothing(t *testing.T) {
 	}
 	before := storetest.Text(t, s, fsstore.Failed, c.Key+".job")
 	roomy := storetest.FullAt(t, int64(len(before)+80))
-	err := s.RetryAs("", c.Key, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", fsstore.By{Via: "web", Addr: "10.0.0.2"})
+	err := s.RetryAs("", c.Key, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=new", fsstore.Operator{Via: "web", Addr: "10.0.0.2"})
 	roomy()
 	if err == nil {
 		t.Error("retried under a URL that could not be written")
@@ -156,7 +156,7 @@ func TestHalfALineRetriesNothing(t *testing.T) {
 	if got := storetest.Text(t, s, fsstore.Failed, c.Key+".job"); got != before {
 		t.Errorf("left behind: %q", strings.TrimPrefix(got, before))
 	}
-	if err := s.Retry(c.Key, fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if err := s.Retry(c.Key, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 	if c := storetest.ClaimNext(t, s); c.URL != storetest.CudaURL {
@@ -175,7 +175,7 @@ func TestAPlainRetryNeedsNoRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	roomy := storetest.FullAt(t, storetest.SizeOf(t, storetest.JobPath(s, fsstore.Failed, c.Key+".job")))
-	err := s.Retry(c.Key, fsstore.By{Via: "web", Addr: "10.0.0.2"})
+	err := s.Retry(c.Key, fsstore.Operator{Via: "web", Addr: "10.0.0.2"})
 	roomy()
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestCancelOfWhatIsBeingClaimed(t *testing.T) {
 		if before != "" {
 			storetest.Run(t, s.Dir(), "printf '"+before+"' >> cancelled/"+name)
 		}
-		if err := s.Cancel(name, storetest.Tester); err != nil {
+		if err := s.Cancel(name, storetest.Operator); err != nil {
 			t.Fatal(err)
 		}
 		f.Close()
@@ -217,7 +217,7 @@ func TestRetryWithOptions(t *testing.T) {
 	if err := os.WriteFile(storetest.JobPath(s, fsstore.Failed, name), []byte(storetest.CudaURL+"\n2026-11-22T21:31:00Z failed a page came"), 0o660); err != nil { // no end of the line
 		t.Fatal(err)
 	}
-	if err := s.RetryWith(fsstore.Failed, name, more, fsstore.By{Via: "web"}); err != nil {
+	if err := s.RetryWith(fsstore.Failed, name, more, fsstore.Operator{Via: "web"}); err != nil {
 		t.Fatal(err)
 	}
 	c := storetest.ClaimNext(t, s)
@@ -225,7 +225,7 @@ func TestRetryWithOptions(t *testing.T) {
 		t.Errorf("%+v", c.Job)
 	}
 	s = storetest.TestStore(t)
-	if err := s.RetryWith(fsstore.Failed, name, fsstore.Addition{SHA256: "0a"}, fsstore.By{Via: "web", Addr: ""}); !errors.Is(err, fsstore.ErrInvalid) {
+	if err := s.RetryWith(fsstore.Failed, name, fsstore.Addition{SHA256: "0a"}, fsstore.Operator{Via: "web", Addr: ""}); !errors.Is(err, fsstore.ErrInvalid) {
 		t.Errorf("a digest that is none: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestCancelAmongClaims(t *testing.T) {
 			}
 			claimed <- c
 		}()
-		err := s.Cancel(k, fsstore.By{Via: "cli"})
+		err := s.Cancel(k, fsstore.Operator{Via: "cli"})
 		c := <-claimed
 		switch {
 		case err == nil && c != nil && c.Owns():
@@ -261,7 +261,7 @@ func TestCancelAmongClaims(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Retry(k, fsstore.By{Via: "cli"}); err != nil {
+		if err := s.Retry(k, fsstore.Operator{Via: "cli"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,7 +34,7 @@ func TestApprovedIsWhatWasShown(t *testing.T) {
 					}
 				case "add":
 					want = storetest.CudaURL + "?AWSAccessKeyId=k&Expires=1&Signature=9"
-					if _, err := s.Add(fsstore.Addition{URL: want}, fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+					if _, err := s.Add(fsstore.Addition{URL: want}, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 						t.Fatal(err)
 					}
 				}

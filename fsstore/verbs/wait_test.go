@@ -14,8 +14,8 @@ import (
 // come after a claim that says "shell".
 func TestVerbsWaitForALook(t *testing.T) {
 	s := storetest.TestStore(t)
-	by := fsstore.By{Via: "web", Addr: "10.0.0.2"}
-	for verb, do := range map[string]func(string, fsstore.By) error{"approve": storetest.ApproveOne(s), "retry": s.Retry} {
+	by := fsstore.Operator{Via: "web", Addr: "10.0.0.2"}
+	for verb, do := range map[string]func(string, fsstore.Operator) error{"approve": storetest.ApproveOne(s), "retry": s.Retry} {
 		storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
 		st, name := fsstore.Misses, storetest.KeyOf(t, storetest.CudaURL)
 		if verb == "retry" {

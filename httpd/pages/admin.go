@@ -15,7 +15,9 @@ import (
 // shell would do; httpd knows of no worker. All end in a redirect, so that a
 // reload repeats nothing.
 
-func by(r *http.Request) fsstore.By { return fsstore.By{Via: "web", Addr: answer.ClientAddr(r)} }
+func by(r *http.Request) fsstore.Operator {
+	return fsstore.Operator{Via: "web", Addr: answer.ClientAddr(r)}
+}
 
 // dirOf returns the directory of the row that a button is in, because another may
 // hold a file of the same name; "" where a script posts the name alone.
@@ -71,17 +73,17 @@ func fromScript(r *http.Request) bool {
 }
 
 // byName adapts a verb that needs a name only.
-func byName(do func(string, fsstore.By) error) func(fsstore.Shown, fsstore.By) error {
-	return func(m fsstore.Shown, by fsstore.By) error { return do(m.Name, by) }
+func byName(do func(string, fsstore.Operator) error) func(fsstore.Shown, fsstore.Operator) error {
+	return func(m fsstore.Shown, by fsstore.Operator) error { return do(m.Name, by) }
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.By) error { return s.store.Approve(m.Name, m.Sum, by) })
+	return s.doEach(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.Approve(m.Name, m.Sum, by) })
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	st := dirOf(r)
-	return s.doEach(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.By) error { return s.store.DismissIn(st, m.Name, by) })
+	return s.doEach(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.DismissIn(st, m.Name, by) })
 }
 
 func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
@@ -101,7 +103,7 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.doEach(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.By) error { return s.store.RetryWith(st, m.Name, more, by) })
+	return s.doEach(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.RetryWith(st, m.Name, more, by) })
 }
 
 // retriedWith returns what a retry adds to its job.

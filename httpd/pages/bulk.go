@@ -20,7 +20,7 @@ const atOnce = 16
 // doEach does a verb to every file that the form names, or to every miss that the
 // form's search matches. Files that are gone by then are counted as gone; a miss
 // whose URL is no longer the one that was shown is left alone and counted.
-func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.By) error) error {
+func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.Operator) error) error {
 	list, err := s.operands(r.PostForm, field)
 	if err != nil {
 		return err

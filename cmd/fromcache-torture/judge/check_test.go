@@ -22,7 +22,7 @@ func tree(t *testing.T) (dir, digest string) {
 	}
 	add := fsstore.Addition{URL: held, AcceptAny: true}
 	progress := func(int64) error { return nil }
-	if _, err := s.Put(add, strings.NewReader("bytes"), 5, fsstore.By{Via: "put", Addr: "test"}, progress); err != nil {
+	if _, err := s.Put(add, strings.NewReader("bytes"), 5, fsstore.Operator{Via: "put", Addr: "test"}, progress); err != nil {
 		t.Fatal(err)
 	}
 	return dir, fmt.Sprintf("%x", sha256.Sum256([]byte("bytes")))

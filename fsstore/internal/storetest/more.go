@@ -309,20 +309,20 @@ func Shown(t *testing.T, s *fsstore.Store, k string) string {
 // ApproveShown approves what a page shows.
 func ApproveShown(t *testing.T, s *fsstore.Store, k string) {
 	t.Helper()
-	if err := s.Approve(k, job.URLSum(Shown(t, s, k)), fsstore.By{Via: "web", Addr: "10.0.0.2"}); err != nil {
+	if err := s.Approve(k, job.URLSum(Shown(t, s, k)), fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // ApproveOne approves a miss of one URL.
-func ApproveOne(s *fsstore.Store) func(string, fsstore.By) error {
-	return func(k string, by fsstore.By) error { return s.Approve(k, "", by) }
+func ApproveOne(s *fsstore.Store) func(string, fsstore.Operator) error {
+	return func(k string, by fsstore.Operator) error { return s.Approve(k, "", by) }
 }
 
 // Begin claims a new job of url, and writes into its part.
 func Begin(t testing.TB, s *fsstore.Store, url string) (*fsstore.Claim, *fsstore.Part) {
 	t.Helper()
-	name, err := s.Add(fsstore.Addition{URL: url}, Tester)
+	name, err := s.Add(fsstore.Addition{URL: url}, Operator)
 	Must(t, err)
 	c, err := s.Claim(name)
 	Must(t, err)
@@ -381,10 +381,10 @@ func RetryLost(t *testing.T, s *fsstore.Store) (queued int) {
 	t.Helper()
 	for a, err := range s.Artifacts() {
 		if err == nil && s.Lost(a) != "" {
-			done := s.DoneJob(spool.SubjectOfHeld(a.Key, a.URLSum))
+			done := s.DoneJob(spool.IDOfHeld(a.Key, a.URLSum))
 			if done.Name == "" {
 				Add(t, s, a.URL)
-			} else if err := s.Retry(done.Name, Tester); err != nil {
+			} else if err := s.Retry(done.Name, Operator); err != nil {
 				t.Fatal(err)
 			}
 			queued++

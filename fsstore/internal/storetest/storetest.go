@@ -31,7 +31,7 @@ func Put(s *fsstore.Store, a fsstore.Addition, body string) (*fsstore.Artifact, 
 
 func Add(t testing.TB, s *fsstore.Store, url string) string {
 	t.Helper()
-	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "test"})
+	name, err := s.Add(fsstore.Addition{URL: url}, fsstore.Operator{Via: "cli", Addr: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +119,9 @@ func HealthIs(t *testing.T, s *fsstore.Store, what string, grave bool) {
 
 const AloneTest = "FROMCACHE_TEST_ALONE"
 
-var Operator = fsstore.By{Via: "cli", Addr: "test"}
+var Operator = fsstore.Operator{Via: "cli", Addr: "test"}
 
 var Fast = fsstore.ScrubOptions{Rate: 1 << 40}
-
-var Tester = fsstore.By{Via: "cli", Addr: "test"}
 
 const (
 	CudaURL = "https://developer.download.nvidia.com/compute/cuda/12.9/cuda_12.9_linux.run"
@@ -208,7 +206,7 @@ func Publish(t testing.TB, c *fsstore.Claim, body string) *fsstore.Artifact {
 // Hold puts an artifact into the store the way an operator would.
 func Hold(t testing.TB, s *fsstore.Store, url, body string) *fsstore.Artifact {
 	t.Helper()
-	if _, err := s.Add(fsstore.Addition{URL: url}, fsstore.By{Via: "cli", Addr: "test"}); err != nil {
+	if _, err := s.Add(fsstore.Addition{URL: url}, fsstore.Operator{Via: "cli", Addr: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	return Publish(t, ClaimNext(t, s), body)

@@ -13,63 +13,63 @@ import (
 // two URLs can be made to collide, and a person may give a file any name. So the code here reads the
 // URL in a file, and compares the whole SHA-256 of its normalised form by the rules that hold now.
 
-// Subject identifies one artifact, so that files of the spool can be compared with it.
-type Subject struct {
+// ArtifactID identifies one artifact, so that files of the spool can be compared with it.
+type ArtifactID struct {
 	sum   string   // of its normalised URL
 	Names []string // keys that its files may have: today's, then those that earlier servers gave
 	old   bool     // it is named by the rule of an earlier server
 }
 
-// SubjectOf returns the Subject of a URL.
-func (s *Spool) SubjectOf(u key.URL) Subject {
-	sub := Subject{sum: u.Sum(), Names: []string{u.Key(), u.OldKey()}}
+// IDOf returns the ArtifactID of a URL.
+func (s *Spool) IDOf(u key.URL) ArtifactID {
+	id := ArtifactID{sum: u.Sum(), Names: []string{u.Key(), u.OldKey()}}
 	if s.queries.Rule == key.Auto {
 		if old, err := key.Parse(u.Whole(), key.Old); err == nil && old.OldKey() != u.OldKey() {
-			sub.Names = append(sub.Names, old.OldKey())
+			id.Names = append(id.Names, old.OldKey())
 		}
 	}
-	return sub
+	return id
 }
 
-// SubjectOfHeld returns the Subject of what is held under key k.
-func SubjectOfHeld(k, sum string) Subject {
+// IDOfHeld returns the ArtifactID of what is held under key k.
+func IDOfHeld(k, sum string) ArtifactID {
 	if !key.IsOld(k) || !key.HasSum(k, sum) {
-		return Subject{sum: sum, Names: []string{k}}
+		return ArtifactID{sum: sum, Names: []string{k}}
 	}
-	return Subject{sum, []string{k + sum[len("0123456789abcdef"):][:16], k}, true}
+	return ArtifactID{sum, []string{k + sum[len("0123456789abcdef"):][:16], k}, true}
 }
 
-// MatchesJob reports whether a job is about sub. A miss counts by the URL that it was made for,
+// MatchesJob reports whether a job is about id. A miss counts by the URL that it was made for,
 // any other job by the URL that it fetches.
-func (s *Spool) MatchesJob(sub Subject, st tree.State, j *job.Job) bool {
+func (s *Spool) MatchesJob(id ArtifactID, st tree.State, j *job.Job) bool {
 	raw := j.FetchURL()
 	if st == tree.Misses {
 		raw = j.URL
 	}
 	u, err := s.queries.Parse(raw)
 	if err == nil &&
-		u.Sum() == sub.sum { //guard:TestANameIsNoIdentity
+		u.Sum() == id.sum { //guard:TestANameIsNoIdentity
 		return true
 	}
-	if !sub.old || s.queries.Rule != key.Auto {
+	if !id.old || s.queries.Rule != key.Auto {
 		return false
 	}
 	u, err = key.Parse(raw, key.Old)
-	return err == nil && u.Sum() == sub.sum
+	return err == nil && u.Sum() == id.sum
 }
 
-// MatchesFile reports whether a file of the spool is about sub. A file that holds no URL counts by
+// MatchesFile reports whether a file of the spool is about id. A file that holds no URL counts by
 // its name.
-func (s *Spool) MatchesFile(sub Subject, st tree.State, name string) bool {
+func (s *Spool) MatchesFile(id ArtifactID, st tree.State, name string) bool {
 	b, err := tree.ReadFile(s.tree.JobPath(st, name), tree.MaxJobFile)
 	if err != nil {
-		return tree.Exists(s.tree.JobPath(st, name)) && tree.StemOf(name) == sub.Names[0]
+		return tree.Exists(s.tree.JobPath(st, name)) && tree.StemOf(name) == id.Names[0]
 	}
 	switch jobs := job.Parse(b).Jobs; len(jobs) {
 	case 0:
-		return tree.StemOf(name) == sub.Names[0]
+		return tree.StemOf(name) == id.Names[0]
 	case 1:
-		return s.MatchesJob(sub, st, &jobs[0])
+		return s.MatchesJob(id, st, &jobs[0])
 	}
 	return false
 }
@@ -78,31 +78,31 @@ func (s *Spool) MatchesFile(sub Subject, st tree.State, name string) bool {
 // miss without a URL matches any name.
 func (s *Spool) IsMissName(j *job.Job, name string) bool {
 	u, err := s.queries.Parse(j.URL)
-	return err != nil || slices.Contains(s.SubjectOf(u).Names, name)
+	return err != nil || slices.Contains(s.IDOf(u).Names, name)
 }
 
-// FindMiss returns the name in misses/ of the miss of sub, or "".
-func (s *Spool) FindMiss(sub Subject) string {
-	for _, k := range sub.Names {
-		if tree.Exists(s.tree.JobPath(tree.Misses, k)) && s.MatchesFile(sub, tree.Misses, k) {
+// FindMiss returns the name in misses/ of the miss of id, or "".
+func (s *Spool) FindMiss(id ArtifactID) string {
+	for _, k := range id.Names {
+		if tree.Exists(s.tree.JobPath(tree.Misses, k)) && s.MatchesFile(id, tree.Misses, k) {
 			return k
 		}
 	}
 	return ""
 }
 
-// FindQueued returns the name in queue/ of a job of sub, or "". It knows names by key, and what
+// FindQueued returns the name in queue/ of a job of id, or "". It knows names by key, and what
 // the last Due read of the others.
-func (s *Spool) FindQueued(sub Subject) string {
-	for _, k := range sub.Names {
+func (s *Spool) FindQueued(id ArtifactID) string {
+	for _, k := range id.Names {
 		for _, name := range []string{k + ".job", k, k + ".2.job"} {
-			if tree.Exists(s.tree.JobPath(tree.Queue, name)) && s.MatchesFile(sub, tree.Queue, name) {
+			if tree.Exists(s.tree.JobPath(tree.Queue, name)) && s.MatchesFile(id, tree.Queue, name) {
 				return name
 			}
 		}
 	}
 	s.queue.mu.Lock()
-	name := s.queue.sums[sub.sum]
+	name := s.queue.sums[id.sum]
 	s.queue.mu.Unlock()
 	if name != "" && tree.Exists(s.tree.JobPath(tree.Queue, name)) {
 		return name
@@ -110,34 +110,34 @@ func (s *Spool) FindQueued(sub Subject) string {
 	return ""
 }
 
-// FindActive returns the name in active/ of a job of sub, or "".
-func (s *Spool) FindActive(sub Subject) string {
+// FindActive returns the name in active/ of a job of id, or "".
+func (s *Spool) FindActive(id ArtifactID) string {
 	names, err := s.tree.Names(string(tree.Active))
 	if err != nil {
 		return ""
 	}
 	for _, name := range names {
 		stem, _, ok := tree.SplitActive(name)
-		if ok && (stem == sub.Names[0] || slices.Contains(sub.Names, stem) && s.MatchesFile(sub, tree.Active, name)) {
+		if ok && (stem == id.Names[0] || slices.Contains(id.Names, stem) && s.MatchesFile(id, tree.Active, name)) {
 			return name
 		}
 	}
 	return ""
 }
 
-// mayMatch reports whether a file must be read to tell whether it is about sub. A name that is the
+// mayMatch reports whether a file must be read to tell whether it is about id. A name that is the
 // key of another URL rules it out.
-func (sub Subject) mayMatch(name string) bool {
+func (id ArtifactID) mayMatch(name string) bool {
 	stem := tree.StemOf(name)
 	if a, _, ok := tree.SplitActive(name); ok {
 		stem = a
 	}
-	return !key.Valid(stem) || key.IsOld(stem) || key.HasSum(stem, sub.sum)
+	return !key.Valid(stem) || key.IsOld(stem) || key.HasSum(stem, id.sum)
 }
 
-// JobOf reads a file of the spool, and reports whether it is about sub.
-func (s *Spool) JobOf(sub Subject, st tree.State, name string) (JobFile, bool) {
-	if !sub.mayMatch(name) {
+// JobOf reads a file of the spool, and reports whether it is about id.
+func (s *Spool) JobOf(id ArtifactID, st tree.State, name string) (JobFile, bool) {
+	if !id.mayMatch(name) {
 		return JobFile{}, false
 	}
 	j, err := s.JobFile(st, name)
@@ -145,9 +145,9 @@ func (s *Spool) JobOf(sub Subject, st tree.State, name string) (JobFile, bool) {
 		return j, false
 	}
 	if j.Job.URL == "" {
-		return j, strings.TrimSuffix(tree.StemOf(name), ".job") == sub.Names[0]
+		return j, strings.TrimSuffix(tree.StemOf(name), ".job") == id.Names[0]
 	}
-	return j, s.MatchesJob(sub, st, &j.Job)
+	return j, s.MatchesJob(id, st, &j.Job)
 }
 
 // IsQueuedByKey reports whether a file in queue/ whose name is no key holds a URL of key k.
@@ -176,10 +176,10 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 			names = append(names, a.Key)
 		}
 	}
-	sub := s.SubjectOf(u)
+	id := s.IDOf(u)
 	for _, st := range in {
-		for _, k := range sub.Names[1:] {
-			if (tree.Exists(s.tree.JobPath(st, k)) && s.MatchesFile(sub, st, k) || tree.Exists(s.tree.JobPath(st, k+".job")) && s.MatchesFile(sub, st, k+".job")) && !slices.Contains(names, k) {
+		for _, k := range id.Names[1:] {
+			if (tree.Exists(s.tree.JobPath(st, k)) && s.MatchesFile(id, st, k) || tree.Exists(s.tree.JobPath(st, k+".job")) && s.MatchesFile(id, st, k+".job")) && !slices.Contains(names, k) {
 				names = append(names, k)
 			}
 		}
@@ -187,10 +187,10 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	return names, nil
 }
 
-// DoneJob returns the job in done/ that fetched what is held of sub, or an empty one.
-func (s *Spool) DoneJob(sub Subject) JobFile {
-	for _, k := range sub.Names {
-		if j, err := s.JobFile(tree.Done, k+".job"); err == nil && j.Job.URL != "" && s.MatchesJob(sub, tree.Done, &j.Job) {
+// DoneJob returns the job in done/ that fetched what is held of id, or an empty one.
+func (s *Spool) DoneJob(id ArtifactID) JobFile {
+	for _, k := range id.Names {
+		if j, err := s.JobFile(tree.Done, k+".job"); err == nil && j.Job.URL != "" && s.MatchesJob(id, tree.Done, &j.Job) {
 			return j
 		}
 	}
