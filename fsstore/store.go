@@ -105,6 +105,12 @@ func (s *Store) NewView() *View {
 // Free returns the bytes that the file system has for us, and its size.
 func (s *Store) Free() (free, total int64, err error) { return s.tree.Free() }
 
+// JobPath is the path of a job's file, for messages and other programs.
+func (s *Store) JobPath(st State, name string) string { return s.tree.JobPath(st, name) }
+
+// BlobPath is the path of a blob, which others may read only.
+func (s *Store) BlobPath(digest string) string { return s.tree.Path("blobs", digest) }
+
 // SessionSecret returns the key of the sign-in cookies, and makes it where there is none.
 func (s *Store) SessionSecret() ([]byte, error) { return s.tree.SessionSecret() }
 

@@ -267,6 +267,9 @@ func (c *Claim) log(e job.Event) error {
 // maxBatchLog: a batch may be larger than any log, and still gets its own.
 const maxBatchLog = tree.MaxJobFile
 
+// Path is where the job's file lies, for a program that reads it.
+func (c *Claim) Path() string { return c.path }
+
 // Owns reports whether the job is still this claim's: false once an operator
 // has moved or removed its file. Then end the download and call Cancel. It
 // must not run beside a call that ends the claim.

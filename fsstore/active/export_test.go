@@ -45,8 +45,6 @@ func (c *Claim) F() *os.File { return c.f }
 // SetF has the claim go on with another open file, which may take no line.
 func (c *Claim) SetF(f *os.File) { c.f = f }
 
-func (c *Claim) Path() string { return c.path }
-
 // Close closes the claim's files, as a kill does.
 func (c *Claim) Close() { c.close() }
 
@@ -66,8 +64,6 @@ func (c *Claim) Expand(jobs []job.Job) error {
 }
 
 func (p *Part) F() *os.File { return p.f }
-
-func (p *Part) Path() string { return p.path }
 
 func (p *Part) Close() { p.close() }
 

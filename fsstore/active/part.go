@@ -277,6 +277,9 @@ func (p *Part) setSize(n int64) {
 // Size is the number of bytes in the part.
 func (p *Part) Size() int64 { return p.size }
 
+// Path is where the part lies, for a program that reads it.
+func (p *Part) Path() string { return p.path }
+
 // Head is the beginning of the part, at most 1 KiB.
 func (p *Part) Head() []byte { return p.head }
 

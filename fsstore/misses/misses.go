@@ -214,6 +214,7 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	}
 	if err == nil {
 		s.countLine(a)
+		s.spool.Arrived(tree.Misses, a.key)
 	}
 	return VerdictNoted, err
 }

@@ -35,6 +35,13 @@ func (s *Spool) NumberedNames(st tree.State, k string) []string {
 // the older job can't be moved aside, from gets the number itself, because its key would stay
 // active for ever.
 func (s *Spool) MoveToEnded(from string, st tree.State, stem string) (name string, err error) {
+	if name, err = s.moveToEnded(from, st, stem); err == nil {
+		s.Arrived(st, name)
+	}
+	return name, err
+}
+
+func (s *Spool) moveToEnded(from string, st tree.State, stem string) (name string, err error) {
 	dir, to := s.tree.Path(string(st), ""), s.tree.JobPath(st, stem+".job")
 	if from == to { // an operator gave it its name
 		return stem + ".job", nil

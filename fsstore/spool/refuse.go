@@ -47,10 +47,11 @@ func (s *Spool) Refuse(f *os.File, name, why string) error {
 	if !tree.StillNames(f, s.tree.JobPath(tree.Queue, name)) {
 		return nil
 	}
-	got, err := s.MoveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	got, err := s.moveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
 	if err != nil {
 		return err
 	}
+	defer s.Arrived(tree.Failed, got) // with its last line
 	s.tree.Log.Warn("a job was set aside", "job", "failed/"+got, "why", key.RedactText(why))
 	e := job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}
 	info, err := f.Stat()
@@ -69,10 +70,11 @@ func (s *Spool) RefuseUnreadable(name string, why error) error {
 	if !errors.Is(why, fs.ErrPermission) {
 		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
 	}
-	got, err := s.MoveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
+	got, err := s.moveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
 	if err != nil {
 		return err
 	}
+	defer s.Arrived(tree.Failed, got) // with its last line
 	return s.writeWhy(got, "the server may not read this file: "+why.Error()+"; chmod it and move it back to queue/")
 }
 

@@ -28,6 +28,8 @@ type Spool struct {
 	queries *queries.Rules
 	held    *held.Cache
 	queue   queueIndex
+
+	onArrival func(tree.State, string) // nil: nobody wants to know
 }
 
 // New returns the Spool of one data directory, on the rooms below it.
@@ -35,6 +37,17 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spoo
 	s := &Spool{tree: t, health: h, queries: q, held: a}
 	s.queue.files = tree.Mirror[queueFile]{Dir: t.JobPath(tree.Queue, ""), Ours: tree.IsQueueName, Load: s.loadQueued}
 	return s
+}
+
+// OnArrival has f called after this process has put a job file into misses/, done/, failed/ or
+// cancelled/. f must not block. It is to be set before the first job moves.
+func (s *Spool) OnArrival(f func(st tree.State, name string)) { s.onArrival = f }
+
+// Arrived tells whoever wants to know that a job file is in a directory now.
+func (s *Spool) Arrived(st tree.State, name string) {
+	if s.onArrival != nil {
+		s.onArrival(st, name)
+	}
 }
 
 // Operator is who asked for a verb, as the log in the job shows it.
