@@ -115,7 +115,10 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	if err != nil {
 		return d, err
 	}
-	return d, a.checkBytes(ctx, d, have)
+	if err := a.checkBytes(ctx, d, have); err != nil {
+		return d, err
+	}
+	return d, a.askCheck(ctx)
 }
 
 // get requests the rest of the part, or else the whole.

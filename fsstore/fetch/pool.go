@@ -34,6 +34,10 @@ type Options struct {
 	UserAgent   string         // "": fromcache
 	Logger      *slog.Logger   // nil: discard
 
+	// Check judges what has passed all other checks, before it is published: nil publishes it, a
+	// *RejectedError fails the job, any other error is an attempt that failed. nil: no check.
+	Check func(context.Context, Candidate) error
+
 	Connect    time.Duration // to resolve and connect, and again for TLS; 0: 10 s
 	Header     time.Duration // for an answer's header, see roundTrip; 0: 60 s
 	Idle       time.Duration // without a byte of the body; 0: 60 s
