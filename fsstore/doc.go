@@ -83,7 +83,7 @@
 //	view            the directories in memory, for the pages
 //
 // Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
-// Package fetch downloads what a Claim says.
+// Package fetch downloads what a Claim says, package hooks runs an operator's programs.
 //
 // # To add a state
 //

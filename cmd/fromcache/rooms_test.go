@@ -76,6 +76,7 @@ var rooms = []room{
 		third: []string{"golang.org/x/sync/errgroup"},
 		not:   []string{"os", "path/filepath", "io/ioutil", "syscall"}, // of syscall see below
 	},
+	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},
 	{
 		path:  "fromcache/httpd",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd"},
@@ -136,6 +137,7 @@ var inner = append(slices.DeleteFunc(under("/view"), func(path string) bool {
 // denied are edges that the rooms would let through.
 var denied = map[string][]string{
 	"fromcache/fsstore/fetch": inner,
+	"fromcache/fsstore/hooks": inner,
 	"fromcache/httpd":         append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),

@@ -24,6 +24,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/hooks"
 	"fromcache/httpd"
 	"fromcache/httpd/pages"
 )
@@ -42,6 +43,8 @@ type serveFlags struct {
 	allowOrigin          []netip.Prefix
 	publicHosts          []string
 	logFormat, logLevel  string
+	hooks                string
+	hookTimeout          span
 }
 
 const serveLong = `Answer clients, show the operator's pages, and fetch what was approved.
@@ -60,6 +63,7 @@ func (a *app) serveCommand() *cobra.Command {
 	o := &serveFlags{
 		history: span(fsstore.DefaultHistory), minFree: defaultMinFree,
 		scrubRate: fsstore.DefaultScrubRate, headerTimeout: span(time.Minute),
+		hookTimeout: span(10 * time.Minute),
 	}
 	c := &cobra.Command{
 		Use:   "serve",
@@ -71,6 +75,7 @@ func (a *app) serveCommand() *cobra.Command {
 	o.add(c.Flags())
 	must(c.MarkFlagDirname("origins"))
 	must(c.MarkFlagDirname("credentials"))
+	must(c.MarkFlagDirname("hooks"))
 	must(c.RegisterFlagCompletionFunc("log-format", completeWords("text", "json")))
 	must(c.RegisterFlagCompletionFunc("log-level", completeWords("debug", "info", "warn", "error")))
 	return c
@@ -98,6 +103,9 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 		addPrefixes(&o.allowOrigin))
 	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
 		addHosts(&o.publicHosts))
+	f.StringVar(&o.hooks, "hooks", "",
+		"`DIR` of programs to run when something happens, outside the data directory: fromcache help hooks")
+	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
 }
@@ -141,7 +149,11 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	pool, err := newPool(store, o, log)
+	hooks, err := newHooks(store, o, log)
+	if err != nil {
+		return err
+	}
+	pool, err := newPool(store, o, hooks, log)
 	if err != nil {
 		return err
 	}
@@ -156,6 +168,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	work := []func(context.Context) error{
 		pool.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
+	}
+	if hooks != nil {
+		work = append(work, hooks.Run)
 	}
 	if o.scrubRate > 0 {
 		work = append(work, func(ctx context.Context) error {
@@ -202,13 +217,29 @@ func runAll(ctx context.Context, upkeep func(context.Context) error, work []func
 	return all.Wait()
 }
 
-func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool, error) {
+// newHooks returns nil where no hooks are wanted.
+func newHooks(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*hooks.Hooks, error) {
+	if o.hooks == "" {
+		return nil, nil
+	}
+	dir, err := outside("--hooks", o.hooks, store.Dir())
+	if err != nil {
+		return nil, err
+	}
+	return hooks.New(store, hooks.Options{Dir: dir, Timeout: time.Duration(o.hookTimeout), Logger: log})
+}
+
+func newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, log *slog.Logger) (*fetch.Pool, error) {
 	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
 		return nil, usagef("--credentials is the older name of --origins: give one of them")
 	}
 	origins, err := openOrigins(cmp.Or(o.origins, o.credentials), store.Dir())
 	if err != nil {
 		return nil, err
+	}
+	var check func(context.Context, fetch.Candidate) error
+	if h != nil {
+		check = h.Check
 	}
 	return fetch.New(store, fetch.Options{
 		Workers:     o.workers,
@@ -220,35 +251,45 @@ func newPool(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*fetch.Pool
 		Header:      time.Duration(o.headerTimeout),
 		UserAgent:   "fromcache/" + versionName(),
 		Logger:      log,
+		Check:       check,
 	})
 }
 
-// openOrigins returns a file system that no link leads out of. It refuses one inside the data
-// directory, because operators read that and backups copy it.
+// openOrigins returns a file system that no link leads out of.
 func openOrigins(dir, dataDir string) (fs.FS, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	real, err := filepath.Abs(dir)
-	if err == nil {
-		real, err = filepath.EvalSymlinks(real)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--origins: %w", err)
-	}
-	data, err := filepath.EvalSymlinks(dataDir)
+	real, err := outside("--origins", dir, dataDir)
 	if err != nil {
 		return nil, err
-	}
-	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
-		return nil, fmt.Errorf("--origins %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it",
-			dir, dataDir)
 	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
 		return nil, fmt.Errorf("--origins: %w", err)
 	}
 	return root.FS(), nil
+}
+
+// outside returns the path of a directory, without links. It refuses one inside the data directory,
+// because operators write there and backups copy it.
+func outside(flag, dir, dataDir string) (string, error) {
+	real, err := filepath.Abs(dir)
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	data, err := filepath.EvalSymlinks(dataDir)
+	if err != nil {
+		return "", err
+	}
+	if real == data || strings.HasPrefix(real, data+string(filepath.Separator)) {
+		return "", fmt.Errorf("%s %s is inside the data directory %s: keep it elsewhere, where operators and backups don't read it",
+			flag, dir, dataDir)
+	}
+	return real, nil
 }
 
 func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger) (*httpd.Server, error) {

@@ -9,6 +9,7 @@ import (
 	"fromcache/deploy"
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/hooks"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
 	"fromcache/httpd/pages"
@@ -30,6 +31,7 @@ var topics = []topic{
 	{"deploy", deploy.Help},
 	{"environment", environmentHelp},
 	{"faults", fsstore.FaultsHelp},
+	{"hooks", hooks.Help},
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
 	{"origins", fetch.OriginsHelp},
