@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
 )
@@ -186,9 +184,7 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	err = renameio.WriteFile(s.tree.Path("meta", k+".json"), b, 0o660,
-		renameio.WithTempDir(s.tree.Path("tmp", "")), renameio.WithStaticPermissions(0o660))
-	if err != nil {
+	if err := s.tree.Replace(b, s.tree.Path("meta", k+".json")); err != nil {
 		return err
 	}
 	return tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced

@@ -35,10 +35,10 @@ func DirIDOf(st *unix.Stat_t) DirID { return DirID{uint64(st.Dev), st.Ino} }
 func Now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 // Free returns the bytes that the file system has for us, and its size.
-func (s *Tree) Free() (free, total int64, err error) {
+func (t *Tree) Free() (free, total int64, err error) {
 	var st unix.Statfs_t
-	if err := unix.Statfs(s.Root, &st); err != nil {
-		return 0, 0, fmt.Errorf("statfs %s: %w", s.Root, err)
+	if err := unix.Statfs(t.Root, &st); err != nil {
+		return 0, 0, fmt.Errorf("statfs %s: %w", t.Root, err)
 	}
 	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
 }

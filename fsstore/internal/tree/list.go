@@ -9,9 +9,9 @@ import (
 
 // Names lists the plain names of a directory, in no order. A file that
 // vanishes while it is read is simply absent.
-func (s *Tree) Names(dir string) ([]string, error) {
+func (t *Tree) Names(dir string) ([]string, error) {
 	var all []string
-	err := s.EachNames(dir, func(names []string) error {
+	err := t.EachNames(dir, func(names []string) error {
 		all = append(all, names...)
 		return nil
 	})
@@ -24,8 +24,8 @@ const listed = 1024
 
 // EachNames walks the plain names of a directory, some at a time, which must
 // not be kept.
-func (s *Tree) EachNames(dir string, do func(names []string) error) error {
-	d, err := os.Open(filepath.Join(s.Root, dir))
+func (t *Tree) EachNames(dir string, do func(names []string) error) error {
+	d, err := os.Open(filepath.Join(t.Root, dir))
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *Tree) EachNames(dir string, do func(names []string) error) error {
 }
 
 // TmpNames lists tmp/, where dot names are ours too.
-func (s *Tree) TmpNames() ([]string, error) { return s.AllNames("tmp") }
+func (t *Tree) TmpNames() ([]string, error) { return t.AllNames("tmp") }
 
 // AllNames lists every name of a directory, half-written ones too.
-func (s *Tree) AllNames(dir string) ([]string, error) {
-	d, err := os.Open(s.Path(dir, ""))
+func (t *Tree) AllNames(dir string) ([]string, error) {
+	d, err := os.Open(t.Path(dir, ""))
 	if err != nil {
 		return nil, err
 	}

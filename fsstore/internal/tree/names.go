@@ -40,7 +40,7 @@ func IsQueueName(name string) bool {
 	return Plain(name) && (strings.HasSuffix(name, ".job") || key.Valid(name))
 }
 
-func (s *Tree) JobPath(st State, name string) string { return s.Path(string(st), name) }
+func (t *Tree) JobPath(st State, name string) string { return t.Path(string(st), name) }
 
 // SplitPart takes a part's name apart.
 func SplitPart(name string) (k, worker string, ok bool) {
@@ -63,8 +63,8 @@ const (
 	Denied    State = "denied"    // never to be recorded or fetched
 )
 
-func (s *Tree) Path(dir string, name string) string {
-	return s.Root + "/" + dir + "/" + name
+func (t *Tree) Path(dir string, name string) string {
+	return t.Root + "/" + dir + "/" + name
 }
 
 // Plain reports whether name can be the name of a file of ours: what editors,

@@ -114,28 +114,10 @@ func quoted(names []string) string {
 	return s
 }
 
-// writeReadme comes after the directories: a crash before its rename leaves a
-// tree that is begun again, never one whose README says nothing.
+// writeReadme comes after the directories: a crash before its rename leaves a tree that is begun
+// again, never one whose README says nothing. Whatever the umask, operators' verbs can read it.
 func writeReadme(dir string) error {
-	temp := dir + "/tmp/.new-" + RandomID()
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o664)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.WriteString(readme)
-	if err == nil {
-		err = f.Chmod(0o664) // whatever the umask: operators' verbs read it //guard:TestReadmeIsTheGroups
-	}
-	if err == nil {
-		err = f.Sync() //guard:fsstore/active.TestEachStepIsSynced
-	}
-	if err == nil {
-		err = RenameNew(temp, dir+"/README")
-	}
-	if err != nil {
-		os.Remove(temp)
-	}
+	err := New(dir, nil).writeNew(readme, dir+"/README", 0o664, true)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another server began the same tree at this moment
 	}

@@ -13,14 +13,14 @@ const secretSize = 32
 // SessionSecret returns the key of the sign-in cookies, 32 random bytes that
 // are made at the first call and kept in session-secret, mode 0600. One that
 // others could read or change is made anew.
-func (s *Tree) SessionSecret() ([]byte, error) {
-	path := s.Root + "/session-secret"
+func (t *Tree) SessionSecret() ([]byte, error) {
+	path := t.Root + "/session-secret"
 	for range 3 {
-		b, err := s.readSecret(path)
+		b, err := t.readSecret(path)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return b, err
 		}
-		b, err = s.makeSecret(path)
+		b, err = t.makeSecret(path)
 		if !errors.Is(err, fs.ErrExist) { // else another server made it at this moment
 			return b, err
 		}
@@ -28,7 +28,7 @@ func (s *Tree) SessionSecret() ([]byte, error) {
 	return nil, fmt.Errorf("%s vanishes as it is made", path)
 }
 
-func (s *Tree) readSecret(path string) ([]byte, error) {
+func (t *Tree) readSecret(path string) ([]byte, error) {
 	f, err := Open(path, os.O_RDONLY)
 	switch {
 	case errors.Is(err, ErrNotRegular):
@@ -46,7 +46,7 @@ func (s *Tree) readSecret(path string) ([]byte, error) {
 	if len(b) < secretSize {
 		return nil, badSecret(path, fmt.Sprintf("holds %d bytes, too few for a key", len(b)))
 	}
-	return b, s.dropShared(f, path)
+	return b, t.dropShared(f, path)
 }
 
 func badSecret(path, what string) error {
@@ -56,7 +56,7 @@ func badSecret(path, what string) error {
 // dropShared removes a key that others could read or change, and says so with
 // fs.ErrNotExist. To close its mode would not do: who knows the key signs
 // cookies for as long as it is used, and a new one costs a sign-in.
-func (s *Tree) dropShared(f *os.File, path string) error {
+func (t *Tree) dropShared(f *os.File, path string) error {
 	info, err := f.Stat()
 	if err != nil || info.Mode().Perm()&0o077 == 0 { //guard:TestSessionSecretOfOthersIsMadeAnew
 		return err
@@ -66,23 +66,17 @@ func (s *Tree) dropShared(f *os.File, path string) error {
 			return err
 		}
 	}
-	s.Log.Warn("others could read or change session-secret: it is made anew, and every session ends", "mode", info.Mode().String())
+	t.Log.Warn("others could read or change session-secret: it is made anew, and every session ends", "mode", info.Mode().String())
 	return fs.ErrNotExist
 }
 
 // makeSecret returns the key that it made: a file system without modes would
 // show it to others again.
-func (s *Tree) makeSecret(path string) ([]byte, error) {
+func (t *Tree) makeSecret(path string) ([]byte, error) {
 	b := make([]byte, secretSize)
 	rand.Read(b)
-	f, err := s.WriteTemp(b, 0o600, true)
-	if err != nil {
+	if err := t.writeNew(string(b), path, 0o600, true); err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if err := RenameNew(f.Name(), path); err != nil {
-		os.Remove(f.Name())
-		return nil, err
-	}
-	return b, SyncDir(s.Root) //guard:fsstore/active.TestEachStepIsSynced
+	return b, SyncDir(t.Root) //guard:fsstore/active.TestEachStepIsSynced
 }

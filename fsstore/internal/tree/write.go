@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,30 +55,34 @@ func RenameFree(from, dir, stem string) (string, error) {
 	}
 }
 
-// WriteTemp writes a whole new file into tmp/ and returns it open and flocked,
-// so that its next name is owned from its first instant. sync says whether
-// the bytes must survive a power cut.
-func (s *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
-	f, err := os.OpenFile(s.Path("tmp", ".new-"+RandomID()), os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC, 0o600)
+// WriteTemp writes a whole new file into tmp/ and returns it open for appending and flocked, so
+// that the file is owned from the first instant of its next name. sync says whether the bytes must
+// survive a power cut. Every file of the store begins here; RenameOver, RenameNew or RenameFree
+// gives it its name.
+//
+// The file is renameio's, but the rename is not: renameio closes the file first, which would drop
+// the lock, and always fsyncs and replaces.
+func (t *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
+	p, err := renameio.NewPendingFile("new-", renameio.WithTempDir(t.Path("tmp", "")), renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return nil, err
 	}
-	if err := fill(f, b, mode, sync); err != nil {
-		os.Remove(f.Name())
-		f.Close()
+	if err := fill(p.File, b, sync); err != nil {
+		_ = p.Cleanup()
 		return nil, err
 	}
-	return f, nil
+	return p.File, nil
 }
 
-func fill(f *os.File, b []byte, mode fs.FileMode, sync bool) error {
+func fill(f *os.File, b []byte, sync bool) error {
 	if err := Lock(f); err != nil {
 		return err
 	}
-	if _, err := f.Write(b); err != nil {
-		return err
+	// A log has several writers: a verb appends to the file of a claim.
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_APPEND); err != nil { //guard:TestANewFileIsAppendedTo
+		return fmt.Errorf("fcntl %s: %w", f.Name(), err)
 	}
-	if err := f.Chmod(mode); err != nil {
+	if _, err := f.Write(b); err != nil {
 		return err
 	}
 	if !sync {
@@ -104,9 +109,25 @@ func RenameOver(f *os.File, path string) error {
 	return err
 }
 
+// Replace writes a whole file, fsyncs it and gives it the name path, whatever had that before.
+func (t *Tree) Replace(b []byte, path string) error {
+	f, err := t.WriteTemp(b, 0o660, true)
+	if err == nil {
+		err = RenameOver(f, path)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // WriteNew gives a whole new job file its name, or says fs.ErrExist.
-func (s *Tree) WriteNew(content, path string, sync bool) error {
-	f, err := s.WriteTemp([]byte(content), 0o660, sync)
+func (t *Tree) WriteNew(content, path string, sync bool) error {
+	return t.writeNew(content, path, 0o660, sync)
+}
+
+func (t *Tree) writeNew(content, path string, mode fs.FileMode, sync bool) error {
+	f, err := t.WriteTemp([]byte(content), mode, sync)
 	if err != nil {
 		return err
 	}
@@ -120,15 +141,15 @@ func (s *Tree) WriteNew(content, path string, sync bool) error {
 }
 
 // RemoveUnlocked unlinks a file of tmp/ unless its lock is held, and says whether.
-func (s *Tree) RemoveUnlocked(path string) bool { return s.RemoveOld(path, 0) }
+func (t *Tree) RemoveUnlocked(path string) bool { return t.RemoveOld(path, 0) }
 
 // RemoveOld does so if the file that it holds locked has had its name for age.
-func (s *Tree) RemoveOld(path string, age time.Duration) bool {
-	return s.RemoveOldIf(path, age, func() bool { return true })
+func (t *Tree) RemoveOld(path string, age time.Duration) bool {
+	return t.RemoveOldIf(path, age, func() bool { return true })
 }
 
 // RemoveOldIf does so if may says that it is to go.
-func (s *Tree) RemoveOldIf(path string, age time.Duration, may func() bool) bool {
+func (t *Tree) RemoveOldIf(path string, age time.Duration, may func() bool) bool {
 	f, err := Open(path, os.O_RDONLY)
 	if err != nil {
 		return false
