@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"fromcache/httpd/access"
 )
 
 // What a stranger can make the server do before it knows who asks.
@@ -45,7 +47,7 @@ func forgetPeak(t *testing.T) {
 // TestBodyOfAStranger sends 64 MiB without a cookie to every route: the answer
 // comes without them, and nothing is held of them.
 func TestBodyOfAStranger(t *testing.T) {
-	w, held, _ := full(t, Options{Password: password, GuessRate: 1e6, GuessRateAll: 1e6})
+	w, held, _ := full(t, Options{Access: access.Options{Password: password, GuessRate: 1e6, GuessRateAll: 1e6}})
 	forgetPeak(t)
 	before := resident(t, "VmRSS")
 	var sent sync.WaitGroup
@@ -114,7 +116,7 @@ func sendBody(w *world, line, kind, length string) (code, taken int) {
 // comes though no byte of the body has.
 func TestNoByteBeforeTheSignIn(t *testing.T) {
 	t.Parallel()
-	w, held, _ := full(t, Options{Password: password})
+	w, held, _ := full(t, Options{Access: access.Options{Password: password}})
 	for _, rt := range w.srv.table() {
 		if !posts(rt) || strings.HasPrefix(rt.Path, "/ui/") {
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/access"
 )
 
 // desk is a server without a socket, on a tree in memory where the machine has
@@ -55,7 +56,7 @@ func (d *desk) open(t testing.TB) {
 	var err error
 	d.store, err = fsstore.Open(d.dir, fsstore.Options{MaxMisses: 100})
 	w.must(err)
-	d.srv, err = New(d.store, Options{Hostname: "cache.example"})
+	d.srv, err = New(d.store, Options{Access: access.Options{Hostname: "cache.example"}})
 	w.must(err)
 	w.store = d.store
 	w.hold(heldURL, []byte("held"), noOrigin)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 )
 
 var noOrigin fsstore.Origin
@@ -14,7 +15,7 @@ var noOrigin fsstore.Origin
 // TestSignedOutPosts: no verb without a sign-in.
 func TestSignedOutPosts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password})
+	w := newWorld(t, Options{Access: access.Options{Password: password}})
 	k := w.hold("https://vendor.example/a.bin", []byte("x"), noOrigin).Key
 	b := w.browser()
 	for _, route := range w.srv.table() {

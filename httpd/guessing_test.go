@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 )
 
 // TestGuesses: however many passwords are tried, from however many addresses,
@@ -78,7 +79,7 @@ func newGuesser(t *testing.T) *guesser {
 	}
 	t.Cleanup(func() { store.Close() })
 	(&world{t: t, store: store}).hold("https://vendor.example/held.bin", []byte("held"), noOrigin)
-	if g.srv, err = New(store, Options{Password: password, Logger: slog.New(slog.NewTextHandler(g.lines, nil))}); err != nil {
+	if g.srv, err = New(store, Options{Access: access.Options{Password: password}, Logger: slog.New(slog.NewTextHandler(g.lines, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	in := g.post("192.0.2.1:99", password)

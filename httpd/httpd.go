@@ -4,7 +4,8 @@
 //	httpd/read    the open read path that clients and shims use
 //	httpd/pages   the operator's pages and forms, behind a sign-in
 //
-// What both are made of is in httpd/answer. This package has the table of
+// What both are made of is in httpd/answer, and who may use the pages is in
+// httpd/access. This package has the table of
 // addresses, what protects a listening socket, and the drain at the end.
 //
 // No package below httpd opens a file or joins a path: the store does.

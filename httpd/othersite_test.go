@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 )
 
@@ -87,7 +88,7 @@ func foreign(addr string) (list []http.Header) {
 // form, whatever the cookie says.
 func TestCrossSite(t *testing.T) {
 	t.Parallel()
-	w, held, names := full(t, Options{Password: password})
+	w, held, names := full(t, Options{Access: access.Options{Password: password}})
 	b := signedIn(t, w)
 	before, changing, tried := w.everything(), 0, 0
 	for _, rt := range w.srv.table() {
@@ -129,7 +130,7 @@ func TestCrossSite(t *testing.T) {
 // TestCrossSiteUpload: a file from another site is refused before it is read.
 func TestCrossSiteUpload(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password})
+	w := newWorld(t, Options{Access: access.Options{Password: password}})
 	cookies := signedIn(t, w).cookies
 	var form bytes.Buffer
 	m := multipart.NewWriter(&form)
@@ -164,7 +165,7 @@ func TestCrossSiteUpload(t *testing.T) {
 // ask for changes nothing: a GET only shows, and no field makes it a POST.
 func TestOnlyFormsChange(t *testing.T) {
 	t.Parallel()
-	w, held, names := full(t, Options{Password: password})
+	w, held, names := full(t, Options{Access: access.Options{Password: password}})
 	b := signedIn(t, w)
 	before := w.everything()
 	query := "?url=https%3A%2F%2Fvendor.example%2Fa.bin&all=1&until=9999999999&_method=POST&in=queue&accept=any&password=" + password[:7]
@@ -196,7 +197,7 @@ func TestOnlyFormsChange(t *testing.T) {
 // that a stranger can point here.
 func TestRebound(t *testing.T) {
 	t.Parallel()
-	w, held, names := full(t, Options{Hostname: "cache.lab"})
+	w, held, names := full(t, Options{Access: access.Options{Hostname: "cache.lab"}})
 	before, tried := w.everything(), 0
 	for _, rt := range w.srv.table() {
 		open := slices.Contains(readPath, rt.Path)
@@ -231,7 +232,7 @@ func TestRebound(t *testing.T) {
 func TestFraming(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"", password} {
-		w := newWorld(t, Options{Password: secret})
+		w := newWorld(t, Options{Access: access.Options{Password: secret}})
 		held := w.hold("https://vendor.example/a.html", []byte("<script>alert(1)</script>"), fsstore.Origin{Header: map[string]string{"Content-Type": "text/html"}})
 		for _, rt := range w.srv.table() {
 			if slices.Contains(readPath[:5], rt.Path) || rt.Path == "/events" && secret == "" {
@@ -263,14 +264,14 @@ func TestFraming(t *testing.T) {
 // session of its own, and no other cookie of ours is one.
 func TestFixation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password, GuessRate: 1e6, GuessRateAll: 1e6})
+	w := newWorld(t, Options{Access: access.Options{Password: password, GuessRate: 1e6, GuessRateAll: 1e6}})
 	b := signedIn(t, w)
 	b.post("/admin/clear")
 	flash, mine := b.cookies[flashCookie], b.cookies[sessionCookie]
 	if flash == "" {
 		t.Fatal("no words for the next page")
 	}
-	other := signedIn(t, newWorld(t, Options{Password: password})).cookies[sessionCookie] // of another cache-host, with another secret
+	other := signedIn(t, newWorld(t, Options{Access: access.Options{Password: password}})).cookies[sessionCookie] // of another cache-host, with another secret
 	for _, planted := range []string{flash, other, "", "x", strings.Repeat("A", 4000), mine[:len(mine)-2], strings.ToUpper(mine), mine + "=", mine + "|" + mine} {
 		b := w.browser()
 		b.cookies = map[string]string{sessionCookie: planted}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fromcache/httpd/access"
 )
 
 // A real nginx before the port.
@@ -101,7 +103,7 @@ func helpNginx(t *testing.T) string {
 // waits on nginx's disk.
 func TestBehindNginx(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password})
+	w := newWorld(t, Options{Access: access.Options{Password: password}})
 	const size = 256 << 20
 	w.hollow("https://vendor.example/big.bin", size)
 	backend := w.addr

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/julienschmidt/httprouter"
-	"golang.org/x/time/rate"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
@@ -20,21 +20,15 @@ import (
 
 // Options of a server. The zero value of each field is its default.
 type Options struct {
-	Password      string        // of the operator; "": the pages are open, see guard
-	SessionSecret []byte        // key of the sign-in cookie; empty: random, so that a restart signs everyone out
-	PublicHosts   []string      // names under which the pages may be asked for without a password
-	Hostname      string        // this host's own name, which always may
-	Version       string        // for the foot of the pages
-	Logger        *slog.Logger  // nil: discard
-	DrainTimeout  time.Duration // how long answers may take to finish after ctx ends; 0: 30 s
-	HeaderTimeout time.Duration // for a whole request head, and a form's body; 0: 15 s
-	IdleTimeout   time.Duration // between two requests of a connection; 0: 2 min
-	StallTimeout  time.Duration // a reader that takes nothing is cut off after one to two of these; 0: 60 s
+	Access        access.Options // who may use the pages; its Logger is this one
+	Version       string         // for the foot of the pages
+	Logger        *slog.Logger   // nil: discard
+	DrainTimeout  time.Duration  // how long answers may take to finish after ctx ends; 0: 30 s
+	HeaderTimeout time.Duration  // for a whole request head, and a form's body; 0: 15 s
+	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
+	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
-
-	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
-	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20
 }
 
 func (o *Options) setDefaults() {
@@ -68,10 +62,9 @@ type Server struct {
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) (*Server, error) {
 	o.setDefaults()
-	p, err := pages.New(s, pages.Options{
-		Password: o.Password, SessionSecret: o.SessionSecret, PublicHosts: o.PublicHosts, Hostname: o.Hostname,
-		Version: o.Version, Logger: o.Logger, Head: o.Head, GuessRate: o.GuessRate, GuessRateAll: o.GuessRateAll,
-	})
+	o.Access.Logger = o.Logger
+	guard := access.New(o.Access)
+	p, err := pages.New(s, guard, pages.Options{Version: o.Version, Logger: o.Logger, Head: o.Head})
 	if err != nil {
 		return nil, err
 	}

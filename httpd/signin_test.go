@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/time/rate"
+
+	"fromcache/httpd/access"
 )
 
 const password = "correct horse"
@@ -24,7 +26,7 @@ func signedIn(t *testing.T, w *world) *browser {
 
 func TestSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password, SessionSecret: []byte(strings.Repeat("k", 32)), Version: "v9.9.9"})
+	w := newWorld(t, Options{Access: access.Options{Password: password, SessionSecret: []byte(strings.Repeat("k", 32))}, Version: "v9.9.9"})
 	w.hold("https://vendor.example/secret-name.bin", []byte("x"), noOrigin)
 	b := w.browser()
 	for _, page := range []string{"/", "/misses", "/downloads", "/artifacts", "/artifacts?q=secret", "/add"} {
@@ -64,7 +66,7 @@ func TestSignIn(t *testing.T) {
 
 func TestSessionCookie(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password})
+	w := newWorld(t, Options{Access: access.Options{Password: password}})
 	for _, tls := range []bool{false, true} {
 		b := w.browser()
 		b.cookies[sessionCookie] = "planted"
@@ -102,7 +104,7 @@ func TestSessionCookie(t *testing.T) {
 func TestNewPassword(t *testing.T) {
 	t.Parallel()
 	secret := []byte(strings.Repeat("s", 32))
-	old := signedIn(t, newWorld(t, Options{Password: password, SessionSecret: secret}))
+	old := signedIn(t, newWorld(t, Options{Access: access.Options{Password: password, SessionSecret: secret}}))
 	for _, c := range []struct {
 		password, secret string
 		want             int
@@ -111,7 +113,7 @@ func TestNewPassword(t *testing.T) {
 		{"another", string(secret), http.StatusSeeOther},
 		{password, strings.Repeat("t", 32), http.StatusSeeOther},
 	} {
-		b := newWorld(t, Options{Password: c.password, SessionSecret: []byte(c.secret)}).browser()
+		b := newWorld(t, Options{Access: access.Options{Password: c.password, SessionSecret: []byte(c.secret)}}).browser()
 		b.cookies = old.cookies
 		if resp, _ := b.get("/"); resp.StatusCode != c.want {
 			t.Errorf("%+v: %d", c, resp.StatusCode)
@@ -121,7 +123,7 @@ func TestNewPassword(t *testing.T) {
 
 func TestGuessing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Password: password, GuessRate: rate.Limit(0.001), GuessRateAll: 1})
+	w := newWorld(t, Options{Access: access.Options{Password: password, GuessRate: rate.Limit(0.001), GuessRateAll: 1}})
 	b := w.browser()
 	for range 5 {
 		if resp, _ := b.post("/ui/login", "password", "guess"); resp.StatusCode != http.StatusUnauthorized {
@@ -149,7 +151,7 @@ func TestGuessing(t *testing.T) {
 // TestOpenHost: without a password only names that no stranger can point here.
 func TestOpenHost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{Hostname: "Cache1.lab", PublicHosts: []string{"cache.example:8080"}})
+	w := newWorld(t, Options{Access: access.Options{Hostname: "Cache1.lab", PublicHosts: []string{"cache.example:8080"}}})
 	for host, ok := range map[string]bool{
 		"127.0.0.1": true, "10.0.0.5:3000": true, "[::1]:3000": true, "[fe80::1]": true, "localhost": true, "LOCALHOST:3000": true,
 		"localhost.": true, "cache1.lab": true, "cache1.lab:3000": true, "Cache.Example": true, "cache.example.:99": true,
@@ -184,7 +186,7 @@ func TestOpenHost(t *testing.T) {
 			t.Errorf("%s without banner: %d", page, resp.StatusCode)
 		}
 	}
-	named := newWorld(t, Options{Password: password})
+	named := newWorld(t, Options{Access: access.Options{Password: password}})
 	b = signedIn(t, named)
 	b.header.Set("Host", "any.example")
 	if resp, _ := b.get("/"); resp.StatusCode != http.StatusOK {

@@ -19,7 +19,7 @@ var elsewhere = []struct{ threat, pkg, tests string }{
 	{"18 hostile pages", "httpd", "CrossSite OnlyFormsChange Rebound Framing Fixation SignedOutPosts HostileText FormCap OpenHost SessionCookie"},
 	{"18 hostile pages", "httpd/browser", "OtherSite Safety Access"},
 	{"19 guessing", "httpd", "Guess"},
-	{"19 guessing", "httpd/pages", "LimiterTable"},
+	{"19 guessing", "httpd/access", "LimiterTable"},
 	{"21 leaks", "cmd/fromcache", "Soak"},
 	{"22 credentials", "cmd/fromcache", "Canaries"},
 	{"22 credentials", "fsstore/key", "Redact Key"},

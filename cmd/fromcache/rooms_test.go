@@ -80,7 +80,7 @@ var rooms = []room{
 	{
 		path:  "fromcache/httpd",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd"},
-		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/time/rate"},
+		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
@@ -96,9 +96,17 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
-		path:  "fromcache/httpd/pages",
-		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer", "fromcache/templates"},
-		third: []string{"github.com/julienschmidt/httprouter", "github.com/gorilla/sessions", "golang.org/x/sync/singleflight", "golang.org/x/time/rate"},
+		path:  "fromcache/httpd/access",
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
+		third: []string{"github.com/gorilla/sessions", "golang.org/x/time/rate"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
+	{
+		path: "fromcache/httpd/pages",
+		ours: []string{
+			"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/templates",
+		},
+		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/sync/singleflight"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
@@ -141,6 +149,7 @@ var denied = map[string][]string{
 	"fromcache/httpd":         append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/access":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/cmd":           inner,
 }
@@ -233,6 +242,9 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd/pages", "fromcache/fsstore/fetch"},
 		{"fromcache/httpd/pages", "fromcache/httpd/read"},
 		{"fromcache/httpd/read", "fromcache/httpd/pages"},
+		{"fromcache/httpd/read", "fromcache/httpd/access"},
+		{"fromcache/httpd/access", "fromcache/httpd/pages"},
+		{"fromcache/httpd/pages", "github.com/gorilla/sessions"},
 		{"fromcache/httpd/answer", "fromcache/httpd/read"},
 		{"fromcache/fsstore", "net/http"},
 		{"fromcache/fsstore", "fromcache/fsstore/fetch"},

@@ -26,6 +26,7 @@ import (
 	"fromcache/fsstore/fetch"
 	"fromcache/fsstore/hooks"
 	"fromcache/httpd"
+	"fromcache/httpd/access"
 	"fromcache/httpd/pages"
 )
 
@@ -302,12 +303,14 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 		return nil, err
 	}
 	return httpd.New(store, httpd.Options{
-		Password:      password,
-		SessionSecret: secret,
-		PublicHosts:   o.publicHosts,
-		Hostname:      hostname,
-		Version:       versionName(),
-		Logger:        log,
+		Access: access.Options{
+			Password:      password,
+			SessionSecret: secret,
+			PublicHosts:   o.publicHosts,
+			Hostname:      hostname,
+		},
+		Version: versionName(),
+		Logger:  log,
 		Head: func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 			f, err := pool.Head(ctx, rawURL, agent)
 			return pages.OriginFacts(f), err

@@ -40,6 +40,11 @@ func ClientAddr(r *http.Request) string {
 	return host
 }
 
+// OverTLS reports whether a client's request came over TLS, to us or to a proxy that says so.
+func OverTLS(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
 // Route is an address and what answers there.
 type Route struct {
 	Methods string // separated by spaces

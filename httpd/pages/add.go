@@ -21,7 +21,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(list) == 1 {
-		n, err := s.store.Add(list[0], by(r))
+		n, err := s.store.Add(list[0], s.by(r))
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 	}
 	queued, refused := 0, []string(nil)
 	for _, a := range list {
-		n, err := s.store.Add(a, by(r))
+		n, err := s.store.Add(a, s.by(r))
 		switch {
 		case err == nil:
 			queued++

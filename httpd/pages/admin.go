@@ -15,9 +15,7 @@ import (
 // shell would do; httpd knows of no worker. All end in a redirect, so that a
 // reload repeats nothing.
 
-func by(r *http.Request) fsstore.Operator {
-	return fsstore.Operator{Via: "web", Addr: answer.ClientAddr(r)}
-}
+func (s *Server) by(r *http.Request) fsstore.Operator { return s.guard.Visitor(r).By }
 
 // dirOf returns the directory of the row that a button is in, because another may
 // hold a file of the same name; "" where a script posts the name alone.
@@ -120,7 +118,7 @@ func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
-	n, err := s.store.Clear(by(r))
+	n, err := s.store.Clear(s.by(r))
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (s *Server) jobsOf(p *artifactPage) {
 
 // base returns scheme and host under which the page was asked for.
 func base(r *http.Request) string {
-	if overTLS(r) {
+	if answer.OverTLS(r) {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
@@ -118,9 +118,9 @@ func (s *Server) fetchAgain(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 	case name != "":
-		err = s.store.RetryAs(fsstore.Done, name, "", by(r))
+		err = s.store.RetryAs(fsstore.Done, name, "", s.by(r))
 	default:
-		_, err = s.store.Add(fsstore.Addition{URL: rawURL}, by(r))
+		_, err = s.store.Add(fsstore.Addition{URL: rawURL}, s.by(r))
 	}
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did strin
 	}
 	if len(list) == 1 {
 		name := list[0].Name
-		err := do(list[0], by(r))
+		err := do(list[0], s.by(r))
 		if err == nil || isUnseen(err) { // then the page is to show what is there
 			s.view.Reread(name)
 		}
@@ -37,7 +37,8 @@ func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did strin
 		s.log.Info(strings.ToLower(did), "name", name, "addr", answer.ClientAddr(r))
 		return s.finishWithUndo(w, r, did+" "+name, undoOf(did, name))
 	}
-	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, by(r)) })
+	who := s.by(r)
+	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, who) })
 	s.log.Info(strings.ToLower(did), "files", n.done, "addr", answer.ClientAddr(r))
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		case <-st.ended:
 			return nil
 		case message := <-st.c:
-			if !s.signIn.isOperator(r) || send(w, message, st) != nil || c.Flush() != nil {
+			if !s.guard.Visitor(r).Read || send(w, message, st) != nil || c.Flush() != nil {
 				return nil
 			}
 		}

@@ -4,8 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+)
 
-	"github.com/gorilla/sessions"
+const (
+	flashCookie = "fromcache-flash"
+	flashAge    = time.Minute
 )
 
 // undo is the post that undoes an action; nil if there is none.
@@ -33,12 +37,8 @@ func undoIn(text string) *undo {
 // flash leaves a message for the next page, and the undo of what it tells. Both
 // travel in a signed cookie, so that no link can put a message on a page.
 func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
-	f := sessions.NewSession(s.signIn.flash, flashCookie)
-	opts := *s.signIn.flash.Options
-	opts.Secure = overTLS(r)
-	f.Options = &opts
-	f.Values["text"], f.Values["undo"] = cut(text, 500), back.String()
-	if err := s.signIn.flash.Save(r, w, f); err != nil {
+	err := s.flashes.Set(w, r, map[string]string{"text": cut(text, 500), "undo": back.String()})
+	if err != nil {
 		s.errs.Error("a message for the next page is lost", err)
 	}
 }
@@ -48,19 +48,11 @@ func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string,
 	if fromScript(r) {
 		return "", nil // a part of a page has no place for them
 	}
-	f, err := s.signIn.flash.New(r, flashCookie)
-	if err != nil || f.IsNew {
+	f := s.flashes.Read(r)
+	if f == nil || s.flashes.Remove(w, r) != nil {
 		return "", nil
 	}
-	text, _ = f.Values["text"].(string)
-	taken, _ := f.Values["undo"].(string)
-	f.Options.MaxAge = -1
-	f.Options.Secure = overTLS(r)
-	clear(f.Values)
-	if err := s.signIn.flash.Save(r, w, f); err != nil {
-		return "", nil
-	}
-	return text, undoIn(taken)
+	return f["text"], undoIn(f["undo"])
 }
 
 // cut shortens ASCII text for a page.

@@ -2,12 +2,14 @@ package pages
 
 import (
 	"context"
-	"fromcache/fsstore"
 	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/access"
 )
 
 // TestSlowReader: who reads nothing is hinted at everything at the end, and holds
@@ -53,7 +55,7 @@ func TestAStreamMayComeFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	s, err := New(store, Options{})
+	s, err := New(store, access.New(access.Options{}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

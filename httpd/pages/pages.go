@@ -79,7 +79,7 @@ var titles = map[string]string{
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
 	text, back := s.takeFlash(w, r)
 	return &frame{
-		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.signIn.off, SignedIn: true,
+		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.guard.Open(), SignedIn: true,
 		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(),
 	}
 }
@@ -102,9 +102,9 @@ func (s *Server) summary() (sum summary) {
 // render writes the sign-in or an error. Who is not signed in learns nothing of the
 // cache from it.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, text string) {
-	f := &frame{Page: page, Title: titles[page], Open: s.signIn.off, Text: text, Back: backTo(r)}
+	f := &frame{Page: page, Title: titles[page], Open: s.guard.Open(), Text: text, Back: backTo(r)}
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
-	if page == "error" && s.signIn.isOperator(r) {
+	if page == "error" && s.guard.Visitor(r).Read {
 		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {

@@ -4,10 +4,9 @@
 // Forms change the data directory by the store's verbs and by nothing else: each
 // is the rename that a shell would do. The package knows of no worker.
 //
-// All is guarded in this order: the Host where no password is set, the origin of
-// the request on all that changes something, the sign-in where there is a
-// password, a cap on the form. No byte of a body is read before the first three
-// have been judged by the header.
+// All is guarded in this order: what access.Guard lets in (Host, and the site that
+// sent a form), the sign-in where there is a password, a cap on the form. No byte of
+// a body is read before the first two have been judged by the header.
 //
 // Everything shown was chosen by strangers: URLs are redacted where they enter a
 // page or a log line, and html/template escapes them.
@@ -16,29 +15,20 @@ package pages
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 
-	"golang.org/x/time/rate"
-
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
 // Options of the pages. The zero value of each field is its default.
 type Options struct {
-	Password      string       // of the operator; "": the pages are open, see guard
-	SessionSecret []byte       // key of the sign-in cookie; empty: random, so that a restart signs everyone out
-	PublicHosts   []string     // names under which the pages may be asked for without a password
-	Hostname      string       // this host's own name, which always may
-	Version       string       // for the foot of the pages
-	Logger        *slog.Logger // nil: discard
+	Version string       // for the foot of the pages
+	Logger  *slog.Logger // nil: discard
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
-
-	GuessRate    rate.Limit // passwords a second from one client; 0: one in 5 s, after a burst of 5
-	GuessRateAll rate.Limit // passwords a second in all; 0: one a second, after a burst of 20
 }
 
 // Server answers the pages of one store.
@@ -48,8 +38,8 @@ type Server struct {
 	log      *slog.Logger
 	errs     *answer.Log
 	pages    *templates.Pages
-	signIn   *signIn
-	cross    *http.CrossOriginProtection
+	guard    *access.Guard
+	flashes  *access.Cookie
 	view     *fsstore.View // what the pages show
 	computed computed
 	hub      *hub
@@ -57,27 +47,20 @@ type Server struct {
 	parts    parts
 }
 
-// New returns a server for s.
-func New(s *fsstore.Store, o Options) (*Server, error) {
+// New returns a server for s, behind g.
+func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.GuessRate == 0 {
-		o.GuessRate = 0.2
-	}
-	if o.GuessRateAll == 0 {
-		o.GuessRateAll = 1
 	}
 	parsed, err := templates.Parse()
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, pages: parsed, cross: http.NewCrossOriginProtection()}
+	srv := &Server{store: s, opt: o, log: o.Logger, pages: parsed, guard: g}
 	srv.errs = answer.NewLog(srv.log, s.Faulty)
-	srv.signIn = newSignIn(o)
+	srv.flashes = g.Cookie(flashCookie, "flash", flashAge)
 	srv.view = s.NewView()
 	srv.hub = newHub(srv)
-	srv.cross.SetDenyHandler(http.HandlerFunc(srv.refuseCrossSite))
 	return srv, nil
 }
 

@@ -76,7 +76,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	patience(0)
-	a, err := s.store.Put(in.Addition, in, in.size, by(r), patience)
+	a, err := s.store.Put(in.Addition, in, in.size, s.by(r), patience)
 	if err != nil {
 		return uploadError(err)
 	}

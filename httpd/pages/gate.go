@@ -1,15 +1,13 @@
 package pages
 
 import (
-	"fromcache/httpd/answer"
-	"net"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/julienschmidt/httprouter"
+
+	"fromcache/httpd/answer"
 )
 
 const (
@@ -33,7 +31,8 @@ func (s *Server) page(op operation) httprouter.Handle { return s.pageTo(maxForm,
 // itself.
 func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 	return s.gated(func(w http.ResponseWriter, r *http.Request) error {
-		if !s.signIn.isOperator(r) { //guard:httpd.TestSignIn
+		v := s.guard.Visitor(r)
+		if !v.Read || r.Method == http.MethodPost && !v.Act { //guard:httpd.TestSignIn
 			return signInFirst(w, r)
 		}
 		if err := readForm(w, r, limit); err != nil {
@@ -67,21 +66,16 @@ func (s *Server) public(op operation) httprouter.Handle {
 	})
 }
 
-// gated checks the Host and the site that a request comes from. Everything before
-// the sign-in is known reads only the header, because a body may have any length.
+// gated passes on what the guard lets in. Everything before the sign-in is known reads only
+// the header, because a body may have any length.
 func (s *Server) gated(op operation) httprouter.Handle {
-	guarded := s.cross.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := s.guard.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := op(w, r); err != nil {
 			s.fail(w, r, err)
 		}
 	}))
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 		secure(w.Header(), r.Host)
-		if !s.hostAllowed(r.Host) { //guard:httpd.TestRebound
-			answer.Text(w, http.StatusForbidden, "no password is set, so the pages answer only under this host's own name or address;"+
-				" start the cache-host with --public-host NAME to use another name, or set a password")
-			return
-		}
 		guarded.ServeHTTP(w, r)
 	}
 }
@@ -130,48 +124,6 @@ func scripts(host string) string {
 	return host + "/static/"
 }
 
-// hostAllowed reports whether the pages answer under this Host. Without a password
-// they do only under names that no stranger can point here, because a rebound DNS
-// name passes every other check.
-func (s *Server) hostAllowed(hostport string) bool {
-	if s.opt.Password != "" {
-		return true
-	}
-	host := hostOnly(hostport)
-	if host == "" {
-		return false
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	if host == "localhost" || host == hostOnly(s.opt.Hostname) {
-		return true
-	}
-	for _, name := range s.opt.PublicHosts {
-		if host == hostOnly(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// hostOnly is a host without port, brackets and final dot, in lower case.
-func hostOnly(hostport string) string {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
-	s.signIn.crossed.Do(func() {
-		s.log.Warn("a form that another site sent was refused", "addr", answer.ClientAddr(r), "path", r.URL.Path)
-	})
-	answer.Text(w, http.StatusForbidden, "this form was sent by another site")
-}
-
 // wantsHTML reports whether a browser asks, and no script.
 func wantsHTML(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
@@ -182,6 +134,3 @@ func redirect(w http.ResponseWriter, to string) {
 	w.Header()["Location"] = []string{to}
 	w.WriteHeader(http.StatusSeeOther)
 }
-
-// seconds rounds up, for Retry-After.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
