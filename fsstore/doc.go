@@ -17,6 +17,7 @@
 //	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
+//	tokens/<name>              what a program that has the token may do, and until when
 //	stats/<date>               what was counted that day: lines of name and number
 //	tmp/                       everything half-written
 //	session-secret             key of the sign-in cookies
@@ -73,6 +74,7 @@
 //	internal/tree   the directory as files: layout, names, open, lock, rename, fsync, mirror
 //	health          is the directory well, and who is told once
 //	counts          hits/ and stats/
+//	tokens          tokens/: who may use the API
 //	queries         queries/: which URLs are one
 //	held            blobs/ and meta/: lookup, open, by digest, what was held before
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move

@@ -8,6 +8,7 @@ import (
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
+	"fromcache/fsstore/tokens"
 	"fromcache/fsstore/upkeep"
 	"fromcache/fsstore/verbs"
 	"fromcache/fsstore/view"
@@ -37,8 +38,10 @@ type (
 	Problem        = health.Problem
 	ScrubOptions   = upkeep.ScrubOptions
 	Shown          = verbs.Shown
+	Role           = tokens.Role
 	Started        = active.Started
 	State          = tree.State
+	Token          = tokens.Token
 	Trouble        = health.Trouble
 	UnseenError    = verbs.UnseenError
 	Verdict        = misses.Verdict
@@ -61,6 +64,8 @@ const (
 	Misses           = tree.Misses
 	VerdictNoted     = misses.VerdictNoted
 	Queue            = tree.Queue
+	RoleOperate      = tokens.Operate
+	RoleRead         = tokens.Read
 	StatFetchedBytes = counts.StatFetchedBytes
 	StatHits         = counts.StatHits
 	StatMisses       = counts.StatMisses
@@ -74,6 +79,7 @@ var (
 	ErrInvalid = spool.ErrInvalid
 	ErrLost    = active.ErrLost
 	ErrNoSpace = health.ErrNoSpace
+	ErrNoToken = tokens.ErrNoToken
 	IsDigest   = held.IsDigest
 	ParseShown = verbs.ParseShown
 )

@@ -19,6 +19,7 @@ import (
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/queries"
 	"fromcache/fsstore/spool"
+	"fromcache/fsstore/tokens"
 	"fromcache/fsstore/upkeep"
 	"fromcache/fsstore/verbs"
 	"fromcache/fsstore/view"
@@ -36,6 +37,7 @@ type Store struct {
 	tree *tree.Tree
 	*health.Monitor
 	*counts.Counts
+	*tokens.Tokens
 	*queries.Rules
 	*held.Cache
 	*spool.Spool
@@ -87,13 +89,14 @@ func wire(dir string, gone []string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.Counts = counts.New(s.tree)
+	s.Tokens = tokens.New(s.tree, s.Monitor)
 	s.Rules = queries.New(s.tree, s.Monitor, o.Rule)
 	s.Cache = held.New(s.tree, s.Monitor, s.Rules)
 	s.Spool = spool.New(s.tree, s.Monitor, s.Rules, s.Cache)
 	s.Misses = misses.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, o.MaxMisses)
 	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
 	s.Claims = active.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs, host)
-	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Verbs, s.Claims, o.History)
+	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Tokens, s.Rules, s.Cache, s.Spool, s.Verbs, s.Claims, o.History)
 	return s, nil
 }
 

@@ -62,7 +62,7 @@ func (a *app) groups(help *cobra.Command) []group {
 		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.statsCommand(), a.urlCommand()}},
 		{"Decisions", a.moveCommands()},
 		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand()}},
-		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand()}},
+		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand(), a.tokenCommand()}},
 		{"The program", []*cobra.Command{help, a.completionCommand(), a.versionCommand()}},
 		{"Help topics: fromcache help TOPIC", topicCommands()},
 	}

@@ -29,7 +29,7 @@ const unix = "golang.org/x/sys/unix"
 
 // storeRooms are the rooms of the store from the ground up: each may import those before it.
 var storeRooms = []string{
-	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/queries", "/held", "/spool", "/misses", "/verbs", "/active", "/upkeep",
+	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/tokens", "/queries", "/held", "/spool", "/misses", "/verbs", "/active", "/upkeep",
 }
 
 // under are the packages of the store's rooms before one; all of them where it is none of those.
@@ -53,6 +53,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/internal/tree", ours: under("/internal/tree"), third: []string{unix, "github.com/google/renameio/v2"}, not: noNetwork},
 	{path: "fromcache/fsstore/health", ours: under("/health"), third: []string{unix, "golang.org/x/time/rate"}, not: noNetwork},
 	{path: "fromcache/fsstore/counts", ours: under("/counts"), third: []string{unix}, not: noNetwork},
+	{path: "fromcache/fsstore/tokens", ours: under("/tokens"), not: noNetwork},
 	{path: "fromcache/fsstore/queries", ours: under("/queries"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/held", ours: under("/held"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/spool", ours: under("/spool"), third: []string{unix, "github.com/fsnotify/fsnotify"}, not: noNetwork},

@@ -17,6 +17,7 @@ import (
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/tokens"
 )
 
 // checks are what a checker asks of each regular file of a directory, in the order in which it
@@ -37,6 +38,7 @@ var checks = []struct {
 	{"hits", []func(*checker, *file){(*checker).hits}},
 	{"stats", nil},
 	{"queries", nil},
+	{tokens.Dir, []func(*checker, *file){(*checker).shut, (*checker).token}},
 	{"tmp", []func(*checker, *file){(*checker).halfWritten}},
 	{"", nil},
 }

@@ -161,6 +161,13 @@ func (c *checker) hits(f *file) {
 	}
 }
 
+// token finds what was to be a token and lets nobody in.
+func (c *checker) token(f *file) {
+	if why := c.s.tokens.TokenFlaw(f.name); why != "" {
+		c.found(f.path, "no token, and lets nobody in: "+why, "rm it, and make another with `fromcache token add`")
+	}
+}
+
 func (c *checker) denied(f *file) {
 	if !key.Valid(strings.TrimSuffix(f.name, ".job")) && !queries.IsHostPattern(f.name) {
 		c.found(f.path, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")

@@ -44,6 +44,8 @@ func TestFsckFindsEachProblem(t *testing.T) {
 		{"echo " + other + " > active/x.job", "active/x.job", "not a claim's name", "same"},
 		{"echo " + other + " > active/" + storetest.KeyOf(t, other) + "@0123456789abcdef.job", "active/", "an orphan", ""},
 		{"echo many > hits/" + k, "hits/" + k, "not a number", "same"},
+		{"echo role operate > tokens/ci", "tokens/ci", "it lacks the line sha256", "same"},
+		{"ln -s ../../ci tokens/ci", "tokens/ci", "not a regular file", "same"},
 		{": > misses/" + storetest.KeyOf(t, other), "misses/" + storetest.KeyOf(t, other), "empty", ""},
 		{"head -c 99 /dev/zero > misses/" + storetest.KeyOf(t, other), "misses/" + storetest.KeyOf(t, other), "empty", ""},
 		{"touch denied/example.com--libc++.deb--0123456789abcdef.job", "", "", ""}, // as mv leaves it

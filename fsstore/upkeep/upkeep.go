@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/queries"
 	"fromcache/fsstore/spool"
+	"fromcache/fsstore/tokens"
 	"fromcache/fsstore/verbs"
 )
 
@@ -20,6 +21,7 @@ type Keeper struct {
 	tree    *tree.Tree
 	health  *health.Monitor
 	counts  *counts.Counts
+	tokens  *tokens.Tokens
 	queries *queries.Rules
 	held    *held.Cache
 	spool   *spool.Spool
@@ -31,8 +33,8 @@ type Keeper struct {
 }
 
 // New returns the Keeper of one data directory, on the rooms below it.
-func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
-	return &Keeper{tree: t, health: h, counts: c, queries: q, held: a, spool: p, verbs: v, active: j, kept: history}
+func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, k *tokens.Tokens, q *queries.Rules, a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
+	return &Keeper{tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, active: j, kept: history}
 }
 
 // GCOptions of a collection.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var Directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "queries", "tmp"}
+var Directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "queries", "tokens", "tmp"}
 
 // dirMode: a group of operators works on the directories; setgid keeps what
 // they make in the group. A URL may carry a signature, so others can't read.
@@ -102,7 +102,7 @@ func layParts(dir string) (made []string, err error) {
 		return nil, err
 	}
 	for _, name := range Directories {
-		if !Exists(dir+"/"+name) && name != "queries" { // a tree of an earlier server has none
+		if !Exists(dir+"/"+name) && name != "queries" && name != "tokens" { // a tree of an earlier server has none
 			made = append(made, name+"/")
 		}
 		if err := PrepareSub(dir+"/"+name, root); err != nil {
