@@ -158,8 +158,9 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 		return nil, err
 	}
 	c.dropOldName(old)
-	c.s.held.AddDigest(m.SHA256, c.Key)
-	return &held.Artifact{Key: c.Key, Meta: *m}, c.s.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
+	a := &held.Artifact{Key: c.Key, Meta: *m}
+	c.s.held.Index(a)
+	return a, c.s.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
 }
 
 // Unchanged ends a job whose origin said 304: what is held is what the origin

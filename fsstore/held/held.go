@@ -24,7 +24,7 @@ type Cache struct {
 	health  *health.Monitor
 	queries *queries.Rules
 	metas   tree.Mirror[*Artifact]
-	digests digestIndex
+	index   index
 
 	withheld sync.Map // digests of blobs that can't be read
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,12 +16,32 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// digestIndex leads from a digest to a key. It is a hint: the meta of that key is read each time.
-// It is empty until someone asks by digest.
-type digestIndex struct {
-	mu   sync.Mutex
-	keys map[[32]byte]string
-	next time.Time // not listed again before
+// index leads from a digest to a key, and from a basename to keys. It is a hint: the meta of a key is
+// read each time. It is empty until someone asks by digest or by name.
+type index struct {
+	mu       sync.Mutex
+	byDigest map[[32]byte]string
+	byName   map[string][]string
+	next     time.Time // not listed again before
+}
+
+// add adds an artifact of which the digest and the redacted URL are known.
+func (x *index) add(k, digest, url string) {
+	x.byDigest[DigestBytes(digest)] = k
+	if name := basenameOf(url); name != "" && len(x.byName[name]) < 10*MaxByName { // some may be gone when they are asked for
+		x.byName[name] = append(x.byName[name], k)
+	}
+}
+
+// basenameOf returns the last segment of a URL's path, decoded where it can be, "" where there is
+// none.
+func basenameOf(rawURL string) string {
+	path, _, _ := strings.Cut(rawURL, "?")
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	if decoded, err := url.PathUnescape(name); err == nil {
+		return decoded
+	}
+	return name
 }
 
 // OpenDigest opens the blob of an artifact that is held and has this digest, 64
@@ -31,7 +53,7 @@ func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs", Err: fs.ErrNotExist}
 	}
 	a, f, err := s.openKnown(digest)
-	if errors.Is(err, fs.ErrNotExist) && s.listDigests() {
+	if errors.Is(err, fs.ErrNotExist) && s.listIndex() {
 		a, f, err = s.openKnown(digest)
 	}
 	return a, f, err
@@ -39,9 +61,9 @@ func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
 
 // openKnown opens the blob that the index leads to.
 func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
-	s.digests.mu.Lock()
-	k := s.digests.keys[DigestBytes(digest)]
-	s.digests.mu.Unlock()
+	s.index.mu.Lock()
+	k := s.index.byDigest[DigestBytes(digest)]
+	s.index.mu.Unlock()
 	if k == "" {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 	}
@@ -56,41 +78,65 @@ func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 	return a, f, err
 }
 
-// listDigests reads every meta, and reports whether it did. It does not where that was done a
+// listIndex reads every meta, and reports whether it did. It does not where that was done a
 // moment ago, because strangers who ask for what is not there must not keep the server busy.
-func (s *Cache) listDigests() bool {
-	s.digests.mu.Lock()
-	defer s.digests.mu.Unlock()
+func (s *Cache) listIndex() bool {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
 	began := time.Now()
-	if began.Before(s.digests.next) {
+	if began.Before(s.index.next) {
 		return false
 	}
-	keys, buf := map[[32]byte]string{}, make([]byte, 16<<10)
+	found, buf := index{byDigest: map[[32]byte]string{}, byName: map[string][]string{}}, make([]byte, 16<<10)
 	err := s.tree.EachNames("meta", func(names []string) error {
 		for _, name := range names {
 			if k, ok := strings.CutSuffix(name, ".json"); ok {
 				b, err := s.ReadMeta(name, buf)
-				if d := DigestIn(b); err == nil && d != "" {
-					keys[DigestBytes(d)] = k
+				if d, url := digestAndURL(b); err == nil && d != "" {
+					found.add(k, d, url)
 				}
 			}
 		}
 		return nil
 	})
 	s.health.Complain("by digest", err)
-	s.digests.keys = keys
-	s.digests.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
+	s.index.byDigest, s.index.byName = found.byDigest, found.byName
+	s.index.next = time.Now().Add(max(5*time.Second, 20*time.Since(began)))
 	return true
 }
 
-// AddDigest adds what this process has just published, if anyone asks by digest.
-func (s *Cache) AddDigest(digest, k string) {
-	s.digests.mu.Lock()
-	defer s.digests.mu.Unlock()
-	if s.digests.keys != nil {
-		s.digests.keys[DigestBytes(digest)] = k
+// Index adds what this process has just published, if anyone asks by digest or name.
+func (s *Cache) Index(a *Artifact) {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if s.index.byDigest != nil {
+		s.index.add(a.Key, a.SHA256, a.URL)
 	}
 }
+
+// ByName returns the artifacts that are held whose URL's path ends in this basename, percent-encoding
+// decoded, sorted by key, at most MaxByName. What another server has published may be absent for some
+// seconds.
+func (s *Cache) ByName(name string) []*Artifact {
+	s.listIndex()
+	s.index.mu.Lock()
+	keys := slices.Compact(slices.Sorted(slices.Values(s.index.byName[name])))
+	s.index.mu.Unlock()
+	var found []*Artifact
+	for _, k := range keys {
+		a, err := s.artifactToServe(k)
+		if err == nil && basenameOf(a.URL) == name && s.HasBlob(a.SHA256, a.Size) {
+			found = append(found, a)
+		}
+		if len(found) == MaxByName {
+			break
+		}
+	}
+	return found
+}
+
+// MaxByName is how many artifacts ByName returns at most.
+const MaxByName = 100
 
 // DigestBytes returns the bytes of a digest in hex, for maps.
 func DigestBytes(s string) (sum [32]byte) {
@@ -101,13 +147,19 @@ func DigestBytes(s string) (sum [32]byte) {
 // DigestIn returns the digest in a meta's text, or "". It decodes nothing else, because walks over
 // all of meta/ need no more.
 func DigestIn(b []byte) string {
+	digest, _ := digestAndURL(b)
+	return digest
+}
+
+func digestAndURL(b []byte) (digest, url string) {
 	var m struct {
+		URL    string `json:"url"`
 		SHA256 string `json:"sha256"`
 	}
 	if json.Unmarshal(b, &m) != nil || !IsDigest(m.SHA256) {
-		return ""
+		return "", ""
 	}
-	return m.SHA256
+	return m.SHA256, m.URL
 }
 
 // ReadMeta reads meta/<name> into buf where that is large enough, because a walk over all of meta/

@@ -2,13 +2,16 @@ package held_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/storetest"
 )
 
@@ -53,6 +56,47 @@ func TestByDigestOnlyWhatIsHeld(t *testing.T) {
 			if _, _, err := s.OpenDigest(bad); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%q: %v", bad, err)
 			}
+		}
+	})
+}
+
+// TestByName: every artifact with that basename, and none that is evicted, short, or of another name.
+func TestByName(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.OpenAt(t, dir, fsstore.Options{})
+		one := storetest.Hold(t, s, "https://one.example/v1/setup.exe?x=1", "one")
+		keys := func(name string) (found []string) {
+			for _, a := range s.ByName(name) {
+				found = append(found, a.Key)
+			}
+			return found
+		}
+		if got := keys("setup.exe"); !slices.Equal(got, []string{one.Key}) {
+			t.Error(got)
+		}
+		two := storetest.Hold(t, s, "https://two.example/a%2Fb/setup%2eexe", "two")
+		storetest.Hold(t, s, "https://two.example/setup.exe.sig", "three")
+		if got := keys("setup.exe"); !slices.Equal(got, []string{one.Key, two.Key}) {
+			t.Error("published after the listing:", got)
+		}
+		storetest.Hold(t, s, "https://one.example/v1/setup.exe?x=1", "again")
+		if got := keys("setup.exe"); len(got) != 2 {
+			t.Error("fetched again:", got)
+		}
+		storetest.Run(t, s.Dir(), "rm meta/"+one.Key+".json")
+		if got := keys("setup.exe"); !slices.Equal(got, []string{two.Key}) {
+			t.Error("evicted:", got)
+		}
+		storetest.Run(t, s.Dir(), "truncate -s 2 blobs/"+two.SHA256)
+		if got := keys("setup.exe"); got != nil {
+			t.Error("a short blob:", got)
+		}
+		for i := range held.MaxByName + 5 {
+			storetest.Hold(t, s, fmt.Sprintf("https://many.example/%d/x", i), "x")
+		}
+		if got := keys("x"); len(got) != held.MaxByName || !slices.IsSorted(got) {
+			t.Error(len(got), slices.IsSorted(got))
 		}
 	})
 }
