@@ -1,13 +1,15 @@
 package httpd
 
 import (
-	"fromcache/httpd/answer"
 	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/julienschmidt/httprouter"
+
+	"fromcache/httpd/answer"
+	"fromcache/httpd/read"
 )
 
 // table is every address that this server knows.
@@ -20,7 +22,7 @@ func (s *Server) routes() *httprouter.Router {
 	r.RedirectFixedPath = false
 	r.RedirectTrailingSlash = false
 	r.HandleOPTIONS = false
-	r.NotFound = http.HandlerFunc(answer.NotFound)
+	r.NotFound = http.HandlerFunc(s.notInTable)
 	r.MethodNotAllowed = http.HandlerFunc(methodNotAllowed)
 	for _, t := range s.table() {
 		for _, m := range strings.Fields(t.Methods) {
@@ -39,18 +41,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.router.ServeHTTP(w, r)
 }
 
+// notInTable answers addresses that begin with a scheme, which the table can't hold.
+func (s *Server) notInTable(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !read.HasScheme(r.URL.Path):
+		answer.NotFound(w, r)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header()["Allow"] = []string{"GET, HEAD"}
+		methodNotAllowed(w, r)
+	default:
+		s.read.ByPrefix(w, r, nil)
+	}
+}
+
 // badPath says what no address of ours holds, decoded. The name at the end of
-// /b/ may be anything else, in any encoding of characters: it is the origin's.
+// /b/ may be anything else, in any encoding of characters, because it is the
+// origin's; so is the path behind the door, which is not decoded. A dot segment
+// is refused there too, because clients differ on where it leads.
 func badPath(p string) string {
-	dot := false
+	dot, door := false, read.IsDoor(p)
 	for i := range len(p) {
-		if c := p[i]; c < 0x20 || c == 0x7f {
+		if c := p[i]; (c < 0x20 || c == 0x7f) && !door {
 			return "it holds a control character"
 		} else if c == '.' && i > 0 && p[i-1] == '/' {
 			dot = true
 		}
 	}
-	if !utf8.ValidString(p) && !strings.HasPrefix(p, "/b/") {
+	if !utf8.ValidString(p) && !strings.HasPrefix(p, "/b/") && !door {
 		return "it is not UTF-8"
 	}
 	if !dot {

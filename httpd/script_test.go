@@ -73,6 +73,13 @@ func scriptWorld(t *testing.T) *world {
 	}})
 	w.hold("https://vendor.example/twice.bin", []byte("version two"), fsstore.Origin{Header: map[string]string{"Content-Type": "application/x-two"}})
 	w.hold("https://vendor.example/empty.bin", nil, fsstore.Origin{Ranges: true})
+	for url, body := range map[string]string{
+		"https://one.example/v1/setup.exe": "one", "https://two.example/v2/setup.exe": "two",
+		"https://one.example/same.bin": "of two mirrors", "https://two.example/same.bin": "of two mirrors",
+		"https://vendor.example/a%20b.bin": "encoded", "https://vendor.example/100%25%2fa|b%C3%BC%0a.bin": "as it was sent",
+	} {
+		w.hold(url, []byte(body), noOrigin)
+	}
 	w.must(os.WriteFile(filepath.Join(w.dir, "denied", "evil.example"), nil, 0o644))
 	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
 	w.must(err)

@@ -27,6 +27,8 @@ type Options struct {
 	HeaderTimeout time.Duration  // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
+	// RedirectMisses has the door redirect a miss to its origin; see read.Server.ByPrefix.
+	RedirectMisses bool
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
 }
@@ -68,7 +70,8 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, read: read.New(s, o.Logger, p.Served), pages: p}
+	srv := &Server{store: s, opt: o, log: o.Logger, pages: p}
+	srv.read = read.New(s, read.Options{Logger: o.Logger, Hit: p.Served, RedirectMisses: o.RedirectMisses})
 	srv.router = srv.routes()
 	return srv, nil
 }

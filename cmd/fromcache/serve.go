@@ -43,6 +43,7 @@ type serveFlags struct {
 	headerTimeout        span
 	allowOrigin          []netip.Prefix
 	publicHosts          []string
+	redirectMisses       bool
 	logFormat, logLevel  string
 	hooks                string
 	hookTimeout          span
@@ -107,6 +108,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&o.hooks, "hooks", "",
 		"`DIR` of programs to run when something happens, outside the data directory: fromcache help hooks")
 	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
+	f.BoolVar(&o.redirectMisses, "redirect-misses", false,
+		"redirect clients that put the cache before a URL to the origin where it is not held: fromcache help clients")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
 }
@@ -309,8 +312,9 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 			PublicHosts:   o.publicHosts,
 			Hostname:      hostname,
 		},
-		Version: versionName(),
-		Logger:  log,
+		Version:        versionName(),
+		Logger:         log,
+		RedirectMisses: o.redirectMisses,
 		Head: func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 			f, err := pool.Head(ctx, rawURL, agent)
 			return pages.OriginFacts(f), err

@@ -38,7 +38,7 @@ func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Pa
 	}
 	switch {
 	case !pinned:
-		s.byURL(w, r, string(raw))
+		s.byURL(w, r, string(raw), asksForOrigin(r.URL.RawQuery))
 	case fsstore.IsDigest(digest):
 		s.byVersion(w, r, string(raw), digest)
 	default:
@@ -55,7 +55,7 @@ func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	case len(raw) > key.MaxURL:
 		s.errs.Fail(w, errLong)
 	default:
-		s.byURL(w, r, raw)
+		s.byURL(w, r, raw, asksForOrigin(r.URL.RawQuery))
 	}
 }
 
@@ -68,30 +68,6 @@ func queryURL(query string) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// byDigest answers /by-hash/sha256/<hex> while an artifact that is held has these
-// bytes, from whatever URL. It counts no hit and notes no miss, because a digest
-// names no artifact.
-func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	digest := strings.ToLower(p[0].Value)
-	if !fsstore.IsDigest(digest) {
-		s.errs.Fail(w, errDigest)
-		return
-	}
-	held, f, err := s.store.OpenDigest(digest)
-	if errors.Is(err, fs.ErrNotExist) {
-		h := w.Header()
-		h["Cache-Status"] = digestMissed
-		answer.Text(w, http.StatusNotFound, "not held")
-		return
-	}
-	if err != nil {
-		s.errs.Fail(w, err)
-		return
-	}
-	defer f.Close()
-	s.send(w, r, blobReply(digest, held.Size), f)
 }
 
 // byVersion answers with one version of a URL, or 404. Clients that resume a
@@ -117,13 +93,13 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 	s.send(w, r, s.replies.of(held).pinned(), f)
 }
 
-// byURL answers with what is held of a URL, or notes the miss. HEAD opens no blob,
-// because the lookup has just checked it.
-func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
+// byURL answers with what is held of a URL, or notes the miss, and redirects it if orOrigin. HEAD
+// opens no blob, because the lookup has just checked it.
+func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) {
 	if r.Method == http.MethodHead {
 		held, err := s.store.Lookup(raw)
 		if err != nil {
-			s.notHeld(w, r, raw, err)
+			s.notHeld(w, r, raw, orOrigin, err)
 			return
 		}
 		s.send(w, r, s.replies.of(held), nil)
@@ -131,16 +107,16 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string) {
 	}
 	held, f, err := s.store.Open(raw)
 	if err != nil {
-		s.notHeld(w, r, raw, err)
+		s.notHeld(w, r, raw, orOrigin, err)
 		return
 	}
 	defer f.Close()
 	s.send(w, r, s.replies.of(held), f)
 }
 
-func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, err error) {
+func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
-		s.miss(w, r, raw)
+		s.miss(w, r, raw, orOrigin)
 		return
 	}
 	s.errs.Fail(w, err)

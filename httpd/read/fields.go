@@ -30,6 +30,7 @@ var (
 	aMinute      = []string{"max-age=60"}
 	digestMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-digest"}
 
+	nameMissed    = []string{"fromcache; fwd=uri-miss; detail=unknown-name"}
 	versionMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-version"}
 )
 

@@ -33,8 +33,8 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
-// miss notes that raw was asked for, and answers 404 with the verdict.
-func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
+// miss notes that raw was asked for, and answers 404 with the verdict, or redirects to the origin.
+func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) {
 	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
 		s.errs.Fail(w, err)
@@ -48,6 +48,10 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string) {
 	a, ok := missAnswers[v]
 	if !ok {
 		a = missAnswers[fsstore.VerdictNoted]
+	}
+	if orOrigin {
+		s.toOrigin(w, raw, a.status)
+		return
 	}
 	h := w.Header()
 	h["Cache-Control"] = answer.NoStore

@@ -1,12 +1,18 @@
 // Package read is the open read path of the cache-host, which clients and shims
-// use. Everybody who can connect may: it needs no sign-in, sets no cookie and
-// redirects nowhere, and it writes nothing but notes of misses and hits, which
-// the store bounds.
+// use. Everybody who can connect may: it needs no sign-in and sets no cookie, and
+// it writes nothing but notes of misses and hits, which the store bounds. It
+// redirects only a miss, to the URL that was asked for, where the client or the
+// operator said so.
 //
 //	GET, HEAD /b/<base64url of the origin URL, no padding>/<name>
 //	GET, HEAD /b/<base64url of the origin URL, no padding>.<sha256>/<name>
 //	GET, HEAD /blob?url=<origin URL>
+//	GET, HEAD /m/https/<host>/<path>, /m/http/<host>/<path>
+//	GET, HEAD /m/or-origin/https/<host>/<path>, and with http
+//	GET, HEAD /https://<host>/<path>, /http://<host>/<path>
+//	GET, HEAD /by-name/<basename>
 //	GET, HEAD /by-hash/sha256/<hex>
+//	GET, HEAD /by-hash/sha256/<hex>.json
 //	GET, HEAD /healthz
 //
 // A hit is sent by sendfile from the file that the store hands out. No
@@ -21,19 +27,26 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// Server answers the read path for one store.
-type Server struct {
-	store   *fsstore.Store
-	errs    *answer.Log
-	hit     func(key string)
-	replies replies
-	counts  counts
+// Options of a server.
+type Options struct {
+	Logger         *slog.Logger
+	Hit            func(key string) // is called with the key of each artifact served, by many goroutines
+	RedirectMisses bool             // the door redirects misses to the origin
 }
 
-// New returns a server for s. It calls hit, which may be used by many goroutines,
-// with the key of each artifact that is served.
-func New(s *fsstore.Store, log *slog.Logger, hit func(key string)) *Server {
-	return &Server{store: s, errs: answer.NewLog(log, s.Faulty), hit: hit}
+// Server answers the read path for one store.
+type Server struct {
+	store          *fsstore.Store
+	errs           *answer.Log
+	hit            func(key string)
+	redirectMisses bool
+	replies        replies
+	counts         counts
+}
+
+// New returns a server for s.
+func New(s *fsstore.Store, o Options) *Server {
+	return &Server{store: s, errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, redirectMisses: o.RedirectMisses}
 }
 
 // Routes returns every address of the read path.
@@ -42,6 +55,8 @@ func (s *Server) Routes() []answer.Route {
 		{Methods: "GET HEAD", Path: "/b/:token", Handle: s.byToken}, // httprouter gives *name no empty match without its slash
 		{Methods: "GET HEAD", Path: "/b/:token/*name", Handle: s.byToken},
 		{Methods: "GET HEAD", Path: "/blob", Handle: s.byQuery},
+		{Methods: "GET HEAD", Path: "/m/*url", Handle: s.ByPrefix},
+		{Methods: "GET HEAD", Path: "/by-name/:name", Handle: s.byName},
 		{Methods: "GET HEAD", Path: "/by-hash/sha256/:digest", Handle: s.byDigest},
 		{Methods: "GET HEAD", Path: "/healthz", Handle: s.healthz},
 	}
