@@ -173,13 +173,7 @@ func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 // refuseJob puts a URL into failed/, where it is seen and can be retried.
 func (b *batch) refuseJob(j *job.Job, stem, why string) error {
 	text := batchJob(j, b.by()) + job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
-	f, err := b.s.tree.WriteTemp([]byte(text), 0o660, true)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := b.s.spool.MoveToEnded(f.Name(), tree.Failed, stem); err != nil {
-		os.Remove(f.Name())
+	if err := b.s.spool.WriteEnded(text, tree.Failed, stem); err != nil {
 		return err
 	}
 	return tree.SyncDir(b.s.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced

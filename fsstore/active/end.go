@@ -86,78 +86,54 @@ func (c *Claim) failAs(stem, reason string) error {
 	return err
 }
 
-// Cancel ends a claim whose file an operator moved or removed: the job goes
-// to cancelled/<key>.job from wherever it is now, and to there as a copy when
-// it is nowhere, unless a verb cancelled it: then it was cleared since. Moved
-// back into queue/ it stays there, and is fetched again. What another worker has
-// claimed since is that worker's, wherever it is.
+// Cancel ends a claim whose file an operator moved or removed. The job goes to
+// cancelled/<key>.job from wherever it is now. One that was removed goes there as a copy, unless a
+// verb had cancelled it, because then it was cleared since. A job that was moved back into queue/
+// stays there, and one that another worker has claimed since is left to that worker.
 func (c *Claim) Cancel() error {
 	defer c.close()
 	st, name := tree.Active, tree.Base(c.path)
 	if !c.Owns() {
 		st, name = c.s.findFile(c.f)
 	}
-	own := name != "" && c.s.tree.JobPath(st, name) == c.path // nobody moved it: a look at it had failed
-	if !own && (st == tree.Queue || c.claimedSince(name)) {   //guard:TestTakenForAnOrphan
-		return nil // its log is of another claim by now
+	moved := name == "" || c.s.tree.JobPath(st, name) != c.path
+	if moved && (st == tree.Queue || c.claimedSince(name)) { //guard:TestTakenForAnOrphan
+		return nil
 	}
 	c.syncPart() //guard:TestEachStepIsSynced
+	log, err := tree.Slurp(c.f, tree.MaxJobFile)
 	switch {
-	case own:
+	case !moved: // a look at its file had failed
 		return c.moveToQueue()
 	case st == tree.Denied:
 		return os.Rename(c.s.tree.JobPath(st, name), c.s.tree.JobPath(tree.Denied, c.Key))
 	case name != "":
-		c.logCancelled()
-		_, err := c.s.spool.MoveToEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		if err == nil && !cancelledByVerb(log) {
+			c.s.spool.LogLine(c.f, cancelledInShell())
+		}
+		_, err = c.s.spool.MoveToEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		return err
+	case err != nil || cancelledByVerb(log):
 		return err
 	}
-	return c.copyCancelled()
+	return c.s.spool.WriteEnded(string(log)+cancelledInShell().Line(), tree.Cancelled, c.Key)
 }
 
-// claimedSince reports whether another worker has the job by now, or had it: it was
-// moved back into queue/, or another host took it for an orphan. The name in
-// active/ says so before the log does; where that worker made a copy of its own,
-// the log alone.
+// cancelledInShell is the line that an mv or rm in a shell leaves out.
+func cancelledInShell() job.Event { return spool.Operator{Via: "shell"}.Event(job.Cancelled) }
+
+// claimedSince reports whether another worker has claimed the job since, as its name in active/ or
+// its log says: it was moved back into queue/, or another host took it for an orphan.
 func (c *Claim) claimedSince(name string) bool {
 	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker { //guard:TestTakenForAnOrphanAtThisMoment
 		return true
 	}
-	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	log, err := tree.Slurp(c.f, tree.MaxJobFile)
 	if err != nil {
 		return false
 	}
-	e := spool.NewestEvent(b, job.Requeue, job.Claim)
+	e := spool.NewestEvent(log, job.Requeue, job.Claim)
 	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
-}
-
-// logCancelled writes the line that a shell mv left out.
-func (c *Claim) logCancelled() {
-	b, err := tree.Slurp(c.f, tree.MaxJobFile)
-	if err != nil {
-		return
-	}
-	if !cancelledByVerb(b) {
-		c.s.spool.LogLine(c.f, spool.Operator{Via: "shell"}.Event(job.Cancelled))
-	}
-}
-
-func (c *Claim) copyCancelled() error {
-	b, err := tree.Slurp(c.f, tree.MaxJobFile)
-	if err != nil {
-		return err
-	}
-	if cancelledByVerb(b) { // and it was cleared or dismissed since
-		return nil
-	}
-	b = append(b, spool.Operator{Via: "shell"}.Event(job.Cancelled).Line()...)
-	f, err := c.s.tree.WriteTemp(b, 0o660, true)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = c.s.spool.MoveToEnded(f.Name(), tree.Cancelled, c.Key)
-	return err
 }
 
 // cancelledByVerb reports whether a verb wrote its line since the job was claimed.

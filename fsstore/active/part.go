@@ -116,7 +116,7 @@ func (p *Part) adopt(ctx context.Context) error {
 			continue
 		}
 		err := p.adoptFile(ctx, p.c.s.tree.Path("tmp", name), worker)
-		if errors.Is(err, tree.ErrLocked) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		if isOwned(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, tree.ErrHardLinked) {
 			continue
 		}
 		return err
@@ -148,20 +148,11 @@ func (c *Claim) wrotePart(worker string) bool {
 	return false
 }
 
-// adoptFile takes the lock, then looks whether the name is still this file's, and only then changes
-// the file. One that has a second name is left, because whoever has that could change it once it is
-// a blob.
+// adoptFile locks a part, cuts off what may be missing in it, gives it this claim's name, and hashes
+// it. A part with a second name, a hard link, is left: who has that could change it once it is a blob.
 func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
-	f, err := tree.Open(path, os.O_RDWR|os.O_APPEND)
+	f, err := tree.OpenLocked(path, tree.OpenAppend)
 	if err != nil {
-		return err
-	}
-	err = tree.Lock(f)                                                    //guard:TestAPartHasOneWriter
-	if err == nil && (!tree.StillNames(f, path) || tree.HasHardLink(f)) { //guard:TestHardLinksLeadNowhere
-		err = fs.ErrNotExist
-	}
-	if err != nil {
-		f.Close()
 		return err
 	}
 	own := p.path

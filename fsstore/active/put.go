@@ -1,10 +1,8 @@
 package active
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -136,14 +134,9 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 
 // writeDone writes the job of a put into done/, and takes away the miss that it has answered.
 func (c put) writeDone(history string) error {
-	f, err := c.s.tree.WriteTemp([]byte(history), 0o660, true)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	c.renameOldHistory()
-	if _, err := c.s.spool.MoveToEnded(f.Name(), tree.Done, c.Key); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if err := c.s.spool.WriteEnded(history, tree.Done, c.Key); err != nil {
+		return err
 	}
 	return c.dropMiss()
 }

@@ -31,33 +31,30 @@ func (s *Claims) Recover() error {
 	}
 	var errs []error
 	for _, name := range names {
-		if err := s.RecoverFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tree.ErrLocked) {
+		if err := s.RecoverFile(name); !isOwned(err) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(append(errs, s.recoverNames())...)
 }
 
+// isOwned reports whether err says that a file has an owner, or is not there any more.
+func isOwned(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, tree.ErrLocked)
+}
+
+// RecoverFile does so for one name in active/. It returns tree.ErrLocked where the owner lives.
 func (s *Claims) RecoverFile(name string) error {
 	stem, worker, ok := tree.SplitActive(name)
 	if !ok {
 		return nil
 	}
 	path := s.tree.JobPath(tree.Active, name)
-	f, err := tree.OpenJob(path)
+	f, err := tree.OpenLocked(path, tree.OpenJob)
 	if err != nil {
-		if errors.Is(err, tree.ErrNotRegular) {
-			return nil
-		}
 		return err
 	}
 	defer f.Close()
-	if err := tree.Lock(f); err != nil { //guard:TestOrphans
-		return err
-	}
-	if !tree.StillNames(f, path) {
-		return nil
-	}
 	b, err := tree.Slurp(f, tree.MaxJobFile)
 	if err != nil {
 		return err
@@ -121,7 +118,9 @@ func (s *Claims) recoverNames() error {
 		}
 		for _, name := range names {
 			if stem, _, ok := tree.SplitActive(name); ok {
-				s.health.Complain("recover", s.renameMoved(st, name, stem))
+				if err := s.renameMoved(st, name, stem); !isOwned(err) {
+					s.health.Complain("recover", err)
+				}
 			}
 		}
 	}
@@ -130,14 +129,11 @@ func (s *Claims) recoverNames() error {
 
 func (s *Claims) renameMoved(st tree.State, name, stem string) error {
 	path := s.tree.JobPath(st, name)
-	f, err := tree.OpenJob(path)
+	f, err := tree.OpenLocked(path, tree.OpenJob)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if tree.Lock(f) != nil || !tree.StillNames(f, path) {
-		return nil
-	}
 	if st == tree.Denied {
 		return os.Rename(path, s.tree.JobPath(st, stem))
 	}

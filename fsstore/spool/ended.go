@@ -63,3 +63,17 @@ func (s *Spool) moveToEnded(from string, st tree.State, stem string) (name strin
 	}
 	return name, err
 }
+
+// WriteEnded writes a new job with this text, fsynced, to where MoveToEnded moves one. Its name in
+// the directory is not fsynced.
+func (s *Spool) WriteEnded(text string, st tree.State, stem string) error {
+	f, err := s.tree.WriteTemp([]byte(text), 0o660, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := s.MoveToEnded(f.Name(), st, stem); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -119,15 +119,12 @@ func (c *checker) claim(f *file) {
 		c.found(f.path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
 		return
 	}
-	a, err := tree.OpenJob(c.s.tree.JobPath(tree.Active, f.name))
-	if err != nil {
-		return
+	a, err := tree.OpenLocked(c.s.tree.JobPath(tree.Active, f.name), tree.OpenJob)
+	if err == nil {
+		defer a.Close()
+		c.orphan(a, &j, f.path)
 	}
-	defer a.Close()
-	if tree.Lock(a) == nil {
-		if tree.StillNames(a, a.Name()) { // else it has just ended
-			c.orphan(a, &j, f.path)
-		}
+	if !errors.Is(err, tree.ErrLocked) { // else it has ended
 		return
 	}
 	if other, ok := c.claims[j.Key]; ok && j.Key != "" && tree.Exists(c.s.tree.Root+"/"+other) {

@@ -56,13 +56,7 @@ func (s *Verbs) logEvict(k string, by spool.Operator) error {
 	if history == "" {
 		return nil
 	}
-	f, err := s.tree.WriteTemp([]byte(history+e.Line()), 0o660, true)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := s.spool.MoveToEnded(f.Name(), tree.Done, k); err != nil {
-		os.Remove(f.Name())
+	if err := s.spool.WriteEnded(history+e.Line(), tree.Done, k); err != nil {
 		return err
 	}
 	return tree.SyncDir(s.tree.Path(string(tree.Done), ""))

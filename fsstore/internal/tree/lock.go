@@ -3,6 +3,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -30,6 +31,24 @@ func Unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 func StillNames(f *os.File, path string) bool {
 	var a, b unix.Stat_t
 	return unix.Fstat(int(f.Fd()), &a) == nil && unix.Lstat(path, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// OpenLocked opens a file by open and takes its lock. It returns ErrLocked where somebody has that,
+// and fs.ErrNotExist where path names another file by then.
+func OpenLocked(path string, open func(path string) (*os.File, error)) (*os.File, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	err = Lock(f) //guard:fsstore/active.TestOrphans
+	if err == nil && !StillNames(f, path) {
+		err = &fs.PathError{Op: "lock", Path: path, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // LockWait waits for a lock that somebody may hold for a moment: a worker that
