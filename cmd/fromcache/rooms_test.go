@@ -103,11 +103,18 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
+		path:  "fromcache/httpd/live",
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
+		third: []string{"golang.org/x/sync/singleflight"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
+	{
 		path: "fromcache/httpd/pages",
 		ours: []string{
-			"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/templates",
+			"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/httpd/live",
+			"fromcache/templates",
 		},
-		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/sync/singleflight"},
+		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
@@ -151,6 +158,7 @@ var denied = map[string][]string{
 	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/access":  append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/live":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/cmd":           inner,
 }
@@ -245,6 +253,8 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd/read", "fromcache/httpd/pages"},
 		{"fromcache/httpd/read", "fromcache/httpd/access"},
 		{"fromcache/httpd/access", "fromcache/httpd/pages"},
+		{"fromcache/httpd/live", "fromcache/httpd/pages"},
+		{"fromcache/httpd/live", "fromcache/templates"},
 		{"fromcache/httpd/pages", "github.com/gorilla/sessions"},
 		{"fromcache/httpd/answer", "fromcache/httpd/read"},
 		{"fromcache/fsstore", "net/http"},

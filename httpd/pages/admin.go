@@ -29,7 +29,7 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, text string) err
 
 // finishWithUndo is finish with an undo; nil: there is none.
 func (s *Server) finishWithUndo(w http.ResponseWriter, r *http.Request, text string, back *undo) error {
-	s.hub.turn.Add(1) // who did it sees it
+	s.hub.Changed()
 	if fromScript(r) {
 		if back != nil {
 			w.Header()["X-Fromcache-Undo"] = []string{back.String()}

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/julienschmidt/httprouter"
@@ -39,7 +40,8 @@ func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 			return err
 		}
 		if r.Method == http.MethodGet && fromScript(r) {
-			return s.again(w, r, op)
+			key := strconv.FormatBool(takesGzip(r)) + base(r) + r.URL.RequestURI()
+			return s.hub.Share(w, key, func(w http.ResponseWriter) error { return op(w, r) })
 		}
 		return op(w, r)
 	})

@@ -9,6 +9,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/live"
 )
 
 // frame is what every page has.
@@ -98,6 +99,24 @@ func (s *Server) summary() (sum summary) {
 	sum.Artifacts, sum.Bytes = s.view.Held()
 	return sum
 }
+
+// header is the line at the head of each page as HTML. It tells free space in steps of 64 MiB,
+// because each change of it is sent to every open page.
+func (s *Server) header() (string, error) {
+	sum := s.summary()
+	sum.Free -= sum.Free % (64 << 20)
+	var b bytes.Buffer
+	err := s.pages.Execute(&b, "summary", sum)
+	return b.String(), err
+}
+
+// events answers with the stream of hints that a page keeps open.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	return s.hub.Events(w, r, func(r *http.Request) bool { return s.guard.Visitor(r).Read })
+}
+
+// Triggers returns what has htmx fetch the page again.
+func (f *frame) Triggers() string { return live.Triggers(f.Page) }
 
 // render writes the sign-in or an error. Who is not signed in learns nothing of the
 // cache from it.

@@ -20,6 +20,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/live"
 	"fromcache/templates"
 )
 
@@ -42,9 +43,8 @@ type Server struct {
 	flashes  *access.Cookie
 	view     *fsstore.View // what the pages show
 	computed computed
-	hub      *hub
+	hub      *live.Hub
 	rates    rates
-	parts    parts
 }
 
 // New returns a server for s, behind g.
@@ -60,7 +60,7 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	srv.errs = answer.NewLog(srv.log, s.Faulty)
 	srv.flashes = g.Cookie(flashCookie, "flash", flashAge)
 	srv.view = s.NewView()
-	srv.hub = newHub(srv)
+	srv.hub = live.New(srv.view, srv.header, srv.errs)
 	return srv, nil
 }
 
@@ -69,16 +69,16 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 func (s *Server) Start(ctx context.Context) (wait func()) {
 	var work sync.WaitGroup
 	work.Go(func() { s.view.Run(ctx) })
-	ended := s.hub.begin()
-	work.Go(func() { s.hub.run(ctx, ended) })
+	run := s.hub.Begin()
+	work.Go(func() { run(ctx) })
 	return work.Wait
 }
 
 // Served tells open pages that an artifact was hit.
-func (s *Server) Served(string) { s.hub.served.Store(true) }
+func (s *Server) Served(string) { s.hub.Served() }
 
 // Streams returns how many pages are open and listen to changes.
-func (s *Server) Streams() int { return s.hub.count() }
+func (s *Server) Streams() int { return s.hub.Streams() }
 
 // Routes returns every address of the pages.
 func (s *Server) Routes() []answer.Route {

@@ -1,4 +1,4 @@
-package pages
+package live
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// parts keeps pages as they were last made for the script of an open page. All
+// parts keeps pages as they were last rendered for the script of an open page. All
 // pages fetch themselves at the same hint: each is rendered once for all of them,
 // so that 200 open pages cost little more than one.
 type parts struct {
@@ -39,17 +39,19 @@ func (p *part) Write(b []byte) (int, error) { return p.body.Write(b) }
 // maxParts bounds the memory: some 20 KiB each.
 const maxParts = 64
 
-// again answers a page that fetches itself.
-func (s *Server) again(w http.ResponseWriter, r *http.Request, op operation) error {
-	turn := s.hub.turn.Load()
-	key := strconv.FormatBool(takesGzip(r)) + base(r) + r.URL.RequestURI()
-	p := s.parts.get(turn, key)
+// Share answers a page that fetches itself: with what render wrote for the same key since the
+// last hint, or else with what it writes now. An error of render is returned and not kept.
+func (h *Hub) Share(
+	w http.ResponseWriter, key string, render func(http.ResponseWriter) error,
+) error {
+	turn := h.turn.Load()
+	p := h.parts.get(turn, key)
 	if p == nil {
-		made, err, _ := s.parts.flight.Do(strconv.FormatInt(turn, 10)+key, func() (any, error) {
+		made, err, _ := h.parts.flight.Do(strconv.FormatInt(turn, 10)+key, func() (any, error) {
 			p := &part{header: http.Header{}, code: http.StatusOK}
-			err := op(p, r)
+			err := render(p)
 			if err == nil {
-				s.parts.keep(turn, key, p)
+				h.parts.keep(turn, key, p)
 			}
 			return p, err
 		})

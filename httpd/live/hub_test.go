@@ -1,22 +1,21 @@
-package pages
+package live
 
 import (
 	"context"
 	"maps"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"fromcache/fsstore"
-	"fromcache/httpd/access"
 )
 
 // TestSlowReader: who reads nothing is hinted at everything at the end, and holds
 // nobody up.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
-	h := newHub(nil)
+	h := New(nil, nil, nil)
 	st := h.join()
 	for range backlog + 10 {
 		h.tell(event("misses", ""))
@@ -33,7 +32,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestStreamsAreBounded: each takes memory, and who leaves makes room.
 func TestStreamsAreBounded(t *testing.T) {
-	h := newHub(nil)
+	h := New(nil, nil, nil)
 	var last *stream
 	for range maxStreams {
 		if last = h.join(); last == nil {
@@ -55,20 +54,20 @@ func TestAStreamMayComeFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	s, err := New(store, access.New(access.Options{}), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	header := func() (string, error) { return "", nil }
 	for range 100 {
+		h := New(store.NewView(), header, nil)
+		run := h.Begin()
+		st := h.join()
+		h.leave(st)
 		ctx, cancel := context.WithCancel(context.Background())
-		wait := s.Start(ctx)
-		st := s.hub.join()
-		s.hub.leave(st)
+		var work sync.WaitGroup
+		work.Go(func() { run(ctx) })
 		cancel()
-		wait()
+		work.Wait()
 		select {
 		case <-st.ended:
-		case <-time.After(30 * time.Second):
+		default:
 			t.Fatal("it does not end")
 		}
 	}

@@ -1,4 +1,4 @@
-package pages
+package live
 
 import (
 	"bytes"
@@ -7,19 +7,25 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 )
 
-// hub hints to every open page that a directory has changed; the page fetches
+// Hub hints to every open page that a directory has changed; the page fetches
 // itself again. It watches the store's view once for all of them, and nothing
 // without a page.
 //
 // Its messages are events of a text/event-stream:
 //
-//	<directory>  something in it has changed: misses, queue, …; hits means that artifacts were served
+//	<directory>  something in it has changed: misses, queue, …
+//	hits         artifacts were served
 //	summary      the header line, as HTML
 //	beat         the stream lives
-type hub struct {
-	s       *Server
+type Hub struct {
+	view    *fsstore.View
+	header  func() (string, error)
+	errs    *answer.Log
 	mu      sync.Mutex
 	streams map[*stream]bool
 	wake    chan struct{} // the first stream has come
@@ -27,6 +33,7 @@ type hub struct {
 	summary []byte        // as it was told last
 	served  atomic.Bool   // an artifact was hit since pages were told
 	turn    atomic.Int64  // counts what makes a part of a page old
+	parts   parts
 }
 
 // stream is one open page.
@@ -56,12 +63,24 @@ const (
 	maxStreams = 2000
 )
 
-func newHub(s *Server) *hub {
-	return &hub{s: s, streams: map[*stream]bool{}, wake: make(chan struct{}, 1)}
+// New returns a hub that watches view. It calls header for the header line of the pages, as HTML,
+// every now and then while there is a stream.
+func New(view *fsstore.View, header func() (string, error), errs *answer.Log) *Hub {
+	return &Hub{
+		view: view, header: header, errs: errs,
+		streams: map[*stream]bool{}, wake: make(chan struct{}, 1),
+	}
 }
 
+// Served tells open pages that an artifact was hit.
+func (h *Hub) Served() { h.served.Store(true) }
+
+// Changed makes what Share keeps old before the view knows of a change: who has just done
+// something sees it.
+func (h *Hub) Changed() { h.turn.Add(1) }
+
 // join returns nil when there are too many.
-func (h *hub) join() *stream {
+func (h *Hub) join() *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.streams) >= maxStreams { //guard:TestStreamsAreBounded
@@ -76,20 +95,21 @@ func (h *hub) join() *stream {
 	return st
 }
 
-func (h *hub) leave(st *stream) {
+func (h *Hub) leave(st *stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.streams, st)
 }
 
-func (h *hub) count() int {
+// Streams returns how many pages are open.
+func (h *Hub) Streams() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.streams)
 }
 
 // tell hands a message to every stream and waits for none.
-func (h *hub) tell(message []byte) {
+func (h *Hub) tell(message []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for st := range h.streams {
@@ -109,17 +129,6 @@ func (h *hub) tell(message []byte) {
 	}
 }
 
-// everything is all directories of which a page shows something.
-var everything = func() map[string]bool {
-	all := map[string]bool{}
-	for _, dirs := range hintsAt {
-		for _, dir := range dirs {
-			all[dir] = true
-		}
-	}
-	return all
-}()
-
 // event returns one message of a stream: each line of its text is a data field.
 func event(name, text string) []byte {
 	var b bytes.Buffer
@@ -133,18 +142,17 @@ func event(name, text string) []byte {
 
 var beat = event("beat", "")
 
-// begin comes before the first answer: a stream that joined earlier would not
-// know when run ends.
-func (h *hub) begin() (ended chan struct{}) {
+// Begin returns the call that serves streams until ctx ends, and then ends them. It comes
+// before the first answer: a stream that joined earlier would not know when that call ends.
+func (h *Hub) Begin() (run func(ctx context.Context)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ended = make(chan struct{})
+	ended := make(chan struct{})
 	h.ended = ended
-	return ended
+	return func(ctx context.Context) { h.run(ctx, ended) }
 }
 
-// run serves streams until ctx ends, and then ends them.
-func (h *hub) run(ctx context.Context, ended chan struct{}) {
+func (h *Hub) run(ctx context.Context, ended chan struct{}) {
 	defer close(ended)
 	for {
 		select {
@@ -157,14 +165,14 @@ func (h *hub) run(ctx context.Context, ended chan struct{}) {
 }
 
 // watch tells changes until the last stream has left.
-func (h *hub) watch(ctx context.Context) {
-	changes, end := h.s.view.Subscribe()
+func (h *Hub) watch(ctx context.Context) {
+	changes, end := h.view.Subscribe()
 	defer end()
 	tick := time.NewTicker(together)
 	defer tick.Stop()
 	changed := map[string]bool{} // directories
 	var hinted, hit, beaten, summed time.Time
-	for h.count() > 0 {
+	for h.Streams() > 0 {
 		select {
 		case <-ctx.Done():
 			return
@@ -194,46 +202,21 @@ func (h *hub) watch(ctx context.Context) {
 }
 
 // hint tells which directories have changed. What was made of them is old now.
-func (h *hub) hint(changed map[string]bool) {
+func (h *Hub) hint(changed map[string]bool) {
 	h.turn.Add(1)
 	for dir := range changed {
 		h.tell(event(dir, ""))
 	}
 }
 
-func (h *hub) tellSummary() {
-	sum := h.s.summary()
-	sum.Free -= sum.Free % (64 << 20) // else it would be news each time
-	var b bytes.Buffer
-	if err := h.s.pages.Execute(&b, "summary", sum); err != nil {
-		h.s.errs.Error("the header line can't be rendered", err)
+func (h *Hub) tellSummary() {
+	header, err := h.header()
+	if err != nil {
+		h.errs.Error("the header line can't be rendered", err)
 		return
 	}
-	if message := event("summary", b.String()); !bytes.Equal(message, h.summary) {
+	if message := event("summary", header); !bytes.Equal(message, h.summary) {
 		h.summary = message
 		h.tell(message)
 	}
-}
-
-// hintsAt returns the events of which a page shows the directories.
-var hintsAt = map[string][]string{
-	"all":       {"misses", "active", "queue", "failed", "meta", "hits"},
-	"misses":    {"misses"},
-	"downloads": {"active", "queue", "failed", "done", "cancelled"},
-	"job":       {"active", "queue", "failed", "done", "cancelled", "misses"},
-	"artifacts": {"meta", "hits"},
-	"artifact":  {"active", "queue", "failed", "meta", "hits"},
-}
-
-// Triggers returns what has htmx fetch the page again, as hx-trigger reads it. The
-// hints of one turn come together.
-func (f *frame) Triggers() string {
-	var list []string
-	for _, dir := range hintsAt[f.Page] {
-		list = append(list, "sse:"+dir+" delay:50ms")
-	}
-	if list == nil {
-		return ""
-	}
-	return strings.Join(append(list, "again"), ", ")
 }

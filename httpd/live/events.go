@@ -1,28 +1,29 @@
-package pages
+package live
 
 import (
-	"fromcache/httpd/answer"
 	"net/http"
 	"time"
+
+	"fromcache/httpd/answer"
 )
 
-// events answers with the stream of hints that a page keeps open. Last-Event-ID is
-// ignored: a page that reconnects fetches itself again.
-func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	st := s.hub.join()
+// Events answers with the stream of hints that a page keeps open, for as long as may says
+// that r may read them. Last-Event-ID is ignored: a page that reconnects fetches itself again.
+func (h *Hub) Events(w http.ResponseWriter, r *http.Request, may func(*http.Request) bool) error {
+	st := h.join()
 	if st == nil {
 		return answer.Refuse(http.StatusServiceUnavailable, "too many pages are open")
 	}
-	defer s.hub.leave(st)
-	h := w.Header()
-	h["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
-	h["X-Accel-Buffering"] = []string{"no"} // a proxy that buffers would hold it back
+	defer h.leave(st)
+	f := w.Header()
+	f["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
+	f["X-Accel-Buffering"] = []string{"no"} // a proxy that buffers would hold it back
 	c := http.NewResponseController(w)
 	c.SetReadDeadline(time.Time{}) // the request was read; the connection stays
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	h["Connection"] = []string{"close"} // HungUp may have read what came after the request
+	f["Connection"] = []string{"close"} // HungUp may have read what came after the request
 	gone, forget := answer.HungUp(r)
 	defer forget()
 	w.Write([]byte("retry: 1000\n\n"))
@@ -37,7 +38,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		case <-st.ended:
 			return nil
 		case message := <-st.c:
-			if !s.guard.Visitor(r).Read || send(w, message, st) != nil || c.Flush() != nil {
+			if !may(r) || send(w, message, st) != nil || c.Flush() != nil {
 				return nil
 			}
 		}
