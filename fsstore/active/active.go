@@ -19,7 +19,10 @@ import (
 )
 
 // Claims are the jobs that are being fetched: active/, and the parts in tmp/.
-type Claims struct {
+type Claims struct{ shared }
+
+// shared is what all claims of one data directory have in common.
+type shared struct {
 	tree    *tree.Tree
 	health  *health.Monitor
 	counts  *counts.Counts
@@ -36,7 +39,7 @@ type Claims struct {
 
 // New returns the Claims of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache, p *spool.Spool, m *misses.Misses, v *verbs.Verbs, host string) *Claims {
-	return &Claims{tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, host: host, boot: tree.BootID()}
+	return &Claims{shared{tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, host: host, boot: tree.BootID()}}
 }
 
 // ErrLost: the claim is no longer ours, because an operator moved or

@@ -69,19 +69,19 @@ func (c *Claim) queueAdded() error {
 	if err != nil || a.URLs == "" || c.ownURL == "" { // a file that has lost its first line
 		return err
 	}
-	f, err := c.s.tree.WriteTemp([]byte(a.URLs), 0o660, true)
+	f, err := c.tree.WriteTemp([]byte(a.URLs), 0o660, true)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	tree.Unlock(f)
-	name, err := tree.RenameFree(f.Name(), c.s.tree.Path(string(tree.Queue), ""), cmp.Or(c.givenName, c.Key+".more"))
+	name, err := tree.RenameFree(f.Name(), c.tree.Path(string(tree.Queue), ""), cmp.Or(c.givenName, c.Key+".more"))
 	if err != nil {
 		os.Remove(f.Name())
 		return err
 	}
-	c.s.tree.Log.Info("URLs were added to a job that had been claimed: they are a job of their own", "key", c.Key, "job", "queue/"+name)
-	if err := tree.SyncDir(c.s.tree.Path(string(tree.Queue), "")); err != nil {
+	c.tree.Log.Info("URLs were added to a job that had been claimed: they are a job of their own", "key", c.Key, "job", "queue/"+name)
+	if err := tree.SyncDir(c.tree.Path(string(tree.Queue), "")); err != nil {
 		return err
 	}
 	before, err := tree.Slurp(c.f, c.read)
@@ -93,7 +93,7 @@ func (c *Claim) queueAdded() error {
 
 // replaceBy puts other text into the place of the claim's file.
 func (c *Claim) replaceBy(b []byte) error {
-	own, err := c.s.tree.WriteTemp(b, 0o660, true)
+	own, err := c.tree.WriteTemp(b, 0o660, true)
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,9 @@ type batch struct {
 // replacing any. After a crash all of it is done again: a job that waits is as the
 // list has it, one that is done is found unchanged, and what was refused is in
 // failed/ once more.
-func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
-	c := &Claim{Worker: tree.RandomID(), Job: p.Jobs[0], s: s, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
-	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(s.tree.JobPath(tree.Queue, name), batchStem(name))
+func (cs *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
+	c := &Claim{Worker: tree.RandomID(), Job: p.Jobs[0], shared: &cs.shared, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
+	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(cs.tree.JobPath(tree.Queue, name), batchStem(name))
 	if got == nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error
 	stem, _, _ := tree.SplitActive(tree.Base(c.path))
 	if err := b.expand(); errors.Is(err, ErrLost) {
 		c.Key = stem
-		c.s.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}))
+		c.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}))
 		return c.Cancel()
 	} else if err != nil {
 		return errors.Join(err, c.Requeue("the batch could not be taken apart: "+err.Error()))
@@ -58,7 +58,7 @@ func (s *Claims) claimBatch(f *os.File, name string, p job.File, read int) error
 	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.summary()}); err != nil {
 		return err
 	}
-	_, err = s.spool.MoveToEnded(c.path, tree.Done, stem)
+	_, err = cs.spool.MoveToEnded(c.path, tree.Done, stem)
 	return err
 }
 
@@ -86,7 +86,7 @@ func (b *batch) expand() error {
 		return err
 	}
 	for i := range b.jobs {
-		if !b.Owns() && !b.s.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
+		if !b.Owns() && !b.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
 			return ErrLost
 		}
 		kind, why, err := b.queueURL(i)
@@ -108,7 +108,7 @@ func (b *batch) expand() error {
 // it has no job.
 func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 	j, stem := &b.jobs[i], batchStem(b.jobs[i].URL) // without a key it becomes a job all the same, and fails with its reason
-	u, invalid := b.s.queries.Parse(j.URL)
+	u, invalid := b.queries.Parse(j.URL)
 	if invalid == nil {
 		stem = u.Key()
 	}
@@ -140,12 +140,12 @@ func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 // isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
 // can tell whether a list was written before that or after.
 func (b *batch) isCarriedIn(u key.URL) bool {
-	a, err := b.s.held.Find(u)
+	a, err := b.held.Find(u)
 	if err != nil {
 		return false
 	}
-	done := b.s.spool.DoneJob(spool.IDOfHeld(a.Key, a.URLSum))
-	return b.s.spool.CameByPut(a.Key, &done.Job)
+	done := b.spool.DoneJob(spool.IDOfHeld(a.Key, a.URLSum))
+	return b.spool.CameByPut(a.Key, &done.Job)
 }
 
 // urlNumber names a URL of the batch. The URL itself may hold a credential.
@@ -155,17 +155,17 @@ func urlNumber(i int) string { return fmt.Sprintf("URL %d", i+1) }
 func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 	text := batchJob(j, b.by())
 	if u.Key() == "" {
-		if _, err := b.s.verbs.Enqueue(stem, text); !errors.Is(err, verbs.ErrMoved) {
+		if _, err := b.verbs.Enqueue(stem, text); !errors.Is(err, verbs.ErrMoved) {
 			return err
 		}
 		return nil // it is there, and says no more
 	}
 	_, err := verbs.RetryIfMoved(stem, func() (string, error) {
-		name, err := b.s.verbs.CompleteQueued(b.s.spool.IDOf(u), addition(j), b.by())
+		name, err := b.verbs.CompleteQueued(b.spool.IDOf(u), addition(j), b.by())
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
-		return b.s.verbs.Enqueue(stem, text)
+		return b.verbs.Enqueue(stem, text)
 	})
 	return err
 }
@@ -173,10 +173,10 @@ func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 // refuseJob puts a URL into failed/, where it is seen and can be retried.
 func (b *batch) refuseJob(j *job.Job, stem, why string) error {
 	text := batchJob(j, b.by()) + job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
-	if err := b.s.spool.WriteEnded(text, tree.Failed, stem); err != nil {
+	if err := b.spool.WriteEnded(text, tree.Failed, stem); err != nil {
 		return err
 	}
-	return tree.SyncDir(b.s.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced
+	return tree.SyncDir(b.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced
 }
 
 func (b *batch) by() spool.Operator { return spool.Operator{Via: "batch", Addr: b.author} }

@@ -30,7 +30,7 @@ type Claim struct {
 	Job    job.Job // as it was when it was claimed, and what the claim has added
 	URL    string  // to be requested: what was approved
 
-	s       *Claims
+	*shared
 	f       *os.File // in active/, flocked
 	path    string
 	url     key.URL
@@ -49,19 +49,19 @@ type Claim struct {
 // fetched, it is not due or not written whole, it was a batch and is now its
 // URLs, or it was bad and is in failed/. The claim's rename is what decides;
 // a crash after it leaves an orphan for Recover.
-func (s *Claims) Claim(name string) (*Claim, error) {
+func (cs *Claims) Claim(name string) (*Claim, error) {
 	if !tree.IsQueueName(name) ||
-		s.spool.IsBeingWritten(name) { //guard:TestAListThatIsOpenIsLeftAlone
+		cs.spool.IsBeingWritten(name) { //guard:TestAListThatIsOpenIsLeftAlone
 		return nil, nil
 	}
-	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
+	f, err := tree.OpenJob(cs.tree.JobPath(tree.Queue, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, s.spool.RefuseUnreadable(name, err)
+		return nil, cs.spool.RefuseUnreadable(name, err)
 	}
-	c, err := s.claimFile(f, name)
+	c, err := cs.claimFile(f, name)
 	if c == nil {
 		f.Close()
 	}
@@ -71,7 +71,7 @@ func (s *Claims) Claim(name string) (*Claim, error) {
 	return c, err
 }
 
-func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
+func (cs *Claims) claimFile(f *os.File, name string) (*Claim, error) {
 	if err := tree.Lock(f); err != nil { //guard:TestOrphans
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) <= tree.MaxJobFile && s.spool.IsHalfWritten(f, name, b) {
+	if len(b) <= tree.MaxJobFile && cs.spool.IsHalfWritten(f, name, b) {
 		return nil, nil
 	}
 	parsed := job.Parse(b)
@@ -87,44 +87,44 @@ func (s *Claims) claimFile(f *os.File, name string) (*Claim, error) {
 		return nil, nil
 	}
 	if why := spool.WhyNoJob(parsed, b, name); why != "" {
-		return nil, s.spool.Refuse(f, name, why)
+		return nil, cs.spool.Refuse(f, name, why)
 	}
 	if len(parsed.Jobs) > 1 {
-		return nil, s.claimBatch(f, name, parsed, len(b))
+		return nil, cs.claimBatch(f, name, parsed, len(b))
 	}
-	return s.claimOne(f, name, parsed.Jobs[0], len(b))
+	return cs.claimOne(f, name, parsed.Jobs[0], len(b))
 }
 
-func (s *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, error) {
+func (cs *Claims) claimOne(f *os.File, name string, j job.Job, read int) (*Claim, error) {
 	fetch := j.FetchURL()
-	u, err := s.queries.Parse(fetch)
+	u, err := cs.queries.Parse(fetch)
 	if err != nil {
-		return nil, s.spool.Refuse(f, name, err.Error())
+		return nil, cs.spool.Refuse(f, name, err.Error())
 	}
 	if key.HasUserInfo(fetch) { //guard:TestBadJobsAreSetAside
-		return nil, s.spool.Refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
+		return nil, cs.spool.Refuse(f, name, "the URL holds a user name or password: put credentials into the --origins directory instead")
 	}
-	if first, err := s.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() { //guard:fsstore/spool.TestANameIsNoIdentity
-		return nil, s.spool.Refuse(f, name, "the URL that was recorded last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
+	if first, err := cs.queries.Parse(j.URL); err == nil && first.Sum() != u.Sum() && !j.ApprovalNamesURL() { //guard:fsstore/spool.TestANameIsNoIdentity
+		return nil, cs.spool.Refuse(f, name, "the URL that was recorded last is of another artifact than the first line, as where a line was cut off or the rule of an earlier server took two for one: take that line out, then move this file back to queue/")
 	}
-	if d := s.spool.DenialOf(u); d != "" { //guard:TestBadJobsAreSetAside
-		return nil, s.spool.Refuse(f, name, "denied/"+d+" denies this URL: remove that file, then move this one back to queue/")
+	if d := cs.spool.DenialOf(u); d != "" { //guard:TestBadJobsAreSetAside
+		return nil, cs.spool.Refuse(f, name, "denied/"+d+" denies this URL: remove that file, then move this one back to queue/")
 	}
-	id := s.spool.IDOf(u)
-	if s.spool.FindActive(id) != "" { //guard:TestOneClaimAKey
+	id := cs.spool.IDOf(u)
+	if cs.spool.FindActive(id) != "" { //guard:TestOneClaimAKey
 		return nil, nil
 	}
-	if err := s.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
-		return nil, s.spool.Refuse(f, name, err.Error())
+	if err := cs.spool.CheckOvertaken(&j, u); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
+		return nil, cs.spool.Refuse(f, name, err.Error())
 	}
-	c := &Claim{Key: u.Key(), Worker: tree.RandomID(), Job: j, s: s, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), givenName: listName(name)}
-	return c.reading(read, j.URL).take(s.tree.JobPath(tree.Queue, name), c.Key)
+	c := &Claim{Key: u.Key(), Worker: tree.RandomID(), Job: j, shared: &cs.shared, f: f, url: u, author: spool.ApproverOf(f, []job.Job{j}), givenName: listName(name)}
+	return c.reading(read, j.URL).take(cs.tree.JobPath(tree.Queue, name), c.Key)
 }
 
 // take renames from to a name of the claim's own: two workers can never make
 // the same name, so whichever rename comes first has won.
 func (c *Claim) take(from, stem string) (*Claim, error) {
-	c.path = c.s.tree.JobPath(tree.Active, tree.ActiveJobName(stem, c.Worker))
+	c.path = c.tree.JobPath(tree.Active, tree.ActiveJobName(stem, c.Worker))
 	if err := os.Rename(from, c.path); err != nil && !tree.Exists(c.path) { //guard:cmd/fromcache-torture.TestKill
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (c *Claim) take(from, stem string) (*Claim, error) {
 // one. Whichever of two looks last sees the other; it can't know whether the
 // other saw it, so it goes back. When both go back, the next tick decides.
 func (c *Claim) hasRival(stem string) bool {
-	names, err := c.s.tree.Names(string(tree.Active))
+	names, err := c.tree.Names(string(tree.Active))
 	if err != nil {
 		return true
 	}
@@ -165,7 +165,7 @@ func (c *Claim) hasRival(stem string) bool {
 
 func (c *Claim) moveToQueue() error {
 	stem, _, _ := tree.SplitActive(tree.Base(c.path))
-	_, err := tree.RenameFree(c.path, c.s.tree.Path(string(tree.Queue), ""), stem)
+	_, err := tree.RenameFree(c.path, c.tree.Path(string(tree.Queue), ""), stem)
 	return err
 }
 
@@ -195,7 +195,7 @@ func (c *Claim) makeOwn() error {
 		b = job.Compact(b) //guard:TestWaitingIsNoAttempt
 	}
 	c.read = int64(len(b))
-	own, err := c.s.tree.WriteTemp(append(b, since...), 0o660, true)
+	own, err := c.tree.WriteTemp(append(b, since...), 0o660, true)
 	if err != nil {
 		return err
 	}
@@ -234,13 +234,13 @@ func (c *Claim) logClaim() error {
 
 // claimEvent is the claim's own line.
 func (c *Claim) claimEvent() job.Event {
-	text := c.s.host + " " + strconv.Itoa(os.Getpid()) + c.heldText() + " " + c.s.boot + " " + c.Worker
+	text := c.host + " " + strconv.Itoa(os.Getpid()) + c.heldText() + " " + c.boot + " " + c.Worker
 	return job.Event{Time: tree.Now(), Kind: job.Claim, Count: 1, Text: text}
 }
 
 // heldText is what the claim's line says of what is held.
 func (c *Claim) heldText() string {
-	if m := c.s.spool.HeldVersion(c.url); m != "" && c.Key != "" {
+	if m := c.spool.HeldVersion(c.url); m != "" && c.Key != "" {
 		return " " + spool.HeldPrefix + m
 	}
 	return ""
@@ -291,13 +291,13 @@ func (c *Claim) dropOldName(old *held.Artifact) {
 	if old == nil || old.Key == c.Key {
 		return
 	}
-	if err := os.Remove(c.s.tree.Path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.s.health.Complain("meta of an earlier rule", err)
+	if err := os.Remove(c.tree.Path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.health.Complain("meta of an earlier rule", err)
 	}
-	if h, ok := c.s.held.LastRecord(old.Key); ok && !h.Evicted { // else fsck takes it for lost
-		c.s.health.Complain("the line of an evict", c.s.verbs.AppendRecord(old.Key, spool.Operator{Via: "renamed"}.Event(job.Evicted)))
+	if h, ok := c.held.LastRecord(old.Key); ok && !h.Evicted { // else fsck takes it for lost
+		c.health.Complain("the line of an evict", c.verbs.AppendRecord(old.Key, spool.Operator{Via: "renamed"}.Event(job.Evicted)))
 	}
-	tree.RenameNew(c.s.tree.Path("hits", old.Key), c.s.tree.Path("hits", c.Key)) // a count, and no more
+	tree.RenameNew(c.tree.Path("hits", old.Key), c.tree.Path("hits", c.Key)) // a count, and no more
 }
 
 // setURL has a meta that goes on under this claim's key say of what URL that is
@@ -316,8 +316,8 @@ func (c *Claim) setURL(m *held.Meta) {
 // freeKey gives what is held under this claim's key for another URL, by a rule
 // that has changed since, the name that it has by the table alone.
 func (c *Claim) freeKey() error {
-	there, err := c.s.held.Artifact(c.Key)
-	if err != nil || c.s.held.IsFor(there, c.url) || there.AskedSum == "" || there.AskedSum == there.URLSum {
+	there, err := c.held.Artifact(c.Key)
+	if err != nil || c.held.IsFor(there, c.url) || there.AskedSum == "" || there.AskedSum == there.URLSum {
 		return nil
 	}
 	table, err := key.ParseRedacted(there.AskedURL(), key.Auto, nil)
@@ -326,7 +326,7 @@ func (c *Claim) freeKey() error {
 	}
 	m := there.Meta
 	m.URL, m.URLSum = table.String(), there.AskedSum
-	err = c.s.held.WriteNewMeta(key.CurrentName(table.OldKey(), m.URLSum), &m)
+	err = c.held.WriteNewMeta(key.CurrentName(table.OldKey(), m.URLSum), &m)
 	if errors.Is(err, fs.ErrExist) { //guard:TestListOfAFullName
 		return nil
 	}

@@ -38,10 +38,10 @@ func (c *Claim) requeue(e job.Event) error {
 		return ErrLost
 	}
 	if key.Valid(c.Key) { // a list goes back whole //guard:TestAURLThatIsAddedLateIsQueued
-		c.s.health.Complain("what was added to a job", c.queueAdded())
+		c.health.Complain("what was added to a job", c.queueAdded())
 	}
 	if err := c.log(e); err != nil {
-		c.s.health.Complain("log line", err)
+		c.health.Complain("log line", err)
 	}
 	if e.Kind == job.Error && c.logFull() { //guard:TestAFullLogEnds
 		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
@@ -74,15 +74,15 @@ func (c *Claim) failAs(stem, reason string) error {
 		return ErrLost
 	}
 	if key.Valid(c.Key) {
-		c.s.health.Complain("what was added to a job", c.queueAdded())
+		c.health.Complain("what was added to a job", c.queueAdded())
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
 	if err = errors.Join(err,
 		c.f.Sync()); err != nil { // the last line says why, after a power cut too //guard:TestEachStepIsSynced
-		c.s.health.Complain("log line", err)
+		c.health.Complain("log line", err)
 	}
 	defer c.close()
-	_, err = c.s.spool.MoveToEnded(c.path, tree.Failed, stem)
+	_, err = c.spool.MoveToEnded(c.path, tree.Failed, stem)
 	return err
 }
 
@@ -94,9 +94,9 @@ func (c *Claim) Cancel() error {
 	defer c.close()
 	st, name := tree.Active, tree.Base(c.path)
 	if !c.Owns() {
-		st, name = c.s.findFile(c.f)
+		st, name = c.findFile(c.f)
 	}
-	moved := name == "" || c.s.tree.JobPath(st, name) != c.path
+	moved := name == "" || c.tree.JobPath(st, name) != c.path
 	if moved && (st == tree.Queue || c.claimedSince(name)) { //guard:TestTakenForAnOrphan
 		return nil
 	}
@@ -106,17 +106,17 @@ func (c *Claim) Cancel() error {
 	case !moved: // a look at its file had failed
 		return c.moveToQueue()
 	case st == tree.Denied:
-		return os.Rename(c.s.tree.JobPath(st, name), c.s.tree.JobPath(tree.Denied, c.Key))
+		return os.Rename(c.tree.JobPath(st, name), c.tree.JobPath(tree.Denied, c.Key))
 	case name != "":
 		if err == nil && !cancelledByVerb(log) {
-			c.s.spool.LogLine(c.f, cancelledInShell())
+			c.spool.LogLine(c.f, cancelledInShell())
 		}
-		_, err = c.s.spool.MoveToEnded(c.s.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		_, err = c.spool.MoveToEnded(c.tree.JobPath(st, name), tree.Cancelled, c.Key)
 		return err
 	case err != nil || cancelledByVerb(log):
 		return err
 	}
-	return c.s.spool.WriteEnded(string(log)+cancelledInShell().Line(), tree.Cancelled, c.Key)
+	return c.spool.WriteEnded(string(log)+cancelledInShell().Line(), tree.Cancelled, c.Key)
 }
 
 // cancelledInShell is the line that an mv or rm in a shell leaves out.
@@ -143,18 +143,18 @@ func cancelledByVerb(b []byte) bool {
 }
 
 // findFile looks for an open file in the spool.
-func (s *Claims) findFile(f *os.File) (tree.State, string) {
+func (cs *shared) findFile(f *os.File) (tree.State, string) {
 	var st unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
 		return "", ""
 	}
 	for _, dir := range []tree.State{tree.Cancelled, tree.Queue, tree.Failed, tree.Denied, tree.Done, tree.Misses, tree.Active} {
-		names, err := s.tree.Names(string(dir))
+		names, err := cs.tree.Names(string(dir))
 		if err != nil {
 			continue
 		}
 		for _, name := range names {
-			if tree.StillNames(f, s.tree.JobPath(dir, name)) {
+			if tree.StillNames(f, cs.tree.JobPath(dir, name)) {
 				return dir, name
 			}
 		}

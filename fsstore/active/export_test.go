@@ -18,24 +18,24 @@ var BatchStem = batchStem
 
 // NewClaim is a claim whose job has no line of it yet. Take gives it its path.
 func NewClaim(s *Claims, worker string, j job.Job, f *os.File, path string, u key.URL) *Claim {
-	return &Claim{Key: u.Key(), Worker: worker, Job: j, s: s, f: f, path: path, url: u}
+	return &Claim{Key: u.Key(), Worker: worker, Job: j, shared: &s.shared, f: f, path: path, url: u}
 }
 
-func (s *Claims) Host() string { return s.host }
+func (cs *Claims) Host() string { return cs.host }
 
-func (s *Claims) Boot() string { return s.boot }
+func (cs *Claims) Boot() string { return cs.boot }
 
 // CallMachine gives this machine another name and another start.
-func (s *Claims) CallMachine(host, boot string) { s.host, s.boot = host, boot }
+func (cs *Claims) CallMachine(host, boot string) { cs.host, cs.boot = host, boot }
 
-func (s *Claims) ClaimBatch(f *os.File, name string, p job.File, read int) error {
-	return s.claimBatch(f, name, p, read)
+func (cs *Claims) ClaimBatch(f *os.File, name string, p job.File, read int) error {
+	return cs.claimBatch(f, name, p, read)
 }
 
-func (s *Claims) ClaimFile(f *os.File, name string) (*Claim, error) { return s.claimFile(f, name) }
+func (cs *Claims) ClaimFile(f *os.File, name string) (*Claim, error) { return cs.claimFile(f, name) }
 
-func (s *Claims) NewPut(a verbs.Addition, by spool.Operator) (*Claim, string, error) {
-	c, history, err := s.newPut(a, by)
+func (cs *Claims) NewPut(a verbs.Addition, by spool.Operator) (*Claim, string, error) {
+	c, history, err := cs.newPut(a, by)
 	return c.Claim, history, err
 }
 

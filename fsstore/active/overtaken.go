@@ -17,8 +17,8 @@ import (
 // mayCommit looks at the last moment. It returns an *OvertakenError where what is there now is newer
 // than the job.
 func (c *Claim) mayCommit() error {
-	if d := c.s.spool.DenialOf(c.url); d != "" {
+	if d := c.spool.DenialOf(c.url); d != "" {
 		return &spool.OvertakenError{Why: "denied/" + d + " denies this URL by now: remove that file, then retry this job"}
 	}
-	return c.s.spool.CheckOvertaken(&c.Job, c.url)
+	return c.spool.CheckOvertaken(&c.Job, c.url)
 }

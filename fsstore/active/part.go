@@ -50,7 +50,7 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	if resume {
 		err = p.adopt(ctx)
 	} else {
-		c.s.dropParts(c.Key)
+		c.dropParts(c.Key)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = p.create()
@@ -64,7 +64,7 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 
 // newPart is a part that is empty, in the file f where it has one.
 func newPart(c *Claim, f *os.File) *Part {
-	p := &Part{c: c, f: f, path: c.s.tree.Path("tmp", tree.PartName(c.Key, c.Worker)), sum: sha256.New()}
+	p := &Part{c: c, f: f, path: c.tree.Path("tmp", tree.PartName(c.Key, c.Worker)), sum: sha256.New()}
 	if f != nil {
 		p.path = f.Name()
 	}
@@ -72,7 +72,7 @@ func newPart(c *Claim, f *os.File) *Part {
 }
 
 func (p *Part) create() error {
-	f, err := p.c.s.tree.WriteTemp(nil, 0o660, false)
+	f, err := p.c.tree.WriteTemp(nil, 0o660, false)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func (p *Part) create() error {
 }
 
 // partsOf lists the parts of these keys, newest first.
-func (s *Claims) partsOf(keys ...string) []string {
-	names, err := s.tree.Names("tmp")
+func (cs *shared) partsOf(keys ...string) []string {
+	names, err := cs.tree.Names("tmp")
 	if err != nil {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (s *Claims) partsOf(keys ...string) []string {
 			continue
 		}
 		var st unix.Stat_t
-		if unix.Lstat(s.tree.Path("tmp", name), &st) != nil {
+		if unix.Lstat(cs.tree.Path("tmp", name), &st) != nil {
 			continue
 		}
 		i := len(parts)
@@ -110,12 +110,12 @@ func (s *Claims) partsOf(keys ...string) []string {
 }
 
 func (p *Part) adopt(ctx context.Context) error {
-	for _, name := range p.c.s.partsOf(p.c.partKeys()...) {
+	for _, name := range p.c.partsOf(p.c.partKeys()...) {
 		_, worker, _ := tree.SplitPart(name)
 		if !p.c.wrotePart(worker) { //guard:TestAPartIsOfItsJob
 			continue
 		}
-		err := p.adoptFile(ctx, p.c.s.tree.Path("tmp", name), worker)
+		err := p.adoptFile(ctx, p.c.tree.Path("tmp", name), worker)
 		if isOwned(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, tree.ErrHardLinked) {
 			continue
 		}
@@ -193,14 +193,14 @@ func (c *Claim) trimToKept(f *os.File, worker string) error {
 		!hasHole(f, info.Size()) { //guard:TestAPartAfterAPowerCut
 		return nil
 	}
-	c.s.tree.Log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
+	c.tree.Log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
 		"key", c.Key, "bytes", info.Size(), "kept", c.Job.Kept())
 	return errors.Join(f.Truncate(c.Job.Kept()), f.Sync())
 }
 
 // ofThisBoot reports whether a worker claimed the job since this machine started.
 func (c *Claim) ofThisBoot(worker string) bool {
-	return slices.ContainsFunc(c.Job.Events, func(e job.Event) bool { return e.Kind == job.Claim && spool.IsClaimOf(e, c.s.boot+" "+worker) })
+	return slices.ContainsFunc(c.Job.Events, func(e job.Event) bool { return e.Kind == job.Claim && spool.IsClaimOf(e, c.boot+" "+worker) })
 }
 
 // hasHole reports whether there is a place in f that nothing was written to, where the file system
@@ -224,12 +224,12 @@ func (c *Claim) syncPart() {
 	} else if n != c.Job.Kept() {
 		err = c.log(job.Event{Kind: job.Kept, Count: 1, Size: n})
 	}
-	c.s.health.Complain("part", err)
+	c.health.Complain("part", err)
 }
 
 // discardUnreadable removes what the disk does not give back, because each claim would adopt it again.
 func (p *Part) discardUnreadable(why error) error {
-	p.c.s.tree.Log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", why)
+	p.c.tree.Log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", why)
 	p.reset()
 	if err := p.Discard(); err != nil {
 		return err
@@ -356,9 +356,9 @@ func (p *Part) close() {
 
 // dropParts removes the parts of a key that nobody holds. One that a power cut brings back is of an
 // earlier start, which no claim adopts.
-func (s *Claims) dropParts(k string) {
-	for _, name := range s.partsOf(k) {
-		s.tree.RemoveUnlocked(s.tree.Path("tmp", name))
+func (cs *shared) dropParts(k string) {
+	for _, name := range cs.partsOf(k) {
+		cs.tree.RemoveUnlocked(cs.tree.Path("tmp", name))
 	}
 }
 
@@ -383,9 +383,9 @@ func (p *Part) toBlob() (digest string, err error) {
 	if !tree.StillNames(p.f, p.path) { //guard:TestAPartHasOneWriter
 		return "", fmt.Errorf("%s was replaced while it was written", p.path)
 	}
-	if err := os.Rename(p.path, p.c.s.tree.Path("blobs", digest)); err != nil {
+	if err := os.Rename(p.path, p.c.tree.Path("blobs", digest)); err != nil {
 		return "", err
 	}
-	p.c.s.held.Withhold(digest, false)
-	return digest, tree.SyncDir(p.c.s.tree.Path("blobs", "")) //guard:TestEachStepIsSynced
+	p.c.held.Withhold(digest, false)
+	return digest, tree.SyncDir(p.c.tree.Path("blobs", "")) //guard:TestEachStepIsSynced
 }

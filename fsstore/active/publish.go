@@ -24,7 +24,7 @@ func (c *Claim) Start(e Started) error {
 	if !c.Owns() {
 		return ErrLost
 	}
-	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.s.host, PID: os.Getpid(), From: e.From}); err != nil {
+	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.host, PID: os.Getpid(), From: e.From}); err != nil {
 		return err
 	}
 	return c.f.Sync() //guard:TestEachStepIsSynced
@@ -32,8 +32,8 @@ func (c *Claim) Start(e Started) error {
 
 // Previous is the artifact that is held under this key now, or nil.
 func (c *Claim) Previous() *held.Artifact {
-	a, err := c.s.held.Find(c.url)
-	if err != nil || c.s.held.CheckBlob(a) != nil {
+	a, err := c.held.Find(c.url)
+	if err != nil || c.held.CheckBlob(a) != nil {
 		return nil
 	}
 	return a
@@ -45,7 +45,7 @@ func (c *Claim) Previous() *held.Artifact {
 func (c *Claim) VerifyHeld(ctx context.Context) bool {
 	a := c.Previous()
 	return a != nil &&
-		c.s.held.VerifyBlob(ctx, a.SHA256) //guard:TestWhatIsRottenIsNotUnchanged
+		c.held.VerifyBlob(ctx, a.SHA256) //guard:TestWhatIsRottenIsNotUnchanged
 }
 
 // Publish makes the part the artifact of the claim's key; the caller has
@@ -89,7 +89,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 		return nil, err
 	}
 	p.close()
-	c.s.counts.Stat(counts.StatFetchedBytes, a.Size)
+	c.counts.Stat(counts.StatFetchedBytes, a.Size)
 	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
 }
 
@@ -145,7 +145,7 @@ func (c *Claim) approval() *held.Approval {
 
 // commit writes meta over whatever was held before, and keeps its history.
 func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
-	old, err := c.s.held.Find(c.url)
+	old, err := c.held.Find(c.url)
 	if err == nil {
 		m.AddHistory(&old.Meta)
 		m.Misses += old.Misses
@@ -154,13 +154,13 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 	if err := c.freeKey(); err != nil {
 		return nil, err
 	}
-	if err := c.s.held.WriteMeta(c.Key, m); err != nil {
+	if err := c.held.WriteMeta(c.Key, m); err != nil {
 		return nil, err
 	}
 	c.dropOldName(old)
 	a := &held.Artifact{Key: c.Key, Meta: *m}
-	c.s.held.Index(a)
-	return a, c.s.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
+	c.held.Index(a)
+	return a, c.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
 }
 
 // Unchanged ends a job whose origin said 304: what is held is what the origin
@@ -185,7 +185,7 @@ func (c *Claim) Unchanged() error {
 	if err := c.freeKey(); err != nil {
 		return err
 	}
-	if err := c.s.held.WriteMeta(c.Key, &m); err != nil {
+	if err := c.held.WriteMeta(c.Key, &m); err != nil {
 		return err
 	}
 	c.dropOldName(a)
@@ -204,7 +204,7 @@ func (c *Claim) finish(e job.Event) error {
 	}
 	defer c.close()
 	if err != nil {
-		c.s.health.Complain("log line", err)
+		c.health.Complain("log line", err)
 		if err := c.rewrite(e); err != nil {
 			return err // it stays in active/, and recovery ends it when the disk takes a line again //guard:TestDoneWaitsForItsLine
 		}
@@ -218,7 +218,7 @@ func (c *Claim) toDone() error {
 		return err
 	}
 	c.renameOldHistory()
-	if _, err := c.s.spool.MoveToEnded(c.path, tree.Done, c.Key); err != nil {
+	if _, err := c.spool.MoveToEnded(c.path, tree.Done, c.Key); err != nil {
 		return err
 	}
 	return c.dropMiss()
@@ -228,20 +228,20 @@ func (c *Claim) toDone() error {
 // looks there for what was held finds it with that of this job.
 func (c *Claim) renameOldHistory() {
 	for _, k := range c.artifactID().Names[1:] {
-		if name := k + ".job"; tree.Exists(c.s.tree.JobPath(tree.Done, name)) && c.s.spool.MatchesFile(c.artifactID(), tree.Done, name) {
-			_, err := tree.RenameFree(c.s.tree.JobPath(tree.Done, name), c.s.tree.Path(string(tree.Done), ""), c.Key)
-			c.s.health.Complain("history of an earlier server", err)
+		if name := k + ".job"; tree.Exists(c.tree.JobPath(tree.Done, name)) && c.spool.MatchesFile(c.artifactID(), tree.Done, name) {
+			_, err := tree.RenameFree(c.tree.JobPath(tree.Done, name), c.tree.Path(string(tree.Done), ""), c.Key)
+			c.health.Complain("history of an earlier server", err)
 		}
 	}
 }
 
 // dropMiss takes away a miss of the URL that is held now.
 func (c *Claim) dropMiss() error {
-	k := c.s.spool.FindMiss(c.artifactID())
+	k := c.spool.FindMiss(c.artifactID())
 	if k == "" {
 		return nil
 	}
-	if err := os.Remove(c.s.tree.JobPath(tree.Misses, k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(c.tree.JobPath(tree.Misses, k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -250,10 +250,10 @@ func (c *Claim) dropMiss() error {
 // artifactID identifies what the claim fetches. Recovery's claim has no URL: its job says it.
 func (c *Claim) artifactID() spool.ArtifactID {
 	if c.url.Key() != "" {
-		return c.s.spool.IDOf(c.url)
+		return c.spool.IDOf(c.url)
 	}
-	if u, err := c.s.queries.Parse(c.Job.FetchURL()); err == nil {
-		return c.s.spool.IDOf(u)
+	if u, err := c.queries.Parse(c.Job.FetchURL()); err == nil {
+		return c.spool.IDOf(u)
 	}
 	return spool.ArtifactID{Names: []string{c.Key}}
 }

@@ -28,9 +28,9 @@ import (
 // With an artifact the error is nil: it is held whatever became of its job. Else the error is
 // progress's, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
 // can't be taken), ErrDenied or ErrNoSpace, or is the disk's.
-func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Operator, progress func(have int64) error) (*held.Artifact, error) {
+func (cs *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Operator, progress func(have int64) error) (*held.Artifact, error) {
 	by.Via = held.ViaPut
-	c, history, err := s.newPut(a, by)
+	c, history, err := cs.newPut(a, by)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +47,12 @@ func (s *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Oper
 		art, err = c.publishPut(p, by)
 	}
 	if err != nil {
-		s.health.Complain("a file in tmp/", p.Discard())
+		cs.health.Complain("a file in tmp/", p.Discard())
 		return nil, err
 	}
 	p.close()
 	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: art.Size, Sha256: art.SHA256}
-	s.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
+	cs.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
 	return art, nil
 }
 
@@ -61,19 +61,19 @@ type put struct{ *Claim }
 
 // newPut returns the claim, and the log of its job as far as it goes: that of
 // the URL's miss, whose options count, and the approval.
-func (s *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, error) {
-	u, history, err := s.verbs.PrepareJob(a, by)
+func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, error) {
+	u, history, err := cs.verbs.PrepareJob(a, by)
 	if err != nil {
 		return put{}, "", err
 	}
-	if k := s.spool.FindMiss(s.spool.IDOf(u)); k != "" {
-		s.misses.FlushRepeatsOf(k)
-		b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, k), tree.MaxJobFile)
+	if k := cs.spool.FindMiss(cs.spool.IDOf(u)); k != "" {
+		cs.misses.FlushRepeatsOf(k)
+		b, err := tree.ReadFile(cs.tree.JobPath(tree.Misses, k), tree.MaxJobFile)
 		if err == nil && len(job.Parse(b).Jobs) == 1 {
 			history = approvedMiss(b, a, by)
 		}
 	}
-	c := put{&Claim{Key: u.Key(), Worker: tree.RandomID(), Job: job.Parse([]byte(history)).Jobs[0], s: s, url: u}}
+	c := put{&Claim{Key: u.Key(), Worker: tree.RandomID(), Job: job.Parse([]byte(history)).Jobs[0], shared: &cs.shared, url: u}}
 	if why := spool.WhyBadOption(&c.Job); why != "" { //guard:TestPutForAMissWithOptions
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}
@@ -92,7 +92,7 @@ func approvedMiss(b []byte, a verbs.Addition, by spool.Operator) string {
 
 // putPart makes the part of a put, under a name that no claim of the key adopts.
 func (c put) putPart() (*Part, error) {
-	f, err := c.s.tree.WriteTemp(nil, 0o660, false)
+	f, err := c.tree.WriteTemp(nil, 0o660, false)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d := c.s.spool.DenialOf(c.url); d != "" {
+	if d := c.spool.DenialOf(c.url); d != "" {
 		return nil, fmt.Errorf("%w: denied/%s denies this URL by now", spool.ErrDenied, d)
 	}
 	// Of the origin nothing is known. Servers of large files have ranges; and where it can't be
@@ -121,21 +121,21 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 		return nil, err
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
-	c.s.health.Complain("what was to be fetched", c.s.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active))
-	if last, err := c.s.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
+	c.health.Complain("what was to be fetched", c.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active))
+	if last, err := c.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {
 			return nil, err
 		}
 	}
-	c.s.counts.Stat(counts.StatFetchedBytes, a.Size)
+	c.counts.Stat(counts.StatFetchedBytes, a.Size)
 	return a, nil
 }
 
 // writeDone writes the job of a put into done/, and takes away the miss that it has answered.
 func (c put) writeDone(history string) error {
 	c.renameOldHistory()
-	if err := c.s.spool.WriteEnded(history, tree.Done, c.Key); err != nil {
+	if err := c.spool.WriteEnded(history, tree.Done, c.Key); err != nil {
 		return err
 	}
 	return c.dropMiss()

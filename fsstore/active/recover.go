@@ -24,18 +24,18 @@ const foreignIdle = 10 * time.Minute
 // artifact that meta says the claim committed makes it done; any other goes back to
 // queue/. It may run at any time, in any number of processes, and be
 // killed itself.
-func (s *Claims) Recover() error {
-	names, err := s.tree.Names(string(tree.Active))
+func (cs *Claims) Recover() error {
+	names, err := cs.tree.Names(string(tree.Active))
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range names {
-		if err := s.RecoverFile(name); !isOwned(err) {
+		if err := cs.RecoverFile(name); !isOwned(err) {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, s.recoverNames())...)
+	return errors.Join(append(errs, cs.recoverNames())...)
 }
 
 // isOwned reports whether err says that a file has an owner, or is not there any more.
@@ -44,12 +44,12 @@ func isOwned(err error) bool {
 }
 
 // RecoverFile does so for one name in active/. It returns tree.ErrLocked where the owner lives.
-func (s *Claims) RecoverFile(name string) error {
+func (cs *Claims) RecoverFile(name string) error {
 	stem, worker, ok := tree.SplitActive(name)
 	if !ok {
 		return nil
 	}
-	path := s.tree.JobPath(tree.Active, name)
+	path := cs.tree.JobPath(tree.Active, name)
 	f, err := tree.OpenLocked(path, tree.OpenJob)
 	if err != nil {
 		return err
@@ -63,23 +63,23 @@ func (s *Claims) RecoverFile(name string) error {
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
-	if s.OfOtherHost(&j) && !s.idle.unchangedFor(path, s.tree.Path("tmp", tree.PartName(stem, worker)), foreignIdle) { //guard:TestOrphanOfAnotherHostIsGivenTime
+	if cs.OfOtherHost(&j) && !cs.idle.unchangedFor(path, cs.tree.Path("tmp", tree.PartName(stem, worker)), foreignIdle) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
-	c := &Claim{Key: stem, Worker: worker, Job: j, s: s, f: f, path: path, ownURL: own}
+	c := &Claim{Key: stem, Worker: worker, Job: j, shared: &cs.shared, f: f, path: path, ownURL: own}
 	return c.recover()
 }
 
 func (c *Claim) recover() error {
-	a, err := c.s.held.Artifact(c.Key)
+	a, err := c.held.Artifact(c.Key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !held.Unreadable(err) {
 		return err // no descriptor is left, say: whether it was committed shows later
 	}
 	if err == nil &&
 		a.Claim == c.Worker && //guard:TestAnOrphanOfAnotherClaimIsNotDone
-		c.s.held.RestoreBlob(a.SHA256) == nil &&
-		c.s.held.CheckBlob(a) == nil { //guard:TestAnOrphanIsDoneIfItIsHeld
-		c.s.tree.Log.Info("an orphan had been committed", "key", c.Key)
+		c.held.RestoreBlob(a.SHA256) == nil &&
+		c.held.CheckBlob(a) == nil { //guard:TestAnOrphanIsDoneIfItIsHeld
+		c.tree.Log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
 		if last, ok := c.Job.Newest(job.Done); ok && last.Sha256 == a.SHA256 && c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
 			return c.toDone() // the crash came before the last rename
@@ -89,37 +89,37 @@ func (c *Claim) recover() error {
 	if held.LastApproval(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims //guard:TestPutOfAnEarlierServerThatDied
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
-	c.s.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
+	c.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
 	return c.Requeue("its worker has died")
 }
 
 // OfOtherHost reports whether the newest claim of a job was another host's. A claim
 // of this start of the machine was made here, whatever the host or container was
 // called then; one under this name was made here before a start.
-func (s *Claims) OfOtherHost(j *job.Job) bool {
+func (cs *Claims) OfOtherHost(j *job.Job) bool {
 	e, ok := j.Newest(job.Claim)
 	if !ok {
 		return false // the owner died between its rename and its first line
 	}
 	words := strings.Fields(e.Text)
 	n := len(words)
-	return n == 0 || words[0] != s.host &&
-		(n < 2 || words[n-2] != s.boot) //guard:TestOrphanOfThisBootIsTakenAtOnce
+	return n == 0 || words[0] != cs.host &&
+		(n < 2 || words[n-2] != cs.boot) //guard:TestOrphanOfThisBootIsTakenAtOnce
 }
 
 // recoverNames gives jobs that an operator moved out of active/, while no
 // owner lived to notice, the names of their new directories. In denied/ that is
 // what makes it a denial.
-func (s *Claims) recoverNames() error {
+func (cs *Claims) recoverNames() error {
 	for _, st := range []tree.State{tree.Cancelled, tree.Failed, tree.Done, tree.Denied} {
-		names, err := s.tree.Names(string(st))
+		names, err := cs.tree.Names(string(st))
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
 			if stem, _, ok := tree.SplitActive(name); ok {
-				if err := s.renameMoved(st, name, stem); !isOwned(err) {
-					s.health.Complain("recover", err)
+				if err := cs.renameMoved(st, name, stem); !isOwned(err) {
+					cs.health.Complain("recover", err)
 				}
 			}
 		}
@@ -127,17 +127,17 @@ func (s *Claims) recoverNames() error {
 	return nil
 }
 
-func (s *Claims) renameMoved(st tree.State, name, stem string) error {
-	path := s.tree.JobPath(st, name)
+func (cs *Claims) renameMoved(st tree.State, name, stem string) error {
+	path := cs.tree.JobPath(st, name)
 	f, err := tree.OpenLocked(path, tree.OpenJob)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if st == tree.Denied {
-		return os.Rename(path, s.tree.JobPath(st, stem))
+		return os.Rename(path, cs.tree.JobPath(st, stem))
 	}
-	_, err = s.spool.MoveToEnded(path, st, stem)
+	_, err = cs.spool.MoveToEnded(path, st, stem)
 	return err
 }
 

@@ -23,13 +23,13 @@ type space struct {
 // collects, so that a later call may find room. A later call replaces an
 // earlier one; the end of the claim gives back what is left.
 func (c *Claim) Reserve(total int64) error {
-	sp := &c.s.space
+	sp := &c.space
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if c.s.health.MinFree <= 0 {
+	if c.health.MinFree <= 0 {
 		return nil
 	}
-	free, _, err := c.s.tree.Free()
+	free, _, err := c.tree.Free()
 	if err != nil {
 		return err
 	}
@@ -39,9 +39,9 @@ func (c *Claim) Reserve(total int64) error {
 			need = counts.AddCapped(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
-	if need > free-c.s.health.MinFree { //guard:TestSpaceIsReserved
+	if need > free-c.health.MinFree { //guard:TestSpaceIsReserved
 		sp.refused.Store(true)
-		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", health.ErrNoSpace, free, need, c.s.health.MinFree)
+		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", health.ErrNoSpace, free, need, c.health.MinFree)
 	}
 	if sp.promised == nil {
 		sp.promised = map[*Claim]int64{}
@@ -51,10 +51,10 @@ func (c *Claim) Reserve(total int64) error {
 }
 
 func (c *Claim) release() {
-	c.s.space.mu.Lock()
-	defer c.s.space.mu.Unlock()
-	delete(c.s.space.promised, c)
+	c.space.mu.Lock()
+	defer c.space.mu.Unlock()
+	delete(c.space.promised, c)
 }
 
 // FoundNoRoom reports whether Reserve has found no room since the last call.
-func (s *Claims) FoundNoRoom() bool { return s.space.refused.Swap(false) }
+func (cs *Claims) FoundNoRoom() bool { return cs.space.refused.Swap(false) }
