@@ -163,7 +163,7 @@ const flushEvery = 10 * time.Second
 
 // beat leaves alone what may be half a tree: what is gathered waits in memory.
 func (s *Store) beat() {
-	if s.Monitor.Look(flushEvery).Half { //guard:fsstore/active.TestHalfATreeIsLeftAlone
+	if s.Monitor.Check(flushEvery).Incomplete { //guard:fsstore/active.TestHalfATreeIsLeftAlone
 		return
 	}
 	s.Monitor.SetTrouble("recover", "jobs whose worker died can't be put back into queue/: look at active/; the log says more", s.Claims.Recover())
@@ -176,14 +176,14 @@ func (s *Store) beat() {
 // lookAfter looks at the directory each second while something is wrong, and
 // goes on with all that waited as soon as it is over.
 func (s *Store) lookAfter() {
-	l := s.Monitor.Seen()
-	if l.Wrong || l.Full {
-		if l = s.Monitor.Look(0); !l.Wrong && !l.Full {
+	l := s.Monitor.LastCheck()
+	if l.Faulty || l.NoSpace {
+		if l = s.Monitor.Check(0); !l.Faulty && !l.NoSpace {
 			s.beat()
 		}
 	}
-	if l.Full || s.Claims.FoundNoRoom() {
-		s.Monitor.Sometimes("room", s.Keeper.Collect)
+	if l.NoSpace || s.Claims.FoundNoRoom() {
+		s.Monitor.OnceAMinute("room", s.Keeper.Collect)
 	}
 	if s.Keeper.BrakeIsDue() {
 		s.Keeper.Collect()

@@ -9,49 +9,52 @@ import (
 )
 
 const (
-	leap     = 10 * time.Second // between two looks: slewing takes months for as much
-	leapTold = time.Hour
+	minStep = 10 * time.Second // between two checks: slewing takes months for as much
+	tellFor = time.Hour
 )
 
-// clock is by how much the wall clock was set while the store was open.
+// clock tells by how much the wall clock was set while the store was open.
 type clock struct {
-	ahead time.Duration // of the uptime, at the last look; 0: there was none
-	off   time.Duration
+	ahead time.Duration // of the uptime, at the last check; 0: there was none
+	off   time.Duration // what it was set by, all told; negative: back
 	set   time.Duration // uptime when it was last set
 }
 
-// look returns by how much the wall clock is off the one that the store was opened with, for an hour
-// after it was set: by then what people see is of the new time. A step is what the wall clock has
-// moved between two looks beside the machine's uptime.
-func (c *clock) look(wall time.Time, uptime time.Duration) time.Duration {
+// update returns by how much the wall clock was set since the store was opened. An hour after the
+// last step it returns 0, because by then the times that people see are of the new clock. A step is
+// a difference between what wall clock and uptime have moved since the last call.
+func (c *clock) update(wall time.Time, uptime time.Duration) time.Duration {
 	ahead := time.Duration(wall.UnixNano()) - uptime
-	if by := ahead - c.ahead; c.ahead != 0 && by.Abs() >= leap {
+	if by := ahead - c.ahead; c.ahead != 0 && by.Abs() >= minStep {
 		c.off += by
 		c.set = uptime
 	}
 	c.ahead = ahead
-	if c.off.Abs() < leap || uptime-c.set >= leapTold {
+	if c.off.Abs() < minStep || uptime-c.set >= tellFor {
 		c.off = 0
 	}
 	return c.off
 }
 
-// lookAtClock: nothing is lost by a clock that is set, and no time-out goes by
-// it. But people read times. CLOCK_BOOTTIME (clock_gettime(2)) goes on while the
-// machine sleeps, which time.Time's monotonic reading does not.
-func (s *Monitor) lookAtClock() {
+// checkClock lists a wall clock that was set as trouble, because people read the times in logs. No
+// time-out depends on it. CLOCK_BOOTTIME (clock_gettime(2)) goes on while the machine sleeps;
+// time.Time's monotonic reading does not.
+func (s *Monitor) checkClock() {
 	var up unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
 		return
 	}
-	off, way := s.state.clock.look(time.Now(), time.Duration(up.Nano())).Round(time.Second), "forward"
+	off, way := s.state.clock.update(time.Now(), time.Duration(up.Nano())), "forward"
+	off = off.Round(time.Second)
 	if off == 0 {
-		s.setTrouble(inClock, Trouble{}, nil)
+		s.setTrouble(troubleClock, Trouble{}, nil)
 		return
 	}
 	if off < 0 {
 		way = "back"
 	}
-	what := fmt.Sprintf("the clock of this machine was set %s by %v: times from before are off by as much; downloads and limits do not go by it", way, off.Abs())
-	s.setTrouble(inClock, Trouble{What: what}, errors.New("the wall clock and the uptime moved apart"))
+	what := fmt.Sprintf("the clock of this machine was set %s by %v: earlier times in logs and pages "+
+		"are off by as much; downloads and limits are not affected", way, off.Abs())
+	err := errors.New("the wall clock and the uptime moved apart")
+	s.setTrouble(troubleClock, Trouble{What: what}, err)
 }

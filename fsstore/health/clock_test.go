@@ -54,7 +54,7 @@ func TestClockBook(t *testing.T) {
 		{25*time.Hour + time.Second, 0, 0},                          // and right again
 	} {
 		wall, up = wall.Add(x.wall), up+x.up
-		if off := c.Look(wall, up); off != x.off {
+		if off := c.Update(wall, up); off != x.off {
 			t.Errorf("%d: off by %v, want %v", i, off, x.off)
 		}
 	}

@@ -6,7 +6,9 @@ import "time"
 
 type Clock = clock
 
-func (c *clock) Look(wall time.Time, uptime time.Duration) time.Duration { return c.look(wall, uptime) }
+func (c *clock) Update(wall time.Time, uptime time.Duration) time.Duration {
+	return c.update(wall, uptime)
+}
 
-// Missing are the directories that looks miss, and since when.
+// Missing returns the directories that Check misses, and since when.
 func (s *Monitor) Missing() *map[string]time.Time { return &s.state.missing }

@@ -1,6 +1,7 @@
-// Package health looks whether the data directory can be worked on: is it there, whole, readable
-// and writable, and is there room. Other rooms tell it what went wrong in their own directory. Each
-// trouble is logged once, and says what to do.
+// Package health checks whether the data directory can be worked on: is it there, complete,
+// readable and writable, and is there space. The other rooms report what fails in their own
+// directories (SetTrouble). Each trouble is logged when it begins and when it is over, and its text
+// says what to do.
 package health
 
 import (
@@ -19,90 +20,91 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// Monitor looks whether the data directory can be worked on, and remembers what is wrong.
+// Monitor checks the data directory and keeps the list of what is wrong now.
 type Monitor struct {
 	tree    *tree.Tree
-	id      tree.DirID // of the directory, to notice that another has its name
+	id      tree.DirID // of the directory, to notice that another one has its name
 	state   findings
-	Remade  []string // what Open found gone
-	MinFree int64    // bytes that no download may take
+	Remade  []string // what Open found missing and made again
+	MinFree int64    // bytes that no download may take from the file system
 }
 
-// New looks at the directory for the first time. remade names what was gone
-// from it and was made again.
+// New returns the Monitor of a data directory. remade names what was missing from it and was made
+// again.
 func New(t *tree.Tree, minFree int64, remade []string) (*Monitor, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(t.Root, &st); err != nil {
 		return nil, err
 	}
-	return &Monitor{tree: t, MinFree: minFree, Remade: remade, id: tree.DirIDOf(&st), state: findings{missing: map[string]time.Time{}, open: map[string]Trouble{}}}, nil
+	s := &Monitor{tree: t, id: tree.DirIDOf(&st), Remade: remade, MinFree: minFree}
+	s.state.missing, s.state.troubles = map[string]time.Time{}, map[string]Trouble{}
+	return s, nil
 }
 
-// Trouble is what is wrong with the data directory or the machine, and what to
-// do about it, in words for a page that anyone may read: it names no path.
+// Trouble is something wrong with the data directory or the machine, and what to do about it. Its
+// text names no path, because anyone may read the page that shows it.
 type Trouble struct {
 	What  string
 	Since time.Time
-	Grave bool // what is held can't be read, or nothing new can be written: let another server answer
+	Grave bool // reads or writes fail: let another server answer
 
-	logged bool // that it began
+	logged bool // the log has a line that it began
 }
 
-// findings is what is wrong now: what a look at the directory finds, and what others have told.
+// findings is what is wrong now: what Check found, and what other rooms reported.
 type findings struct {
-	looking sync.Mutex // one look at a time
-	last    atomic.Pointer[look]
-	missing map[string]time.Time // directories, and since when looks miss them
-	clock   clock
+	checking sync.Mutex // one Check at a time
+	last     atomic.Pointer[status]
+	missing  map[string]time.Time // the directories that Check misses, and since when
+	clock    clock
 
-	mu   sync.Mutex
-	open map[string]Trouble // by the name of who noticed
-	logs sync.Map           // *rate.Sometimes, by what they say
+	mu       sync.Mutex
+	troubles map[string]Trouble // by the name that SetTrouble was given
+	logs     sync.Map           // *rate.Sometimes by name, for OnceAMinute
 }
 
-// look is what one look at the directory has found.
-type look struct {
-	at    time.Time
-	Wrong bool // something but the room
-	Half  bool // parts of the tree are missing
-	blind bool // so many that nobody can say what is held
-	Full  bool // there is no room, or less than is kept free
+// status is the result of one Check.
+type status struct {
+	at         time.Time
+	Faulty     bool // something other than space is wrong
+	Incomplete bool // a directory is missing or can't be used
+	unreadable bool // it is one without which nobody can say what is held
+	NoSpace    bool // the file system is full, or less is free than MinFree
 }
 
-// inData, inSpace and inClock are the names of the troubles that a look finds;
-// all others are told by Trouble.
+// Names of the troubles that Check finds. SetTrouble gets all others.
 const (
-	inData  = "data"
-	inSpace = "space"
-	inClock = "clock"
+	troubleData  = "data"
+	troubleSpace = "space"
+	troubleClock = "clock"
 )
 
-// Health lists what is wrong, what is grave first. It looks at the directory
-// again if the last look is older than a second.
+// Health lists what is wrong now, grave troubles first. It checks the directory again if the last
+// Check is older than a second.
 func (s *Monitor) Health() []Trouble {
-	s.Look(time.Second)
+	s.Check(time.Second)
 	return s.state.list()
 }
 
-// Ill looks at the directory, and reports whether something in Health is grave.
+// Ill checks the directory now, and reports whether Health lists a grave trouble.
 func (s *Monitor) Ill() bool {
-	s.Look(0)
+	s.Check(0)
 	return slices.ContainsFunc(s.state.list(), func(t Trouble) bool { return t.Grave })
 }
 
-// NoSpace reports whether there is less room than MinFree keeps, so that no job of any size could
-// start. It looks as Health does.
-func (s *Monitor) NoSpace() bool { return s.Look(time.Second).Full }
+// NoSpace reports whether less is free than MinFree, so that no download can start. It checks
+// again as Health does.
+func (s *Monitor) NoSpace() bool { return s.Check(time.Second).NoSpace }
 
-// Faulty reports whether something is wrong with the directory itself, so that an error elsewhere
-// is no news. It looks as Health does.
-func (s *Monitor) Faulty() bool { return s.Look(time.Second).Wrong }
+// Faulty reports whether the directory itself is in trouble, so that an error in it is a
+// consequence. It checks again as Health does.
+func (s *Monitor) Faulty() bool { return s.Check(time.Second).Faulty }
 
-// SetTrouble tells that something is wrong, until the same name is told again
-// with no error. The log has it once when it begins and once when it is over.
-// What only follows from the state of the directory, which Health knows, is not told.
+// SetTrouble lists a trouble until it is called again with the same name and a nil error. The log
+// has one line when it begins and one when it is over. While the directory itself is in trouble
+// an error is ignored, because it is a consequence.
 func (s *Monitor) SetTrouble(name, what string, err error) {
-	if err == nil || !s.Look(0).Wrong {
+	if err == nil || !s.Check(0).Faulty {
 		s.setTrouble(name, Trouble{What: what}, err)
 	}
 }
@@ -111,44 +113,45 @@ func (s *Monitor) setTrouble(name string, t Trouble, err error) {
 	h := &s.state
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before, is := h.open[name]
+	before, is := h.troubles[name]
 	if is && err != nil && before.What == t.What {
 		return
 	}
 	if is {
-		delete(h.open, name)
+		delete(h.troubles, name)
 		s.logOver(before)
 	}
 	if err == nil {
 		return
 	}
-	if h.said(t.What) == "" { // it may come and go
-		s.Sometimes("trouble "+t.What, func() {
+	if h.nameOf(t.What) == "" { // OnceAMinute, because it may come and go
+		s.OnceAMinute("trouble "+t.What, func() {
 			s.tree.Log.Error("trouble begins", "what", t.What, "err", err)
 			t.logged = true
 		})
 	}
 	t.Since = time.Now()
-	h.open[name] = t
+	h.troubles[name] = t
 }
 
-// logOver says in the log that a trouble is over which had its beginning there, or leaves that to
-// another of the same words, which is not over; the caller holds mu.
+// logOver logs that a trouble is over if its beginning was logged. If another name has a trouble
+// with the same text, that one is logged when it is over, instead. The caller holds mu.
 func (s *Monitor) logOver(t Trouble) {
 	if !t.logged {
 		return
 	}
-	if name := s.state.said(t.What); name != "" {
-		s.state.open[name] = t
+	if name := s.state.nameOf(t.What); name != "" {
+		s.state.troubles[name] = t
 		return
 	}
 	short, _, _ := strings.Cut(t.What, ":")
-	s.tree.Log.Info("trouble is over", "what", short, "lasted", time.Since(t.Since).Round(time.Second).String())
+	lasted := time.Since(t.Since).Round(time.Second).String()
+	s.tree.Log.Info("trouble is over", "what", short, "lasted", lasted)
 }
 
-// said is the name under which someone has told the same, or ""; the caller holds mu.
-func (h *findings) said(what string) string {
-	for name, t := range h.open {
+// nameOf returns a name whose trouble has this text, or "". The caller holds mu.
+func (h *findings) nameOf(what string) string {
+	for name, t := range h.troubles {
 		if t.What == what {
 			return name
 		}
@@ -159,7 +162,7 @@ func (h *findings) said(what string) string {
 func (h *findings) list() []Trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := slices.Collect(maps.Values(h.open))
+	list := slices.Collect(maps.Values(h.troubles))
 	slices.SortFunc(list, func(a, b Trouble) int {
 		if a.Grave != b.Grave {
 			if a.Grave {
@@ -172,46 +175,43 @@ func (h *findings) list() []Trouble {
 	return slices.CompactFunc(list, func(a, b Trouble) bool { return a.What == b.What })
 }
 
-// Seen is the last look.
-func (h *findings) Seen() look {
-	if l := h.last.Load(); l != nil {
+// LastCheck returns what the last Check found, or the zero status. It does not check again.
+func (s *Monitor) LastCheck() status {
+	if l := s.state.last.Load(); l != nil {
 		return *l
 	}
-	return look{}
+	return status{}
 }
 
-// HeldUnreadable reports whether what is held may look as if it were not.
-func (s *Monitor) HeldUnreadable() bool { return s.state.Seen().blind }
+// HeldUnreadable reports whether an artifact that is held may look as if it were not.
+func (s *Monitor) HeldUnreadable() bool { return s.LastCheck().unreadable }
 
-// Complain logs what is no lasting trouble, once a minute.
+// Complain logs an error that is no lasting trouble, at most once a minute for each what.
 func (s *Monitor) Complain(what string, err error) {
 	if err != nil && !s.Faulty() {
-		s.Sometimes(what, func() { s.tree.Log.Error(what, "err", err) })
+		s.OnceAMinute(what, func() { s.tree.Log.Error(what, "err", err) })
 	}
 }
 
-// Sometimes does what has that name if it has not done so for a minute.
-func (s *Monitor) Sometimes(name string, do func()) {
+// OnceAMinute calls do unless it has called one of this name within the last minute.
+func (s *Monitor) OnceAMinute(name string, do func()) {
 	v, _ := s.state.logs.LoadOrStore(name, &rate.Sometimes{Interval: time.Minute})
 	v.(*rate.Sometimes).Do(do)
 }
 
-// Done says how a repair went.
+// Done records how a repair went: text is the past participle, as in "removed".
 func (p *Problem) Done(text string, err error) {
 	if p.Do, p.Repaired = text, err == nil; err != nil {
 		p.Do = "it could not be " + text + ": " + err.Error()
 	}
 }
 
-// ErrNoSpace: the download would leave less than MinFree bytes.
+// ErrNoSpace is the error of a download that would leave less than MinFree bytes.
 var ErrNoSpace = errors.New("not enough free space")
 
-// Problem is one finding: what is wrong, and what to do about it.
+// Problem is one finding of fsck or scrub: what is wrong with a file, and what to do about it.
 type Problem struct {
 	Path, Text, Do string
 	Repaired       bool
-	Time           time.Time // when a scrub found it
+	Time           time.Time // when scrub found it
 }
-
-// Seen is what the last look found; it does not look again.
-func (s *Monitor) Seen() look { return s.state.Seen() }

@@ -89,7 +89,7 @@ func (s *Cache) hideUnreadable(k string, err error) error {
 	if err == nil || !Unreadable(err) { //guard:fsstore.TestWhatCantBeReadIsAMiss
 		return err
 	}
-	s.health.Sometimes("meta", func() {
+	s.health.OnceAMinute("meta", func() {
 		s.tree.Log.Error("a meta that can't be read is not served: run fromcache fsck", "key", k, "err", err)
 	})
 	return fmt.Errorf("%w: %v", ErrIllegible, err) // its kind is not passed on: it would say that the tree can't be written
@@ -120,7 +120,7 @@ func (s *Cache) CheckBlob(a *Artifact) error {
 
 // logMissingBlob logs that a's blob is not to be had, and returns the error for it.
 func (s *Cache) logMissingBlob(a *Artifact) error {
-	s.health.Sometimes("blob", func() {
+	s.health.OnceAMinute("blob", func() {
 		s.tree.Log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
 	})
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
@@ -142,7 +142,7 @@ func (s *Cache) ReadArtifact(name string) (*Artifact, error) {
 	}
 	a := &Artifact{Key: k}
 	if err := a.decode(b); err != nil {
-		s.health.Sometimes("malformed meta", func() {
+		s.health.OnceAMinute("malformed meta", func() {
 			s.tree.Log.Error("a malformed meta is not served: run fromcache fsck", "key", k, "err", err)
 		})
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrMalformed, err)

@@ -135,7 +135,7 @@ func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict,
 // refuseNote logs why a miss can't be noted in the file of its name.
 func (s *Misses) refuseNote(a request, why error) Verdict {
 	s.quota.lost.Add(1)
-	s.health.Sometimes("miss", func() {
+	s.health.OnceAMinute("miss", func() {
 		s.tree.Log.Error("a miss is not recorded", "file", "misses/"+a.key, "err", why)
 	})
 	return VerdictFull

@@ -237,7 +237,7 @@ func (c *checker) hasBlob(f *file, a *held.Artifact) {
 		return
 	}
 	now, err := c.s.held.Artifact(a.Key) // it may have been evicted or fetched again
-	if err != nil || now.SHA256 != a.SHA256 || c.pace != nil && c.s.health.Look(0).Wrong {
+	if err != nil || now.SHA256 != a.SHA256 || c.pace != nil && c.s.health.Check(0).Faulty {
 		return
 	}
 	info, err := os.Lstat(c.s.tree.Path("blobs", a.SHA256))
