@@ -1,13 +1,13 @@
 // Package counts owns hits/ (how often each artifact was served) and stats/ (what was counted each
 // day). Numbers are gathered in memory and added to the files every ten seconds, because a write for
-// each hit would cost more than the hit: a crash loses at most those.
+// each hit would cost more than the hit. A crash loses those of the last ten seconds.
 package counts
 
 import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// Counts are the numbers in hits/ and stats/, gathered in memory and added up now and then.
+// Counts counts in memory, and adds to hits/ and stats/ when FlushHits and FlushStats are called.
 type Counts struct {
 	tree   *tree.Tree
 	served hitBook
@@ -19,5 +19,12 @@ func New(t *tree.Tree) *Counts {
 	return &Counts{tree: t}
 }
 
-// Gathered is how many hits are in memory, not yet in hits/.
-func (s *Counts) Gathered() int64 { return s.served.Sum() }
+// PendingHits returns how many hits are in memory, not yet in hits/.
+func (s *Counts) PendingHits() (n int64) {
+	s.served.mu.Lock()
+	defer s.served.mu.Unlock()
+	for _, hits := range s.served.n {
+		n += hits
+	}
+	return n
+}

@@ -14,7 +14,7 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// hitBook gathers hits in memory: a crash loses at most 10 s of them.
+// hitBook gathers hits in memory, by key.
 type hitBook struct {
 	mu sync.Mutex
 	n  map[string]int64
@@ -32,18 +32,8 @@ func (b *hitBook) add(k string, n int64) {
 	b.n[k] += n
 }
 
-// Sum is all that is gathered.
-func (b *hitBook) Sum() (n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, hits := range b.n {
-		n += hits
-	}
-	return n
-}
-
-// Hits is how often the artifact of key k was served, by every server on this
-// directory as far as each has written it.
+// Hits returns how often the artifact of key k was served: by this process, and by other servers on
+// the directory as far as they have flushed.
 func (s *Counts) Hits(k string) int64 {
 	s.served.mu.Lock()
 	n := s.served.n[k]
@@ -51,7 +41,7 @@ func (s *Counts) Hits(k string) int64 {
 	return AddCapped(n, s.ReadHits(k), math.MaxInt64)
 }
 
-// ReadHits is the number in hits/<k>; 0 where there is none that can be read.
+// ReadHits returns the number in hits/<k>, or 0 if it can't be read.
 func (s *Counts) ReadHits(k string) int64 {
 	b, err := tree.ReadFile(s.tree.Path("hits", k), 32)
 	if err != nil {
@@ -60,7 +50,7 @@ func (s *Counts) ReadHits(k string) int64 {
 	return parseHits(b)
 }
 
-// parseHits: what a person garbled counts as none.
+// parseHits returns the number in a file of hits/, or 0 if a person garbled it.
 func parseHits(b []byte) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil || n < 0 {
@@ -69,7 +59,7 @@ func parseHits(b []byte) int64 {
 	return n
 }
 
-// AllHits is Hits of every key that has any.
+// AllHits returns Hits of every key that has a file in hits/ or a hit in memory.
 func (s *Counts) AllHits() (map[string]int64, error) {
 	names, err := s.tree.Names("hits")
 	if err != nil {
@@ -87,7 +77,7 @@ func (s *Counts) AllHits() (map[string]int64, error) {
 	return all, nil
 }
 
-// FlushHits adds to hits/ what is in memory. What it can't write stays in memory.
+// FlushHits adds the hits in memory to hits/. Those that it can't write stay in memory.
 func (s *Counts) FlushHits() error {
 	s.served.mu.Lock()
 	gathered := s.served.n
@@ -103,8 +93,8 @@ func (s *Counts) FlushHits() error {
 	return errors.Join(errs...)
 }
 
-// addHits adds in place under the file's lock. The number never gets shorter,
-// so that a reader beside it sees the old or the new one: it stops at the largest.
+// addHits adds n to the number in hits/<k>, in place and under the file's lock. The number stops at
+// the largest int64 and so never gets shorter: a reader without a lock sees the old or the new one.
 func (s *Counts) addHits(k string, n int64) error {
 	f, err := openCount(s.tree.Path("hits", k))
 	if err != nil {
@@ -122,12 +112,12 @@ func (s *Counts) addHits(k string, n int64) error {
 	return f.Truncate(int64(len(line) + 1))
 }
 
-// openCount opens a file of numbers for adding in place, makes it where there
-// is none, and waits a while for its lock: whoever holds it adds and is gone.
-// Else it is tree.ErrLocked, or tree.ErrHardLinked where it has a second name, and the numbers
-// wait in memory.
+// openCount opens a file of numbers for adding in place, and makes it if it does not exist. It waits
+// up to a second for the file's lock, whose holder only adds and closes. Its error is
+// tree.ErrLocked, tree.ErrHardLinked for a file with a second name, or the disk's.
 func openCount(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	f, err := os.OpenFile(path, flags, 0o660)
 	if err != nil {
 		return nil, err
 	}

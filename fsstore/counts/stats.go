@@ -26,12 +26,12 @@ const (
 const (
 	dayFormat = "2006-01-02"
 	maxStats  = 64 << 10 // bytes read of one day's file
-	// maxDay is where a day's number stops, which a file may hold of any size:
-	// JSON's readers hold it exactly, and a few hundred of them can be added.
+	// maxDay is where a day's number stops, because readers of JSON hold no larger integer exactly
+	// (RFC 8259, section 6). Some hundred of them can be added without an overflow.
 	maxDay = 1 << 53
 )
 
-// AddCapped adds two numbers that are not negative, and stops at most.
+// AddCapped returns a+b, or most if the sum is larger. Neither may be negative.
 func AddCapped(a, b, most int64) int64 {
 	if b > most || a > most-b {
 		return most
@@ -39,7 +39,7 @@ func AddCapped(a, b, most int64) int64 {
 	return a + b
 }
 
-// statBook gathers the day's numbers in memory: a crash loses at most 10 s.
+// statBook gathers the numbers of days in memory.
 type statBook struct {
 	mu sync.Mutex
 	n  map[string]map[string]int64 // by day, by name
@@ -51,7 +51,7 @@ type Day struct {
 	N    map[string]int64 `json:"counts"`
 }
 
-// Stat adds n to a number of today's.
+// Stat adds n to a number of today's (UTC).
 func (s *Counts) Stat(name string, n int64) {
 	day := time.Now().UTC().Format(dayFormat)
 	s.stats.mu.Lock()
@@ -69,8 +69,8 @@ func (b *statBook) add(day, name string, n int64) {
 	b.n[day][name] = AddCapped(b.n[day][name], n, maxDay)
 }
 
-// Stats returns the last so many days, oldest first, today last. A day on
-// which nothing was counted is there without numbers.
+// Stats returns the numbers of the last days, today last. A day on which nothing was counted has
+// none.
 func (s *Counts) Stats(days int) ([]Day, error) {
 	list := make([]Day, 0, days)
 	today := time.Now().UTC()
@@ -94,7 +94,7 @@ func (s *Counts) withGathered(date string, n map[string]int64) map[string]int64 
 	return n
 }
 
-// parseStats reads lines of name and number; what is neither is passed over.
+// parseStats reads lines of name and number. It ignores a line that is neither.
 func parseStats(b []byte) map[string]int64 {
 	n := map[string]int64{}
 	for line := range strings.Lines(string(b)) {
@@ -109,7 +109,7 @@ func parseStats(b []byte) map[string]int64 {
 	return n
 }
 
-// FlushStats adds to stats/ what is in memory. What it can't write stays in memory.
+// FlushStats adds the numbers in memory to stats/. Those that it can't write stay in memory.
 func (s *Counts) FlushStats() error {
 	s.stats.mu.Lock()
 	gathered := s.stats.n
@@ -131,8 +131,8 @@ func (s *Counts) FlushStats() error {
 	return errors.Join(errs...)
 }
 
-// addStats adds to a day's file in place, under its lock: several servers may
-// count on one directory.
+// addStats adds to a day's file, in place and under its lock, because several servers may count in
+// one directory.
 func (s *Counts) addStats(day string, n map[string]int64) error {
 	f, err := openCount(s.tree.Path("stats", day))
 	if err != nil {
@@ -158,7 +158,7 @@ func rewriteStats(f *os.File, all map[string]int64) error {
 	return f.Truncate(int64(len(b)))
 }
 
-// statLines is what parseStats reads.
+// statLines returns the text that parseStats reads.
 func statLines(all map[string]int64) (b []byte) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		b = fmt.Appendf(b, "%s %d\n", name, all[name])

@@ -106,8 +106,8 @@ func TestRuleThatSaysNothing(t *testing.T) {
 	s := storetest.TestStore(t)
 	const name = "queries/developer.download.nvidia.com"
 	for script, what := range map[string]string{
-		"echo 'Drop t' > " + name:                                "line 1 says nothing",
-		"echo 'drop t=' > " + name:                               "line 1 says nothing",
+		"echo 'Drop t' > " + name:                                "line 1 is ignored",
+		"echo 'drop t=' > " + name:                               "line 1 is ignored",
 		"(yes '#' | head -c 70000; echo; echo drop t) > " + name: "can't be read",
 		"mkdir " + name:                                          "not a regular file",
 		"ln -s ../README " + name:                                "not a regular file",

@@ -1,6 +1,6 @@
-// Package queries says which URLs are one: by the rule of the server and by the operator's files
-// queries/<host> and queries/*.<domain>. Whoever takes a URL from outside or from a job must call
-// Parse, because two normalisations would give one URL two names.
+// Package queries decides which URLs are the same one. It applies the server's query rule and the
+// operator's files queries/<host> and queries/*.<domain>. Whoever reads a URL from outside or from a
+// job must call Rules.Parse, because another normalisation would give one URL two keys.
 package queries
 
 import (
@@ -18,64 +18,62 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Rules say which URLs are one: the rule of the server, and the files in queries/.
+// Rules are the server's query rule and the operator's files in queries/.
 type Rules struct {
 	tree   *tree.Tree
 	health *health.Monitor
 	Rule   key.Rule // what becomes of a URL's query
-	own    ownBook
+	own    hostFiles
 }
 
 // New returns the Rules of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, rule key.Rule) *Rules {
 	s := &Rules{tree: t, health: h, Rule: rule}
-	s.own.files = tree.Mirror[ownFile]{Dir: t.Path("queries", ""), Ours: tree.Plain, Load: s.loadOwn, ReloadUnsettled: true}
+	s.own.files = tree.Mirror[hostFile]{
+		Dir: t.Path("queries", ""), Ours: tree.Plain, Load: s.load, ReloadUnsettled: true,
+	}
 	return s
 }
 
-// queries/<host> and queries/*.<domain> hold what an operator says of the query
-// parameters of a host: see key.HostRules. All files that speak for a host are taken
-// together. They are read again when they have changed, so that an echo counts
-// for the next request. A line that can't be taken says nothing, and fsck and
-// Health tell: in doubt a parameter stays, which costs a miss and never brings
-// wrong bytes.
+// maxFile is the most bytes of one file. A longer one is ignored, because what was cut off might be
+// a "keep".
+const maxFile = 64 << 10
 
-// maxOwn bounds one file. A longer one says nothing: what was cut off might be a
-// "keep".
-const maxOwn = 64 << 10
-
-// ownBook is queries/ as it was at the last look.
-type ownBook struct {
-	files tree.Mirror[ownFile]
+// hostFiles is queries/ as it was last read.
+type hostFiles struct {
+	files tree.Mirror[hostFile]
 	mu    sync.Mutex
-	dir   tree.Identity // when files was listed, if that tells it from the next change; else zero
+	dir   tree.Identity // of queries/ when it was listed; zero if it might change without a new one
 }
 
-type ownFile struct {
-	own   *key.HostRules
+// hostFile is queries/<host> or queries/*.<domain>.
+type hostFile struct {
+	rules *key.HostRules
 	flaws []key.Flaw
-	err   error // it can't be read
+	err   error // why it can't be read
 }
 
-// HostRules is what operators say of a host's queries, nil where nobody says
-// anything.
-func (s *Rules) HostRules(host string) (own *key.HostRules) {
-	if s.listOwn() != nil || s.own.files.Len() == 0 {
+// HostRules returns the rules of all files for a host, joined, or nil if there are none. A file that
+// has changed is read again, so that a line that an operator writes counts for the next request. A
+// line that can't be read is ignored, because to keep a parameter costs a miss at most, and never
+// gives wrong bytes.
+func (s *Rules) HostRules(host string) (rules *key.HostRules) {
+	if s.list() != nil || s.own.files.Len() == 0 {
 		return nil
 	}
 	for _, name := range HostPatterns(host) {
 		if _, listed := s.own.files.Get(name); !listed {
-			continue // most have none: that costs no stat
+			continue // without a stat, because most have none
 		}
 		if f, _, err := s.own.files.Look(name); err == nil {
-			own = own.Join(f.own)
+			rules = rules.Join(f.rules)
 		}
 	}
-	return own
+	return rules
 }
 
-// listOwn lists queries/ if it has changed.
-func (s *Rules) listOwn() error {
+// list lists queries/ if it has changed.
+func (s *Rules) list() error {
 	var st unix.Stat_t
 	if err := unix.Lstat(s.tree.Path("queries", ""), &st); err != nil {
 		return err
@@ -97,24 +95,24 @@ func (s *Rules) listOwn() error {
 	return nil
 }
 
-// loadOwn reads queries/<name>.
-func (s *Rules) loadOwn(name string) (f ownFile, err error) {
-	b, err := tree.ReadFile(s.tree.Path("queries", name), maxOwn+1)
+// load reads queries/<name>.
+func (s *Rules) load(name string) (f hostFile, err error) {
+	b, err := tree.ReadFile(s.tree.Path("queries", name), maxFile+1)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return f, err
 	case err != nil:
 		f.err = err
-	case len(b) > maxOwn:
-		f.err = fmt.Errorf("it is longer than %d bytes", maxOwn)
+	case len(b) > maxFile:
+		f.err = fmt.Errorf("it is longer than %d bytes", maxFile)
 	default:
-		f.own, f.flaws = key.ParseHostRules(string(b))
+		f.rules, f.flaws = key.ParseHostRules(string(b))
 	}
 	return f, nil
 }
 
-// HostPatterns are the names by which a file may speak for a host: its own, and
-// *.domain for each domain that it is in.
+// HostPatterns returns the names of the files that may be for a host, in queries/ or denied/: the
+// host, and *.<domain> for each domain that it is in.
 func HostPatterns(host string) []string {
 	names := []string{host}
 	for rest := host; ; {
@@ -127,9 +125,8 @@ func HostPatterns(host string) []string {
 	}
 }
 
-// ownSays tells for people which lines speak of a URL's query, each with its
-// file.
-func (s *Rules) ownSays(u key.URL) (lines []string) {
+// linesFor returns the lines in queries/ that are about a parameter of u, each after its file's name.
+func (s *Rules) linesFor(u key.URL) (lines []string) {
 	_, query, _ := strings.Cut(u.Whole(), "?")
 	named := map[string]bool{"all": true}
 	for param := range strings.SplitSeq(query, "&") {
@@ -137,7 +134,7 @@ func (s *Rules) ownSays(u key.URL) (lines []string) {
 		named[name] = true
 	}
 	for _, file := range HostPatterns(u.Host()) {
-		b, err := tree.ReadFile(s.tree.Path("queries", file), maxOwn)
+		b, err := tree.ReadFile(s.tree.Path("queries", file), maxFile)
 		if err != nil {
 			continue
 		}
@@ -151,7 +148,7 @@ func (s *Rules) ownSays(u key.URL) (lines []string) {
 	return lines
 }
 
-// QueryFlaws are the files in queries/ that say less than they seem to.
+// QueryFlaws lists the files in queries/ that are ignored, and the lines that are.
 func (s *Rules) QueryFlaws() (list []health.Problem, err error) {
 	names, err := s.tree.Names("queries")
 	if err != nil {
@@ -161,33 +158,37 @@ func (s *Rules) QueryFlaws() (list []health.Problem, err error) {
 	for _, name := range names {
 		path := "queries/" + name
 		if !IsHostPattern(name) {
-			list = append(list, health.Problem{Path: path, Text: "neither a host nor *.domain, in lower case and without scheme and port: it says nothing", Do: "rename it, or rm it"})
+			list = append(list, health.Problem{Path: path, Do: "rename it, or rm it",
+				Text: "it is ignored: its name is neither a host nor *.<domain>, in lower case, without scheme and port"})
 			continue
 		}
 		f, _, err := s.own.files.Look(name)
 		switch {
 		case err != nil: // gone, or no regular file
 		case f.err != nil:
-			list = append(list, health.Problem{Path: path, Text: "it can't be read, and says nothing: " + f.err.Error(), Do: "mend the disk or the file's mode"})
+			list = append(list, health.Problem{Path: path, Do: "mend the disk or the file's mode",
+				Text: "it is ignored, because it can't be read: " + f.err.Error()})
 		default:
 			for _, flaw := range f.flaws {
-				list = append(list, health.Problem{Path: path, Text: fmt.Sprintf("line %d says nothing: %s", flaw.N, flaw.Why), Do: "mend that line"})
+				list = append(list, health.Problem{Path: path, Do: "mend that line",
+					Text: fmt.Sprintf("line %d is ignored: %s", flaw.N, flaw.Why)})
 			}
 		}
 	}
 	return list, nil
 }
 
-// CheckQueries has Health tell what OwnFlaws finds.
+// CheckQueries has Health list a trouble if QueryFlaws finds any.
 func (s *Rules) CheckQueries() {
 	list, err := s.QueryFlaws()
 	if err == nil && len(list) > 0 {
 		err = fmt.Errorf("%s: %s", list[0].Path, list[0].Text)
 	}
-	s.health.SetTrouble("queries", "a line in queries/ can't be taken, and says nothing: run fromcache fsck", err)
+	s.health.SetTrouble("queries", "a file or line in queries/ is ignored: run fromcache fsck", err)
 }
 
-// IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/.
+// IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/: in lower
+// case, without scheme and port.
 func IsHostPattern(s string) bool {
 	s = strings.TrimPrefix(s, "*.")
 	u, err := key.Parse("http://"+s+"/", key.Auto)

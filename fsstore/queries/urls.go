@@ -7,21 +7,19 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// Parse normalises rawURL by the rules that hold on this directory: what all
-// that take a URL from outside, or from a job, must call, for two that differ
-// would give one URL two names. Its error is a *key.Error.
+// Parse normalises rawURL by the rules of this data directory. Its error is a *key.Error.
 func (s *Rules) Parse(rawURL string) (key.URL, error) {
 	u, err := key.Parse(rawURL, s.Rule)
 	if err != nil || s.Rule != key.Auto || strings.IndexByte(rawURL, '?') < 0 {
 		return u, err
 	}
-	if own := s.HostRules(u.Host()); own != nil {
-		return key.ParseWith(rawURL, own)
+	if rules := s.HostRules(u.Host()); rules != nil {
+		return key.ParseWith(rawURL, rules)
 	}
 	return u, nil
 }
 
-// RuleInWords tells what becomes of a URL's query, and who says so.
+// RuleInWords says what becomes of a URL's query, and which rule decides it.
 func (s *Rules) RuleInWords(rawURL string) string {
 	u, err := s.Parse(rawURL)
 	switch {
@@ -32,26 +30,23 @@ func (s *Rules) RuleInWords(rawURL string) string {
 	case s.Rule == key.Drop:
 		return "--drop-query: the query is no part of the key"
 	}
-	var said []string
-	if left := key.DroppedParams(u.Whole(), s.HostRules(u.Host())); len(left) > 0 {
-		said = append(said, "left out: "+leftInWords(left))
-	} else {
-		said = append(said, "the query is part of the key: nothing in it is proven to be a signature")
+	text := "the query is part of the key: nothing in it is proven to be a signature"
+	if dropped := key.DroppedParams(u.Whole(), s.HostRules(u.Host())); len(dropped) > 0 {
+		text = "left out: " + droppedInWords(dropped)
 	}
-	said = append(said, s.ownSays(u)...)
-	return strings.Join(said, "; ")
+	return strings.Join(append([]string{text}, s.linesFor(u)...), "; ")
 }
 
-// leftInWords names what was left out, each name once and with the reason.
-func leftInWords(left []key.Dropped) string {
+// droppedInWords names each dropped parameter once, with the reason.
+func droppedInWords(dropped []key.Dropped) string {
 	var order []string
 	names := map[string][]string{}
-	for _, l := range left {
-		if names[l.By] == nil {
-			order = append(order, l.By)
+	for _, d := range dropped {
+		if names[d.By] == nil {
+			order = append(order, d.By)
 		}
-		if !slices.Contains(names[l.By], l.Name) {
-			names[l.By] = append(names[l.By], l.Name)
+		if !slices.Contains(names[d.By], d.Name) {
+			names[d.By] = append(names[d.By], d.Name)
 		}
 	}
 	for i, by := range order {

@@ -137,7 +137,7 @@ func (p *pace) read(ctx context.Context, n int, began time.Time) bool {
 // look.
 func (p *pace) isBusy() bool {
 	if time.Since(p.looked) >= time.Second {
-		hits := p.s.counts.Gathered()
+		hits := p.s.counts.PendingHits()
 		n, err := p.s.spool.Count(tree.Active)
 		p.busy = err != nil || n > 0 || hits != p.hits
 		p.hits, p.looked = hits, time.Now()
