@@ -4,7 +4,7 @@ import (
 	_ "embed"
 )
 
-// Help topics about what this package promises, as Markdown: fromcache help prints them.
+// Help topics about what this package promises, as Markdown for fromcache help.
 var (
 	//go:embed backup.md
 	BackupHelp string

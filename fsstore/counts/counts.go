@@ -1,6 +1,6 @@
 // Package counts owns hits/ (how often each artifact was served) and stats/ (what was counted each
-// day). Numbers are gathered in memory and added to the files every ten seconds, because a write for
-// each hit would cost more than the hit. A crash loses those of the last ten seconds.
+// day). Numbers are gathered in memory and added to the files every ten seconds, because a write
+// for each hit would cost more than the hit. A crash loses those of the last ten seconds.
 package counts
 
 import (

@@ -112,8 +112,8 @@ func (s *Counts) addHits(k string, n int64) error {
 	return f.Truncate(int64(len(line) + 1))
 }
 
-// openCount opens a file of numbers for adding in place, and makes it if it does not exist. It waits
-// up to a second for the file's lock, whose holder only adds and closes. Its error is
+// openCount opens a file of numbers for adding in place, and makes it if it does not exist. It
+// waits up to a second for the file's lock, whose holder only adds and closes. Its error is
 // tree.ErrLocked, tree.ErrHardLinked for a file with a second name, or the disk's.
 func openCount(path string) (*os.File, error) {
 	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK

@@ -11,9 +11,9 @@ import (
 )
 
 // A URL's artifact may lie under a key that another rule made. Find tries one key after the other,
-// today's first, and takes an artifact only if the URL that brought its bytes equals the one asked for
-// by the rules that hold now. So a rule that changes loses nothing that is held for that very URL, and
-// never serves it the bytes of another.
+// today's first, and takes an artifact only if the URL that brought its bytes equals the one asked
+// for by the rules that hold now. So a rule that changes loses nothing that is held for that very
+// URL, and never serves it the bytes of another.
 
 // Find returns what is held for u, under today's key or another. Its error is that of today's key,
 // or of the key that an earlier server gave.

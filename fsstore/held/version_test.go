@@ -14,8 +14,9 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// TestOpenVersion: each version of a URL that meta remembers is had by its digest, before and after gc has taken its blob
-// out of service; none of another URL's, and none once the artifact is evicted or gc has unlinked it.
+// TestOpenVersion: each version of a URL that meta remembers is had by its digest, before and after
+// gc has taken its blob out of service; none of another URL's, and none once the artifact is
+// evicted or gc has unlinked it.
 func TestOpenVersion(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Hold(t, s, "https://vendor.example/other.run", "of another URL")

@@ -8,7 +8,8 @@ import (
 
 const when = "2026-11-22T21:31:00Z "
 
-// TestCompact: a job that waits for weeks, and one that resumes a hundred times, keep their size and say what they said.
+// TestCompact: a job that waits for weeks, and one that resumes a hundred times, keep their size
+// and say what they said.
 func TestCompact(t *testing.T) {
 	head := "https://example.com/a.run?t=1\nsha256 " + strings.Repeat("d", 64) + "\n" + when + "miss 10.0.0.7 curl/8\n" + when + "approve web 10.0.0.2\n"
 	long, resumed := head, head
@@ -30,8 +31,8 @@ func TestCompact(t *testing.T) {
 			t.Errorf("%s: not the same twice:\n%s", name, again)
 		}
 	}
-	// Who wrote the start that a resume goes by may own the part: ten claims came after it, and before it the first alone
-	// counts, which says what was held when the job was approved.
+	// Who wrote the start that a resume goes by may own the part: ten claims came after it, and
+	// before it the first alone counts, which says what was held when the job was approved.
 	started := head + when + "claim host 1 eeeeeeeeeeeeeeee\n" + when + "claim host 1 aaaaaaaaaaaaaaaa\n" + when + "claim host 1 bbbbbbbbbbbbbbbb\n" + when + "start 99 \"e\" host 1\n" +
 		strings.Repeat(when+"claim host 1 cccccccccccccccc\n", 12)
 	if got := string(Compact([]byte(started))); !strings.Contains(got, "bbbb") || !strings.Contains(got, "eeee") || strings.Contains(got, "aaaaaaaaaaaaaaaa\n") || strings.Count(got, "cccccccccccccccc") != 10 {

@@ -184,8 +184,8 @@ func (j *Job) newestOf(kinds ...Kind) Event {
 
 // FetchURL returns the URL that was approved, as written. It is the URL on the newest approve line,
 // or on a retry line after that. Where the line names none it is the newest URL that was recorded
-// before the approval. Where nothing was approved it is the newest that was recorded. A URL that was
-// recorded after an approval is never returned, because any client can have its URL recorded.
+// before the approval. Where nothing was approved it is the newest that was recorded. A URL that
+// was recorded after an approval is never returned, because any client can have its URL recorded.
 func (j *Job) FetchURL() string {
 	noted, approved := j.URL, ""
 	for i := range j.Events {

@@ -52,7 +52,8 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// roundTrip checks that e's line is one line, is read as an event of e's kind, and says the same when written again.
+// roundTrip checks that e's line is one line, is read as an event of e's kind, and says the same
+// when written again.
 func roundTrip(t *testing.T, e Event) {
 	t.Helper()
 	line := e.Line()

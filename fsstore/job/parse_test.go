@@ -79,7 +79,8 @@ func TestParseFlaw(t *testing.T) {
 	}
 }
 
-// What belongs to a URL that was not taken must not fall to its neighbour; the log may, for a claim appends it at the end.
+// What belongs to a URL that was not taken must not fall to its neighbour; the log may, for a claim
+// appends it at the end.
 func TestParseAstray(t *testing.T) {
 	f := Parse([]byte("https://h/a\nftp://h/b\naccept any\n2026-11-22T21:31:00Z approve web\nhttps://h/c\naccept http\n"))
 	if len(f.Jobs) != 2 || len(f.Bad) != 2 || f.Jobs[0].AcceptAny || !f.Jobs[0].Approved() || !f.Jobs[1].AcceptHTTP {

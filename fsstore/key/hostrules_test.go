@@ -118,7 +118,8 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// Whatever lines say, what is left of a URL is a part of it, is its own normal form, and holds what is to be kept.
+// Whatever lines say, what is left of a URL is a part of it, is its own normal form, and holds what
+// is to be kept.
 func FuzzOwn(f *testing.F) {
 	f.Add("drop t\nkeep sig\n", "t=1&sig=a&se=2026-11-28&sp=r&h=2")
 	f.Add("drop all\nkeep h # and no more", "t=1&h=2&h=3&&%68=4")

@@ -40,7 +40,8 @@ var sas = []param{{"sig", isToken}, {"se", isDay}, {"sp", isLetters}}
 // name that others use too.
 var signatures = [...]signature{
 	{by: "AWS Signature Version 4", need: sigV4, may: []param{{"X-Amz-Security-Token", isSome}, {"X-Amz-Content-Sha256", isSome}, {"X-Amz-Region-Set", isSome}, {"X-Amz-S3session-Token", isSome}}},
-	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Query string request authentication alternative"
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html, "Query string
+	// request authentication alternative"
 	{by: "AWS Signature Version 2", need: []param{{"AWSAccessKeyId", isSome}, {"Signature", isSome}, {"Expires", isNumber}}, may: []param{{"x-amz-security-token", isSome}}},
 	// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-canned-policy.html
 	{by: "CloudFront", need: []param{{"Expires", isNumber}, {"Signature", isSome}, {"Key-Pair-Id", isSome}}, may: []param{{"Hash-Algorithm", isSome}}},
@@ -56,9 +57,11 @@ var signatures = [...]signature{
 	// https://cloud.google.com/cdn/docs/using-signed-urls
 	{by: "Google Cloud CDN", need: []param{{"KeyName", isSome}, {"Expires", isNumber}, {"Signature", isSome}}, may: []param{{"URLPrefix", isSome}}},
 	{by: "Azure shared access signature", need: sas, may: sasFields},
-	// https://learn.microsoft.com/rest/api/storageservices/define-stored-access-policy: it says se and sp
+	// https://learn.microsoft.com/rest/api/storageservices/define-stored-access-policy: it says se
+	// and sp
 	{by: "Azure shared access signature", need: []param{{"sig", isToken}, {"sv", isDay}, {"sr", isLetters}, {"si", isSome}}, may: sasFields},
-	// https://techdocs.akamai.com/adaptive-media-delivery/docs/add-token-auth, the names by which it is mostly met
+	// https://techdocs.akamai.com/adaptive-media-delivery/docs/add-token-auth, the names by which
+	// it is mostly met
 	{by: "Akamai", need: []param{{"hdnea", isEdgeToken}}},
 	{by: "Akamai", need: []param{{"hdnts", isEdgeToken}}},
 	{by: "Akamai", need: []param{{"__token__", isEdgeToken}}},
@@ -71,7 +74,8 @@ var signatures = [...]signature{
 	{by: "Alibaba Cloud OSS V4", need: []param{
 		{"x-oss-signature-version", begins("OSS4-")}, {"x-oss-credential", isSome}, {"x-oss-date", isSome}, {"x-oss-expires", isNumber}, {"x-oss-signature", isSome},
 	}, may: []param{{"x-oss-additional-headers", isSome}, {"x-oss-security-token", isSome}}},
-	// https://www.alibabacloud.com/help/en/cdn/user-guide/type-a-signing, and Tencent's of the same form below
+	// https://www.alibabacloud.com/help/en/cdn/user-guide/type-a-signing, and Tencent's of the same
+	// form below
 	{by: "Alibaba Cloud CDN", need: []param{{"auth_key", isTypeA}}},
 	// https://www.tencentcloud.com/document/product/436/7778
 	{by: "Tencent Cloud COS", need: []param{
@@ -92,7 +96,8 @@ var signatures = [...]signature{
 	{by: "Qiniu Kodo", need: []param{{"e", isUnixTime}, {"token", isQiniu}}},
 	// https://docs.bunny.net/docs/cdn-token-authentication
 	{by: "bunny.net", host: "b-cdn.net", need: []param{{"token", isBunny}, {"expires", isUnixTime}}, may: []param{{"token_path", isSome}, {"token_countries", isSome}, {"token_countries_blocked", isSome}}},
-	// https://nginx.org/en/docs/http/ngx_http_secure_link_module.html#secure_link: MD5 in base64url, as its example names it
+	// https://nginx.org/en/docs/http/ngx_http_secure_link_module.html#secure_link: MD5 in
+	// base64url, as its example names it
 	{by: "nginx secure_link", need: []param{{"md5", isMD5URL}, {"expires", isUnixTime}}},
 
 	// The private ones of large hosts, beside or instead of the above.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each scheme of the table, by the example of its documentation: it is dropped whole, and what is missing, twice or odd in
-// it makes it an ordinary query.
+// Each scheme of the table, by the example of its documentation: it is dropped whole, and what is
+// missing, twice or odd in it makes it an ordinary query.
 func TestSignature(t *testing.T) {
 	for i := range signatures {
 		sig := &signatures[i]
@@ -89,7 +89,8 @@ func example(sig *signature) (query []string) {
 	return query
 }
 
-// What rides beside a signature and chooses the content, or the name under which it is saved, stays.
+// What rides beside a signature and chooses the content, or the name under which it is saved,
+// stays.
 func TestSignatureKeepsWhatChooses(t *testing.T) {
 	const aws = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k&X-Amz-Date=20261128T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0a"
 	const azure = "sv=2024-11-04&se=2026-11-28T21%3A27%3A26Z&sr=b&sp=r&sig=a%2Bb%3D"

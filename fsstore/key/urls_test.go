@@ -38,8 +38,9 @@ func TestRealURLs(t *testing.T) {
 	}
 }
 
-// The schemes once more, as their documentation has them: the names that must all be there, and after a "|" those that may. It
-// is written apart from the table, and holds for any value: what the table drops, this drops too.
+// The schemes once more, as their documentation has them: the names that must all be there, and
+// after a "|" those that may. It is written apart from the table, and holds for any value: what the
+// table drops, this drops too.
 var documented = []string{
 	"X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires X-Amz-SignedHeaders X-Amz-Signature | X-Amz-Security-Token X-Amz-Content-Sha256 X-Amz-Region-Set X-Amz-S3session-Token",
 	"AWSAccessKeyId Signature Expires | x-amz-security-token",
@@ -100,7 +101,8 @@ func naive(u string) string {
 	return path + "?" + query
 }
 
-// whole reports whether each name of a set is there once and each of the others once at most, all with a value.
+// whole reports whether each name of a set is there once and each of the others once at most, all
+// with a value.
 func whole(params, need, may []string) bool {
 	for _, name := range append(append([]string{}, need...), may...) {
 		n := 0
@@ -123,8 +125,8 @@ func whole(params, need, may []string) bool {
 	return true
 }
 
-// plausible reports of a name that others use as well whether its value looks like that of the scheme: roughly, by its length
-// and a mark that only that has.
+// plausible reports of a name that others use as well whether its value looks like that of the
+// scheme: roughly, by its length and a mark that only that has.
 func plausible(params, need []string) bool {
 	mark := map[string]string{"hdnea": "~hmac=", "hdnts": "~hmac=", "__token__": "~hmac=", "authorization": "bce-auth-v1", "auth_key": "-", "sign": "-", "t": "eyJscyI6", "jwt": "eyJ"}
 	for _, name := range need {
@@ -162,8 +164,8 @@ func plausible(params, need []string) bool {
 	return true
 }
 
-// No two URLs whose parts that are no signature differ ever have one identity: whatever a URL is merged with, taking out by
-// hand the sets that are documented leaves the same.
+// No two URLs whose parts that are no signature differ ever have one identity: whatever a URL is
+// merged with, taking out by hand the sets that are documented leaves the same.
 func FuzzIdentity(f *testing.F) {
 	text, err := os.ReadFile("testdata/urls.txt")
 	if err != nil {

@@ -181,8 +181,8 @@ func Check(name string, head []byte) *Mismatch {
 	return nil
 }
 
-// maxError is the length in bytes up to which text is taken for an error message though it holds none
-// of errorPhrases.
+// maxError is the length in bytes up to which text is taken for an error message though it holds
+// none of errorPhrases.
 const maxError = 1000
 
 // isErrorText reports whether bytes can't be a file with this extension, because they are text.

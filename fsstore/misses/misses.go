@@ -1,6 +1,6 @@
-// Package misses owns misses/: a file for each URL that a client asked for, that is not held and that
-// nobody has approved. It bounds what strangers may have noted: the number of files, a share of them
-// for each network (quota.go), and a line a minute for repeats (repeats.go).
+// Package misses owns misses/: a file for each URL that a client asked for, that is not held and
+// that nobody has approved. It bounds what strangers may have noted: the number of files, a share
+// of them for each network (quota.go), and a line a minute for repeats (repeats.go).
 package misses
 
 import (
@@ -58,8 +58,8 @@ const (
 )
 
 const (
-	// smallMiss is the size, some twenty lines, up to which each request is written at once, because
-	// people count the lines of a small miss with cat.
+	// smallMiss is the size, some twenty lines, up to which each request is written at once,
+	// because people count the lines of a small miss with cat.
 	smallMiss = 1 << 10
 	// GatherFor is how long a client's repeats are counted in memory before they are written as one
 	// line.

@@ -172,8 +172,8 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	}
 }
 
-// A verb writes nothing to a file that has a second name. Where the line decides what is fetched it is
-// refused, and says what to do; a move needs no line.
+// A verb writes nothing to a file that has a second name. Where the line decides what is fetched it
+// is refused, and says what to do; a move needs no line.
 func TestVerbsLeaveTheOtherNameAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		in      fsstore.State

@@ -1,6 +1,6 @@
 // Package queries decides which URLs are the same one. It applies the server's query rule and the
-// operator's files queries/<host> and queries/*.<domain>. Whoever reads a URL from outside or from a
-// job must call Rules.Parse, because another normalisation would give one URL two keys.
+// operator's files queries/<host> and queries/*.<domain>. Whoever reads a URL from outside or from
+// a job must call Rules.Parse, because another normalisation would give one URL two keys.
 package queries
 
 import (
@@ -53,10 +53,10 @@ type hostFile struct {
 	err   error // why it can't be read
 }
 
-// HostRules returns the rules of all files for a host, joined, or nil if there are none. A file that
-// has changed is read again, so that a line that an operator writes counts for the next request. A
-// line that can't be read is ignored, because to keep a parameter costs a miss at most, and never
-// gives wrong bytes.
+// HostRules returns the rules of all files for a host, joined, or nil if there are none. A file
+// that has changed is read again, so that a line that an operator writes counts for the next
+// request. A line that can't be read is ignored, because to keep a parameter costs a miss at most,
+// and never gives wrong bytes.
 func (s *Rules) HostRules(host string) (rules *key.HostRules) {
 	if s.list() != nil || s.own.files.Len() == 0 {
 		return nil
@@ -125,7 +125,8 @@ func HostPatterns(host string) []string {
 	}
 }
 
-// linesFor returns the lines in queries/ that are about a parameter of u, each after its file's name.
+// linesFor returns the lines in queries/ that are about a parameter of u, each after its file's
+// name.
 func (s *Rules) linesFor(u key.URL) (lines []string) {
 	_, query, _ := strings.Cut(u.Whole(), "?")
 	named := map[string]bool{"all": true}
@@ -187,8 +188,8 @@ func (s *Rules) CheckQueries() {
 	s.health.SetTrouble("queries", "a file or line in queries/ is ignored: run fromcache fsck", err)
 }
 
-// IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/: in lower
-// case, without scheme and port.
+// IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/: in
+// lower case, without scheme and port.
 func IsHostPattern(s string) bool {
 	s = strings.TrimPrefix(s, "*.")
 	u, err := key.Parse("http://"+s+"/", key.Auto)

@@ -9,9 +9,10 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// A key alone does not identify a URL: the keys of earlier servers have 64 bits of a hash, for which
-// two URLs can be made to collide, and a person may give a file any name. So the code here reads the
-// URL in a file, and compares the whole SHA-256 of its normalised form by the rules that hold now.
+// A key alone does not identify a URL: the keys of earlier servers have 64 bits of a hash, for
+// which two URLs can be made to collide, and a person may give a file any name. So the code here
+// reads the URL in a file, and compares the whole SHA-256 of its normalised form by the rules that
+// hold now.
 
 // ArtifactID identifies one artifact, so that files of the spool can be compared with it.
 type ArtifactID struct {

@@ -10,8 +10,8 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// An approval names one URL of a miss, which a person has seen, because any client can add a URL with
-// a signature that it made up.
+// An approval names one URL of a miss, which a person has seen, because any client can add a URL
+// with a signature that it made up.
 
 // Shown is a miss as a person saw it.
 type Shown struct {

@@ -2,11 +2,9 @@ package view
 
 // What the tests in this folder reach of the inside.
 
-import ()
-
 func (x *View) Forget() { x.forget() }
 
-func (x *View) Stale() { x.stale() }
+func (x *View) Expire() { x.expire() }
 
 const KeptClients = keptClients
 

@@ -11,7 +11,7 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// orders are the rows in the order of their names, kept while nothing changes.
+// orders are the rows in the order of their names, kept until one changes.
 type orders struct {
 	mu        sync.Mutex
 	artifacts []*ArtifactRow
@@ -20,27 +20,28 @@ type orders struct {
 	jobs      map[tree.State][]spool.JobFile
 }
 
-// Artifacts returns every artifact, sorted by key. Slice and rows are shared:
-// they must not be changed, and it stays the same while nothing does, so that what
-// is computed from it can be kept.
+// Artifacts returns every artifact, sorted by key. The slice and its rows are shared: the caller
+// must not change them. It is the same slice until an artifact changes, so that what is computed
+// from it can be kept.
 func (v *View) Artifacts() []*ArtifactRow {
 	v.touch()
-	v.glance("meta")
-	v.glance("hits")
+	v.listIfOverdue("meta")
+	v.listIfOverdue("hits")
 	v.order.mu.Lock()
 	defer v.order.mu.Unlock()
 	return v.artifacts()
 }
 
-// Held is the number of artifacts, and the bytes of their blobs, each once.
+// Held returns the number of artifacts, and the bytes of their blobs, each blob counted once.
 func (v *View) Held() (n int, bytes int64) {
 	v.touch()
-	v.glance("meta")
+	v.listIfOverdue("meta")
 	v.order.mu.Lock()
 	defer v.order.mu.Unlock()
 	return len(v.artifacts()), v.order.bytes
 }
 
+// artifacts is Artifacts for a caller that holds order.mu.
 func (v *View) artifacts() []*ArtifactRow {
 	metas, all := v.metas.TakeChanged()
 	hits, allHits := v.hits.TakeChanged()
@@ -49,19 +50,20 @@ func (v *View) artifacts() []*ArtifactRow {
 	case o.artifacts == nil || all || allHits:
 		o.artifacts, o.blobs, o.bytes = v.sortArtifacts(), map[string]int{}, 0
 		for _, r := range o.artifacts {
-			o.hold(r, 1)
+			o.countBlob(r, 1)
 		}
 	case len(metas)+len(hits) > 0:
 		changed := maps.Clone(hits)
 		for name := range metas {
 			changed[strings.TrimSuffix(name, ".json")] = true
 		}
-		o.artifacts = patch(o.artifacts, changed, func(r *ArtifactRow) string { return r.Key }, v.artifactNow, o.hold)
+		nameOf := func(r *ArtifactRow) string { return r.Key }
+		o.artifacts = patch(o.artifacts, changed, nameOf, v.artifactOf, o.countBlob)
 	}
 	return o.artifacts
 }
 
-func (v *View) artifactNow(k string) (*ArtifactRow, bool) {
+func (v *View) artifactOf(k string) (*ArtifactRow, bool) {
 	r, ok := v.metas.Get(k + ".json")
 	if !ok {
 		return nil, false
@@ -69,8 +71,8 @@ func (v *View) artifactNow(k string) (*ArtifactRow, bool) {
 	return v.withHits(&r.Value), true
 }
 
-// withHits is a copy where there are any: rows that were never hit, which are
-// most, are in memory once.
+// withHits returns a copy of r with its hits, or r itself if there are none: most rows were never
+// hit, and are in memory once so.
 func (v *View) withHits(r *ArtifactRow) *ArtifactRow {
 	h, ok := v.hits.Get(r.Key)
 	if !ok || h.Value.n == 0 {
@@ -81,8 +83,8 @@ func (v *View) withHits(r *ArtifactRow) *ArtifactRow {
 	return &hit
 }
 
-// hold counts an artifact in, or with -1 out.
-func (o *orders) hold(r *ArtifactRow, n int) {
+// countBlob counts the blob of an artifact that comes (n is 1) or goes (-1).
+func (o *orders) countBlob(r *ArtifactRow, n int) {
 	had := o.blobs[r.SHA256]
 	switch {
 	case had == 0 && n > 0:
@@ -106,12 +108,14 @@ func (v *View) sortArtifacts() []*ArtifactRow {
 	return list
 }
 
-// patch is a copy of a sorted list with the rows that changed: a tenth of the
-// work of sorting anew. count, if any, is told what goes and what comes.
-func patch[T any](old []T, changed map[string]bool, name func(T) string, get func(string) (T, bool), count func(T, int)) []T {
+// patch returns a copy of a sorted list with the rows that changed, which is a tenth of the work of
+// sorting anew. count, if not nil, is called for each row that goes (-1) or comes (1).
+func patch[T any](old []T, changed map[string]bool, name func(T) string,
+	get func(string) (T, bool), count func(T, int)) []T {
+	byName := func(r T, k string) int { return cmp.Compare(name(r), k) }
 	list := make([]T, 0, len(old)+len(changed))
 	for _, k := range slices.Sorted(maps.Keys(changed)) {
-		n, found := slices.BinarySearchFunc(old, k, func(r T, k string) int { return cmp.Compare(name(r), k) })
+		n, found := slices.BinarySearchFunc(old, k, byName)
 		list, old = append(list, old[:n]...), old[n:]
 		if found {
 			if count != nil {
@@ -129,19 +133,18 @@ func patch[T any](old []T, changed map[string]bool, name func(T) string, get fun
 	return append(list, old...)
 }
 
-// Jobs returns one directory of the spool, sorted by name. The slice is shared
-// as that of Artifacts is; that of active/ is new each time, with the sizes of
-// the parts.
+// Jobs returns one directory of the spool, sorted by name. The slice is shared as that of Artifacts
+// is, except that of active/, which is new each time and has the sizes of the parts.
 func (v *View) Jobs(st tree.State) []spool.JobFile {
 	v.touch()
-	v.glance(string(st))
+	v.listIfOverdue(string(st))
 	list := v.jobsInOrder(st)
 	if st != tree.Active {
 		return list
 	}
 	list = slices.Clone(list)
 	for i := range list {
-		list[i].Part = v.s.spool.PartSize(&list[i])
+		list[i].Part = v.spool.PartSize(&list[i])
 	}
 	return list
 }
@@ -160,7 +163,8 @@ func (v *View) jobsInOrder(st tree.State) []spool.JobFile {
 		}
 		slices.SortFunc(list, func(a, b spool.JobFile) int { return cmp.Compare(a.Name, b.Name) })
 	case len(changed) > 0:
-		list = patch(list, changed, func(j spool.JobFile) string { return j.Name }, m.Value, nil)
+		nameOf := func(j spool.JobFile) string { return j.Name }
+		list = patch(list, changed, nameOf, m.Value, nil)
 	default:
 		return list
 	}

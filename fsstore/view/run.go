@@ -8,8 +8,8 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// Subscribe returns a channel of changes and the call that ends it. Whoever
-// reads too slowly gets a Change with no Name for what was dropped.
+// Subscribe returns a channel of changes, and a function that ends it. A reader that is too slow
+// gets a Change without a Name in place of those that it missed.
 func (v *View) Subscribe() (<-chan Change, func()) {
 	c := make(chan Change, 256)
 	v.mu.Lock()
@@ -23,52 +23,55 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 	}
 }
 
+// touch notes that the view is read.
 func (v *View) touch() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.used = time.Now()
 }
 
-// glance is look for a page, which does not wait for a listing that Run is
-// about to do.
-func (v *View) glance(dir string) {
+// listIfOverdue lists a directory for a page. While Run runs it does so only if Run is late, so
+// that no page waits for a listing.
+func (v *View) listIfOverdue(dir string) {
 	v.mu.Lock()
-	age := v.every(dir)
+	age := v.interval(dir)
 	if v.running {
 		age *= overdue
 	}
 	v.mu.Unlock()
-	v.look(dir, age)
+	v.list(dir, age)
 }
 
-// every is how often a directory is to be listed; the caller holds mu.
-func (v *View) every(dir string) time.Duration {
+// interval returns how often a directory is to be listed. The caller holds mu.
+func (v *View) interval(dir string) time.Duration {
+	least := listSpool
 	if dir == "meta" || dir == "hits" {
-		return max(lookMeta, idle*v.cost[dir])
+		least = listMeta
 	}
-	return max(lookSpool, idle*v.cost[dir])
+	return max(least, listRest*v.took[dir])
 }
 
-func (v *View) older(dir string, age time.Duration) bool {
+// isDue reports whether the last listing is at least as old as age.
+func (v *View) isDue(dir string, age time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return time.Since(v.fresh[dir]) >= age
+	return time.Since(v.listed[dir]) >= age
 }
 
-// look lists a directory again if the last listing is older than age.
-func (v *View) look(dir string, age time.Duration) {
-	if !v.older(dir, age) {
+// list lists a directory again if the last listing is at least as old as age.
+func (v *View) list(dir string, age time.Duration) {
+	if !v.isDue(dir, age) {
 		return
 	}
-	v.scan.Lock()
-	defer v.scan.Unlock()
-	if !v.older(dir, age) {
+	v.listing.Lock()
+	defer v.listing.Unlock()
+	if !v.isDue(dir, age) { // another has listed it meanwhile
 		return
 	}
 	began := time.Now()
-	names, err := v.s.tree.Names(dir)
+	names, err := v.tree.Names(dir)
 	if err != nil {
-		v.s.health.Complain("view", err)
+		v.health.Complain("view", err)
 		return
 	}
 	var changed []string
@@ -81,17 +84,17 @@ func (v *View) look(dir string, age time.Duration) {
 		changed = v.jobs[tree.State(dir)].Rescan(names)
 	}
 	v.mu.Lock()
-	if !v.fresh[dir].IsZero() { // the first one reads every file, and later ones don't
-		v.cost[dir] = time.Since(began)
+	if !v.listed[dir].IsZero() { // the first one reads every file, and later ones don't
+		v.took[dir] = time.Since(began)
 	}
-	v.fresh[dir] = time.Now()
+	v.listed[dir] = time.Now()
 	v.mu.Unlock()
-	v.tell(dir, changed...)
+	v.notify(dir, changed...)
 }
 
-// tell tells every reader. More changes than a page would take one by one
-// become one of the whole directory.
-func (v *View) tell(dir string, names ...string) {
+// notify sends changes to every reader. More than a hundred become one of the whole directory,
+// because a page would read it whole then.
+func (v *View) notify(dir string, names ...string) {
 	if len(names) > 100 {
 		names = []string{""}
 	}
@@ -104,8 +107,7 @@ func (v *View) tell(dir string, names ...string) {
 	}
 }
 
-// send never blocks: a full channel loses its oldest change and is told that
-// anything may be another.
+// send does not block. A full channel loses its oldest change, and gets one without a Name.
 func send(c chan Change, change Change) {
 	select {
 	case c <- change:
@@ -122,14 +124,14 @@ func send(c chan Change, change Change) {
 	}
 }
 
-// Run tells changes until ctx ends.
+// Run keeps the copy up to date and sends changes to the subscribers until ctx ends.
 func (v *View) Run(ctx context.Context) error {
-	v.run(true)
-	defer v.run(false)
-	w := v.s.spool.NewWatcher(append([]tree.State{"meta"}, viewed...))
-	v.stale() // what changed between a listing and the watch, no event tells
+	v.setRunning(true)
+	defer v.setRunning(false)
+	w := v.spool.NewWatcher(watched)
+	v.expire() // because no event tells what changed between a listing and the watch
 	defer func() { w.Close() }()
-	tick := time.NewTicker(lookParts)
+	tick := time.NewTicker(readParts)
 	defer tick.Stop()
 	for {
 		select {
@@ -137,23 +139,26 @@ func (v *View) Run(ctx context.Context) error {
 			return nil
 		case e, ok := <-w.Events():
 			if ok {
-				v.event(e.Name)
+				v.handleEvent(e.Name)
 			}
 		case err := <-w.Errors():
-			v.s.health.Complain("watch", err)
-			v.stale()
+			v.health.Complain("watch", err)
+			v.expire()
 		case <-tick.C:
 			v.tick()
-			if again := v.s.spool.Rewatch(w, append([]tree.State{"meta"}, viewed...)); again != w {
-				w = again
-				v.stale()
+			if another := v.spool.Rewatch(w, watched); another != w {
+				w = another
+				v.expire()
 			}
 		}
 	}
 }
 
-// event: one name may have changed; what it is now is read from the disk.
-func (v *View) event(path string) {
+// watched are the directories whose events Run hears. hits/ would give one for each hit.
+var watched = append([]tree.State{"meta"}, viewed...)
+
+// handleEvent reads a file that may have changed, and notifies the readers if it has.
+func (v *View) handleEvent(path string) {
 	if !v.inUse() {
 		return
 	}
@@ -165,11 +170,11 @@ func (v *View) event(path string) {
 		changed = m.Refresh(name)
 	}
 	if changed {
-		v.tell(dir, name)
+		v.notify(dir, name)
 	}
 }
 
-func (v *View) run(on bool) {
+func (v *View) setRunning(on bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.running = on
@@ -181,42 +186,44 @@ func (v *View) inUse() bool {
 	return len(v.readers) > 0 || !v.used.IsZero()
 }
 
-func (v *View) stale() {
+// expire has every directory listed again when it is read next.
+func (v *View) expire() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	clear(v.fresh)
+	clear(v.listed)
 }
 
+// tick lists what is due, while somebody reads the view.
 func (v *View) tick() {
 	v.mu.Lock()
-	watched, used := len(v.readers) > 0, v.used
+	subscribed, used := len(v.readers) > 0, v.used
 	v.mu.Unlock()
 	switch {
-	case watched:
-		v.tellParts()
+	case subscribed:
+		v.notifyOfParts()
 	case used.IsZero():
 		return
-	case time.Since(used) > unseen:
+	case time.Since(used) > forgetAfter:
 		v.forget()
 		return
 	}
 	for _, dir := range append([]tree.State{"meta", "hits"}, viewed...) {
 		v.mu.Lock()
-		age := v.every(string(dir))
+		age := v.interval(string(dir))
 		v.mu.Unlock()
-		v.look(string(dir), age)
+		v.list(string(dir), age)
 	}
 }
 
-// tellParts tells of downloads whose part has grown.
-func (v *View) tellParts() {
+// notifyOfParts sends a change for each download whose part has grown.
+func (v *View) notifyOfParts() {
 	list := v.jobs[tree.Active].All()
 	sizes := make(map[string]int64, len(list))
 	for _, j := range list {
-		n := v.s.spool.PartSize(j)
+		n := v.spool.PartSize(j)
 		sizes[j.Name] = n
 		if v.parts[j.Name] != n {
-			v.tell(string(tree.Active), j.Name)
+			v.notify(string(tree.Active), j.Name)
 		}
 	}
 	v.parts = sizes
@@ -224,11 +231,11 @@ func (v *View) tellParts() {
 
 // forget gives the memory back.
 func (v *View) forget() {
-	v.scan.Lock()
-	defer v.scan.Unlock()
+	v.listing.Lock()
+	defer v.listing.Unlock()
 	v.mu.Lock()
 	v.used = time.Time{}
-	clear(v.fresh)
+	clear(v.listed)
 	v.mu.Unlock()
 	v.order.reset()
 	v.metas.Reset()

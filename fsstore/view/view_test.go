@@ -66,7 +66,7 @@ func TestViewShowsWhatTheShellDoes(t *testing.T) {
 	told(t, changes, "meta", k+".json")
 	s.Hit(k)
 	s.FlushHits()
-	v.Stale()
+	v.Expire()
 	if list := v.Artifacts(); len(list) != 1 || list[0].URL != storetest.CudaURL || list[0].Hits != 1 {
 		t.Errorf("artifacts: %+v", list)
 	}
@@ -83,7 +83,7 @@ func TestViewForgetsAndComesBack(t *testing.T) {
 	v := s.NewView()
 	for range 2 {
 		if len(v.Artifacts()) != 1 || v.Count(fsstore.Done) != 1 {
-			t.Error("the picture is not the directory")
+			t.Error("the view is not what the directory holds")
 		}
 		v.Forget()
 	}
@@ -136,7 +136,7 @@ func BenchmarkView100k(b *testing.B) {
 	v := s.NewView()
 	v.Artifacts()
 	for b.Loop() {
-		v.Stale()
+		v.Expire()
 		if len(v.Artifacts()) != 100_000 {
 			b.Fatal("not all")
 		}
