@@ -21,9 +21,9 @@ PREBUILT = $(DIST)/image
 BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root --runroot $(abspath $(DIST))/buildah/run
 
 TO = $(DESTDIR)$(PREFIX)
-INSTALLED = bin/fromcache bin/fromcache-shim lib/systemd/system/fromcache.service \
+INSTALLED = bin/fromcache bin/fromcache-shim lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
-	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE
+	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env
 
 .DEFAULT_GOAL := help
 
@@ -92,11 +92,12 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim ## install what make build built
 	install -d $(addprefix $(TO)/,$(sort $(dir $(INSTALLED))))
 	install -m 0755 $^ $(TO)/bin
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/fromcache.service >$(TO)/lib/systemd/system/fromcache.service
+	install -m 0644 deploy/fromcache.socket $(TO)/lib/systemd/system
 	$< completion bash >$(TO)/share/bash-completion/completions/fromcache
 	$< completion zsh >$(TO)/share/zsh/site-functions/_fromcache
 	$< completion fish >$(TO)/share/fish/vendor_completions.d/fromcache.fish
 	$< man $(TO)/share/man
-	install -m 0644 README.md LICENSE $(TO)/share/doc/fromcache
+	install -m 0644 README.md LICENSE deploy/fromcache.env $(TO)/share/doc/fromcache
 
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))

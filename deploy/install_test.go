@@ -18,7 +18,7 @@ func TestInstall(t *testing.T) {
 	output(t, "make", append(to, "install")...)
 	installed := filesBelow(t, root)
 	for _, name := range []string{
-		"bin/fromcache", "bin/fromcache-shim", "lib/systemd/system/fromcache.service", "share/doc/fromcache/LICENSE",
+		"bin/fromcache", "bin/fromcache-shim", "lib/systemd/system/fromcache.service", "lib/systemd/system/fromcache.socket", "share/doc/fromcache/LICENSE", "share/doc/fromcache/fromcache.env",
 		"share/bash-completion/completions/fromcache", "share/zsh/site-functions/_fromcache",
 		"share/fish/vendor_completions.d/fromcache.fish", "share/man/man1/fromcache.1", "share/man/man7/fromcache-environment.7",
 	} {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -59,6 +60,7 @@ type Server struct {
 	read   *read.Server
 	pages  *pages.Server
 	router *httprouter.Router
+	full   atomic.Bool // connections wait for room
 }
 
 // New returns a server for s.
@@ -113,7 +115,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
+// Crowded reports whether connections wait because no more open files are allowed.
+func (s *Server) Crowded() bool { return s.full.Load() }
+
 func (s *Server) crowded(err error) {
+	s.full.Store(err != nil)
 	s.store.SetTrouble("connections", "there are more connections than open files allow: those that wait longest without a request are cut; raise LimitNOFILE= or ulimit -n", err)
 }
 

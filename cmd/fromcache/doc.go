@@ -16,6 +16,10 @@
 //	values.go     sizes, spans of time, digests and networks, as flags take them
 //	store.go      the flags that choose the data directory and the rule of keys
 //	serve.go      the server: everything is opened, run and ended here
+//	variables.go  the environment variable of each flag of serve
+//	listen.go     the socket, and the address that is said at the start
+//	systemd.go    what a service manager is told, and the socket that it holds
+//	credentials.go  files for origins that systemd hands over
 //	move.go       approve, dismiss, deny, cancel, retry, evict
 //
 // and a file for each other verb. README.md, beside the module's go.mod, is for users.

@@ -37,7 +37,10 @@ server can answer clients, else 1. fromcache help faults lists what it may say.`
 	return c
 }
 
-// askHealth returns what the server says of itself; where it is not well that is the error.
+// unwellError is what a server says that is not well.
+type unwellError struct{ error }
+
+// askHealth returns what the server says of itself; where it is not well that is an unwellError.
 func askHealth(ctx context.Context, addr string) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
@@ -54,7 +57,7 @@ func askHealth(ctx context.Context, addr string) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
 	text := strings.TrimSpace(string(b))
 	if answer.StatusCode != http.StatusOK {
-		return "", errors.Join(fmt.Errorf("%s: %s", answer.Status, text), err)
+		return "", unwellError{errors.Join(fmt.Errorf("%s: %s", answer.Status, text), err)}
 	}
 	return text, err
 }

@@ -12,12 +12,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -72,9 +72,17 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Answer clients, show the operator's pages, fetch what was approved",
 		Long:  serveLong,
 		Args:  operands(0, 0),
-		RunE:  func(c *cobra.Command, _ []string) error { return a.serveUntilSignal(c.Context(), o) },
 	}
-	o.add(c.Flags())
+	own := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	o.add(own)
+	c.Flags().SortFlags = false
+	c.Flags().AddFlagSet(own)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := setFromVariables(own, a.getenv); err != nil {
+			return err
+		}
+		return a.serveUntilSignal(c.Context(), o)
+	}
 	must(c.MarkFlagDirname("origins"))
 	must(c.MarkFlagDirname("credentials"))
 	must(c.MarkFlagDirname("hooks"))
@@ -84,7 +92,6 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 func (o *serveFlags) add(f *pflag.FlagSet) {
-	f.SortFlags = false
 	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (default all addresses)")
 	f.Uint16Var(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
@@ -126,6 +133,7 @@ func (a *app) serveUntilSignal(ctx context.Context, o *serveFlags) error {
 	defer stop()
 	forget := context.AfterFunc(ctx, func() {
 		stop()
+		tellManager(log, daemon.SdNotifyStopping, "STATUS=answers end, downloads go back to queue/")
 		log.Info("stopping: answers end within 30 s, downloads go back to queue/; a second signal ends it at once")
 	})
 	defer forget()
@@ -144,11 +152,12 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	defer collectLess()()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(int(o.port))))
+	listener, err := listen(ctx, o)
 	if err != nil {
-		return fmt.Errorf("%w: choose another --host or --port", err)
+		return err
 	}
 	defer listener.Close()
+	tellManager(log, "STATUS=opening "+a.store.dir)
 	store, err := fsstore.Open(a.store.dir, options)
 	if err != nil {
 		return err
@@ -157,7 +166,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	pool, err := newPool(store, o, hooks, log)
+	pool, err := a.newPool(store, o, hooks, log)
 	if err != nil {
 		return err
 	}
@@ -165,13 +174,12 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "addr", listener.Addr().String(), "data", store.Dir(), "version", versionName())
-	if password == "" {
-		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
-	}
 	work := []func(context.Context) error{
 		pool.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
+		func(ctx context.Context) error {
+			return watchdog(ctx, log, answersItself(localAddr(listener.Addr()), server.Crowded))
+		},
 	}
 	if hooks != nil {
 		work = append(work, hooks.Run)
@@ -181,7 +189,18 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
 		})
 	}
+	a.announce(ctx, listener.Addr(), store.Dir(), password != "", log)
 	return errors.Join(runAll(ctx, store.Run, work), store.Close())
+}
+
+// announce says in the log, and to the service manager, that clients get answers from now on.
+func (a *app) announce(ctx context.Context, addr net.Addr, dir string, hasPassword bool, log *slog.Logger) {
+	url := browserURL(ctx, addr, "http")
+	log.Info("serving", "addr", addr.String(), "data", dir, "version", versionName(), "url", url)
+	if !hasPassword {
+		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
+	}
+	tellManager(log, daemon.SdNotifyReady, "STATUS=serving "+url)
 }
 
 func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, error) {
@@ -233,11 +252,14 @@ func newHooks(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*hooks.Hoo
 	return hooks.New(store, hooks.Options{Dir: dir, Timeout: time.Duration(o.hookTimeout), Logger: log})
 }
 
-func newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, log *slog.Logger) (*fetch.Pool, error) {
+func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, log *slog.Logger) (*fetch.Pool, error) {
 	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
 		return nil, usagef("--credentials is the older name of --origins: give one of them")
 	}
 	origins, err := openOrigins(cmp.Or(o.origins, o.credentials), store.Dir())
+	if origins == nil && err == nil {
+		origins, err = openOriginsCredential(a.getenv("CREDENTIALS_DIRECTORY"))
+	}
 	if err != nil {
 		return nil, err
 	}
