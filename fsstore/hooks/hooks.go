@@ -91,7 +91,7 @@ func (h *Hooks) arrived(st fsstore.State, name string) {
 	select {
 	case queue <- name:
 	default:
-		h.store.Sometimes("hook", func() {
+		h.store.OnceAMinute("hook", func() {
 			h.o.Logger.Warn("an event is not told, because too many wait for the hook",
 				"hook", h.names[st], "job", string(st)+"/"+name)
 		})
