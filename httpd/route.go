@@ -56,8 +56,8 @@ func (s *Server) notInTable(w http.ResponseWriter, r *http.Request) {
 
 // badPath says what no address of ours holds, decoded. The name at the end of
 // /b/ may be anything else, in any encoding of characters, because it is the
-// origin's; so is the path behind the door, which is not decoded. A dot segment
-// is refused there too, because clients differ on where it leads.
+// origin's; so is the path behind the door, which is not decoded. Two dots are
+// refused there too, because clients differ on where they lead.
 func badPath(p string) string {
 	dot, door := false, read.IsDoor(p)
 	for i := range len(p) {
@@ -74,7 +74,7 @@ func badPath(p string) string {
 		return ""
 	}
 	for seg := range strings.SplitSeq(p, "/") {
-		if seg == "." || seg == ".." {
+		if seg == ".." || seg == "." && !door {
 			return "it holds the segment " + seg
 		}
 	}

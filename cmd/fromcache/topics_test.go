@@ -18,6 +18,10 @@ var foreign = []string{
 	"--system", "--user-group", "--home-dir", "--shell", // useradd
 	"--now",                                             // systemctl
 	"--dir", "--tools", "--system", "--server", "--off", // fromcache-shim
+	"--index-url", "--no-index", "--find-links", // pip
+	"--experimental", // Bazel's --experimental_downloader_config
+	"--output",       // curl
+	"--type",         // spack
 }
 
 // Topics and verbs name only verbs, topics and flags that there are, so that no help leads nowhere.

@@ -41,20 +41,34 @@ func (s *Server) ByPrefix(w http.ResponseWriter, r *http.Request, _ httprouter.P
 }
 
 // prefixedURL returns the origin's URL in a request's, byte for byte as it came, because the origin
-// may tell %2F from a slash.
+// may tell %2F from a slash. Only the colons and brackets of scheme and host are decoded: some
+// clients encode them, and they mean nothing else there.
 func prefixedURL(u *url.URL) (raw string, orOrigin, ok bool) {
-	path, _ := strings.CutPrefix(rawPath(u), "/m/")
-	path, orOrigin = strings.CutPrefix(strings.TrimPrefix(path, "/"), "or-origin/")
+	path := strings.TrimPrefix(strings.TrimPrefix(rawPath(u), "/m/"), "/")
+	path, orOrigin = strings.CutPrefix(path, "or-origin/")
 	scheme, rest, ok := strings.Cut(path, "/")
-	scheme, hasColon := cutColon(scheme)
+	scheme, hasColon := strings.CutSuffix(decodeHost(scheme), ":")
 	if hasColon {
 		rest = strings.TrimPrefix(rest, "/")
 	}
-	raw = scheme + "://" + rest
+	host := len(rest)
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		host = i
+	}
+	raw = scheme + "://" + decodeHost(rest[:host]) + rest[host:]
 	if u.RawQuery != "" {
 		raw += "?" + u.RawQuery
 	}
 	return raw, orOrigin, ok && (scheme == "https" || scheme == "http")
+}
+
+var hostDecoder = strings.NewReplacer("%3A", ":", "%3a", ":", "%5B", "[", "%5b", "[", "%5D", "]", "%5d", "]")
+
+func decodeHost(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	return hostDecoder.Replace(s)
 }
 
 // rawPath returns the path as it was sent. EscapedPath alone would encode bytes that a client has
@@ -64,15 +78,6 @@ func rawPath(u *url.URL) string {
 		return u.RawPath
 	}
 	return u.EscapedPath()
-}
-
-func cutColon(scheme string) (string, bool) {
-	for _, colon := range [...]string{":", "%3A", "%3a"} {
-		if s, ok := strings.CutSuffix(scheme, colon); ok {
-			return s, true
-		}
-	}
-	return scheme, false
 }
 
 // asksForOrigin reports whether a query of ours, which no origin has a part in, says or=origin.
