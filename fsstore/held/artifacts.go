@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// Artifacts yields every artifact, in no order. A malformed meta is yielded as
-// an error beside its key.
+// Artifacts yields every artifact, in no order. For a meta that is malformed or can't be read it
+// yields an Artifact that has only its Key, and the error.
 func (s *Cache) Artifacts() iter.Seq2[*Artifact, error] {
 	return func(yield func(*Artifact, error) bool) {
 		err := s.tree.EachNames("meta", func(names []string) error {
@@ -53,7 +53,7 @@ func (s *Cache) readArtifacts(names []string) []listedMeta {
 	return list
 }
 
-// ReadListed reads a name from a listing of meta/. It returns neither artifact nor error where the
+// ReadListed reads a name from a listing of meta/. It returns neither artifact nor error if the
 // file is gone by now, or is no meta.
 func (s *Cache) ReadListed(name string) (*Artifact, error) {
 	k, ok := strings.CutSuffix(name, ".json")

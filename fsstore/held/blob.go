@@ -21,14 +21,16 @@ func (s *Cache) HasBlob(digest string, size int64) bool {
 	}
 	var st unix.Stat_t
 	path := s.tree.Path("blobs", digest)
-	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size { //guard:fsstore/active.TestAForgedKeyIsAMiss
+	if unix.Lstat(path, &st) != nil ||
+		st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size { //guard:fsstore/active.TestAForgedKeyIsAMiss
 		return false
 	}
-	return st.Mode&0o004 != 0 || unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil // ours are 0444 //guard:fsstore.TestWhatCantBeReadIsAMiss
+	return st.Mode&0o004 != 0 || // as of our own, which are 0444
+		unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil //guard:fsstore.TestWhatCantBeReadIsAMiss
 }
 
-// Withhold says whether a blob is to be served as a miss although it is there, because a client
-// would get a part of it, or what is rotten. It holds for this process.
+// Withhold sets whether this process serves a blob as a miss although it is there, because it is
+// rotten or can't be read to its end.
 func (s *Cache) Withhold(digest string, yes bool) {
 	if yes {
 		s.withheld.Store(digest, true)
@@ -98,9 +100,11 @@ func (r ctxReader) Read(b []byte) (int, error) {
 // day later.
 const GoneSuffix = ".gone"
 
-// RestoreBlob moves a blob that gc took out back to blobs/. It fails where something other than a
-// file has its name.
-func (s *Cache) RestoreBlob(digest string) error { return s.RestoreBlobFrom(digest+GoneSuffix, digest) }
+// RestoreBlob moves a blob that gc took out back to blobs/. It fails if something other than a file
+// has its name.
+func (s *Cache) RestoreBlob(digest string) error {
+	return s.RestoreBlobFrom(digest+GoneSuffix, digest)
+}
 
 // RestoreBlobFrom is RestoreBlob of a blob that has another name in tmp/.
 func (s *Cache) RestoreBlobFrom(name, digest string) error {
@@ -114,7 +118,8 @@ func (s *Cache) RestoreBlobFrom(name, digest string) error {
 	return tree.SyncDir(s.tree.Path("blobs", "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// BlobOrGone reports whether a blob is in blobs/, or in tmp/ where gc keeps it for a day.
+// BlobOrGone reports whether a blob is in blobs/, or in tmp/, where gc keeps it for a day.
 func (s *Cache) BlobOrGone(d string) bool {
-	return tree.IsRegular(s.tree.Path("blobs", d)) || tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
+	return tree.IsRegular(s.tree.Path("blobs", d)) ||
+		tree.IsRegular(s.tree.Path("tmp", d+GoneSuffix))
 }

@@ -68,48 +68,49 @@ func (s *Cache) IsFor(a *Artifact, u key.URL) bool {
 	asked := a.AskedURL()
 	if !strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
 		if a.putByOldServer() {
-			if told, ok := s.jobURL(a); ok {
-				return told.Sum() == u.Sum()
+			if fetched, ok := s.jobURL(a); ok {
+				return fetched.Sum() == u.Sum()
 			}
 		}
 		return a.URLSum == u.Sum() // no rule changes it
 	}
-	var own *key.HostRules
+	var rules *key.HostRules
 	if s.queries.Rule == key.Auto {
-		own = s.queries.HostRules(u.Host())
+		rules = s.queries.HostRules(u.Host())
 	}
-	if sum := a.sumUnder(asked, s.queries.Rule, own); sum != "" {
+	if sum := a.sumUnder(asked, s.queries.Rule, rules); sum != "" {
 		return sum == u.Sum() //guard:TestRule
 	}
 	if a.AskedSum != "" {
-		return s.sameByTable(a, u, own)
+		return s.sameByTable(a, u, rules)
 	}
-	told, ok := s.jobURL(a)
-	return ok && told.Sum() == u.Sum()
+	fetched, ok := s.jobURL(a)
+	return ok && fetched.Sum() == u.Sum()
 }
 
 // sameByTable reports whether u is the URL that brought an artifact, where its parameters are
 // redacted. By the built-in table both differ in a signature at most, and the rule that holds now
 // drops the signature of both.
-func (s *Cache) sameByTable(a *Artifact, u key.URL, own *key.HostRules) bool {
+func (s *Cache) sameByTable(a *Artifact, u key.URL, rules *key.HostRules) bool {
 	table, err := key.Parse(u.Whole(), key.Auto)
 	if err != nil || table.Sum() != a.AskedSum {
 		return false
 	}
 	asked := a.AskedURL()
-	return !strings.HasSuffix(asked, "...") && s.dropsSignature(u.Whole(), own) && s.dropsSignature(asked, own)
+	return !strings.HasSuffix(asked, "...") &&
+		s.dropsSignature(u.Whole(), rules) && s.dropsSignature(asked, rules)
 }
 
 // dropsSignature reports whether the rule that holds now drops what the built-in table takes for a
 // URL's signature.
-func (s *Cache) dropsSignature(rawURL string, own *key.HostRules) bool {
+func (s *Cache) dropsSignature(rawURL string, rules *key.HostRules) bool {
 	table, err := key.ParseRedacted(rawURL, key.Auto, nil)
 	if err != nil {
 		return false
 	}
-	now, err := key.ParseRedacted(rawURL, s.queries.Rule, own)
-	again, _ := key.ParseRedacted(table.String(), s.queries.Rule, own)
-	return err == nil && now.String() == again.String()
+	whole, err := key.ParseRedacted(rawURL, s.queries.Rule, rules)
+	bare, _ := key.ParseRedacted(table.String(), s.queries.Rule, rules)
+	return err == nil && whole.String() == bare.String()
 }
 
 // jobURL returns the URL of the job that brought an artifact, if done/ still has it. Earlier
@@ -127,16 +128,17 @@ func (s *Cache) jobURL(a *Artifact) (u key.URL, ok bool) {
 // putByOldServer reports whether the artifact came by an earlier server's put, which dropped the
 // query from the URL in the meta.
 func (m *Meta) putByOldServer() bool {
-	return m.AskedSum == "" && m.FinalURL == "" && len(m.Redirects) == 0 && m.Approved != nil && m.Approved.Via == ViaPut
+	return m.AskedSum == "" && m.FinalURL == "" && len(m.Redirects) == 0 &&
+		m.Approved != nil && m.Approved.Via == ViaPut
 }
 
-// sumUnder returns the sum of the URL that brought the bytes by a rule, or "" where its redacted
-// text does not tell.
-func (m *Meta) sumUnder(asked string, rule key.Rule, own *key.HostRules) string {
-	if rule == key.Auto && own == nil && m.AskedSum != "" {
+// sumUnder returns the sum of the URL that brought the bytes by a rule, or "" if its redacted text
+// does not tell.
+func (m *Meta) sumUnder(asked string, rule key.Rule, rules *key.HostRules) string {
+	if rule == key.Auto && rules == nil && m.AskedSum != "" {
 		return m.AskedSum
 	}
-	now, err := key.ParseRedacted(asked, rule, own)
+	now, err := key.ParseRedacted(asked, rule, rules)
 	if err != nil {
 		return ""
 	}

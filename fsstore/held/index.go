@@ -16,8 +16,8 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// index leads from a digest to a key, and from a basename to keys. It is a hint: the meta of a key is
-// read each time. It is empty until someone asks by digest or by name.
+// index leads from a digest to a key, and from a basename to keys. It is a hint, because the meta
+// of the key is read each time. It is empty until someone asks by digest or by name.
 type index struct {
 	mu       sync.Mutex
 	byDigest map[[32]byte]string
@@ -28,7 +28,8 @@ type index struct {
 // add adds an artifact of which the digest and the redacted URL are known.
 func (x *index) add(k, digest, url string) {
 	x.byDigest[DigestBytes(digest)] = k
-	if name := basenameOf(url); name != "" && len(x.byName[name]) < 10*MaxByName { // some may be gone when they are asked for
+	const most = 10 * MaxByName // because some may be gone when they are asked for
+	if name := basenameOf(url); name != "" && len(x.byName[name]) < most {
 		x.byName[name] = append(x.byName[name], k)
 	}
 }
@@ -44,10 +45,9 @@ func basenameOf(rawURL string) string {
 	return name
 }
 
-// OpenDigest opens the blob of an artifact that is held and has this digest, 64
-// lower-case hex digits. Anything else is fs.ErrNotExist, a blob that no meta
-// names among it. What another server has published since the last listing may
-// be absent for some seconds.
+// OpenDigest opens the blob of an artifact that is held and has this digest, 64 lower-case hex
+// digits. Anything else is fs.ErrNotExist, also a blob that no meta names. What another server has
+// published since the last listing may be absent for some seconds.
 func (s *Cache) OpenDigest(digest string) (*Artifact, *os.File, error) {
 	if !IsDigest(digest) {
 		return nil, nil, &fs.PathError{Op: "open", Path: "blobs", Err: fs.ErrNotExist}
@@ -78,8 +78,8 @@ func (s *Cache) openKnown(digest string) (*Artifact, *os.File, error) {
 	return a, f, err
 }
 
-// listIndex reads every meta, and reports whether it did. It does not where that was done a
-// moment ago, because strangers who ask for what is not there must not keep the server busy.
+// listIndex reads every meta, and reports whether it did. It does nothing for some seconds after
+// the last time, because strangers who ask for what is not there must not keep the server busy.
 func (s *Cache) listIndex() bool {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
@@ -87,7 +87,8 @@ func (s *Cache) listIndex() bool {
 	if began.Before(s.index.next) {
 		return false
 	}
-	found, buf := index{byDigest: map[[32]byte]string{}, byName: map[string][]string{}}, make([]byte, 16<<10)
+	found := index{byDigest: map[[32]byte]string{}, byName: map[string][]string{}}
+	buf := make([]byte, 16<<10)
 	err := s.tree.EachNames("meta", func(names []string) error {
 		for _, name := range names {
 			if k, ok := strings.CutSuffix(name, ".json"); ok {
@@ -105,7 +106,7 @@ func (s *Cache) listIndex() bool {
 	return true
 }
 
-// Index adds what this process has just published, if anyone asks by digest or name.
+// Index adds what this process has just published, if the index is in use.
 func (s *Cache) Index(a *Artifact) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
@@ -114,9 +115,9 @@ func (s *Cache) Index(a *Artifact) {
 	}
 }
 
-// ByName returns the artifacts that are held whose URL's path ends in this basename, percent-encoding
-// decoded, sorted by key, at most MaxByName. What another server has published may be absent for some
-// seconds.
+// ByName returns the artifacts that are held whose URL's path ends in this basename,
+// percent-encoding decoded, sorted by key, at most MaxByName. What another server has published may
+// be absent for some seconds.
 func (s *Cache) ByName(name string) []*Artifact {
 	s.listIndex()
 	s.index.mu.Lock()

@@ -60,7 +60,8 @@ func TestByDigestOnlyWhatIsHeld(t *testing.T) {
 	})
 }
 
-// TestByName: every artifact with that basename, and none that is evicted, short, or of another name.
+// TestByName: every artifact with that basename, and none that is evicted, short, or of another
+// name.
 func TestByName(t *testing.T) {
 	dir := t.TempDir() + "/data"
 	synctest.Test(t, func(t *testing.T) {

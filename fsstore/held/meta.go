@@ -14,10 +14,10 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// maxMeta bounds what is read of one meta file; ours are about 1 KiB.
+// maxMeta is the most bytes that are read of one meta. Ours have about 1 KiB.
 const maxMeta = 1 << 20
 
-// maxCached bounds the artifacts in memory, of about 2 KiB each. Reading one again takes 15 µs.
+// maxCached is the most artifacts in memory, of about 2 KiB each. Reading one again takes 15 µs.
 const maxCached = 2_000
 
 // maxHistory is how many earlier versions a meta remembers.
@@ -38,7 +38,7 @@ func (s *Cache) Lookup(rawURL string) (*Artifact, error) {
 	return a, nil
 }
 
-// Open is Lookup that opens the blob, too.
+// Open is Lookup, and opens the blob, too.
 func (s *Cache) Open(rawURL string) (*Artifact, *os.File, error) {
 	a, err := s.findURL(rawURL)
 	if err != nil {
@@ -90,19 +90,21 @@ func (s *Cache) hideUnreadable(k string, err error) error {
 		return err
 	}
 	s.health.OnceAMinute("meta", func() {
-		s.tree.Log.Error("a meta that can't be read is not served: run fromcache fsck", "key", k, "err", err)
+		s.tree.Log.Error("a meta that can't be read is not served: run fromcache fsck",
+			"key", k, "err", err)
 	})
-	return fmt.Errorf("%w: %v", ErrIllegible, err) // its kind is not passed on: it would say that the tree can't be written
+	// Use %v: with %w a permission error would be reported as an unwritable data directory.
+	return fmt.Errorf("%w: %v", ErrIllegible, err)
 }
 
-// ErrIllegible is the absence of what has a meta that can't be read.
+// ErrIllegible is the error, and an fs.ErrNotExist, for what has a meta that can't be read.
 var ErrIllegible error = tree.Absence("it can't be read")
 
 // Unreadable reports whether err says that the bytes of one file can't be read.
 func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || tree.IsDiskError(err) }
 
-// Artifact reads the artifact of one key. A malformed meta reads as absent
-// and is logged; one that can't be read is an error.
+// Artifact reads the artifact of one key. A malformed meta is logged, and is ErrMalformed, which is
+// an fs.ErrNotExist. One that can't be read is another error.
 func (s *Cache) Artifact(k string) (*Artifact, error) {
 	a, _, err := s.metas.Look(k + ".json")
 	return a, err
@@ -112,21 +114,23 @@ func (s *Cache) Artifact(k string) (*Artifact, error) {
 // blob (an rsync half-way, a restore that only root can read) is a miss. It restores a blob that
 // gc has taken out, because the meta may have come back from a backup.
 func (s *Cache) CheckBlob(a *Artifact) error {
-	if s.HasBlob(a.SHA256, a.Size) || s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
+	if s.HasBlob(a.SHA256, a.Size) ||
+		s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) {
 		return nil
 	}
 	return s.logMissingBlob(a)
 }
 
-// logMissingBlob logs that a's blob is not to be had, and returns the error for it.
+// logMissingBlob logs that a's blob is missing or can't be read, and returns the error for it.
 func (s *Cache) logMissingBlob(a *Artifact) error {
 	s.health.OnceAMinute("blob", func() {
-		s.tree.Log.Error("an artifact whose blob is missing or can't be read is not served: run fromcache fsck", "key", a.Key)
+		s.tree.Log.Error("an artifact whose blob is missing or can't be read is not served: "+
+			"run fromcache fsck", "key", a.Key)
 	})
 	return fmt.Errorf("blobs/%s: %w", a.SHA256, errors.Join(ErrCorrupt, fs.ErrNotExist))
 }
 
-// ErrMalformed says that a meta does not parse. Those who serve take it for absence, fsck reports
+// ErrMalformed is the error, and an fs.ErrNotExist, for a meta that does not parse. fsck reports
 // it.
 var ErrMalformed error = tree.Absence("malformed")
 
@@ -143,7 +147,8 @@ func (s *Cache) ReadArtifact(name string) (*Artifact, error) {
 	a := &Artifact{Key: k}
 	if err := a.decode(b); err != nil {
 		s.health.OnceAMinute("malformed meta", func() {
-			s.tree.Log.Error("a malformed meta is not served: run fromcache fsck", "key", k, "err", err)
+			s.tree.Log.Error("a malformed meta is not served: run fromcache fsck",
+				"key", k, "err", err)
 		})
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrMalformed, err)
 	}
@@ -192,7 +197,8 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 
 // AddHistory puts old, which m replaces, and its history into m's.
 func (m *Meta) AddHistory(old *Meta) {
-	m.History = append([]Version{{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}}, old.History...)
+	v := Version{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}
+	m.History = append([]Version{v}, old.History...)
 	if len(m.History) > maxHistory { //guard:fsstore/active.TestHistoryKeepsTen
 		m.History = m.History[:maxHistory]
 	}
@@ -201,7 +207,9 @@ func (m *Meta) AddHistory(old *Meta) {
 // servedFields picks the header fields that an earlier version is served with.
 func servedFields(h map[string]string) map[string]string {
 	served := map[string]string{}
-	for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Encoding", "Last-Modified"} {
+	for _, name := range []string{
+		"Content-Type", "Content-Disposition", "Content-Encoding", "Last-Modified",
+	} {
 		if v := h[name]; v != "" {
 			served[name] = v
 		}
@@ -212,7 +220,7 @@ func servedFields(h map[string]string) map[string]string {
 // SumHex returns a SHA-256 as blobs are named.
 func SumHex(sum [32]byte) string { return hex.EncodeToString(sum[:]) }
 
-// WriteNewMeta is WriteMeta that replaces nothing: fs.ErrExist where there is a meta by now.
+// WriteNewMeta is WriteMeta, but it replaces nothing: fs.ErrExist if there is a meta by now.
 func (s *Cache) WriteNewMeta(k string, m *Meta) error {
 	b, err := m.encode()
 	if err == nil {

@@ -15,9 +15,11 @@ func (s *Cache) NewRecord(k string) string {
 	}
 	text := a.URL + "\n"
 	if by := a.Approved; by != nil {
-		text += job.Event{Time: by.Time, Kind: job.Approve, Count: 1, Via: by.Via, Addr: by.Addr}.Line()
+		e := job.Event{Time: by.Time, Kind: job.Approve, Count: 1, Via: by.Via, Addr: by.Addr}
+		text += e.Line()
 	}
-	return text + job.Event{Time: a.Fetched, Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}.Line()
+	e := job.Event{Time: a.Fetched, Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
+	return text + e.Line()
 }
 
 // Record is what a job in done/ says of its artifact.

@@ -41,7 +41,8 @@ func (a *Artifact) version(digest string) *Artifact {
 	for _, v := range a.History {
 		if v.SHA256 == digest { //guard:TestOpenVersion
 			old := &Artifact{Key: a.Key, Meta: a.Meta, earlier: true}
-			old.SHA256, old.Size, old.Fetched, old.Header, old.Ranges = v.SHA256, v.Size, v.Fetched, v.Header, v.Ranges
+			old.SHA256, old.Size, old.Fetched = v.SHA256, v.Size, v.Fetched
+			old.Header, old.Ranges = v.Header, v.Ranges
 			return old
 		}
 	}
@@ -51,7 +52,8 @@ func (a *Artifact) version(digest string) *Artifact {
 // openKept opens the blob of an earlier version. It looks in blobs/ twice, because gc may move the
 // blob to tmp/ or back meanwhile.
 func (s *Cache) openKept(a *Artifact) (f *os.File, err error) {
-	for _, path := range []string{s.tree.Path("blobs", a.SHA256), s.tree.Path("tmp", a.SHA256+GoneSuffix), s.tree.Path("blobs", a.SHA256)} {
+	blob, gone := s.tree.Path("blobs", a.SHA256), s.tree.Path("tmp", a.SHA256+GoneSuffix)
+	for _, path := range []string{blob, gone, blob} {
 		var size int64
 		if f, size, err = tree.OpenSized(path, os.O_RDONLY); err == nil {
 			if size == a.Size {
