@@ -176,7 +176,7 @@ func TestWhatWasCopiedInStands(t *testing.T) {
 	storetest.Run(t, s.Dir(), "cp -p "+other.Dir()+"/blobs/* blobs/ && cp -p "+other.Dir()+"/meta/* meta/")
 	p, _ := c.Part(t.Context(), false)
 	p.Write([]byte("of the origin"))
-	if _, err := c.Publish(p, fsstore.Origin{}); err == nil || !strings.Contains(err.Error(), "another file was put in the place") {
+	if _, err := c.Publish(p, fsstore.Origin{}); err == nil || !strings.Contains(err.Error(), "was replaced after this job was claimed") {
 		t.Fatal(err)
 	}
 	if b := storetest.BodyOf(t, s, storetest.CudaURL); b != "of the other cache-host" {

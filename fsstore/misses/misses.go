@@ -1,6 +1,6 @@
 // Package misses owns misses/: a file for each URL that a client asked for, that is not held and
-// that nobody has approved. It bounds what strangers may have noted: the number of files, a share
-// of them for each network (quota.go), and a line a minute for repeats (repeats.go).
+// that nobody has approved. It bounds what strangers may have recorded: the number of files, a
+// share of them for each network (quota.go), and a line a minute for repeats (repeats.go).
 package misses
 
 import (
@@ -34,8 +34,10 @@ type Misses struct {
 }
 
 // New returns the Misses of one data directory, on the rooms below it.
-func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool, maxMisses int) *Misses {
-	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, repeats: repeats{m: map[interest]*repeat{}}, maxMisses: maxMisses}
+func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool,
+	maxMisses int) *Misses {
+	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, maxMisses: maxMisses,
+		repeats: repeats{m: map[interest]*repeat{}}}
 }
 
 // Asker is the client behind a request.
@@ -49,12 +51,12 @@ type Verdict string
 
 // The verdicts of NoteMiss.
 const (
-	VerdictNoted  Verdict = "uri-miss" // in misses/, or noted there now
+	VerdictNoted  Verdict = "uri-miss" // in misses/, or recorded there now
 	VerdictQueued Verdict = "queued"
 	VerdictActive Verdict = "active"
 	VerdictDenied Verdict = "denied"
 	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
-	VerdictIll    Verdict = "uri-miss-ill"       // the data directory can't be read or written, as Health says; it may well be held
+	VerdictIll    Verdict = "uri-miss-ill"       // meta/ or blobs/ can't be read: it may be held
 )
 
 const (
@@ -84,9 +86,9 @@ type request struct {
 	addr, tool, url string
 }
 
-// NoteMiss notes that a client asked for rawURL, which is not held, unless it is queued, active or
-// denied already. The verdict says which, and is right even when the error says that the miss
-// could not be noted. A miss is not fsynced.
+// NoteMiss records that a client asked for rawURL, which is not held, unless it is queued, active
+// or denied already. The verdict says which, and is right even when the error says that the miss
+// could not be recorded. A miss is not fsynced.
 func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
@@ -132,7 +134,7 @@ func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict,
 	return s.makeMiss(a)
 }
 
-// refuseNote logs why a miss can't be noted in the file of its name.
+// refuseNote logs why a miss can't be recorded in the file of its name.
 func (s *Misses) refuseNote(a request, why error) Verdict {
 	s.quota.lost.Add(1)
 	s.health.OnceAMinute("miss", func() {
@@ -163,7 +165,8 @@ func (s *Misses) appendMiss(a request, n int) error {
 		a.url = ""
 	} else if hasNoURL(f, line1) {
 		again, a.url = a.url+"\n", ""
-	} else if u, err := s.queries.Parse(line1); err == nil && u.Sum() != a.sum { //guard:fsstore/spool.TestAMissOfAnotherURLUnderTodaysName
+	} else if u, err := s.queries.Parse(line1); err == nil &&
+		u.Sum() != a.sum { //guard:fsstore/spool.TestAMissOfAnotherURLUnderTodaysName
 		return errOther
 	}
 	s.countLine(asWritten)
@@ -185,7 +188,8 @@ func hasNoURL(f *os.File, line1 string) bool {
 }
 
 func (a request) event(n int) job.Event {
-	return job.Event{Time: tree.Now(), Kind: job.Miss, Count: n, Addr: a.addr, Tool: a.tool, URL: a.url}
+	return job.Event{Time: tree.Now(), Kind: job.Miss, Count: n,
+		Addr: a.addr, Tool: a.tool, URL: a.url}
 }
 
 func firstLine(f *os.File) (string, error) {
@@ -208,7 +212,8 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	defer done()
 	first := a
 	first.url = ""
-	err = s.tree.WriteNew(a.url+"\n"+first.event(1).Line(), s.tree.JobPath(tree.Misses, a.key), false)
+	text := a.url + "\n" + first.event(1).Line()
+	err = s.tree.WriteNew(text, s.tree.JobPath(tree.Misses, a.key), false)
 	if errors.Is(err, fs.ErrExist) {
 		return VerdictNoted, s.appendMiss(a, 1)
 	}
@@ -219,7 +224,7 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	return VerdictNoted, err
 }
 
-// errOther says that the file under a URL's key is the miss of another URL.
+// errOther is the error for a file under a URL's key that is the miss of another URL.
 var errOther = errors.New("the file of that name is of another URL: move it away")
 
 // Address cleans a client's address: without zone, and IPv4 in its own form. It returns "-" for

@@ -14,15 +14,15 @@ import (
 // quota counts the files in misses/, and those of each network, so that nobody can fill the disk
 // with misses and no client can crowd out the others.
 type quota struct {
-	making sync.RWMutex // read-locked from the counting of a file until it is there
+	making sync.RWMutex // read-locked from the counting of a file until it exists
 	mu     sync.Mutex
 	owner  map[string]string // name of each file to the network that made it; nil: not listed yet
 	share  map[string]int    // files of each network
 	lost   atomic.Int64
 }
 
-// NotNoted is how many misses this process did not record because misses/ was
-// full, or the client's tenth of it was.
+// NotNoted returns how many misses this process did not record, because misses/ was full, or the
+// client's tenth of it was, or the file of that name can't take it.
 func (s *Misses) NotNoted() int64 { return s.quota.lost.Load() }
 
 // takeQuota counts one more miss against max-misses and against a tenth of it for its network. It

@@ -85,7 +85,7 @@ func (s *Spool) IsMissName(j *job.Job, name string) bool {
 // FindMiss returns the name in misses/ of the miss of id, or "".
 func (s *Spool) FindMiss(id ArtifactID) string {
 	for _, k := range id.Names {
-		if tree.Exists(s.tree.JobPath(tree.Misses, k)) && s.MatchesFile(id, tree.Misses, k) {
+		if s.hasFile(id, tree.Misses, k) {
 			return k
 		}
 	}
@@ -97,7 +97,7 @@ func (s *Spool) FindMiss(id ArtifactID) string {
 func (s *Spool) FindQueued(id ArtifactID) string {
 	for _, k := range id.Names {
 		for _, name := range []string{k + ".job", k, k + ".2.job"} {
-			if tree.Exists(s.tree.JobPath(tree.Queue, name)) && s.MatchesFile(id, tree.Queue, name) {
+			if s.hasFile(id, tree.Queue, name) {
 				return name
 			}
 		}
@@ -119,7 +119,8 @@ func (s *Spool) FindActive(id ArtifactID) string {
 	}
 	for _, name := range names {
 		stem, _, ok := tree.SplitActive(name)
-		if ok && (stem == id.Names[0] || slices.Contains(id.Names, stem) && s.MatchesFile(id, tree.Active, name)) {
+		if ok && (stem == id.Names[0] ||
+			slices.Contains(id.Names, stem) && s.MatchesFile(id, tree.Active, name)) {
 			return name
 		}
 	}
@@ -180,7 +181,7 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	id := s.IDOf(u)
 	for _, st := range in {
 		for _, k := range id.Names[1:] {
-			if (tree.Exists(s.tree.JobPath(st, k)) && s.MatchesFile(id, st, k) || tree.Exists(s.tree.JobPath(st, k+".job")) && s.MatchesFile(id, st, k+".job")) && !slices.Contains(names, k) {
+			if (s.hasFile(id, st, k) || s.hasFile(id, st, k+".job")) && !slices.Contains(names, k) {
 				names = append(names, k)
 			}
 		}
@@ -188,10 +189,16 @@ func (s *Spool) NamesOf(rawURL string, in ...tree.State) ([]string, error) {
 	return names, nil
 }
 
+// hasFile reports whether there is a file st/<name>, and is about id.
+func (s *Spool) hasFile(id ArtifactID, st tree.State, name string) bool {
+	return tree.Exists(s.tree.JobPath(st, name)) && s.MatchesFile(id, st, name)
+}
+
 // DoneJob returns the job in done/ that fetched what is held of id, or an empty one.
 func (s *Spool) DoneJob(id ArtifactID) JobFile {
 	for _, k := range id.Names {
-		if j, err := s.JobFile(tree.Done, k+".job"); err == nil && j.Job.URL != "" && s.MatchesJob(id, tree.Done, &j.Job) {
+		j, err := s.JobFile(tree.Done, k+".job")
+		if err == nil && j.Job.URL != "" && s.MatchesJob(id, tree.Done, &j.Job) {
 			return j
 		}
 	}

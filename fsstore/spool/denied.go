@@ -7,8 +7,8 @@ import (
 	"fromcache/fsstore/queries"
 )
 
-// DeniedBy returns the name in denied/ that denies a URL, or "". It goes for URLs that a redirect
-// leads to, too.
+// DeniedBy is DenialOf for a URL as text, such as one that a redirect leads to. It returns "" for
+// what is no URL.
 func (s *Spool) DeniedBy(rawURL string) string {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {

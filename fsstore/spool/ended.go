@@ -22,7 +22,8 @@ func NewestFirst(a, b JobFile) int {
 func (s *Spool) NumberedNames(st tree.State, k string) []string {
 	names, _ := s.tree.Names(string(st))
 	return slices.DeleteFunc(names, func(name string) bool {
-		return tree.StemOf(name) != k || strings.TrimSuffix(name, ".job") == k || strings.HasSuffix(name, ".why")
+		return tree.StemOf(name) != k || strings.TrimSuffix(name, ".job") == k ||
+			strings.HasSuffix(name, ".why")
 	})
 }
 

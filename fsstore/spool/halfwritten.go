@@ -42,7 +42,8 @@ func (s *Spool) IsBeingWritten(name string) bool {
 // that opens the file during the lease waits until we give it back.
 func hasWriter(f *os.File) bool {
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil || slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // a magic number has 32 bits
+	if unix.Fstatfs(int(f.Fd()), &st) != nil ||
+		slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // it has 32 bits
 		return false
 	}
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
@@ -52,8 +53,11 @@ func hasWriter(f *os.File) bool {
 	return errors.Is(err, unix.EAGAIN)
 }
 
-// networkFileSystems are those whose server decides on leases, so that a refusal says nothing.
-var networkFileSystems = []uint32{unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC}
+// networkFileSystems are those whose server decides on leases. A refusal of theirs does not tell
+// whether somebody writes (statfs(2) has the numbers).
+var networkFileSystems = []uint32{
+	unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+}
 
 // quietFor is how long a file that a person writes must have stood still before it is taken,
 // because `echo >` and cp make an empty file first, and rsync and editors write in pieces.

@@ -16,8 +16,8 @@ import (
 	"fromcache/fsstore/queries"
 )
 
-// Jobs lists one directory of the spool, by name. A file that vanishes
-// meanwhile is left out; one that can't be used is listed with a Note.
+// Jobs lists one directory of the spool, by name. A file that vanishes meanwhile is left out; one
+// that can't be used is listed with a Note.
 func (s *Spool) Jobs(st tree.State) ([]JobFile, error) {
 	names, err := s.tree.Names(string(st))
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Spool) Jobs(st tree.State) ([]JobFile, error) {
 	return list, nil
 }
 
-// Count is the number of files in one directory of the spool.
+// Count returns the number of files in one directory of the spool.
 func (s *Spool) Count(st tree.State) (int, error) {
 	names, err := s.tree.Names(string(st))
 	return len(names), err
@@ -61,8 +61,7 @@ func (s *Spool) JobFile(st tree.State, name string) (JobFile, error) {
 	return j, nil
 }
 
-// Log is the text of one file of the spool, at most 4 MiB: for its reader, who
-// must redact it.
+// Log returns the text of one file of the spool, at most 4 MiB. The caller must redact it.
 func (s *Spool) Log(st tree.State, name string) ([]byte, error) {
 	if !tree.Plain(name) {
 		return nil, Absent(st, name)
@@ -97,7 +96,8 @@ func (s *Spool) Describe(j *JobFile, b []byte) {
 			j.Note = "it denies nothing: a host is written in lower case, without scheme and port"
 		}
 	case tree.Failed:
-		if why, err := tree.ReadFile(s.tree.JobPath(tree.Failed, j.Name+".why"), job.MaxFile); err == nil {
+		why, err := tree.ReadFile(s.tree.JobPath(tree.Failed, j.Name+".why"), job.MaxFile)
+		if err == nil {
 			j.Note = strings.TrimSpace(string(why))
 		} else if len(parsed.Jobs) == 0 {
 			j.Note = lastLine(b)
@@ -132,7 +132,8 @@ func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 		j.PutOff = true
 		return "put off: not before " + j.Due.UTC().Format(time.RFC3339)
 	case isLater(j.Due, j.Job.DueWritten(), time.Now()):
-		return strings.TrimPrefix(fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339)), "; ")
+		note := fmt.Sprintf("%s; again at %s", j.Job.Reason(), j.Due.UTC().Format(time.RFC3339))
+		return strings.TrimPrefix(note, "; ")
 	}
 	j.readTotal()
 	return ""

@@ -20,9 +20,10 @@ func (s *Spool) LogLine(f *os.File, e job.Event) {
 	}
 }
 
-// AppendWhole appends lines that decide what is fetched. Where a full disk lets in only part of
-// them it truncates the file again, because half a URL is another URL. A client's line that was
-// written in that moment is lost with them.
+// AppendWhole appends lines that decide what is fetched. If a full disk takes only part of them it
+// truncates the file again, because half a URL is another URL. A client's line that was written in
+// that moment is lost with them. Its error is ErrBusy for a file with a second name, and
+// fs.ErrPermission for one that the server may not write.
 func AppendWhole(f *os.File, lines string) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -36,13 +37,14 @@ func AppendWhole(f *os.File, lines string) error {
 		return fmt.Errorf("%w: %s: %w", ErrBusy, f.Name(), tree.ErrHardLinked)
 	}
 	if errors.Is(err, syscall.EBADF) { // tree.OpenJob could open it for reading only
-		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again", fs.ErrPermission, f.Name())
+		return fmt.Errorf("%w: another user made this file: chmod g+w %s, then try again",
+			fs.ErrPermission, f.Name())
 	}
 	return err
 }
 
-// MissingNewline returns the newline that must come before the next line where the file does not
-// end with one: an editor left it out, or a full disk cut it.
+// MissingNewline returns the newline that must come before the next line if the file does not end
+// with one, because an editor left it out or a full disk cut it.
 func MissingNewline(f *os.File, info fs.FileInfo) string {
 	var last [1]byte
 	if info == nil || info.Size() == 0 {

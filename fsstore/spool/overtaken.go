@@ -19,11 +19,11 @@ func (e *OvertakenError) Error() string { return e.Why }
 // HeldPrefix begins the word in a claim's line that says which version was held then.
 const HeldPrefix = "held:"
 
-// nothingHeld is the rest of that word where nothing was held.
+// nothingHeld is the rest of that word if nothing was held.
 const nothingHeld = "-"
 
 // HeldVersion returns a word that names the version held of u: the claim that published it. It
-// returns "-" where nothing is held, and "" where that can't be read.
+// returns "-" if nothing is held, and "" if that can't be read.
 func (s *Spool) HeldVersion(u key.URL) string {
 	a, err := s.held.Find(u)
 	switch {
@@ -35,8 +35,7 @@ func (s *Spool) HeldVersion(u key.URL) string {
 	return ""
 }
 
-// versionOf returns the claim that published a, or part of its digest where a person wrote the
-// meta.
+// versionOf returns the claim that published a, or part of its digest if a person wrote the meta.
 func versionOf(a *held.Artifact) string {
 	if a.Claim != "" && !strings.ContainsAny(a.Claim, " \t\r\n") {
 		return a.Claim
@@ -45,7 +44,7 @@ func versionOf(a *held.Artifact) string {
 }
 
 // versionAtClaim returns the version that the first claim since the newest approval found held, or
-// "" where no claim says.
+// "" if no claim says.
 func versionAtClaim(j *job.Job) (mark string) {
 	for _, e := range slices.Backward(j.Events) {
 		switch e.Kind {
@@ -62,8 +61,8 @@ func versionAtClaim(j *job.Job) (mark string) {
 	return mark
 }
 
-// CheckOvertaken returns an *OvertakenError where the version held of u is neither the one that
-// the job's first claim found, nor one that a claim of this job published.
+// CheckOvertaken returns an *OvertakenError if the version held of u is neither the one that the
+// job's first claim found, nor one that a claim of this job published.
 func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
 	if !j.Approved() || held.LastApproval(j).Via == held.ViaPut {
 		return nil // a person has moved it to queue/ since, which is an approval of its own
@@ -77,23 +76,26 @@ func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
 	if is == nothingHeld {
 		return &OvertakenError{"its artifact was evicted after this job was claimed" + retry}
 	}
-	return &OvertakenError{"another file was put in the place of its artifact after this job was claimed, carried in or copied, and stands" + retry}
+	return &OvertakenError{"its artifact was replaced after this job was claimed, by put, upload or cp" + retry}
 }
 
 func isOwnClaim(j *job.Job, worker string) bool {
-	return slices.ContainsFunc(j.Events, func(e job.Event) bool { return e.Kind == job.Claim && IsClaimOf(e, worker) })
+	return slices.ContainsFunc(j.Events, func(e job.Event) bool {
+		return e.Kind == job.Claim && IsClaimOf(e, worker)
+	})
 }
 
 // IsClaimOf reports whether e is the line that a worker's claim wrote.
 func IsClaimOf(e job.Event, worker string) bool { return strings.HasSuffix(e.Text, " "+worker) }
 
 // CameByPut reports whether what is held under key k came by put or upload. The job in done/ says
-// so. Where there is none, the meta does: it may keep a put's approval after a fetch, but has the
-// origin's header or a final URL then.
+// so. If there is none, the meta does: after a fetch it may still have a put's approval, but has
+// the origin's header or a final URL, too.
 func (s *Spool) CameByPut(k string, done *job.Job) bool {
 	if e := held.LastApproval(done); e.Kind != "" {
 		return e.Via == held.ViaPut
 	}
 	a, err := s.held.Artifact(k)
-	return err == nil && a.Approved != nil && a.Approved.Via == held.ViaPut && len(a.Header) == 0 && a.FinalURL == ""
+	return err == nil && a.Approved != nil && a.Approved.Via == held.ViaPut &&
+		len(a.Header) == 0 && a.FinalURL == ""
 }

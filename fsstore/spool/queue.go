@@ -17,16 +17,16 @@ import (
 type queueIndex struct {
 	files tree.Mirror[queueFile]
 	mu    sync.Mutex
-	sums  map[string]string // of files that are not named k or k.job: the sums of the URLs in them, to the name
+	sums  map[string]string // sum of a URL to the file it is in, unless that is named k or k.job
 }
 
 type queueFile struct {
 	due           time.Time
 	dueWritten    time.Time // when a worker wrote that
-	byProgram     bool      // by a program, whole: its name is a key
+	byProgram     bool      // a program made it, whole: its name is a key
 	endsInNewline bool      // ends with a newline
 	sums          []string  // of the URLs in a file whose name does not say it
-	seenAt        time.Time // seen like this
+	seenAt        time.Time // when it was read
 }
 
 // Due lists the names in queue/ that may be claimed now: their time has come, and they are written
@@ -62,11 +62,12 @@ func (q *queueFile) ready(t time.Time) bool {
 	return q.isWhole(t) && !isLater(q.due, q.dueWritten, t)
 }
 
-// isLater reports whether due lies after t. It ignores a due time that was itself written after t:
-// the clock was wrong then and has been set back, and the job would wait for years.
-func isLater(due, told, t time.Time) bool {
+// isLater reports whether due lies after t. It ignores a due time that was written more than a
+// minute after t, because the clock was wrong then and has been set back: the job might wait for
+// years.
+func isLater(due, written, t time.Time) bool {
 	return due.After(t) &&
-		!told.After(t.Add(time.Minute)) //guard:fsstore/health.TestAClockSetBack
+		!written.After(t.Add(time.Minute)) //guard:fsstore/health.TestAClockSetBack
 }
 
 // NotYetDue reports whether no job of a file is due yet. A claim asks again, because a list that
@@ -75,8 +76,8 @@ func NotYetDue(jobs []job.Job) bool {
 	if len(jobs) == 0 {
 		return false
 	}
-	due, told := earliestDue(jobs)
-	return isLater(due, told, time.Now())
+	due, written := earliestDue(jobs)
+	return isLater(due, written, time.Now())
 }
 
 // loadQueued reads what Due must know of a file in queue/.
@@ -90,7 +91,8 @@ func (s *Spool) loadQueued(name string) (queueFile, error) {
 	if err != nil {
 		return q, err
 	}
-	q.endsInNewline = len(b) > tree.MaxJobFile || len(b) > 0 && b[len(b)-1] == '\n' // a giant's end is not read: Claim refuses it
+	// Claim refuses a file that is too large, whatever its end.
+	q.endsInNewline = len(b) > tree.MaxJobFile || len(b) > 0 && b[len(b)-1] == '\n'
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		q.due, q.dueWritten = earliestDue(jobs)
 		if !q.byProgram || tree.StemOf(name)+".job" != name { // k.3.job
@@ -112,7 +114,7 @@ func (s *Spool) sumsOf(jobs []job.Job) (sums []string) {
 
 // earliestDue returns the due time of the job that is due first, and when it was written. A list
 // is taken apart as soon as one of its URLs is due, because each takes its own time with it.
-func earliestDue(jobs []job.Job) (due, told time.Time) {
+func earliestDue(jobs []job.Job) (due, written time.Time) {
 	first := &jobs[0]
 	for i := range jobs {
 		if jobs[i].Due().Before(first.Due()) {

@@ -17,8 +17,10 @@ func WhyNoJob(p job.File, b []byte, name string) string {
 	switch {
 	case len(b) > tree.MaxJobFile: //guard:fsstore/active.TestGiantJob
 		return fmt.Sprintf("the file is larger than %d bytes: split it", tree.MaxJobFile)
-	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestEvent(b, job.Claim).Kind == "": // one that a claim has begun has its lines in it
-		return fmt.Sprintf("a file of many URLs may have %d bytes, for its log says what became of it: split it", maxBatch)
+	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestEvent(b, job.Claim).Kind == "":
+		// A file that was claimed before has the lines of that claim, too.
+		return fmt.Sprintf("a file of many URLs may have %d bytes, because its log gets a line "+
+			"for each: split it", maxBatch)
 	case len(p.Jobs) == 0 && len(p.Bad) > 0:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
 	case len(p.Jobs) == 0:
@@ -42,7 +44,7 @@ func WhyBadOption(j *job.Job) string {
 }
 
 // Refuse moves a file that can't be a job to failed/ with the reason as its last line, or in a
-// .why file beside it where the log can't be written.
+// .why file beside it if the log can't be written.
 func (s *Spool) Refuse(f *os.File, name, why string) error {
 	if !tree.StillNames(f, s.tree.JobPath(tree.Queue, name)) {
 		return nil
@@ -68,14 +70,15 @@ func (s *Spool) Refuse(f *os.File, name, why string) error {
 // the job.
 func (s *Spool) RefuseUnreadable(name string, why error) error {
 	if !errors.Is(why, fs.ErrPermission) {
-		return why // EIO, EMFILE: the disk's or the process's trouble, not the job's
+		return why
 	}
 	got, err := s.moveToEnded(s.tree.JobPath(tree.Queue, name), tree.Failed, tree.StemOf(name))
 	if err != nil {
 		return err
 	}
 	defer s.Arrived(tree.Failed, got) // with its last line
-	return s.writeWhy(got, "the server may not read this file: "+why.Error()+"; chmod it and move it back to queue/")
+	return s.writeWhy(got, "the server may not read this file: "+why.Error()+
+		"; chmod it and move it back to queue/")
 }
 
 func (s *Spool) writeWhy(name, why string) error {
@@ -87,7 +90,7 @@ func (s *Spool) writeWhy(name, why string) error {
 	return err
 }
 
-// What became of a URL of a list. Of the last two its log says why.
+// What became of a URL of a list. The list's log says why of the last two.
 const (
 	KindQueued  job.Kind = "queued"  // it has a job of its own now
 	KindSame    job.Kind = "same"    // it is the artifact of a URL above

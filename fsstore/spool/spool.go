@@ -35,7 +35,9 @@ type Spool struct {
 // New returns the Spool of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache) *Spool {
 	s := &Spool{tree: t, health: h, queries: q, held: a}
-	s.queue.files = tree.Mirror[queueFile]{Dir: t.JobPath(tree.Queue, ""), Ours: tree.IsQueueName, Load: s.loadQueued}
+	s.queue.files = tree.Mirror[queueFile]{
+		Dir: t.JobPath(tree.Queue, ""), Ours: tree.IsQueueName, Load: s.loadQueued,
+	}
 	return s
 }
 
@@ -91,7 +93,8 @@ func (by Operator) Event(k job.Kind) job.Event {
 
 // DenyEvent returns the log line of a denial.
 func (by Operator) DenyEvent() job.Event {
-	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: strings.TrimSpace(by.Via + " " + by.Addr)}
+	text := strings.TrimSpace(by.Via + " " + by.Addr)
+	return job.Event{Time: tree.Now(), Kind: "deny", Count: 1, Text: text}
 }
 
 // LastEventTime returns the time of a job's last event. ok is false for a job without any.

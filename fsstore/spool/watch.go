@@ -12,17 +12,17 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// Watch wakes its reader when something may have changed in one of the given
-// directories, and at the latest every so often: a listing is the truth, an
-// event only a hint that spares the wait. Wake-ups that nobody took yet become
-// one. The channel is closed when ctx ends.
+// Watch wakes its reader when something may have changed in one of the directories, and at the
+// latest after every, because an event is only a hint. Wake-ups that nobody took yet become one.
+// The channel is closed when ctx ends.
 func (s *Spool) Watch(ctx context.Context, every time.Duration, states ...tree.State) <-chan struct{} {
 	wake := make(chan struct{}, 1)
 	go s.watch(ctx, every, states, wake)
 	return wake
 }
 
-func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.State, wake chan<- struct{}) {
+func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.State,
+	wake chan<- struct{}) {
 	defer close(wake)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -40,7 +40,7 @@ func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.St
 				w = nil
 			}
 		case err := <-w.Errors():
-			s.health.Complain("watch", err) // an overflow: the wake-up below is the answer
+			s.health.Complain("watch", err) // an overflow, say: the wake-up below has all listed
 		}
 		select {
 		case wake <- struct{}{}:
@@ -53,7 +53,7 @@ func (s *Spool) watch(ctx context.Context, every time.Duration, states []tree.St
 // alone wakes its reader.
 type watcher struct {
 	*fsnotify.Watcher
-	at []tree.DirID // of each directory, for a watch follows it when it is moved away
+	at []tree.DirID // of each directory, because a watch follows one that is moved away
 }
 
 // NewWatcher watches the directories of these states. It returns nil, and reports the trouble,
@@ -63,7 +63,9 @@ func (s *Spool) NewWatcher(states []tree.State) *watcher {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is the directory that is in trouble
 	}
-	s.health.SetTrouble("watch "+string(states[0]), "changes made by hand show some seconds late, for the system gives no inotify watch: raise fs.inotify.max_user_instances and max_user_watches (sysctl)", err)
+	s.health.SetTrouble("watch "+string(states[0]), "changes made by hand show some seconds late, "+
+		"because the system gives no inotify watch: raise fs.inotify.max_user_instances and "+
+		"max_user_watches (sysctl)", err)
 	return w
 }
 

@@ -35,12 +35,14 @@ func (s *Verbs) Add(a Addition, by spool.Operator) (string, error) {
 	if a.URL, err = key.FetchURL(a.URL); err != nil {
 		return "", err
 	}
-	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(s.spool.IDOf(u), content, a, by) })
+	id := s.spool.IDOf(u)
+	return RetryIfMoved(u.Key(), func() (string, error) { return s.add(id, content, a, by) })
 }
 
 // add looks for the URL's job in the order of a job's states, because a job that moves meanwhile
 // is then found in its next one. Where there is none it makes the job.
-func (s *Verbs) add(id spool.ArtifactID, content string, a Addition, by spool.Operator) (string, error) {
+func (s *Verbs) add(id spool.ArtifactID, content string, a Addition, by spool.Operator) (
+	string, error) {
 	if k := s.spool.FindMiss(id); k != "" {
 		if name, err := s.approve(k, "", a, by); !errors.Is(err, fs.ErrNotExist) {
 			return name, err
@@ -62,13 +64,16 @@ func (s *Verbs) PrepareJob(a Addition, by spool.Operator) (key.URL, string, erro
 		return u, "", err
 	}
 	if key.HasUserInfo(a.URL) { //guard:fsstore/active.TestNoURLWithAPasswordIsAdded
-		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
+		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into "+
+			"the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
 	}
 	if a.SHA256 != "" && !held.IsDigest(strings.ToLower(a.SHA256)) {
-		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits", spool.ErrInvalid, a.SHA256)
+		return u, "", fmt.Errorf("%w: %.80q is not a SHA-256, which has 64 hexadecimal digits",
+			spool.ErrInvalid, a.SHA256)
 	}
 	if name := s.spool.DenialOf(u); name != "" {
-		return u, "", fmt.Errorf("%w: denied/%s denies this URL; remove that file to allow it", spool.ErrDenied, name)
+		return u, "", fmt.Errorf("%w: denied/%s denies this URL; remove that file to allow it",
+			spool.ErrDenied, name)
 	}
 	fetch, err := key.FetchURL(a.URL)
 	if err != nil {
@@ -77,10 +82,7 @@ func (s *Verbs) PrepareJob(a Addition, by spool.Operator) (key.URL, string, erro
 	return u, fetch + "\n" + OptionLines(a) + by.Event(job.Approve).Line(), nil
 }
 
-// Where the job of the URL waits or runs already, nothing that the addition asks for is dropped: it
-// is added to a job that waits, and is an error where it can't be.
-
-// ErrMoved says that a job changed its state while it was looked at.
+// ErrMoved is the error for a job that changed its state while it was looked at.
 var ErrMoved = errors.New("the job moved on while it was looked at")
 
 // RetryIfMoved calls do again while it returns ErrMoved, a few times, because a job that moved is
@@ -91,7 +93,8 @@ func RetryIfMoved(k string, do func() (string, error)) (string, error) {
 			return name, err
 		}
 	}
-	return "", fmt.Errorf("%w: the job of %s can't be looked at, or keeps moving: see what is in queue/, then add the URL again", spool.ErrBusy, k)
+	return "", fmt.Errorf("%w: the job of %s keeps moving, or can't be read: see what is in queue/, "+
+		"then add the URL again", spool.ErrBusy, k)
 }
 
 // Enqueue makes the job of key k in queue/. It returns ErrMoved where there is one by now.
@@ -111,8 +114,8 @@ func (s *Verbs) Enqueue(k, content string) (string, error) {
 func (s *Verbs) CompleteQueued(id spool.ArtifactID, a Addition, by spool.Operator) (string, error) {
 	for i, k := range id.Names {
 		for _, name := range []string{k + ".job", k} {
-			if i > 0 && !s.spool.MatchesFile(id, tree.Queue, name) { // what has today's name and can't be completed is an error
-				continue
+			if i > 0 && !s.spool.MatchesFile(id, tree.Queue, name) {
+				continue // under an earlier server's name; under today's it is an error
 			}
 			if err := s.completeFile(id, name, a, by); !errors.Is(err, fs.ErrNotExist) {
 				return name, err
@@ -124,7 +127,8 @@ func (s *Verbs) CompleteQueued(id spool.ArtifactID, a Addition, by spool.Operato
 
 // completeFile writes what queue/<name> lacks of an addition, under the lock that a claim needs,
 // because a claim reads the job once.
-func (s *Verbs) completeFile(id spool.ArtifactID, name string, a Addition, by spool.Operator) error {
+func (s *Verbs) completeFile(id spool.ArtifactID, name string, a Addition,
+	by spool.Operator) error {
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Queue, name))
 	if err != nil {
 		return err
@@ -151,7 +155,8 @@ func (s *Verbs) completeFile(id spool.ArtifactID, name string, a Addition, by sp
 		err = spool.AppendWhole(f, lines) //guard:TestAddCompletesTheJobThatWaits
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: queue/%s was made by another user and can't be added to: chmod g+w it, then add the URL again", spool.ErrBusy, name)
+		return fmt.Errorf("%w: queue/%s was made by another user and can't be added to: "+
+			"chmod g+w it, then add the URL again", spool.ErrBusy, name)
 	}
 	return errors.Join(err,
 		f.Sync(), //guard:fsstore/active.TestEachStepIsSynced
@@ -160,14 +165,17 @@ func (s *Verbs) completeFile(id spool.ArtifactID, name string, a Addition, by sp
 
 // missingLines returns the lines that the job in queue/ with text b lacks of an addition: its
 // options, and who approved which URL.
-func (s *Verbs) missingLines(b []byte, id spool.ArtifactID, name string, a Addition, by spool.Operator) (string, error) {
+func (s *Verbs) missingLines(b []byte, id spool.ArtifactID, name string, a Addition,
+	by spool.Operator) (string, error) {
 	j := s.onlyJob(b, id)
 	if j == nil {
-		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it away, then add the URL again", spool.ErrBusy, name)
+		return "", fmt.Errorf("%w: queue/%s is no job of this URL alone: mend that file or move it "+
+			"away, then add the URL again", spool.ErrBusy, name)
 	}
 	lack := MissingFrom(j, a)
 	if lack.SHA256 != "" && j.Sha256 != "" { //guard:TestAddCompletesTheJobThatWaits
-		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, or cancel that job first, then add the URL again", spool.ErrBusy, name, j.Sha256)
+		return "", fmt.Errorf("%w: queue/%s waits for bytes with another sha256, %s: leave yours out, "+
+			"or cancel that job first, then add the URL again", spool.ErrBusy, name, j.Sha256)
 	}
 	if lack == (Addition{}) && j.Approved() {
 		return "", nil
@@ -190,7 +198,9 @@ func (s *Verbs) checkActive(id spool.ArtifactID, name string, a Addition) error 
 	if j := s.onlyJob(b, id); j != nil && MissingFrom(j, a) == (Addition{}) {
 		return nil
 	}
-	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again", spool.ErrBusy, name)
+	return fmt.Errorf("%w: active/%s is being fetched now, by another URL of the artifact, or without "+
+		"the sha256 or accept that you ask for: wait for it or cancel it first, then add the URL again",
+		spool.ErrBusy, name)
 }
 
 // onlyJob returns the one job of a file if it is about id, else nil.

@@ -9,11 +9,10 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Approve moves misses/<key> to queue/<key>.job. When it returns nil the
-// approval survives a power cut. What will be fetched is the URL that a person
-// has seen, given by its job.URLSum; "" is the only one that is recorded. Nothing
-// recorded before or later can change it: the error is an *UnseenError where that URL is
-// not recorded, or several are.
+// Approve moves misses/<key> to queue/<key>.job. When it returns nil the approval survives a power
+// cut. seen is the job.URLSum of the URL that a person has seen and that will be fetched; "" means
+// the only one that is recorded. Its error is an *UnseenError if that URL is not recorded, or if
+// seen is "" and several are. No line that a client adds later changes what is fetched.
 func (s *Verbs) Approve(k, seen string, by spool.Operator) error {
 	_, err := s.approve(k, seen, Addition{}, by)
 	return err
@@ -57,7 +56,7 @@ func (s *Verbs) approve(k, seen string, a Addition, by spool.Operator) (string, 
 		return "", err
 	}
 	defer spool.UnlockQueued(f)
-	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) // the approval is acknowledged //guard:fsstore/active.TestEachStepIsSynced
+	return name, tree.SyncDir(s.tree.Path(string(tree.Queue), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
 // approvedURL returns the URL to approve: the one that an addition names, or the one that a person

@@ -12,10 +12,9 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Cancel stops a queued or active job, named by its file or its key, and puts
-// it into cancelled/. A download that runs ends within a second. When the
-// artifact was committed first it stays, and the job says so. When it returns nil
-// the cancel survives a power cut.
+// Cancel stops a queued or active job, named by its file or its key, and moves it to cancelled/. A
+// download that runs ends within a second. If the artifact was committed first it stays, and the
+// job says so. When Cancel returns nil the cancel survives a power cut.
 func (s *Verbs) Cancel(name string, by spool.Operator) error {
 	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Active, name)
@@ -72,13 +71,13 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 		}
 		return errors.Join(
 			f.Sync(), //guard:fsstore/active.TestEachStepIsSynced
-			tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) // the cancel is acknowledged //guard:fsstore/active.TestEachStepIsSynced
+			tree.SyncDir(s.tree.Path(string(tree.Cancelled), ""))) //guard:fsstore/active.TestEachStepIsSynced
 	}
 	return spool.Absent(st, name)
 }
 
 // lockQueued locks a job in queue/. It returns fs.ErrNotExist once a claim has moved the file.
-// Where somebody holds the lock for longer it returns nil: the job is cancelled all the same.
+// If somebody holds the lock for a second it returns nil: the job is cancelled all the same.
 func (s *Verbs) lockQueued(f *os.File) error {
 	for range 500 {
 		err := tree.Lock(f)
@@ -90,7 +89,7 @@ func (s *Verbs) lockQueued(f *os.File) error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	return nil // a file that a person holds open, or a lost lock: cancelled all the same
+	return nil
 }
 
 // moveToCancelled moves a job to cancelled/. A cancel of an active job ends here only if its
@@ -117,7 +116,8 @@ func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 // CancelSuperseded cancels the jobs of one URL in these directories, with the reason in their
 // logs, because what was just done to its artifact is newer than their approval. A list stays,
 // because it is about other URLs too.
-func (s *Verbs) CancelSuperseded(id spool.ArtifactID, why string, by spool.Operator, in ...tree.State) error {
+func (s *Verbs) CancelSuperseded(id spool.ArtifactID, why string, by spool.Operator,
+	in ...tree.State) error {
 	e := by.Event(job.Cancelled)
 	e.Text = why
 	var errs []error

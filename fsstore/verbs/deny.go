@@ -13,13 +13,14 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Deny stops noting and fetching: of one key (its file moves to denied/), of a host, or of
-// "*.domain". What is held stays held and is served. To take a denial back remove its file from
-// denied/, or mv the file of a key to queue/. ErrInvalid: the name is none of these, or its file
-// holds several URLs.
+// Deny keeps URLs from being recorded and fetched: that of a key, whose file moves to denied/,
+// those of a host, or those of "*.domain". What is held stays held and is served. To take a denial
+// back remove its file from denied/, or mv the file of a key to queue/. Its error is ErrInvalid if
+// the name is none of these, or its file holds several URLs.
 func (s *Verbs) Deny(name string, by spool.Operator) error {
 	if !tree.Plain(name) || strings.HasPrefix(name, "-") { //guard:fsstore/active.TestVerbsStayInTheirDirectories
-		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain", spool.ErrInvalid, name)
+		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain",
+			spool.ErrInvalid, name)
 	}
 	k := strings.TrimSuffix(name, ".job")
 	for _, st := range deniable(name) {
@@ -37,9 +38,10 @@ func (s *Verbs) Deny(name string, by spool.Operator) error {
 }
 
 // deniable returns the directories in which the file of what is to be denied may be. A bare host
-// means the host, even where a list in queue/ bears its name.
+// means the host, even if a list in queue/ has its name.
 func deniable(name string) []tree.State {
-	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && queries.IsHostPattern(strings.ToLower(name)) && strings.Contains(name, ".") { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
+	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && strings.Contains(name, ".") &&
+		queries.IsHostPattern(strings.ToLower(name)) { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
 		return nil
 	}
 	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
@@ -78,9 +80,11 @@ func deniedAs(j *spool.JobFile) (string, error) {
 	case key.Valid(stem):
 		return stem, nil
 	case j.Batch > 0: //guard:fsstore/misses.TestDenyOfAFileThatIsNotNamedByItsKey
-		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their host", spool.ErrInvalid, j.State, j.Name, j.Batch)
+		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their "+
+			"host", spool.ErrInvalid, j.State, j.Name, j.Batch)
 	case j.Key == "":
-		return "", fmt.Errorf("%w: %s/%.80q holds no URL that could be denied: remove it", spool.ErrInvalid, j.State, j.Name)
+		return "", fmt.Errorf("%w: %s/%.80q holds no URL that could be denied: remove it",
+			spool.ErrInvalid, j.State, j.Name)
 	}
 	return j.Key, nil
 }
@@ -95,7 +99,8 @@ func (s *Verbs) denyName(name string, by spool.Operator) error {
 		}
 		content = a.URL + "\n" + content
 	} else if !queries.IsHostPattern(name) {
-		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain", spool.ErrInvalid, name)
+		return fmt.Errorf("%w: %.80q is neither a key that is known, nor a host, nor *.domain",
+			spool.ErrInvalid, name)
 	}
 	err := s.tree.WriteNew(content, s.tree.JobPath(tree.Denied, name), true)
 	if err != nil && !errors.Is(err, fs.ErrExist) {

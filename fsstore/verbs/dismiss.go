@@ -15,8 +15,8 @@ import (
 // dismissFrom is where Dismiss looks for a file that it is not told the directory of.
 var dismissFrom = []tree.State{tree.Misses, tree.Failed, tree.Cancelled}
 
-// Dismiss removes a miss, or a job that has ended: it may come back. Of several
-// of that name it is the miss, else the job whose log is newest.
+// Dismiss removes a miss, or a job that has ended. Nothing keeps a client from asking again. Of
+// several files of that name it removes the miss, else the job whose log is newest.
 func (s *Verbs) Dismiss(name string, by spool.Operator) error { return s.DismissIn("", name, by) }
 
 // DismissIn is Dismiss of the file in one directory and in no other.

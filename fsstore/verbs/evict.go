@@ -13,8 +13,8 @@ import (
 // Evict removes the artifact: the next request is a miss. gc keeps its blob a day longer. Jobs
 // that wait to fetch it are cancelled and those that fetch it now will fail, because they were
 // approved before. The line in done/ is written first: it tells an evict from a loss, and a crash
-// in between leaves an artifact that is held. Where the meta is gone already, Evict writes the
-// line alone.
+// in between leaves an artifact that is held. If the meta is gone already, Evict only writes the
+// line. Its error is fs.ErrNotExist if nothing was held.
 func (s *Verbs) Evict(k string, by spool.Operator) error {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
@@ -30,13 +30,14 @@ func (s *Verbs) Evict(k string, by spool.Operator) error {
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
 	err := tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 	if unread == nil {
-		err = errors.Join(err, s.CancelSuperseded(spool.IDOfHeld(k, a.URLSum), "its artifact was evicted; retry to fetch it all the same", by, tree.Queue))
+		const why = "its artifact was evicted; retry to fetch it all the same"
+		err = errors.Join(err, s.CancelSuperseded(spool.IDOfHeld(k, a.URLSum), why, by, tree.Queue))
 	}
 	return err
 }
 
-// logLostEvict logs an evict of what has no meta any more, and says so by fs.ErrNotExist where
-// nothing was held.
+// logLostEvict logs an evict of what has no meta any more. It returns fs.ErrNotExist if nothing was
+// held.
 func (s *Verbs) logLostEvict(k string, by spool.Operator) error {
 	h, ok := s.held.LastRecord(k)
 	if !ok || h.Evicted {
@@ -77,8 +78,11 @@ func (s *Verbs) AppendRecord(k string, e job.Event) error {
 // verb has evicted, or "".
 func (s *Verbs) LostInWords(id spool.ArtifactID) string {
 	for _, k := range id.Names {
-		if h, ok := s.held.LastRecord(k); ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) && s.held.BlobOrGone(h.Done.Sha256) {
-			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict " + k + "` says so"
+		h, ok := s.held.LastRecord(k)
+		if ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) &&
+			s.held.BlobOrGone(h.Done.Sha256) {
+			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it " +
+				"anew; if it was meant, `fromcache evict " + k + "` says so"
 		}
 	}
 	return ""

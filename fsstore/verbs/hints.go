@@ -29,25 +29,28 @@ func (s *Verbs) Hints(rawURL string, others func(yield func(string) bool)) (hint
 			continue
 		}
 		name := key.ChangingParam(u.String(), v.String())
-		if _, flaws := key.ParseHostRules("drop " + name); name != "" && name != "all" && len(flaws) == 0 { // clients choose names
-			return append(hints, s.ownLine(u, name))
+		_, flaws := key.ParseHostRules("drop " + name) // clients choose names
+		if name != "" && name != "all" && len(flaws) == 0 {
+			return append(hints, s.dropHint(u, name))
 		}
 	}
 	return hints
 }
 
 func movingInWords(word string) string {
-	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched again", shorten(word))
+	return fmt.Sprintf("it names no version (%s): once held it stays as it is, until it is fetched "+
+		"again", shorten(word))
 }
 
-// ownLine says how an operator makes a parameter count for nothing.
-func (s *Verbs) ownLine(u key.URL, name string) string {
+// dropHint says how an operator leaves a parameter out of the key.
+func (s *Verbs) dropHint(u key.URL, name string) string {
 	dir := s.tree.Root
 	if strings.HasPrefix(dir, "-") {
 		dir = "./" + dir
 	}
 	line := "echo " + quote("drop "+name) + " >> " + quote(dir+"/queries/"+u.Host())
-	return fmt.Sprintf("others were asked for that differ from it in %s alone; if that chooses nothing, make one artifact of them: %s", shorten(name), line)
+	return fmt.Sprintf("other URLs were asked for that differ from it in %s alone; if that does not "+
+		"choose the content, make one artifact of them: %s", shorten(name), line)
 }
 
 func shorten(s string) string { return s[:min(len(s), 60)] }
@@ -79,7 +82,8 @@ func (s *Verbs) NotedBeside(u key.URL) func(yield func(string) bool) {
 // else in single quotes.
 func quote(s string) string {
 	special := func(r rune) bool {
-		return r > 0x7e || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:@%,", r)
+		letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+		return !letter && !strings.ContainsRune("0123456789/._+-:@%,", r)
 	}
 	if s != "" && !strings.ContainsFunc(s, special) {
 		return s

@@ -18,8 +18,8 @@ import (
 // retryStates are where Retry looks for a job that it is not told the directory of.
 var retryStates = []tree.State{tree.Failed, tree.Cancelled, tree.Done}
 
-// Retry puts a failed, cancelled or done job back into queue/, due at once. Of
-// several of that name it is the one whose log is newest.
+// Retry puts a failed, cancelled or done job back into queue/, due at once. Of several of that name
+// it is the one whose log is newest.
 func (s *Verbs) Retry(name string, by spool.Operator) error { return s.RetryAs("", name, "", by) }
 
 // RetryAs is Retry of the file in one directory, or in any where st is "". rawURL, if not "", is
@@ -29,8 +29,7 @@ func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.Operator) e
 	return s.RetryWith(st, name, Addition{URL: rawURL}, by)
 }
 
-// RetryWith is RetryAs with the options of more, which are written into the job
-// before it moves.
+// RetryWith is RetryAs with the options of more, which are written into the job before it moves.
 func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.Operator) error {
 	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Failed, name)
@@ -116,5 +115,6 @@ func (s *Verbs) checkSameArtifact(f *os.File, rawURL string) error {
 			}
 		}
 	}
-	return fmt.Errorf("%w: that URL names another artifact than this job; add it as a URL of its own", spool.ErrInvalid)
+	return fmt.Errorf("%w: that URL names another artifact than this job; add it as a URL of its own",
+		spool.ErrInvalid)
 }

@@ -34,8 +34,8 @@ func (m Shown) String() string {
 	return m.Name + "@" + m.Sum
 }
 
-// UnseenError says why a miss was not approved: the URL that was seen is not among those noted
-// now, or several are noted and none was named.
+// UnseenError says why a miss was not approved: the URL that was seen is not among those recorded
+// now, or several are recorded and none was named.
 type UnseenError struct {
 	Name  string // in misses/
 	Seen  string // its sum, or ""
@@ -50,7 +50,8 @@ func (e *UnseenError) Error() string {
 	if e.Seen != "" {
 		fmt.Fprintf(&b, "misses/%s does not hold the URL that was shown: look at it again", e.Name)
 	} else {
-		fmt.Fprintf(&b, "misses/%s holds %d URLs, and nothing says which of them was seen: approve it where they are shown, or name one as KEY@SUM", e.Name, len(e.Noted))
+		fmt.Fprintf(&b, "misses/%s holds %d URLs, and nothing says which of them was seen: approve it "+
+			"on the page that shows them, or name one as KEY@SUM", e.Name, len(e.Noted))
 	}
 	for i, v := range slices.Backward(e.Noted) {
 		if i < len(e.Noted)-maxNamed {

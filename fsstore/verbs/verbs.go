@@ -24,6 +24,7 @@ type Verbs struct {
 }
 
 // New returns the Verbs of one data directory, on the rooms below it.
-func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool, m *misses.Misses) *Verbs {
+func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool,
+	m *misses.Misses) *Verbs {
 	return &Verbs{tree: t, health: h, queries: q, held: a, spool: p, misses: m}
 }
