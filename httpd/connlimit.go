@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,8 +38,9 @@ type connLimit struct {
 }
 
 type connState struct {
-	busy  bool
-	since time.Time // that it waits
+	busy   bool
+	shared bool      // by many answers at once, which count each for itself: HTTP/2
+	since  time.Time // that it waits
 }
 
 // patience is how long a connection may wait for its next request, or for a
@@ -159,6 +161,10 @@ func (l *connLimit) cutIdle() (any bool) {
 // state is an http.Server's ConnState. A request waits here for a descriptor
 // that its answer can have.
 func (l *connLimit) state(c net.Conn, st http.ConnState) {
+	shared := false
+	if over, ok := c.(*tls.Conn); ok {
+		c, shared = over.NetConn(), st == http.StateActive && over.ConnectionState().NegotiatedProtocol == "h2"
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.conns[c]
@@ -167,6 +173,10 @@ func (l *connLimit) state(c net.Conn, st http.ConnState) {
 	}
 	switch st {
 	case http.StateActive:
+		if shared {
+			g.busy, g.shared = true, true
+			return
+		}
 		for !l.closed && l.conns[c] == g && len(l.conns)+l.busy >= l.room {
 			l.change.Wait()
 		}
@@ -184,9 +194,26 @@ func (l *connLimit) state(c net.Conn, st http.ConnState) {
 }
 
 func (l *connLimit) answered(g *connState) {
-	if g.busy {
+	if g.busy && !g.shared {
 		l.busy--
 	}
 	g.busy, g.since = false, time.Now()
 	l.change.Broadcast()
+}
+
+// stream waits for a descriptor that one answer of a shared connection can have, and returns the
+// call that gives it back.
+func (l *connLimit) stream() (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed && len(l.conns)+l.busy >= l.room { //guard:TestStreamsShareTheRoom
+		l.change.Wait()
+	}
+	l.busy++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.busy--
+		l.change.Broadcast()
+	}
 }

@@ -2,7 +2,9 @@ package httpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +26,7 @@ type Options struct {
 	Access        access.Options // who may use the pages; its Logger is this one
 	Version       string         // for the foot of the pages
 	Logger        *slog.Logger   // nil: discard
+	TLS           *tls.Config    // what it takes connections by; nil: plain HTTP
 	DrainTimeout  time.Duration  // how long answers may take to finish after ctx ends; 0: 30 s
 	HeaderTimeout time.Duration  // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
@@ -88,7 +91,6 @@ const maxHeader = 28 << 10
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.beside(ctx)()
 	hs := &http.Server{
-		Handler: s,
 		// One deadline for head and body: a body that never comes would hold
 		// the connection otherwise. It ends when the request has been read.
 		ReadHeaderTimeout:            s.opt.HeaderTimeout,
@@ -97,22 +99,32 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ConnContext:                  answer.WithConn,
 		MaxHeaderBytes:               maxHeader, //guard:TestScripts
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(serverLog{s.log}, "", 0),
 	}
+	hs.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	limit := newConnLimit(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
 	defer limit.reports.Wait()
+	hs.Handler = s.streams(limit)
 	hs.ConnState = limit.state
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		s.drain(hs)
 	})
-	err := hs.Serve(limit)
+	err := s.serve(hs, limit)
 	if stop() {
 		return errors.Join(err, hs.Close())
 	}
 	<-drained
 	return nil
+}
+
+func (s *Server) serve(hs *http.Server, ln net.Listener) error {
+	if s.opt.TLS == nil {
+		return hs.Serve(ln)
+	}
+	hs.TLSConfig = s.opt.TLS
+	return hs.ServeTLS(ln, "", "")
 }
 
 // Crowded reports whether connections wait because no more open files are allowed.

@@ -44,6 +44,7 @@ type serveFlags struct {
 	allowOrigin          []netip.Prefix
 	publicHosts          []string
 	redirectMisses       bool
+	tlsCert, tlsKey      string
 	logFormat, logLevel  string
 	hooks                string
 	hookTimeout          span
@@ -83,6 +84,8 @@ func (a *app) serveCommand() *cobra.Command {
 		}
 		return a.serveUntilSignal(c.Context(), o)
 	}
+	must(c.MarkFlagFilename("tls-cert"))
+	must(c.MarkFlagFilename("tls-key"))
 	must(c.MarkFlagDirname("origins"))
 	must(c.MarkFlagDirname("credentials"))
 	must(c.MarkFlagDirname("hooks"))
@@ -117,6 +120,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
 	f.BoolVar(&o.redirectMisses, "redirect-misses", false,
 		"redirect clients that put the cache before a URL to the origin where it is not held: fromcache help clients")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "answer over TLS by this certificate: PEM `FILE`, with those that lead to its CA")
+	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its key in PEM; both are read again when they change")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
 }
@@ -151,6 +156,10 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
+	certificate, err := newCertificate(o, log)
+	if err != nil {
+		return err
+	}
 	defer collectLess()()
 	listener, err := listen(ctx, o)
 	if err != nil {
@@ -170,7 +179,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	server, err := a.newServer(store, o, pool, password, log)
+	server, err := a.newServer(store, o, pool, password, certificate, log)
 	if err != nil {
 		return err
 	}
@@ -178,7 +187,10 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		pool.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
 		func(ctx context.Context) error {
-			return watchdog(ctx, log, answersItself(localAddr(listener.Addr()), server.Crowded))
+			return watchdog(ctx, log, answersItself(certificate.scheme()+"://"+localAddr(listener.Addr()), server.Crowded))
+		},
+		func(ctx context.Context) error {
+			return certificate.watch(ctx, log, func(err error) { store.SetTrouble("certificate", certificateTrouble, err) })
 		},
 	}
 	if hooks != nil {
@@ -189,13 +201,12 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
 		})
 	}
-	a.announce(ctx, listener.Addr(), store.Dir(), password != "", log)
+	announce(browserURL(ctx, listener.Addr(), certificate.scheme()), listener.Addr(), store.Dir(), password != "", log)
 	return errors.Join(runAll(ctx, store.Run, work), store.Close())
 }
 
 // announce says in the log, and to the service manager, that clients get answers from now on.
-func (a *app) announce(ctx context.Context, addr net.Addr, dir string, hasPassword bool, log *slog.Logger) {
-	url := browserURL(ctx, addr, "http")
+func announce(url string, addr net.Addr, dir string, hasPassword bool, log *slog.Logger) {
 	log.Info("serving", "addr", addr.String(), "data", dir, "version", versionName(), "url", url)
 	if !hasPassword {
 		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
@@ -318,7 +329,7 @@ func outside(flag, dir, dataDir string) (string, error) {
 	return real, nil
 }
 
-func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger) (*httpd.Server, error) {
+func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, c *certificate, log *slog.Logger) (*httpd.Server, error) {
 	secret, err := a.sessionSecret(store)
 	if err != nil {
 		return nil, err
@@ -337,6 +348,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 		Version:        versionName(),
 		Logger:         log,
 		RedirectMisses: o.redirectMisses,
+		TLS:            c.config(),
 		Head: func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 			f, err := pool.Head(ctx, rawURL, agent)
 			return pages.OriginFacts(f), err

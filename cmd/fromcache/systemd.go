@@ -62,12 +62,12 @@ func watchdog(ctx context.Context, log *slog.Logger, alive func(context.Context)
 	}
 }
 
-// answersItself returns a check that a server answers at addr, whatever it says of its health,
+// answersItself returns a check that a server answers at base, whatever it says of its health,
 // because a restart mends no disk. It also passes while crowded reports that connections wait for
 // room: a restart would break off those that have it.
-func answersItself(addr string, crowded func() bool) func(context.Context) error {
+func answersItself(base string, crowded func() bool) func(context.Context) error {
 	return func(ctx context.Context) error {
-		_, err := askHealth(ctx, addr)
+		_, err := askHealth(ctx, base)
 		var unwell unwellError
 		if errors.As(err, &unwell) || crowded() {
 			return nil

@@ -50,8 +50,8 @@ func TestManagerIsTold(t *testing.T) {
 func TestAnswersItself(t *testing.T) {
 	status := http.StatusOK
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-	addr, crowded := s.Listener.Addr().String(), false
-	alive := answersItself(addr, func() bool { return crowded })
+	crowded := false
+	alive := answersItself(s.URL, func() bool { return crowded })
 	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
 		if err := alive(t.Context()); err != nil {
 			t.Errorf("%d: %v", status, err)
