@@ -15,8 +15,6 @@ import (
 type orders struct {
 	mu        sync.Mutex
 	artifacts []*ArtifactRow
-	blobs     map[string]int // artifacts of each digest
-	bytes     int64          // of the blobs, each once
 	jobs      map[tree.State][]spool.JobFile
 }
 
@@ -32,13 +30,39 @@ func (v *View) Artifacts() []*ArtifactRow {
 	return v.artifacts()
 }
 
+// blobs is the bytes of the blobs that artifacts name, each blob counted once. It is kept as rows
+// come and go, because who asks for the sum of a million must not wait for a sort.
+type blobs struct {
+	mu    sync.Mutex
+	named map[string]int // artifacts of each digest
+	bytes int64
+}
+
 // Held returns the number of artifacts, and the bytes of their blobs, each blob counted once.
 func (v *View) Held() (n int, bytes int64) {
 	v.touch()
 	v.listIfOverdue("meta")
-	v.order.mu.Lock()
-	defer v.order.mu.Unlock()
-	return len(v.artifacts()), v.order.bytes
+	v.blobs.mu.Lock()
+	defer v.blobs.mu.Unlock()
+	return v.metas.Len(), v.blobs.bytes
+}
+
+// count counts the blob of an artifact that comes (n is 1) or goes (-1).
+func (b *blobs) count(r *ArtifactRow, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	had := b.named[r.SHA256]
+	switch {
+	case had == 0 && n > 0:
+		b.bytes += r.Size
+	case had == 1 && n < 0:
+		b.bytes -= r.Size
+	}
+	if had += n; had == 0 {
+		delete(b.named, r.SHA256)
+	} else {
+		b.named[r.SHA256] = had
+	}
 }
 
 // artifacts is Artifacts for a caller that holds order.mu.
@@ -48,17 +72,14 @@ func (v *View) artifacts() []*ArtifactRow {
 	o := &v.order
 	switch {
 	case o.artifacts == nil || all || allHits:
-		o.artifacts, o.blobs, o.bytes = v.sortArtifacts(), map[string]int{}, 0
-		for _, r := range o.artifacts {
-			o.countBlob(r, 1)
-		}
+		o.artifacts = v.sortArtifacts()
 	case len(metas)+len(hits) > 0:
 		changed := maps.Clone(hits)
 		for name := range metas {
 			changed[strings.TrimSuffix(name, ".json")] = true
 		}
 		nameOf := func(r *ArtifactRow) string { return r.Key }
-		o.artifacts = patch(o.artifacts, changed, nameOf, v.artifactOf, o.countBlob)
+		o.artifacts = patch(o.artifacts, changed, nameOf, v.artifactOf)
 	}
 	return o.artifacts
 }
@@ -83,22 +104,6 @@ func (v *View) withHits(r *ArtifactRow) *ArtifactRow {
 	return &hit
 }
 
-// countBlob counts the blob of an artifact that comes (n is 1) or goes (-1).
-func (o *orders) countBlob(r *ArtifactRow, n int) {
-	had := o.blobs[r.SHA256]
-	switch {
-	case had == 0 && n > 0:
-		o.bytes += r.Size
-	case had == 1 && n < 0:
-		o.bytes -= r.Size
-	}
-	if had += n; had == 0 {
-		delete(o.blobs, r.SHA256)
-	} else {
-		o.blobs[r.SHA256] = had
-	}
-}
-
 func (v *View) sortArtifacts() []*ArtifactRow {
 	list := v.metas.All()
 	for i, r := range list {
@@ -109,24 +114,17 @@ func (v *View) sortArtifacts() []*ArtifactRow {
 }
 
 // patch returns a copy of a sorted list with the rows that changed, which is a tenth of the work of
-// sorting anew. count, if not nil, is called for each row that goes (-1) or comes (1).
-func patch[T any](old []T, changed map[string]bool, name func(T) string,
-	get func(string) (T, bool), count func(T, int)) []T {
+// sorting anew.
+func patch[T any](old []T, changed map[string]bool, name func(T) string, get func(string) (T, bool)) []T {
 	byName := func(r T, k string) int { return cmp.Compare(name(r), k) }
 	list := make([]T, 0, len(old)+len(changed))
 	for _, k := range slices.Sorted(maps.Keys(changed)) {
 		n, found := slices.BinarySearchFunc(old, k, byName)
 		list, old = append(list, old[:n]...), old[n:]
 		if found {
-			if count != nil {
-				count(old[0], -1)
-			}
 			old = old[1:]
 		}
 		if r, ok := get(k); ok {
-			if count != nil {
-				count(r, 1)
-			}
 			list = append(list, r)
 		}
 	}
@@ -164,7 +162,7 @@ func (v *View) jobsInOrder(st tree.State) []spool.JobFile {
 		slices.SortFunc(list, func(a, b spool.JobFile) int { return cmp.Compare(a.Name, b.Name) })
 	case len(changed) > 0:
 		nameOf := func(j spool.JobFile) string { return j.Name }
-		list = patch(list, changed, nameOf, m.Value, nil)
+		list = patch(list, changed, nameOf, m.Value)
 	default:
 		return list
 	}

@@ -61,6 +61,7 @@ type View struct {
 	took    map[string]time.Duration // how long its last listing but the first took
 	running bool                     // Run does the listing
 	order   orders
+	blobs   blobs
 	listing sync.Mutex       // one listing at a time
 	parts   map[string]int64 // Run's: sizes last told, by name in active/
 }
@@ -107,8 +108,11 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 		took:    map[string]time.Duration{},
 		parts:   map[string]int64{},
 		jobs:    map[tree.State]*tree.Mirror[spool.JobFile]{},
+		blobs:   blobs{named: map[string]int{}},
 	}
-	v.metas = tree.Mirror[ArtifactRow]{Dir: t.Path("meta", ""), Ours: held.IsMetaName, Load: v.loadMeta}
+	v.metas = tree.Mirror[ArtifactRow]{
+		Dir: t.Path("meta", ""), Ours: held.IsMetaName, Load: v.loadMeta, Tally: v.blobs.count,
+	}
 	v.hits = tree.Mirror[hitRow]{Dir: t.Path("hits", ""), Ours: tree.Plain, Load: v.loadHits}
 	for _, st := range viewed {
 		v.jobs[st] = &tree.Mirror[spool.JobFile]{

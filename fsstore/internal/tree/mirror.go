@@ -37,6 +37,8 @@ type Mirror[T any] struct {
 	Load            func(name string) (T, error)
 	MaxRows         int  // rows kept; 0: all
 	ReloadUnsettled bool // what was not settled when it was loaded is loaded at each look
+	// Tally, if any, is told each row that comes, with 1, and each that goes, with -1, one at a time.
+	Tally func(v *T, n int)
 
 	mu      sync.RWMutex
 	rows    map[string]*row[T]
@@ -126,17 +128,33 @@ func (m *Mirror[T]) keep(name string, r *row[T]) {
 		if m.MaxRows == 0 || len(m.rows) < m.MaxRows {
 			break
 		}
-		delete(m.rows, old)
+		m.remove(old)
 	}
+	m.remove(name)
 	m.rows[name] = r
+	m.tally(r, 1)
 	m.note(name)
+}
+
+// remove takes a row out, if there is one; the caller holds mu.
+func (m *Mirror[T]) remove(name string) {
+	if r, had := m.rows[name]; had {
+		m.tally(r, -1)
+		delete(m.rows, name)
+	}
+}
+
+func (m *Mirror[T]) tally(r *row[T], n int) {
+	if m.Tally != nil {
+		m.Tally(&r.Value, n)
+	}
 }
 
 func (m *Mirror[T]) drop(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, had := m.rows[name]
-	delete(m.rows, name)
+	m.remove(name)
 	if had {
 		m.note(name)
 	}
@@ -198,5 +216,8 @@ func (m *Mirror[T]) Len() int {
 func (m *Mirror[T]) Reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for name := range m.rows {
+		m.remove(name)
+	}
 	m.rows, m.touched = nil, nil
 }
