@@ -37,6 +37,7 @@ type (
 	Part           = active.Part
 	Problem        = health.Problem
 	ScrubOptions   = upkeep.ScrubOptions
+	ScrubState     = upkeep.ScrubState
 	Shown          = verbs.Shown
 	Role           = tokens.Role
 	Started        = active.Started
@@ -69,6 +70,7 @@ const (
 	StatFetchedBytes = counts.StatFetchedBytes
 	StatHits         = counts.StatHits
 	StatMisses       = counts.StatMisses
+	StatScrubbed     = counts.StatScrubbed
 	StatServedBytes  = counts.StatServedBytes
 )
 

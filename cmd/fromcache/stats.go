@@ -56,7 +56,7 @@ func (a *app) printDays(list []fsstore.Day) error {
 			bytes(d.N[fsstore.StatServedBytes]), bytes(d.N[fsstore.StatFetchedBytes]), d.N[fsstore.StatHits], d.N[fsstore.StatMisses])
 	}
 	for _, d := range list {
-		if len(d.N) == 0 {
+		if d.IsQuiet() {
 			continue
 		}
 		line(d)

@@ -17,10 +17,12 @@ import (
 
 // Names of what is counted a day, in stats/<date>.
 const (
-	StatHits         = "hits"          // GETs answered from byte 0
-	StatMisses       = "misses"        // requests for what is not held
-	StatServedBytes  = "served-bytes"  // bytes of artifacts sent to clients
-	StatFetchedBytes = "fetched-bytes" // bytes of artifacts published
+	StatHits         = "hits"           // GETs answered from byte 0
+	StatMisses       = "misses"         // requests for what is not held
+	StatServedBytes  = "served-bytes"   // bytes of artifacts sent to clients
+	StatFetchedBytes = "fetched-bytes"  // bytes of artifacts published
+	StatScrubbed     = "scrubbed-bytes" // bytes of blobs that a scrub has read
+	StatScrubs       = "scrubs"         // rounds that a scrub has ended
 )
 
 const (
@@ -41,8 +43,9 @@ func AddCapped(a, b, most int64) int64 {
 
 // statBook gathers the numbers of days in memory.
 type statBook struct {
-	mu sync.Mutex
-	n  map[string]map[string]int64 // by day, by name
+	mu    sync.Mutex
+	n     map[string]map[string]int64 // by day, by name
+	since map[string]int64            // by name, since the store was opened
 }
 
 // Day is what was counted on one day, UTC.
@@ -51,12 +54,28 @@ type Day struct {
 	N    map[string]int64 `json:"counts"`
 }
 
+// IsQuiet reports whether nothing was served, fetched, hit or missed that day.
+func (d Day) IsQuiet() bool {
+	return d.N[StatHits]+d.N[StatMisses]+d.N[StatServedBytes]+d.N[StatFetchedBytes] == 0
+}
+
 // Stat adds n to a number of today's (UTC).
 func (s *Counts) Stat(name string, n int64) {
 	day := time.Now().UTC().Format(dayFormat)
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	s.stats.add(day, name, n)
+	if s.stats.since == nil {
+		s.stats.since = map[string]int64{}
+	}
+	s.stats.since[name] += n
+}
+
+// Counted is how much Stat has added to a number since this store was opened, on all days.
+func (s *Counts) Counted(name string) int64 {
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	return s.stats.since[name]
 }
 
 func (b *statBook) add(day, name string, n int64) {

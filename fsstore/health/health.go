@@ -7,7 +7,6 @@ package health
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -44,9 +43,10 @@ func New(t *tree.Tree, minFree int64, remade []string) (*Monitor, error) {
 // Trouble is something wrong with the data directory or the machine, and what to do about it. Its
 // text names no path, because anyone may read the page that shows it.
 type Trouble struct {
-	What  string
-	Since time.Time
-	Grave bool // reads or writes fail: let another server answer
+	Kind  string    `json:"kind"` // one word for what is in trouble: data, space, clock, watch, …
+	What  string    `json:"what"`
+	Since time.Time `json:"since"`
+	Grave bool      `json:"grave"` // reads or writes fail: let another server answer
 
 	logged bool // the log has a line that it began
 }
@@ -162,7 +162,11 @@ func (h *findings) nameOf(what string) string {
 func (h *findings) list() []Trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := slices.Collect(maps.Values(h.troubles))
+	list := make([]Trouble, 0, len(h.troubles))
+	for name, t := range h.troubles {
+		t.Kind, _, _ = strings.Cut(name, " ")
+		list = append(list, t)
+	}
 	slices.SortFunc(list, func(a, b Trouble) int {
 		if a.Grave != b.Grave {
 			if a.Grave {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"fromcache/fsstore/counts"
 	"fromcache/fsstore/internal/tree"
 )
 
@@ -38,10 +39,15 @@ func (s *Keeper) Scrub(ctx context.Context, o ScrubOptions) error {
 	if o.Pause <= 0 {
 		o.Pause = 24 * time.Hour
 	}
+	s.scrub.begin(s.lastRound())
 	for p := (&pace{s: s, rate: o.Rate}); ; {
 		c := newChecker(ctx, s, FsckOptions{})
 		c.pace = p
 		err := c.round()
+		if err == nil && ctx.Err() == nil {
+			s.scrub.ended(tree.Now())
+			s.counts.Stat(counts.StatScrubs, 1)
+		}
 		if o.Round != nil && err == nil {
 			o.Round(c.r)
 		}
@@ -126,6 +132,7 @@ func (p *pace) read(ctx context.Context, n int, began time.Time) bool {
 	if p == nil {
 		return ctx.Err() == nil
 	}
+	p.s.counts.Stat(counts.StatScrubbed, int64(n))
 	t := time.Duration(float64(n) / float64(p.rate) * float64(time.Second))
 	if p.isBusy() {
 		t *= 8

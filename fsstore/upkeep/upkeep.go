@@ -28,6 +28,7 @@ type Keeper struct {
 	verbs   *verbs.Verbs
 	active  *active.Claims
 	found   problemBook
+	scrub   scrubBook
 	braked  time.Time     // when Run looks whether gc still takes nothing; zero: it does not
 	kept    time.Duration // how long done/ and cancelled/ keep a job
 }

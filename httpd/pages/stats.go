@@ -60,7 +60,7 @@ func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
 		Saved: s.saved(), Costly: s.costly(),
 	}
 	for _, d := range slices.Backward(days) {
-		if len(d.N) > 0 {
+		if !d.IsQuiet() {
 			f.Stats.Days = append(f.Stats.Days, dayRow{d.Date, size(d.N[fsstore.StatServedBytes]), size(d.N[fsstore.StatFetchedBytes]),
 				count(d.N[fsstore.StatHits]), count(d.N[fsstore.StatMisses])})
 		}
