@@ -22,6 +22,9 @@ type attempt struct {
 	started   bool  // the start line is written
 	canResume bool  // the part's bytes can be resumed by the next attempt
 	reserved  int64 // bytes on the disk, for a body of unknown length
+	received  int64 // bytes of the body
+
+	isUnchanged bool // the origin says that what is held is still right
 }
 
 // delivery is an answer whose body is the artifact, or the missing rest of it.
@@ -109,14 +112,14 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 		return d, err
 	}
 	if err := a.checkHeader(d); err != nil {
-		return d, err
+		return d, because(ReasonContent, err)
 	}
 	have, err := a.receive(d)
 	if err != nil {
-		return d, err
+		return d, because(ReasonInterrupted, err)
 	}
 	if err := a.checkBytes(ctx, d, have); err != nil {
-		return d, err
+		return d, because(ReasonContent, err)
 	}
 	return d, a.askCheck(ctx)
 }
@@ -235,7 +238,7 @@ func tooLarge(n, limit int64) error {
 func deferNoSpace(err error) error {
 	if errors.Is(err, fsstore.ErrNoSpace) {
 		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict " +
-			"artifacts, or lower --min-free", end: endDefer}
+			"artifacts, or lower --min-free", end: endDefer, why: ReasonDisk}
 	}
 	return err
 }
@@ -323,6 +326,7 @@ func (a *attempt) publish(d *delivery) error {
 func (a *attempt) unchanged() error {
 	a.discard()
 	err := a.c.Unchanged()
+	a.isUnchanged = true
 	if err == nil {
 		a.log.Info("unchanged", "key", a.c.Key, "url", key.Redact(a.c.URL))
 	}

@@ -13,9 +13,11 @@ import (
 // end ends the claim as err says. It returns an error when the job's file could not be moved.
 func (a *attempt) end(err error) error {
 	if err == nil {
+		a.tell(nil, nil)
 		return nil
 	}
 	f := a.failureOf(err)
+	a.tell(err, f)
 	if a.part != nil && (f.discard || !a.canResume || a.part.Size() == 0) {
 		a.discard()
 	}
@@ -30,7 +32,7 @@ func (a *attempt) end(err error) error {
 		return a.c.Cancel()
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.Requeue(reason)
-	case f.end == endRetry && a.c.Job.Attempts()+1 < a.o.Retries:
+	case f.end == endRetry && a.mayRetry():
 		err = a.retry(reason, f.after)
 	case f.end == endDefer:
 		a.warn("download deferred", reason)
@@ -55,6 +57,9 @@ func (a *attempt) discard() {
 		a.pause("a part can't be removed: "+a.c.Key, err)
 	}
 }
+
+// mayRetry reports whether a failed attempt is not the last one that the job has.
+func (a *attempt) mayRetry() bool { return a.c.Job.Attempts()+1 < a.o.Retries }
 
 // maxDefer bounds the delay of a deferred job: it is to go on soon after there is room.
 const maxDefer = 2 * time.Minute
@@ -94,10 +99,10 @@ func (a *attempt) failureOf(err error) *failure {
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.canResume {
-		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", end: endDefer} //guard:cmd/fromcache-torture.TestFullDisk
+		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", end: endDefer, why: ReasonDisk} //guard:cmd/fromcache-torture.TestFullDisk
 	}
 	return &failure{reason: "the data directory could not be written (" + err.Error() +
-		"): look at the disk", end: endRetry}
+		"): look at the disk", end: endRetry, why: ReasonDisk}
 }
 
 // progress returns "5 of 9 bytes".

@@ -27,6 +27,7 @@ func (a *attempt) receive(d *delivery) (sums, error) {
 		idle.Reset(a.o.Idle)
 		n, err := d.Body.Read(buf)
 		idle.Stop()
+		a.received += int64(n)
 		if n > 0 || err == io.EOF {
 			if err := a.start(d); err != nil {
 				return nil, err
@@ -84,8 +85,8 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless
-		return retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
-			"check the URL, evict artifacts, or set --max-artifact-size", err, size)
+		return because(ReasonDisk, retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
+			"check the URL, evict artifacts, or set --max-artifact-size", err, size))
 	}
 	return err
 }
@@ -95,7 +96,7 @@ func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.final().host, a.part.Size()
 	switch cause := d.cause(); {
 	case cause == errIdle:
-		return retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total))
+		return because(ReasonTimeout, retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
 	case cause != nil:
 		return cause
 	case err != io.EOF:

@@ -24,6 +24,7 @@ type failure struct {
 	end     ending
 	after   time.Duration // least delay until the next attempt, from Retry-After
 	discard bool          // the part can't be resumed
+	why     Reason        // for Options.Ended; "": see because
 }
 
 func (f *failure) Error() string { return f.reason }
@@ -116,6 +117,12 @@ func (a *answer) statusFailure() *failure {
 func statusFailure(r *http.Response, h hop, now time.Time) *failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
 	f := &failure{end: endFail, reason: status + ": " + explainStatus(r.StatusCode, h)}
+	switch code := r.StatusCode; {
+	case code >= 500:
+		f.why = ReasonStatus5xx
+	case code >= 400:
+		f.why = ReasonStatus4xx
+	}
 	switch code := r.StatusCode; {
 	case code == 408, code == 425, code == 429,
 		code >= 500 && code <= 599 && code != 501 && code != 505:
@@ -266,7 +273,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 		return &failure{reason: e.Error(), end: endDefer}
 	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
-		return socksFailure(op.Err, h, proxy)
+		return because(ReasonConnection, socksFailure(op.Err, h, proxy))
 	}
 	if errors.As(err, &op) && op.Op == "proxyconnect" && proxy != nil {
 		p := hop{https: proxy.Scheme == "https", authority: proxy.Host, host: proxy.Hostname()}
@@ -274,7 +281,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 		f.reason = "the proxy that " + proxyVariable(h) + " names: " + f.reason
 		return f
 	}
-	return connectionFailure(err, h, proxy)
+	return because(reasonOfRequest(err, h), connectionFailure(err, h, proxy))
 }
 
 // connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
