@@ -21,7 +21,7 @@ import (
 // the table of routes, so that a new one can't be forgotten.
 
 // readPath is what is open to all; every other route is a page or a form.
-var readPath = []string{"/b/:token", "/b/:token/*name", "/blob", "/by-hash/sha256/:digest", "/healthz", "/static/*name"}
+var readPath = []string{"/metrics", "/m/*url", "/by-name/:name", "/b/:token", "/b/:token/*name", "/blob", "/by-hash/sha256/:digest", "/healthz", "/static/*name"}
 
 var param = regexp.MustCompile(`[:*][a-z]+`)
 
@@ -235,7 +235,7 @@ func TestFraming(t *testing.T) {
 		w := newWorld(t, Options{Access: access.Options{Password: secret}})
 		held := w.hold("https://vendor.example/a.html", []byte("<script>alert(1)</script>"), fsstore.Origin{Header: map[string]string{"Content-Type": "text/html"}})
 		for _, rt := range w.srv.table() {
-			if slices.Contains(readPath[:5], rt.Path) || rt.Path == "/events" && secret == "" {
+			if slices.Contains(readPath[:8], rt.Path) || rt.Path == "/events" && secret == "" {
 				continue
 			}
 			b := w.browser()

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +13,26 @@ import (
 	"fromcache/httpd/read"
 )
 
-// table is every address that this server knows.
+// table is every address that this server knows. The read path counts and logs its requests itself.
 func (s *Server) table() []answer.Route {
-	return slices.Concat(s.read.Routes(), s.pages.Routes())
+	table := slices.Concat(s.read.Routes(), s.watchedRoutes(slog.LevelInfo, s.pages.Routes()))
+	if s.opt.MetricsApart {
+		return table
+	}
+	return append(table, s.watchedRoutes(slog.LevelDebug, s.metrics.Routes())...)
+}
+
+func (s *Server) watchedRoutes(level slog.Level, routes []answer.Route) []answer.Route {
+	for i, t := range routes {
+		level := level
+		if strings.HasPrefix(t.Path, "/static/") {
+			level = slog.LevelDebug // each page has several
+		}
+		routes[i].Handle = func(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+			s.watched(func(w http.ResponseWriter, r *http.Request) { t.Handle(w, r, p) }, level)(w, r)
+		}
+	}
+	return routes
 }
 
 func (s *Server) routes() *httprouter.Router {
@@ -23,7 +41,7 @@ func (s *Server) routes() *httprouter.Router {
 	r.RedirectTrailingSlash = false
 	r.HandleOPTIONS = false
 	r.NotFound = http.HandlerFunc(s.notInTable)
-	r.MethodNotAllowed = http.HandlerFunc(methodNotAllowed)
+	r.MethodNotAllowed = s.watched(methodNotAllowed, slog.LevelInfo)
 	for _, t := range s.table() {
 		for _, m := range strings.Fields(t.Methods) {
 			r.Handle(m, t.Path, t.Handle)
@@ -35,7 +53,9 @@ func (s *Server) routes() *httprouter.Router {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := badPath(r.URL.Path); why != "" {
-		answer.Text(w, http.StatusBadRequest, "bad path: "+why)
+		s.watched(func(w http.ResponseWriter, _ *http.Request) {
+			answer.Text(w, http.StatusBadRequest, "bad path: "+why)
+		}, slog.LevelInfo)(w, r)
 		return
 	}
 	s.router.ServeHTTP(w, r)
@@ -45,10 +65,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) notInTable(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !read.HasScheme(r.URL.Path):
-		answer.NotFound(w, r)
+		s.watched(answer.NotFound, slog.LevelInfo)(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header()["Allow"] = []string{"GET, HEAD"}
-		methodNotAllowed(w, r)
+		s.watched(methodNotAllowed, slog.LevelInfo)(w, r)
 	default:
 		s.read.ByPrefix(w, r, nil)
 	}

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"fromcache/fsstore"
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/metrics"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
 )
@@ -27,6 +29,7 @@ type Options struct {
 	Version       string         // for the foot of the pages
 	Logger        *slog.Logger   // nil: discard
 	TLS           *tls.Config    // what it takes connections by; nil: plain HTTP
+	AccessLog     *slog.Logger   // a line a request: of /healthz, /metrics and /static/ at level debug, else info; nil: none
 	DrainTimeout  time.Duration  // how long answers may take to finish after ctx ends; 0: 30 s
 	HeaderTimeout time.Duration  // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
@@ -35,6 +38,9 @@ type Options struct {
 	RedirectMisses bool
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
+
+	MetricsApart bool                   // /metrics is answered by ServeMetrics alone
+	Collectors   []prometheus.Collector // of metrics that this package does not know
 }
 
 func (o *Options) setDefaults() {
@@ -57,13 +63,15 @@ func orElse[T comparable](v *T, def T) {
 // Server answers for one store. It is an http.Handler; Serve adds what
 // protects a listening socket.
 type Server struct {
-	store  *fsstore.Store
-	opt    Options
-	log    *slog.Logger
-	read   *read.Server
-	pages  *pages.Server
-	router *httprouter.Router
-	full   atomic.Bool // connections wait for room
+	store   *fsstore.Store
+	opt     Options
+	log     *slog.Logger
+	read    *read.Server
+	pages   *pages.Server
+	metrics *metrics.Server
+	access  *slog.Logger // nil: requests are not logged
+	router  *httprouter.Router
+	full    atomic.Bool // connections wait for room
 }
 
 // New returns a server for s.
@@ -75,8 +83,12 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, pages: p}
-	srv.read = read.New(s, read.Options{Logger: o.Logger, Hit: p.Served, RedirectMisses: o.RedirectMisses})
+	m, err := metrics.New(s, p.View(), o.Version, o.Collectors...)
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, metrics: m}
+	srv.read = read.New(s, read.Options{Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses})
 	srv.router = srv.routes()
 	return srv, nil
 }

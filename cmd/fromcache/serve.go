@@ -46,6 +46,8 @@ type serveFlags struct {
 	redirectMisses       bool
 	tlsCert, tlsKey      string
 	logFormat, logLevel  string
+	accessLog            string
+	metricsListen        string
 	hooks                string
 	hookTimeout          span
 }
@@ -89,6 +91,7 @@ func (a *app) serveCommand() *cobra.Command {
 	must(c.MarkFlagDirname("origins"))
 	must(c.MarkFlagDirname("credentials"))
 	must(c.MarkFlagDirname("hooks"))
+	must(c.RegisterFlagCompletionFunc("access-log", completeWords("on", "off")))
 	must(c.RegisterFlagCompletionFunc("log-format", completeWords("text", "json")))
 	must(c.RegisterFlagCompletionFunc("log-level", completeWords("debug", "info", "warn", "error")))
 	return c
@@ -124,6 +127,9 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its key in PEM; both are read again when they change")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from `LEVEL` on: debug, info, warn or error")
+	f.StringVar(&o.accessLog, "access-log", "on", "log a line a request at level info: `on` or off")
+	f.StringVar(&o.metricsListen, "metrics-listen", "",
+		"answer /metrics on `ADDR`, as in 127.0.0.1:9333, and not on the port of all else: fromcache help metrics")
 }
 
 // serveUntilSignal ends orderly at the first SIGINT or SIGTERM. A second one kills the process,
@@ -166,6 +172,15 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	defer listener.Close()
+	forMetrics, err := listenMetrics(ctx, o)
+	if err != nil {
+		return err
+	}
+	requests, buffer, err := a.accessLog(o, log)
+	if err != nil {
+		return err
+	}
+	defer buffer.start()()
 	tellManager(log, "STATUS=opening "+a.store.dir)
 	store, err := fsstore.Open(a.store.dir, options)
 	if err != nil {
@@ -175,11 +190,14 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	pool, err := a.newPool(store, o, hooks, log)
+	fetches := newFetchMetrics()
+	pool, err := a.newPool(store, o, hooks, fetches.ended, log)
 	if err != nil {
 		return err
 	}
-	server, err := a.newServer(store, o, pool, password, certificate, log)
+	server, err := a.newServer(store, o, pool, password, log, httpd.Options{
+		TLS: certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
+	})
 	if err != nil {
 		return err
 	}
@@ -193,6 +211,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return certificate.watch(ctx, log, func(err error) { store.SetTrouble("certificate", certificateTrouble, err) })
 		},
 	}
+	if forMetrics != nil {
+		work = append(work, func(ctx context.Context) error { return server.ServeMetrics(ctx, forMetrics) })
+	}
 	if hooks != nil {
 		work = append(work, hooks.Run)
 	}
@@ -202,6 +223,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		})
 	}
 	announce(browserURL(ctx, listener.Addr(), certificate.scheme()), listener.Addr(), store.Dir(), password != "", log)
+	if forMetrics != nil {
+		log.Info("metrics have a port of their own", "metrics", "http://"+forMetrics.Addr().String()+"/metrics")
+	}
 	return errors.Join(runAll(ctx, store.Run, work), store.Close())
 }
 
@@ -263,7 +287,7 @@ func newHooks(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*hooks.Hoo
 	return hooks.New(store, hooks.Options{Dir: dir, Timeout: time.Duration(o.hookTimeout), Logger: log})
 }
 
-func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, log *slog.Logger) (*fetch.Pool, error) {
+func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, ended func(fetch.End), log *slog.Logger) (*fetch.Pool, error) {
 	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
 		return nil, usagef("--credentials is the older name of --origins: give one of them")
 	}
@@ -289,6 +313,7 @@ func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, log *
 		UserAgent:   "fromcache/" + versionName(),
 		Logger:      log,
 		Check:       check,
+		Ended:       ended,
 	})
 }
 
@@ -329,7 +354,7 @@ func outside(flag, dir, dataDir string) (string, error) {
 	return real, nil
 }
 
-func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, c *certificate, log *slog.Logger) (*httpd.Server, error) {
+func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger, to httpd.Options) (*httpd.Server, error) {
 	secret, err := a.sessionSecret(store)
 	if err != nil {
 		return nil, err
@@ -338,22 +363,20 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	if err != nil {
 		return nil, err
 	}
-	return httpd.New(store, httpd.Options{
-		Access: access.Options{
-			Password:      password,
-			SessionSecret: secret,
-			PublicHosts:   o.publicHosts,
-			Hostname:      hostname,
-		},
-		Version:        versionName(),
-		Logger:         log,
-		RedirectMisses: o.redirectMisses,
-		TLS:            c.config(),
-		Head: func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
-			f, err := pool.Head(ctx, rawURL, agent)
-			return pages.OriginFacts(f), err
-		},
-	})
+	to.Access = access.Options{
+		Password:      password,
+		SessionSecret: secret,
+		PublicHosts:   o.publicHosts,
+		Hostname:      hostname,
+	}
+	to.Version = versionName()
+	to.Logger = log
+	to.RedirectMisses = o.redirectMisses
+	to.Head = func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
+		f, err := pool.Head(ctx, rawURL, agent)
+		return pages.OriginFacts(f), err
+	}
+	return httpd.New(store, to)
 }
 
 // sessionSecret returns FROMCACHE_SESSION_SECRET, else the one of the data directory. A short one
@@ -392,19 +415,4 @@ func (a *app) password() (string, error) {
 		return "", fmt.Errorf("FROMCACHE_ADMIN_PASSWORD_FILE: the first line of %s is empty: write the password there", path)
 	}
 	return line, nil
-}
-
-func (a *app) logger(o *serveFlags) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return nil, usagef("--log-level %q: give debug, info, warn or error", o.logLevel)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	switch o.logFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
-	}
-	return nil, usagef("--log-format %q: give text or json", o.logFormat)
 }

@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore/hooks"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
+	"fromcache/httpd/metrics"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
 	"fromcache/shim"
@@ -34,6 +35,7 @@ var topics = []topic{
 	{"hooks", hooks.Help},
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
+	{"metrics", metrics.Help},
 	{"origins", fetch.OriginsHelp},
 	{"pages", pages.Help},
 	{"query", key.QueryHelp},

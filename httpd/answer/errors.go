@@ -78,9 +78,10 @@ func (l *Log) Error(what string, err error) {
 
 // Fail answers a request that ended in err: as text, without the fields of an
 // answer that had begun. What is the server's own fault is logged.
-func (l *Log) Fail(w http.ResponseWriter, err error) {
+func (l *Log) Fail(w http.ResponseWriter, err error) Outcome {
 	code, text := l.Judge(w, err)
 	Text(w, code, text)
+	return Outcome{Result: ResultOf(code), Status: code, Bytes: int64(len(text)) + 1}
 }
 
 // Judge does what Fail does but for the text, which the caller sends.

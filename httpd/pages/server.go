@@ -77,6 +77,9 @@ func (s *Server) Start(ctx context.Context) (wait func()) {
 // Served tells open pages that an artifact was hit.
 func (s *Server) Served(string) { s.hub.Served() }
 
+// View returns the picture of the directories that the pages show.
+func (s *Server) View() *fsstore.View { return s.view }
+
 // Streams returns how many pages are open and listen to changes.
 func (s *Server) Streams() int { return s.hub.Streams() }
 

@@ -25,38 +25,34 @@ var (
 
 // byToken answers /b/<base64url>/<name>, and /b/<base64url>.<sha256>/<name>. The
 // name is only there for clients to save the file under.
-func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+func (s *Server) byToken(w http.ResponseWriter, r *http.Request, p httprouter.Params) answer.Outcome {
 	token, digest, pinned := strings.Cut(p[0].Value, ".")
 	if len(token) > base64.RawURLEncoding.EncodedLen(key.MaxURL) {
-		s.errs.Fail(w, errLong)
-		return
+		return s.errs.Fail(w, errLong)
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) == 0 {
-		s.errs.Fail(w, errToken)
-		return
+		return s.errs.Fail(w, errToken)
 	}
 	switch {
 	case !pinned:
-		s.byURL(w, r, string(raw), asksForOrigin(r.URL.RawQuery))
+		return s.byURL(w, r, string(raw), asksForOrigin(r.URL.RawQuery))
 	case fsstore.IsDigest(digest):
-		s.byVersion(w, r, string(raw), digest)
-	default:
-		s.errs.Fail(w, errDigest)
+		return s.byVersion(w, r, string(raw), digest)
 	}
+	return s.errs.Fail(w, errDigest)
 }
 
 // byQuery answers /blob?url=.
-func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+func (s *Server) byQuery(w http.ResponseWriter, r *http.Request, _ httprouter.Params) answer.Outcome {
 	raw, err := queryURL(r.URL.RawQuery)
 	switch {
 	case err != nil || raw == "":
-		s.errs.Fail(w, errQuery)
+		return s.errs.Fail(w, errQuery)
 	case len(raw) > key.MaxURL:
-		s.errs.Fail(w, errLong)
-	default:
-		s.byURL(w, r, raw, asksForOrigin(r.URL.RawQuery))
+		return s.errs.Fail(w, errLong)
 	}
+	return s.byURL(w, r, raw, asksForOrigin(r.URL.RawQuery))
 }
 
 // queryURL returns the value of url=. It skips the rest of the query, because
@@ -73,64 +69,57 @@ func queryURL(query string) (string, error) {
 // byVersion answers with one version of a URL, or 404. Clients that resume a
 // download or fetch it in parts ask so, and never mix two versions. It notes no
 // miss, because such a client was told before that the artifact is held.
-func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest string) {
+func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest string) answer.Outcome {
 	held, f, err := s.store.OpenVersion(raw, digest)
 	if errors.Is(err, fs.ErrNotExist) {
 		h := w.Header()
 		h["Cache-Status"] = versionMissed
 		answer.Text(w, http.StatusNotFound, "this version is not held: it was never of this URL, or was evicted, or replaced more than a day ago; ask without the digest for what is held now")
-		return
+		return answer.Outcome{Result: answer.Absent, Status: http.StatusNotFound, URL: raw}
 	}
 	if err != nil {
-		s.errs.Fail(w, err)
-		return
+		return s.errs.Fail(w, err)
 	}
 	defer f.Close()
 	if held.Earlier() {
-		s.send(w, r, artifactReply(held).pinned(), f)
-		return
+		return s.send(w, r, artifactReply(held).pinned(), f)
 	}
-	s.send(w, r, s.replies.of(held).pinned(), f)
+	return s.send(w, r, s.replies.of(held).pinned(), f)
 }
 
 // byURL answers with what is held of a URL, or notes the miss, and redirects it if orOrigin. HEAD
 // opens no blob, because the lookup has just checked it.
-func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) {
+func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
 	if r.Method == http.MethodHead {
 		held, err := s.store.Lookup(raw)
 		if err != nil {
-			s.notHeld(w, r, raw, orOrigin, err)
-			return
+			return s.notHeld(w, r, raw, orOrigin, err)
 		}
-		s.send(w, r, s.replies.of(held), nil)
-		return
+		return s.send(w, r, s.replies.of(held), nil)
 	}
 	held, f, err := s.store.Open(raw)
 	if err != nil {
-		s.notHeld(w, r, raw, orOrigin, err)
-		return
+		return s.notHeld(w, r, raw, orOrigin, err)
 	}
 	defer f.Close()
-	s.send(w, r, s.replies.of(held), f)
+	return s.send(w, r, s.replies.of(held), f)
 }
 
-func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool, err error) {
+func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool, err error) answer.Outcome {
 	if errors.Is(err, fs.ErrNotExist) {
-		s.miss(w, r, raw, orOrigin)
-		return
+		return s.miss(w, r, raw, orOrigin)
 	}
-	s.errs.Fail(w, err)
+	return s.errs.Fail(w, err)
 }
 
 // send answers a hit: a plain request by itself, one with conditions or ranges by
 // http.ServeContent. Both use sendfile. HEAD needs no f.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) answer.Outcome {
 	if !a.ranges || !isByteRange(r.Header) { //guard:httpd.TestScripts/rangeless
 		delete(r.Header, "Range")
 	}
 	if conditional(r.Header) {
-		s.sendChosen(w, r, a, f)
-		return
+		return s.sendChosen(w, r, a, f)
 	}
 	h := w.Header()
 	h["Content-Length"] = a.length
@@ -142,13 +131,16 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.Rea
 	}
 	w.WriteHeader(http.StatusOK)
 	s.count(r, a, true)
+	o := answer.Outcome{Result: a.result(true), Status: http.StatusOK, Key: a.key}
 	if r.Method == http.MethodGet && a.size > 0 {
-		s.counts.served.Add(sendAll(w, c, f, a.size))
+		o.Bytes = sendAll(w, c, f, a.size)
+		s.counts.served.Add(o.Bytes)
 	}
+	return o
 }
 
 // sendChosen answers a request that has conditions, or is for ranges.
-func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) {
+func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f io.ReadSeeker) answer.Outcome {
 	h := w.Header()
 	a.put(h)
 	if f == nil { // HEAD: only the size is read
@@ -162,8 +154,14 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f 
 		to = rangeless{w}
 	}
 	http.ServeContent(to, r, "", a.modified, f)
-	s.counts.served.Add(sentBytes(r, h))
-	s.count(r, a, a.startsAtZero(h))
+	fromStart := a.startsAtZero(h)
+	s.count(r, a, fromStart)
+	o := answer.Outcome{Status: a.chosenStatus(h), Key: a.key, Bytes: sentBytes(r, h)}
+	s.counts.served.Add(o.Bytes)
+	if o.Result = answer.ResultOf(o.Status); o.Result == answer.Page {
+		o.Result = a.result(fromStart)
+	}
+	return o
 }
 
 // rangeless removes the Accept-Ranges that ServeContent adds. It passes ReadFrom
@@ -206,6 +204,34 @@ func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 		s.store.Hit(a.key)
 		s.hit(a.key)
 	}
+}
+
+// result returns the result of an answer that sent the artifact, or its header.
+func (a *reply) result(fromStart bool) answer.Result {
+	switch {
+	case a.key == "":
+		return answer.Digest
+	case fromStart:
+		return answer.Hit
+	}
+	return answer.Part
+}
+
+// chosenStatus returns the status that http.ServeContent has sent, by the fields that it leaves in
+// an answer, because its ResponseWriter is not wrapped.
+func (a *reply) chosenStatus(sent http.Header) int {
+	part := sent.Get("Content-Range")
+	switch {
+	case strings.HasPrefix(part, "bytes */"):
+		return http.StatusRequestedRangeNotSatisfiable
+	case part != "", strings.HasPrefix(sent.Get("Content-Type"), "multipart/byteranges"):
+		return http.StatusPartialContent
+	case sent["Content-Type"] == nil:
+		return http.StatusNotModified
+	case sent.Get("Content-Length") == a.length[0]:
+		return http.StatusOK
+	}
+	return http.StatusPreconditionFailed
 }
 
 // maxRanges is the number of ranges above which the Range field is ignored, as RFC 9110, 14.2

@@ -17,27 +17,24 @@ import (
 // byDigest answers /by-hash/sha256/<hex> while an artifact that is held has these
 // bytes, from whatever URL, and /by-hash/sha256/<hex>.json with what Conan keeps
 // beside them. It counts no hit, because a digest names no artifact.
-func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.Params) answer.Outcome {
 	digest, asJSON := strings.CutSuffix(strings.ToLower(p[0].Value), ".json")
 	if !fsstore.IsDigest(digest) {
-		s.errs.Fail(w, errDigest)
-		return
+		return s.errs.Fail(w, errDigest)
 	}
 	held, f, err := s.store.OpenDigest(digest)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.unknownDigest(w, r)
-		return
+		return s.unknownDigest(w, r)
 	}
 	if err != nil {
-		s.errs.Fail(w, err)
-		return
+		return s.errs.Fail(w, err)
 	}
 	defer f.Close()
 	if asJSON {
 		sendJSON(w, http.StatusOK, conanSummary{References: map[string][]string{}, Timestamp: held.Fetched.Unix()})
-		return
+		return answer.Outcome{Result: answer.Page, Status: http.StatusOK}
 	}
-	s.send(w, r, blobReply(digest, held.Size), f)
+	return s.send(w, r, blobReply(digest, held.Size), f)
 }
 
 // conanSummary is the file that Conan 2 wants beside each of its backup sources. References is
@@ -49,15 +46,15 @@ type conanSummary struct {
 
 // unknownDigest answers 404. A digest can't be fetched, so a miss is noted only for a client that
 // says of which URL it is, as Conan does: of several the first, because the others are its mirrors.
-func (s *Server) unknownDigest(w http.ResponseWriter, r *http.Request) {
+func (s *Server) unknownDigest(w http.ResponseWriter, r *http.Request) answer.Outcome {
 	var urls []string
 	json.Unmarshal([]byte(r.Header.Get("X-Conan-Origin-Urls")), &urls)
 	for _, raw := range urls {
 		if _, err := key.FetchURL(raw); err == nil {
-			s.miss(w, r, raw, false)
-			return
+			return s.miss(w, r, raw, false)
 		}
 	}
 	w.Header()["Cache-Status"] = digestMissed
 	answer.Text(w, http.StatusNotFound, "not held")
+	return answer.Outcome{Result: answer.Absent, Status: http.StatusNotFound}
 }

@@ -29,23 +29,23 @@ func choiceOf(a *fsstore.Artifact) choice {
 
 // byName answers /by-name/<basename> with the artifact whose URL ends so, or with 300 and a list
 // where several do that have different bytes. It notes no miss, because a name is no URL.
-func (s *Server) byName(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+func (s *Server) byName(w http.ResponseWriter, r *http.Request, p httprouter.Params) answer.Outcome {
 	found := s.store.ByName(p[0].Value)
 	switch {
 	case len(found) == 0:
 		w.Header()["Cache-Status"] = nameMissed
 		answer.Text(w, http.StatusNotFound, "not held under that name")
+		return answer.Outcome{Result: answer.Absent, Status: http.StatusNotFound}
 	case !sameBytes(found):
 		s.sendChoices(w, r, found)
-	default:
-		_, f, err := s.store.OpenDigest(found[0].SHA256)
-		if err != nil {
-			s.errs.Fail(w, err)
-			return
-		}
-		defer f.Close()
-		s.send(w, r, s.replies.of(found[0]), f)
+		return answer.Outcome{Result: answer.Page, Status: http.StatusMultipleChoices}
 	}
+	_, f, err := s.store.OpenDigest(found[0].SHA256)
+	if err != nil {
+		return s.errs.Fail(w, err)
+	}
+	defer f.Close()
+	return s.send(w, r, s.replies.of(found[0]), f)
 }
 
 func sameBytes(found []*fsstore.Artifact) bool {

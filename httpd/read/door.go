@@ -28,16 +28,19 @@ func IsDoor(path string) bool { return strings.HasPrefix(path, "/m/") || HasSche
 // host: /m/https/<host>/<path>, /m/https://<host>/<path> and /https://<host>/<path>, and the same
 // with http. The query is the origin's. It answers a miss with 404, or redirects it to the origin
 // where the server was told so, or where or-origin/ follows /m/.
-func (s *Server) ByPrefix(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+func (s *Server) ByPrefix(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+	s.told(s.byPrefix)(w, r, p)
+}
+
+func (s *Server) byPrefix(w http.ResponseWriter, r *http.Request, _ httprouter.Params) answer.Outcome {
 	raw, orOrigin, ok := prefixedURL(r.URL)
 	switch {
 	case !ok:
-		s.errs.Fail(w, errDoor)
+		return s.errs.Fail(w, errDoor)
 	case len(raw) > key.MaxURL:
-		s.errs.Fail(w, errLong)
-	default:
-		s.byURL(w, r, raw, orOrigin || s.redirectMisses)
+		return s.errs.Fail(w, errLong)
 	}
+	return s.byURL(w, r, raw, orOrigin || s.redirectMisses)
 }
 
 // prefixedURL returns the origin's URL in a request's, byte for byte as it came, because the origin

@@ -15,7 +15,7 @@ import (
 // healthz says what is wrong, a line each, in the words that the pages have.
 // It is red only where a load balancer should ask another server: what is held
 // can't be read, or nothing new can be written.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) answer.Outcome {
 	troubles := s.store.Health()
 	code, text := http.StatusOK, "ok"
 	if slices.ContainsFunc(troubles, func(t fsstore.Trouble) bool { return t.Grave }) {
@@ -30,4 +30,5 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Pa
 		fmt.Fprintf(&b, "\n%d artifacts or blobs are rotten, missing or can't be read: the list of artifacts and fromcache fsck say what to do", n)
 	}
 	answer.Text(w, code, b.String())
+	return answer.Outcome{Result: answer.ResultOf(code), Status: code, Bytes: int64(b.Len()) + 1}
 }

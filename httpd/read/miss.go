@@ -34,11 +34,10 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 }
 
 // miss notes that raw was asked for, and answers 404 with the verdict, or redirects to the origin.
-func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) {
+func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
 	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
 	if errors.Is(err, key.ErrBadURL) {
-		s.errs.Fail(w, err)
-		return
+		return s.errs.Fail(w, err)
 	}
 	if err != nil {
 		s.errs.Error("a miss could not be noted", err)
@@ -51,7 +50,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrig
 	}
 	if orOrigin {
 		s.toOrigin(w, raw, a.status)
-		return
+		return answer.Outcome{Result: answer.ResultOfVerdict(v), Status: http.StatusTemporaryRedirect, URL: raw}
 	}
 	h := w.Header()
 	h["Cache-Control"] = answer.NoStore
@@ -61,4 +60,5 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrig
 	h["X-Content-Type-Options"] = answer.Nosniff
 	w.WriteHeader(http.StatusNotFound)
 	w.Write(a.text)
+	return answer.Outcome{Result: answer.ResultOfVerdict(v), Status: http.StatusNotFound, URL: raw, Bytes: int64(len(a.text))}
 }

@@ -22,6 +22,10 @@ package read
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
@@ -31,14 +35,19 @@ import (
 type Options struct {
 	Logger         *slog.Logger
 	Hit            func(key string) // is called with the key of each artifact served, by many goroutines
+	Told           Told             // is called at the end of each request, by many goroutines
 	RedirectMisses bool             // the door redirects misses to the origin
 }
+
+// Told is a function that is told what became of a request, and when its answer began.
+type Told func(r *http.Request, began time.Time, o answer.Outcome)
 
 // Server answers the read path for one store.
 type Server struct {
 	store          *fsstore.Store
 	errs           *answer.Log
 	hit            func(key string)
+	tell           Told
 	redirectMisses bool
 	replies        replies
 	counts         counts
@@ -46,19 +55,30 @@ type Server struct {
 
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) *Server {
-	return &Server{store: s, errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, redirectMisses: o.RedirectMisses}
+	return &Server{store: s, errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told, redirectMisses: o.RedirectMisses}
+}
+
+// handler answers a request, and returns what became of it, because to learn that from a wrapped
+// http.ResponseWriter would lose sendfile.
+type handler func(w http.ResponseWriter, r *http.Request, p httprouter.Params) answer.Outcome
+
+func (s *Server) told(h handler) httprouter.Handle {
+	return func(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
+		began := time.Now()
+		s.tell(r, began, h(w, r, p))
+	}
 }
 
 // Routes returns every address of the read path.
 func (s *Server) Routes() []answer.Route {
 	return []answer.Route{
-		{Methods: "GET HEAD", Path: "/b/:token", Handle: s.byToken}, // httprouter gives *name no empty match without its slash
-		{Methods: "GET HEAD", Path: "/b/:token/*name", Handle: s.byToken},
-		{Methods: "GET HEAD", Path: "/blob", Handle: s.byQuery},
+		{Methods: "GET HEAD", Path: "/b/:token", Handle: s.told(s.byToken)}, // httprouter gives *name no empty match without its slash
+		{Methods: "GET HEAD", Path: "/b/:token/*name", Handle: s.told(s.byToken)},
+		{Methods: "GET HEAD", Path: "/blob", Handle: s.told(s.byQuery)},
 		{Methods: "GET HEAD", Path: "/m/*url", Handle: s.ByPrefix},
-		{Methods: "GET HEAD", Path: "/by-name/:name", Handle: s.byName},
-		{Methods: "GET HEAD", Path: "/by-hash/sha256/:digest", Handle: s.byDigest},
-		{Methods: "GET HEAD", Path: "/healthz", Handle: s.healthz},
+		{Methods: "GET HEAD", Path: "/by-name/:name", Handle: s.told(s.byName)},
+		{Methods: "GET HEAD", Path: "/by-hash/sha256/:digest", Handle: s.told(s.byDigest)},
+		{Methods: "GET HEAD", Path: "/healthz", Handle: s.told(s.healthz)},
 	}
 }
 

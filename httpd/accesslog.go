@@ -1,0 +1,94 @@
+package httpd
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/job"
+	"fromcache/httpd/answer"
+	"fromcache/httpd/read"
+)
+
+// told counts a request of the read path, and logs it.
+func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
+	took := time.Since(began)
+	s.metrics.Requests.Artifact(r.Method, o, took)
+	level := slog.LevelInfo
+	if r.URL.Path == "/healthz" {
+		level = slog.LevelDebug
+	}
+	if s.logs(r, level) {
+		s.logRequest(level, r, took, o, slog.String("key", s.keyOf(o)))
+	}
+}
+
+func (s *Server) logs(r *http.Request, level slog.Level) bool {
+	return s.access != nil && s.access.Enabled(r.Context(), level)
+}
+
+// logRequest logs a line about a request: who asked with which tool, and what became of it. It has
+// no query, and no address of the read path, because those hold URLs of origins, signatures and all.
+func (s *Server) logRequest(level slog.Level, r *http.Request, took time.Duration, o answer.Outcome, what slog.Attr) {
+	if r.Method == http.MethodHead {
+		o.Bytes = 0 // net/http sends no body
+	}
+	s.access.LogAttrs(r.Context(), level, "request",
+		slog.String("result", o.Result.String()), slog.String("method", r.Method), slog.Int("status", o.Status), what,
+		slog.Int64("bytes", o.Bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("client", answer.ClientAddr(r)), slog.String("tool", job.Tool(r.UserAgent())))
+}
+
+// keyOf returns the key of what was sent, or of what was asked for.
+func (s *Server) keyOf(o answer.Outcome) string {
+	if o.Key != "" || o.URL == "" {
+		return o.Key
+	}
+	u, err := s.store.Parse(o.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Key()
+}
+
+// watched counts and logs the requests that h answers. It is for all but the read path, because it
+// wraps the http.ResponseWriter, which loses sendfile.
+func (s *Server) watched(h http.HandlerFunc, level slog.Level) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		m := &meter{ResponseWriter: w, status: http.StatusOK}
+		h(m, r)
+		o := answer.Outcome{Result: answer.ResultOf(m.status), Status: m.status, Bytes: m.bytes}
+		s.metrics.Requests.Other(r.Method, o.Result)
+		if path := r.URL.Path; s.logs(r, level) {
+			if strings.HasPrefix(path, "/b/") || read.IsDoor(path) {
+				path = "" // it holds an origin's URL
+			}
+			s.logRequest(level, r, time.Since(began), o, slog.String("path", path))
+		}
+	}
+}
+
+// meter is a http.ResponseWriter that remembers status and bytes.
+type meter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader passes the status on.
+func (m *meter) WriteHeader(code int) {
+	m.status = code
+	m.ResponseWriter.WriteHeader(code)
+}
+
+// Write passes bytes on.
+func (m *meter) Write(b []byte) (int, error) {
+	n, err := m.ResponseWriter.Write(b)
+	m.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (m *meter) Unwrap() http.ResponseWriter { return m.ResponseWriter }
