@@ -46,6 +46,7 @@ type (
 	Trouble        = health.Trouble
 	UnseenError    = verbs.UnseenError
 	Verdict        = misses.Verdict
+	Version        = held.Version
 	View           = view.View
 	WrongDigest    = active.WrongDigest
 )

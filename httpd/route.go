@@ -10,12 +10,14 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"fromcache/httpd/answer"
+	"fromcache/httpd/api"
 	"fromcache/httpd/read"
 )
 
 // table is every address that this server knows. The read path counts and logs its requests itself.
 func (s *Server) table() []answer.Route {
-	table := slices.Concat(s.read.Routes(), s.watchedRoutes(slog.LevelInfo, s.pages.Routes()))
+	table := slices.Concat(s.read.Routes(),
+		s.watchedRoutes(slog.LevelInfo, s.pages.Routes()), s.watchedRoutes(slog.LevelInfo, s.api.Routes()))
 	if s.opt.MetricsApart {
 		return table
 	}
@@ -53,7 +55,11 @@ func (s *Server) routes() *httprouter.Router {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := badPath(r.URL.Path); why != "" {
-		s.watched(func(w http.ResponseWriter, _ *http.Request) {
+		s.watched(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				api.Refuse(w, http.StatusBadRequest, "bad path: "+why)
+				return
+			}
 			answer.Text(w, http.StatusBadRequest, "bad path: "+why)
 		}, slog.LevelInfo)(w, r)
 		return
@@ -101,16 +107,6 @@ func badPath(p string) string {
 	return ""
 }
 
-// methodNotAllowed takes OPTIONS out of what httprouter has put into Allow:
-// it is not answered here.
 func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
-	var known []string
-	for m := range strings.SplitSeq(w.Header().Get("Allow"), ", ") {
-		if m != http.MethodOptions {
-			known = append(known, m)
-		}
-	}
-	allow := strings.Join(known, ", ")
-	w.Header()["Allow"] = []string{allow}
-	answer.Text(w, http.StatusMethodNotAllowed, "method not allowed: this address takes "+allow)
+	answer.Text(w, http.StatusMethodNotAllowed, "method not allowed: this address takes "+answer.Allow(w.Header()))
 }

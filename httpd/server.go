@@ -18,6 +18,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/api"
 	"fromcache/httpd/metrics"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
@@ -68,6 +69,7 @@ type Server struct {
 	log     *slog.Logger
 	read    *read.Server
 	pages   *pages.Server
+	api     *api.Server
 	metrics *metrics.Server
 	access  *slog.Logger // nil: requests are not logged
 	router  *httprouter.Router
@@ -87,10 +89,25 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, metrics: m}
+	a, err := api.New(s, guard, api.Options{Version: o.Version, Logger: o.Logger, Head: apiHead(o.Head)})
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, api: a, metrics: m}
 	srv.read = read.New(s, read.Options{Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses})
 	srv.router = srv.routes()
 	return srv, nil
+}
+
+// apiHead is the pages' way to ask an origin, for the API.
+func apiHead(head func(context.Context, string, string) (pages.OriginFacts, error)) func(context.Context, string, string) (api.OriginFacts, error) {
+	if head == nil {
+		return nil
+	}
+	return func(ctx context.Context, rawURL, agent string) (api.OriginFacts, error) {
+		f, err := head(ctx, rawURL, agent)
+		return api.OriginFacts(f), err
+	}
 }
 
 // maxHeader has room for a URL of 8 KiB, percent-encoded in a query. net/http
@@ -102,6 +119,7 @@ const maxHeader = 28 << 10
 // to cut answers short.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.beside(ctx)()
+	defer context.AfterFunc(ctx, s.api.Stop)()
 	hs := &http.Server{
 		// One deadline for head and body: a body that never comes would hold
 		// the connection otherwise. It ends when the request has been read.

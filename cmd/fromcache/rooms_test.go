@@ -105,6 +105,13 @@ var rooms = []room{
 		third: []string{"github.com/gorilla/sessions", "golang.org/x/time/rate"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
+	{path: "fromcache/httpd/operate", ours: []string{"fromcache/fsstore"}, not: append([]string{"os", "path/filepath", "io/ioutil"}, noNetwork...)},
+	{
+		path:  "fromcache/httpd/api",
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/httpd/operate"},
+		third: []string{"github.com/danielgtaylor/huma/v2", "github.com/julienschmidt/httprouter", "golang.org/x/time/rate"},
+		not:   []string{"os", "path/filepath", "io/ioutil"},
+	},
 	{
 		path:  "fromcache/httpd/metrics",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
@@ -169,6 +176,8 @@ var denied = map[string][]string{
 	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/access":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/live":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/api":     append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/operate": append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/cmd":           inner,
 }
@@ -266,6 +275,9 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd/live", "fromcache/httpd/pages"},
 		{"fromcache/httpd/live", "fromcache/templates"},
 		{"fromcache/httpd/pages", "github.com/gorilla/sessions"},
+		{"fromcache/httpd/api", "fromcache/httpd/pages"},
+		{"fromcache/httpd/pages", "github.com/danielgtaylor/huma/v2"},
+		{"fromcache/httpd/operate", "net/http"},
 		{"fromcache/httpd/answer", "fromcache/httpd/read"},
 		{"fromcache/httpd/read", "fromcache/httpd/metrics"},
 		{"fromcache/httpd/read", "github.com/prometheus/client_golang/prometheus"},

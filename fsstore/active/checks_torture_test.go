@@ -102,7 +102,7 @@ func TestVerbsStayInTheirDirectories(t *testing.T) {
 	k := storetest.KeyOf(t, storetest.CudaURL)
 	storetest.Run(t, s.Dir(), "echo "+storetest.CudaURL+" > ../x.job; cp ../x.job ../x.json; cp ../x.job ../x")
 	before := fmt.Sprint(storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Failed), storetest.Ls(t, s, fsstore.Cancelled), storetest.Ls(t, s, fsstore.Done))
-	for verb, do := range map[string]func(string, fsstore.Operator) error{"approve": storetest.ApproveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict} {
+	for verb, do := range map[string]func(string, fsstore.Operator) error{"approve": storetest.ApproveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict, "allow": s.Allow} {
 		for _, name := range []string{"../../x", "../../x.job", "../done/" + k, "../done/" + k + ".job"} {
 			if err := do(name, storetest.Operator); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s %s: %v", verb, name, err)

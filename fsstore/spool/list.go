@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,21 +19,30 @@ import (
 // Jobs lists one directory of the spool, by name. A file that vanishes meanwhile is left out; one
 // that can't be used is listed with a Note.
 func (s *Spool) Jobs(st tree.State) ([]JobFile, error) {
-	names, err := s.tree.Names(string(st))
+	names, err := s.JobNames(st)
 	if err != nil {
 		return nil, err
 	}
-	sort.Strings(names)
 	list := make([]JobFile, 0, len(names))
 	for _, name := range names {
-		if st == tree.Failed && strings.HasSuffix(name, ".why") {
-			continue
-		}
 		if f, err := s.JobFile(st, name); err == nil {
 			list = append(list, f)
 		}
 	}
 	return list, nil
+}
+
+// JobNames lists the names of the job files in one directory of the spool, sorted. It reads none.
+func (s *Spool) JobNames(st tree.State) ([]string, error) {
+	names, err := s.tree.Names(string(st))
+	if err != nil {
+		return nil, err
+	}
+	if st == tree.Failed {
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".why") })
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Count returns the number of files in one directory of the spool.

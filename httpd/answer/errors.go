@@ -46,6 +46,8 @@ func Status(err error) (code int, text string) {
 		return http.StatusConflict, key.RedactText(err.Error())
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound, "it is not there any more: somebody else may have moved it"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return http.StatusNotFound, "no file has so long a name"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, fsstore.ErrNoSpace):
 		return http.StatusInsufficientStorage, "no space is left on the cache-host"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):

@@ -3,6 +3,7 @@ package answer
 import (
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/julienschmidt/httprouter"
 )
@@ -28,6 +29,20 @@ func Text(w http.ResponseWriter, code int, text string) {
 // NotFound answers that there is nothing at an address.
 func NotFound(w http.ResponseWriter, _ *http.Request) {
 	Text(w, http.StatusNotFound, "no such page")
+}
+
+// Allow takes OPTIONS, which is not answered here, out of the methods that httprouter has put into
+// Allow, and returns the others.
+func Allow(h http.Header) string {
+	var known []string
+	for m := range strings.SplitSeq(h.Get("Allow"), ", ") {
+		if m != http.MethodOptions {
+			known = append(known, m)
+		}
+	}
+	allow := strings.Join(known, ", ")
+	h["Allow"] = []string{allow}
+	return allow
 }
 
 // ClientAddr returns the address of the connection's other end, without port and

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/operate"
+)
+
+// maxWait is how long a client can have an answer wait.
+const maxWait = 10 * time.Minute
+
+// Waiting is the header field by which a client waits for the end of a job (RFC 7240).
+type Waiting struct {
+	Prefer string `header:"Prefer" maxLength:"200" doc:"wait=SECONDS answers once the job has ended, or as it is after so many seconds, 600 at most" example:"wait=30"`
+}
+
+// seconds returns how long the client wants to wait. What is no such preference is ignored, as RFC
+// 7240 demands.
+func (w Waiting) seconds() (time.Duration, bool) {
+	for pref := range strings.SplitSeq(w.Prefer, ",") {
+		name, value, _ := strings.Cut(pref, "=")
+		n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
+		if strings.EqualFold(strings.TrimSpace(name), "wait") && err == nil {
+			return min(time.Duration(n)*time.Second, maxWait), true
+		}
+	}
+	return 0, false
+}
+
+// jobAnswer is a job, and 200 where it has ended, else 202.
+type jobAnswer struct {
+	Status  int
+	Applied string `header:"Preference-Applied" doc:"The wait that was granted"`
+	Body    operate.Job
+}
+
+// follow answers with the job that a name in queue/ led to, once it has ended or the client's wait
+// is over.
+func (s *Server) follow(ctx context.Context, name string, w Waiting) (*jobAnswer, error) {
+	cache := s.cache(ctx)
+	wait, waits := w.seconds()
+	out := &jobAnswer{}
+	var err error
+	if waits {
+		out.Applied = "wait=" + strconv.Itoa(int(wait/time.Second))
+		var end context.CancelFunc
+		ctx, end = s.until(ctx, wait)
+		defer end()
+		out.Body, err = cache.Await(ctx, name)
+	} else {
+		out.Body, err = cache.Now(ctx, name)
+	}
+	out.Status = http.StatusOK
+	if st := out.Body.State; st == fsstore.Queue || st == fsstore.Active {
+		out.Status = http.StatusAccepted
+	}
+	return out, err
+}
+
+// until is ctx until the wait is over or the server stops. The deadline for the body, which has
+// come, is lifted, because it would end the request's context.
+func (s *Server) until(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	http.NewResponseController(requestOf(ctx).w).SetReadDeadline(time.Time{}) //nolint:errcheck // then the wait is shorter
+	ctx, end := context.WithTimeout(ctx, wait)
+	go func() {
+		select {
+		case <-s.stopped:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
+}

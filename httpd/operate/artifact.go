@@ -1,0 +1,102 @@
+package operate
+
+import (
+	"context"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+)
+
+// Artifact is what is held for one URL, and how often it was served.
+type Artifact struct {
+	fsstore.Artifact
+	Hits int64 `json:"hits"`
+}
+
+// ArtifactList is a page of artifacts.
+type ArtifactList struct {
+	Artifacts []Artifact `json:"artifacts" nullable:"false"`
+	Broken    []string   `json:"broken,omitempty" doc:"Metas on this page that can't be read: run fromcache fsck"`
+	Next      string     `json:"next,omitempty" doc:"The cursor of the next page: pass it as after. Absent on the last page"`
+}
+
+// Addition is a URL to fetch although nobody asked for it, or to put.
+type Addition struct {
+	URL    string   `json:"url" minLength:"1" maxLength:"8192" doc:"http or https" example:"https://example.com/tool.run"`
+	SHA256 string   `json:"sha256,omitempty" nullable:"true" pattern:"^[0-9A-Fa-f]{64}$" doc:"The digest that the bytes must have"`
+	Accept []string `json:"accept,omitempty" nullable:"true" maxItems:"4" enum:"any,text/html,http,private" doc:"What to allow although it is refused by default"`
+}
+
+// stored returns the addition as the store takes it.
+func (a Addition) stored() fsstore.Addition {
+	s := fsstore.Addition{URL: a.URL, SHA256: strings.ToLower(a.SHA256)}
+	for _, word := range a.Accept {
+		switch word {
+		case "any":
+			s.AcceptAny = true
+		case "text/html":
+			s.AcceptHTML = true
+		case "http":
+			s.AcceptHTTP = true
+		case "private":
+			s.AcceptPrivate = true
+		}
+	}
+	return s
+}
+
+// Artifacts lists what is held, by key.
+func (l *Local) Artifacts(_ context.Context, p Page) (ArtifactList, error) {
+	list := ArtifactList{Artifacts: []Artifact{}}
+	keys, err := l.Store.Keys()
+	if err != nil {
+		return list, err
+	}
+	next, err := p.rows(keys, func(k string) (bool, error) {
+		if !p.matches(k) {
+			return false, nil
+		}
+		a, err := l.Store.ReadListed(k + ".json")
+		switch {
+		case err != nil:
+			list.Broken = append(list.Broken, l.shorten(err))
+			return true, nil
+		case a == nil:
+			return false, nil // it is gone
+		}
+		list.Artifacts = append(list.Artifacts, l.withHits(a))
+		return true, nil
+	})
+	list.Next = next
+	return list, err
+}
+
+// Artifact returns the artifact of one key.
+func (l *Local) Artifact(_ context.Context, k string) (Artifact, error) {
+	a, err := l.Store.Artifact(k)
+	if err != nil {
+		return Artifact{}, err
+	}
+	return l.withHits(a), nil
+}
+
+// Lookup returns the artifact held for a URL.
+func (l *Local) Lookup(_ context.Context, url string) (Artifact, error) {
+	a, err := l.Store.Lookup(url)
+	if err != nil {
+		return Artifact{}, err
+	}
+	return l.withHits(a), nil
+}
+
+func (l *Local) withHits(a *fsstore.Artifact) Artifact {
+	row := Artifact{*a, l.Store.Hits(a.Key)}
+	row.URL = key.Redact(row.URL)
+	return row
+}
+
+// shorten is an error without the path of the data directory.
+func (l *Local) shorten(err error) string {
+	return key.RedactText(strings.ReplaceAll(err.Error(), l.Store.Dir()+"/", ""))
+}

@@ -1,0 +1,85 @@
+// Package operate is what an operator sees of a cache and does to it, as values with one form in
+// the process and in JSON. Cache is the list of all that; there are two:
+//
+//	Local            on a Store: the verbs on a data directory, and what the API answers with
+//	client.Client    through the API of a server: the verbs from afar
+//
+// What strangers chose is redacted where a value is made, so that no URL's credential leaves the
+// data directory.
+package operate
+
+import (
+	"context"
+	"io"
+	"iter"
+
+	"fromcache/fsstore"
+)
+
+// Cache is what an operator sees and does. The error of what is not there is fs.ErrNotExist.
+type Cache interface {
+	Counts(ctx context.Context) (Counts, error)
+	Jobs(ctx context.Context, st fsstore.State, p Page) (JobList, error)
+	Job(ctx context.Context, st fsstore.State, name string) (Job, error)
+	Artifacts(ctx context.Context, p Page) (ArtifactList, error)
+	Names(ctx context.Context, url string, in []fsstore.State) ([]string, error)
+	Why(ctx context.Context, url string) (Why, error)
+	Stats(ctx context.Context, days int) (Stats, error)
+
+	Approve(ctx context.Context, m fsstore.Shown) error
+	Dismiss(ctx context.Context, st fsstore.State, name string) error
+	Deny(ctx context.Context, name string) error
+	Cancel(ctx context.Context, name string) error
+	Retry(ctx context.Context, st fsstore.State, name string, more Addition) error
+	Evict(ctx context.Context, key string) error
+	Add(ctx context.Context, a Addition) (name string, err error)
+	Put(ctx context.Context, a Addition, from io.Reader, size int64, progress func(have int64) error) (Artifact, error)
+}
+
+// Page says which part of a list is wanted. The zero value is its beginning.
+type Page struct {
+	Match string // a glob that the name or the key matches whole; "": all
+	After string // the Next of the page before
+	Limit int    // most rows; 0: as many as the Cache gives at once
+}
+
+// EachJob yields every job of a directory that the glob matches, by name.
+func EachJob(ctx context.Context, c Cache, st fsstore.State, match string) iter.Seq2[Job, error] {
+	return each(match, func(p Page) ([]Job, string, error) {
+		l, err := c.Jobs(ctx, st, p)
+		return l.Jobs, l.Next, err
+	})
+}
+
+// EachArtifact yields every artifact whose key the glob matches, by key. An artifact that can't be
+// read is an error, and the rest follows.
+func EachArtifact(ctx context.Context, c Cache, match string) iter.Seq2[Artifact, error] {
+	return each(match, func(p Page) ([]Artifact, string, error) {
+		l, err := c.Artifacts(ctx, p)
+		return l.Artifacts, l.Next, err
+	})
+}
+
+// each asks for page after page.
+func each[T any](match string, ask func(Page) ([]T, string, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		p := Page{Match: match}
+		for {
+			list, next, err := ask(p)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for i := range list {
+				if !yield(list[i], nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			p.After = next
+		}
+	}
+}
