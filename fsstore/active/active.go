@@ -1,7 +1,14 @@
-// Package active owns active/ and tmp/*.part. A Claim is one job that this process fetches, from
-// the rename that takes it out of queue/ to the commit: claim, part, publish, end. A file in active/
-// is flocked by its owner, so that everybody sees when the owner has died;
-// Recover then finishes or requeues the job.
+// Package active owns active/ and tmp/*.part: the jobs that are being fetched. A Claim is one such
+// job, from the rename that takes it out of queue/ to the one that takes it out of active/.
+//
+//	claim.go    take a job from queue/      batch.go    take a file of many URLs apart
+//	part.go     the bytes so far            resume.go   go on with the part of an earlier claim
+//	publish.go  commit an artifact          end.go      the other ways in which a claim ends
+//	added.go    lines that people append meanwhile
+//	recover.go  jobs whose owner has died   put.go      a file that an operator carries in
+//	reserve.go  room on the disk            renamed.go  artifacts that an earlier rule named
+//
+// The owner of a file in active/ holds its flock, so that everybody sees when the owner has died.
 package active
 
 import (
@@ -18,7 +25,7 @@ import (
 	"fromcache/fsstore/verbs"
 )
 
-// Claims are the jobs that are being fetched: active/, and the parts in tmp/.
+// Claims are the jobs of one data directory that are being fetched.
 type Claims struct{ shared }
 
 // shared is what all claims of one data directory have in common.
@@ -37,30 +44,32 @@ type shared struct {
 	idle    observer // files of other hosts, and how long they have stood still
 }
 
-// New returns the Claims of one data directory, on the rooms below it.
-func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache, p *spool.Spool, m *misses.Misses, v *verbs.Verbs, host string) *Claims {
-	return &Claims{shared{tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, host: host, boot: tree.BootID()}}
+// New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs
+// that this host made them.
+func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache,
+	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, host string) *Claims {
+	return &Claims{shared{
+		tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v,
+		host: host, boot: tree.BootID(),
+	}}
 }
 
-// ErrLost: the claim is no longer ours, because an operator moved or
-// removed its file in active/. Call Cancel.
+// ErrLost says that an operator has moved or removed the claim's file. Call Cancel.
 var ErrLost = errors.New("the job left active/ while it was being fetched")
 
-// Started is what the origin promised in the header of the answer whose first
-// bytes have arrived.
+// Started is what the origin said in the header of an answer whose first bytes have arrived.
 type Started struct {
-	Size int64  // of the whole artifact; -1 unknown
-	ETag string // strong, else "": only a strong one lets a later claim resume
-	From int64  // offset at which the answer goes on
-
-	Modified time.Time // that a later claim may resume by as well, where there is no ETag; else zero
+	Size     int64     // of the whole artifact; -1 unknown
+	ETag     string    // a strong one, or "". A later claim may resume by it
+	Modified time.Time // a later claim may resume by it where there is no ETag; or zero
+	From     int64     // offset of the answer's first byte
 }
 
-// Origin is the provenance of a fetched artifact. The store redacts it.
+// Origin is where a fetched artifact came from. Publish redacts it.
 type Origin struct {
 	FinalURL  string
 	Redirects []string
 	Header    map[string]string
 	Ranges    bool     // it answered 206, or said Accept-Ranges: bytes
-	Notes     []string // what a person may want to know of it, in words
+	Notes     []string // for people
 }

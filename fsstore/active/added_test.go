@@ -2,6 +2,7 @@ package active_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -131,7 +132,7 @@ func TestWhatIsAddedToABatch(t *testing.T) {
 	b, err := tree.Slurp(f, tree.MaxJobFile)
 	storetest.Must(t, err)
 	storetest.Run(t, s.Dir(), "printf 'sha256 %064d\\n"+storetest.SecondURL+"\\n' 7 >> queue/list.job")
-	storetest.Must(t, s.ClaimBatch(f, "list.job", job.Parse(b), len(b)))
+	storetest.Must(t, s.ReadClaim(f, "list.job", string(b)).ClaimBatch("list.job", job.Parse(b)))
 	if got := storetest.Text(t, s, fsstore.Queue, "list.job"); got != storetest.CarriedURL+"\nsha256 "+strings.Repeat("0", 63)+"7\n"+storetest.SecondURL+"\n" {
 		t.Errorf("%q", got)
 	}
@@ -150,15 +151,13 @@ func TestWhatIsAddedToAnotherUsersFile(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Run(t, s.Dir(), "echo "+storetest.CudaURL+" > queue/mine.job; chown 4242 queue/mine.job")
 	storetest.WaitDue(t, s, "mine.job")
-	his, err := os.OpenFile(storetest.JobPath(s, fsstore.Queue, "mine.job"), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.Open(storetest.JobPath(s, fsstore.Queue, "mine.job"))
+	storetest.Must(t, err)
+	defer f.Close()
+	c := storetest.MustClaim(t, s, "mine.job")
+	his, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_WRONLY|os.O_APPEND, 0) // it has no name now
 	storetest.Must(t, err)
 	defer his.Close()
-	f, err := tree.OpenJob(storetest.JobPath(s, fsstore.Queue, "mine.job"))
-	storetest.Must(t, err)
-	c, err := s.ClaimFile(f, "mine.job")
-	if c == nil {
-		t.Fatal(err)
-	}
 	his.WriteString(storetest.SecondURL + "\n")
 	storetest.Publish(t, c, "first")
 	if got := storetest.Text(t, s, fsstore.Queue, "mine.job"); got != storetest.SecondURL+"\n" {

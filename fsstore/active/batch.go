@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"fromcache/fsstore/internal/tree"
@@ -16,34 +15,31 @@ import (
 	"fromcache/fsstore/verbs"
 )
 
+// batchStem stands for the key in the names of files that have none.
 func batchStem(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return "batch-" + hex.EncodeToString(sum[:8])
 }
 
-// batch is the taking apart of a file of many URLs.
+// batch is the claim of a list, a file of many URLs, which it takes apart.
 type batch struct {
 	*Claim
 	jobs  []job.Job
-	first map[string]int // key to the place of the first URL that has it
+	first map[string]int // key to the index of the first URL that has it
 	count map[job.Kind]int
 }
 
-// claimBatch turns a file of many URLs into one job for each artifact, without
-// replacing any. After a crash all of it is done again: a job that waits is as the
-// list has it, one that is done is found unchanged, and what was refused is in
-// failed/ once more.
-func (cs *Claims) claimBatch(f *os.File, name string, p job.File, read int) error {
-	c := &Claim{Worker: tree.RandomID(), Job: p.Jobs[0], shared: &cs.shared, f: f, author: spool.ApproverOf(f, p.Jobs), givenName: listName(name)}
-	got, err := c.reading(read, p.Jobs[len(p.Jobs)-1].URL).take(cs.tree.JobPath(tree.Queue, name), batchStem(name))
-	if got == nil {
+// claimBatch turns a list into one job for each artifact, without replacing any. After a crash it
+// does all again: a job that waits is as the list has it, a job that is done is fetched again and
+// found unchanged, and a URL that was refused is in failed/ once more.
+func (c *Claim) claimBatch(name string, p job.File) error {
+	c.stem = batchStem(name)
+	if got, err := c.take(name); got == nil {
 		return err
 	}
 	defer c.close()
 	b := &batch{c, p.Jobs, map[string]int{}, map[job.Kind]int{}}
-	stem, _, _ := tree.SplitActive(tree.Base(c.path))
 	if err := b.expand(); errors.Is(err, ErrLost) {
-		c.Key = stem
 		c.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}))
 		return c.Cancel()
 	} else if err != nil {
@@ -52,24 +48,17 @@ func (cs *Claims) claimBatch(f *os.File, name string, p job.File, read int) erro
 	if err := b.queueAdded(); err != nil {
 		return errors.Join(err, c.Requeue("what was added to the batch could not be queued: "+err.Error()))
 	}
-	if why := badLines(p); why != "" {
-		return c.failAs(stem, why)
+	if len(p.Bad) > 0 {
+		return c.fail(fmt.Sprintf("the other URLs are queued, but line %d: %s", p.Bad[0].N, p.Bad[0].Why))
 	}
 	if err := c.log(job.Event{Kind: job.Done, Count: 1, Size: -1, Text: b.summary()}); err != nil {
 		return err
 	}
-	_, err = cs.spool.MoveToEnded(c.path, tree.Done, stem)
+	_, err := c.spool.MoveToEnded(c.path, tree.Done, c.stem)
 	return err
 }
 
-func badLines(p job.File) string {
-	if len(p.Bad) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the other URLs are queued, but line %d: %s", p.Bad[0].N, p.Bad[0].Why)
-}
-
-// summary tells what became of the URLs.
+// summary says what became of the URLs.
 func (b *batch) summary() string {
 	text := fmt.Sprintf("%d URLs queued", b.count[spool.KindQueued])
 	if n := b.count[spool.KindSame]; n > 0 {
@@ -81,8 +70,9 @@ func (b *batch) summary() string {
 	return text
 }
 
+// expand queues each URL and logs those that it does not queue.
 func (b *batch) expand() error {
-	if err := b.f.Sync(); err != nil { // else a power cut takes the rest of what it has begun //guard:TestEachStepIsSynced
+	if err := b.f.Sync(); err != nil { // else a power cut could lose the list once a part of it is queued //guard:TestEachStepIsSynced
 		return err
 	}
 	for i := range b.jobs {
@@ -104,10 +94,10 @@ func (b *batch) expand() error {
 	return nil
 }
 
-// queueURL does what is to be done about one URL, and says what became of it, and why
-// it has no job.
+// queueURL queues one URL, or puts it into failed/. It returns what became of it, and why it was
+// not queued. A URL without a key is queued too, because its job then fails with the reason.
 func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
-	j, stem := &b.jobs[i], batchStem(b.jobs[i].URL) // without a key it becomes a job all the same, and fails with its reason
+	j, stem := &b.jobs[i], batchStem(b.jobs[i].URL)
 	u, invalid := b.queries.Parse(j.URL)
 	if invalid == nil {
 		stem = u.Key()
@@ -117,10 +107,11 @@ func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 	switch {
 	case why != "": //guard:TestSameArtifactThatCannotBeTaken
 	case seen:
-		if lack := verbs.MissingFrom(&b.jobs[at], addition(j)); lack == (verbs.Addition{URL: lack.URL}) { // the first is as good //guard:TestBatchOfOneArtifactTwice
+		if lack := verbs.MissingFrom(&b.jobs[at], verbs.AdditionOf(j)); lack == (verbs.Addition{URL: lack.URL}) { //guard:TestBatchOfOneArtifactTwice
 			return spool.KindSame, "it is the same artifact as " + urlNumber(at) + ", which is fetched", nil
 		}
-		why = "it is the same artifact as " + urlNumber(at) + " of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
+		why = "it is the same artifact as " + urlNumber(at) + " of its list, which has another sha256 or accept:" +
+			" retry the one that is right; if their queries choose the content, use --keep-query"
 	case invalid == nil && b.isCarriedIn(u):
 		why = "a file was carried in for it by hand, and stands above a list: retry this job to fetch it all the same"
 	default:
@@ -137,8 +128,8 @@ func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 	return spool.KindRefused, why, b.refuseJob(j, stem, why)
 }
 
-// isCarriedIn reports whether what is held of a URL came by put or upload. Nobody
-// can tell whether a list was written before that or after.
+// isCarriedIn reports whether what is held of a URL came by put or upload. It stands above a list,
+// because nobody can tell whether the list was written before it or after.
 func (b *batch) isCarriedIn(u key.URL) bool {
 	a, err := b.held.Find(u)
 	if err != nil {
@@ -148,20 +139,20 @@ func (b *batch) isCarriedIn(u key.URL) bool {
 	return b.spool.CameByPut(a.Key, &done.Job)
 }
 
-// urlNumber names a URL of the batch. The URL itself may hold a credential.
+// urlNumber names a URL of the list by its place, because the URL itself may hold a credential.
 func urlNumber(i int) string { return fmt.Sprintf("URL %d", i+1) }
 
-// queueJob makes the job of a URL, or completes the one that waits.
+// queueJob makes the job of a URL, or adds the list's options to the one that waits.
 func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 	text := batchJob(j, b.by())
 	if u.Key() == "" {
 		if _, err := b.verbs.Enqueue(stem, text); !errors.Is(err, verbs.ErrMoved) {
 			return err
 		}
-		return nil // it is there, and says no more
+		return nil // it is queued already, and there is nothing to add
 	}
 	_, err := verbs.RetryIfMoved(stem, func() (string, error) {
-		name, err := b.verbs.CompleteQueued(b.spool.IDOf(u), addition(j), b.by())
+		name, err := b.verbs.CompleteQueued(b.spool.IDOf(u), verbs.AdditionOf(j), b.by())
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
@@ -170,33 +161,25 @@ func (b *batch) queueJob(j *job.Job, stem string, u key.URL) error {
 	return err
 }
 
-// refuseJob puts a URL into failed/, where it is seen and can be retried.
+// refuseJob puts a URL into failed/, where a person sees it and can retry it.
 func (b *batch) refuseJob(j *job.Job, stem, why string) error {
-	text := batchJob(j, b.by()) + job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}.Line()
-	if err := b.spool.WriteEnded(text, tree.Failed, stem); err != nil {
+	failed := job.Event{Time: tree.Now(), Kind: job.Failed, Count: 1, Text: why}
+	if err := b.spool.WriteEnded(batchJob(j, b.by())+failed.Line(), tree.Failed, stem); err != nil {
 		return err
 	}
-	return tree.SyncDir(b.tree.Path(string(tree.Failed), "")) //guard:TestEachStepIsSynced
+	return tree.SyncDir(b.tree.Dir(tree.Failed)) //guard:TestEachStepIsSynced
 }
 
 func (b *batch) by() spool.Operator { return spool.Operator{Via: "batch", Addr: b.author} }
 
-// addition is what a URL of a list asks for.
-func addition(j *job.Job) verbs.Addition {
-	a := verbs.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate}
-	if fetch, err := key.FetchURL(j.URL); err == nil {
-		a.URL = fetch
-	}
-	return a
-}
-
+// batchJob is the text of the job of one URL.
 func batchJob(j *job.Job, by spool.Operator) string {
-	text := j.URL + "\n" + verbs.OptionLines(addition(j))
+	text := j.URL + "\n" + verbs.OptionLines(verbs.AdditionOf(j))
 	if due := j.Due(); !due.IsZero() {
 		text += "after " + due.UTC().Format(time.RFC3339) + "\n"
 	}
-	for _, f := range j.Flaws {
-		text += f.Text + "\n" // a retry is to fail for it as well
+	for _, f := range j.Flaws { // for a retry to fail on it again
+		text += f.Text + "\n"
 	}
 	return text + by.Event(job.Approve).Line()
 }

@@ -13,7 +13,6 @@ import (
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 	"fromcache/fsstore/spool"
 )
 
@@ -100,8 +99,7 @@ func TestBatchIsDoneAgainAfterACrash(t *testing.T) {
 		storetest.Must(t, err)
 		storetest.Must(t, tree.Lock(f))
 		jobs := job.Parse([]byte(list)).Jobs
-		c := active.NewClaim(s.Claims, tree.RandomID(), jobs[0], f, "", key.URL{})
-		c, err = c.Reading(len(list), jobs[2].URL).Take(storetest.JobPath(s, fsstore.Queue, "list.job"), active.BatchStem("list.job"))
+		c, err := s.ReadClaim(f, "list.job", list).Take("list.job")
 		storetest.Must(t, err)
 		storetest.Must(t, c.Expand(jobs[:n]))
 		c.Close()

@@ -13,13 +13,13 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Retry puts the job back into queue/ after an attempt that failed, due at
-// after. Its part stays for a resume.
+// Retry puts the job back into queue/ after an attempt that failed, due at after. Its part stays
+// for a resume.
 func (c *Claim) Retry(reason string, after time.Time) error {
 	return c.requeue(job.Event{Kind: job.Error, Count: 1, Text: reason, After: after})
 }
 
-// Defer puts the job back into queue/, due at after; it counts as no attempt.
+// Defer puts the job back into queue/, due at after. It does not count as an attempt.
 func (c *Claim) Defer(reason string, after time.Time) error {
 	return c.requeue(job.Event{Kind: job.Wait, Count: 1, Text: reason, After: after})
 }
@@ -33,12 +33,8 @@ func (c *Claim) requeue(e job.Event) error {
 	if !e.After.IsZero() {
 		e.After = e.After.UTC().Truncate(time.Second)
 	}
-	c.syncPart() //guard:TestAPartAfterAPowerCut
-	if !c.Owns() {
-		return ErrLost
-	}
-	if key.Valid(c.Key) { // a list goes back whole //guard:TestAURLThatIsAddedLateIsQueued
-		c.health.Complain("what was added to a job", c.queueAdded())
+	if err := c.prepareEnd(); err != nil { //guard:TestAPartAfterAPowerCut
+		return err
 	}
 	if err := c.log(e); err != nil {
 		c.health.Complain("log line", err)
@@ -52,78 +48,95 @@ func (c *Claim) requeue(e job.Event) error {
 	return err
 }
 
-// logFull: a job that can't count its attempts any more must not go on for ever.
-// Waits are no attempts, and the next claim drops them.
+// prepareEnd makes the part durable, and gives URLs that were added a file of their own. A list
+// goes back whole.
+func (c *Claim) prepareEnd() error {
+	c.syncPart() //guard:TestEachStepIsSynced
+	if !c.Owns() {
+		return ErrLost
+	}
+	if key.Valid(c.Key) { //guard:TestAURLThatIsAddedLateIsQueued
+		c.health.Complain("what was added to a job", c.queueAdded())
+	}
+	return nil
+}
+
+// logFull reports whether the log has no room for further attempts. Such a job ends, because it
+// could not count them. Waits do not count: the next claim drops them.
 func (c *Claim) logFull() bool {
 	info, err := c.f.Stat()
 	return err == nil && key.Valid(c.Key) && info.Size() > job.MaxFile-1<<10
 }
 
-// Fail gives the job up: it goes to failed/, and its last line says why. One that
-// was given an option meanwhile goes back to queue/.
+// Fail gives the job up: it goes to failed/, and its last line says why. A job that was given an
+// option meanwhile goes back to queue/ instead.
 func (c *Claim) Fail(reason string) error {
 	if c.hasNewOption() {
 		return c.Requeue(reason + "; " + ErrAdded.Error())
 	}
-	return c.failAs(c.Key, reason)
+	return c.fail(reason)
 }
 
-func (c *Claim) failAs(stem, reason string) error {
-	c.syncPart() //guard:TestEachStepIsSynced
-	if !c.Owns() {
-		return ErrLost
-	}
-	if key.Valid(c.Key) {
-		c.health.Complain("what was added to a job", c.queueAdded())
+func (c *Claim) fail(reason string) error {
+	if err := c.prepareEnd(); err != nil {
+		return err
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
 	if err = errors.Join(err,
-		c.f.Sync()); err != nil { // the last line says why, after a power cut too //guard:TestEachStepIsSynced
+		c.f.Sync()); err != nil { // so that the reason is there after a power cut //guard:TestEachStepIsSynced
 		c.health.Complain("log line", err)
 	}
 	defer c.close()
-	_, err = c.spool.MoveToEnded(c.path, tree.Failed, stem)
+	_, err = c.spool.MoveToEnded(c.path, tree.Failed, c.stem)
 	return err
 }
 
-// Cancel ends a claim whose file an operator moved or removed. The job goes to
-// cancelled/<key>.job from wherever it is now. One that was removed goes there as a copy, unless a
-// verb had cancelled it, because then it was cleared since. A job that was moved back into queue/
-// stays there, and one that another worker has claimed since is left to that worker.
+// Cancel ends a claim whose file an operator moved or removed. The job goes to cancelled/<key>.job
+// from wherever it is now. One that was removed goes there as a copy, unless a verb had cancelled
+// it before, because then it was cleared. A job that was moved back into queue/ stays there, and
+// one that another worker has claimed since is left to that worker.
 func (c *Claim) Cancel() error {
 	defer c.close()
 	st, name := tree.Active, tree.Base(c.path)
 	if !c.Owns() {
-		st, name = c.findFile(c.f)
+		st, name = c.findFile()
 	}
-	moved := name == "" || c.tree.JobPath(st, name) != c.path
+	now := c.tree.JobPath(st, name)
+	moved := name == "" || now != c.path
 	if moved && (st == tree.Queue || c.claimedSince(name)) { //guard:TestTakenForAnOrphan
 		return nil
 	}
 	c.syncPart() //guard:TestEachStepIsSynced
 	log, err := tree.Slurp(c.f, tree.MaxJobFile)
 	switch {
-	case !moved: // a look at its file had failed
+	case !moved: // Owns could not look a moment ago
 		return c.moveToQueue()
 	case st == tree.Denied:
-		return os.Rename(c.tree.JobPath(st, name), c.tree.JobPath(tree.Denied, c.Key))
+		return os.Rename(now, c.tree.JobPath(tree.Denied, c.stem))
 	case name != "":
 		if err == nil && !cancelledByVerb(log) {
 			c.spool.LogLine(c.f, cancelledInShell())
 		}
-		_, err = c.spool.MoveToEnded(c.tree.JobPath(st, name), tree.Cancelled, c.Key)
+		_, err = c.spool.MoveToEnded(now, tree.Cancelled, c.stem)
 		return err
 	case err != nil || cancelledByVerb(log):
 		return err
 	}
-	return c.spool.WriteEnded(string(log)+cancelledInShell().Line(), tree.Cancelled, c.Key)
+	return c.spool.WriteEnded(string(log)+cancelledInShell().Line(), tree.Cancelled, c.stem)
 }
 
 // cancelledInShell is the line that an mv or rm in a shell leaves out.
 func cancelledInShell() job.Event { return spool.Operator{Via: "shell"}.Event(job.Cancelled) }
 
-// claimedSince reports whether another worker has claimed the job since, as its name in active/ or
-// its log says: it was moved back into queue/, or another host took it for an orphan.
+// cancelledByVerb reports whether a verb wrote its line since the job was claimed. The worker may
+// have written more lines since.
+func cancelledByVerb(log []byte) bool {
+	return spool.NewestEvent(log, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
+}
+
+// claimedSince reports whether another worker has claimed the job since: it was moved back into
+// queue/, or another host took it for an orphan. The name in active/ says so before the log does,
+// but where that worker works on a copy only the log does.
 func (c *Claim) claimedSince(name string) bool {
 	if _, worker, ok := tree.SplitActive(name); ok && worker != c.Worker { //guard:TestTakenForAnOrphanAtThisMoment
 		return true
@@ -136,39 +149,33 @@ func (c *Claim) claimedSince(name string) bool {
 	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
 }
 
-// cancelledByVerb reports whether a verb wrote its line since the job was claimed.
-// The worker may have written more before it noticed.
-func cancelledByVerb(b []byte) bool {
-	return spool.NewestEvent(b, job.Cancelled, job.Claim, job.Retry).Kind == job.Cancelled
-}
-
-// findFile looks for an open file in the spool.
-func (cs *shared) findFile(f *os.File) (tree.State, string) {
-	var st unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 {
+// findFile returns where the claim's file is now, or "" where it is nowhere.
+func (c *Claim) findFile() (st tree.State, name string) {
+	var stat unix.Stat_t
+	if unix.Fstat(int(c.f.Fd()), &stat) != nil || stat.Nlink == 0 {
 		return "", ""
 	}
-	for _, dir := range []tree.State{tree.Cancelled, tree.Queue, tree.Failed, tree.Denied, tree.Done, tree.Misses, tree.Active} {
-		names, err := cs.tree.Names(string(dir))
+	for _, st := range []tree.State{
+		tree.Cancelled, tree.Queue, tree.Failed, tree.Denied, tree.Done, tree.Misses, tree.Active,
+	} {
+		names, err := c.tree.Names(string(st))
 		if err != nil {
 			continue
 		}
 		for _, name := range names {
-			if tree.StillNames(f, cs.tree.JobPath(dir, name)) {
-				return dir, name
+			if tree.StillNames(c.f, c.tree.JobPath(st, name)) {
+				return st, name
 			}
 		}
 	}
 	return "", ""
 }
 
-// close gives up the locks. A part stays where it is, for whoever claims the
-// key next.
+// close gives up the claim's locks and its room. Its part stays for the next claim of the key.
 func (c *Claim) close() {
 	c.release()
-	if c.part != nil && c.part.f != nil {
-		c.part.f.Close()
-		c.part.f, c.part = nil, nil
+	if c.part != nil {
+		c.part.close()
 	}
 	if c.orig != nil {
 		c.orig.Close()

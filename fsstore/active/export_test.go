@@ -7,7 +7,6 @@ import (
 
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/verbs"
 )
@@ -16,9 +15,15 @@ const ForeignIdle = foreignIdle
 
 var BatchStem = batchStem
 
-// NewClaim is a claim whose job has no line of it yet. Take gives it its path.
-func NewClaim(s *Claims, worker string, j job.Job, f *os.File, path string, u key.URL) *Claim {
-	return &Claim{Key: u.Key(), Worker: worker, Job: j, shared: &s.shared, f: f, path: path, url: u}
+// ReadClaim is the claim of a file that has been read as text, before its rename.
+func (cs *Claims) ReadClaim(f *os.File, name, text string) *Claim {
+	jobs := job.Parse([]byte(text)).Jobs
+	c := cs.newClaim(f, name, jobs, len(text))
+	if c.stem = batchStem(name); len(jobs) == 1 {
+		c.url, _ = c.urlToFetch()
+		c.Key, c.stem = c.url.Key(), c.url.Key()
+	}
+	return c
 }
 
 func (cs *Claims) Host() string { return cs.host }
@@ -28,11 +33,7 @@ func (cs *Claims) Boot() string { return cs.boot }
 // CallMachine gives this machine another name and another start.
 func (cs *Claims) CallMachine(host, boot string) { cs.host, cs.boot = host, boot }
 
-func (cs *Claims) ClaimBatch(f *os.File, name string, p job.File, read int) error {
-	return cs.claimBatch(f, name, p, read)
-}
-
-func (cs *Claims) ClaimFile(f *os.File, name string) (*Claim, error) { return cs.claimFile(f, name) }
+func (c *Claim) ClaimBatch(name string, p job.File) error { return c.claimBatch(name, p) }
 
 func (cs *Claims) NewPut(a verbs.Addition, by spool.Operator) (*Claim, string, error) {
 	c, history, err := cs.newPut(a, by)
@@ -52,9 +53,7 @@ func (c *Claim) Commit(m *held.Meta) (*held.Artifact, error) { return c.commit(m
 
 func (c *Claim) Finish(e job.Event) error { return c.finish(e) }
 
-func (c *Claim) Reading(n int, url string) *Claim { return c.reading(n, url) }
-
-func (c *Claim) Take(from, stem string) (*Claim, error) { return c.take(from, stem) }
+func (c *Claim) Take(name string) (*Claim, error) { return c.take(name) }
 
 func (c *Claim) PutPart() (*Part, error) { return put{c}.putPart() }
 
@@ -70,7 +69,5 @@ func (p *Part) Close() { p.close() }
 func (p *Part) Seal() error { return p.seal() }
 
 func (p *Part) ToBlob() (digest string, err error) { return p.toBlob() }
-
-func (c *Claim) URLKey() key.URL { return c.url }
 
 func (c *Claim) Meta(digest string, size int64, o Origin) *held.Meta { return c.meta(digest, size, o) }

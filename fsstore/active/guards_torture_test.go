@@ -11,11 +11,9 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/active"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 )
 
 // Two queue files of one key, claimed at once: whoever looks last sees the
@@ -25,13 +23,14 @@ func TestOfTwoClaimsAtOnceTheLaterGoesBack(t *testing.T) {
 		s := storetest.TestStore(t)
 		k := storetest.KeyOf(t, storetest.CudaURL)
 		storetest.Run(t, s.Dir(), fmt.Sprintf("echo %s > queue/%s.job; cp queue/%s.job queue/%s.2.job", storetest.CudaURL, k, k, k))
-		first := storetest.MustClaim(t, s, k+".job")
+		storetest.MustClaim(t, s, k+".job")
 		f, err := tree.OpenJob(storetest.JobPath(s, fsstore.Queue, k+".2.job"))
 		if err != nil || tree.Lock(f) != nil {
 			t.Fatal(err)
 		}
-		second := active.NewClaim(s.Claims, later, first.Job, f, "", first.URLKey())
-		if c, err := second.Take(f.Name(), k); c != nil || err != nil {
+		second := s.ReadClaim(f, k+".2.job", storetest.CudaURL+"\n")
+		second.Worker = later
+		if c, err := second.Take(k + ".2.job"); c != nil || err != nil {
 			t.Errorf("%s: two claims of one key: %v", later, err)
 		}
 		f.Close()
@@ -181,14 +180,9 @@ func TestAnEditorSavesOverAClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	j, err := s.JobFile(fsstore.Queue, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := storetest.Text(t, s, fsstore.Queue, name)
 	storetest.Run(t, s.Dir(), "echo https://example.com/new.run > x; mv x queue/"+name)
-	u, _ := key.Parse(storetest.CudaURL, key.Auto)
-	c := active.NewClaim(s.Claims, tree.RandomID(), j.Job, f, "", u)
-	if got, _ := c.Take(storetest.JobPath(s, fsstore.Queue, name), u.Key()); got != nil {
+	if got, _ := s.ReadClaim(f, name, text).Take(name); got != nil {
 		t.Errorf("claimed %s, and the file says %s", got.URL, storetest.Text(t, s, fsstore.Active, storetest.Ls(t, s, fsstore.Active)[0]))
 	}
 	if q := storetest.Ls(t, s, fsstore.Queue); len(q) != 1 || !strings.Contains(storetest.Text(t, s, fsstore.Queue, q[0]), "new.run") {

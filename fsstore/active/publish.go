@@ -16,21 +16,24 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// Start notes that the first bytes of an answer have arrived, and with which
-// validator they can be resumed. It is durable when it returns, before any of
-// the bytes that it vouches for is kept: else a power cut could leave the bytes
-// of one version under the validator of another.
+// Start logs that the first bytes of an answer have arrived, and by which validator they can be
+// resumed. It is durable when Start returns. Call it before those bytes are written: else a power
+// cut could leave bytes of one version under the validator of another.
 func (c *Claim) Start(e Started) error {
 	if !c.Owns() {
 		return ErrLost
 	}
-	if err := c.log(job.Event{Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, Host: c.host, PID: os.Getpid(), From: e.From}); err != nil {
+	start := job.Event{
+		Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, From: e.From,
+		Host: c.host, PID: os.Getpid(),
+	}
+	if err := c.log(start); err != nil {
 		return err
 	}
 	return c.f.Sync() //guard:TestEachStepIsSynced
 }
 
-// Previous is the artifact that is held under this key now, or nil.
+// Previous is the artifact that is held of the claim's URL now, or nil.
 func (c *Claim) Previous() *held.Artifact {
 	a, err := c.held.Find(c.url)
 	if err != nil || c.held.CheckBlob(a) != nil {
@@ -39,30 +42,28 @@ func (c *Claim) Previous() *held.Artifact {
 	return a
 }
 
-// VerifyHeld reads the blob of Previous, which may take minutes unless ctx
-// ends, and reports whether it is what its name says: an origin that says
-// nothing has changed speaks of the bytes that it sent.
+// VerifyHeld reports whether the blob of Previous has its digest, because "not modified" is said of
+// the bytes that the origin once sent. It reads the blob, which may take minutes, until ctx ends.
 func (c *Claim) VerifyHeld(ctx context.Context) bool {
 	a := c.Previous()
 	return a != nil &&
 		c.held.VerifyBlob(ctx, a.SHA256) //guard:TestWhatIsRottenIsNotUnchanged
 }
 
-// Publish makes the part the artifact of the claim's key; the caller has
-// checked that its bytes are whole. In order, and what a crash then means:
+// Publish makes the part the artifact of the claim's key. The caller has checked that the bytes are
+// whole. The steps, and what a crash after each means:
 //
-//  1. fsync of the part, rename to blobs/<digest>, fsync of blobs/ (crash: a
-//     blob that nothing names, for gc; the job is an orphan and is fetched again)
-//  2. rename of meta/<key>.json, fsync of meta/: the commit (crash: the
-//     artifact is held; recovery sees that meta names this claim)
-//  3. the blob is brought back if gc took it between 1 and 2
-//  4. the job moves to done/, the miss goes
+//  1. fsync of the part, rename to blobs/<digest>, fsync of blobs/: a blob that nothing names, for
+//     gc; the job is an orphan and is fetched again
+//  2. rename of meta/<key>.json, fsync of meta/, the commit: the artifact is held; recovery sees
+//     that meta names this claim
+//  3. the blob comes back if gc took it between 1 and 2
+//  4. the job moves to done/, and the miss is removed
 //
-// No step needs undoing. With an artifact it is held, whatever the error: that
-// then says why the job was not moved, ErrLost that an operator took it away
-// after the commit. Without one it is not known to be held; ErrLost: an
-// operator took the job away before the commit; *OvertakenError: what is held now, or
-// denied, is newer than the job; ErrAdded: see there.
+// No step needs undoing. Where Publish returns an artifact it is held, and an error says why the
+// job was not moved: ErrLost if an operator took it away after the commit. Without an artifact the
+// error is ErrLost if an operator took the job away before the commit, *OvertakenError if the
+// artifact or its denial is newer than the job, ErrAdded, or the disk's.
 func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
@@ -80,7 +81,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayCommit(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
+	if err := c.checkOvertaken(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		p.close()
 		return nil, &spool.OvertakenError{Why: err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
 	}
@@ -93,8 +94,20 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
 }
 
-// meta describes what was fetched. Everything that may hold a credential is
-// redacted here, so that no reader of meta/ has to.
+// checkOvertaken returns an *OvertakenError where an operator has evicted, carried in or denied the
+// artifact since the job was approved. A job may wait or run for hours, and what a person has done
+// meanwhile is newer than the approval. So the first claim under an approval logs what is held, and
+// each later claim and the commit compare. It can't see an `rm meta/k.json` in a shell before the
+// first claim.
+func (c *Claim) checkOvertaken() error {
+	if d := c.spool.DenialOf(c.url); d != "" {
+		return &spool.OvertakenError{Why: "denied/" + d + " denies this URL by now: remove that file, then retry this job"}
+	}
+	return c.spool.CheckOvertaken(&c.Job, c.url)
+}
+
+// meta describes what was fetched. It redacts all that may hold a credential, so that no reader of
+// meta/ has to.
 func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	n, atLeast := c.Job.Misses()
 	m := &held.Meta{
@@ -125,25 +138,27 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	return m
 }
 
-// MetaOf describes the artifact k that a job in done/ says was fetched for u, where its meta is lost.
-// What only the origin knew is missing.
+// MetaOf describes the artifact k whose meta is lost, as far as its job in done/ tells: what only
+// the origin knew is missing.
 func MetaOf(k string, j job.Job, u key.URL, digest string) *held.Meta {
 	last, _ := j.Newest(job.Claim)
-	c := &Claim{Key: k, Worker: last.Text[max(0, len(last.Text)-16):], Job: j, URL: u.Whole(), url: u}
+	worker := last.Text[max(0, len(last.Text)-16):]
+	c := &Claim{Key: k, Worker: worker, Job: j, URL: u.Whole(), url: u}
 	return c.meta(digest, 0, Origin{})
 }
 
 func (c *Claim) approval() *held.Approval {
 	e := c.Job.Approval()
 	if e.Kind == "" {
-		if e, _ = c.Job.Newest(job.Retry); e.Kind == "" {
-			return nil
-		}
+		e, _ = c.Job.Newest(job.Retry)
+	}
+	if e.Kind == "" {
+		return nil
 	}
 	return &held.Approval{Via: e.Via, Addr: e.Addr, Time: e.Time}
 }
 
-// commit writes meta over whatever was held before, and keeps its history.
+// commit writes m over what was held before, and keeps the history of that.
 func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 	old, err := c.held.Find(c.url)
 	if err == nil {
@@ -151,22 +166,30 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 		m.Misses += old.Misses
 		m.AtLeast = m.AtLeast || old.AtLeast
 	}
-	if err := c.freeKey(); err != nil {
-		return nil, err
-	}
-	if err := c.held.WriteMeta(c.Key, m); err != nil {
-		return nil, err
-	}
-	c.dropOldName(old)
 	a := &held.Artifact{Key: c.Key, Meta: *m}
+	if err := c.writeMeta(m, old); err != nil {
+		return nil, err
+	}
 	c.held.Index(a)
 	return a, c.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
 }
 
-// Unchanged ends a job whose origin said 304: what is held is what the origin
-// has. Only the time of the look is new.
+// writeMeta commits m under the claim's key, where old was held of its URL, or nil.
+func (c *Claim) writeMeta(m *held.Meta, old *held.Artifact) error {
+	if err := c.freeKey(); err != nil {
+		return err
+	}
+	if err := c.held.WriteMeta(c.Key, m); err != nil {
+		return err
+	}
+	c.dropOldMeta(old)
+	return nil
+}
+
+// Unchanged ends a job whose origin answered 304: what is held is what the origin has. Only the
+// time of the fetch is new.
 func (c *Claim) Unchanged() error {
-	if err := c.mayCommit(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
+	if err := c.checkOvertaken(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		return c.Fail(err.Error())
 	}
 	if c.hasNewOption() {
@@ -182,20 +205,18 @@ func (c *Claim) Unchanged() error {
 	if !c.Owns() {
 		return ErrLost
 	}
-	if err := c.freeKey(); err != nil {
+	if err := c.writeMeta(&m, a); err != nil {
 		return err
 	}
-	if err := c.held.WriteMeta(c.Key, &m); err != nil {
-		return err
-	}
-	c.dropOldName(a)
 	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
 }
 
-// finish writes the job's last line, and moves it to done/.
+// finish logs the end and moves the job to done/. Also the log of a job that was cancelled after
+// the commit says that the artifact is held. Where the disk takes no line, the job stays in
+// active/, and Recover ends it later.
 func (c *Claim) finish(e job.Event) error {
 	e.Time = tree.Now()
-	err := c.log(e) // also into a job that was cancelled after the commit: the artifact stays, and it says so
+	err := c.log(e)
 	if err == nil {
 		err = c.f.Sync() // else a power cut leaves the new name without the line //guard:TestEachStepIsSynced
 	}
@@ -205,14 +226,28 @@ func (c *Claim) finish(e job.Event) error {
 	defer c.close()
 	if err != nil {
 		c.health.Complain("log line", err)
-		if err := c.rewrite(e); err != nil {
-			return err // it stays in active/, and recovery ends it when the disk takes a line again //guard:TestDoneWaitsForItsLine
+		if err := c.logInCopy(e); err != nil {
+			return err //guard:TestDoneWaitsForItsLine
 		}
 	}
-	return c.toDone() // where it fails, as above
+	return c.toDone()
 }
 
-// toDone moves the job to done/, and takes away a miss that it has answered.
+// logInCopy replaces a file that could not be appended to by a copy that has the line.
+func (c *Claim) logInCopy(e job.Event) error {
+	b, err := tree.Slurp(c.f, tree.MaxJobFile)
+	if err != nil {
+		return err
+	}
+	if line := e.Line(); !bytes.HasSuffix(b, []byte(line)) { // it may be the fsync that failed
+		b = append(b, line...)
+	}
+	old, err := c.replaceFile(b)
+	old.Close()
+	return err
+}
+
+// toDone moves the job to done/, and removes the miss that it has answered.
 func (c *Claim) toDone() error {
 	if err := c.queueAdded(); err != nil { //guard:TestAURLThatIsAddedLateIsQueued
 		return err
@@ -224,18 +259,7 @@ func (c *Claim) toDone() error {
 	return c.dropMiss()
 }
 
-// renameOldHistory gives the history that an earlier server wrote today's name: who
-// looks there for what was held finds it with that of this job.
-func (c *Claim) renameOldHistory() {
-	for _, k := range c.artifactID().Names[1:] {
-		if name := k + ".job"; tree.Exists(c.tree.JobPath(tree.Done, name)) && c.spool.MatchesFile(c.artifactID(), tree.Done, name) {
-			_, err := tree.RenameFree(c.tree.JobPath(tree.Done, name), c.tree.Path(string(tree.Done), ""), c.Key)
-			c.health.Complain("history of an earlier server", err)
-		}
-	}
-}
-
-// dropMiss takes away a miss of the URL that is held now.
+// dropMiss removes the miss of the URL that is held now.
 func (c *Claim) dropMiss() error {
 	k := c.spool.FindMiss(c.artifactID())
 	if k == "" {
@@ -247,7 +271,8 @@ func (c *Claim) dropMiss() error {
 	return nil
 }
 
-// artifactID identifies what the claim fetches. Recovery's claim has no URL: its job says it.
+// artifactID identifies the claim's artifact. A claim that Recover made knows its URL only from its
+// job.
 func (c *Claim) artifactID() spool.ArtifactID {
 	if c.url.Key() != "" {
 		return c.spool.IDOf(c.url)
@@ -256,17 +281,4 @@ func (c *Claim) artifactID() spool.ArtifactID {
 		return c.spool.IDOf(u)
 	}
 	return spool.ArtifactID{Names: []string{c.Key}}
-}
-
-// rewrite puts a copy with the line in the place of a file that could not be
-// appended to.
-func (c *Claim) rewrite(e job.Event) error {
-	b, err := tree.Slurp(c.f, tree.MaxJobFile)
-	if err != nil {
-		return err
-	}
-	if line := e.Line(); !bytes.HasSuffix(b, []byte(line)) { // it may be the fsync that failed
-		b = append(b, line...)
-	}
-	return c.replaceBy(b)
 }

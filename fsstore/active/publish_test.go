@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/active"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
 )
@@ -45,7 +44,7 @@ func TestAPartHasOneWriter(t *testing.T) {
 	if err := c.Start(fsstore.Started{Size: 8, ETag: `"a"`}); err != nil {
 		t.Fatal(err)
 	}
-	c2 := active.NewClaim(s.Claims, tree.RandomID(), c.Job, c.F(), c.Path(), c.URLKey())
+	c2 := s.ReadClaim(c.F(), c.Key+".job", storetest.Text(t, s, fsstore.Active, tree.Base(c.Path())))
 	p2, err := c2.Part(t.Context(), true)
 	if err != nil || p2.Size() != 0 {
 		t.Fatalf("adopted a part that is being written: %d bytes, %v", p2.Size(), err)

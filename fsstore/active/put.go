@@ -1,6 +1,7 @@
 package active
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"strings"
@@ -16,18 +17,19 @@ import (
 	"fromcache/fsstore/verbs"
 )
 
-// Put holds what from brings as the artifact of a URL: a file that an operator carried in. size is
-// in bytes, -1 unknown. progress is called now and then with the number of bytes that have come; an
-// error that it returns ends the put.
+// Put makes what it reads from a reader the artifact of a URL: a file that an operator carried in.
+// size is in bytes, -1 unknown. Put calls progress now and then with the number of bytes that have
+// come, and ends with the error that progress returns.
 //
-// The bytes go to a file in tmp/, which is all that a put leaves when it fails or is killed: gc
-// takes it a day later. The commit is Publish's. Then the jobs of the URL in queue/ and active/ go
-// to cancelled/, because they were approved before, and done/ gets a job with the history of the
-// URL's miss, which goes. A crash between leaves an artifact that has no job in done/.
+// The bytes go to a file in tmp/. A put that fails or is killed leaves nothing else, and gc removes
+// that after a day. The commit is that of Publish. Then the jobs of the URL in queue/ and active/
+// go to cancelled/, because they were approved before; done/ gets a job with the history of the
+// URL's miss; and the miss is removed. A crash after the commit leaves an artifact without a job in
+// done/.
 //
-// With an artifact the error is nil: it is held whatever became of its job. Else the error is
-// progress's, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an option of the miss
-// can't be taken), ErrDenied or ErrNoSpace, or is the disk's.
+// With an artifact the error is nil: it is held, whatever became of its job. Else the error is that
+// of progress or of the disk, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an
+// option of the miss can't be taken), ErrDenied or ErrNoSpace.
 func (cs *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Operator, progress func(have int64) error) (*held.Artifact, error) {
 	by.Via = held.ViaPut
 	c, history, err := cs.newPut(a, by)
@@ -56,11 +58,11 @@ func (cs *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Ope
 	return art, nil
 }
 
-// put is a claim that has no file in active/: an operator brings what it is to fetch.
+// put is the claim of a Put. It has no file in active/.
 type put struct{ *Claim }
 
-// newPut returns the claim, and the log of its job as far as it goes: that of
-// the URL's miss, whose options count, and the approval.
+// newPut returns the claim, and the text of its job so far: that of the URL's miss, whose options
+// count, and the approval.
 func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, error) {
 	u, history, err := cs.verbs.PrepareJob(a, by)
 	if err != nil {
@@ -73,7 +75,9 @@ func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, erro
 			history = approvedMiss(b, a, by)
 		}
 	}
-	c := put{&Claim{Key: u.Key(), Worker: tree.RandomID(), Job: job.Parse([]byte(history)).Jobs[0], shared: &cs.shared, url: u}}
+	c := put{&Claim{
+		Key: u.Key(), Worker: tree.RandomID(), Job: job.Parse([]byte(history)).Jobs[0], shared: &cs.shared, url: u,
+	}}
 	if why := spool.WhyBadOption(&c.Job); why != "" { //guard:TestPutForAMissWithOptions
 		return put{}, "", fmt.Errorf("%w: %s", spool.ErrInvalid, why)
 	}
@@ -81,7 +85,7 @@ func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, erro
 	return c, history + c.claimEvent().Line(), err
 }
 
-// approvedMiss is the text of a miss with the lines that approve the URL of an addition.
+// approvedMiss is the text b of a miss, and the lines that approve it as a asks.
 func approvedMiss(b []byte, a verbs.Addition, by spool.Operator) string {
 	e := by.Event(job.Approve)
 	if fetch, err := key.FetchURL(a.URL); err == nil {
@@ -90,18 +94,18 @@ func approvedMiss(b []byte, a verbs.Addition, by spool.Operator) string {
 	return strings.TrimSuffix(string(b), "\n") + "\n" + verbs.OptionLines(a) + e.Line()
 }
 
-// putPart makes the part of a put, under a name that no claim of the key adopts.
+// putPart makes the part of a put. Its name is not that of a part, so that no claim adopts it.
 func (c put) putPart() (*Part, error) {
 	f, err := c.tree.WriteTemp(nil, 0o660, false)
 	if err != nil {
 		return nil, err
 	}
-	return newPart(c.Claim, f), nil
+	return &Part{c: c.Claim, f: f, path: f.Name(), sum: sha256.New()}, nil
 }
 
-// publishPut commits a part that is whole, and ends the jobs of its URL that were approved before.
-// A worker that had begun its own commit by then has let go of its job after that: where it came
-// last, the put commits once more.
+// publishPut commits a whole part, and cancels the jobs of its URL that were approved before. A
+// worker may be committing at this moment. CancelSuperseded waits for it; where the worker's commit
+// came last, the put commits again.
 func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if err := p.seal(); err != nil {
 		return nil, err
@@ -113,8 +117,8 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if d := c.spool.DenialOf(c.url); d != "" {
 		return nil, fmt.Errorf("%w: denied/%s denies this URL by now", spool.ErrDenied, d)
 	}
-	// Of the origin nothing is known. Servers of large files have ranges; and where it can't be
-	// reached, which is why files are carried in, a call that resumes has nobody else to ask.
+	// Nothing is known of the origin. Most servers of large files have ranges; and files are
+	// carried in where the origin can't be reached, so that a client can resume from nobody else.
 	o := Origin{Ranges: true}
 	a, err := c.commit(c.meta(digest, p.size, o))
 	if err != nil {
@@ -132,7 +136,7 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	return a, nil
 }
 
-// writeDone writes the job of a put into done/, and takes away the miss that it has answered.
+// writeDone writes the job of a put into done/, and removes the miss that it has answered.
 func (c put) writeDone(history string) error {
 	c.renameOldHistory()
 	if err := c.spool.WriteEnded(history, tree.Done, c.Key); err != nil {
@@ -141,10 +145,10 @@ func (c put) writeDone(history string) error {
 	return c.dropMiss()
 }
 
-// NotWhole is why what was carried in is not all that was to come.
+// NotWhole says that fewer or more bytes came than were to come.
 type NotWhole struct {
-	Have, Size int64 // bytes; Size is -1 where nobody said how many
-	Err        error // of its reader; nil: it ended, and has another size
+	Have, Size int64 // bytes; Size is -1 where it was not known
+	Err        error // of the reader; nil: it ended
 }
 
 func (e *NotWhole) Error() string {
@@ -156,13 +160,14 @@ func (e *NotWhole) Error() string {
 
 func (e *NotWhole) Unwrap() error { return e.Err }
 
-// WrongDigest is why whole bytes are not those that were asked for.
+// WrongDigest says that all bytes came, but not those that were asked for.
 type WrongDigest struct{ Got, Want string }
 
 func (e *WrongDigest) Error() string {
 	return fmt.Sprintf("sha256 is %s, and %s was asked for", e.Got, e.Want)
 }
 
+// receive writes all that comes to the part.
 func (c put) receive(p *Part, from io.Reader, size int64, progress func(int64) error) error {
 	if err := c.Reserve(max(size, 0)); err != nil {
 		return err
@@ -190,9 +195,9 @@ func (c put) receive(p *Part, from io.Reader, size int64, progress func(int64) e
 	}
 }
 
-// readSome fills b, because a form comes in pieces of 4 KiB, but waits for a slow sender no longer
-// than an interrupt may go unnoticed. io.ReadFull won't do: a body that ends before its boundary is
-// ErrUnexpectedEOF to mime/multipart.
+// readSome fills b, because a form comes in pieces of 4 KiB. It waits half a second at most, so
+// that an interrupt is noticed while a sender is slow. Unlike io.ReadFull it returns the reader's
+// error as it is: mime/multipart says ErrUnexpectedEOF of a body that ends before its boundary.
 func readSome(r io.Reader, b []byte) (n int, err error) {
 	for begun := time.Now(); n < len(b) && err == nil && time.Since(begun) < time.Second/2; {
 		var m int
@@ -202,27 +207,20 @@ func readSome(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
+// checkWhole returns why the part may not be published. Its kind is judged as that of a download.
 func (c put) checkWhole(p *Part, size int64) error {
-	if size >= 0 && p.Size() != size {
+	name, want := kind.Name(c.URL), c.Job.Sha256
+	m := kind.Check(name, p.Head())
+	switch {
+	case size >= 0 && p.Size() != size:
 		return &NotWhole{Have: p.Size(), Size: size}
-	}
-	if want := c.Job.Sha256; want != "" && !strings.EqualFold(want, p.SHA256()) {
+	case want != "" && !strings.EqualFold(want, p.SHA256()):
 		return &WrongDigest{p.SHA256(), want}
-	}
-	return c.checkKind(p)
-}
-
-// checkKind reports as a *kind.Mismatch what keeps a whole part from being what its
-// URL's name says: as a download is judged, where there is no origin to blame.
-func (c put) checkKind(p *Part) error {
-	if c.Job.AcceptAny || c.Job.Sha256 != "" { // these are the bytes, whatever they are
+	case want != "" || c.Job.AcceptAny:
 		return nil
-	}
-	name := kind.Name(c.URL)
-	if p.Size() == 0 && kind.Binary(name) {
+	case p.Size() == 0 && kind.Binary(name):
 		return &kind.Mismatch{Why: "the file is empty", Accept: "any"}
-	}
-	if m := kind.Check(name, p.Head()); m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html") { //guard:httpd.TestUploadIsJudged
+	case m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html"): //guard:httpd.TestUploadIsJudged
 		return m
 	}
 	return nil

@@ -15,15 +15,14 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// foreignIdle is how long an orphan of another host must have stood still:
-// on some shared file systems flock is the host's own affair, and a free lock
-// says nothing. Its owner shows life far more often.
+// foreignIdle is how long an orphan of another host must have stood still, because on some shared
+// file systems flock works on one host only, and a free lock says nothing. Owners touch their files
+// every minute; see Heartbeat.
 const foreignIdle = 10 * time.Minute
 
-// Recover takes care of orphans, the jobs in active/ whose owner has died: the
-// artifact that meta says the claim committed makes it done; any other goes back to
-// queue/. It may run at any time, in any number of processes, and be
-// killed itself.
+// Recover ends the orphans in active/, the jobs whose owner has died: a job goes to done/ if meta
+// says that its claim was committed, else back to queue/. It may run at any time, in any number of
+// processes, and be killed itself.
 func (cs *Claims) Recover() error {
 	names, err := cs.tree.Names(string(tree.Active))
 	if err != nil {
@@ -35,12 +34,7 @@ func (cs *Claims) Recover() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, cs.recoverNames())...)
-}
-
-// isOwned reports whether err says that a file has an owner, or is not there any more.
-func isOwned(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, tree.ErrLocked)
+	return errors.Join(append(errs, cs.recoverNames()...)...)
 }
 
 // RecoverFile does so for one name in active/. It returns tree.ErrLocked where the owner lives.
@@ -66,14 +60,14 @@ func (cs *Claims) RecoverFile(name string) error {
 	if cs.OfOtherHost(&j) && !cs.idle.unchangedFor(path, cs.tree.Path("tmp", tree.PartName(stem, worker)), foreignIdle) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
-	c := &Claim{Key: stem, Worker: worker, Job: j, shared: &cs.shared, f: f, path: path, ownURL: own}
+	c := &Claim{Key: stem, stem: stem, Worker: worker, Job: j, shared: &cs.shared, f: f, path: path, ownURL: own}
 	return c.recover()
 }
 
 func (c *Claim) recover() error {
 	a, err := c.held.Artifact(c.Key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !held.Unreadable(err) {
-		return err // no descriptor is left, say: whether it was committed shows later
+		return err // such as EMFILE: a later Recover can tell whether it was committed
 	}
 	if err == nil &&
 		a.Claim == c.Worker && //guard:TestAnOrphanOfAnotherClaimIsNotDone
@@ -86,20 +80,19 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if held.LastApproval(&c.Job).Via == held.ViaPut { // of an earlier server, whose puts were claims //guard:TestPutOfAnEarlierServerThatDied
+	if held.LastApproval(&c.Job).Via == held.ViaPut { // the puts of an earlier server were claims //guard:TestPutOfAnEarlierServerThatDied
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
 	return c.Requeue("its worker has died")
 }
 
-// OfOtherHost reports whether the newest claim of a job was another host's. A claim
-// of this start of the machine was made here, whatever the host or container was
-// called then; one under this name was made here before a start.
+// OfOtherHost reports whether another host made the newest claim of a job. A claim was made here if
+// it names this host, or this start of the machine: a container may have had another host name.
 func (cs *Claims) OfOtherHost(j *job.Job) bool {
 	e, ok := j.Newest(job.Claim)
 	if !ok {
-		return false // the owner died between its rename and its first line
+		return false // its owner died before it wrote its line
 	}
 	words := strings.Fields(e.Text)
 	n := len(words)
@@ -107,24 +100,23 @@ func (cs *Claims) OfOtherHost(j *job.Job) bool {
 		(n < 2 || words[n-2] != cs.boot) //guard:TestOrphanOfThisBootIsTakenAtOnce
 }
 
-// recoverNames gives jobs that an operator moved out of active/, while no
-// owner lived to notice, the names of their new directories. In denied/ that is
-// what makes it a denial.
-func (cs *Claims) recoverNames() error {
+// recoverNames renames jobs that an operator moved out of active/ after their owner had died, as
+// the owner would have done. In denied/ a file denies only by its right name.
+func (cs *Claims) recoverNames() (errs []error) {
 	for _, st := range []tree.State{tree.Cancelled, tree.Failed, tree.Done, tree.Denied} {
 		names, err := cs.tree.Names(string(st))
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 		for _, name := range names {
-			if stem, _, ok := tree.SplitActive(name); ok {
-				if err := cs.renameMoved(st, name, stem); !isOwned(err) {
-					cs.health.Complain("recover", err)
-				}
+			stem, _, ok := tree.SplitActive(name)
+			if !ok {
+				continue
+			}
+			if err := cs.renameMoved(st, name, stem); !isOwned(err) {
+				cs.health.Complain("recover", err)
 			}
 		}
 	}
-	return nil
+	return errs
 }
 
 func (cs *Claims) renameMoved(st tree.State, name, stem string) error {
@@ -141,8 +133,8 @@ func (cs *Claims) renameMoved(st tree.State, name, stem string) error {
 	return err
 }
 
-// observer remembers how long files have stood still, on this process's own
-// monotonic clock: the times of the files mean nothing.
+// observer remembers how long files have stood still. It goes by the clock of this process, because
+// the times of the files are another host's.
 type observer struct {
 	mu   sync.Mutex
 	seen map[string]sighting
@@ -153,6 +145,7 @@ type sighting struct {
 	since     time.Time
 }
 
+// unchangedFor reports whether a job and its part have stood still for that long.
 func (o *observer) unchangedFor(path, part string, long time.Duration) bool {
 	now := sighting{since: time.Now()}
 	var st unix.Stat_t

@@ -10,18 +10,18 @@ import (
 	"fromcache/fsstore/health"
 )
 
-// space keeps count of what the downloads under way have still to write, so
-// that two that fit alone but not together don't both begin.
+// space is the room that downloads have reserved and not yet filled, so that two which fit alone
+// but not together don't both begin.
 type space struct {
 	mu       sync.Mutex
-	promised map[*Claim]int64 // total bytes that its part may reach
-	refused  atomic.Bool      // a claim found no room since Run has last collected
+	promised map[*Claim]int64 // bytes that its part may reach
+	refused  atomic.Bool      // a claim found no room since Run last collected
 }
 
-// Reserve asks for room for a part of total bytes, of which those already in
-// it count as taken. ErrNoSpace: less than MinFree would be left; Run then
-// collects, so that a later call may find room. A later call replaces an
-// earlier one; the end of the claim gives back what is left.
+// Reserve reserves room for a part of total bytes. Bytes that are in it already take their own
+// room. It returns ErrNoSpace where less than MinFree would be left free; Run then collects, so
+// that a later call may find room. A call replaces the one before it, and the end of the claim
+// frees what is left.
 func (c *Claim) Reserve(total int64) error {
 	sp := &c.space
 	sp.mu.Lock()

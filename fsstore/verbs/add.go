@@ -23,6 +23,18 @@ type Addition struct {
 	AcceptPrivate bool
 }
 
+// AdditionOf returns what a URL of a list asks for.
+func AdditionOf(j *job.Job) Addition {
+	a := Addition{
+		URL: j.URL, SHA256: j.Sha256,
+		AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate,
+	}
+	if fetch, err := key.FetchURL(j.URL); err == nil {
+		a.URL = fetch
+	}
+	return a
+}
+
 // Add queues a URL, held or not, whether anybody asked for it or not, and returns the name of its
 // job. A miss of the same key is approved with it; a job that waits already gets what it lacks of
 // the addition. ErrBusy: the job that waits wants another digest, or the one that runs lacks what

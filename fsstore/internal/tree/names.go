@@ -67,6 +67,9 @@ func (t *Tree) Path(dir string, name string) string {
 	return t.Root + "/" + dir + "/" + name
 }
 
+// Dir is the path of a state's directory.
+func (t *Tree) Dir(st State) string { return t.Path(string(st), "") }
+
 // Plain reports whether name can be the name of a file of ours: what editors,
 // cp and rsync leave half-way begins with a dot or ends with a tilde.
 func Plain(name string) bool {
