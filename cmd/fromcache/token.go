@@ -51,7 +51,7 @@ func (a *app) tokenCommand() *cobra.Command {
 add makes the token NAME, which is what the logs of jobs will say, and prints it. It is shown this
 once: the file tokens/NAME holds its SHA-256. A server that runs takes it at once.
 ls lists the tokens, and which have expired. rm revokes: the next request with that token is
-refused; rm tokens/NAME does the same.`,
+refused; rm tokens/NAME does the same. fromcache help api says how a program uses one.`,
 		Args:              operands(1, -1),
 		ValidArgsFunction: a.completeToken,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore/hooks"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
+	"fromcache/httpd/api"
 	"fromcache/httpd/metrics"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
@@ -27,6 +28,7 @@ var environmentHelp string
 
 // topics are written beside the code that keeps what they promise.
 var topics = []topic{
+	{"api", api.Help},
 	{"backup", fsstore.BackupHelp},
 	{"clients", read.Help},
 	{"deploy", deploy.Help},

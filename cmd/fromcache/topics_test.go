@@ -16,6 +16,7 @@ import (
 var foreign = []string{
 	"--exclude", "--include", // rsync
 	"--system", "--user-group", "--home-dir", "--shell", // useradd
+	"--data-urlencode",                                  // curl
 	"--now",                                             // systemctl
 	"--dir", "--tools", "--system", "--server", "--off", // fromcache-shim
 	"--index-url", "--no-index", "--find-links", // pip
