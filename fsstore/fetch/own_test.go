@@ -135,7 +135,7 @@ func TestDeniedRedirect(t *testing.T) {
 	})
 	for _, c := range []struct{ deny, path, reason string }{
 		{"", "/f.run", ""},
-		{"127.0.0.2", "/f.run", "denied/127.0.0.2 speaks"},
+		{"127.0.0.2", "/f.run", "denied/127.0.0.2 denies"},
 		{"127.0.0.3", "/f.run", ""},
 		{"key", "/f.run", "denied/127.0.0.2"},
 		{"key", "/g.run", ""},
