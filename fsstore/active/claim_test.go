@@ -590,6 +590,36 @@ func TestNoClaimComesBeforeItsApproval(t *testing.T) {
 }
 
 // cp and echo make the file empty first, also under a key's name.
+// TestAPersonsFileStandsStill holds that what a person writes is taken 2 s after it stands still, and
+// a file under a key's name without its last newline, which a crash has cut, after 10 s.
+func TestAPersonsFileStandsStill(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.OpenAt(t, dir, fsstore.Options{})
+		for name, c := range map[string]struct {
+			text string
+			wait time.Duration
+		}{
+			"person.job": {"https://example.com/person.run\n", 2 * time.Second},
+			storetest.KeyOf(t, storetest.CudaURL) + ".job": {storetest.CudaURL, 10 * time.Second},
+		} {
+			path := storetest.JobPath(s, fsstore.Queue, name)
+			storetest.Must(t, os.WriteFile(path, []byte(c.text), 0o660))
+			began := time.Now()
+			for time.Since(began) < c.wait {
+				if due, err := s.Due(); err != nil || len(due) != 0 {
+					t.Fatalf("after %v: %q, %v", time.Since(began), due, err)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			if due, err := s.Due(); err != nil || len(due) != 1 || due[0] != name {
+				t.Errorf("it stood still for %v, and is not due: %q, %v", c.wait, due, err)
+			}
+			storetest.Must(t, os.Remove(path))
+		}
+	})
+}
+
 func TestAKeysNameIsTakenWhole(t *testing.T) {
 	s := storetest.TestStore(t)
 	name := storetest.KeyOf(t, storetest.CudaURL) + ".job"

@@ -206,7 +206,7 @@ func (p *Part) seal() error {
 	if info.Size() != p.size { //guard:TestSomebodyElseWritesToAPart
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
 	}
-	if err := p.f.Sync(); err != nil { //guard:fsstore/key.TestParts
+	if err := p.f.Sync(); err != nil { //guard:TestEachStepIsSynced
 		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)

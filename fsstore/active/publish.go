@@ -171,7 +171,7 @@ func (c *Claim) commit(m *held.Meta) (*held.Artifact, error) {
 		return nil, err
 	}
 	c.held.Index(a)
-	return a, c.held.RestoreBlob(m.SHA256) //guard:TestPutStandsAboveACommitThatHadBegun
+	return a, c.held.RestoreBlob(m.SHA256) //guard:TestCommitAfterGC
 }
 
 // writeMeta commits m under the claim's key, where old was held of its URL, or nil.

@@ -125,7 +125,8 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 		return nil, err
 	}
 	const why = "a file was carried in for it since; retry to fetch it all the same"
-	c.health.Complain("what was to be fetched", c.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active))
+	err = c.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active) //guard:TestPutEndsWhatIsFetched
+	c.health.Complain("what was to be fetched", err)
 	if last, err := c.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
 		a, err = c.commit(c.meta(digest, p.size, o))
 		if err != nil {

@@ -93,16 +93,13 @@ func (c *Claim) trimToKept(f *os.File, worker string) error {
 	if err != nil || info.Size() <= c.Job.Kept() {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
 	if c.ofThisBoot(worker) && //guard:TestAPartAfterAPowerCut
 		!hasHole(f, info.Size()) { //guard:TestAPartAfterAPowerCut
 		return nil
 	}
 	c.tree.Log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
 		"key", c.Key, "bytes", info.Size(), "kept", c.Job.Kept())
-	return errors.Join(f.Truncate(c.Job.Kept()), f.Sync())
+	return f.Truncate(c.Job.Kept())
 }
 
 // ofThisBoot reports whether a worker claimed the job since this machine started.

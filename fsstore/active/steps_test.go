@@ -183,6 +183,19 @@ var steps = []step{
 		storetest.Must(t, err)
 		storetest.Must(t, s.Deny(storetest.MustKey(url), storetest.Operator))
 	}, []string{"rename misses/K denied/K", "fsync denied/K", "fsync denied"}},
+	{"evict of what has no job", func(t testing.TB, s *fsstore.Store, url string) {
+		a, err := storetest.Put(s, fsstore.Addition{URL: url}, "bytes")
+		storetest.Must(t, err)
+		storetest.Must(t, os.Remove(storetest.JobPath(s, fsstore.Done, a.Key+".job")))
+		storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	}, []string{"fsync tmp/M", "rename tmp/M done/K.job", "fsync done", "unlink meta/K.json", "fsync meta"}},
+	{"meta written anew", func(t testing.TB, s *fsstore.Store, url string) {
+		a, err := storetest.Put(s, fsstore.Addition{URL: url}, url)
+		storetest.Must(t, err)
+		storetest.Must(t, os.Remove(storetest.Path(s, "meta", a.Key+".json")))
+		_, err = s.Fsck(context.Background(), fsstore.FsckOptions{Repair: true})
+		storetest.Must(t, err)
+	}, []string{"unlink meta/K.json", "fsync tmp/M", "rename tmp/M meta/K.json", "fsync meta"}},
 	{"session secret", func(t testing.TB, s *fsstore.Store, _ string) {
 		_, err := s.SessionSecret()
 		storetest.Must(t, err)

@@ -19,6 +19,7 @@ func FuzzMeta(f *testing.F) {
 	}
 	for _, seed := range []string{string(b), "", "{", "null", "[]", `{"sha256":"../../etc/passwd"}`,
 		strings.Replace(string(b), `"size": 5`, `"size": -5`, 1), strings.Replace(string(b), `"size": 5`, `"size": 1e400`, 1),
+		strings.Replace(string(b), `"size": 5`, `"asked_sha256": "../x", "size": 5`, 1),
 		strings.Replace(string(b), good.SHA256, "../../../etc/passwd", 1), strings.Replace(string(b), good.URLSum, "", 1),
 		strings.Replace(string(b), `"size": 5`, `"SHA256": "`+strings.Repeat("1", 64)+`", "size": 5`, 1)} {
 		f.Add([]byte(seed))
@@ -35,7 +36,8 @@ func FuzzMeta(f *testing.F) {
 		if named != m.SHA256 {
 			t.Fatalf("%q: %q is wanted, and %q is served", b, named, m.SHA256)
 		}
-		if !fsstore.IsDigest(m.SHA256) || !fsstore.IsDigest(m.URLSum) || m.Size < 0 {
+		if !fsstore.IsDigest(m.SHA256) || !fsstore.IsDigest(m.URLSum) || m.Size < 0 ||
+			m.AskedSum != "" && !fsstore.IsDigest(m.AskedSum) {
 			t.Fatalf("taken: %+v", m)
 		}
 		again, err := m.Encode()

@@ -96,7 +96,7 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	}
 	addr := Address(by.Addr)
 	a := request{interest{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
-	if s.countRepeat(a) {
+	if s.countRepeat(a) { //guard:TestNewURLsAreSeenAtOnce
 		return VerdictNoted, nil
 	}
 	id := s.spool.IDOf(u)

@@ -70,9 +70,11 @@ const unendedFor = 10 * time.Second
 // isWhole reports whether the file looks written to its end at time t.
 func (q *queueFile) isWhole(t time.Time) bool {
 	if q.byProgram {
-		return q.endsInNewline || t.Sub(q.seenAt) >= unendedFor
+		return q.endsInNewline ||
+			t.Sub(q.seenAt) >= unendedFor //guard:fsstore/active.TestAPersonsFileStandsStill
 	}
-	return q.endsInNewline && t.Sub(q.seenAt) >= quietFor
+	return q.endsInNewline && //guard:fsstore/active.TestWhatPeopleWriteIsTakenWhole
+		t.Sub(q.seenAt) >= quietFor //guard:fsstore/active.TestAPersonsFileStandsStill
 }
 
 // IsHalfWritten reports whether a file is still being written: it has changed since Due saw it

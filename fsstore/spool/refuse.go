@@ -27,7 +27,7 @@ func WhyNoJob(p job.File, b []byte, name string) string {
 		return "the file holds no URL: its first line is one, http or https"
 	case len(p.Bad) > 0 && !key.Valid(tree.StemOf(name)) && len(p.Jobs) == 1:
 		return fmt.Sprintf("line %d: %s", p.Bad[0].N, p.Bad[0].Why)
-	case len(p.Jobs) == 1:
+	case len(p.Jobs) == 1: //guard:fsstore/active.TestOptionThatCannotBeTaken
 		return WhyBadOption(&p.Jobs[0])
 	}
 	return ""

@@ -84,6 +84,21 @@ func TestTheBrakeKnowsWhatWasMeant(t *testing.T) {
 
 // A version that another has replaced may go, though no meta says so any more: the job that fetched
 // it has a number. What replaced it is lost.
+// TestTheBrakeKnowsEarlierVersions holds that an evict is of each version that the job fetched, also
+// where no meta names the earlier ones any more.
+func TestTheBrakeKnowsEarlierVersions(t *testing.T) {
+	s := storetest.TestStore(t)
+	keys := storetest.Many(t, s, "file", 40)
+	for i, k := range keys[:15] {
+		storetest.Must(t, s.Retry(k, storetest.Operator))
+		storetest.Publish(t, storetest.MustClaim(t, s, k+".job"), fmt.Sprint("new ", i))
+		storetest.Must(t, s.Evict(k, storetest.Operator))
+	}
+	if r, err := s.GC(fsstore.GCOptions{}); err != nil || len(r.Gone) != 30 {
+		t.Fatalf("%d went, %v", len(r.Gone), err)
+	}
+}
+
 func TestTheBrakeKnowsWhatWasReplaced(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.Many(t, s, "file", 40)

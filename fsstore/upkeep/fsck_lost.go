@@ -25,7 +25,7 @@ func (c *checker) unnamed() error {
 	var lost []string
 	err = c.s.held.EachRecord(func(k string, newest bool, h *held.Record) {
 		d := h.Done.Sha256
-		if newest && !h.Evicted && !wanted.has(d) && !c.rotten[d] && c.s.held.BlobOrGone(d) {
+		if newest && !wanted.has(d) && c.s.held.BlobOrGone(d) {
 			lost = append(lost, k)
 		}
 	})
@@ -47,7 +47,8 @@ func (c *checker) lostMeta(k string, wanted digests) {
 	d, text := h.Done.Sha256, ""
 	var old *held.Meta
 	switch {
-	case h.Evicted || wanted.has(d) || c.rotten[d] || !c.s.held.BlobOrGone(d):
+	case h.Evicted || //guard:TestFsckUndoesNoEvict
+		wanted.has(d) || c.rotten[d] || !c.s.held.BlobOrGone(d):
 		return
 	case err == nil &&
 		a.Fetched.Before(h.Done.Time) && //guard:TestALostMetaIsWrittenAnew
@@ -88,7 +89,7 @@ func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bo
 	} else {
 		err = c.s.held.WriteNewMeta(k, m)
 	}
-	return errors.Join(err, c.s.held.RestoreBlob(m.SHA256)) // gc may have come in between
+	return err
 }
 
 // soundSize is the size of a blob that is what its name says, which it brings back into its

@@ -183,7 +183,9 @@ func (s *Keeper) takeOutOne(d string) error {
 	}
 	gone := s.tree.Path("tmp", d+held.GoneSuffix)
 	err := tree.RenameNew(s.tree.Path("blobs", d), gone)
-	if errors.Is(err, fs.ErrExist) && s.held.VerifyBlob(context.Background(), d) && s.tree.RemoveUnlocked(gone) {
+	if errors.Is(err, fs.ErrExist) &&
+		s.held.VerifyBlob(context.Background(), d) && //guard:TestGCKeepsTheSoundOfTwo
+		s.tree.RemoveUnlocked(gone) {
 		err = tree.RenameNew(s.tree.Path("blobs", d), gone)
 	}
 	return err

@@ -135,7 +135,7 @@ func (p *pace) read(ctx context.Context, n int, began time.Time) bool {
 	p.s.counts.Stat(counts.StatScrubbed, int64(n))
 	t := time.Duration(float64(n) / float64(p.rate) * float64(time.Second))
 	if p.isBusy() {
-		t *= 8
+		t *= 8 //guard:TestScrubKeepsItsRate
 	}
 	return sleep(ctx, t-time.Since(began))
 }

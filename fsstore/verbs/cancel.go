@@ -61,7 +61,7 @@ func (s *Verbs) cancelIn(st tree.State, name string, e job.Event) error {
 		}
 		defer f.Close()
 		if st == tree.Queue {
-			if err := s.lockQueued(f); err != nil {
+			if err := s.lockQueued(f); err != nil { //guard:TestCancelFollowsAClaim
 				return err
 			}
 		}
@@ -97,7 +97,7 @@ func (s *Verbs) lockQueued(f *os.File) error {
 // final name (package active).
 func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
-	if st == tree.Queue {
+	if st == tree.Queue { //guard:fsstore/active.TestCancelInTheQueueKeepsHistory
 		_, err := s.spool.MoveToEnded(f.Name(), tree.Cancelled, stem)
 		return err
 	}

@@ -1,9 +1,13 @@
 package verbs_test
 
 import (
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
@@ -46,4 +50,49 @@ func TestVerbsWaitForALook(t *testing.T) {
 		}
 		storetest.Run(t, s.Dir(), "rm failed/*")
 	}
+}
+
+// TestCancelFollowsAClaim holds that a cancel waits for a claim that has the job's lock, and cancels
+// the job in active/: the claim has read the job already, and would take no notice of the line.
+func TestCancelFollowsAClaim(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.OpenAt(t, dir, fsstore.Options{})
+		name := storetest.Add(t, s, storetest.CudaURL)
+		f, err := tree.OpenJob(storetest.JobPath(s, fsstore.Queue, name))
+		storetest.Must(t, err)
+		storetest.Must(t, tree.Lock(f))
+		ended := make(chan error)
+		go func() { ended <- s.Cancel(name, storetest.Operator) }()
+		synctest.Wait()
+		active := tree.ActiveJobName(tree.StemOf(name), tree.RandomID())
+		storetest.Must(t, os.Rename(f.Name(), storetest.JobPath(s, fsstore.Active, active)))
+		f.Close()
+		storetest.Must(t, <-ended)
+		storetest.Want(t, s, fsstore.Active)
+		storetest.Want(t, s, fsstore.Cancelled, name)
+	})
+}
+
+// TestVerbsWaitForALease holds that a verb waits while the server looks whether a program has the
+// file open for writing: for that it takes a lease, for an instant (fcntl(2)).
+func TestVerbsWaitForALease(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.OpenAt(t, dir, fsstore.Options{})
+		name := storetest.Add(t, s, storetest.CudaURL)
+		f, err := tree.Open(storetest.JobPath(s, fsstore.Queue, name), os.O_RDONLY)
+		storetest.Must(t, err)
+		defer f.Close()
+		if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK); err != nil {
+			t.Skip("this file system has no leases:", err)
+		}
+		ended := make(chan error)
+		go func() { ended <- s.Cancel(name, storetest.Operator) }()
+		synctest.Wait()
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+		storetest.Must(t, err)
+		storetest.Must(t, <-ended)
+		storetest.Want(t, s, fsstore.Cancelled, name)
+	})
 }

@@ -72,7 +72,7 @@ func Unprivileged(t *testing.T, do func()) {
 		t.Fatal(err)
 	}
 	less := had
-	less[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH
+	less[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER
 	if err := unix.Capset(&h, &less[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,8 @@ func OpenAppend(path string) (*os.File, error) {
 // second name allows no more; the claim then makes a copy of its own.
 func OpenJob(path string) (*os.File, error) {
 	f, err := OpenAppend(path)
-	for n := 0; errors.Is(err, unix.EAGAIN) && n < 500; n++ { // somebody has a lease of it for an instant: hasWriter
+	// A server that looks whether a program writes has a lease of the file for an instant.
+	for n := 0; errors.Is(err, unix.EAGAIN) && n < 500; n++ { //guard:fsstore/verbs.TestVerbsWaitForALease
 		time.Sleep(2 * time.Millisecond)
 		f, err = OpenAppend(path)
 	}
