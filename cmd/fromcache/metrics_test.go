@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fromcache/httpd/metrics"
 )
 
 // ask sends a request to the server, and returns the answer's body.
@@ -155,8 +157,7 @@ func (p *process) samePages(all map[string]float64, hits, misses, served, fetche
 func (p *process) checkMetrics(page string) {
 	p.t.Helper()
 	if _, err := exec.LookPath("promtool"); err != nil {
-		p.t.Log("promtool is not installed; make needs installs it")
-		return
+		p.t.Fatal("promtool is not installed; make needs installs it")
 	}
 	c := exec.Command("promtool", "check", "metrics")
 	c.Stdin = strings.NewReader(page)
@@ -182,6 +183,51 @@ func TestMetricsListen(t *testing.T) {
 		answer.Body.Close()
 		if answer.StatusCode != code {
 			t.Errorf("%s: %s, want %d", url, answer.Status, code)
+		}
+	}
+	p.must(p.end(syscall.SIGTERM))
+}
+
+// TestWatchersNameWhatThereIs: a server has each metric that the alerts, the dashboard and the help
+// name, and the help names each alert and each metric that a server has.
+func TestWatchersNameWhatThereIs(t *testing.T) {
+	p := newProcess(t, "")
+	p.start("--min-free", "1000TiB") // so that there is a trouble
+	has := map[string]bool{}
+	var page string
+	p.eventually("the scrub has begun", func() bool {
+		page = p.ask("GET", "/metrics")
+		return strings.Contains(page, "\nfromcache_scrub_")
+	})
+	for _, m := range regexp.MustCompile(`(?m)^(?:# TYPE )?(fromcache_\w+|process_\w+)`).FindAllStringSubmatch(page, -1) {
+		has[m[1]] = true
+	}
+	name := regexp.MustCompile(`\b(?:fromcache|process)_[a-z_0-9]+\b`)
+	for _, file := range []string{"alerts.yml", "grafana-dashboard.json", "testdata/alerts_test.yml", "testdata/alerts_slow_test.yml"} {
+		b, err := os.ReadFile(filepath.Join("../../deploy", file))
+		p.must(err)
+		for _, metric := range name.FindAllString(string(b), -1) {
+			if !has[metric] {
+				t.Errorf("%s names %s, which no server has", file, metric)
+			}
+		}
+	}
+	for _, metric := range name.FindAllString(metrics.Help, -1) {
+		if !has[metric] && metric != "process_" {
+			t.Errorf("the help names %s, which no server has", metric)
+		}
+	}
+	for metric := range has {
+		short := strings.TrimPrefix(metric, "fromcache_disk") // the help has three of those in a row
+		if own := regexp.MustCompile(`^fromcache_.*(_bucket|_sum|_count)$|^process_`); !own.MatchString(metric) && !strings.Contains(metrics.Help, short) {
+			t.Errorf("the help does not name %s", metric)
+		}
+	}
+	rules, err := os.ReadFile("../../deploy/alerts.yml")
+	p.must(err)
+	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1) {
+		if !strings.Contains(metrics.Help, "`"+m[1]+"`") {
+			t.Errorf("the help does not name the alert %s", m[1])
 		}
 	}
 	p.must(p.end(syscall.SIGTERM))
