@@ -8,7 +8,7 @@
 //	blobs/<sha256>             the bytes, mode 0444, never changed
 //	meta/<key>.json            one artifact; it exists = it is held
 //	misses/<key>               asked for, not approved
-//	queue/<name>.job           approved, waiting
+//	queue/<name>.job           approved, waiting; the last line says until when
 //	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
 //	done/<key>.job             fetched, and whether it was evicted
 //	failed/<key>.job           given up; the last line says why

@@ -173,20 +173,25 @@ func TestGiantJob(t *testing.T) {
 // An editor saves over a queue file between its open and its rename: what it
 // saved is not what was read.
 func TestAnEditorSavesOverAClaim(t *testing.T) {
-	s := storetest.TestStore(t)
-	name := storetest.Add(t, s, storetest.CudaURL)
-	f, err := tree.OpenJob(storetest.JobPath(s, fsstore.Queue, name))
-	if err != nil || tree.Lock(f) != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	text := storetest.Text(t, s, fsstore.Queue, name)
-	storetest.Run(t, s.Dir(), "echo https://example.com/new.run > x; mv x queue/"+name)
-	if got, _ := s.ReadClaim(f, name, text).Take(name); got != nil {
-		t.Errorf("claimed %s, and the file says %s", got.URL, storetest.Text(t, s, fsstore.Active, storetest.Ls(t, s, fsstore.Active)[0]))
-	}
-	if q := storetest.Ls(t, s, fsstore.Queue); len(q) != 1 || !strings.Contains(storetest.Text(t, s, fsstore.Queue, q[0]), "new.run") {
-		t.Errorf("queue %q", q)
+	for _, save := range []string{
+		"mv x queue/NAME",
+		"mv queue/NAME queue/NAME~; mv x queue/NAME", // as vim keeps a backup
+	} {
+		s := storetest.TestStore(t)
+		name := storetest.Add(t, s, storetest.CudaURL)
+		f, err := tree.OpenJob(storetest.JobPath(s, fsstore.Queue, name))
+		if err != nil || tree.Lock(f) != nil {
+			t.Fatal(err)
+		}
+		text := storetest.Text(t, s, fsstore.Queue, name)
+		storetest.Run(t, s.Dir(), "echo https://example.com/new.run > x; "+strings.ReplaceAll(save, "NAME", name))
+		if got, err := s.ReadClaim(f, name, text).Take(name); got != nil || err != nil {
+			t.Errorf("%s: claimed, %v", save, err)
+		}
+		if q := storetest.Ls(t, s, fsstore.Queue); len(q) != 1 || !strings.Contains(storetest.Text(t, s, fsstore.Queue, q[0]), "new.run") {
+			t.Errorf("%s: queue %q", save, q)
+		}
+		f.Close()
 	}
 }
 

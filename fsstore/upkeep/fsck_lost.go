@@ -52,7 +52,7 @@ func (c *checker) lostMeta(k string, wanted digests) {
 		return
 	case err == nil &&
 		a.Fetched.Before(h.Done.Time) && //guard:TestALostMetaIsWrittenAnew
-		!a.Replaced(d):
+		!a.Replaced(d): //guard:TestALostMetaIsWrittenAnew
 		old, text = &a.Meta, "it is older than what done/"+k+".job says was held last, whose blob is there"
 	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed) && !errors.Is(err, tree.ErrNotRegular):
 		text = "it is gone, and no verb has evicted it: done/" + k + ".job says that it was held, and its blob is there"
