@@ -120,7 +120,7 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	if asked := key.Redact(c.URL); o.FinalURL == "" && asked != m.URL { // carried in
 		m.Asked = asked
 	}
-	if final := key.Redact(o.FinalURL); final != m.URL { //guard:cmd/fromcache.TestCanaries
+	if final := key.Redact(o.FinalURL); final != m.URL {
 		m.FinalURL = final
 	}
 	for _, u := range o.Redirects {
