@@ -62,25 +62,26 @@ type Operator struct {
 type JobFile struct {
 	State  tree.State
 	Name   string // of the file in its directory; the id that verbs take
-	Key    string // "" where the file has no usable URL yet
+	Key    string // "" if the file has no usable URL yet
 	Worker string // of a file in active/
 	Job    job.Job
-	Batch  int    // number of URLs where the file is a batch, else 0
+	Batch  int    // number of URLs if the file is a list, else 0
 	PutOff bool   // it waits in queue/ because a person wrote so
 	Note   string // why the file is ignored or cannot be read, in words that say what to do
 	Part   int64  // bytes fetched so far (active/), or kept for a resume
 	Total  int64  // bytes promised by the origin, -1 unknown
 	Due    time.Time
 
-	Asked *job.MissSummary // of a View, where the job has not ended: its misses, which Job.Events then lacks
-
-	Host, Redacted string // of a View, of a miss: the host of its URL, "" where it has none, and the URL as it may be shown
+	// A View sets these. Asked is what Job.Events lacks then: the misses of a job that has not ended.
+	// Host and Redacted are of a miss: its URL's host, or "", and the URL as it may be shown.
+	Asked          *job.MissSummary
+	Host, Redacted string
 }
 
-// ErrInvalid: what the caller gave is no digest, name or host.
+// ErrInvalid is the error for what is no digest, name or host, or can't be in a job.
 var ErrInvalid = errors.New("invalid")
 
-// ErrBusy: the key is being fetched.
+// ErrBusy is the error for a job that can't be changed now: it is being fetched, or another's file.
 var ErrBusy = errors.New("busy")
 
 // ErrDenied is the error for a URL that a file in denied/ denies.
