@@ -42,9 +42,10 @@ type blobs struct {
 func (v *View) Held() (n int, bytes int64) {
 	v.touch()
 	v.listIfOverdue("meta")
+	n = v.metas.Len() // before blobs.mu, because a mirror that takes a row holds its lock, and then wants blobs.mu
 	v.blobs.mu.Lock()
 	defer v.blobs.mu.Unlock()
-	return v.metas.Len(), v.blobs.bytes
+	return n, v.blobs.bytes
 }
 
 // count counts the blob of an artifact that comes (n is 1) or goes (-1).

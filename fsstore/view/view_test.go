@@ -3,6 +3,7 @@ package view_test
 import (
 	"context"
 	"math"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -140,5 +141,45 @@ func BenchmarkView100k(b *testing.B) {
 		if len(v.Artifacts()) != 100_000 {
 			b.Fatal("not all")
 		}
+	}
+}
+
+// Who asks for the sum must not wait for ever beside a row that comes.
+func TestHeldWhileRowsCome(t *testing.T) {
+	s := storetest.TestStore(t)
+	k := storetest.Hold(t, s, storetest.CudaURL, "x").Key
+	v := s.NewView()
+	v.Held()
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					v.Held()
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		defer close(stop)
+		for i := range 20_000 {
+			mtime := time.Unix(int64(i), 0)
+			os.Chtimes(storetest.Path(s, "meta", k+".json"), mtime, mtime)
+			v.Reread(k)
+		}
+	})
+	over := make(chan struct{})
+	go func() { all.Wait(); close(over) }()
+	select {
+	case <-over:
+	case <-time.After(time.Minute):
+		t.Fatal("Held does not return")
+	}
+	if n, bytes := v.Held(); n != 1 || bytes != 1 {
+		t.Errorf("%d artifacts of %d bytes", n, bytes)
 	}
 }
