@@ -83,6 +83,7 @@
 //	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
 //	upkeep          gc, and the checker behind fsck and scrub
 //	view            the directories in memory, for the pages
+//	journal         what happened, from the logs of all jobs
 //
 // Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
 // Package fetch downloads what a Claim says, package hooks runs an operator's programs.

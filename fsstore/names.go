@@ -6,6 +6,7 @@ import (
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/journal"
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/tokens"
@@ -29,6 +30,8 @@ type (
 	FsckReport     = upkeep.FsckReport
 	GCOptions      = upkeep.GCOptions
 	JobFile        = spool.JobFile
+	JournalEntry   = journal.Entry
+	JournalFilter  = journal.Filter
 	Meta           = held.Meta
 	NotWhole       = active.NotWhole
 	Operator       = spool.Operator

@@ -15,6 +15,7 @@ import (
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/journal"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/queries"
@@ -106,6 +107,9 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 func (s *Store) NewView() *View {
 	return view.New(s.tree, s.Monitor, s.Counts, s.Cache, s.Spool)
 }
+
+// Journal returns the journal of all jobs' logs.
+func (s *Store) Journal() *journal.Journal { return journal.New(s.tree, s.Spool) }
 
 // Free returns how many bytes the file system has free for this user, and its size.
 func (s *Store) Free() (free, total int64, err error) { return s.tree.Free() }

@@ -58,8 +58,8 @@ type group struct {
 // groups are the verbs in the order in which help shows them.
 func (a *app) groups(help *cobra.Command) []group {
 	return []group{
-		{"The server", []*cobra.Command{a.serveCommand(), a.healthCommand()}},
-		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.statsCommand(), a.urlCommand()}},
+		{"The server", []*cobra.Command{a.serveCommand(), a.healthCommand(), a.statusCommand()}},
+		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.logCommand(), a.statsCommand(), a.urlCommand()}},
 		{"Decisions", a.moveCommands()},
 		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand()}},
 		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand(), a.tokenCommand()}},

@@ -29,6 +29,9 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// An unknownError keeps a verb from telling what it was asked: exit status 2.
+type unknownError struct{ error }
+
 // errReported ends the program with status 1 after everything has been printed.
 var errReported = errors.New("failed")
 
@@ -48,6 +51,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return 0
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "fromcache: %s\nfor help: %s\n", oneLine(err), helpCall(cmd))
+		return 2
+	case errors.As(err, new(unknownError)):
+		fmt.Fprintf(stderr, "fromcache: %s\n", oneLine(err))
 		return 2
 	case !errors.Is(err, errReported):
 		fmt.Fprintf(stderr, "fromcache: %s\n", oneLine(err))

@@ -19,6 +19,9 @@ import (
 // it, because it may be the only copy: it stays until a person removes it.
 const rottenSuffix = ".rotten"
 
+// IsRotten reports whether a name in tmp/ is of a blob that was taken out of service.
+func IsRotten(name string) bool { return strings.HasSuffix(name, rottenSuffix) }
+
 // maxProblems bounds what is remembered; each is in the log as well.
 const maxProblems = 100
 

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fromcache/fsstore"
+)
+
+// statusRow is a status as programs read it.
+type statusRow struct {
+	Well   bool   `json:"well"`
+	Server string `json:"server"` // where it answers, or why it does not
+	*fsstore.Status
+	ToDo []string `json:"to_do"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var host string
+	var port uint16
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say on one screen whether all is well: exit status 0, 1 or 2",
+		Long: `Say on one screen whether all is well: does the server on this machine answer, is there space, what
+waits, what is fetched, what failed in the last day, does anything come in, how far is the scrub. The
+exit status is 0 when there is nothing to do, 1 when there is, which the last lines say, and 2 when
+the data directory can't be read.`,
+		Args: operands(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			row, err := a.statusOf(c.Context(), net.JoinHostPort(host, strconv.Itoa(int(port))))
+			if err != nil {
+				return unknownError{err}
+			}
+			if asJSON {
+				err = json.NewEncoder(a.stdout).Encode(row)
+			} else {
+				err = a.printStatus(row)
+			}
+			if err == nil && !row.Well {
+				err = errReported
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&host, "host", "127.0.0.1", "`ADDR` that the server listens on")
+	c.Flags().Uint16Var(&port, "port", defaultPort, "`PORT` that it listens on")
+	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, for programs")
+	return c
+}
+
+// statusOf asks the data directory, and the server at addr. What the server says of its troubles
+// counts, because it may be allowed what this user is not, and knows its own flags.
+func (a *app) statusOf(ctx context.Context, addr string) (*statusRow, error) {
+	s, err := a.openStore(fsstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.Status()
+	if err != nil {
+		return nil, err
+	}
+	text, err := askHealth(ctx, "http://"+addr)
+	if errors.Is(err, errWantsTLS) {
+		text, err = askHealth(ctx, "https://"+addr)
+	}
+	row := &statusRow{Server: "answers at " + addr, Status: st}
+	switch {
+	case err == nil, errors.As(err, new(unwellError)):
+		if err != nil {
+			text = err.Error()
+		}
+		st.Troubles = nil
+		for _, line := range strings.Split(text, "\n")[1:] {
+			st.Troubles = append(st.Troubles, fsstore.Trouble{Kind: "server", What: line, Grave: err != nil})
+		}
+	default:
+		row.Server = oneLine(err)
+		row.ToDo = append(row.ToDo, row.Server)
+	}
+	row.ToDo = append(row.ToDo, st.ToDo()...)
+	row.Well = len(row.ToDo) == 0
+	return row, nil
+}
+
+func (a *app) printStatus(r *statusRow) error {
+	w := columns(a.stdout)
+	fmt.Fprintf(w, "server\t%s\n", printable(r.Server))
+	fmt.Fprintf(w, "disk\t%s of %s free\n", bytes(r.Free), bytes(r.Total))
+	misses := strconv.Itoa(r.Jobs[fsstore.Misses]) + " wait"
+	if !r.OldestMiss.IsZero() {
+		misses += ", the oldest for " + ago(r.Time, r.OldestMiss)
+	}
+	fmt.Fprintf(w, "misses\t%s\n", misses)
+	fmt.Fprintf(w, "queue\t%d wait, %d of them after an attempt that failed\n", r.Jobs[fsstore.Queue], len(r.Retried))
+	statusJobs(w, r, r.Retried, func(j fsstore.StatusJob) string { return ago(r.Time, j.Time) + " ago: " + j.Reason })
+	fmt.Fprintf(w, "running\t%d\n", len(r.Running))
+	statusJobs(w, r, r.Running, func(j fsstore.StatusJob) string { return fetched(jobRow{Part: j.Part, Total: j.Total}) })
+	fmt.Fprintf(w, "failed\t%d in the last day, %d in all\n", len(r.Failed), r.Jobs[fsstore.Failed])
+	statusJobs(w, r, r.Failed, func(j fsstore.StatusJob) string { return ago(r.Time, j.Time) + " ago: " + j.Reason })
+	fmt.Fprintf(w, "way out\t%s\n", wayOut(r))
+	fmt.Fprintf(w, "scrub\t%s\n", scrubbed(r))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if r.Well {
+		_, err := fmt.Fprintln(a.stdout, "\nall is well")
+		return err
+	}
+	fmt.Fprintln(a.stdout, "\nto do:")
+	for _, line := range r.ToDo {
+		fmt.Fprintf(a.stdout, "- %s\n", printable(line))
+	}
+	return nil
+}
+
+// statusRows is how many jobs of a kind a status shows, to stay on one screen.
+const statusRows = 3
+
+func statusJobs(w io.Writer, r *statusRow, jobs []fsstore.StatusJob, say func(fsstore.StatusJob) string) {
+	for _, j := range jobs[:min(len(jobs), statusRows)] {
+		fmt.Fprintf(w, "\t%s  %s\n", printable(j.Key), printable(say(j)))
+	}
+	if n := len(jobs) - statusRows; n > 0 {
+		fmt.Fprintf(w, "\tand %d more\n", n)
+	}
+}
+
+func wayOut(r *statusRow) string {
+	line := "nothing has come in yet"
+	if r.Fetched != nil {
+		line = fmt.Sprintf("%s came in %s ago", printable(r.Fetched.Key), ago(r.Time, r.Fetched.Time))
+	}
+	if r.WayOutFails() {
+		line += "; the attempts since then failed"
+	}
+	return line
+}
+
+func scrubbed(r *statusRow) string {
+	line := "no round is known to have ended in the last 90 days"
+	if !r.Scrub.Last.IsZero() {
+		line = "the last round over all blobs ended on " + r.Scrub.Last.UTC().Format(time.DateOnly)
+	}
+	if r.Rotten > 0 {
+		line += fmt.Sprintf("; rotten blobs in tmp/: %d", r.Rotten)
+	}
+	return line
+}
+
+// ago is the time since then, no finer than a person wants it.
+func ago(now, then time.Time) string {
+	switch d := now.Sub(then); {
+	case d < 2*time.Minute:
+		return strconv.Itoa(max(0, int(d.Seconds()))) + " s"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h"
+	default:
+		return strconv.Itoa(int(d.Hours()/24)) + " days"
+	}
+}

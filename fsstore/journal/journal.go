@@ -1,0 +1,187 @@
+// Package journal reads what happened from the jobs' own logs: the lines of all job files in all
+// directories, by time. It keeps nothing, so a job that was removed, as a dismissed miss is, has left
+// no line.
+package journal
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/fsstore/spool"
+)
+
+// Entry is one line of a job's log.
+type Entry struct {
+	Time  time.Time  `json:"time"`
+	State tree.State `json:"state"` // the directory that the file was in when it was read
+	Name  string     `json:"name"`  // of the file
+	Key   string     `json:"key,omitempty"`
+	Event job.Kind   `json:"event"`
+	Text  string     `json:"text"` // the line behind its time, redacted
+}
+
+// Filter says which entries are wanted. The zero value is all but claims and kept lines.
+type Filter struct {
+	Match   string    // a glob that the key or the file's name matches whole; "": any
+	Since   time.Time // none from before; zero: from the beginning
+	Last    int       // the newest so many; 0: all
+	Workers bool      // also what workers write for themselves: claim and kept lines
+}
+
+// Journal reads the logs of one data directory.
+type Journal struct {
+	tree  *tree.Tree
+	spool *spool.Spool
+}
+
+// New returns the Journal of a data directory, on the rooms below it.
+func New(t *tree.Tree, p *spool.Spool) *Journal { return &Journal{tree: t, spool: p} }
+
+// states are the directories whose files have logs.
+var states = []tree.State{
+	tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled, tree.Denied,
+}
+
+// Entries returns what happened, newest last. It reads every job file, some 50,000 a second.
+func (l *Journal) Entries(f Filter) ([]Entry, error) {
+	r := l.newReader(f)
+	if err := r.scan(); err != nil {
+		return nil, err
+	}
+	return r.take(), nil
+}
+
+// Follow calls tell with what Entries returns, and then with each entry that comes, until ctx ends. It
+// is woken by changes in the directories, and looks every two seconds where no event comes.
+func (l *Journal) Follow(ctx context.Context, f Filter, tell func(Entry)) error {
+	r := l.newReader(f)
+	r.told = map[told]bool{}
+	wake := l.spool.Watch(ctx, 2*time.Second, states...)
+	for ok := true; ok; _, ok = <-wake {
+		if err := r.scan(); err != nil {
+			return err
+		}
+		for _, e := range r.take() {
+			tell(e)
+		}
+		r.filter.Last, r.begun = 0, true
+	}
+	return ctx.Err()
+}
+
+// reader reads files that changed since it read them last.
+type reader struct {
+	l      *Journal
+	filter Filter
+	files  map[tree.State]*tree.Mirror[struct{}]
+	found  []Entry
+	told   map[told]bool // entries that were found before; nil: nobody follows
+	begun  bool          // all that was there when Follow began has been found
+	began  time.Time
+}
+
+// told is what tells an entry from all others, wherever its file has moved since.
+type told struct {
+	key, text string
+	time      int64
+	nth       int // of the same lines in its file
+}
+
+func (l *Journal) newReader(f Filter) *reader {
+	r := &reader{l: l, filter: f, files: map[tree.State]*tree.Mirror[struct{}]{}, began: time.Now()}
+	for _, st := range states {
+		r.files[st] = &tree.Mirror[struct{}]{
+			Dir:  l.tree.JobPath(st, ""),
+			Ours: func(name string) bool { return !strings.HasSuffix(name, ".why") },
+			Load: func(name string) (none struct{}, err error) {
+				j, err := l.spool.JobFile(st, name)
+				if err == nil {
+					r.add(&j)
+				}
+				return none, err
+			},
+			ReloadUnsettled: true,
+		}
+	}
+	return r
+}
+
+// scan reads what has changed in all directories.
+func (r *reader) scan() error {
+	for _, st := range states {
+		names, err := r.l.tree.Names(string(st))
+		if err != nil {
+			return err
+		}
+		r.files[st].Rescan(names)
+	}
+	return nil
+}
+
+// late is how old an entry may be that comes while Follow runs, because the clocks of several hosts
+// differ. What is older was there before, and another line has taken its place.
+const late = 10 * time.Minute
+
+func (r *reader) add(j *spool.JobFile) {
+	if !r.matches(j) {
+		return
+	}
+	same := map[told]int{}
+	for _, e := range j.Job.Events {
+		if (e.Kind == job.Claim || e.Kind == job.Kept) && !r.filter.Workers || e.Time.Before(r.filter.Since) {
+			continue
+		}
+		_, text, _ := strings.Cut(strings.TrimSpace(e.Line()), " ")
+		id := told{key: cmp.Or(j.Key, j.Name), text: text, time: e.Time.Unix()}
+		same[id]++
+		id.nth = same[id]
+		if r.told[id] {
+			continue
+		}
+		if r.told != nil {
+			r.told[id] = true
+		}
+		if r.begun && e.Time.Before(r.began.Add(-late)) {
+			continue
+		}
+		r.found = append(r.found, Entry{e.Time, j.State, j.Name, j.Key, e.Kind, key.RedactText(text)})
+	}
+	if n := r.filter.Last; n > 0 && len(r.found) > 2*n+10_000 {
+		r.found = newest(r.found, n)
+	}
+}
+
+func (r *reader) matches(j *spool.JobFile) bool {
+	if r.filter.Match == "" {
+		return true
+	}
+	for _, name := range []string{j.Key, j.Name, strings.TrimSuffix(j.Name, ".job")} {
+		if ok, err := path.Match(r.filter.Match, name); ok && err == nil && name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// take returns what was found since it was called last, newest last.
+func (r *reader) take() []Entry {
+	list := newest(r.found, r.filter.Last)
+	r.found = nil
+	return list
+}
+
+// newest sorts a list, and returns the newest n of it; all for 0.
+func newest(list []Entry, n int) []Entry {
+	slices.SortStableFunc(list, func(a, b Entry) int { return a.Time.Compare(b.Time) })
+	if n == 0 || n > len(list) {
+		return list
+	}
+	return slices.Clone(list[len(list)-n:])
+}
