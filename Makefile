@@ -1,15 +1,17 @@
 # make help lists the targets. FUZZTIME is how often each fuzz target runs, or for how long (10s; then go may end it with "context deadline exceeded"); ARGS are further flags for make run.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION ?= $(shell deploy/version)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 SHIM     = cmd/fromcache-shim/build
 SHIMFLAGS = -X fromcache/shim.version=$(VERSION)
 FUZZTIME ?= 100000x
 
-# staticcheck is pinned here, and not in go.mod, so that the program's own requirements stay what the program requires.
+# These are pinned here, and not in go.mod, so that the program's own requirements stay what the program requires.
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NFPM        = $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+CYCLONEDX   = $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 SYSTEMS  = linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 linux/ppc64le linux/s390x darwin/amd64 darwin/arm64 freebsd/amd64
 
@@ -84,6 +86,13 @@ image: assets ## build the container image with buildah, from the binary built h
 	$(BUILDAH) bud --isolation chroot --format docker --build-context build=$(PREBUILT) -f deploy/Containerfile -t $(IMAGE) $(PREBUILT)
 	$(BUILDAH) push -q $(IMAGE) docker-archive:$(DIST)/fromcache-image.tar:$(IMAGE)
 
+dist: PACKAGED ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+dist: MAINTAINER ?= fromcache <root@localhost>
+dist: SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+dist: assets ## build deb, rpm, apk, wheels, SBOMs and SHA256SUMS into dist/packages; the same bytes each time
+	@GO='$(GO)' NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' VERSION='$(VERSION)' SYSTEMS='$(PACKAGED)' MAINTAINER='$(MAINTAINER)' \
+		SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' deploy/dist $(DIST)/packages
+
 man: ## write the manual pages into dist/man
 	$(GO) run ./cmd/fromcache man $(DIST)/man
 
@@ -111,4 +120,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image man install uninstall clean needs
+.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image dist man install uninstall clean needs
