@@ -165,8 +165,7 @@ func (s *Misses) appendMiss(a request, n int) error {
 		a.url = ""
 	} else if hasNoURL(f, line1) {
 		again, a.url = a.url+"\n", ""
-	} else if u, err := s.queries.Parse(line1); err == nil &&
-		u.Sum() != a.sum { //guard:fsstore/spool.TestAMissOfAnotherURLUnderTodaysName
+	} else if s.isOfOther(line1, a) { //guard:fsstore/spool.TestAMissOfAnotherURLUnderTodaysName
 		return errOther
 	}
 	s.countLine(asWritten)
@@ -175,6 +174,12 @@ func (s *Misses) appendMiss(a request, n int) error {
 	}
 	_, err = f.WriteString(spool.MissingNewline(f, info) + again + a.event(n).Line())
 	return err
+}
+
+// isOfOther reports whether the URL of a miss is of another artifact than a.
+func (s *Misses) isOfOther(line1 string, a request) bool {
+	u, err := s.queries.Parse(line1)
+	return err == nil && u.Sum() != a.sum
 }
 
 // hasNoURL reports whether a miss holds no URL. A power cut can leave such a file, because misses
