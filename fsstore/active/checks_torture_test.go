@@ -109,6 +109,11 @@ func TestVerbsStayInTheirDirectories(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range []string{"../../x", "../../x.job", "../done/" + k} {
+		if err := s.Deny(name, storetest.Operator); !errors.Is(err, fsstore.ErrInvalid) {
+			t.Errorf("deny %s: %v", name, err)
+		}
+	}
 	storetest.Run(t, s.Dir(), "test -f ../x -a -f ../x.job -a -f ../x.json")
 	if after := fmt.Sprint(storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Failed), storetest.Ls(t, s, fsstore.Cancelled), storetest.Ls(t, s, fsstore.Done)); after != before {
 		t.Errorf("%s became %s", before, after)

@@ -149,8 +149,8 @@ func (s *Verbs) cancelAndWait(st tree.State, name string, e job.Event) error {
 	if err := s.cancelIn(st, name, e); err != nil {
 		return err
 	}
-	for begun := time.Now(); time.Since(begun) < maxCancelWait; {
-		if err := tree.LockWait(f); !errors.Is(err, tree.ErrLocked) { //guard:fsstore/active.TestPutStandsAboveACommitThatHadBegun
+	for begun := time.Now(); time.Since(begun) < maxCancelWait; { //guard:fsstore/active.TestPutStandsAboveACommitThatHadBegun
+		if err := tree.LockWait(f); !errors.Is(err, tree.ErrLocked) {
 			return err
 		}
 	}

@@ -40,11 +40,16 @@ func (s *Verbs) Deny(name string, by spool.Operator) error {
 // deniable returns the directories in which the file of what is to be denied may be. A bare host
 // means the host, even if a list in queue/ has its name.
 func deniable(name string) []tree.State {
-	if !strings.HasSuffix(name, ".job") && !key.Valid(name) && strings.Contains(name, ".") &&
-		queries.IsHostPattern(strings.ToLower(name)) { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
+	if isBareHost(name) { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
 		return nil
 	}
 	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
+}
+
+// isBareHost reports whether name is a host with a dot in it, and no key or name of a job file.
+func isBareHost(name string) bool {
+	return !strings.HasSuffix(name, ".job") && !key.Valid(name) && strings.Contains(name, ".") &&
+		queries.IsHostPattern(strings.ToLower(name))
 }
 
 // denyFile moves st/<name> to denied/ under its key.
