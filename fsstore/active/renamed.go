@@ -23,12 +23,13 @@ func (c *Claim) dropOldMeta(old *held.Artifact) {
 	if old == nil || old.Key == c.Key {
 		return
 	}
-	if err := os.Remove(c.tree.Path("meta", old.Key+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.health.Complain("meta under an older key", err)
-	}
-	if h, ok := c.held.LastRecord(old.Key); ok && !h.Evicted { // else fsck would report a loss
+	if h, err := c.held.LastRecord(old.Key); err == nil && !h.Evicted { // else fsck reports a loss
 		evicted := spool.Operator{Via: "renamed"}.Event(job.Evicted)
 		c.health.Complain("job in done/ under an older key", c.verbs.AppendRecord(old.Key, evicted))
+	}
+	err := os.Remove(c.tree.Path("meta", old.Key+".json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.health.Complain("meta under an older key", err)
 	}
 	_ = tree.RenameNew(c.tree.Path("hits", old.Key), c.tree.Path("hits", c.Key)) // a count may be lost
 }

@@ -117,11 +117,11 @@ func (s *Cache) dropsSignature(rawURL string, rules *key.HostRules) bool {
 // servers wrote no sum of it into the meta, redacted its secrets, and dropped the query of what
 // came by put.
 func (s *Cache) jobURL(a *Artifact) (u key.URL, ok bool) {
-	h, ok := s.LastRecord(a.Key)
-	if !ok || h.Evicted || h.Done.Sha256 != a.SHA256 || h.Job.Approved() {
+	h, err := s.LastRecord(a.Key)
+	if err != nil || h.Evicted || h.Done.Sha256 != a.SHA256 || h.Job.Approved() {
 		return u, false
 	}
-	u, err := s.queries.Parse(h.Job.FetchURL())
+	u, err = s.queries.Parse(h.Job.FetchURL())
 	return u, err == nil
 }
 

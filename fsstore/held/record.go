@@ -1,6 +1,8 @@
 package held
 
 import (
+	"io/fs"
+
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -47,20 +49,23 @@ func recordOf(j job.Job) (h Record, ok bool) {
 	return h, ok
 }
 
-// readRecord reads one file of done/.
-func (s *Cache) readRecord(name string) (h Record, ok bool) {
+// readRecord reads one file of done/. Its error is fs.ErrNotExist for a file that names no digest.
+func (s *Cache) readRecord(name string) (h Record, err error) {
 	b, err := tree.ReadFile(s.tree.JobPath(tree.Done, name), tree.MaxJobFile)
 	if err != nil {
-		return h, false
+		return h, err
 	}
 	if jobs := job.Parse(b).Jobs; len(jobs) == 1 {
-		return recordOf(jobs[0])
+		if h, ok := recordOf(jobs[0]); ok {
+			return h, nil
+		}
 	}
-	return h, false
+	return h, fs.ErrNotExist
 }
 
-// LastRecord reads the newest job of key k in done/, which is named <k>.job.
-func (s *Cache) LastRecord(k string) (h Record, ok bool) { return s.readRecord(k + ".job") }
+// LastRecord reads the newest job of key k in done/, which is named <k>.job. Its error is
+// fs.ErrNotExist if there is none that names a digest.
+func (s *Cache) LastRecord(k string) (h Record, err error) { return s.readRecord(k + ".job") }
 
 // EachRecord calls do for the jobs in done/ whose names are keys. newest says whether it is the
 // one of LastRecord.
@@ -71,7 +76,7 @@ func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
 			if !key.Valid(k) {
 				continue
 			}
-			if h, ok := s.readRecord(name); ok {
+			if h, err := s.readRecord(name); err == nil {
 				do(k, name == k+".job", &h)
 			}
 		}

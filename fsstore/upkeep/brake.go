@@ -60,8 +60,8 @@ func (s *Keeper) brake(unwanted []string, all int) error {
 
 // hasReplaced reports whether the newest job of key k in done/ fetched another digest than d.
 func (s *Keeper) hasReplaced(k, d string) bool {
-	h, ok := s.held.LastRecord(k)
-	return ok && h.Done.Sha256 != d
+	h, err := s.held.LastRecord(k)
+	return err == nil && h.Done.Sha256 != d
 }
 
 func (s *Keeper) tooMany(blobs []string, all int, total int64) bool {

@@ -2,6 +2,7 @@ package verbs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -12,19 +13,27 @@ import (
 
 // Evict removes the artifact: the next request is a miss. gc keeps its blob a day longer. Jobs
 // that wait to fetch it are cancelled and those that fetch it now will fail, because they were
-// approved before. The line in done/ is written first: it tells an evict from a loss, and a crash
-// in between leaves an artifact that is held. If the meta is gone already, Evict only writes the
-// line. Its error is fs.ErrNotExist if nothing was held.
+// approved before.
+//
+// The line in done/ is written and fsynced first, because fsck tells by it an evict from a loss. If
+// that fails nothing is removed; after a crash in between, or if the removal fails, the artifact
+// is held as before. If the meta is gone already, Evict only writes the line. Its error is
+// fs.ErrNotExist if nothing was held.
 func (s *Verbs) Evict(k string, by spool.Operator) error {
 	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
-	if !tree.Exists(s.tree.Path("meta", k+".json")) {
+	meta := s.tree.Path("meta", k+".json")
+	if _, err := os.Lstat(meta); errors.Is(err, fs.ErrNotExist) {
 		return s.logLostEvict(k, by)
+	} else if err != nil {
+		return err
 	}
 	a, unread := s.held.Artifact(k)
-	s.health.Complain("the line of an evict", s.logEvict(k, by))
-	if err := os.Remove(s.tree.Path("meta", k+".json")); err != nil {
+	if err := s.logEvict(k, by); err != nil { //guard:TestNoEvictWithoutItsLine
+		return fmt.Errorf("nothing is evicted, because its line in done/ is written first: %w", err)
+	}
+	if err := os.Remove(meta); err != nil {
 		return err
 	}
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
@@ -39,25 +48,37 @@ func (s *Verbs) Evict(k string, by spool.Operator) error {
 // logLostEvict logs an evict of what has no meta any more. It returns fs.ErrNotExist if nothing was
 // held.
 func (s *Verbs) logLostEvict(k string, by spool.Operator) error {
-	h, ok := s.held.LastRecord(k)
-	if !ok || h.Evicted {
+	h, err := s.held.LastRecord(k)
+	if h.Evicted || errors.Is(err, fs.ErrNotExist) {
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		return err
 	}
 	return s.AppendRecord(k, by.Event(job.Evicted))
 }
 
-// logEvict writes an evict's line into the job in done/. The evict goes on without the line where
-// the disk is full or another user made the file: it then looks like one by hand.
+// logEvict appends an evict's line to the newest job in done/. If there is none, or another user
+// made it, it writes a new job. It writes nothing for an artifact without a job whose meta can't
+// be read or whose URL is redacted, because nothing in done/ then says that it was held.
 func (s *Verbs) logEvict(k string, by spool.Operator) error {
 	e := by.Event(job.Evicted)
-	if _, ok := s.held.LastRecord(k); ok {
-		return s.AppendRecord(k, e)
+	_, err := s.held.LastRecord(k)
+	if err == nil {
+		err = s.AppendRecord(k, e)
 	}
-	history := s.held.NewRecord(k)
-	if history == "" {
+	notOurs := errors.Is(err, fs.ErrPermission) || errors.Is(err, spool.ErrBusy)
+	if !notOurs && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text := s.held.NewRecord(k)
+	if text == "" && notOurs {
+		return err
+	}
+	if text == "" {
 		return nil
 	}
-	if err := s.spool.WriteEnded(history+e.Line(), tree.Done, k); err != nil {
+	if err := s.spool.WriteEnded(text+e.Line(), tree.Done, k); err != nil {
 		return err
 	}
 	return tree.SyncDir(s.tree.Path(string(tree.Done), "")) //guard:fsstore/active.TestEachStepIsSynced
@@ -78,8 +99,8 @@ func (s *Verbs) AppendRecord(k string, e job.Event) error {
 // verb has evicted, or "".
 func (s *Verbs) LostInWords(id spool.ArtifactID) string {
 	for _, k := range id.Names {
-		h, ok := s.held.LastRecord(k)
-		if ok && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) &&
+		h, err := s.held.LastRecord(k)
+		if err == nil && !h.Evicted && !tree.Exists(s.tree.Path("meta", k+".json")) &&
 			s.held.BlobOrGone(h.Done.Sha256) {
 			return "its meta is gone, and no verb has evicted it: `fromcache fsck --repair` writes it " +
 				"anew; if it was meant, `fromcache evict " + k + "` says so"

@@ -51,3 +51,64 @@ func TestEvictOfWhatIsLost(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// TestNoEvictWithoutItsLine: what fsck would take for a loss is not removed.
+func TestNoEvictWithoutItsLine(t *testing.T) {
+	if !storetest.Alone(t) {
+		return
+	}
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	before := storetest.Text(t, s, fsstore.Done, a.Key+".job")
+	roomy := storetest.FullAt(t, int64(len(before)+10))
+	err := s.Evict(a.Key, storetest.Operator)
+	roomy()
+	if err == nil || !strings.Contains(err.Error(), "nothing is evicted") {
+		t.Error("evicted without a line in done/:", err)
+	}
+	if got := storetest.Served(t, s, storetest.CudaURL); got != "bytes" {
+		t.Errorf("served %q after an evict that failed", got)
+	}
+	if got := storetest.Text(t, s, fsstore.Done, a.Key+".job"); got != before {
+		t.Errorf("half a line is left: %q", strings.TrimPrefix(got, before))
+	}
+	storetest.Sound(t, s)
+	storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	storetest.Sound(t, s)
+}
+
+// TestEvictLineWithoutItsRemoval: where only the line could be written, the artifact is held as
+// before, and a second evict removes it.
+func TestEvictLineWithoutItsRemoval(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	storetest.Run(t, s.Dir(), "chmod a-w meta")
+	storetest.Unprivileged(t, func() {
+		if err := s.Evict(a.Key, storetest.Operator); !errors.Is(err, fs.ErrPermission) {
+			t.Error(err)
+		}
+	})
+	storetest.Run(t, s.Dir(), "chmod u+w meta; tail -n 1 done/"+a.Key+".job | grep -q evicted")
+	if got := storetest.Served(t, s, storetest.CudaURL); got != "bytes" {
+		t.Errorf("served %q", got)
+	}
+	r, err := s.Why(storetest.CudaURL)
+	if err != nil || r.Artifact == nil || r.Broken != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	storetest.Sound(t, s)
+	storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	storetest.Sound(t, s)
+}
+
+// TestEvictWhereAnotherUserMadeTheJob: the line goes into a job of the server's own.
+func TestEvictWhereAnotherUserMadeTheJob(t *testing.T) {
+	for _, mode := range []string{"a-w", "a-rw"} {
+		s := storetest.TestStore(t)
+		a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+		storetest.Run(t, s.Dir(), "chmod "+mode+" done/*")
+		storetest.Unprivileged(t, func() { storetest.Must(t, s.Evict(a.Key, storetest.Operator)) })
+		storetest.Run(t, s.Dir(), "tail -n 1 done/"+a.Key+".job | grep -q evicted && ls done/"+a.Key+".2.job && chmod u+rw done/*")
+		storetest.Sound(t, s)
+	}
+}
