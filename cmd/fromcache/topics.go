@@ -38,7 +38,7 @@ var topics = []topic{
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
 	{"metrics", metrics.Help},
-	{"origins", fetch.OriginsHelp},
+	{"origins", fetch.Help},
 	{"pages", pages.Help},
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},

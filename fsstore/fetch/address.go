@@ -11,81 +11,89 @@ import (
 	"syscall"
 )
 
-// class says who may ask for an address. A greater class is open to fewer.
-type class uint8
+// Class says who may ask for an address. A greater class is open to fewer.
+type Class uint8
 
+// The classes of addresses.
 const (
-	public    class = iota
-	private         // an approved URL may name it; a public name or host must not lead to it
-	forbidden       // only --allow-origin opens it
+	Public    Class = iota
+	Private         // an approved URL may name it; a public name or host must not lead to it
+	Forbidden       // only --allow-origin opens it
 )
 
-// rule puts a block of addresses into a class.
-type rule struct {
+// Rule puts a block of addresses into a class.
+type Rule struct {
 	prefix netip.Prefix
-	class  class
+	class  Class
 	name   string
 }
 
-func block(prefix string, c class, name string) rule {
-	return rule{netip.MustParsePrefix(prefix), c, name}
+// Block returns the rule that puts prefix into class c. It panics where prefix is none.
+func Block(prefix string, c Class, name string) Rule {
+	return Rule{netip.MustParsePrefix(prefix), c, name}
 }
 
-// rules are the IANA registries of special-purpose addresses, as far as something may answer
+// SpecialRules are the IANA registries of special-purpose addresses, as far as something may answer
 // there, and the addresses at which clouds give a machine its secrets. The greatest class of the
 // rules that match counts.
-var rules = []rule{
-	block("0.0.0.0/8", forbidden, "an unspecified address"),
-	block("127.0.0.0/8", forbidden, "a loopback address"),
+var SpecialRules = []Rule{
+	Block("0.0.0.0/8", Forbidden, "an unspecified address"),
+	Block("127.0.0.0/8", Forbidden, "a loopback address"),
 	// AWS, Google, Azure, Oracle, DigitalOcean: 169.254.169.254
-	block("169.254.0.0/16", forbidden, "a link-local or metadata address"),
-	block("224.0.0.0/4", forbidden, "a multicast address"),
-	block("240.0.0.0/4", forbidden, "a reserved or broadcast address"),
-	block("100.100.100.200/32", forbidden, "a metadata address"), // Alibaba
-	block("168.63.129.16/32", forbidden, "a metadata address"),   // Azure's wire server
-	block("192.0.0.192/32", forbidden, "a metadata address"),     // Oracle
-	block("::/128", forbidden, "an unspecified address"),
-	block("::1/128", forbidden, "a loopback address"),
-	block("fe80::/10", forbidden, "a link-local address"),
-	block("ff00::/8", forbidden, "a multicast address"),
-	block("100::/64", forbidden, "a discard address"),
-	block("fd00:ec2::/32", forbidden, "a metadata address"),    // AWS
-	block("fd20:ce::254/128", forbidden, "a metadata address"), // Google
-	block("fd00:42::42/128", forbidden, "a metadata address"),  // Scaleway
+	Block("169.254.0.0/16", Forbidden, "a link-local or metadata address"),
+	Block("224.0.0.0/4", Forbidden, "a multicast address"),
+	Block("240.0.0.0/4", Forbidden, "a reserved or broadcast address"),
+	Block("100.100.100.200/32", Forbidden, "a metadata address"), // Alibaba
+	Block("168.63.129.16/32", Forbidden, "a metadata address"),   // Azure's wire server
+	Block("192.0.0.192/32", Forbidden, "a metadata address"),     // Oracle
+	Block("::/128", Forbidden, "an unspecified address"),
+	Block("::1/128", Forbidden, "a loopback address"),
+	Block("fe80::/10", Forbidden, "a link-local address"),
+	Block("ff00::/8", Forbidden, "a multicast address"),
+	Block("100::/64", Forbidden, "a discard address"),
+	Block("fd00:ec2::/32", Forbidden, "a metadata address"),    // AWS
+	Block("fd20:ce::254/128", Forbidden, "a metadata address"), // Google
+	Block("fd00:42::42/128", Forbidden, "a metadata address"),  // Scaleway
 	// RFC 8215: the place of the IPv4 address in it is unknown
-	block("64:ff9b:1::/48", forbidden, "a local NAT64 address, whatever is behind it"),
-	block("10.0.0.0/8", private, "a private address"),
-	block("172.16.0.0/12", private, "a private address"),
-	block("192.168.0.0/16", private, "a private address"),
-	block("100.64.0.0/10", private, "a carrier-grade NAT address"),
-	block("192.0.0.0/24", private, "a protocol assignment address"),
-	block("198.18.0.0/15", private, "a benchmarking address"),
-	block("fc00::/7", private, "a unique local address"),
-	block("fec0::/10", private, "a site-local address"),
+	Block("64:ff9b:1::/48", Forbidden, "a local NAT64 address, whatever is behind it"),
+	Block("10.0.0.0/8", Private, "a private address"),
+	Block("172.16.0.0/12", Private, "a private address"),
+	Block("192.168.0.0/16", Private, "a private address"),
+	Block("100.64.0.0/10", Private, "a carrier-grade NAT address"),
+	Block("192.0.0.0/24", Private, "a protocol assignment address"),
+	Block("198.18.0.0/15", Private, "a benchmarking address"),
+	Block("fc00::/7", Private, "a unique local address"),
+	Block("fec0::/10", Private, "a site-local address"),
 }
 
-// basis says whose choice an address is. The operator's choice is: a literal address or an inside
+// Basis says whose choice an address is. The operator's choice is: a literal address or an inside
 // name in the approved URL, or the job's line `accept private`.
-type basis uint8
+type Basis uint8
 
+// The bases of a choice.
 const (
-	byApproval basis = iota // the operator's, or a redirect from an address that is not public
-	byName                  // DNS's, for a public name in the approved URL
-	byRedirect              // a redirect's from a public host
+	ByApproval Basis = iota // the operator's, or a redirect from an address that is not public
+	ByName                  // DNS's, for a public name in the approved URL
+	ByRedirect              // a redirect's from a public host
 )
 
-// addresses decides which addresses may be dialled.
-type addresses struct {
-	rules []rule
-	allow []netip.Prefix
-	local func() ([]rule, error) // what this machine's interfaces add; nil: nothing
+// Policy decides which addresses may be dialled.
+type Policy struct {
+	Rules []Rule
+	Allow []netip.Prefix         // what --allow-origin names: never refused
+	Local func() ([]Rule, error) // what this machine's interfaces add; nil: nothing
 }
 
-// ownAddresses returns rules for this machine and its networks as they are now. The machine's own
+// NewPolicy returns the policy of SpecialRules and OwnRules, which refuses no address of allow.
+func NewPolicy(allow []netip.Prefix) Policy {
+	return Policy{Rules: SpecialRules, Allow: allow, Local: OwnRules}
+}
+
+// OwnRules returns rules for this machine and its networks as they are now. The machine's own
 // addresses, and all of a loopback interface's prefix, are forbidden, because what listens there
 // trusts this machine. Addresses of networks that the machine is directly on are private, whatever
 // their kind. An address that a router translates into one of these can't be recognised.
-func ownAddresses() ([]rule, error) {
+func OwnRules() ([]Rule, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
@@ -94,12 +102,12 @@ func ownAddresses() ([]rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []rule
+	var list []Rule
 	for _, p := range prefixesOf(all) {
 		own := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
-		list = append(list, rule{own, forbidden, "an address of this machine"})
+		list = append(list, Rule{own, Forbidden, "an address of this machine"})
 		if p.Bits() > 0 {
-			list = append(list, rule{p.Masked(), private, "an address of a network that this " +
+			list = append(list, Rule{p.Masked(), Private, "an address of a network that this " +
 				"machine is on"})
 		}
 	}
@@ -112,7 +120,7 @@ func ownAddresses() ([]rule, error) {
 			return nil, err
 		}
 		for _, p := range prefixesOf(looped) {
-			list = append(list, rule{p.Masked(), forbidden, "an address of this machine"})
+			list = append(list, Rule{p.Masked(), Forbidden, "an address of this machine"})
 		}
 	}
 	return list, nil
@@ -128,87 +136,95 @@ func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
 	return prefixes
 }
 
-// interfacesError says that this machine's addresses can't be listed, so that no address can be
+// InterfacesError says that this machine's addresses can't be listed, so that no address can be
 // checked. The job is deferred, because it is the machine's fault.
-type interfacesError struct{ err error }
+type InterfacesError struct{ err error }
 
-func (e *interfacesError) Error() string {
+func (e *InterfacesError) Error() string {
 	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be "+
 		"known which are the inside: a systemd unit with RestrictAddressFamilies needs "+
 		"AF_NETLINK in it", e.err)
 }
 
-// now returns l with the rules of ownAddresses added.
-func (l addresses) now() (addresses, error) {
-	if l.local == nil {
-		return l, nil
+// withLocal returns p with the rules of p.Local added, as they are now.
+func (p Policy) withLocal() (Policy, error) {
+	if p.Local == nil {
+		return p, nil
 	}
-	more, err := l.local()
+	more, err := p.Local()
 	if err != nil {
-		return l, &interfacesError{err}
+		return p, &InterfacesError{err}
 	}
-	return addresses{rules: slices.Concat(l.rules, more), allow: l.allow}, nil //guard:TestOwnNetwork
+	return Policy{Rules: slices.Concat(p.Rules, more), Allow: p.Allow}, nil //guard:TestOwnNetwork
 }
 
-// refusedAddress says that an address may not be dialled. It fails the job, because a further
+// RefusedError says that an address may not be dialled. It fails the job, because a further
 // attempt changes nothing.
-type refusedAddress struct {
+type RefusedError struct {
 	addr netip.Addr
 	why  string
 	do   string // beside what Error says
 }
 
-func (e *refusedAddress) Error() string {
+func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the address %s is refused: %s; if it is meant, %sstart the server with "+
 		"--allow-origin %s",
 		e.addr, e.why, e.do, netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()))
 }
 
-// classify returns the class of a and what to call it. An IPv4 address embedded in an IPv6 address
+// Classify returns the class of a and what to call it. An IPv4 address embedded in an IPv6 address
 // counts as well.
-func (l addresses) classify(a netip.Addr) (class, string) {
+func (p Policy) Classify(a netip.Addr) (Class, string) {
 	a = a.WithZone("").Unmap()
-	worst, name := public, ""
-	for _, r := range l.rules {
+	worst, name := Public, ""
+	for _, r := range p.Rules {
 		if r.class > worst && r.prefix.Contains(a) {
 			worst, name = r.class, r.name
 		}
 	}
 	for _, in := range embedded(a) {
-		if l.allowed(in) {
+		if p.allowed(in) {
 			continue
 		}
-		if c, n := l.classify(in); c > worst { //guard:TestInside
+		if c, n := p.Classify(in); c > worst { //guard:TestInside
 			worst, name = c, n+" inside an IPv6 address"
 		}
 	}
 	return worst, name
 }
 
-func (l addresses) allowed(a netip.Addr) bool {
-	for _, p := range l.allow {
-		if p.Contains(a) || p.Addr().Is4In6() && netip.PrefixFrom(p.Addr().Unmap(),
-			max(p.Bits()-96, 0)).Contains(a) {
+func (p Policy) allowed(a netip.Addr) bool {
+	for _, block := range p.Allow {
+		if block.Contains(a) || block.Addr().Is4In6() && netip.PrefixFrom(block.Addr().Unmap(),
+			max(block.Bits()-96, 0)).Contains(a) {
 			return true
 		}
 	}
 	return false
 }
 
-// check returns a *refusedAddress where a may not be dialled.
-func (l addresses) check(a netip.Addr, by basis) error {
+// IsInside reports whether an address is not public. Where this machine's own addresses can't be
+// listed it reports false, because a redirect then has fewer rights.
+func (p Policy) IsInside(a netip.Addr) bool {
+	now, err := p.withLocal()
+	c, _ := now.Classify(a)
+	return err == nil && c != Public
+}
+
+// Check returns a *RefusedError where a may not be dialled.
+func (p Policy) Check(a netip.Addr, by Basis) error {
 	a = a.WithZone("").Unmap()
-	if l.allowed(a) {
+	if p.allowed(a) {
 		return nil
 	}
-	switch c, name := l.classify(a); {
-	case c == forbidden:
-		return &refusedAddress{addr: a, why: "it is " + name}
-	case c == private && by == byRedirect:
-		return &refusedAddress{addr: a, why: "it is " + name + ", and a public host redirects " +
+	switch c, name := p.Classify(a); {
+	case c == Forbidden:
+		return &RefusedError{addr: a, why: "it is " + name}
+	case c == Private && by == ByRedirect:
+		return &RefusedError{addr: a, why: "it is " + name + ", and a public host redirects " +
 			"there"}
-	case c == private && by == byName:
-		return &refusedAddress{a, "it is " + name + ", and the name is one of the public net, " +
+	case c == Private && by == ByName:
+		return &RefusedError{a, "it is " + name + ", and the name is one of the public net, " +
 			"whose owner chose where it leads", "add the line `accept private` to the job and " +
 			"retry, or "}
 	}
@@ -243,33 +259,33 @@ func embedded(a netip.Addr) []netip.Addr {
 	return nil
 }
 
-// control returns a net.Dialer's ControlContext that checks the address about to be dialled.
-func (l addresses) control(by basis) func(context.Context, string, string, syscall.RawConn) error {
+// Control returns a net.Dialer's ControlContext that checks the address about to be dialled.
+func (p Policy) Control(by Basis) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil || !strings.HasPrefix(network, "tcp") {
 			return fmt.Errorf("%s %s is no TCP address", network, address)
 		}
-		now, err := l.now()
+		now, err := p.withLocal()
 		if err != nil {
 			return err
 		}
-		return now.check(ap.Addr(), by)
+		return now.Check(ap.Addr(), by)
 	}
 }
 
-// checkHost checks a URL's host where a proxy resolves it: literal addresses and localhost. All
+// CheckHost checks a URL's host where a proxy resolves it: literal addresses and localhost. All
 // other names pass.
-func (l addresses) checkHost(host string, by basis) error {
-	l, err := l.now()
+func (p Policy) CheckHost(host string, by Basis) error {
+	p, err := p.withLocal()
 	if err != nil {
 		return err
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		return l.check(a, by)
+		return p.Check(a, by)
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return l.check(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
+		return p.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
 	}
 	return nil
 }
@@ -281,9 +297,9 @@ var insideZones = []string{
 	"corp", "home", "lan", "home.arpa",
 }
 
-// isPublicName reports whether a stranger may own a name and choose its addresses. Literal
+// IsPublicName reports whether a stranger may own a name and choose its addresses. Literal
 // addresses, names without a dot and names in insideZones are the operator's.
-func isPublicName(host string) bool {
+func IsPublicName(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
 	}
@@ -292,10 +308,10 @@ func isPublicName(host string) bool {
 		func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
 }
 
-// isAmbiguousNumber reports whether host ends in a number but is no address in its usual form
+// IsAmbiguousNumber reports whether host ends in a number but is no address in its usual form
 // (WHATWG URL, 3.5), because resolvers disagree: `127.1` is an address to some and a name to
 // others.
-func isAmbiguousNumber(host string) bool {
+func IsAmbiguousNumber(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
 	}

@@ -17,16 +17,16 @@ import (
 )
 
 // written are IPv4 addresses and what they are. Every way of writing them inside an IPv6 address must be seen through.
-var written = map[string]class{
-	"127.0.0.1": forbidden, "127.0.0.0": forbidden, "127.255.255.254": forbidden, "127.1.2.3": forbidden,
-	"0.0.0.0": forbidden, "0.1.2.3": forbidden, "169.254.169.254": forbidden, "169.254.170.2": forbidden,
-	"169.254.0.1": forbidden, "224.0.0.1": forbidden, "239.255.255.250": forbidden, "240.0.0.1": forbidden,
-	"255.255.255.255": forbidden, "100.100.100.200": forbidden, "168.63.129.16": forbidden, "192.0.0.192": forbidden,
-	"10.0.0.1": private, "10.255.255.255": private, "172.16.0.1": private, "172.31.255.255": private, "192.168.1.1": private,
-	"100.64.0.1": private, "100.127.255.255": private, "198.18.0.1": private, "192.0.0.8": private,
-	"1.1.1.1": public, "8.8.8.8": public, "172.15.255.255": public, "172.32.0.1": public, "11.0.0.1": public,
-	"126.255.255.255": public, "128.0.0.1": public, "169.253.255.255": public, "169.255.0.0": public, "100.63.255.255": public,
-	"100.128.0.0": public, "192.167.255.255": public, "192.169.0.0": public, "223.255.255.255": public, "203.0.113.9": public,
+var written = map[string]Class{
+	"127.0.0.1": Forbidden, "127.0.0.0": Forbidden, "127.255.255.254": Forbidden, "127.1.2.3": Forbidden,
+	"0.0.0.0": Forbidden, "0.1.2.3": Forbidden, "169.254.169.254": Forbidden, "169.254.170.2": Forbidden,
+	"169.254.0.1": Forbidden, "224.0.0.1": Forbidden, "239.255.255.250": Forbidden, "240.0.0.1": Forbidden,
+	"255.255.255.255": Forbidden, "100.100.100.200": Forbidden, "168.63.129.16": Forbidden, "192.0.0.192": Forbidden,
+	"10.0.0.1": Private, "10.255.255.255": Private, "172.16.0.1": Private, "172.31.255.255": Private, "192.168.1.1": Private,
+	"100.64.0.1": Private, "100.127.255.255": Private, "198.18.0.1": Private, "192.0.0.8": Private,
+	"1.1.1.1": Public, "8.8.8.8": Public, "172.15.255.255": Public, "172.32.0.1": Public, "11.0.0.1": Public,
+	"126.255.255.255": Public, "128.0.0.1": Public, "169.253.255.255": Public, "169.255.0.0": Public, "100.63.255.255": Public,
+	"100.128.0.0": Public, "192.167.255.255": Public, "192.169.0.0": Public, "223.255.255.255": Public, "203.0.113.9": Public,
 }
 
 // spellings of an IPv4 address.
@@ -53,7 +53,7 @@ func spellings(a netip.Addr) []string {
 
 func TestClassify(t *testing.T) {
 	n := 0
-	check := func(spelling string, want class) {
+	check := func(spelling string, want Class) {
 		t.Helper()
 		a, err := netip.ParseAddr(spelling)
 		if err != nil {
@@ -61,18 +61,18 @@ func TestClassify(t *testing.T) {
 			return
 		}
 		n++
-		l := addresses{rules: rules}
-		if got, name := l.classify(a); got != want {
+		l := Policy{Rules: SpecialRules}
+		if got, name := l.Classify(a); got != want {
 			t.Errorf("%s: %d %s, want %d", spelling, got, name, want)
 		}
-		if err := l.check(a, byApproval); (err != nil) != (want == forbidden) {
+		if err := l.Check(a, ByApproval); (err != nil) != (want == Forbidden) {
 			t.Errorf("%s, approved: %v", spelling, err)
 		}
-		if err := l.check(a, byRedirect); (err != nil) != (want != public) {
+		if err := l.Check(a, ByRedirect); (err != nil) != (want != Public) {
 			t.Errorf("%s, by a redirect: %v", spelling, err)
 		}
-		l.allow = []netip.Prefix{netip.PrefixFrom(a, a.BitLen()), netip.MustParsePrefix("2001:db8::/32")}
-		if err := l.check(a, byRedirect); err != nil {
+		l.Allow = []netip.Prefix{netip.PrefixFrom(a, a.BitLen()), netip.MustParsePrefix("2001:db8::/32")}
+		if err := l.Check(a, ByRedirect); err != nil {
 			t.Errorf("%s, allowed: %v", spelling, err)
 		}
 	}
@@ -81,14 +81,14 @@ func TestClassify(t *testing.T) {
 			check(s, want)
 		}
 	}
-	for s, want := range map[string]class{
-		"::": forbidden, "::1": forbidden, "0:0:0:0:0:0:0:1": forbidden, "::1%lo": forbidden, "fe80::1": forbidden, "fe80::1%eth0": forbidden,
-		"febf:ffff::1": forbidden, "fe80::a9fe:a9fe": forbidden, "ff02::1": forbidden, "ff0e::1": forbidden, "100::1": forbidden,
-		"fd00:ec2::254": forbidden, "fd00:ec2::23": forbidden, "fd20:ce::254": forbidden, "fd00:42::42": forbidden,
-		"64:ff9b:1::a00:1": forbidden, "64:ff9b:1:fffe::1": forbidden, "::7f00:1": forbidden, "::127.0.0.1": forbidden, "::a00:1": private,
-		"fd12:3456::1": private, "fc00::1": private, "fdff::1": private, "fec0::1": private, "feff::1": private,
-		"2606:4700::1111": public, "2001:4860:4860::8888": public, "64:ff9b::808:808": public, "2a00::1": public, "2001:1::1": public,
-		"2003::1": public, "65::1": public, "::2": forbidden,
+	for s, want := range map[string]Class{
+		"::": Forbidden, "::1": Forbidden, "0:0:0:0:0:0:0:1": Forbidden, "::1%lo": Forbidden, "fe80::1": Forbidden, "fe80::1%eth0": Forbidden,
+		"febf:ffff::1": Forbidden, "fe80::a9fe:a9fe": Forbidden, "ff02::1": Forbidden, "ff0e::1": Forbidden, "100::1": Forbidden,
+		"fd00:ec2::254": Forbidden, "fd00:ec2::23": Forbidden, "fd20:ce::254": Forbidden, "fd00:42::42": Forbidden,
+		"64:ff9b:1::a00:1": Forbidden, "64:ff9b:1:fffe::1": Forbidden, "::7f00:1": Forbidden, "::127.0.0.1": Forbidden, "::a00:1": Private,
+		"fd12:3456::1": Private, "fc00::1": Private, "fdff::1": Private, "fec0::1": Private, "feff::1": Private,
+		"2606:4700::1111": Public, "2001:4860:4860::8888": Public, "64:ff9b::808:808": Public, "2a00::1": Public, "2001:1::1": Public,
+		"2003::1": Public, "65::1": Public, "::2": Forbidden,
 	} {
 		check(s, want)
 	}
@@ -100,14 +100,14 @@ func TestClassify(t *testing.T) {
 // What --allow-origin names is allowed in every spelling of it.
 func TestAllowSeesThrough(t *testing.T) {
 	for _, prefix := range []string{"127.0.0.0/8", "::ffff:127.0.0.0/104", "127.0.0.1/32"} {
-		l := addresses{rules: rules, allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
+		l := Policy{Rules: SpecialRules, Allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
 		for _, s := range []string{"127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"} {
-			if err := l.check(netip.MustParseAddr(s), byRedirect); err != nil {
+			if err := l.Check(netip.MustParseAddr(s), ByRedirect); err != nil {
 				t.Errorf("%s allows %s: %v", prefix, s, err)
 			}
 		}
 		for _, s := range []string{"::1", "169.254.169.254", "10.0.0.1", "2002:a00:1::"} {
-			if l.check(netip.MustParseAddr(s), byRedirect) == nil {
+			if l.Check(netip.MustParseAddr(s), ByRedirect) == nil {
 				t.Errorf("%s allows %s", prefix, s)
 			}
 		}
@@ -242,9 +242,9 @@ func TestRedirectInside(t *testing.T) {
 		{pub.url + "/b", "0.0.0.0/0", fsstore.Done},      // all
 	} {
 		l := newLab(t, Options{})
-		l.p.addr = addresses{rules: []rule{block("127.0.0.4/31", private, "a private address")}}
+		l.p.addr = Policy{Rules: []Rule{Block("127.0.0.4/31", Private, "a private address")}}
 		if c.allow != "" {
-			l.p.addr.allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
+			l.p.addr.Allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
 		}
 		if st, reason := l.fetch(fsstore.Addition{URL: c.url}); st != c.want || st == fsstore.Failed && !strings.Contains(reason, "a public host redirects there") {
 			t.Errorf("%s, allowed %q: %s: %s", c.url, c.allow, st, reason)

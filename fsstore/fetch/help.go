@@ -2,7 +2,7 @@ package fetch
 
 import _ "embed"
 
-// OriginsHelp is the help topic about what is fetched from origins, as Markdown.
+// Help is the help topic about what is fetched from origins, as Markdown.
 //
 //go:embed origins.md
-var OriginsHelp string
+var Help string

@@ -148,7 +148,7 @@ func metadataNames(name string, v6 bool) []string {
 }
 
 // urls are all of these of a class.
-func (in *inside) urls(c class) (list []string) {
+func (in *inside) urls(c Class) (list []string) {
 	for s, is := range written {
 		if is != c {
 			continue
@@ -157,7 +157,7 @@ func (in *inside) urls(c class) (list []string) {
 			list = append(list, "http://"+host+":"+in.port+"/f.run")
 		}
 	}
-	if c == forbidden {
+	if c == Forbidden {
 		for _, host := range named {
 			list = append(list, "http://"+host+":"+in.port+"/f.run")
 		}
@@ -167,7 +167,7 @@ func (in *inside) urls(c class) (list []string) {
 }
 
 func (in *inside) asURL(t *testing.T) {
-	list := in.urls(forbidden)
+	list := in.urls(Forbidden)
 	added := 0
 	for _, u := range list {
 		_, err := in.s.Add(fsstore.Addition{URL: u}, fsstore.Operator{Via: "cli"})
@@ -194,9 +194,9 @@ func (in *inside) asURL(t *testing.T) {
 }
 
 func (in *inside) asRedirect(t *testing.T) {
-	list := in.urls(forbidden)
+	list := in.urls(Forbidden)
 	if in.everywhere {
-		list = append(list, in.urls(private)...)
+		list = append(list, in.urls(Private)...)
 	}
 	for i, u := range list {
 		to := []string{u, "https" + strings.TrimPrefix(u, "http"), strings.TrimPrefix(u, "http:"), "HTTP" + strings.TrimPrefix(u, "http")}[i%4]

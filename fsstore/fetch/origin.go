@@ -68,9 +68,9 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
-	by := byApproval
-	if isPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
-		by = byName
+	by := ByApproval
+	if IsPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
+		by = ByName
 	}
 	for {
 		if name := p.deniedBy(h); name != "" { //guard:TestDeniedRedirect
@@ -90,8 +90,8 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if by = byRedirect; inside { //guard:TestInside
-			by = byApproval
+		if by = ByRedirect; inside { //guard:TestInside
+			by = ByApproval
 		}
 		h, hops = next, append(hops, next)
 	}
@@ -146,22 +146,22 @@ func (p *Pool) deniedBy(h hop) string {
 // request requests one hop, and reports whether the chain has not left the inside up to here: the
 // dialled address is not public, and the hop was not reached by a public host's redirect. A
 // redirect from there to a private address is allowed.
-func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (*answer, bool, error) {
+func (p *Pool) request(ctx context.Context, q question, h hop, by Basis) (*answer, bool, error) {
 	site, proxy, err := p.route(h, by)
 	if err != nil {
 		return nil, false, err
 	}
-	site.http1 = site.http1 || q.http1
+	site.HTTP1 = site.HTTP1 || q.http1
 	t, dialled, err := p.transport(h, site, proxy, by)
 	if err != nil {
 		return nil, false, &failure{reason: err.Error(), end: endDefer}
 	}
-	if !p.conns.acquire(h.host, site.connections) {
+	if !p.conns.acquire(h.host, site.Connections) {
 		return nil, false, &hostFull{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
 	a := &answer{
-		withheld: site.withholds(h.https),
+		withheld: site.Withholds(h.https),
 		release:  sync.OnceFunc(func() { p.conns.release(h.host) }),
 		cause:    func() error { return context.Cause(rctx) },
 	}
@@ -173,10 +173,10 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (*answe
 		a.proxy = proxy
 	}
 	req := newRequest(q, h, site, p.o.UserAgent, proxy != nil)
-	a.Response, err = p.roundTrip(rctx, cancel, t, req, h, site.headerTimeout)
+	a.Response, err = p.roundTrip(rctx, cancel, t, req, h, site.HeaderTimeout)
 	if err == nil {
 		a.certAsked = dialled.certs.Load()
-		return a, proxy == nil && by != byRedirect && p.isInside(dialled.addr), nil
+		return a, proxy == nil && by != ByRedirect && p.addr.IsInside(dialled.addr), nil
 	}
 	err = cmp.Or(context.Cause(rctx), err)
 	if context.Cause(ctx) == nil {
@@ -184,7 +184,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by basis) (*answe
 	}
 	a.stop(err)
 	a.release()
-	if q.http1 = h.https && !site.http1 && wantsHTTP1(err); q.http1 {
+	if q.http1 = h.https && !site.HTTP1 && wantsHTTP1(err); q.http1 {
 		return p.request(ctx, q, h, by)
 	}
 	return nil, false, err
@@ -199,16 +199,16 @@ func wantsHTTP1(err error) bool {
 }
 
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
-func (p *Pool) route(h hop, by basis) (site origin, proxy *url.URL, err error) {
-	if isAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
+func (p *Pool) route(h hop, by Basis) (site Host, proxy *url.URL, err error) {
+	if IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
 		return site, nil, failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}
-	if site, err = p.origins.of(h.host); err != nil {
+	if site, err = p.origins.Of(h.host); err != nil {
 		return site, nil, &failure{reason: err.Error(), end: endDefer}
 	}
 	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
-		err = p.addr.checkHost(h.host, by) //guard:TestProxy
+		err = p.addr.CheckHost(h.host, by) //guard:TestProxy
 	}
 	if err != nil {
 		return site, nil, requestFailure(err, h, nil)
@@ -216,21 +216,14 @@ func (p *Pool) route(h hop, by basis) (site origin, proxy *url.URL, err error) {
 	return site, proxy, nil
 }
 
-// isInside reports whether an address is not public.
-func (p *Pool) isInside(a netip.Addr) bool {
-	now, err := p.addr.now()
-	c, _ := now.classify(a)
-	return err == nil && c != public
-}
-
 // newRequest returns a request without body. Fields of the host's file replace ours.
-func newRequest(q question, h hop, site origin, agent string, proxied bool) *http.Request {
+func newRequest(q question, h hop, site Host, agent string, proxied bool) *http.Request {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
 	header.Set("User-Agent", cmp.Or(q.agent, agent))
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity") //guard:TestProvenance
-	for name, values := range site.lines(h.https) {
+	for name, values := range site.Lines(h.https) {
 		header[name] = slices.Clone(values)
 	}
 	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(proxied),
@@ -259,7 +252,7 @@ type dialled struct {
 
 // transport returns a transport for one request, so that its connection is dialled under its own
 // rules, and what becomes known of that connection.
-func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
+func (p *Pool) transport(h hop, site Host, proxy *url.URL, by Basis) (
 	*http.Transport, *dialled, error) {
 	to := new(dialled)
 	conf, err := p.tlsConfig(h, site, to)
@@ -268,11 +261,11 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
 	}
 	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
 	if proxy == nil {
-		d.ControlContext = p.addr.control(by) //guard:TestInside
+		d.ControlContext = p.addr.Control(by) //guard:TestInside
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(!site.http1)
+	protocols.SetHTTP2(!site.HTTP1)
 	return &http.Transport{
 		Proxy: http.ProxyURL(proxy),
 		OnProxyConnectResponse: func(_ context.Context, via *url.URL, _ *http.Request,
@@ -300,15 +293,15 @@ func (p *Pool) transport(h hop, site origin, proxy *url.URL, by basis) (
 
 // tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
 // for where there is none.
-func (p *Pool) tlsConfig(h hop, site origin, to *dialled) (*tls.Config, error) {
-	conf, err := site.tls(h.host, p.tls)
+func (p *Pool) tlsConfig(h hop, site Host, to *dialled) (*tls.Config, error) {
+	conf, err := site.TLS(h.host, p.tls)
 	if err != nil {
 		return nil, err
 	}
 	if conf == nil {
 		conf = &tls.Config{}
 	}
-	if site.cert == nil {
+	if site.Cert == nil {
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			to.certs.Store(true)
 			return new(tls.Certificate), nil // none

@@ -15,7 +15,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// origins are the files <host> of --origins, each with what requests to that host need:
+// Dir is the directory of --origins: files <host>, each with what requests to that host need:
 //
 //	# comment
 //	# allow http
@@ -41,20 +41,20 @@ import (
 // certificates and the directory must not be writable by either. Names that begin with a dot or
 // end with "~", .pem, .crt, .cer or .key, and directories, are ignored. No error quotes a line of
 // a file.
-type origins struct {
-	dir  fs.FS // nil: none
-	root fs.FS // for absolute paths of certificates; nil: none
+type Dir struct {
+	Files fs.FS // nil: none
+	Root  fs.FS // for absolute paths of certificates; nil: none
 }
 
-// origin is what a file says; the zero value where a host has none.
-type origin struct {
-	header        http.Header
-	allowHTTP     bool // secrets may be sent over http
-	cert, key     []byte
-	ca            []byte
-	headerTimeout time.Duration // 0: Options.Header
-	connections   int           // at once; 0: no limit
-	http1         bool
+// Host is what a file says; the zero value where a host has none.
+type Host struct {
+	Header        http.Header
+	AllowHTTP     bool // secrets may be sent over http
+	Cert, Key     []byte
+	CA            []byte
+	HeaderTimeout time.Duration // 0: Options.Header
+	Connections   int           // at once; 0: no limit
+	HTTP1         bool
 }
 
 // publicFields are the fields that are no secret.
@@ -69,8 +69,8 @@ const (
 	maxBundle = 1 << 20  // of certificates
 )
 
-// ours are the fields that the pool sets itself, and those of the connection.
-var ours = map[string]bool{
+// Reserved are the fields that the pool sets itself, and those of the connection.
+var Reserved = map[string]bool{
 	"Accept-Encoding": true, "Connection": true, "Content-Length": true, "Expect": true,
 	"Host": true, "If-Match": true, "If-Modified-Since": true, "If-None-Match": true,
 	"If-Range": true, "If-Unmodified-Since": true, "Keep-Alive": true,
@@ -78,20 +78,19 @@ var ours = map[string]bool{
 	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
 }
 
-// originError says that a file can't be used as it is.
-type originError struct{ file, why, do string }
+// FileError says that a file can't be used as it is.
+type FileError struct{ file, why, do string }
 
-func (e *originError) Error() string {
-	return fmt.Sprintf("origins: %s %s: %s", e.file, e.why,
-		e.do)
+func (e *FileError) Error() string {
+	return fmt.Sprintf("origins: %s %s: %s", e.file, e.why, e.do)
 }
 
-// check reads every file and returns what is wrong with the first that can't be used.
-func (o origins) check() error {
-	if o.dir == nil {
+// Check reads every file and returns what is wrong with the first that can't be used.
+func (o Dir) Check() error {
+	if o.Files == nil {
 		return nil
 	}
-	list, err := fs.ReadDir(o.dir, ".")
+	list, err := fs.ReadDir(o.Files, ".")
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
@@ -100,18 +99,18 @@ func (o origins) check() error {
 		if isIgnored(name) {
 			continue
 		}
-		if info, err := fs.Stat(o.dir, name); err == nil && info.IsDir() {
+		if info, err := fs.Stat(o.Files, name); err == nil && info.IsDir() {
 			continue
 		}
 		if !isHost(name) { //guard:TestOriginsModes
-			return &originError{name, "is not the name of a host", "call it as the URL does, in " +
+			return &FileError{name, "is not the name of a host", "call it as the URL does, in " +
 				"lower case and without port, or move it elsewhere"}
 		}
-		site, err := o.of(name)
+		site, err := o.Of(name)
 		if err != nil {
 			return err
 		}
-		if _, err := site.tls(name, nil); err != nil {
+		if _, err := site.TLS(name, nil); err != nil {
 			return err
 		}
 	}
@@ -128,13 +127,13 @@ func isIgnored(name string) bool {
 }
 
 // checkDir refuses a directory that others can write, because they could replace a file.
-func (o origins) checkDir() error {
-	info, err := fs.Stat(o.dir, ".")
+func (o Dir) checkDir() error {
+	info, err := fs.Stat(o.Files, ".")
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
-		return &originError{"the directory", fmt.Sprintf("can be written by others (mode %04o)",
+		return &FileError{"the directory", fmt.Sprintf("can be written by others (mode %04o)",
 			info.Mode().Perm()), "chmod go-w it"}
 	}
 	return nil
@@ -150,20 +149,20 @@ func isHost(name string) bool {
 	return err == nil && u.Host() == name
 }
 
-// of returns what the file of a host says.
-func (o origins) of(host string) (origin, error) {
-	if o.dir == nil || !fs.ValidPath(host) || isIgnored(host) {
-		return origin{}, nil
+// Of returns what the file of a host says.
+func (o Dir) Of(host string) (Host, error) {
+	if o.Files == nil || !fs.ValidPath(host) || isIgnored(host) {
+		return Host{}, nil
 	}
-	b, err := read(o.dir, host, maxOrigin, checkMode)
+	b, err := read(o.Files, host, maxOrigin, checkMode)
 	if errors.Is(err, fs.ErrNotExist) {
-		return origin{}, nil
+		return Host{}, nil
 	}
 	if err != nil {
-		return origin{}, &originError{host, withoutName(err), "keep it a file of the user that " +
+		return Host{}, &FileError{host, withoutName(err), "keep it a file of the user that " +
 			"the server runs as, mode 0600, and small"}
 	}
-	return o.parse(host, string(b))
+	return o.Parse(host, string(b))
 }
 
 // read returns the contents of a file of at most limit bytes whose mode check accepts.
@@ -223,9 +222,9 @@ func checkPublic(info fs.FileInfo) error {
 	return nil
 }
 
-// parse reads the lines of a file.
-func (o origins) parse(file, text string) (origin, error) {
-	site, names := origin{header: http.Header{}}, map[string]string{}
+// Parse reads the lines of a file.
+func (o Dir) Parse(file, text string) (Host, error) {
+	site, names := Host{Header: http.Header{}}, map[string]string{}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		word, value := line, ""
@@ -242,33 +241,33 @@ func (o origins) parse(file, text string) (origin, error) {
 		default:
 			if comment, ok := strings.CutPrefix(line, "#"); ok {
 				allow := strings.EqualFold(strings.TrimSpace(comment), "allow http")
-				site.allowHTTP = site.allowHTTP || allow
+				site.AllowHTTP = site.AllowHTTP || allow
 			} else {
 				err = site.line(word, value, line)
 			}
 		}
 		if err != nil {
 			why, do, _ := strings.Cut(err.Error(), ": ")
-			return origin{}, &originError{fmt.Sprintf("%s, line %d,", file, i+1), why, do}
+			return Host{}, &FileError{fmt.Sprintf("%s, line %d,", file, i+1), why, do}
 		}
 	}
 	return o.certificates(file, site, names)
 }
 
 // line reads a line that names no file.
-func (site *origin) line(word, value, line string) (err error) {
+func (site *Host) line(word, value, line string) (err error) {
 	switch word {
 	case "http1":
-		if site.http1 = true; value != "" {
+		if site.HTTP1 = true; value != "" {
 			return errors.New("says more than `http1`: take the rest out, or the line")
 		}
 	case "header-timeout":
-		site.headerTimeout, err = time.ParseDuration(value)
-		if err != nil || site.headerTimeout <= 0 {
+		site.HeaderTimeout, err = time.ParseDuration(value)
+		if err != nil || site.HeaderTimeout <= 0 {
 			return errors.New("is no time: write it as `header-timeout 10m`")
 		}
 	case "max-connections":
-		if site.connections, err = strconv.Atoi(value); err != nil || site.connections < 1 {
+		if site.Connections, err = strconv.Atoi(value); err != nil || site.Connections < 1 {
 			return errors.New("is no number: write it as `max-connections 2`")
 		}
 	default:
@@ -278,7 +277,7 @@ func (site *origin) line(word, value, line string) (err error) {
 }
 
 // field reads a header line.
-func (site *origin) field(line string) error {
+func (site *Host) field(line string) error {
 	name, value, ok := strings.Cut(line, ":")
 	value = strings.TrimSpace(value)
 	if !ok || !isToken(name) || !isFieldValue(value) {
@@ -290,24 +289,24 @@ func (site *origin) field(line string) error {
 		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) +
 			"` in lower case and without a colon")
 	}
-	if ours[name] { //guard:TestOriginsFile
+	if Reserved[name] { //guard:TestOriginsFile
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
 	}
-	site.header.Add(name, value)
+	site.Header.Add(name, value)
 	return nil
 }
 
-// withholds reports whether lines are not sent because they are secret and the hop is http.
-func (site origin) withholds(https bool) bool { return len(site.lines(https)) < len(site.header) }
+// Withholds reports whether lines are not sent because they are secret and the hop is http.
+func (site Host) Withholds(https bool) bool { return len(site.Lines(https)) < len(site.Header) }
 
-// lines returns the header lines that may be sent.
-func (site origin) lines(https bool) http.Header {
-	if https || site.allowHTTP { //guard:TestOriginsFile
-		return site.header
+// Lines returns the header lines that may be sent.
+func (site Host) Lines(https bool) http.Header {
+	if https || site.AllowHTTP { //guard:TestOriginsFile
+		return site.Header
 	}
 	h := http.Header{}
 	for _, name := range publicFields {
-		if v := site.header[name]; v != nil {
+		if v := site.Header[name]; v != nil {
 			h[name] = v
 		}
 	}

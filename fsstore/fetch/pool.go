@@ -68,9 +68,9 @@ type Pool struct {
 	store *fsstore.Store
 	o     Options
 	log   *slog.Logger
-	addr  addresses
+	addr  Policy
 
-	origins origins
+	origins Dir
 	conns   hostConns   // connections by host
 	wanted  atomic.Bool // a job waits for a worker
 
@@ -92,14 +92,14 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		store:     s,
 		o:         o,
 		log:       o.Logger,
-		addr:      addresses{rules: rules, allow: o.AllowOrigin, local: ownAddresses},
+		addr:      NewPolicy(o.AllowOrigin),
 		proxy:     http.ProxyFromEnvironment,
 		poll:      500 * time.Millisecond,
 		heartbeat: time.Minute, // other hosts allow ten
 
-		origins: origins{o.Origins, o.Root},
+		origins: Dir{o.Origins, o.Root},
 	}
-	return p, p.origins.check()
+	return p, p.origins.Check()
 }
 
 // Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that

@@ -67,7 +67,7 @@ func because(why Reason, err error) error {
 func reasonOfRequest(err error, h hop) Reason {
 	var timeout net.Error
 	switch {
-	case errors.As(err, new(*refusedAddress)):
+	case errors.As(err, new(*RefusedError)):
 		return ReasonOther
 	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(x509.UnknownAuthorityError)),
 		errors.As(err, new(tls.RecordHeaderError)), handshakeFailure(err, h.host) != nil:

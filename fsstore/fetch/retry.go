@@ -269,7 +269,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	if e, ok := errors.AsType[*interfacesError](err); ok {
+	if e, ok := errors.AsType[*InterfacesError](err); ok {
 		return &failure{reason: e.Error(), end: endDefer}
 	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
@@ -287,7 +287,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 // connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
 func connectionFailure(err error, h hop, proxy *url.URL) error {
 	var (
-		no      *refusedAddress
+		no      *RefusedError
 		dns     *net.DNSError
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
