@@ -8,7 +8,7 @@ import (
 
 	"fromcache/deploy"
 	"fromcache/fsstore"
-	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/fetch/origins"
 	"fromcache/fsstore/hooks"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
@@ -38,7 +38,7 @@ var topics = []topic{
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
 	{"metrics", metrics.Help},
-	{"origins", fetch.Help},
+	{"origins", origins.Help},
 	{"pages", pages.Help},
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},

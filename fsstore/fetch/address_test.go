@@ -14,19 +14,20 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/address"
 )
 
 // written are IPv4 addresses and what they are. Every way of writing them inside an IPv6 address must be seen through.
-var written = map[string]Class{
-	"127.0.0.1": Forbidden, "127.0.0.0": Forbidden, "127.255.255.254": Forbidden, "127.1.2.3": Forbidden,
-	"0.0.0.0": Forbidden, "0.1.2.3": Forbidden, "169.254.169.254": Forbidden, "169.254.170.2": Forbidden,
-	"169.254.0.1": Forbidden, "224.0.0.1": Forbidden, "239.255.255.250": Forbidden, "240.0.0.1": Forbidden,
-	"255.255.255.255": Forbidden, "100.100.100.200": Forbidden, "168.63.129.16": Forbidden, "192.0.0.192": Forbidden,
-	"10.0.0.1": Private, "10.255.255.255": Private, "172.16.0.1": Private, "172.31.255.255": Private, "192.168.1.1": Private,
-	"100.64.0.1": Private, "100.127.255.255": Private, "198.18.0.1": Private, "192.0.0.8": Private,
-	"1.1.1.1": Public, "8.8.8.8": Public, "172.15.255.255": Public, "172.32.0.1": Public, "11.0.0.1": Public,
-	"126.255.255.255": Public, "128.0.0.1": Public, "169.253.255.255": Public, "169.255.0.0": Public, "100.63.255.255": Public,
-	"100.128.0.0": Public, "192.167.255.255": Public, "192.169.0.0": Public, "223.255.255.255": Public, "203.0.113.9": Public,
+var written = map[string]address.Class{
+	"127.0.0.1": address.Forbidden, "127.0.0.0": address.Forbidden, "127.255.255.254": address.Forbidden, "127.1.2.3": address.Forbidden,
+	"0.0.0.0": address.Forbidden, "0.1.2.3": address.Forbidden, "169.254.169.254": address.Forbidden, "169.254.170.2": address.Forbidden,
+	"169.254.0.1": address.Forbidden, "224.0.0.1": address.Forbidden, "239.255.255.250": address.Forbidden, "240.0.0.1": address.Forbidden,
+	"255.255.255.255": address.Forbidden, "100.100.100.200": address.Forbidden, "168.63.129.16": address.Forbidden, "192.0.0.192": address.Forbidden,
+	"10.0.0.1": address.Private, "10.255.255.255": address.Private, "172.16.0.1": address.Private, "172.31.255.255": address.Private, "192.168.1.1": address.Private,
+	"100.64.0.1": address.Private, "100.127.255.255": address.Private, "198.18.0.1": address.Private, "192.0.0.8": address.Private,
+	"1.1.1.1": address.Public, "8.8.8.8": address.Public, "172.15.255.255": address.Public, "172.32.0.1": address.Public, "11.0.0.1": address.Public,
+	"126.255.255.255": address.Public, "128.0.0.1": address.Public, "169.253.255.255": address.Public, "169.255.0.0": address.Public, "100.63.255.255": address.Public,
+	"100.128.0.0": address.Public, "192.167.255.255": address.Public, "192.169.0.0": address.Public, "223.255.255.255": address.Public, "203.0.113.9": address.Public,
 }
 
 // spellings of an IPv4 address.
@@ -53,7 +54,7 @@ func spellings(a netip.Addr) []string {
 
 func TestClassify(t *testing.T) {
 	n := 0
-	check := func(spelling string, want Class) {
+	check := func(spelling string, want address.Class) {
 		t.Helper()
 		a, err := netip.ParseAddr(spelling)
 		if err != nil {
@@ -61,18 +62,18 @@ func TestClassify(t *testing.T) {
 			return
 		}
 		n++
-		l := Policy{Rules: SpecialRules}
+		l := address.Policy{Rules: address.SpecialRules}
 		if got, name := l.Classify(a); got != want {
 			t.Errorf("%s: %d %s, want %d", spelling, got, name, want)
 		}
-		if err := l.Check(a, ByApproval); (err != nil) != (want == Forbidden) {
+		if err := l.Check(a, address.ByApproval); (err != nil) != (want == address.Forbidden) {
 			t.Errorf("%s, approved: %v", spelling, err)
 		}
-		if err := l.Check(a, ByRedirect); (err != nil) != (want != Public) {
+		if err := l.Check(a, address.ByRedirect); (err != nil) != (want != address.Public) {
 			t.Errorf("%s, by a redirect: %v", spelling, err)
 		}
 		l.Allow = []netip.Prefix{netip.PrefixFrom(a, a.BitLen()), netip.MustParsePrefix("2001:db8::/32")}
-		if err := l.Check(a, ByRedirect); err != nil {
+		if err := l.Check(a, address.ByRedirect); err != nil {
 			t.Errorf("%s, allowed: %v", spelling, err)
 		}
 	}
@@ -81,14 +82,14 @@ func TestClassify(t *testing.T) {
 			check(s, want)
 		}
 	}
-	for s, want := range map[string]Class{
-		"::": Forbidden, "::1": Forbidden, "0:0:0:0:0:0:0:1": Forbidden, "::1%lo": Forbidden, "fe80::1": Forbidden, "fe80::1%eth0": Forbidden,
-		"febf:ffff::1": Forbidden, "fe80::a9fe:a9fe": Forbidden, "ff02::1": Forbidden, "ff0e::1": Forbidden, "100::1": Forbidden,
-		"fd00:ec2::254": Forbidden, "fd00:ec2::23": Forbidden, "fd20:ce::254": Forbidden, "fd00:42::42": Forbidden,
-		"64:ff9b:1::a00:1": Forbidden, "64:ff9b:1:fffe::1": Forbidden, "::7f00:1": Forbidden, "::127.0.0.1": Forbidden, "::a00:1": Private,
-		"fd12:3456::1": Private, "fc00::1": Private, "fdff::1": Private, "fec0::1": Private, "feff::1": Private,
-		"2606:4700::1111": Public, "2001:4860:4860::8888": Public, "64:ff9b::808:808": Public, "2a00::1": Public, "2001:1::1": Public,
-		"2003::1": Public, "65::1": Public, "::2": Forbidden,
+	for s, want := range map[string]address.Class{
+		"::": address.Forbidden, "::1": address.Forbidden, "0:0:0:0:0:0:0:1": address.Forbidden, "::1%lo": address.Forbidden, "fe80::1": address.Forbidden, "fe80::1%eth0": address.Forbidden,
+		"febf:ffff::1": address.Forbidden, "fe80::a9fe:a9fe": address.Forbidden, "ff02::1": address.Forbidden, "ff0e::1": address.Forbidden, "100::1": address.Forbidden,
+		"fd00:ec2::254": address.Forbidden, "fd00:ec2::23": address.Forbidden, "fd20:ce::254": address.Forbidden, "fd00:42::42": address.Forbidden,
+		"64:ff9b:1::a00:1": address.Forbidden, "64:ff9b:1:fffe::1": address.Forbidden, "::7f00:1": address.Forbidden, "::127.0.0.1": address.Forbidden, "::a00:1": address.Private,
+		"fd12:3456::1": address.Private, "fc00::1": address.Private, "fdff::1": address.Private, "fec0::1": address.Private, "feff::1": address.Private,
+		"2606:4700::1111": address.Public, "2001:4860:4860::8888": address.Public, "64:ff9b::808:808": address.Public, "2a00::1": address.Public, "2001:1::1": address.Public,
+		"2003::1": address.Public, "65::1": address.Public, "::2": address.Forbidden,
 	} {
 		check(s, want)
 	}
@@ -100,14 +101,14 @@ func TestClassify(t *testing.T) {
 // What --allow-origin names is allowed in every spelling of it.
 func TestAllowSeesThrough(t *testing.T) {
 	for _, prefix := range []string{"127.0.0.0/8", "::ffff:127.0.0.0/104", "127.0.0.1/32"} {
-		l := Policy{Rules: SpecialRules, Allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
+		l := address.Policy{Rules: address.SpecialRules, Allow: []netip.Prefix{netip.MustParsePrefix(prefix)}}
 		for _, s := range []string{"127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"} {
-			if err := l.Check(netip.MustParseAddr(s), ByRedirect); err != nil {
+			if err := l.Check(netip.MustParseAddr(s), address.ByRedirect); err != nil {
 				t.Errorf("%s allows %s: %v", prefix, s, err)
 			}
 		}
 		for _, s := range []string{"::1", "169.254.169.254", "10.0.0.1", "2002:a00:1::"} {
-			if l.Check(netip.MustParseAddr(s), ByRedirect) == nil {
+			if l.Check(netip.MustParseAddr(s), address.ByRedirect) == nil {
 				t.Errorf("%s allows %s", prefix, s)
 			}
 		}
@@ -242,7 +243,7 @@ func TestRedirectInside(t *testing.T) {
 		{pub.url + "/b", "0.0.0.0/0", fsstore.Done},      // all
 	} {
 		l := newLab(t, Options{})
-		l.p.addr = Policy{Rules: []Rule{Block("127.0.0.4/31", Private, "a private address")}}
+		l.p.addr = address.Policy{Rules: []address.Rule{address.Block("127.0.0.4/31", address.Private, "a private address")}}
 		if c.allow != "" {
 			l.p.addr.Allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
 		}

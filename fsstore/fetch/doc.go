@@ -41,9 +41,9 @@
 // Schemes are http and https, with at most ten redirects, https to http only with the job's line
 // `accept http`, and never a URL that denied/ forbids. The dialled address is checked at every hop
 // after the name was resolved, so that a resolver can't change its answer in between: see
-// address.go. Cookies are sent along the chain, because some origins redirect to themselves until
+// package address. Cookies are sent along the chain, because some origins redirect to themselves until
 // they see one, and forgotten with it. The User-Agent is that of the tool that asked first. A
-// host's further needs are in its file of --origins, which counts at any hop: see origins.go.
+// host's further needs are in its file of --origins, which counts at any hop: see package origins.
 //
 // With a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials. Its own address is
 // not checked, and of URLs only literal addresses and localhost can be. The proxy itself must then

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/address"
 	"fromcache/fsstore/key"
 )
 
@@ -148,7 +149,7 @@ func metadataNames(name string, v6 bool) []string {
 }
 
 // urls are all of these of a class.
-func (in *inside) urls(c Class) (list []string) {
+func (in *inside) urls(c address.Class) (list []string) {
 	for s, is := range written {
 		if is != c {
 			continue
@@ -157,7 +158,7 @@ func (in *inside) urls(c Class) (list []string) {
 			list = append(list, "http://"+host+":"+in.port+"/f.run")
 		}
 	}
-	if c == Forbidden {
+	if c == address.Forbidden {
 		for _, host := range named {
 			list = append(list, "http://"+host+":"+in.port+"/f.run")
 		}
@@ -167,7 +168,7 @@ func (in *inside) urls(c Class) (list []string) {
 }
 
 func (in *inside) asURL(t *testing.T) {
-	list := in.urls(Forbidden)
+	list := in.urls(address.Forbidden)
 	added := 0
 	for _, u := range list {
 		_, err := in.s.Add(fsstore.Addition{URL: u}, fsstore.Operator{Via: "cli"})
@@ -194,9 +195,9 @@ func (in *inside) asURL(t *testing.T) {
 }
 
 func (in *inside) asRedirect(t *testing.T) {
-	list := in.urls(Forbidden)
+	list := in.urls(address.Forbidden)
 	if in.everywhere {
-		list = append(list, in.urls(Private)...)
+		list = append(list, in.urls(address.Private)...)
 	}
 	for i, u := range list {
 		to := []string{u, "https" + strings.TrimPrefix(u, "http"), strings.TrimPrefix(u, "http:"), "HTTP" + strings.TrimPrefix(u, "http")}[i%4]

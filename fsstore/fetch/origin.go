@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/origins"
 	"maps"
 	"net"
 	"net/http"
@@ -68,9 +70,9 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
-	by := ByApproval
-	if IsPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
-		by = ByName
+	by := address.ByApproval
+	if address.IsPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
+		by = address.ByName
 	}
 	for {
 		if name := p.deniedBy(h); name != "" { //guard:TestDeniedRedirect
@@ -90,8 +92,8 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if by = ByRedirect; inside { //guard:TestInside
-			by = ByApproval
+		if by = address.ByRedirect; inside { //guard:TestInside
+			by = address.ByApproval
 		}
 		h, hops = next, append(hops, next)
 	}
@@ -146,7 +148,7 @@ func (p *Pool) deniedBy(h hop) string {
 // request requests one hop, and reports whether the chain has not left the inside up to here: the
 // dialled address is not public, and the hop was not reached by a public host's redirect. A
 // redirect from there to a private address is allowed.
-func (p *Pool) request(ctx context.Context, q question, h hop, by Basis) (*answer, bool, error) {
+func (p *Pool) request(ctx context.Context, q question, h hop, by address.Basis) (*answer, bool, error) {
 	site, proxy, err := p.route(h, by)
 	if err != nil {
 		return nil, false, err
@@ -176,7 +178,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by Basis) (*answe
 	a.Response, err = p.roundTrip(rctx, cancel, t, req, h, site.HeaderTimeout)
 	if err == nil {
 		a.certAsked = dialled.certs.Load()
-		return a, proxy == nil && by != ByRedirect && p.addr.IsInside(dialled.addr), nil
+		return a, proxy == nil && by != address.ByRedirect && p.addr.IsInside(dialled.addr), nil
 	}
 	err = cmp.Or(context.Cause(rctx), err)
 	if context.Cause(ctx) == nil {
@@ -199,8 +201,8 @@ func wantsHTTP1(err error) bool {
 }
 
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
-func (p *Pool) route(h hop, by Basis) (site Host, proxy *url.URL, err error) {
-	if IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
+func (p *Pool) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
+	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
 		return site, nil, failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}
@@ -217,7 +219,7 @@ func (p *Pool) route(h hop, by Basis) (site Host, proxy *url.URL, err error) {
 }
 
 // newRequest returns a request without body. Fields of the host's file replace ours.
-func newRequest(q question, h hop, site Host, agent string, proxied bool) *http.Request {
+func newRequest(q question, h hop, site origins.Host, agent string, proxied bool) *http.Request {
 	header := http.Header{}
 	maps.Copy(header, q.fields)
 	header.Set("User-Agent", cmp.Or(q.agent, agent))
@@ -252,7 +254,7 @@ type dialled struct {
 
 // transport returns a transport for one request, so that its connection is dialled under its own
 // rules, and what becomes known of that connection.
-func (p *Pool) transport(h hop, site Host, proxy *url.URL, by Basis) (
+func (p *Pool) transport(h hop, site origins.Host, proxy *url.URL, by address.Basis) (
 	*http.Transport, *dialled, error) {
 	to := new(dialled)
 	conf, err := p.tlsConfig(h, site, to)
@@ -293,7 +295,7 @@ func (p *Pool) transport(h hop, site Host, proxy *url.URL, by Basis) (
 
 // tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
 // for where there is none.
-func (p *Pool) tlsConfig(h hop, site Host, to *dialled) (*tls.Config, error) {
+func (p *Pool) tlsConfig(h hop, site origins.Host, to *dialled) (*tls.Config, error) {
 	conf, err := site.TLS(h.host, p.tls)
 	if err != nil {
 		return nil, err

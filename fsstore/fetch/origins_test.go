@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/origins"
 )
 
 func TestOriginsFile(t *testing.T) {
@@ -48,7 +49,7 @@ func TestOriginsFile(t *testing.T) {
 		{"http1 off", "-", ""}, {"http1: on", "-", ""}, {"Header-Timeout: 10m", "-", ""}, {"cert: c.pem", "-", ""}, {"ca: c.pem", "-", ""}, {"max-connections: 2", "-", ""},
 		{"cert", "-", ""}, {"cert Bearer", "-", ""}, {"key Bearer", "-", ""}, {"ca Bearer", "-", ""}, {"ca /Bearer", "-", ""}, {"ca ../Bearer", "-", ""},
 	} {
-		site, err := Dir{Files: fstest.MapFS{}}.Parse("h", c.text)
+		site, err := origins.Dir{Files: fstest.MapFS{}}.Parse("h", c.text)
 		if c.want == "-" {
 			if err == nil || strings.Contains(err.Error(), "Bearer") {
 				t.Errorf("%q: %v", c.text, err)
@@ -57,7 +58,7 @@ func TestOriginsFile(t *testing.T) {
 			t.Errorf("%q: %v %v %v", c.text, site.Lines(true), site.Lines(false), err)
 		}
 	}
-	site, err := Dir{}.Parse("h", "http1\nheader-timeout 10m\nmax-connections 2\n")
+	site, err := origins.Dir{}.Parse("h", "http1\nheader-timeout 10m\nmax-connections 2\n")
 	if err != nil || !site.HTTP1 || site.HeaderTimeout != 10*time.Minute || site.Connections != 2 {
 		t.Errorf("%+v %v", site, err)
 	}
@@ -70,7 +71,7 @@ func TestOriginsModes(t *testing.T) {
 	} {
 		dir := fstest.MapFS{"h.example": {Data: []byte("A: secret-word\n"), Mode: mode}}
 		_, err := New(nil, Options{Origins: dir})
-		var unsafe *FileError
+		var unsafe *origins.FileError
 		if (err == nil) != ok || err != nil && (!errors.As(err, &unsafe) || !strings.Contains(err.Error(), "h.example") || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%v: %v", mode, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/address"
 )
 
 // ownScript runs TestOwnNetwork in a network namespace in which this machine has some addresses, and answers at all others
@@ -103,13 +104,13 @@ func TestOwnNetwork(t *testing.T) {
 func TestUnlisted(t *testing.T) {
 	o := newLying(t, func(w *wire) { w.ok(body) })
 	l := newLab(t, Options{Retries: 1})
-	l.p.addr.Local = func() ([]Rule, error) { return nil, errors.New("netlink: operation not permitted") }
+	l.p.addr.Local = func() ([]address.Rule, error) { return nil, errors.New("netlink: operation not permitted") }
 	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
 	l.step()
 	if st, reason := l.state(k); st != fsstore.Queue || !strings.Contains(reason, "AF_NETLINK") || len(o.requests()) > 0 {
 		t.Errorf("%s: %s", st, reason)
 	}
-	l.p.addr.Local = OwnRules
+	l.p.addr.Local = address.OwnRules
 	l.drive()
 	if st, reason := l.state(k); st != fsstore.Done {
 		t.Errorf("%s: %s", st, reason)
@@ -121,7 +122,7 @@ func TestPublicName(t *testing.T) {
 		"cdn.evil.example": true, "a.com": true, "a.com.": true, "vendor.test": true, "x.home.arpa.com": true, "internal.com": true,
 		"mirror": false, "mirror.": false, "mirror.lan": false, "a.b.internal": false, "x.home.arpa": false, "nas.local": false, "10.0.0.1": false, "fd00::1": false,
 	} {
-		if got := IsPublicName(host); got != want {
+		if got := address.IsPublicName(host); got != want {
 			t.Errorf("%s: %v", host, got)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"fromcache/fsstore/fetch/origins"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/kind"
@@ -244,9 +245,9 @@ func FuzzFields(f *testing.F) {
 		if d := retryAfter(after, time.Now()); d < 0 || d > maxRetryAfter {
 			t.Errorf("%q: %v", after, d)
 		}
-		site, err := Dir{Files: fstest.MapFS{}}.Parse("h", creds)
+		site, err := origins.Dir{Files: fstest.MapFS{}}.Parse("h", creds)
 		for name, values := range site.Header {
-			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || Reserved[name] || err != nil {
+			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || origins.Reserved[name] || err != nil {
 				t.Errorf("%q: %q %v", creds, site.Header, err)
 			}
 		}

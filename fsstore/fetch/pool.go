@@ -21,6 +21,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/origins"
 )
 
 // Options of a pool. The zero value of each field is its default.
@@ -68,9 +70,9 @@ type Pool struct {
 	store *fsstore.Store
 	o     Options
 	log   *slog.Logger
-	addr  Policy
+	addr  address.Policy
 
-	origins Dir
+	origins origins.Dir
 	conns   hostConns   // connections by host
 	wanted  atomic.Bool // a job waits for a worker
 
@@ -92,12 +94,12 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		store:     s,
 		o:         o,
 		log:       o.Logger,
-		addr:      NewPolicy(o.AllowOrigin),
+		addr:      address.NewPolicy(o.AllowOrigin),
 		proxy:     http.ProxyFromEnvironment,
 		poll:      500 * time.Millisecond,
 		heartbeat: time.Minute, // other hosts allow ten
 
-		origins: Dir{o.Origins, o.Root},
+		origins: origins.Dir{Files: o.Origins, Root: o.Root},
 	}
 	return p, p.origins.Check()
 }

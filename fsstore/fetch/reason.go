@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/address"
 )
 
 // End is how an attempt at a job ended, for whoever counts them.
@@ -67,7 +68,7 @@ func because(why Reason, err error) error {
 func reasonOfRequest(err error, h hop) Reason {
 	var timeout net.Error
 	switch {
-	case errors.As(err, new(*RefusedError)):
+	case errors.As(err, new(*address.RefusedError)):
 		return ReasonOther
 	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(x509.UnknownAuthorityError)),
 		errors.As(err, new(tls.RecordHeaderError)), handshakeFailure(err, h.host) != nil:

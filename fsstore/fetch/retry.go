@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/fsstore/fetch/address"
 	"fromcache/fsstore/key"
 )
 
@@ -269,7 +270,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	if e, ok := errors.AsType[*InterfacesError](err); ok {
+	if e, ok := errors.AsType[*address.InterfacesError](err); ok {
 		return &failure{reason: e.Error(), end: endDefer}
 	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
@@ -287,7 +288,7 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 // connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
 func connectionFailure(err error, h hop, proxy *url.URL) error {
 	var (
-		no      *RefusedError
+		no      *address.RefusedError
 		dns     *net.DNSError
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError

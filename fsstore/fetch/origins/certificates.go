@@ -1,4 +1,4 @@
-package fetch
+package origins
 
 import (
 	"crypto/tls"

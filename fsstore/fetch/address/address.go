@@ -1,4 +1,4 @@
-package fetch
+package address
 
 import (
 	"context"
@@ -155,7 +155,7 @@ func (p Policy) withLocal() (Policy, error) {
 	if err != nil {
 		return p, &InterfacesError{err}
 	}
-	return Policy{Rules: slices.Concat(p.Rules, more), Allow: p.Allow}, nil //guard:TestOwnNetwork
+	return Policy{Rules: slices.Concat(p.Rules, more), Allow: p.Allow}, nil //guard:fsstore/fetch.TestOwnNetwork
 }
 
 // RefusedError says that an address may not be dialled. It fails the job, because a further
@@ -186,7 +186,7 @@ func (p Policy) Classify(a netip.Addr) (Class, string) {
 		if p.allowed(in) {
 			continue
 		}
-		if c, n := p.Classify(in); c > worst { //guard:TestInside
+		if c, n := p.Classify(in); c > worst { //guard:fsstore/fetch.TestInside
 			worst, name = c, n+" inside an IPv6 address"
 		}
 	}

@@ -1,4 +1,4 @@
-package fetch
+package origins
 
 import (
 	"errors"
@@ -102,7 +102,7 @@ func (o Dir) Check() error {
 		if info, err := fs.Stat(o.Files, name); err == nil && info.IsDir() {
 			continue
 		}
-		if !isHost(name) { //guard:TestOriginsModes
+		if !isHost(name) { //guard:fsstore/fetch.TestOriginsModes
 			return &FileError{name, "is not the name of a host", "call it as the URL does, in " +
 				"lower case and without port, or move it elsewhere"}
 		}
@@ -132,7 +132,7 @@ func (o Dir) checkDir() error {
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
+	if info.Mode().Perm()&0o022 != 0 { //guard:fsstore/fetch.TestOriginsDirectory
 		return &FileError{"the directory", fmt.Sprintf("can be written by others (mode %04o)",
 			info.Mode().Perm()), "chmod go-w it"}
 	}
@@ -169,7 +169,7 @@ func (o Dir) Of(host string) (Host, error) {
 func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	info, err := fs.Stat(in, name)
 	// Ask before it is opened, because opening a pipe blocks.
-	if err == nil && !info.Mode().IsRegular() { //guard:TestOriginsModes
+	if err == nil && !info.Mode().IsRegular() { //guard:fsstore/fetch.TestOriginsModes
 		err = errors.New("is no regular file")
 	}
 	if err != nil {
@@ -187,7 +187,7 @@ func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if int64(len(b)) > limit { //guard:TestOriginsModes
+	if int64(len(b)) > limit { //guard:fsstore/fetch.TestOriginsModes
 		return nil, fmt.Errorf("is larger than %d KiB", limit>>10)
 	}
 	return b, err
@@ -206,9 +206,9 @@ func withoutName(err error) string {
 func checkMode(info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	switch {
-	case perm&0o007 != 0: //guard:TestOriginsModes
+	case perm&0o007 != 0: //guard:fsstore/fetch.TestOriginsModes
 		return fmt.Errorf("can be read or written by others (mode %04o; chmod 600 it)", perm)
-	case perm&0o020 != 0: //guard:TestOriginsModes
+	case perm&0o020 != 0: //guard:fsstore/fetch.TestOriginsModes
 		return fmt.Errorf("can be written by its group (mode %04o; chmod 600 it)", perm)
 	}
 	return nil
@@ -289,7 +289,7 @@ func (site *Host) field(line string) error {
 		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) +
 			"` in lower case and without a colon")
 	}
-	if Reserved[name] { //guard:TestOriginsFile
+	if Reserved[name] { //guard:fsstore/fetch.TestOriginsFile
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
 	}
 	site.Header.Add(name, value)
@@ -301,7 +301,7 @@ func (site Host) Withholds(https bool) bool { return len(site.Lines(https)) < le
 
 // Lines returns the header lines that may be sent.
 func (site Host) Lines(https bool) http.Header {
-	if https || site.AllowHTTP { //guard:TestOriginsFile
+	if https || site.AllowHTTP { //guard:fsstore/fetch.TestOriginsFile
 		return site.Header
 	}
 	h := http.Header{}
