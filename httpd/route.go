@@ -54,6 +54,7 @@ func (s *Server) routes() *httprouter.Router {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	proxies(s.opt.TrustedProxies).settle(r)
 	if why := badPath(r.URL.Path); why != "" {
 		s.watched(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/api/") {

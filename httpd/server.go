@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,8 @@ type Options struct {
 	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	// RedirectMisses has the door redirect a miss to its origin; see read.Server.ByPrefix.
 	RedirectMisses bool
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For, -Proto and -Prefix count.
+	TrustedProxies []netip.Prefix
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
 

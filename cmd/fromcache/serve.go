@@ -43,6 +43,7 @@ type serveFlags struct {
 	headerTimeout        span
 	allowOrigin          []netip.Prefix
 	publicHosts          []string
+	trustedProxies       []netip.Prefix
 	redirectMisses       bool
 	tlsCert, tlsKey      string
 	logFormat, logLevel  string
@@ -118,6 +119,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 		addPrefixes(&o.allowOrigin))
 	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
 		addHosts(&o.publicHosts))
+	f.Func("trusted-proxy", "believe X-Forwarded-For, -Proto and -Prefix of proxies in this `CIDR`; may be repeated: fromcache help deploy",
+		addPrefixes(&o.trustedProxies))
 	f.StringVar(&o.hooks, "hooks", "",
 		"`DIR` of programs to run when something happens, outside the data directory: fromcache help hooks")
 	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
@@ -372,6 +375,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	to.Version = versionName()
 	to.Logger = log
 	to.RedirectMisses = o.redirectMisses
+	to.TrustedProxies = o.trustedProxies
 	to.Head = func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 		f, err := pool.Head(ctx, rawURL, agent)
 		return pages.OriginFacts(f), err

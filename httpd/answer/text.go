@@ -45,8 +45,8 @@ func Allow(h http.Header) string {
 	return allow
 }
 
-// ClientAddr returns the address of the connection's other end, without port and
-// zone. What a client says of itself (X-Forwarded-For) is not believed.
+// ClientAddr returns the address of the client, without its port. httpd.Server has put it into
+// RemoteAddr where a proxy stands between.
 func ClientAddr(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -55,9 +55,22 @@ func ClientAddr(r *http.Request) string {
 	return host
 }
 
-// OverTLS reports whether a client's request came over TLS, to us or to a proxy that says so.
+// OverTLS reports whether a client's request came over TLS, to the proxy that says so or not, or
+// else to us. httpd.Server has left only what a proxy of ours says.
 func OverTLS(r *http.Request) bool {
-	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+	if proto := r.Header["X-Forwarded-Proto"]; proto != nil {
+		return proto[0] == "https"
+	}
+	return r.TLS != nil
+}
+
+// Prefix returns the path below which a proxy shows this server, as /tools/fromcache, or "" where
+// that is the root. httpd.Server has left only what a proxy of ours says.
+func Prefix(r *http.Request) string {
+	if prefix := r.Header["X-Forwarded-Prefix"]; prefix != nil {
+		return prefix[0]
+	}
+	return ""
 }
 
 // Route is an address and what answers there.
