@@ -57,6 +57,14 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 		return byID[id]
 	}
 	var in *control
+	root := &url.URL{}
+	resolved := func(to string) string { // "" is no address
+		u, err := root.Parse(to)
+		if err != nil || to == "" {
+			return ""
+		}
+		return u.String()
+	}
 	lines := 0
 	for {
 		token, err := d.Token()
@@ -70,12 +78,14 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 		case xml.StartElement:
 			a := attributes(e)
 			switch e.Name.Local {
+			case "base":
+				root, _ = url.Parse(a["href"])
 			case "form":
 				around = form(map[string]string{"form": a["id"] + a["action"]})
 				if a["id"] != "" {
 					around = form(map[string]string{"form": a["id"]})
 				}
-				around.action, around.post = a["action"], a["method"] == "post"
+				around.action, around.post = resolved(a["action"]), a["method"] == "post"
 			case "details":
 				if a["class"] == "sh" {
 					lines++
@@ -86,7 +96,7 @@ func controlsOf(t testing.TB, body string) (list []*control) {
 				}
 			case "button":
 				if a["type"] != "button" {
-					to, query, _ := strings.Cut(a["formaction"], "?")
+					to, query, _ := strings.Cut(resolved(a["formaction"]), "?")
 					in = &control{form: form(a), to: to, query: query, name: a["name"], value: a["value"], class: a["class"], lines: lines}
 					list = append(list, in)
 				}

@@ -49,7 +49,7 @@ func TestPageFields(t *testing.T) {
 			continue
 		}
 		csp := h.Get("Content-Security-Policy")
-		for _, want := range []string{"default-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		for _, want := range []string{"default-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'self'"} {
 			if !strings.Contains(csp, want) {
 				t.Errorf("%s: CSP %q lacks %s", path, csp, want)
 			}

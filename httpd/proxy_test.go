@@ -148,6 +148,11 @@ func TestBehindNginx(t *testing.T) {
 // carryIn is sendFile by a browser that is signed in.
 func (w *world) carryIn(b *browser, body string, fields ...string) (int, string) {
 	w.t.Helper()
+	return w.carryInAt("/admin/upload", b, body, fields...)
+}
+
+func (w *world) carryInAt(path string, b *browser, body string, fields ...string) (int, string) {
+	w.t.Helper()
 	var form bytes.Buffer
 	m := multipart.NewWriter(&form)
 	for i := 0; i < len(fields); i += 2 {
@@ -157,7 +162,7 @@ func (w *world) carryIn(b *browser, body string, fields ...string) (int, string)
 	w.must(err)
 	io.WriteString(part, body)
 	w.must(m.Close())
-	req, err := http.NewRequest(http.MethodPost, w.url("/admin/upload"), &form)
+	req, err := http.NewRequest(http.MethodPost, w.url(path), &form)
 	w.must(err)
 	req.Header.Set("Content-Type", m.FormDataContentType())
 	req.Header.Set("X-Fromcache-Live", "1")

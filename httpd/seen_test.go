@@ -22,7 +22,7 @@ func signedBy(path, who string) string {
 
 // approvals are the values of the buttons that approve, as a page has them.
 func approvals(page string) (values []string) {
-	for _, m := range regexp.MustCompile(`name="key" value="([^"]*)" formaction="/admin/approve"`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`name="key" value="([^"]*)" formaction="admin/approve"`).FindAllStringSubmatch(page, -1) {
 		values = append(values, m[1])
 	}
 	return values

@@ -33,7 +33,7 @@ func TestAdviceHasItsButton(t *testing.T) {
 		b := w.browser()
 		_, body := b.get("/downloads")
 		value := strings.ReplaceAll(option, "/", "%2F")
-		if !strings.Contains(body, "Accept "+option+" and retry") || !strings.Contains(body, `formaction="/admin/retry?accept=`+value+`&amp;in=failed"`) {
+		if !strings.Contains(body, "Accept "+option+" and retry") || !strings.Contains(body, `formaction="admin/retry?accept=`+value+`&amp;in=failed"`) {
 			t.Fatalf("no button for accept %s in %s", option, body)
 		}
 		if !strings.Contains(body, "{ echo; echo accept "+option+"; } &gt;&gt; failed/"+name+".job &amp;&amp; mv -n failed/"+name+".job queue/") {
@@ -152,7 +152,7 @@ func TestAsksOnce(t *testing.T) {
 		if !c.asks {
 			continue
 		}
-		if !strings.Contains(body, `href="/artifacts?q=a"`) || !maps.Equal(before, w.everything()) {
+		if !strings.Contains(body, `href="artifacts?q=a"`) || !maps.Equal(before, w.everything()) {
 			t.Errorf("%s: no way back, or something changed: %s", c.path, body)
 		}
 		if resp, _ := b.post(c.path, "key", c.key, "sure", "1"); resp.StatusCode != http.StatusSeeOther || maps.Equal(before, w.everything()) {
@@ -176,7 +176,7 @@ func TestUndo(t *testing.T) {
 	b := w.browser()
 	b.post("/admin/approve", "key", k)
 	_, body := b.get("/misses")
-	if !strings.Contains(body, `action="/admin/cancel"><input type="hidden" name="id" value="`+k+`"><button class="quiet">Undo</button>`) || !strings.Contains(body, `<body class="after">`) {
+	if !strings.Contains(body, `action="admin/cancel"><input type="hidden" name="id" value="`+k+`"><button class="quiet">Undo</button>`) || !strings.Contains(body, `<body class="after">`) {
 		t.Fatalf("no undo in %s", body)
 	}
 	if _, body := b.get("/misses"); strings.Contains(body, ">Undo<") || strings.Contains(body, `class="after"`) {
@@ -186,7 +186,7 @@ func TestUndo(t *testing.T) {
 	live.header.Set("X-Fromcache-Live", "1")
 	resp, words := live.post("/admin/cancel", "id", k)
 	undo := resp.Header.Get("X-Fromcache-Undo")
-	if !strings.HasPrefix(words, "Cancelled") || w.files("cancelled") != 1 || undo != "/admin/retry?id="+k+"&in=cancelled" {
+	if !strings.HasPrefix(words, "Cancelled") || w.files("cancelled") != 1 || undo != "admin/retry?id="+k+"&in=cancelled" {
 		t.Fatalf("%s; %q", words, undo)
 	}
 	if resp, words := live.post("/admin/retry", "in", "cancelled", "id", k); resp.StatusCode != http.StatusOK || w.files("queue") != 1 {

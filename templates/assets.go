@@ -59,12 +59,12 @@ func contentType(name string) string {
 	return ""
 }
 
-// assetPath is the address of a static file, new whenever its bytes are, or ""
-// where the build had none.
+// assetPath is the address of a static file from the root of the pages, new
+// whenever its bytes are, or "" where the build had none.
 func assetPath(name string) string {
 	a := Assets()[name]
 	if a == nil {
 		return ""
 	}
-	return "/static/" + name + "?v=" + a.Version
+	return "static/" + name + "?v=" + a.Version
 }

@@ -2,6 +2,9 @@
 // static files, embedded. It knows nothing of the cache: httpd hands it
 // finished, redacted values, and every one of them is escaped here.
 //
+// Addresses in them are relative to the root of the pages, which is the base of
+// each page, because a proxy may show that root below a path of its own.
+//
 // The files in static/vendor are copied from npm at build time by the script
 // assets. Without them the pages are plain, and everything on them works.
 package templates
@@ -48,7 +51,7 @@ type Action struct {
 	Into         string // id of the element that takes the answer, else it is a new page
 }
 
-// Post returns the address that the button sends its form to.
+// Post returns the address that the button sends its form to, from the root of the pages.
 func (a Action) Post() string {
 	v := url.Values{}
 	if a.In != "" {
@@ -57,7 +60,7 @@ func (a Action) Post() string {
 	if a.Accept != "" {
 		v.Set("accept", a.Accept)
 	}
-	return strings.TrimSuffix("/admin/"+a.Verb+"?"+v.Encode(), "?")
+	return strings.TrimSuffix("admin/"+a.Verb+"?"+v.Encode(), "?")
 }
 
 // bare are the names that a shell takes for one word as they are: all keys, and

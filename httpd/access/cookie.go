@@ -26,7 +26,7 @@ func (g *Guard) Cookie(name, purpose string, age time.Duration) *Cookie {
 
 func newCookie(secret []byte, name, purpose string, age time.Duration) *Cookie {
 	c := sessions.NewCookieStore(mac(secret, "cookie "+purpose))
-	c.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	c.Options = &sessions.Options{HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	c.MaxAge(int(age / time.Second))
 	return &Cookie{name, c}
 }
@@ -66,7 +66,7 @@ func (c *Cookie) save(
 ) error {
 	s := sessions.NewSession(c.store, c.name)
 	opts := *c.store.Options
-	opts.Secure, opts.MaxAge = answer.OverTLS(r), age
+	opts.Path, opts.Secure, opts.MaxAge = answer.Prefix(r)+"/", answer.OverTLS(r), age
 	s.Options = &opts
 	for k, v := range values {
 		s.Values[k] = v

@@ -41,7 +41,7 @@ func (s *Server) addArtifacts() {
 			}
 			list, err := s.cache(ctx).Artifacts(ctx, p)
 			out := &artifactsAnswer{Body: list}
-			out.Body.Next, out.Link = in.next(list.Next, "/artifacts")
+			out.Body.Next, out.Link = in.next(ctx, list.Next, "/artifacts")
 			return out, err
 		})
 	register(s, call{name: "get-artifact", does: "GET /artifacts/{key}", about: "Get one artifact"},

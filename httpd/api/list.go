@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -28,7 +29,7 @@ func (l Listed) page() (operate.Page, error) {
 }
 
 // next makes a name the cursor of a list, and the Link field (RFC 8288) that leads there.
-func (l Listed) next(name, at string) (cursor, link string) {
+func (l Listed) next(ctx context.Context, name, at string) (cursor, link string) {
 	if name == "" {
 		return "", ""
 	}
@@ -37,5 +38,5 @@ func (l Listed) next(name, at string) (cursor, link string) {
 	if l.Match != "" {
 		v.Set("match", l.Match)
 	}
-	return cursor, "<" + Base + at + "?" + v.Encode() + `>; rel="next"`
+	return cursor, "<" + answer.Prefix(requestOf(ctx).r) + Base + at + "?" + v.Encode() + `>; rel="next"`
 }

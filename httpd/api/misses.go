@@ -129,6 +129,6 @@ func (s *Server) list(ctx context.Context, st fsstore.State, in *Listed, at stri
 	}
 	list, err := s.cache(ctx).Jobs(ctx, st, p)
 	out := &jobsAnswer{Body: list}
-	out.Body.Next, out.Link = in.next(list.Next, at)
+	out.Body.Next, out.Link = in.next(ctx, list.Next, at)
 	return out, err
 }

@@ -15,7 +15,8 @@ import (
 	"fromcache/httpd/operate"
 )
 
-// specPath is where the document is. Everybody may read it: it is the same on every server.
+// specPath is where the document is. Everybody may read it: it is the same on every server, but for
+// the path below which a proxy shows the server.
 const specPath = "/api/openapi.json"
 
 // request is what a call needs to know of its request.
@@ -40,7 +41,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, _ httprouter.Par
 	secure(w.Header())
 	if r.URL.Path == specPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		w.Header()["Content-Type"] = []string{"application/json"}
-		w.Write(s.spec) //nolint:errcheck // the reader has gone
+		w.Write(s.specBelow(answer.Prefix(r))) //nolint:errcheck // the reader has gone
 		return
 	}
 	v, err := s.visitor(r)
@@ -51,6 +52,15 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, _ httprouter.Par
 	defer endQuietly()
 	ctx := context.WithValue(r.Context(), requestKey{}, &request{v.By, v.Act, w, r})
 	s.router.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// specBelow is the document for programs that reach the server below a prefix. It needs no quoting
+// in JSON: answer.Prefix.
+func (s *Server) specBelow(prefix string) []byte {
+	if prefix == "" {
+		return s.spec // OpenAPI's default is /
+	}
+	return append([]byte(`{"servers":[{"url":"`+prefix+`"}],`), s.spec[1:]...)
 }
 
 // secure sets the header fields of every answer: none is kept, shown as a page or put into one.

@@ -416,6 +416,12 @@ func (b *tab) eval(js string) string {
 	return s
 }
 
+// leads is where a link leads, on this server.
+func (b *tab) leads(js string) string {
+	b.l.t.Helper()
+	return b.eval("(a => a.pathname + a.search)(" + js + ")")
+}
+
 // press clicks the first button that says so, within what a selector finds.
 func (b *tab) press(within, says string) {
 	b.l.t.Helper()

@@ -26,8 +26,8 @@ func TestLook(t *testing.T) {
 	l.stats()
 	b := l.tab()
 	b.open("/")
-	held := b.eval(`document.querySelector('#l-meta a').getAttribute('href')`)
-	log := b.eval(`document.querySelector('#l-failed a').getAttribute('href')`)
+	held := b.leads(`document.querySelector('#l-meta a')`)
+	log := b.leads(`document.querySelector('#l-failed a')`)
 	for name, path := range map[string]string{"all": "/", "misses": "/misses", "grouped": "/misses?group=1&sort=asked", "downloads": "/downloads",
 		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats"} {
 		b.size(1280)

@@ -64,9 +64,9 @@ func TestSafety(t *testing.T) {
 	}
 	for i := range 10 {
 		b.open("/downloads?state=failed")
-		b.open(b.eval(fmt.Sprintf(`document.querySelectorAll('#l-failed a')[%d].getAttribute('href')`, i*4)))
+		b.open(b.leads(fmt.Sprintf(`document.querySelectorAll('#l-failed a')[%d]`, i*4)))
 		b.open("/artifacts")
-		b.open(b.eval(fmt.Sprintf(`document.querySelectorAll('#l-meta td.url a')[%d].getAttribute('href')`, i*4)))
+		b.open(b.leads(fmt.Sprintf(`document.querySelectorAll('#l-meta td.url a')[%d]`, i*4)))
 		b.open("/misses?q=" + url.QueryEscape(put(scripts[i*4])))
 	}
 	b.open("/misses?sort=asked")
@@ -126,9 +126,9 @@ func TestAccess(t *testing.T) {
 	l.eventually("all is fetched", func() bool { return len(l.names("done")) == 2 && len(l.names("failed")) == 1 })
 	b := l.tab()
 	b.open("/artifacts")
-	held := b.eval(`document.querySelector('#l-meta a').getAttribute('href')`)
+	held := b.leads(`document.querySelector('#l-meta a')`)
 	b.open("/downloads")
-	job := b.eval(`document.querySelector('#l-failed a').getAttribute('href')`)
+	job := b.leads(`document.querySelector('#l-failed a')`)
 	for _, dark := range []bool{false, true} {
 		b.scheme(dark)
 		for _, path := range []string{"/", "/misses", "/misses?group=1", "/downloads", "/artifacts", held, job, "/add", "/stats", "/artifacts/nothing"} {

@@ -38,31 +38,34 @@ func (s *Server) finishWithUndo(w http.ResponseWriter, r *http.Request, text str
 		return nil
 	}
 	s.flash(w, r, text, back)
-	redirect(w, backTo(r))
+	redirect(w, r, backTo(r))
 	return nil
 }
 
-var lists = []string{"/misses", "/downloads", "/artifacts", "/add", "/stats"}
+var lists = []string{"misses", "downloads", "artifacts", "add", "stats"}
 
 // backTo returns the page that the form was on, if the Referer names one of ours,
-// else a page where its outcome is.
+// else a page where its outcome is. It names it from the root of the pages.
 func backTo(r *http.Request) string {
 	u, err := url.Parse(r.Referer())
 	if err != nil || u.Host != r.Host {
-		return "/"
+		return "."
 	}
+	root := answer.Prefix(r) + "/"
+	path, ours := strings.CutPrefix(u.EscapedPath(), root)
 	stays := r.URL.Path == "/admin/again"
 	switch {
-	case slices.Contains(lists, u.Path), stays && (u.Path == "/job" || strings.HasPrefix(u.Path, "/artifacts/")):
-		return u.RequestURI()
-	case u.Path == "/job": // it may have another address now
-		return "/downloads"
-	case strings.HasPrefix(u.Path, "/artifacts/"), u.Path == "/admin/evict":
-		return "/artifacts"
-	case u.Path == "/admin/ask", u.Path == "/admin/deny":
-		return "/misses"
+	case !ours:
+	case slices.Contains(lists, path), stays && (path == "job" || strings.HasPrefix(path, "artifacts/")):
+		return strings.TrimPrefix(u.RequestURI(), root)
+	case path == "job": // it may have another address now
+		return "downloads"
+	case strings.HasPrefix(path, "artifacts/"), path == "admin/evict":
+		return "artifacts"
+	case path == "admin/ask", path == "admin/deny":
+		return "misses"
 	}
-	return "/"
+	return "."
 }
 
 // fromScript reports whether the script of our pages asks.

@@ -88,12 +88,14 @@ func (s *Server) jobsOf(p *artifactPage) {
 	}
 }
 
-// base returns scheme and host under which the page was asked for.
+// base returns scheme, host and path of the root under which the page was asked
+// for, without a slash at its end.
 func base(r *http.Request) string {
+	scheme := "http://"
 	if answer.OverTLS(r) {
-		return "https://" + r.Host
+		scheme = "https://"
 	}
-	return "http://" + r.Host
+	return scheme + r.Host + answer.Prefix(r)
 }
 
 // cachePath returns the path at which the cache serves a URL. It ends in the name

@@ -65,7 +65,7 @@ func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
 	if l.Sort != "new" {
 		q.Set("sort", l.Sort)
 	}
-	l.Pager = newPager("/artifacts", q, pageOf(r), rows, len(found))
+	l.Pager = newPager("artifacts", q, pageOf(r), rows, len(found))
 	for _, i := range found[l.Pager.lo:l.Pager.hi] {
 		l.Rows = append(l.Rows, s.artifactRow(all[i]))
 	}
@@ -85,7 +85,7 @@ func sortLinks(q url.Values, on string) []sortLink {
 		}
 		list[i].On = list[i].Name == on
 		if list[i].Name != "" {
-			list[i].Href = strings.TrimSuffix("/artifacts?"+v.Encode(), "?")
+			list[i].Href = strings.TrimSuffix("artifacts?"+v.Encode(), "?")
 		}
 	}
 	return list
@@ -118,7 +118,7 @@ func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, erro
 func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
 	r := artifactRow{
 		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: s.store.Hits(a.Key),
-		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: "/artifacts/" + url.PathEscape(a.Key),
+		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: "artifacts/" + url.PathEscape(a.Key),
 	}
 	if a.SHA256 == "" {
 		r.Why = "its meta can't be read: run fromcache fsck"

@@ -62,9 +62,9 @@ func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did strin
 func undoOf(did, name string) *undo {
 	switch did {
 	case "Approved", "Retried":
-		return &undo{"/admin/cancel", url.Values{"id": {name}}}
+		return &undo{"admin/cancel", url.Values{"id": {name}}}
 	case "Cancelled":
-		return &undo{"/admin/retry", url.Values{"in": {string(fsstore.Cancelled)}, "id": {name}}}
+		return &undo{"admin/retry", url.Values{"in": {string(fsstore.Cancelled)}, "id": {name}}}
 	}
 	return nil
 }

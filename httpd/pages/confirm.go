@@ -65,7 +65,7 @@ func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question fu
 	name := list[i].Name
 	f := s.frame(w, r, "sure")
 	f.Back = backTo(r)
-	f.Sure = &confirmation{question(name), "Yes", r.URL.Path, url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
+	f.Sure = &confirmation{question(name), "Yes", strings.TrimPrefix(r.URL.Path, "/"), url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
 	f.Text = cut(key.RedactText(name), 300)
 	return true, s.write(w, r, http.StatusOK, f)
 }

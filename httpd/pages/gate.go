@@ -54,7 +54,7 @@ func signInFirst(w http.ResponseWriter, r *http.Request) error {
 	if fromScript(r) || r.URL.Path == "/events" {
 		return answer.Refuse(http.StatusUnauthorized, "sign in again")
 	}
-	redirect(w, "/ui/login")
+	redirect(w, r, "ui/login")
 	return nil
 }
 
@@ -77,7 +77,7 @@ func (s *Server) gated(op operation) httprouter.Handle {
 		}
 	}))
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-		secure(w.Header(), r.Host)
+		secure(w.Header(), r)
 		guarded.ServeHTTP(w, r)
 	}
 }
@@ -101,9 +101,9 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 // secure sets the header fields of every page. Referrer-Policy may not be
 // no-referrer: browsers then send "Origin: null" with our own forms, and over
 // plain HTTP nothing else tells them from another site's.
-func secure(h http.Header, host string) {
+func secure(h http.Header, r *http.Request) {
 	h["Cache-Control"] = answer.NoStore
-	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " + scripts(host) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
+	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " + scripts(r.Host, answer.Prefix(r)) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"}
 	h["Referrer-Policy"] = []string{"same-origin"}
 	h["X-Content-Type-Options"] = answer.Nosniff
 	h["X-Frame-Options"] = []string{"DENY"} //guard:httpd.TestFraming
@@ -113,17 +113,17 @@ func secure(h http.Header, host string) {
 // IPv6 address.
 var plainHost = regexp.MustCompile(`^[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*(:[0-9]+)?$`)
 
-// scripts returns the source of scripts for pages under this Host: /static/ alone,
-// because bytes of origins are served under the same host. Some proxies leave the
-// port out, so a host without one allows any.
-func scripts(host string) string {
+// scripts returns the source of scripts for pages under this Host, below prefix:
+// /static/ alone, because bytes of origins are served under the same host. Some
+// proxies leave the port out, so a host without one allows any.
+func scripts(host, prefix string) string {
 	if !plainHost.MatchString(host) {
 		return "'self'"
 	}
 	if !strings.Contains(host, ":") {
 		host += ":*"
 	}
-	return host + "/static/"
+	return host + prefix + "/static/"
 }
 
 // wantsHTML reports whether a browser asks, and no script.
@@ -131,8 +131,9 @@ func wantsHTML(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// redirect answers 303, so that the browser GETs the page whatever it has sent.
-func redirect(w http.ResponseWriter, to string) {
-	w.Header()["Location"] = []string{to}
+// redirect answers 303, so that the browser GETs the page whatever it has sent. The
+// page is named from the root of the pages; "." is that root.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header()["Location"] = []string{answer.Prefix(r) + "/" + strings.TrimPrefix(to, ".")}
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -105,8 +105,8 @@ func (s *Server) jobs(st fsstore.State) []fsstore.JobFile {
 
 func (s *Server) jobSection(c *section, page, rows int) jobSection {
 	jobs := s.jobs(c.state)
-	p := newPager("/downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
-	p.All = "/downloads?state=" + c.word
+	p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
+	p.All = "downloads?state=" + c.word
 	sec := jobSection{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p}
 	for i := range jobs[p.lo:p.hi] {
 		sec.Rows = append(sec.Rows, s.jobRow(&jobs[p.lo+i]))
@@ -142,7 +142,7 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 	r.CanRetry = j.State == fsstore.Failed || j.State == fsstore.Cancelled || j.State == fsstore.Done
 	r.WantsSum = r.CanRetry && strings.Contains(r.Why, "add the line `sha256 <hex>` to the job")
 	r.Acts = jobActs(j)
-	r.Log = "/job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
+	r.Log = "job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
 	s.amounts(&r, j)
 	return r
 }
@@ -265,7 +265,7 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
 	}
 	if j.Key != "" {
 		if a, err := s.store.Lookup(j.Job.FetchURL()); err == nil { // an earlier server may have named it
-			f.Held = "/artifacts/" + url.PathEscape(a.Key)
+			f.Held = "artifacts/" + url.PathEscape(a.Key)
 		}
 	}
 	for line := range strings.Lines(string(log)) {

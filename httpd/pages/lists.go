@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"fromcache/templates"
 )
@@ -36,7 +35,7 @@ type pager struct {
 func newPager(path string, q url.Values, page, rows, total int) pager {
 	pages := max(1, (total+rows-1)/rows)
 	page = min(max(1, page), pages)
-	p := pager{Label: "Pages of " + strings.TrimPrefix(path, "/"), All: path, Total: total}
+	p := pager{Label: "Pages of " + path, All: path, Total: total}
 	p.lo, p.hi = (page-1)*rows, min(page*rows, total)
 	p.From, p.To, p.Many, p.More = p.lo+1, p.hi, pages > 1, total > p.hi
 	if page > 1 {

@@ -11,7 +11,7 @@ import (
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
 	if s.guard.Visitor(r).Read {
-		redirect(w, "/")
+		redirect(w, r, ".")
 		return nil
 	}
 	s.render(w, r, http.StatusOK, "login", "")
@@ -21,7 +21,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	err := s.guard.SignIn(w, r, r.PostForm.Get("password"))
 	if err == nil {
-		redirect(w, "/")
+		redirect(w, r, ".")
 		return nil
 	}
 	code, text := http.StatusUnauthorized, "That is not the password."
@@ -43,6 +43,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := s.guard.SignOut(w, r); err != nil {
 		return err
 	}
-	redirect(w, "/ui/login")
+	redirect(w, r, "ui/login")
 	return nil
 }

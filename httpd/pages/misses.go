@@ -139,7 +139,7 @@ func askedBy(j *fsstore.JobFile, text string) bool {
 func (s *Server) missList(q missQuery, page, rows int) missList {
 	now := time.Now().Unix()
 	jobs, facts, found := s.matching(q)
-	p := newPager("/misses", q.values(), page, rows, len(found))
+	p := newPager("misses", q.values(), page, rows, len(found))
 	l := missList{Query: q, Pager: p, Until: now}
 	host := ""
 	for _, i := range found[p.lo:p.hi] {
@@ -239,7 +239,7 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) variants {
 	if j.Asked != nil {
 		fetch = j.Asked.Fetch
 	}
-	v := variants{All: "/job?" + url.Values{"in": {string(fsstore.Misses)}, "name": {j.Name}}.Encode()}
+	v := variants{All: "job?" + url.Values{"in": {string(fsstore.Misses)}, "name": {j.Name}}.Encode()}
 	order := slices.Clone(all)
 	slices.Reverse(order)
 	slices.SortStableFunc(order, func(a, b job.Variant) int { // the one that is fetched, then the newest; line 1 is last

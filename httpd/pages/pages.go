@@ -15,6 +15,7 @@ import (
 // frame is what every page has.
 type frame struct {
 	Page, Title, Version string
+	Root, Self           string // the paths of all pages' root, and of this page, for a browser
 	Open                 bool // no password is set
 	SignedIn             bool
 	Summary              summary
@@ -78,11 +79,17 @@ var titles = map[string]string{
 
 // frame begins a page for an operator.
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
-	text, back := s.takeFlash(w, r)
-	return &frame{
-		Page: page, Title: titles[page], Version: s.opt.Version, Open: s.guard.Open(), SignedIn: true,
-		Summary: s.summary(), Flash: text, Undo: back, Problems: s.store.Problems(),
-	}
+	f := s.bareFrame(r, page)
+	f.Version, f.SignedIn = s.opt.Version, true
+	f.Flash, f.Undo = s.takeFlash(w, r)
+	f.Summary, f.Problems = s.summary(), s.store.Problems()
+	return f
+}
+
+// bareFrame begins a page for anybody.
+func (s *Server) bareFrame(r *http.Request, page string) *frame {
+	prefix := answer.Prefix(r)
+	return &frame{Page: page, Title: titles[page], Root: prefix + "/", Self: prefix + r.URL.RequestURI(), Open: s.guard.Open()}
 }
 
 // summary reads no disk, because it also tells what is wrong with the disk.
@@ -121,7 +128,8 @@ func (f *frame) Triggers() string { return live.Triggers(f.Page) }
 // render writes the sign-in or an error. Who is not signed in learns nothing of the
 // cache from it.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, text string) {
-	f := &frame{Page: page, Title: titles[page], Open: s.guard.Open(), Text: text, Back: backTo(r)}
+	f := s.bareFrame(r, page)
+	f.Text, f.Back = text, backTo(r)
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
 	if page == "error" && s.guard.Visitor(r).Read {
 		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true

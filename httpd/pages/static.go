@@ -22,7 +22,7 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, p httprouter.Par
 		return
 	}
 	h := w.Header()
-	secure(h, r.Host)
+	secure(h, r)
 	h["Cache-Control"] = []string{"max-age=300"}
 	if r.URL.RawQuery == "v="+a.Version {
 		h["Cache-Control"] = answer.AYear

@@ -135,7 +135,7 @@ func (s *Server) costly() (list []topRow) {
 	_, facts, found := s.matching(missQuery{Sort: "asked"})
 	for _, i := range found[:min(topRows, len(found))] {
 		f := &facts[i]
-		list = append(list, topRow{cut(f.url, 600), "/misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
+		list = append(list, topRow{cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
 			clientsOf(f.clients)})
 	}
 	return list

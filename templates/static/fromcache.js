@@ -231,7 +231,7 @@
     if (form.dataset.upload !== undefined) {
       e.preventDefault()
       upload(form)
-    } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== '/admin/ask') {
+    } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== 'admin/ask') {
       e.preventDefault()
       if (!button?.dataset.ask || await sure(button, form)) send(form, button)
     }
