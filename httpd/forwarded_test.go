@@ -334,10 +334,10 @@ func TestBelowAPath(t *testing.T) {
 	}
 }
 
-// helpLocation is what fromcache help deploy tells people to write for a path of nginx's.
+// helpLocation is what fromcache help proxy tells people to write for a path of nginx's.
 func helpLocation(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/deploy.md")
+	text, err := os.ReadFile("proxy.md")
 	if err != nil {
 		t.Fatal(err)
 	}

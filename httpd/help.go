@@ -6,3 +6,8 @@ import _ "embed"
 //
 //go:embed security.md
 var SecurityHelp string
+
+// ProxyHelp is the help topic about reverse proxies before the server, as Markdown.
+//
+//go:embed proxy.md
+var ProxyHelp string

@@ -82,10 +82,10 @@ func onDisk(pid int) (sum int64) {
 	return sum
 }
 
-// helpNginx is the server that fromcache help deploy tells people to write, without TLS.
+// helpNginx is the server that fromcache help proxy tells people to write, without TLS.
 func helpNginx(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/deploy.md")
+	text, err := os.ReadFile("proxy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func helpNginx(t *testing.T) string {
 	return strings.Replace(server, "listen 443 ssl;", "listen LISTEN;", 1)
 }
 
-// TestBehindNginx: with the lines of the README people sign in, carry a file in
+// TestBehindNginx: with the lines of the help people sign in, carry a file in
 // and take one that is larger than nginx would read at once; nothing of it
 // waits on nginx's disk.
 func TestBehindNginx(t *testing.T) {

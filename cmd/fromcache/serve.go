@@ -119,7 +119,7 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 		addPrefixes(&o.allowOrigin))
 	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
 		addHosts(&o.publicHosts))
-	f.Func("trusted-proxy", "believe X-Forwarded-For, -Proto and -Prefix of proxies in this `CIDR`; may be repeated: fromcache help deploy",
+	f.Func("trusted-proxy", "believe X-Forwarded-For, -Proto and -Prefix of proxies in this `CIDR`; may be repeated: fromcache help proxy",
 		addPrefixes(&o.trustedProxies))
 	f.StringVar(&o.hooks, "hooks", "",
 		"`DIR` of programs to run when something happens, outside the data directory: fromcache help hooks")

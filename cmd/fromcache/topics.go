@@ -40,6 +40,7 @@ var topics = []topic{
 	{"metrics", metrics.Help},
 	{"origins", origins.Help},
 	{"pages", pages.Help},
+	{"proxy", httpd.ProxyHelp},
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},

@@ -16,7 +16,7 @@ import (
 type frame struct {
 	Page, Title, Version string
 	Root, Self           string // the paths of all pages' root, and of this page, for a browser
-	Open                 bool // no password is set
+	Open                 bool   // no password is set
 	SignedIn             bool
 	Summary              summary
 	Flash                string
