@@ -79,6 +79,7 @@ const (
 )
 
 var (
+	AdditionOf = verbs.AdditionOf
 	ErrAdded   = active.ErrAdded
 	ErrBusy    = spool.ErrBusy
 	ErrDenied  = spool.ErrDenied

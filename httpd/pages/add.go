@@ -94,8 +94,7 @@ func pasted(text string) ([]fsstore.Addition, error) {
 	}
 	var list []fsstore.Addition
 	for i := range file.Jobs {
-		j := &file.Jobs[i]
-		list = append(list, fsstore.Addition{URL: j.URL, SHA256: j.Sha256, AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate})
+		list = append(list, fsstore.AdditionOf(&file.Jobs[i]))
 	}
 	if len(list) == 0 {
 		return nil, answer.Refuse(http.StatusBadRequest, "the list holds no URL")
