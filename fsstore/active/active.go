@@ -41,7 +41,7 @@ type shared struct {
 	host    string
 	boot    string // 8 random hex digits of this start of the machine
 	space   space
-	idle    observer // files of other hosts, and how long they have stood still
+	idle    tree.Observer // of the files of other hosts
 }
 
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs

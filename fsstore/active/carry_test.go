@@ -222,7 +222,7 @@ func TestPutOfAnEarlierServerThatDied(t *testing.T) {
 	storetest.Run(t, s.Dir(), "tail -1 failed/"+k+".job | grep -q ' failed put: it broke off, '")
 	storetest.Run(t, s.Dir(), "mv failed/* queue/") // an operator may want that
 	c := storetest.MustClaim(t, s, k+".job")
-	if e := held.LastApproval(&c.Job); e.Via != "shell" {
+	if e := c.Job.ApprovalOrRetry(); e.Via != "shell" {
 		t.Errorf("it is fetched under %+v", e)
 	}
 	c.Close()

@@ -112,7 +112,7 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	n, atLeast := c.Job.Misses()
 	m := &held.Meta{
 		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: tree.Now(),
-		Ranges: o.Ranges, Approved: c.approval(), Misses: n, AtLeast: atLeast, Claim: c.Worker,
+		Ranges: o.Ranges, Approved: approvalOf(&c.Job), Misses: n, AtLeast: atLeast, Claim: c.Worker,
 	}
 	if asked, err := key.Parse(c.URL, key.Auto); err == nil {
 		m.AskedSum = asked.Sum()
@@ -147,10 +147,11 @@ func MetaOf(k string, j job.Job, u key.URL, digest string) *held.Meta {
 	return c.meta(digest, 0, Origin{})
 }
 
-func (c *Claim) approval() *held.Approval {
-	e := c.Job.Approval()
+// approvalOf returns who approved a job, or retried one without an approval, or nil.
+func approvalOf(j *job.Job) *held.Approval {
+	e := j.Approval()
 	if e.Kind == "" {
-		e, _ = c.Job.Newest(job.Retry)
+		e = j.ApprovalOrRetry()
 	}
 	if e.Kind == "" {
 		return nil

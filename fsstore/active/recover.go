@@ -4,10 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
@@ -56,7 +53,9 @@ func (cs *Claims) RecoverFile(name string) error {
 	if jobs := job.Parse(b).Jobs; len(jobs) > 0 {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
-	if cs.OfOtherHost(&j) && !cs.idle.unchangedFor(path, cs.tree.Path("tmp", tree.PartName(stem, worker)), foreignIdle) { //guard:TestOrphanOfAnotherHostIsGivenTime
+	part := cs.tree.Path("tmp", tree.PartName(stem, worker))
+	if cs.OfOtherHost(&j) &&
+		!cs.idle.UnchangedFor(foreignIdle, path, part) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
 	c := &Claim{Key: stem, stem: stem, Worker: worker, Job: j, shared: &cs.shared, f: f, path: path, ownURL: own}
@@ -75,7 +74,7 @@ func (c *Claim) recover() error {
 		}
 		return c.finish(e)
 	}
-	if held.LastApproval(&c.Job).Via == held.ViaPut { // the puts of an earlier server were claims //guard:TestPutOfAnEarlierServerThatDied
+	if c.Job.ApprovalOrRetry().Via == held.ViaPut { // the puts of an earlier server were claims //guard:TestPutOfAnEarlierServerThatDied
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
@@ -126,39 +125,4 @@ func (cs *Claims) renameMoved(st tree.State, name, stem string) error {
 	}
 	_, err = cs.spool.MoveToEnded(path, st, stem)
 	return err
-}
-
-// observer remembers how long files have stood still. It goes by the clock of this process, because
-// the times of the files are another host's.
-type observer struct {
-	mu   sync.Mutex
-	seen map[string]sighting
-}
-
-type sighting struct {
-	job, part tree.Identity
-	since     time.Time
-}
-
-// unchangedFor reports whether a job and its part have stood still for that long.
-func (o *observer) unchangedFor(path, part string, long time.Duration) bool {
-	now := sighting{since: time.Now()}
-	var st unix.Stat_t
-	if unix.Lstat(path, &st) == nil {
-		now.job = tree.Identify(&st)
-	}
-	if unix.Lstat(part, &st) == nil {
-		now.part = tree.Identify(&st)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.seen == nil || len(o.seen) > 10_000 {
-		o.seen = map[string]sighting{}
-	}
-	before, ok := o.seen[path]
-	if !ok || before.job != now.job || before.part != now.part {
-		o.seen[path] = now
-		return long == 0
-	}
-	return time.Since(before.since) >= long
 }

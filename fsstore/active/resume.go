@@ -20,7 +20,7 @@ func (p *Part) adopt(ctx context.Context) error {
 	keys := append(p.c.artifactID().Names, p.c.Key)
 	for _, name := range p.c.partsOf(keys...) {
 		_, worker, _ := tree.SplitPart(name)
-		if !p.c.vouchesFor(worker) { //guard:TestAPartIsOfItsJob
+		if !vouchesFor(&p.c.Job, worker) { //guard:TestAPartIsOfItsJob
 			continue
 		}
 		err := p.adoptFile(ctx, p.c.tree.Path("tmp", name), worker)
@@ -32,12 +32,12 @@ func (p *Part) adopt(ctx context.Context) error {
 	return fs.ErrNotExist
 }
 
-// vouchesFor reports whether the part of a worker holds the version that the newest start in this
+// vouchesFor reports whether the part of a worker holds the version that the newest start in a
 // job's log names: that worker wrote the start, or took the part over after it. Another job of the
 // same key may have fetched another version.
-func (c *Claim) vouchesFor(worker string) bool {
+func vouchesFor(j *job.Job, worker string) bool {
 	started := false
-	for _, e := range slices.Backward(c.Job.Events) {
+	for _, e := range slices.Backward(j.Events) {
 		switch e.Kind {
 		case job.Start:
 			started = true

@@ -13,7 +13,6 @@ import (
 
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/internal/tree"
-	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/queries"
 )
@@ -128,13 +127,3 @@ type Version struct {
 
 // ViaPut is the Via of an approval by put or upload.
 const ViaPut = "put"
-
-// LastApproval returns the newest approval or retry of a job.
-func LastApproval(j *job.Job) job.Event {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		if e := j.Events[i]; e.Kind == job.Approve || e.Kind == job.Retry {
-			return e
-		}
-	}
-	return job.Event{}
-}

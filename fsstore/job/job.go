@@ -236,6 +236,9 @@ func (j *Job) Newest(k Kind) (Event, bool) {
 // Approval returns the newest approve event, or the zero Event.
 func (j *Job) Approval() Event { return j.newestOf(Approve) }
 
+// ApprovalOrRetry returns the newest approve or retry event, or the zero Event.
+func (j *Job) ApprovalOrRetry() Event { return j.newestOf(Approve, Retry) }
+
 // Reason returns why the job is where it is, for people: the text of the newest error, wait,
 // failed, cancelled or evicted event, or "" where a done follows it.
 func (j *Job) Reason() string {

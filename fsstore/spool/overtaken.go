@@ -64,7 +64,7 @@ func versionAtClaim(j *job.Job) (mark string) {
 // CheckOvertaken returns an *OvertakenError if the version held of u is neither the one that the
 // job's first claim found, nor one that a claim of this job published.
 func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
-	if !j.Approved() || held.LastApproval(j).Via == held.ViaPut {
+	if !j.Approved() || j.ApprovalOrRetry().Via == held.ViaPut {
 		return nil // a person has moved it to queue/ since, which is an approval of its own
 	}
 	then, is := versionAtClaim(j), s.HeldVersion(u)
@@ -92,7 +92,7 @@ func IsClaimOf(e job.Event, worker string) bool { return strings.HasSuffix(e.Tex
 // so. If there is none, the meta does: after a fetch it may still have a put's approval, but has
 // the origin's header or a final URL, too.
 func (s *Spool) CameByPut(k string, done *job.Job) bool {
-	if e := held.LastApproval(done); e.Kind != "" {
+	if e := done.ApprovalOrRetry(); e.Kind != "" {
 		return e.Via == held.ViaPut
 	}
 	a, err := s.held.Artifact(k)
