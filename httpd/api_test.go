@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -343,5 +344,44 @@ func TestDeniedByAPI(t *testing.T) {
 	p.wants("DELETE", "/api/v1/denied/"+name, "", 404, "")
 	if n := w.files("denied"); n != 1 {
 		t.Errorf("denied/ has %d files", n)
+	}
+}
+
+// TestLogByAPI: what can't be understood is refused; a wait ends with the server; a role that only
+// reads may read.
+func TestLogByAPI(t *testing.T) {
+	w := newWorld(t, Options{})
+	p := w.program(fsstore.RoleRead)
+	w.miss("https://example.com/x.run?sig=c4n4ry")
+	log := p.wants("GET", "/api/v1/log", "", 200, `"text":"miss 10.0.0.7 curl/8.5.0`)
+	e := into[fsstore.JournalEntry](t, log)
+	if e.State != fsstore.Misses || e.Key == "" || strings.Contains(log, "c4n4ry") {
+		t.Errorf("%+v", e)
+	}
+	p.wants("GET", "/api/v1/log?since=2999-01-01T00:00:00Z", "", 200, "")
+	if _, text := p.call("GET", "/api/v1/log?since=2999-01-01T00:00:00Z", ""); text != "" {
+		t.Errorf("since is not heard: %s", text)
+	}
+	p.wants("GET", "/api/v1/log?since=2030-01-31Tnoon", "", 400, "since is no time")
+	p.wants("GET", "/api/v1/log?match=[", "", 400, "no glob")
+	p.wants("GET", "/api/v1/log?match=ftp://example.com/x", "", 400, "only http:// and https://")
+	req, err := http.NewRequest("GET", w.url("/api/v1/log"), nil)
+	w.must(err)
+	req.Header.Set("Authorization", "Bearer "+p.bearer)
+	req.Header.Set("Prefer", "wait=600")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	w.must(err)
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	if line, err := lines.ReadString('\n'); err != nil || line != log {
+		t.Errorf("%v: %s", err, line)
+	}
+	w.miss("https://example.com/later.run")
+	if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "later.run") {
+		t.Errorf("%v: %s", err, line)
+	}
+	w.stop()
+	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
+		t.Errorf("%v: %s", err, rest)
 	}
 }

@@ -53,7 +53,7 @@ func TestBackupIsWhole(t *testing.T) {
 	for round := range 3 {
 		ctx, stop := context.WithCancel(t.Context())
 		var churn sync.WaitGroup
-		churn.Go(func() { operate(ctx, t, s, round) })
+		churn.Go(func() { churnStore(ctx, t, s, round) })
 		to := fmt.Sprintf("%s/backup-%d", dir, round)
 		backUp(t, dir+"/data", to)
 		stop()
@@ -72,9 +72,9 @@ func carry(t *testing.T, s *fsstore.Store, url string) {
 	}
 }
 
-// operate never stops to evict, to replace and to add, with a gc after each. What it adds it lets be: what comes and goes within
+// churnStore never stops to evict, to replace and to add, with a gc after each. What it adds it lets be: what comes and goes within
 // one rsync of done/ and meta/ is lost to the backup as it is to the lab.
-func operate(ctx context.Context, t *testing.T, s *fsstore.Store, round int) {
+func churnStore(ctx context.Context, t *testing.T, s *fsstore.Store, round int) {
 	for i := 0; ctx.Err() == nil; i++ {
 		old := fmt.Sprintf("https://vendor.example.com/old-%d.bin", (round*20+i)%60)
 		if i < 10 {

@@ -18,10 +18,8 @@ import (
 
 // statusRow is a status as programs read it.
 type statusRow struct {
-	Well   bool   `json:"well"`
 	Server string `json:"server"` // where it answers, or why it does not
 	*fsstore.Status
-	ToDo []string `json:"to_do"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -31,10 +29,10 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say on one screen whether all is well: exit status 0, 1 or 2",
-		Long: `Say on one screen whether all is well: does the server on this machine answer, is there space, what
-waits, what is fetched, what failed in the last day, does anything come in, how far is the scrub. The
-exit status is 0 when there is nothing to do, 1 when there is, which the last lines say, and 2 when
-the data directory can't be read.`,
+		Long: `Say on one screen whether all is well: does the server on this machine answer, is there space,
+what waits, what is fetched, what failed in the last day, does anything come in, how far is the
+scrub. The exit status is 0 when there is nothing to do, 1 when there is, which the last lines say,
+and 2 when the data directory can't be read.`,
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			row, err := a.statusOf(c.Context(), net.JoinHostPort(host, strconv.Itoa(int(port))))
@@ -73,23 +71,26 @@ func (a *app) statusOf(ctx context.Context, addr string) (*statusRow, error) {
 	if errors.Is(err, errWantsTLS) {
 		text, err = askHealth(ctx, "https://"+addr)
 	}
-	row := &statusRow{Server: "answers at " + addr, Status: st}
-	switch {
-	case err == nil, errors.As(err, new(unwellError)):
-		if err != nil {
+	row := &statusRow{"answers at " + addr, st}
+	switch unwell := errors.As(err, new(unwellError)); {
+	case err == nil, unwell:
+		if unwell {
 			text = err.Error()
 		}
-		st.Troubles = nil
+		st.Troubles = []fsstore.Trouble{}
 		for _, line := range strings.Split(text, "\n")[1:] {
-			st.Troubles = append(st.Troubles, fsstore.Trouble{Kind: "server", What: line, Grave: err != nil})
+			st.Troubles = append(st.Troubles, serverTrouble(st, line, unwell))
 		}
 	default:
 		row.Server = oneLine(err)
-		row.ToDo = append(row.ToDo, row.Server)
+		st.Troubles = append([]fsstore.Trouble{serverTrouble(st, row.Server, true)}, st.Troubles...)
 	}
-	row.ToDo = append(row.ToDo, st.ToDo()...)
-	row.Well = len(row.ToDo) == 0
+	st.Judge()
 	return row, nil
+}
+
+func serverTrouble(st *fsstore.Status, what string, grave bool) fsstore.Trouble {
+	return fsstore.Trouble{Kind: "server", What: what, Since: st.Time, Grave: grave}
 }
 
 func (a *app) printStatus(r *statusRow) error {
@@ -97,16 +98,20 @@ func (a *app) printStatus(r *statusRow) error {
 	fmt.Fprintf(w, "server\t%s\n", printable(r.Server))
 	fmt.Fprintf(w, "disk\t%s of %s free\n", bytes(r.Free), bytes(r.Total))
 	misses := strconv.Itoa(r.Jobs[fsstore.Misses]) + " wait"
-	if !r.OldestMiss.IsZero() {
-		misses += ", the oldest for " + ago(r.Time, r.OldestMiss)
+	if !r.Oldest.IsZero() {
+		misses += ", the oldest for " + ago(r.Time, r.Oldest)
 	}
 	fmt.Fprintf(w, "misses\t%s\n", misses)
-	fmt.Fprintf(w, "queue\t%d wait, %d of them after an attempt that failed\n", r.Jobs[fsstore.Queue], len(r.Retried))
-	statusJobs(w, r, r.Retried, func(j fsstore.StatusJob) string { return ago(r.Time, j.Time) + " ago: " + j.Reason })
+	tried := func(j fsstore.StatusJob) string { return ago(r.Time, j.Time) + " ago: " + j.Reason }
+	fmt.Fprintf(w, "queue\t%d wait, %d of them after an attempt that failed\n",
+		r.Jobs[fsstore.Queue], len(r.Retried))
+	statusJobs(w, r.Retried, tried)
 	fmt.Fprintf(w, "running\t%d\n", len(r.Running))
-	statusJobs(w, r, r.Running, func(j fsstore.StatusJob) string { return fetched(jobRow{Part: j.Part, Total: j.Total}) })
+	statusJobs(w, r.Running, func(j fsstore.StatusJob) string {
+		return fetched(jobRow{Part: j.Part, Total: j.Total})
+	})
 	fmt.Fprintf(w, "failed\t%d in the last day, %d in all\n", len(r.Failed), r.Jobs[fsstore.Failed])
-	statusJobs(w, r, r.Failed, func(j fsstore.StatusJob) string { return ago(r.Time, j.Time) + " ago: " + j.Reason })
+	statusJobs(w, r.Failed, tried)
 	fmt.Fprintf(w, "way out\t%s\n", wayOut(r))
 	fmt.Fprintf(w, "scrub\t%s\n", scrubbed(r))
 	if err := w.Flush(); err != nil {
@@ -126,7 +131,7 @@ func (a *app) printStatus(r *statusRow) error {
 // statusRows is how many jobs of a kind a status shows, to stay on one screen.
 const statusRows = 3
 
-func statusJobs(w io.Writer, r *statusRow, jobs []fsstore.StatusJob, say func(fsstore.StatusJob) string) {
+func statusJobs(w io.Writer, jobs []fsstore.StatusJob, say func(fsstore.StatusJob) string) {
 	for _, j := range jobs[:min(len(jobs), statusRows)] {
 		fmt.Fprintf(w, "\t%s  %s\n", printable(j.Key), printable(say(j)))
 	}

@@ -43,10 +43,10 @@ func New(t *tree.Tree, minFree int64, remade []string) (*Monitor, error) {
 // Trouble is something wrong with the data directory or the machine, and what to do about it. Its
 // text names no path, because anyone may read the page that shows it.
 type Trouble struct {
-	Kind  string    `json:"kind"` // one word for what is in trouble: data, space, clock, watch, …
+	Kind  string    `json:"kind" doc:"One word for what is in trouble, as in data, space or clock"`
 	What  string    `json:"what"`
 	Since time.Time `json:"since"`
-	Grave bool      `json:"grave"` // reads or writes fail: let another server answer
+	Grave bool      `json:"grave" doc:"Reads or writes fail: let another server answer"`
 
 	logged bool // the log has a line that it began
 }
@@ -215,7 +215,9 @@ var ErrNoSpace = errors.New("not enough free space")
 
 // Problem is one finding of fsck or scrub: what is wrong with a file, and what to do about it.
 type Problem struct {
-	Path, Text, Do string
-	Repaired       bool
-	Time           time.Time // when scrub found it
+	Path     string    `json:"path" doc:"In the data directory"`
+	Text     string    `json:"text"`
+	Do       string    `json:"do"`
+	Repaired bool      `json:"repaired,omitempty"`
+	Time     time.Time `json:"time" doc:"When the scrub found it"`
 }

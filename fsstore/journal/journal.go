@@ -1,6 +1,6 @@
 // Package journal reads what happened from the jobs' own logs: the lines of all job files in all
-// directories, by time. It keeps nothing, so a job that was removed, as a dismissed miss is, has left
-// no line.
+// directories, by time. It keeps nothing, so a job that was removed, as a dismissed miss is, has
+// left no line.
 package journal
 
 import (
@@ -20,11 +20,11 @@ import (
 // Entry is one line of a job's log.
 type Entry struct {
 	Time  time.Time  `json:"time"`
-	State tree.State `json:"state"` // the directory that the file was in when it was read
-	Name  string     `json:"name"`  // of the file
+	State tree.State `json:"state" doc:"The directory that the file was in when it was read"`
+	Name  string     `json:"name" doc:"Of the file"`
 	Key   string     `json:"key,omitempty"`
 	Event job.Kind   `json:"event"`
-	Text  string     `json:"text"` // the line behind its time, redacted
+	Text  string     `json:"text" doc:"The line behind its time, redacted"`
 }
 
 // Filter says which entries are wanted. The zero value is all but claims and kept lines.
@@ -58,9 +58,12 @@ func (l *Journal) Entries(f Filter) ([]Entry, error) {
 	return r.take(), nil
 }
 
-// Follow calls tell with what Entries returns, and then with each entry that comes, until ctx ends. It
-// is woken by changes in the directories, and looks every two seconds where no event comes.
-func (l *Journal) Follow(ctx context.Context, f Filter, tell func(Entry)) error {
+// Follow calls tell with what Entries returns, and then with those that come, until ctx ends or
+// tell returns an error. It is woken by changes in the directories, and looks every two seconds
+// where no event comes; tell is called after each look, so that it can end one that finds nothing.
+func (l *Journal) Follow(ctx context.Context, f Filter, tell func([]Entry) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	r := l.newReader(f)
 	r.told = map[told]bool{}
 	wake := l.spool.Watch(ctx, 2*time.Second, states...)
@@ -68,8 +71,8 @@ func (l *Journal) Follow(ctx context.Context, f Filter, tell func(Entry)) error 
 		if err := r.scan(); err != nil {
 			return err
 		}
-		for _, e := range r.take() {
-			tell(e)
+		if err := tell(r.take()); err != nil {
+			return err
 		}
 		r.filter.Last, r.begun = 0, true
 	}
@@ -135,7 +138,8 @@ func (r *reader) add(j *spool.JobFile) {
 	}
 	same := map[told]int{}
 	for _, e := range j.Job.Events {
-		if (e.Kind == job.Claim || e.Kind == job.Kept) && !r.filter.Workers || e.Time.Before(r.filter.Since) {
+		ofWorkers := e.Kind == job.Claim || e.Kind == job.Kept
+		if ofWorkers && !r.filter.Workers || e.Time.Before(r.filter.Since) {
 			continue
 		}
 		_, text, _ := strings.Cut(strings.TrimSpace(e.Line()), " ")

@@ -11,10 +11,10 @@ import (
 // ScrubState is how far the scrub has come. Rounds that a server ended before this one was started
 // are known by the numbers in stats/, to the day.
 type ScrubState struct {
-	Running bool      `json:"running"`             // in this process
-	Since   time.Time `json:"since,omitzero"`      // this process began to scrub
-	Last    time.Time `json:"last_round,omitzero"` // the newest round ended; zero where none is known
-	Bytes   int64     `json:"checked_bytes"`       // of blobs that this process has read
+	Running bool      `json:"running" doc:"In this server"`
+	Since   time.Time `json:"since,omitzero" doc:"When this server began to scrub"`
+	Last    time.Time `json:"last_round,omitzero" doc:"When the newest round over all blobs ended"`
+	Bytes   int64     `json:"checked_bytes" doc:"Of blobs that this server has read"`
 }
 
 // scrubBook remembers what Scrub does.

@@ -15,7 +15,12 @@ type countsAnswer struct{ Body operate.Counts }
 
 type statsAnswer struct{ Body operate.Stats }
 
-type statusAnswer struct{ Body operate.Status }
+type statusAnswer struct {
+	Body struct {
+		Version string `json:"version" doc:"Of the server"`
+		fsstore.Status
+	}
+}
 
 type days struct {
 	Days int `query:"days" minimum:"1" maximum:"3660" default:"90" doc:"How far back to go"`
@@ -57,9 +62,13 @@ func (s *Server) addAbout() {
 		})
 	register(s, call{name: "status", does: "GET /status", about: "Get whether all is well"},
 		func(ctx context.Context, _ *struct{}) (*statusAnswer, error) {
-			st := s.cache(ctx).Status(ctx)
-			st.Version = s.opt.Version
-			return &statusAnswer{st}, nil
+			st, err := s.cache(ctx).Status(ctx)
+			if err != nil {
+				return nil, err
+			}
+			out := &statusAnswer{}
+			out.Body.Version, out.Body.Status = s.opt.Version, *st
+			return out, nil
 		})
 }
 

@@ -46,6 +46,7 @@ type Server struct {
 	router  *httprouter.Router
 	api     huma.API
 	spec    []byte
+	logs    chan struct{} // has an element for each log that is being read
 	stopped chan struct{} // closed when those who wait are to get an answer
 	stop    sync.Once
 }
@@ -57,7 +58,7 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	}
 	srv := &Server{
 		store: s, guard: g, opt: o, log: o.Logger, errs: answer.NewLog(o.Logger, s.Faulty), refused: rate.Sometimes{Interval: time.Minute},
-		router: newRouter(), stopped: make(chan struct{}),
+		router: newRouter(), stopped: make(chan struct{}), logs: make(chan struct{}, maxLogs),
 	}
 	srv.api = humahttprouter.New(srv.router, config(o.Version))
 	srv.addArtifacts()
@@ -66,12 +67,13 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	srv.addJobs()
 	srv.addDenied()
 	srv.addAbout()
+	srv.addLog()
 	var err error
 	srv.spec, err = json.Marshal(srv.api.OpenAPI())
 	return srv, err
 }
 
-// Stop has those answered who wait for a job.
+// Stop has those answered who wait for a job, and ends the logs that go on.
 func (s *Server) Stop() { s.stop.Do(func() { close(s.stopped) }) }
 
 // Routes returns every address of the API.

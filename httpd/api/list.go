@@ -19,10 +19,12 @@ type Listed struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Rows a page"`
 }
 
+const notGlob = "match is no glob: write \\[ for a [ that stands for itself"
+
 // page returns the page that is wanted.
 func (l Listed) page() (operate.Page, error) {
 	if _, err := path.Match(l.Match, ""); err != nil {
-		return operate.Page{}, answer.Refuse(http.StatusBadRequest, "match is no glob: write \\[ for a [ that stands for itself")
+		return operate.Page{}, answer.Refuse(http.StatusBadRequest, notGlob)
 	}
 	after, err := hex.DecodeString(l.After)
 	return operate.Page{Match: l.Match, After: string(after), Limit: l.Limit}, err

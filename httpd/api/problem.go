@@ -22,11 +22,16 @@ func (s *Server) problem(err error) error {
 			Errors: []*huma.ErrorDetail{{Message: "to keep it all the same", Location: acceptField, Value: mismatch.Accept}},
 		}
 	}
-	code, text := statusOf(err)
+	return newProblem(s.status(err))
+}
+
+// status is statusOf, and logs what is the server's own fault.
+func (s *Server) status(err error) (code int, text string) {
+	code, text = statusOf(err)
 	if _, refused := errors.AsType[*answer.Refusal](err); code >= 500 && !refused {
 		s.errs.Error("a call of the API failed", err)
 	}
-	return newProblem(code, text)
+	return code, text
 }
 
 // acceptField is where a put says what it accepts.

@@ -25,6 +25,8 @@ type Cache interface {
 	Names(ctx context.Context, url string, in []fsstore.State) ([]string, error)
 	Why(ctx context.Context, url string) (Why, error)
 	Stats(ctx context.Context, days int) (Stats, error)
+	Status(ctx context.Context) (*fsstore.Status, error)
+	Log(ctx context.Context, w LogWish, tell func([]fsstore.JournalEntry) error) error
 
 	Approve(ctx context.Context, m fsstore.Shown) error
 	Dismiss(ctx context.Context, st fsstore.State, name string) error
