@@ -131,7 +131,7 @@ func (p *Part) flushBehind(n int64) {
 	if from == to {
 		return
 	}
-	_ = unix.SyncFileRange(int(p.f.Fd()), from*writeBehind, (to-from)*writeBehind, unix.SYNC_FILE_RANGE_WRITE)
+	tree.FlushBehind(p.f, from*writeBehind, (to-from)*writeBehind)
 }
 
 // Restart empties the part, because the origin sends something else than it began with. Call Start

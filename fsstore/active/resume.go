@@ -113,7 +113,7 @@ func (c *Claim) ofThisBoot(worker string) bool {
 // and comes back while the machine runs. It reports false where the file system can't say. What the
 // kernel has cached of f is dropped first, because it counts as written.
 func hasHole(f *os.File, size int64) bool {
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	tree.DropCached(f, 0, 0)
 	at, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
 	return err == nil && at < size
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"fromcache/fsstore/internal/tree"
 )
 
 const (
@@ -37,14 +37,14 @@ func (c *clock) update(wall time.Time, uptime time.Duration) time.Duration {
 }
 
 // checkClock lists a wall clock that was set as trouble, because people read the times in logs. No
-// time-out depends on it. CLOCK_BOOTTIME (clock_gettime(2)) goes on while the machine sleeps;
-// time.Time's monotonic reading does not.
+// time-out depends on it. The uptime goes on while the machine sleeps; time.Time's monotonic reading
+// does not.
 func (s *Monitor) checkClock() {
-	var up unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+	up, err := tree.Uptime()
+	if err != nil {
 		return
 	}
-	off, way := s.state.clock.update(time.Now(), time.Duration(up.Nano())), "forward"
+	off, way := s.state.clock.update(time.Now(), up), "forward"
 	off = off.Round(time.Second)
 	if off == 0 {
 		s.setTrouble(troubleClock, Trouble{}, nil)
@@ -55,6 +55,6 @@ func (s *Monitor) checkClock() {
 	}
 	what := fmt.Sprintf("the clock of this machine was set %s by %v: earlier times in logs and pages "+
 		"are off by as much; downloads and limits are not affected", way, off.Abs())
-	err := errors.New("the wall clock and the uptime moved apart")
+	err = errors.New("the wall clock and the uptime moved apart")
 	s.setTrouble(troubleClock, Trouble{What: what}, err)
 }

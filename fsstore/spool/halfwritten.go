@@ -1,9 +1,7 @@
 package spool
 
 import (
-	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,34 +27,11 @@ func (s *Spool) IsBeingWritten(name string) bool {
 		return false // the claim says why
 	}
 	defer f.Close()
-	if !hasWriter(f) {
+	if !tree.HasWriter(f) {
 		return false
 	}
 	q, seen := s.queue.files.Value(name)
 	return !seen || time.Since(q.seenAt) < maxOpenFor
-}
-
-// hasWriter reports whether another process has f open for writing: then fcntl(2) grants no read
-// lease on it. f must be open for reading. It reports false where that can't be told: the file is
-// another user's and we have no CAP_LEASE, or its file system has no leases of its own. A process
-// that opens the file during the lease waits until we give it back.
-func hasWriter(f *os.File) bool {
-	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil ||
-		slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // it has 32 bits
-		return false
-	}
-	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	if err == nil {
-		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
-	}
-	return errors.Is(err, unix.EAGAIN)
-}
-
-// networkFileSystems are those whose server decides on leases. A refusal of theirs does not tell
-// whether somebody writes (statfs(2) has the numbers).
-var networkFileSystems = []uint32{
-	unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
 }
 
 // quietFor is how long a file that a person writes must have stood still before it is taken,

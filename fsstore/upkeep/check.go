@@ -323,7 +323,7 @@ func (c *checker) sum(f *os.File) (sum string, size int64, err error) {
 			return held.SumHex([32]byte(h.Sum(nil))), size, nil
 		}
 		h.Write(c.buf[:n])
-		_ = unix.Fadvise(int(f.Fd()), size, int64(n), unix.FADV_DONTNEED)
+		tree.DropCached(f, size, int64(n))
 		size += int64(n)
 		c.r.Bytes += int64(n)
 		if c.o.Progress != nil {

@@ -64,7 +64,7 @@ func (c *checker) shut(f *file) {
 	} else if f.st.Gid == gid {
 		may = 0o040
 	}
-	if f.st.Mode&may == 0 { //guard:TestFsckFindsWhatTheServerMayNotRead
+	if uint32(f.st.Mode)&may == 0 { //guard:TestFsckFindsWhatTheServerMayNotRead
 		c.found(f.path, fmt.Sprintf("user %d, whose the data directory is, may not read it (mode %03o of user %d)", uid, f.st.Mode&0o777, f.st.Uid),
 			"chown it to the server's user; until then it is served as a miss")
 	}

@@ -143,11 +143,10 @@ func (c *Conn) write(b []byte) (n int, err error) {
 }
 
 // hold hands b to the kernel and asks it to wait for what follows, so that
-// header and file leave in one packet and wake their reader once; send(2)
-// MSG_MORE. What it does not take, if only for an error, Write sends.
+// header and file leave in one packet and wake their reader once. What it does not take, if only for an error, Write sends.
 func (c *Conn) hold(b []byte) (n int) {
 	c.raw.Write(func(fd uintptr) bool {
-		n, _ = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_MORE)
+		n, _ = unix.SendmsgN(int(fd), b, nil, nil, msgMore)
 		return true
 	})
 	return max(n, 0)
@@ -248,11 +247,10 @@ func (c *Conn) mayRest() bool {
 	return true
 }
 
-// unsent is the number of bytes that the kernel holds for the reader, tcp(7)
-// SIOCOUTQ.
+// unsent is the number of bytes that the kernel holds for the reader.
 func (c *Conn) unsent() int {
 	n := 0
-	c.raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	c.raw.Control(func(fd uintptr) { n = unsentOf(int(fd)) })
 	return n
 }
 

@@ -10,10 +10,10 @@ import (
 )
 
 // IsDiskError reports whether an error says that the disk has not kept what was
-// written: EUCLEAN and EBADMSG are what XFS and ext4 answer to a checksum that
+// written: wrongSum and EBADMSG are what file systems answer to a checksum that
 // is wrong.
 func IsDiskError(err error) bool {
-	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EUCLEAN) || errors.Is(err, unix.EBADMSG)
+	return errors.Is(err, unix.EIO) || errors.Is(err, wrongSum) || errors.Is(err, unix.EBADMSG)
 }
 
 // BootID tells one start of the machine from all others, proc_sys_kernel(5). Where
@@ -40,5 +40,5 @@ func (t *Tree) Free() (free, total int64, err error) {
 	if err := unix.Statfs(t.Root, &st); err != nil {
 		return 0, 0, fmt.Errorf("statfs %s: %w", t.Root, err)
 	}
-	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
 }

@@ -25,10 +25,10 @@ func SyncDir(path string) error {
 }
 
 // RenameNew renames without replacing: fs.ErrExist when the target is there.
-// Where the file system has no RENAME_NOREPLACE the check comes before the
+// Where the file system can't do that at once the check comes before the
 // rename; then only two operators in the same microsecond can meet.
 func RenameNew(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	err := renameNoReplace(from, to)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
 		if Exists(to) {
 			err = unix.EEXIST

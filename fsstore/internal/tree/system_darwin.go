@@ -1,0 +1,32 @@
+package tree
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// wrongSum stands for no further error: macOS has EBADMSG alone.
+const wrongSum = unix.EBADMSG
+
+// renameNoReplace renames and answers EEXIST when the target is there.
+func renameNoReplace(from, to string) error {
+	return unix.RenamexNp(from, to, unix.RENAME_EXCL)
+}
+
+// Uptime returns how long the machine runs, with the time that it slept, clock_gettime(3).
+func Uptime() (time.Duration, error) {
+	var up unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &up)
+	return time.Duration(up.Nano()), err
+}
+
+// FlushBehind does nothing: macOS has no call for it, and the fsync at the end does all.
+func FlushBehind(_ *os.File, _, _ int64) {}
+
+// DropCached does nothing: macOS has no call for it.
+func DropCached(_ *os.File, _, _ int64) {}
+
+// HasWriter reports false: macOS has no leases, so it can't be told.
+func HasWriter(*os.File) bool { return false }
