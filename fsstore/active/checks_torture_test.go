@@ -2,9 +2,7 @@ package active_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -15,7 +13,6 @@ import (
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 )
 
 // committedOrphan is a claim whose worker died between the commit and the move
@@ -65,17 +62,6 @@ func tidied(s *fsstore.Store) {
 	_ = s.Run(ctx)
 }
 
-func TestOneFileSystemHoldsAll(t *testing.T) {
-	dir := t.TempDir()
-	elsewhere, err := os.Stat("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tree.PrepareSub(dir, elsewhere); err == nil || !strings.Contains(err.Error(), "another file system") {
-		t.Error(err)
-	}
-}
-
 // What meta says a dead claim has committed is done only if it is held.
 func TestAnOrphanIsDoneIfItIsHeld(t *testing.T) {
 	for script, done := range map[string]bool{
@@ -95,31 +81,6 @@ func TestAnOrphanIsDoneIfItIsHeld(t *testing.T) {
 	}
 }
 
-// A verb's name leads nowhere else.
-func TestVerbsStayInTheirDirectories(t *testing.T) {
-	s := storetest.TestStore(t)
-	storetest.Hold(t, s, storetest.CudaURL, "bytes")
-	k := storetest.KeyOf(t, storetest.CudaURL)
-	storetest.Run(t, s.Dir(), "echo "+storetest.CudaURL+" > ../x.job; cp ../x.job ../x.json; cp ../x.job ../x")
-	before := fmt.Sprint(storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Failed), storetest.Ls(t, s, fsstore.Cancelled), storetest.Ls(t, s, fsstore.Done))
-	for verb, do := range map[string]func(string, fsstore.Operator) error{"approve": storetest.ApproveOne(s), "dismiss": s.Dismiss, "cancel": s.Cancel, "retry": s.Retry, "evict": s.Evict, "allow": s.Allow} {
-		for _, name := range []string{"../../x", "../../x.job", "../done/" + k, "../done/" + k + ".job"} {
-			if err := do(name, storetest.Operator); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s %s: %v", verb, name, err)
-			}
-		}
-	}
-	for _, name := range []string{"../../x", "../../x.job", "../done/" + k} {
-		if err := s.Deny(name, storetest.Operator); !errors.Is(err, fsstore.ErrInvalid) {
-			t.Errorf("deny %s: %v", name, err)
-		}
-	}
-	storetest.Run(t, s.Dir(), "test -f ../x -a -f ../x.job -a -f ../x.json")
-	if after := fmt.Sprint(storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Failed), storetest.Ls(t, s, fsstore.Cancelled), storetest.Ls(t, s, fsstore.Done)); after != before {
-		t.Errorf("%s became %s", before, after)
-	}
-}
-
 // A job whose log has no room for its attempts any more ends.
 func TestAFullLogEnds(t *testing.T) {
 	s := storetest.TestStore(t)
@@ -130,46 +91,4 @@ func TestAFullLogEnds(t *testing.T) {
 	}
 	storetest.Want(t, s, fsstore.Queue)
 	storetest.Want(t, s, fsstore.Failed, k)
-}
-
-// An operator moves the job away while the one before it gets a number: that has its name again.
-func TestHistoryComesToNoOtherPlace(t *testing.T) {
-	s := storetest.TestStore(t)
-	storetest.Hold(t, s, storetest.CudaURL, "bytes")
-	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
-	storetest.Run(t, s.Dir(), "mv active/* cancelled/")
-	if _, err := s.MoveToEnded(c.Path(), fsstore.Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-	if n := strings.Count(storetest.Text(t, s, fsstore.Done, c.Key+".job"), " approve "); n != 1 || len(storetest.Ls(t, s, fsstore.Cancelled)) != 1 {
-		t.Errorf("%d approvals in done/, cancelled/ %q", n, storetest.Ls(t, s, fsstore.Cancelled))
-	}
-	storetest.Run(t, s.Dir(), `test -z "$(ls active tmp | grep -v :)"`)
-	c.Close()
-}
-
-// What stands under the name of the newest and is no job of ours gets a number like any other.
-func TestHistoryThatIsInTheWay(t *testing.T) {
-	for _, place := range []string{
-		"mkdir done/K.job",
-		"echo history > done/K.job; chmod 0 done/K.job",
-	} {
-		s := storetest.TestStore(t)
-		k := storetest.KeyOf(t, storetest.CudaURL)
-		storetest.Run(t, s.Dir(), strings.ReplaceAll(place, "K", k))
-		storetest.Unprivileged(t, func() { storetest.Hold(t, s, storetest.CudaURL, "bytes") })
-		storetest.Want(t, s, fsstore.Active)
-		if got := storetest.Text(t, s, fsstore.Done, k+".job"); !strings.Contains(got, " done 5 ") {
-			t.Errorf("%s: %s", place, got)
-		}
-		storetest.Run(t, s.Dir(), fmt.Sprintf("test -d done/%[1]s.2.job || grep -q history done/%[1]s.2.job", k))
-	}
-}
-
-func TestNoURLWithAPasswordIsAdded(t *testing.T) {
-	s := storetest.TestStore(t)
-	if _, err := s.Add(fsstore.Addition{URL: "https://user:word@example.com/x.run"}, storetest.Operator); !errors.Is(err, key.ErrBadURL) {
-		t.Error(err)
-	}
-	storetest.Want(t, s, fsstore.Queue)
 }

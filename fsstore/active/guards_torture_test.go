@@ -1,19 +1,14 @@
 package active_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
-	"fromcache/fsstore/job"
 )
 
 // Two queue files of one key, claimed at once: whoever looks last sees the
@@ -40,96 +35,6 @@ func TestOfTwoClaimsAtOnceTheLaterGoesBack(t *testing.T) {
 	}
 }
 
-func TestCancelInTheQueueKeepsHistory(t *testing.T) {
-	s := storetest.TestStore(t)
-	k := storetest.KeyOf(t, storetest.CudaURL)
-	for i := range 3 {
-		if err := s.Cancel(storetest.Add(t, s, storetest.CudaURL), fsstore.Operator{Via: "cli", Addr: fmt.Sprint("x", i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, by := range map[string]string{".2.job": "x0", ".3.job": "x1", ".job": "x2"} { // the newest has the name
-		if got := storetest.Text(t, s, fsstore.Cancelled, k+name); !strings.Contains(got, " cancelled cli "+by+"\n") {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-}
-
-// A full disk cut a miss in half: the approval must not become its tail, or
-// what is noted later would be fetched under it.
-func TestApproveAfterACutLine(t *testing.T) {
-	s := storetest.TestStore(t)
-	k := storetest.KeyOf(t, storetest.CudaURL)
-	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
-	storetest.Run(t, s.Dir(), "printf '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 https://exa' >> misses/"+k)
-	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, AcceptAny: true}, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
-		t.Fatal(err)
-	}
-	c := storetest.ClaimNext(t, s)
-	if c.Job.Approval().Via != "web" || !c.Job.AcceptAny {
-		t.Errorf("the approval is lost:\n%s", storetest.Text(t, s, fsstore.Active, storetest.Ls(t, s, fsstore.Active)[0]))
-	}
-}
-
-// A server killed while it makes a new tree leaves one that can be opened.
-func TestATreeHalfMade(t *testing.T) {
-	for _, script := range []string{"mkdir d", "mkdir d d/blobs", "mkdir -p d/tmp; echo x > d/tmp/.new-1", "mkdir -p d/meta; echo 1234567890123456789012345678901234 > d/session-secret"} {
-		dir := t.TempDir()
-		storetest.Run(t, dir, script)
-		s := storetest.OpenAt(t, dir+"/d", fsstore.Options{})
-		storetest.Run(t, s.Dir(), "test \"$(head -1 README)\" = 'fromcache data 1'; test ! -e .README*")
-	}
-}
-
-// Misses are not fsynced: a power cut leaves empty ones, and ones full of
-// zeros. The next client's miss is noted whole, and can be approved.
-func TestAMissThatAPowerCutEmptied(t *testing.T) {
-	for _, script := range []string{": > misses/*", "head -c 200 /dev/zero > misses/*"} {
-		s := storetest.TestStore(t)
-		storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
-		storetest.Run(t, s.Dir(), strings.ReplaceAll(script, "misses/*", "misses/"+storetest.KeyOf(t, storetest.CudaURL)))
-		storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.8")
-		storetest.NoteMiss(t, s, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x", "10.0.0.9")
-		storetest.ApproveShown(t, s, storetest.KeyOf(t, storetest.CudaURL))
-		if c := storetest.ClaimNext(t, s); c.URL != storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=x" {
-			t.Errorf("fetching %s", c.URL)
-		}
-	}
-}
-
-// A thousand clients at once find no more room than one after the other.
-func TestRoomIsTakenBeforeTheFileIsMade(t *testing.T) {
-	s := storetest.OpenAt(t, t.TempDir()+"/data", fsstore.Options{MaxMisses: 100})
-	var clients sync.WaitGroup
-	for i := range 400 {
-		clients.Go(func() {
-			addr := fmt.Sprintf("10.0.%d.1", i%2)
-			if _, err := s.NoteMiss(fmt.Sprintf("https://example.com/%d.run", i), fsstore.Asker{Addr: addr, UserAgent: "curl"}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	clients.Wait()
-	if n := len(storetest.Ls(t, s, fsstore.Misses)); n != 20 {
-		t.Errorf("two clients made %d misses of 100, not a tenth each", n)
-	}
-}
-
-// Someone who knows a key can make a meta of that name for another URL.
-func TestAForgedKeyIsAMiss(t *testing.T) {
-	s := storetest.TestStore(t)
-	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
-	other := "https://example.com/other.run"
-	storetest.Run(t, s.Dir(), "cp meta/"+a.Key+".json meta/"+storetest.KeyOf(t, other)+".json")
-	if _, err := s.Lookup(other); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("served under another URL: %v", err)
-	}
-	storetest.Run(t, s.Dir(), "chmod 644 blobs/*; printf byte > blobs/"+a.SHA256)
-	if _, err := s.Lookup(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a truncated blob is served: %v", err)
-	}
-}
-
 // Somebody else appends to a part under the hands of its writer.
 func TestSomebodyElseWritesToAPart(t *testing.T) {
 	s := storetest.TestStore(t)
@@ -144,30 +49,6 @@ func TestSomebodyElseWritesToAPart(t *testing.T) {
 		t.Error("published what somebody else wrote")
 	}
 	storetest.Sound(t, s)
-}
-
-// A giant job costs no memory: it is refused with a reason.
-func TestGiantJob(t *testing.T) {
-	s := storetest.TestStore(t)
-	storetest.Run(t, s.Dir(), "echo "+storetest.CudaURL+" > queue/x.job; truncate -s 10G queue/x.job; echo >> queue/x.job")
-	storetest.Run(t, s.Dir(), "(echo "+storetest.CudaURL+"; yes '# a long story' | head -n 400000) > queue/y.job")
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for _, name := range []string{"x.job", "y.job"} {
-		c, err := s.Claim(storetest.WaitDue(t, s, name))
-		if c != nil || err != nil {
-			t.Fatalf("%s: %v, %v", name, c, err)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	t.Logf("%d MiB of garbage", (after.TotalAlloc-before.TotalAlloc)>>20)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 200<<20 {
-		t.Errorf("it took %d MiB", n>>20)
-	}
-	storetest.Want(t, s, fsstore.Queue)
-	if list, _ := s.Jobs(fsstore.Failed); len(list) != 2 {
-		t.Errorf("%+v", list)
-	}
 }
 
 // An editor saves over a queue file between its open and its rename: what it
@@ -226,35 +107,6 @@ func TestAnOrphanOfAnotherClaimIsNotDone(t *testing.T) {
 	}
 	if len(storetest.Ls(t, s, fsstore.Queue)) != 1 {
 		t.Errorf("queue %q, done %q", storetest.Ls(t, s, fsstore.Queue), storetest.Ls(t, s, fsstore.Done))
-	}
-}
-
-// Whatever else has a name in the tree does not exist, and is not waited for.
-func TestOnlyRegularFilesAreOpened(t *testing.T) {
-	s := storetest.TestStore(t)
-	storetest.Run(t, s.Dir(), "mkfifo tmp/fifo; mkdir tmp/dir; ln -s ../README tmp/link; ln -s /dev/zero tmp/device")
-	for _, name := range []string{"fifo", "dir", "link", "device"} {
-		if f, err := tree.Open(storetest.Path(s, "tmp", name), os.O_RDONLY); !errors.Is(err, tree.ErrNotRegular) {
-			t.Errorf("%s: %v, %v", name, f, err)
-		}
-	}
-}
-
-func TestAMissStopsGrowing(t *testing.T) {
-	s := storetest.TestStore(t)
-	k := storetest.KeyOf(t, storetest.CudaURL)
-	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
-	storetest.Run(t, s.Dir(), fmt.Sprintf("yes '# a long story' | head -c %d >> misses/%s; echo >> misses/%s", job.MissRoom, k, k))
-	before := len(storetest.Text(t, s, fsstore.Misses, k))
-	storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.99")
-	if after := len(storetest.Text(t, s, fsstore.Misses, k)); after != before {
-		t.Errorf("it grew from %d to %d bytes", before, after)
-	}
-	if err := s.Approve(k, "", fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	if c := storetest.ClaimNext(t, s); c.Job.Approval().Via != "cli" {
-		t.Error("there was no room left for the approval")
 	}
 }
 

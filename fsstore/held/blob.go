@@ -22,7 +22,7 @@ func (s *Cache) HasBlob(digest string, size int64) bool {
 	var st unix.Stat_t
 	path := s.tree.Path("blobs", digest)
 	if unix.Lstat(path, &st) != nil ||
-		st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size { //guard:fsstore/active.TestAForgedKeyIsAMiss
+		st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != size { //guard:TestAForgedKeyIsAMiss
 		return false
 	}
 	if st.Mode&0o004 == 0 && !mayRead(path) { //guard:fsstore.TestWhatCantBeReadIsAMiss

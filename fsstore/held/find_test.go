@@ -1,7 +1,9 @@
 package held_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -370,5 +372,20 @@ func TestDeniedByRule(t *testing.T) {
 	}
 	if s.DeniedBy(storetest.CudaURL+"?k=2") == "" || s.DeniedBy(storetest.CudaURL+"?l=2") != "" || s.DeniedBy("no URL") != "" {
 		t.Errorf("%q, %q", s.DeniedBy(storetest.CudaURL+"?k=2"), s.DeniedBy(storetest.CudaURL+"?l=2"))
+	}
+}
+
+// Someone who knows a key can make a meta of that name for another URL.
+func TestAForgedKeyIsAMiss(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	other := "https://example.com/other.run"
+	storetest.Run(t, s.Dir(), "cp meta/"+a.Key+".json meta/"+storetest.KeyOf(t, other)+".json")
+	if _, err := s.Lookup(other); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("served under another URL: %v", err)
+	}
+	storetest.Run(t, s.Dir(), "chmod 644 blobs/*; printf byte > blobs/"+a.SHA256)
+	if _, err := s.Lookup(storetest.CudaURL); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a truncated blob is served: %v", err)
 	}
 }

@@ -117,7 +117,7 @@ func (s *Cache) CheckBlob(a *Artifact) error {
 	if s.HasBlob(a.SHA256, a.Size) {
 		return nil
 	}
-	if s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) { //guard:fsstore/active.TestALookBringsBackWhatIsWanted
+	if s.RestoreBlob(a.SHA256) == nil && s.HasBlob(a.SHA256, a.Size) { //guard:TestLookupRestoresABlobThatGCTook
 		return nil
 	}
 	return s.logMissingBlob(a)
@@ -201,7 +201,7 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 func (m *Meta) AddHistory(old *Meta) {
 	v := Version{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}
 	m.History = append([]Version{v}, old.History...)
-	if len(m.History) > maxHistory { //guard:fsstore/active.TestHistoryKeepsTen
+	if len(m.History) > maxHistory { //guard:TestMetaKeepsTenVersions
 		m.History = m.History[:maxHistory]
 	}
 }

@@ -116,7 +116,7 @@ func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict,
 	if !errors.Is(err, fs.ErrNotExist) {
 		return VerdictNoted, err
 	}
-	if name := s.spool.DenialOf(u); name != "" { //guard:TestDenied
+	if name := s.spool.DenialOf(u); name != "" { //guard:fsstore/verbs.TestDenied
 		return VerdictDenied, nil
 	}
 	if s.spool.FindQueued(id) != "" {
@@ -169,7 +169,7 @@ func (s *Misses) appendMiss(a request, n int) error {
 		return errOther
 	}
 	s.countLine(asWritten)
-	if info.Size() >= job.MissRoom { //guard:fsstore/active.TestAMissStopsGrowing
+	if info.Size() >= job.MissRoom { //guard:TestAMissStopsGrowing
 		return nil // full: counts are lower bounds from here
 	}
 	_, err = f.WriteString(spool.MissingNewline(f, info) + again + a.event(n).Line())

@@ -44,7 +44,7 @@ func (s *Misses) takeQuota(a request) (done func(), err error) {
 	defer r.mu.Unlock()
 	if _, counted := r.owner[a.key]; !counted {
 		if len(r.owner) >= s.maxMisses || //guard:TestMissesAreBounded
-			r.share[a.client] >= max(1, s.maxMisses/10) { //guard:fsstore/active.TestRoomIsTakenBeforeTheFileIsMade
+			r.share[a.client] >= max(1, s.maxMisses/10) { //guard:TestRoomIsTakenBeforeTheFileIsMade
 			r.making.RUnlock()
 			return nil, nil
 		}

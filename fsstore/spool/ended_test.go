@@ -1,8 +1,12 @@
 package spool_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fromcache/fsstore"
@@ -47,5 +51,39 @@ func TestHistoryThatCannotBeMoved(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An operator moves the job away while the one before it gets a number: that has its name again.
+func TestMoveToEndedOfAJobThatIsGone(t *testing.T) {
+	s := storetest.TestStore(t)
+	storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	storetest.Run(t, s.Dir(), "mv active/* cancelled/")
+	if _, err := s.MoveToEnded(c.Path(), fsstore.Done, c.Key); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if n := strings.Count(storetest.Text(t, s, fsstore.Done, c.Key+".job"), " approve "); n != 1 || len(storetest.Ls(t, s, fsstore.Cancelled)) != 1 {
+		t.Errorf("%d approvals in done/, cancelled/ %q", n, storetest.Ls(t, s, fsstore.Cancelled))
+	}
+	storetest.Run(t, s.Dir(), `test -z "$(ls active tmp | grep -v :)"`)
+	storetest.Must(t, c.Cancel())
+}
+
+// What stands under the name of the newest and is no job of ours gets a number like any other.
+func TestMoveToEndedNumbersWhatIsNoJob(t *testing.T) {
+	for _, place := range []string{
+		"mkdir done/K.job",
+		"echo history > done/K.job; chmod 0 done/K.job",
+	} {
+		s := storetest.TestStore(t)
+		k := storetest.KeyOf(t, storetest.CudaURL)
+		storetest.Run(t, s.Dir(), strings.ReplaceAll(place, "K", k))
+		storetest.Unprivileged(t, func() { storetest.Hold(t, s, storetest.CudaURL, "bytes") })
+		storetest.Want(t, s, fsstore.Active)
+		if got := storetest.Text(t, s, fsstore.Done, k+".job"); !strings.Contains(got, " done 5 ") {
+			t.Errorf("%s: %s", place, got)
+		}
+		storetest.Run(t, s.Dir(), fmt.Sprintf("test -d done/%[1]s.2.job || grep -q history done/%[1]s.2.job", k))
 	}
 }

@@ -53,5 +53,5 @@ func MissingNewline(f *os.File, info fs.FileInfo) string {
 	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] == '\n' {
 		return ""
 	}
-	return "\n" //guard:fsstore/active.TestApproveAfterACutLine
+	return "\n" //guard:fsstore/verbs.TestApproveAfterACutLine
 }

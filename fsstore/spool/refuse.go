@@ -15,7 +15,7 @@ import (
 // WhyNoJob says why a file can't be a job and what to do, or "".
 func WhyNoJob(p job.File, b []byte, name string) string {
 	switch {
-	case len(b) > tree.MaxJobFile: //guard:fsstore/active.TestGiantJob
+	case len(b) > tree.MaxJobFile: //guard:TestGiantJobIsRefused
 		return fmt.Sprintf("the file is larger than %d bytes: split it", tree.MaxJobFile)
 	case len(p.Jobs) > 1 && len(b) > maxBatch && NewestEvent(b, job.Claim).Kind == "":
 		// A file that was claimed before has the lines of that claim, too.

@@ -230,3 +230,49 @@ func TestPruneGoesByTheLog(t *testing.T) {
 		t.Errorf("history goes, artifacts stay: %v", err)
 	}
 }
+
+func TestEvictAndGC(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	if r, err := s.GC(fsstore.GCOptions{}); err != nil || len(r.Gone) != 0 {
+		t.Fatalf("gc took %q, %v", r.Gone, err)
+	}
+	if err := s.Evict(a.Key, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.GC(fsstore.GCOptions{DryRun: true}); err != nil || len(r.Gone) != 1 {
+		t.Fatalf("dry run: %+v, %v", r, err)
+	}
+	storetest.Run(t, s.Dir(), "test -f blobs/"+a.SHA256)
+	if r, err := s.GC(fsstore.GCOptions{}); err != nil || len(r.Gone) != 1 || len(r.Unlinked) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	storetest.Hold(t, s, storetest.CudaURL, "bytes") // fetched again: gc must not take it, nor keep a second copy
+	storetest.Run(t, s.Dir(), "test -f blobs/"+a.SHA256)
+	if _, err := s.GC(fsstore.GCOptions{Older: time.Nanosecond}); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s.Dir(), "test -f blobs/"+a.SHA256+" && test -z \"$(ls tmp)\"")
+
+	s.Evict(a.Key, fsstore.Operator{})
+	s.GC(fsstore.GCOptions{})
+	if r, err := s.GC(fsstore.GCOptions{Older: time.Nanosecond}); err != nil || len(r.Unlinked) != 1 || r.Bytes != 5 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	storetest.Run(t, s.Dir(), "test -z \"$(ls blobs tmp | grep -v :)\"")
+}
+
+// An evict can be undone for a day: meta comes back, and so does the blob.
+func TestGCRestoresABlobWhoseMetaIsBack(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	storetest.Run(t, s.Dir(), "mv meta/"+a.Key+".json saved")
+	s.GC(fsstore.GCOptions{})
+	storetest.Run(t, s.Dir(), "mv saved meta/"+a.Key+".json; test -f tmp/"+a.SHA256+".gone")
+	if r, err := s.GC(fsstore.GCOptions{Older: time.Nanosecond}); err != nil || len(r.Restored) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := s.Lookup(storetest.CudaURL); err != nil {
+		t.Error(err)
+	}
+}

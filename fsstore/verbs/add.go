@@ -75,7 +75,7 @@ func (s *Verbs) PrepareJob(a Addition, by spool.Operator) (key.URL, string, erro
 	if err != nil {
 		return u, "", err
 	}
-	if key.HasUserInfo(a.URL) { //guard:fsstore/active.TestNoURLWithAPasswordIsAdded
+	if key.HasUserInfo(a.URL) { //guard:TestNoURLWithAPasswordIsAdded
 		return u, "", fmt.Errorf("%w: it holds a user name or password; put credentials for %s into "+
 			"the file %s of the --origins directory", key.ErrBadURL, u.Host(), u.Host())
 	}

@@ -22,7 +22,7 @@ func (s *Verbs) Approve(k, seen string, by spool.Operator) error {
 // because a client's line that comes later must not change what is fetched. A crash or an error
 // before the rename leaves a miss, which pages show with the URL that was to be fetched.
 func (s *Verbs) approve(k, seen string, a Addition, by spool.Operator) (string, error) {
-	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(k) { //guard:TestVerbsStayInTheirDirectories
 		return "", spool.Absent(tree.Misses, k)
 	}
 	f, err := tree.OpenJob(s.tree.JobPath(tree.Misses, k))

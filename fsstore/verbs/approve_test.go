@@ -155,3 +155,19 @@ func TestAddCompletesWhileWorkersClaim(t *testing.T) {
 		storetest.Publish(t, c, "x")
 	}
 }
+
+// A full disk cut a miss in half: the approval must not become its tail, or
+// what is noted later would be fetched under it.
+func TestApproveAfterACutLine(t *testing.T) {
+	s := storetest.TestStore(t)
+	k := storetest.KeyOf(t, storetest.CudaURL)
+	storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1)
+	storetest.Run(t, s.Dir(), "printf '2026-11-22T21:27:26Z miss 10.0.0.8 curl/8 https://exa' >> misses/"+k)
+	if _, err := s.Add(fsstore.Addition{URL: storetest.CudaURL, AcceptAny: true}, fsstore.Operator{Via: "web", Addr: "10.0.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	c := storetest.ClaimNext(t, s)
+	if c.Job.Approval().Via != "web" || !c.Job.AcceptAny {
+		t.Errorf("the approval is lost:\n%s", storetest.Text(t, s, fsstore.Active, storetest.Ls(t, s, fsstore.Active)[0]))
+	}
+}

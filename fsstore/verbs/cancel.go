@@ -16,7 +16,7 @@ import (
 // download that runs ends within a second. If the artifact was committed first it stays, and the
 // job says so. When Cancel returns nil the cancel survives a power cut.
 func (s *Verbs) Cancel(name string, by spool.Operator) error {
-	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(name) { //guard:TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Active, name)
 	}
 	e := by.Event(job.Cancelled)
@@ -97,7 +97,7 @@ func (s *Verbs) lockQueued(f *os.File) error {
 // final name (package active).
 func (s *Verbs) moveToCancelled(f *os.File, st tree.State, name string) error {
 	stem := strings.TrimSuffix(name, ".job")
-	if st == tree.Queue { //guard:fsstore/active.TestCancelInTheQueueKeepsHistory
+	if st == tree.Queue { //guard:TestCancelInTheQueueKeepsHistory
 		_, err := s.spool.MoveToEnded(f.Name(), tree.Cancelled, stem)
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // back remove its file from denied/, or mv the file of a key to queue/. Its error is ErrInvalid if
 // the name is none of these, or its file holds several URLs.
 func (s *Verbs) Deny(name string, by spool.Operator) error {
-	if !tree.Plain(name) || strings.HasPrefix(name, "-") { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(name) || strings.HasPrefix(name, "-") { //guard:TestVerbsStayInTheirDirectories
 		return fmt.Errorf("%w: %.80q is neither a key, nor a host, nor *.domain",
 			spool.ErrInvalid, name)
 	}
@@ -40,7 +40,7 @@ func (s *Verbs) Deny(name string, by spool.Operator) error {
 // deniable returns the directories in which the file of what is to be denied may be. A bare host
 // means the host, even if a list in queue/ has its name.
 func deniable(name string) []tree.State {
-	if isBareHost(name) { //guard:fsstore/misses.TestDenyOfAHostThatAListIsNamedAfter
+	if isBareHost(name) { //guard:TestDenyOfAHostThatAListIsNamedAfter
 		return nil
 	}
 	return []tree.State{tree.Misses, tree.Queue, tree.Failed, tree.Cancelled}
@@ -84,7 +84,7 @@ func deniedAs(j *spool.JobFile) (string, error) {
 	switch stem := tree.StemOf(j.Name); {
 	case key.Valid(stem):
 		return stem, nil
-	case j.Batch > 0: //guard:fsstore/misses.TestDenyOfAFileThatIsNotNamedByItsKey
+	case j.Batch > 0: //guard:TestDenyOfAFileThatIsNotNamedByItsKey
 		return "", fmt.Errorf("%w: %s/%.80q holds %d URLs: cancel it, then deny each of them, or their "+
 			"host", spool.ErrInvalid, j.State, j.Name, j.Batch)
 	case j.Key == "":
@@ -117,7 +117,7 @@ func (s *Verbs) denyName(name string, by spool.Operator) error {
 // Allow takes a denial back: rm denied/<name>, which is a key, a host or *.domain. When it returns
 // nil that survives a power cut.
 func (s *Verbs) Allow(name string, by spool.Operator) error {
-	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(name) { //guard:TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Denied, name)
 	}
 	err := os.Remove(s.tree.JobPath(tree.Denied, name))

@@ -21,7 +21,7 @@ func (s *Verbs) Dismiss(name string, by spool.Operator) error { return s.Dismiss
 
 // DismissIn is Dismiss of the file in one directory and in no other.
 func (s *Verbs) DismissIn(st tree.State, name string, _ spool.Operator) error {
-	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(name) { //guard:TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Misses, name)
 	}
 	for _, j := range s.candidates(st, name, dismissFrom) {

@@ -20,7 +20,7 @@ import (
 // is held as before. If the meta is gone already, Evict only writes the line. Its error is
 // fs.ErrNotExist if nothing was held.
 func (s *Verbs) Evict(k string, by spool.Operator) error {
-	if !tree.Plain(k) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(k) { //guard:TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
 	}
 	meta := s.tree.Path("meta", k+".json")

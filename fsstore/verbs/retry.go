@@ -31,7 +31,7 @@ func (s *Verbs) RetryAs(st tree.State, name, rawURL string, by spool.Operator) e
 
 // RetryWith is RetryAs with the options of more, which are written into the job before it moves.
 func (s *Verbs) RetryWith(st tree.State, name string, more Addition, by spool.Operator) error {
-	if !tree.Plain(name) { //guard:fsstore/active.TestVerbsStayInTheirDirectories
+	if !tree.Plain(name) { //guard:TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Failed, name)
 	}
 	if more.SHA256 != "" && !held.IsDigest(strings.ToLower(more.SHA256)) {

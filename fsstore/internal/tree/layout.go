@@ -160,7 +160,7 @@ func PrepareSub(path string, root fs.FileInfo) error {
 	if !info.IsDir() { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 		return notDirectory(path)
 	}
-	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev { //guard:fsstore/active.TestOneFileSystemHoldsAll
+	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev { //guard:TestSubdirectoryOnAnotherFileSystem
 		return fmt.Errorf("%s is on another file system than the data directory: a rename could not move files between them; mount the data directory as a whole instead", path)
 	}
 	return nil

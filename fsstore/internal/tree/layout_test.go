@@ -111,3 +111,24 @@ func TestOpenSaysWhatItMadeAgain(t *testing.T) {
 		t.Errorf("made again in a whole tree: %v", got)
 	}
 }
+
+func TestSubdirectoryOnAnotherFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	elsewhere, err := os.Stat("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.PrepareSub(dir, elsewhere); err == nil || !strings.Contains(err.Error(), "another file system") {
+		t.Error(err)
+	}
+}
+
+// A server killed while it makes a new tree leaves one that can be opened.
+func TestOpenCompletesAHalfMadeTree(t *testing.T) {
+	for _, script := range []string{"mkdir d", "mkdir d d/blobs", "mkdir -p d/tmp; echo x > d/tmp/.new-1", "mkdir -p d/meta; echo 1234567890123456789012345678901234 > d/session-secret"} {
+		dir := t.TempDir()
+		storetest.Run(t, dir, script)
+		s := storetest.OpenAt(t, dir+"/d", fsstore.Options{})
+		storetest.Run(t, s.Dir(), "test \"$(head -1 README)\" = 'fromcache data 1'; test ! -e .README*")
+	}
+}

@@ -107,7 +107,7 @@ func (m *Mirror[T]) Look(name string) (v T, changed bool, err error) {
 		return v, had && m.drop(name), &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	if had &&
-		old.Identity == Identify(&st) && //guard:fsstore/active.TestHistoryKeepsTen
+		old.Identity == Identify(&st) && //guard:fsstore/held.TestMetaKeepsTenVersions
 		(old.settled || !m.ReloadUnsettled) {
 		return old.Value, false, nil
 	}

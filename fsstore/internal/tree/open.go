@@ -42,7 +42,7 @@ func OpenSized(path string, flag int) (*os.File, int64, error) {
 	}
 	var st unix.Stat_t
 	err = unix.Fstat(int(f.Fd()), &st)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG { //guard:fsstore/active.TestOnlyRegularFilesAreOpened
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG { //guard:TestOnlyRegularFilesAreOpened
 		err = &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 	}
 	if err != nil {
