@@ -224,17 +224,3 @@ func servesRanges(r *http.Response) bool {
 	}
 	return r.StatusCode == http.StatusPartialContent || slices.Contains(units, "bytes")
 }
-
-// provenance returns what meta tells of where the bytes came from.
-func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{
-		Header:   keptFields(a.Header),
-		FinalURL: a.final().raw,
-		Ranges:   servesRanges(a.Response),
-		Notes:    a.notes,
-	}
-	for _, h := range a.hops[:len(a.hops)-1] {
-		o.Redirects = append(o.Redirects, h.raw)
-	}
-	return o
-}

@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"syscall"
 	"time"
 
@@ -111,4 +112,24 @@ func progress(n, total int64) string {
 		return fmt.Sprintf("%d bytes", n)
 	}
 	return fmt.Sprintf("%d of %d bytes", n, total)
+}
+
+// Causes that end a request.
+var (
+	errCancelled = errors.New("the job left active/")
+	errStopped   = errors.New("the server stops")
+	errIdle      = errors.New("no byte came for too long")
+)
+
+// delay returns the time to wait after n attempts: doubled each time up to MaxBackoff, and never
+// less than asked. It varies by a quarter so that the jobs of a broken origin don't return all at
+// once.
+func (o Options) delay(n int, asked time.Duration) time.Duration {
+	d := o.Backoff
+	for i := 1; i < n && d < o.MaxBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, o.MaxBackoff)
+	d += time.Duration((rand.Float64() - 0.5) / 2 * float64(d))
+	return max(d, asked)
 }

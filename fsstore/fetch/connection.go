@@ -6,185 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"fromcache/fsstore/fetch/address"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"fromcache/fsstore/fetch/address"
-	"fromcache/fsstore/key"
 )
-
-// failure is an attempt that did not bring the artifact, and what becomes of the job.
-type failure struct {
-	reason  string // for people: what happened, what to do
-	end     ending
-	after   time.Duration // least delay until the next attempt, from Retry-After
-	discard bool          // the part can't be resumed
-	why     Reason        // for Options.Ended; "": see because
-}
-
-func (f *failure) Error() string { return f.reason }
-
-// ending is what becomes of the job of a failed attempt.
-type ending uint8
-
-const (
-	endFail  ending = iota // to failed/
-	endRetry               // to queue/, counted as an attempt
-	endDefer               // to queue/, not counted
-)
-
-// failf returns a failure that a further attempt would not change.
-func failf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endFail}
-}
-
-// discardf is failf for bytes that are not to be kept.
-func discardf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endFail, discard: true}
-}
-
-// retryf returns a failure that may pass by itself.
-func retryf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endRetry}
-}
-
-// Causes that end a request.
-var (
-	errCancelled = errors.New("the job left active/")
-	errStopped   = errors.New("the server stops")
-	errIdle      = errors.New("no byte came for too long")
-)
-
-// maxRetryAfter bounds Retry-After, because an origin that asks for more means that a person
-// should look.
-const maxRetryAfter = 24 * time.Hour
-
-// retryAfter reads a Retry-After field (RFC 9110, 10.2.3), in seconds or as a date; 0 is none.
-func retryAfter(field string, now time.Time) time.Duration {
-	field = strings.TrimSpace(field)
-	if field != "" && strings.Trim(field, "0123456789") == "" {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil || n > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter
-		}
-		return time.Duration(n) * time.Second
-	}
-	t, err := http.ParseTime(field)
-	if err != nil {
-		return 0
-	}
-	return min(max(t.Sub(now), 0), maxRetryAfter)
-}
-
-// delay returns the time to wait after n attempts: doubled each time up to MaxBackoff, and never
-// less than asked. It varies by a quarter so that the jobs of a broken origin don't return all at
-// once.
-func (o Options) delay(n int, asked time.Duration) time.Duration {
-	d := o.Backoff
-	for i := 1; i < n && d < o.MaxBackoff; i++ {
-		d *= 2
-	}
-	d = min(d, o.MaxBackoff)
-	d += time.Duration((rand.Float64() - 0.5) / 2 * float64(d))
-	return max(d, asked)
-}
-
-// statusFailure makes a failure of a status that brings no artifact.
-func (a *answer) statusFailure() *failure {
-	f := statusFailure(a.Response, a.final(), time.Now())
-	refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
-	if a.withheld && refused {
-		f.reason += " (the header lines in the file " + a.final().host + " of the --origins " +
-			"directory were not sent, for this is http: the line `# allow http` in it allows that)"
-	}
-	if a.certAsked && (refused || a.StatusCode == http.StatusBadRequest) { // nginx answers 400
-		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and " +
-			"`key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
-	}
-	if a.proxy != nil {
-		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be " +
-			"who says so)"
-	}
-	return f
-}
-
-// statusFailure is the part of it that the status alone decides.
-func statusFailure(r *http.Response, h hop, now time.Time) *failure {
-	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
-	f := &failure{end: endFail, reason: status + ": " + explainStatus(r.StatusCode, h)}
-	switch code := r.StatusCode; {
-	case code >= 500:
-		f.why = ReasonStatus5xx
-	case code >= 400:
-		f.why = ReasonStatus4xx
-	}
-	switch code := r.StatusCode; {
-	case code == 408, code == 425, code == 429,
-		code >= 500 && code <= 599 && code != 501 && code != 505:
-		f.end, f.after = endRetry, retryAfter(r.Header.Get("Retry-After"), now)
-	}
-	return f
-}
-
-// explainStatus says what a status means here and what to do.
-func explainStatus(code int, h hop) string {
-	switch {
-	case code == 401:
-		return h.host + " wants credentials: put its header lines into the file " + h.host +
-			" of the directory of --origins (or --credentials), then retry"
-	case code == 403 && key.Redact(h.raw) != h.raw:
-		return h.host + " refuses it, most likely because the signature in the URL has expired: " +
-			"the next client that asks makes a fresh miss"
-	case code == 403:
-		return h.host + " refuses it: check the URL, and whether it wants credentials or a " +
-			"licence accepted"
-	case code == 404, code == 410:
-		return "the origin does not have it; check the URL"
-	case code == 407:
-		return "the proxy wants credentials: put them into HTTPS_PROXY or HTTP_PROXY"
-	case code == 429:
-		return h.host + " wants fewer requests"
-	case code >= 500 && code <= 599:
-		return "the origin is in trouble"
-	case code == 206, code == 200: // see isWhole
-		return "the origin sent a piece where the whole was asked for; retry later, or report it " +
-			"to the origin"
-	case code == 304:
-		return "the origin says that nothing changed, but nothing was there to compare; retry, " +
-			"or report it to the origin"
-	case code >= 300 && code <= 399:
-		return "a redirect that can't be followed; check the URL"
-	case code >= 200 && code <= 299:
-		return "the origin sent no file; check the URL"
-	}
-	return h.host + " refuses the request; check the URL"
-}
-
-// proxyFailure says why a proxy doesn't connect. It returns nil where it did.
-func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) error {
-	status := strings.TrimSpace(strconv.Itoa(answer.StatusCode) + " " +
-		http.StatusText(answer.StatusCode))
-	said := fmt.Sprintf("the proxy %s (HTTPS_PROXY) does not connect to %s: %s", proxy.Host,
-		h.address(), status)
-	switch code := answer.StatusCode; {
-	case code == http.StatusOK:
-		return nil
-	case code == 407:
-		return failf("%s: it wants a user name and password, or others: put them into "+
-			"HTTPS_PROXY, start the server again, and retry", said)
-	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
-		return &failure{reason: said + ": it can't reach it, or is in trouble itself",
-			end: endRetry, after: retryAfter(answer.Header.Get("Retry-After"), now)}
-	}
-	return failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
-		"again, then retry", said)
-}
 
 // socksFailure says why a SOCKS proxy doesn't connect, by net/http's texts for its replies (RFC
 // 1928, 6; RFC 1929, 2).
@@ -369,4 +198,21 @@ func containsAny(text string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool {
 		return strings.Contains(text, part)
 	})
+}
+
+// reasonOfRequest returns why a request had no answer.
+func reasonOfRequest(err error, h hop) Reason {
+	var timeout net.Error
+	switch {
+	case errors.As(err, new(*address.RefusedError)):
+		return ReasonOther
+	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(x509.UnknownAuthorityError)),
+		errors.As(err, new(tls.RecordHeaderError)), handshakeFailure(err, h.host) != nil:
+		return ReasonTLS
+	case errors.As(err, new(*net.DNSError)):
+		return ReasonName
+	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return ReasonTimeout
+	}
+	return ReasonConnection
 }
