@@ -112,11 +112,11 @@ func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 
 // unchanged reports whether a 304 confirms what is held: it answers our condition, and names no
 // other version.
-func unchanged(a *answer, asked http.Header) bool {
-	if a.StatusCode != http.StatusNotModified {
+func unchanged(r *http.Response, asked http.Header) bool {
+	if r.StatusCode != http.StatusNotModified {
 		return false
 	}
-	tag := a.Header.Get("Etag")
+	tag := r.Header.Get("Etag")
 	switch {
 	case asked.Get("If-None-Match") != "":
 		return tag == "" || strings.TrimPrefix(tag, "W/") == asked.Get("If-None-Match")
@@ -128,15 +128,15 @@ func unchanged(a *answer, asked http.Header) bool {
 
 // continues reports whether a 206 continues at from the version that start noted, up to its end.
 // Nothing else may be appended.
-func continues(a *answer, start job.Event, from int64) bool {
-	first, last, total, ok := contentRange(a.Header)
-	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
-	return a.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
+func continues(r *http.Response, start job.Event, from int64) bool {
+	first, last, total, ok := contentRange(r.Header)
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return r.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
 		first == from && //guard:TestResume
 		last == total-1 && //guard:TestResume
 		total == start.Size && //guard:TestResumeLeft
-		(a.ContentLength < 0 || a.ContentLength == last-first+1) &&
-		startValidator(start).matches(a.Header)
+		(r.ContentLength < 0 || r.ContentLength == last-first+1) &&
+		startValidator(start).matches(r.Header)
 }
 
 // contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` proves nothing and

@@ -112,14 +112,14 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 		return d, err
 	}
 	if err := a.checkHeader(d); err != nil {
-		return d, because(ReasonContent, err)
+		return d, Because(Content, err)
 	}
 	have, err := a.receive(d)
 	if err != nil {
-		return d, because(ReasonInterrupted, err)
+		return d, Because(Interrupted, err)
 	}
 	if err := a.checkBytes(ctx, d, have); err != nil {
-		return d, because(ReasonContent, err)
+		return d, Because(Content, err)
 	}
 	return d, a.askCheck(ctx)
 }
@@ -134,7 +134,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	}
 	fields := conditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.askOrigin(ctx, fields)
-	if err == nil && unchanged(ans, fields) && !a.c.VerifyHeld(ctx) {
+	if err == nil && unchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
 		ans.close()
 		fields = http.Header{}
 		ans, err = a.askOrigin(ctx, fields)
@@ -142,7 +142,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isWhole(ans.Response) || unchanged(ans, fields) || a.digestDecides(ans) {
+	if isWhole(ans.Response) || unchanged(ans.Response, fields) || a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
 	ans.close()
@@ -178,7 +178,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 	if err != nil {
 		return nil, err
 	}
-	if continues(ans, start, from) {
+	if continues(ans.Response, start, from) {
 		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size,
 			validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
@@ -219,7 +219,7 @@ func (a *attempt) checkHeader(d *delivery) error {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
 	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 { //guard:TestBehaviours
-		return failf("%s says neither how long the file is nor what its digest is, so it can't "+
+		return Failf("%s says neither how long the file is nor what its digest is, so it can't "+
 			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
 			d.final().host)
 	}
@@ -230,15 +230,15 @@ func (a *attempt) checkHeader(d *delivery) error {
 }
 
 func tooLarge(n, limit int64) error {
-	return discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
+	return Discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
 		n, limit)
 }
 
 // deferNoSpace makes of fsstore.ErrNoSpace a failure that defers the job.
 func deferNoSpace(err error) error {
 	if errors.Is(err, fsstore.ErrNoSpace) {
-		return &failure{reason: err.Error() + "; it goes on by itself once there is room: evict " +
-			"artifacts, or lower --min-free", end: endDefer, why: ReasonDisk}
+		return &Failure{Text: err.Error() + "; it goes on by itself once there is room: evict " +
+			"artifacts, or lower --min-free", End: Defer, Reason: Disk}
 	}
 	return err
 }
@@ -257,7 +257,7 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return retryIfResumed(d, discardf("%s: they were changed on the way, or the origin is "+
+		return retryIfResumed(d, Discardf("%s: they were changed on the way, or the origin is "+
 			"wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
@@ -266,7 +266,7 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 		return nil
 	}
 	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
-		return discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
+		return Discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
 			"wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {
@@ -278,8 +278,8 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error 
 // retryIfResumed makes err temporary where a part was resumed, because an origin that changed a
 // file and kept its validator has two versions joined, and a fetch from the start mends that.
 func retryIfResumed(d *delivery, err error) error {
-	if f, ok := errors.AsType[*failure](err); ok && d.from > 0 {
-		f.end, f.reason = endRetry, "joined with what had come before, "+f.reason
+	if f, ok := errors.AsType[*Failure](err); ok && d.from > 0 {
+		f.End, f.Text = Retry, "joined with what had come before, "+f.Text
 	}
 	return err
 }
@@ -288,7 +288,7 @@ func retryIfResumed(d *delivery, err error) error {
 func (a *attempt) digestMismatch(d *delivery, got string) error {
 	if d.from == 0 && !isWhole(d.Response) {
 		f := d.statusFailure()
-		f.discard = true
+		f.Discard = true
 		return f
 	}
 	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it " +
@@ -300,7 +300,7 @@ func (a *attempt) digestMismatch(d *delivery, got string) error {
 			"digest is of the file itself, most likely; fetch it elsewhere, and carry it in with " +
 			"`fromcache put URL FILE`"
 	}
-	return discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
+	return Discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
 		a.c.Job.Sha256, why)
 }
 

@@ -32,9 +32,9 @@ func (a *attempt) askCheck(ctx context.Context) error {
 	rejected, ok := errors.AsType[*RejectedError](err)
 	switch {
 	case ok:
-		return discardf("refused by the check of this site: %s", rejected.Why)
+		return Discardf("refused by the check of this site: %s", rejected.Why)
 	case err != nil:
-		return retryf("the check of this site could not judge it: %v", err)
+		return Retryf("the check of this site could not judge it: %v", err)
 	}
 	return nil
 }

@@ -15,12 +15,12 @@ func checkName(name string, head []byte, acceptHTML bool) error {
 	case m == nil:
 		return nil
 	case m.Accept != "text/html":
-		return discardf("%v: check the URL; if they are wanted all the same, add the line "+
+		return Discardf("%v: check the URL; if they are wanted all the same, add the line "+
 			"`accept %s` to the job and retry", m, m.Accept)
 	case acceptHTML:
 		return nil
 	}
-	return discardf("%v Open the URL in a browser; if the page is what is wanted, add the line "+
+	return Discardf("%v Open the URL in a browser; if the page is what is wanted, add the line "+
 		"`accept text/html` to the job and retry", m)
 }
 
@@ -50,7 +50,7 @@ func checkCoding(name string, h http.Header) error {
 	if noCoding[coding] || kind.HasEnding(name, encodings[coding]) {
 		return nil
 	}
-	return failf("the origin sends it with Content-Encoding %.40s although it was asked not to, "+
+	return Failf("the origin sends it with Content-Encoding %.40s although it was asked not to, "+
 		"so the bytes are not the file: add the line `accept any` to the job to keep them as "+
 		"they are, and retry", coding)
 }

@@ -11,7 +11,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// end ends the claim as err says. It returns an error when the job's file could not be moved.
+// End ends the claim as err says. It returns an error when the job's file could not be moved.
 func (a *attempt) end(err error) error {
 	if err == nil {
 		a.tell(nil, nil)
@@ -19,10 +19,10 @@ func (a *attempt) end(err error) error {
 	}
 	f := a.failureOf(err)
 	a.tell(err, f)
-	if a.part != nil && (f.discard || !a.canResume || a.part.Size() == 0) {
+	if a.part != nil && (f.Discard || !a.canResume || a.part.Size() == 0) {
 		a.discard()
 	}
-	reason := key.RedactText(f.reason)
+	reason := key.RedactText(f.Text)
 	full, isFull := errors.AsType[*hostFull](err)
 	switch {
 	case isFull:
@@ -33,13 +33,13 @@ func (a *attempt) end(err error) error {
 		return a.c.Cancel()
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.Requeue(reason)
-	case f.end == endRetry && a.mayRetry():
-		err = a.retry(reason, f.after)
-	case f.end == endDefer:
+	case f.End == Retry && a.mayRetry():
+		err = a.retry(reason, f.After)
+	case f.End == Defer:
 		a.warn("download deferred", reason)
-		err = a.c.Defer(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.after), maxDefer)))
+		err = a.c.Defer(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.After), maxDefer)))
 	default:
-		if f.end == endRetry {
+		if f.End == Retry {
 			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
 		}
 		a.warn("download failed", reason)
@@ -52,7 +52,7 @@ func (a *attempt) end(err error) error {
 	return err
 }
 
-// discard unlinks the part.
+// Discard unlinks the part.
 func (a *attempt) discard() {
 	if err := a.part.Discard(); err != nil {
 		a.pause("a part can't be removed: "+a.c.Key, err)
@@ -81,29 +81,29 @@ func (a *attempt) warn(what, reason string, more ...any) {
 // failureOf makes a failure of every error. An error that is no *failure comes from the store: the
 // disk is in trouble, so nothing is claimed until the next tick. A full disk defers the job. Other
 // trouble counts as an attempt, because a bad sector would have the same bytes fetched for ever.
-func (a *attempt) failureOf(err error) *failure {
-	var f *failure
+func (a *attempt) failureOf(err error) *Failure {
+	var f *Failure
 	switch {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, errStopped):
-		return &failure{reason: "the server stopped"}
+		return &Failure{Text: "the server stopped"}
 	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
-		return &failure{}
+		return &Failure{}
 	case errors.As(err, new(*hostFull)), errors.Is(err, fsstore.ErrAdded):
-		return &failure{reason: err.Error()}
+		return &Failure{Text: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.OvertakenError](err); ok {
-		return &failure{reason: over.Why}
+		return &Failure{Text: over.Why}
 	}
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.canResume {
-		return &failure{reason: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", end: endDefer, why: ReasonDisk} //guard:cmd/fromcache-torture.TestFullDisk
+		return &Failure{Text: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", End: Defer, Reason: Disk} //guard:cmd/fromcache-torture.TestFullDisk
 	}
-	return &failure{reason: "the data directory could not be written (" + err.Error() +
-		"): look at the disk", end: endRetry, why: ReasonDisk}
+	return &Failure{Text: "the data directory could not be written (" + err.Error() +
+		"): look at the disk", End: Retry, Reason: Disk}
 }
 
 // progress returns "5 of 9 bytes".

@@ -29,7 +29,7 @@ const (
 )
 
 // tell tells Options.Ended how the attempt ended: without an error, or with one of which f says more.
-func (a *attempt) tell(err error, f *failure) {
+func (a *attempt) tell(err error, f *Failure) {
 	e := End{Took: time.Since(a.began), Bytes: a.received}
 	switch {
 	case a.o.Ended == nil, errors.As(err, new(*hostFull)): // it has asked nobody
@@ -42,8 +42,8 @@ func (a *attempt) tell(err error, f *failure) {
 		errors.Is(err, fsstore.ErrLost), errors.Is(err, fsstore.ErrAdded):
 		e.Result = Stopped
 	default:
-		e.Result, e.Reason = NotFetched, cmp.Or(f.why, ReasonOther)
-		e.Retried = f.end == endDefer || f.end == endRetry && a.mayRetry()
+		e.Result, e.Reason = NotFetched, cmp.Or(f.Reason, Other)
+		e.Retried = f.End == Defer || f.End == Retry && a.mayRetry()
 	}
 	a.o.Ended(e)
 }

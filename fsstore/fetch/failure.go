@@ -6,39 +6,39 @@ import (
 	"time"
 )
 
-// failure is an attempt that did not bring the artifact, and what becomes of the job.
-type failure struct {
-	reason  string // for people: what happened, what to do
-	end     ending
-	after   time.Duration // least delay until the next attempt, from Retry-After
-	discard bool          // the part can't be resumed
-	why     Reason        // for Options.Ended; "": see because
+// Failure is an attempt that did not bring the artifact, and what becomes of the job.
+type Failure struct {
+	Text    string // for people: what happened, what to do
+	End     Ending
+	After   time.Duration // least delay until the next attempt, from Retry-After
+	Discard bool          // the part can't be resumed
+	Reason  Reason        // for Options.Ended; "": see because
 }
 
-func (f *failure) Error() string { return f.reason }
+func (f *Failure) Error() string { return f.Text }
 
-// ending is what becomes of the job of a failed attempt.
-type ending uint8
+// Ending is what becomes of the job of a failed attempt.
+type Ending uint8
 
 const (
-	endFail  ending = iota // to failed/
-	endRetry               // to queue/, counted as an attempt
-	endDefer               // to queue/, not counted
+	Fail  Ending = iota // to failed/
+	Retry               // to queue/, counted as an attempt
+	Defer               // to queue/, not counted
 )
 
-// failf returns a failure that a further attempt would not change.
-func failf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endFail}
+// Failf returns a failure that a further attempt would not change.
+func Failf(format string, args ...any) error {
+	return &Failure{Text: fmt.Sprintf(format, args...), End: Fail}
 }
 
-// discardf is failf for bytes that are not to be kept.
-func discardf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endFail, discard: true}
+// Discardf is failf for bytes that are not to be kept.
+func Discardf(format string, args ...any) error {
+	return &Failure{Text: fmt.Sprintf(format, args...), End: Fail, Discard: true}
 }
 
-// retryf returns a failure that may pass by itself.
-func retryf(format string, args ...any) error {
-	return &failure{reason: fmt.Sprintf(format, args...), end: endRetry}
+// Retryf returns a failure that may pass by itself.
+func Retryf(format string, args ...any) error {
+	return &Failure{Text: fmt.Sprintf(format, args...), End: Retry}
 }
 
 // Reason is why an attempt has failed, in one word: the log and the job say it in whole sentences.
@@ -46,28 +46,28 @@ type Reason string
 
 // The reasons of failures.
 const (
-	ReasonStatus4xx   Reason = "status_4xx"
-	ReasonStatus5xx   Reason = "status_5xx"
-	ReasonName        Reason = "dns"
-	ReasonTLS         Reason = "tls"
-	ReasonConnection  Reason = "connection"
-	ReasonTimeout     Reason = "timeout"
-	ReasonInterrupted Reason = "interrupted" // the body broke off
-	ReasonContent     Reason = "content"     // the bytes are not what was wanted
-	ReasonDisk        Reason = "disk"        // no room, or the data directory is in trouble
-	ReasonOther       Reason = "other"       // an address that is refused, a redirect that can't be followed, …
+	Status4xx   Reason = "status_4xx"
+	Status5xx   Reason = "status_5xx"
+	DNS         Reason = "dns"
+	TLS         Reason = "tls"
+	Connection  Reason = "connection"
+	Timeout     Reason = "timeout"
+	Interrupted Reason = "interrupted" // the body broke off
+	Content     Reason = "content"     // the bytes are not what was wanted
+	Disk        Reason = "disk"        // no room, or the data directory is in trouble
+	Other       Reason = "other"       // an address that is refused, a redirect that can't be followed, …
 )
 
 // Reasons are all that End.Reason may be.
 var Reasons = []Reason{
-	ReasonStatus4xx, ReasonStatus5xx, ReasonName, ReasonTLS, ReasonConnection, ReasonTimeout,
-	ReasonInterrupted, ReasonContent, ReasonDisk, ReasonOther,
+	Status4xx, Status5xx, DNS, TLS, Connection, Timeout,
+	Interrupted, Content, Disk, Other,
 }
 
-// because says why a failure happened, where nothing closer to it has.
-func because(why Reason, err error) error {
-	if f, ok := errors.AsType[*failure](err); ok && f.why == "" {
-		f.why = why
+// Because says why a failure happened, where nothing closer to it has.
+func Because(why Reason, err error) error {
+	if f, ok := errors.AsType[*Failure](err); ok && f.Reason == "" {
+		f.Reason = why
 	}
 	return err
 }

@@ -38,8 +38,8 @@ func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
 
 // isTemporary reports whether a further attempt may succeed.
 func isTemporary(err error) bool {
-	f, ok := errors.AsType[*failure](err)
-	return ok && f.end == endRetry
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.End == Retry
 }
 
 func (p *Pool) header(ctx context.Context, q question) (Facts, error) {

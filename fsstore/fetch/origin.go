@@ -66,7 +66,7 @@ type question struct {
 func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 	h, err := parseHop(q.url)
 	if err != nil {
-		return nil, failf("%v", err)
+		return nil, Failf("%v", err)
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
@@ -112,15 +112,15 @@ func isRedirect(code int) bool {
 func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
 	from := a.final()
 	if len(a.hops) > maxRedirects {
-		return hop{}, failf("more than %d redirects, the last at %s: a loop, most likely; check "+
+		return hop{}, Failf("more than %d redirects, the last at %s: a loop, most likely; check "+
 			"the URL, or find the final one and approve that", maxRedirects, from.host)
 	}
 	next, err := from.redirect(a.Header.Get("Location"))
 	if err != nil {
-		return hop{}, failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
+		return hop{}, Failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
 	if from.https && !next.https && !acceptHTTP { //guard:TestRedirectScheme
-		return hop{}, failf("%s redirects from https to http (http://%s), where anyone on the "+
+		return hop{}, Failf("%s redirects from https to http (http://%s), where anyone on the "+
 			"way could change the bytes: if that is acceptable, add the line `accept http` to "+
 			"the job and retry", from.host, next.authority)
 	}
@@ -133,7 +133,7 @@ func denied(hops []hop, name string) error {
 	if len(hops) > 1 {
 		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
 	}
-	return failf("%sdenied/%s denies this URL: remove that file to have it fetched, and "+
+	return Failf("%sdenied/%s denies this URL: remove that file to have it fetched, and "+
 		"retry", how, name)
 }
 
@@ -156,7 +156,7 @@ func (p *Pool) request(ctx context.Context, q question, h hop, by address.Basis)
 	site.HTTP1 = site.HTTP1 || q.http1
 	t, dialled, err := p.transport(h, site, proxy, by)
 	if err != nil {
-		return nil, false, &failure{reason: err.Error(), end: endDefer}
+		return nil, false, &Failure{Text: err.Error(), End: Defer}
 	}
 	if !p.conns.acquire(h.host, site.Connections) {
 		return nil, false, &hostFull{h.host}
@@ -203,11 +203,11 @@ func wantsHTTP1(err error) bool {
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
 func (p *Pool) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
 	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
-		return site, nil, failf("the host %s is a number that may mean any address: write it as "+
+		return site, nil, Failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}
 	if site, err = p.origins.Of(h.host); err != nil {
-		return site, nil, &failure{reason: err.Error(), end: endDefer}
+		return site, nil, &Failure{Text: err.Error(), End: Defer}
 	}
 	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
 		err = p.addr.CheckHost(h.host, by) //guard:TestProxy

@@ -75,8 +75,8 @@ const reserveStep = 64 << 20
 func (a *attempt) checkSize(d *delivery, size int64) error {
 	switch {
 	case d.total >= 0 && size > d.total: //guard:TestResume
-		return &failure{reason: d.final().host + " sent more bytes than it had promised",
-			end: endRetry, discard: true}
+		return &Failure{Text: d.final().host + " sent more bytes than it had promised",
+			End: Retry, Discard: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
 	case d.total >= 0 || size <= a.reserved:
@@ -85,7 +85,7 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless
-		return because(ReasonDisk, retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
+		return Because(Disk, Retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
 			"check the URL, evict artifacts, or set --max-artifact-size", err, size))
 	}
 	return err
@@ -96,14 +96,14 @@ func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.final().host, a.part.Size()
 	switch cause := d.cause(); {
 	case cause == errIdle:
-		return because(ReasonTimeout, retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
+		return Because(Timeout, Retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
 	case cause != nil:
 		return cause
 	case err != io.EOF:
-		return retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
+		return Retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
 			err, http1Hint(err, d.final()))
 	case d.total >= 0 && n != d.total:
-		return retryf("%s sent too little: %s", host, progress(n, d.total))
+		return Retryf("%s sent too little: %s", host, progress(n, d.total))
 	}
 	return nil
 }

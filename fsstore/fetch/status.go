@@ -33,38 +33,38 @@ func retryAfter(field string, now time.Time) time.Duration {
 }
 
 // statusFailure makes a failure of a status that brings no artifact.
-func (a *answer) statusFailure() *failure {
+func (a *answer) statusFailure() *Failure {
 	f := statusFailure(a.Response, a.final(), time.Now())
 	refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
 	if a.withheld && refused {
-		f.reason += " (the header lines in the file " + a.final().host + " of the --origins " +
+		f.Text += " (the header lines in the file " + a.final().host + " of the --origins " +
 			"directory were not sent, for this is http: the line `# allow http` in it allows that)"
 	}
 	if a.certAsked && (refused || a.StatusCode == http.StatusBadRequest) { // nginx answers 400
-		f.reason += " (it asked for a client certificate: name it with the lines `cert FILE` and " +
+		f.Text += " (it asked for a client certificate: name it with the lines `cert FILE` and " +
 			"`key FILE` in the file " + a.final().host + " of the --origins directory, then retry)"
 	}
 	if a.proxy != nil {
-		f.reason += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be " +
+		f.Text += " (asked by way of the proxy " + a.proxy.Host + ", HTTP_PROXY, which may be " +
 			"who says so)"
 	}
 	return f
 }
 
 // statusFailure is the part of it that the status alone decides.
-func statusFailure(r *http.Response, h hop, now time.Time) *failure {
+func statusFailure(r *http.Response, h hop, now time.Time) *Failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
-	f := &failure{end: endFail, reason: status + ": " + explainStatus(r.StatusCode, h)}
+	f := &Failure{End: Fail, Text: status + ": " + explainStatus(r.StatusCode, h)}
 	switch code := r.StatusCode; {
 	case code >= 500:
-		f.why = ReasonStatus5xx
+		f.Reason = Status5xx
 	case code >= 400:
-		f.why = ReasonStatus4xx
+		f.Reason = Status4xx
 	}
 	switch code := r.StatusCode; {
 	case code == 408, code == 425, code == 429,
 		code >= 500 && code <= 599 && code != 501 && code != 505:
-		f.end, f.after = endRetry, retryAfter(r.Header.Get("Retry-After"), now)
+		f.End, f.After = Retry, retryAfter(r.Header.Get("Retry-After"), now)
 	}
 	return f
 }
@@ -113,12 +113,12 @@ func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) e
 	case code == http.StatusOK:
 		return nil
 	case code == 407:
-		return failf("%s: it wants a user name and password, or others: put them into "+
+		return Failf("%s: it wants a user name and password, or others: put them into "+
 			"HTTPS_PROXY, start the server again, and retry", said)
 	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
-		return &failure{reason: said + ": it can't reach it, or is in trouble itself",
-			end: endRetry, after: retryAfter(answer.Header.Get("Retry-After"), now)}
+		return &Failure{Text: said + ": it can't reach it, or is in trouble itself",
+			End: Retry, After: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
-	return failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
+	return Failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
 		"again, then retry", said)
 }
