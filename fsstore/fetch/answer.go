@@ -14,11 +14,11 @@ import (
 	"fromcache/fsstore/key"
 )
 
-// validator identifies one version of a URL's bytes, so that ranges of it may be joined: a strong
+// Validator identifies one version of a URL's bytes, so that ranges of it may be joined: a strong
 // ETag, or a Last-Modified time that RFC 9110 calls strong.
-type validator struct {
-	etag     string
-	modified time.Time
+type Validator struct {
+	ETag     string
+	Modified time.Time
 }
 
 // strongAge is the time by which Date must be later than Last-Modified for a strong validator. RFC
@@ -26,74 +26,74 @@ type validator struct {
 // is.
 const strongAge = time.Minute
 
-// validatorOf returns the validator of a whole answer. Last-Modified beside an ETag is none,
+// ValidatorOf returns the validator of a whole answer. Last-Modified beside an ETag is none,
 // because a weak ETag says that the bytes may differ at the same time (RFC 9110, 13.1.5).
-func validatorOf(h http.Header) validator {
+func ValidatorOf(h http.Header) Validator {
 	if hasETag(h) { //guard:TestResume
-		return validator{etag: strongETag(h.Get("Etag"))}
+		return Validator{ETag: strongETag(h.Get("Etag"))}
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
 	date, errDate := http.ParseTime(h.Get("Date"))
 	if err != nil || errDate != nil || date.Sub(modified) < strongAge {
-		return validator{}
+		return Validator{}
 	}
-	return validator{modified: modified.UTC()}
+	return Validator{Modified: modified.UTC()}
 }
 
 // hasETag reports whether there is an ETag. One without quotes, as some repositories send it, is
 // none (RFC 9110, 8.8.3).
 func hasETag(h http.Header) bool { return strings.HasSuffix(strings.TrimSpace(h.Get("Etag")), `"`) }
 
-// startValidator returns the validator that a start line noted.
-func startValidator(e job.Event) validator {
+// StartValidator returns the validator that a start line noted.
+func StartValidator(e job.Event) Validator {
 	if e.ETag != "" {
-		return validator{etag: e.ETag}
+		return Validator{ETag: e.ETag}
 	}
-	return validator{modified: e.Modified}
+	return Validator{Modified: e.Modified}
 }
 
-func (v validator) isNone() bool { return v.etag == "" && v.modified.IsZero() }
+func (v Validator) IsNone() bool { return v.ETag == "" && v.Modified.IsZero() }
 
 // field returns v as an If-Range field.
-func (v validator) field() string {
-	if v.etag != "" {
-		return v.etag
+func (v Validator) field() string {
+	if v.ETag != "" {
+		return v.ETag
 	}
-	return v.modified.Format(http.TimeFormat)
+	return v.Modified.Format(http.TimeFormat)
 }
 
 // matches reports whether a 206 with this header is of the version v.
-func (v validator) matches(h http.Header) bool {
-	if v.etag != "" {
-		return strongETag(h.Get("Etag")) == v.etag
+func (v Validator) matches(h http.Header) bool {
+	if v.ETag != "" {
+		return strongETag(h.Get("Etag")) == v.ETag
 	}
 	t, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && !hasETag(h) && t.Equal(v.modified) //guard:TestResume
+	return err == nil && !hasETag(h) && t.Equal(v.Modified) //guard:TestResume
 }
 
-// resumable returns the job's newest start line, and whether a part can be resumed by it: it noted
+// Resumable returns the job's newest start line, and whether a part can be resumed by it: it noted
 // a validator and a size, and its URL is the one asked for now but for a signature. The URLs must
 // agree, because an ETag made of time and size can be the same for two queries.
-func resumable(j *job.Job) (job.Event, bool) {
+func Resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && !startValidator(e).isNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:TestResumeOfAnotherURL
+	return e, ok && !StartValidator(e).IsNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:TestResumeOfAnotherURL
 }
 
-// resumeFields returns the request's fields for a part of n bytes, and the offset at which the
+// ResumeFields returns the request's fields for a part of n bytes, and the offset at which the
 // answer is to begin: n, or the last byte where the part is complete, because an empty range can't
 // be asked for.
-func resumeFields(start job.Event, n int64) (h http.Header, from int64) {
+func ResumeFields(start job.Event, n int64) (h http.Header, from int64) {
 	from = min(n, start.Size-1)
 	return http.Header{
 		"Range":    {fmt.Sprintf("bytes=%d-", from)},
-		"If-Range": {startValidator(start).field()},
+		"If-Range": {StartValidator(start).field()},
 	}, from
 }
 
-// conditionalFields ask for the artifact only if it has changed. They are empty where the held one
+// ConditionalFields ask for the artifact only if it has changed. They are empty where the held one
 // came from another URL of its key, because its validators say nothing of this one, and where it
 // has not the digest want.
-func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
+func ConditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
 	if held == nil ||
 		!held.AskedFor(url) || //guard:TestConditionalOfAnotherURL
@@ -110,9 +110,9 @@ func conditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	return h
 }
 
-// unchanged reports whether a 304 confirms what is held: it answers our condition, and names no
+// IsUnchanged reports whether a 304 confirms what is held: it answers our condition, and names no
 // other version.
-func unchanged(r *http.Response, asked http.Header) bool {
+func IsUnchanged(r *http.Response, asked http.Header) bool {
 	if r.StatusCode != http.StatusNotModified {
 		return false
 	}
@@ -126,9 +126,9 @@ func unchanged(r *http.Response, asked http.Header) bool {
 	return false
 }
 
-// continues reports whether a 206 continues at from the version that start noted, up to its end.
+// Continues reports whether a 206 continues at from the version that start noted, up to its end.
 // Nothing else may be appended.
-func continues(r *http.Response, start job.Event, from int64) bool {
+func Continues(r *http.Response, start job.Event, from int64) bool {
 	first, last, total, ok := contentRange(r.Header)
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return r.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
@@ -136,7 +136,7 @@ func continues(r *http.Response, start job.Event, from int64) bool {
 		last == total-1 && //guard:TestResume
 		total == start.Size && //guard:TestResumeLeft
 		(r.ContentLength < 0 || r.ContentLength == last-first+1) &&
-		startValidator(start).matches(r.Header)
+		StartValidator(start).matches(r.Header)
 }
 
 // contentRange reads `bytes first-last/total` (RFC 9110, 14.4). A total of `*` proves nothing and
@@ -153,10 +153,10 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 	return first, last, total, ok
 }
 
-// isWhole reports whether an answer is a 200 with all of the file. Some scripts send a range with
+// IsWhole reports whether an answer is a 200 with all of the file. Some scripts send a range with
 // status 200, which Content-Range gives away. A last byte that is one too high is a common mistake
 // and accepted.
-func isWhole(r *http.Response) bool {
+func IsWhole(r *http.Response) bool {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
 	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:TestBehaviours
 		return r.StatusCode == http.StatusOK
@@ -186,9 +186,9 @@ func strongETag(s string) string {
 	return s
 }
 
-// endIsCertain reports whether the framing shows the end of the body, as a length, chunks and
+// EndIsCertain reports whether the framing shows the end of the body, as a length, chunks and
 // HTTP/2's frames do. A closed connection doesn't.
-func endIsCertain(r *http.Response) bool {
+func EndIsCertain(r *http.Response) bool {
 	return r.ContentLength >= 0 || len(r.TransferEncoding) > 0 || r.ProtoMajor >= 2
 }
 
@@ -203,8 +203,8 @@ var keptNames = []string{
 // maxField is the length in bytes above which a field is not kept.
 const maxField = 1 << 10
 
-// keptFields returns the fields of h that meta keeps.
-func keptFields(h http.Header) map[string]string {
+// KeptFields returns the fields of h that meta keeps.
+func KeptFields(h http.Header) map[string]string {
 	m := map[string]string{}
 	for _, name := range keptNames {
 		if v := strings.Join(h.Values(name), ", "); v != "" && len(v) <= maxField {
@@ -214,9 +214,9 @@ func keptFields(h http.Header) map[string]string {
 	return m
 }
 
-// servesRanges reports whether an origin sent a range of this file or said that it would (RFC
+// ServesRanges reports whether an origin sent a range of this file or said that it would (RFC
 // 9110, 14.3).
-func servesRanges(r *http.Response) bool {
+func ServesRanges(r *http.Response) bool {
 	said := strings.ToLower(strings.Join(r.Header.Values("Accept-Ranges"), ","))
 	units := strings.Split(said, ",")
 	for i := range units {

@@ -35,7 +35,7 @@ type delivery struct {
 	total int64  // size of the artifact in bytes; -1: unknown
 	name  string // of the file, from the URL
 
-	validator // for a later resume
+	Validator // for a later resume
 }
 
 // try fetches and publishes.
@@ -96,7 +96,7 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 
 // run requests, receives and checks.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
-	start, resume := resumable(&a.c.Job)
+	start, resume := Resumable(&a.c.Job)
 	part, err := a.c.Part(ctx, resume)
 	if err != nil {
 		return nil, err
@@ -132,9 +132,9 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 			return d, err
 		}
 	}
-	fields := conditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
+	fields := ConditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.askOrigin(ctx, fields)
-	if err == nil && unchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
+	if err == nil && IsUnchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
 		ans.close()
 		fields = http.Header{}
 		ans, err = a.askOrigin(ctx, fields)
@@ -142,7 +142,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isWhole(ans.Response) || unchanged(ans.Response, fields) || a.digestDecides(ans) {
+	if IsWhole(ans.Response) || IsUnchanged(ans.Response, fields) || a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
 	ans.close()
@@ -173,16 +173,16 @@ func (a *attempt) digestDecides(ans *answer) bool {
 // answer can't be appended.
 func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error) {
 	n := a.part.Size()
-	fields, from := resumeFields(start, n)
+	fields, from := ResumeFields(start, n)
 	ans, err := a.askOrigin(ctx, fields)
 	if err != nil {
 		return nil, err
 	}
-	if continues(ans.Response, start, from) {
+	if Continues(ans.Response, start, from) {
 		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size,
-			validator: startValidator(start), name: kind.Name(a.c.URL)}, nil
+			Validator: StartValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
-	if isWhole(ans.Response) {
+	if IsWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
 			ans.close()
 			return nil, err
@@ -201,9 +201,9 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 
 // fromStart returns the delivery of a whole answer.
 func (a *attempt) fromStart(ans *answer) *delivery {
-	d := &delivery{answer: ans, total: ans.ContentLength, validator: validatorOf(ans.Header),
+	d := &delivery{answer: ans, total: ans.ContentLength, Validator: ValidatorOf(ans.Header),
 		name: kind.Name(a.c.URL)}
-	a.canResume = !d.isNone() && d.total > 0
+	a.canResume = !d.IsNone() && d.total > 0
 	return d
 }
 
@@ -211,14 +211,14 @@ func (a *attempt) fromStart(ans *answer) *delivery {
 func (a *attempt) checkHeader(d *delivery) error {
 	j := &a.c.Job
 	if !j.AcceptAny && j.Sha256 == "" {
-		if err := checkCoding(d.name, d.Header); err != nil {
+		if err := CheckCoding(d.name, d.Header); err != nil {
 			return err
 		}
 	}
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
-	if !endIsCertain(d.Response) && j.Sha256 == "" && len(announced(d.Header, false)) == 0 { //guard:TestBehaviours
+	if !EndIsCertain(d.Response) && j.Sha256 == "" && len(Announced(d.Header, false)) == 0 { //guard:TestBehaviours
 		return Failf("%s says neither how long the file is nor what its digest is, so it can't "+
 			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
 			d.final().host)
@@ -245,14 +245,14 @@ func deferNoSpace(err error) error {
 
 // checkBytes checks the complete part. The job's digest overrules what the origin announces and
 // what the name says.
-func (a *attempt) checkBytes(ctx context.Context, d *delivery, have sums) error {
+func (a *attempt) checkBytes(ctx context.Context, d *delivery, have Sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if j.Sha256 != "" && j.Sha256 != got {
 		return retryIfResumed(d, a.digestMismatch(d, got))
 	}
-	list := announced(d.Header, d.StatusCode == http.StatusPartialContent)
-	list = append(list, announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
-	wrong, err := verify(ctx, list, have, a.part)
+	list := Announced(d.Header, d.StatusCode == http.StatusPartialContent)
+	list = append(list, Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
+	wrong, err := Verify(ctx, list, have, a.part)
 	switch {
 	case err != nil:
 		return err
@@ -286,7 +286,7 @@ func retryIfResumed(d *delivery, err error) error {
 
 // digestMismatch says why the bytes may not have the digest that the job names.
 func (a *attempt) digestMismatch(d *delivery, got string) error {
-	if d.from == 0 && !isWhole(d.Response) {
+	if d.from == 0 && !IsWhole(d.Response) {
 		f := d.statusFailure()
 		f.Discard = true
 		return f
@@ -295,7 +295,7 @@ func (a *attempt) digestMismatch(d *delivery, got string) error {
 		"and retry"
 	if m := kind.Check(d.name, a.part.Head()); m != nil {
 		why = m.Why
-	} else if checkCoding(d.name, d.Header) != nil {
+	} else if CheckCoding(d.name, d.Header) != nil {
 		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the " +
 			"digest is of the file itself, most likely; fetch it elsewhere, and carry it in with " +
 			"`fromcache put URL FILE`"
@@ -322,7 +322,7 @@ func (a *attempt) publish(d *delivery) error {
 	return err
 }
 
-// unchanged ends the job of an artifact that the origin has not changed.
+// IsUnchanged ends the job of an artifact that the origin has not changed.
 func (a *attempt) unchanged() error {
 	a.discard()
 	err := a.c.Unchanged()
@@ -336,9 +336,9 @@ func (a *attempt) unchanged() error {
 // provenance returns what meta tells of where the bytes came from.
 func provenance(a *answer) fsstore.Origin {
 	o := fsstore.Origin{
-		Header:   keptFields(a.Header),
+		Header:   KeptFields(a.Header),
 		FinalURL: a.final().raw,
-		Ranges:   servesRanges(a.Response),
+		Ranges:   ServesRanges(a.Response),
 		Notes:    a.notes,
 	}
 	for _, h := range a.hops[:len(a.hops)-1] {

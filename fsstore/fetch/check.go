@@ -43,9 +43,9 @@ var noCoding = map[string]bool{
 	"": true, "identity": true, "none": true, "binary": true, "utf-8": true, "aws-chunked": true,
 }
 
-// checkCoding refuses an encoded answer, because we asked for identity, unless the name says the
+// CheckCoding refuses an encoded answer, because we asked for identity, unless the name says the
 // same coding.
-func checkCoding(name string, h http.Header) error {
+func CheckCoding(name string, h http.Header) error {
 	coding := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ", ")))
 	if noCoding[coding] || kind.HasEnding(name, encodings[coding]) {
 		return nil

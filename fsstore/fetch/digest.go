@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// digest is a hash of the whole artifact that an origin announced.
-type digest struct {
+// Digest is a hash of the whole artifact that an origin announced.
+type Digest struct {
 	field     string // the header field it came in
-	algorithm string // as in hashers
+	Algorithm string // as in hashers
 	sum       []byte
 }
 
@@ -30,11 +30,11 @@ var hashers = map[string]func() hash.Hash{
 	"crc32c":  func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
 }
 
-// announced collects the digests of a header or trailer. Content-Digest (RFC 9530, 2) and
+// Announced collects the digests of a header or trailer. Content-Digest (RFC 9530, 2) and
 // Content-MD5 of a partial answer are left out, because they are of the part; Repr-Digest (RFC
 // 9530, 3) and x-goog-hash are always of the whole. x-goog-hash is of the stored bytes, so it is
 // left out where the store decodes a file as it sends it.
-func announced(h http.Header, partial bool) []digest {
+func Announced(h http.Header, partial bool) []Digest {
 	list := dictionary("Repr-Digest", h.Values("Repr-Digest"))
 	if !partial {
 		list = append(list, dictionary("Content-Digest", h.Values("Content-Digest"))...)
@@ -53,8 +53,8 @@ func announced(h http.Header, partial bool) []digest {
 
 // dictionary reads `sha-256=:base64:, sha-512=:base64:;parameters` (RFC 9651, 3.2 and 3.3.5), and
 // with it what origins get wrong: capitals, no padding, a bad member beside a good one.
-func dictionary(field string, values []string) []digest {
-	var list []digest
+func dictionary(field string, values []string) []Digest {
+	var list []Digest
 	for _, member := range members(values) {
 		algorithm, value, _ := strings.Cut(member, "=")
 		value, _, _ = strings.Cut(value, ";")
@@ -77,7 +77,7 @@ func members(values []string) []string {
 }
 
 // add appends a digest, unless its algorithm is not in hashers or its length is wrong.
-func add(list []digest, field, algorithm, encoded string) []digest {
+func add(list []Digest, field, algorithm, encoded string) []Digest {
 	algorithm = strings.ToLower(strings.TrimSpace(algorithm))
 	make, ok := hashers[algorithm]
 	if !ok {
@@ -88,24 +88,24 @@ func add(list []digest, field, algorithm, encoded string) []digest {
 	if err != nil || len(sum) != make().Size() {
 		return list
 	}
-	return append(list, digest{field, algorithm, sum})
+	return append(list, Digest{field, algorithm, sum})
 }
 
-// sums hashes with several algorithms at once. SHA-256 is not among them, because the part
+// Sums hashes with several algorithms at once. SHA-256 is not among them, because the part
 // computes it.
-type sums map[string]hash.Hash
+type Sums map[string]hash.Hash
 
-func newSums(list []digest) sums {
-	s := sums{}
+func NewSums(list []Digest) Sums {
+	s := Sums{}
 	for _, d := range list {
-		if d.algorithm != "sha-256" && s[d.algorithm] == nil {
-			s[d.algorithm] = hashers[d.algorithm]()
+		if d.Algorithm != "sha-256" && s[d.Algorithm] == nil {
+			s[d.Algorithm] = hashers[d.Algorithm]()
 		}
 	}
 	return s
 }
 
-func (s sums) Write(b []byte) (int, error) {
+func (s Sums) Write(b []byte) (int, error) {
 	for _, h := range s {
 		h.Write(b)
 	}
@@ -131,11 +131,11 @@ type whole interface {
 	io.WriterTo
 }
 
-// verify compares the announced digests with the part and says which is wrong; "" is none. Sums
+// Verify compares the announced digests with the part and says which is wrong; "" is none. Sums
 // that are not in have are computed from the part, until ctx ends.
-func verify(ctx context.Context, list []digest, have sums, p whole) (wrong string, err error) {
-	missing := sums{}
-	for name, h := range newSums(list) {
+func Verify(ctx context.Context, list []Digest, have Sums, p whole) (wrong string, err error) {
+	missing := Sums{}
+	for name, h := range NewSums(list) {
 		if have[name] == nil {
 			missing[name] = h
 		}
@@ -148,15 +148,15 @@ func verify(ctx context.Context, list []digest, have sums, p whole) (wrong strin
 	for _, d := range list {
 		got := p.SHA256()
 		switch {
-		case d.algorithm == "sha-256":
-		case have[d.algorithm] != nil:
-			got = fmt.Sprintf("%x", have[d.algorithm].Sum(nil))
+		case d.Algorithm == "sha-256":
+		case have[d.Algorithm] != nil:
+			got = fmt.Sprintf("%x", have[d.Algorithm].Sum(nil))
 		default:
-			got = fmt.Sprintf("%x", missing[d.algorithm].Sum(nil))
+			got = fmt.Sprintf("%x", missing[d.Algorithm].Sum(nil))
 		}
 		if want := fmt.Sprintf("%x", d.sum); want != got {
 			return fmt.Sprintf("the origin's %s says %s %s, but the bytes have %s", d.field,
-				d.algorithm, want, got), nil
+				d.Algorithm, want, got), nil
 		}
 	}
 	return "", nil

@@ -64,6 +64,19 @@ func TestOriginsFile(t *testing.T) {
 	}
 }
 
+// FuzzParse: no header line of a file holds what ends a line, or sets a field of the server's.
+func FuzzParse(f *testing.F) {
+	f.Add("A: b\n# allow http")
+	f.Fuzz(func(t *testing.T, text string) {
+		site, err := origins.Dir{Files: fstest.MapFS{}}.Parse("h", text)
+		for name, values := range site.Header {
+			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") || origins.Reserved[name] || err != nil {
+				t.Errorf("%q: %q %v", text, site.Header, err)
+			}
+		}
+	})
+}
+
 func TestOriginsModes(t *testing.T) {
 	for mode, ok := range map[fs.FileMode]bool{
 		0o600: true, 0o400: true, 0o640: true, 0o440: true, 0o700: true, 0o644: false, 0o604: false, 0o660: false, 0o620: false, 0o666: false,

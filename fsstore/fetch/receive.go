@@ -15,10 +15,10 @@ const bufferSize = 256 << 10
 
 // receive copies the body into the part and returns the announced digests that it computed on the
 // route. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
-func (a *attempt) receive(d *delivery) (sums, error) {
-	var have sums
+func (a *attempt) receive(d *delivery) (Sums, error) {
+	var have Sums
 	if d.from == 0 {
-		have = newSums(announced(d.Header, d.StatusCode == http.StatusPartialContent))
+		have = NewSums(Announced(d.Header, d.StatusCode == http.StatusPartialContent))
 	}
 	idle := time.AfterFunc(a.o.Idle, func() { d.stop(errIdle) })
 	defer idle.Stop()
@@ -49,12 +49,12 @@ func (a *attempt) start(d *delivery) error {
 	}
 	a.started = true
 	return a.c.Start(fsstore.Started{
-		Size: d.total, ETag: d.etag, Modified: d.modified, From: d.from,
+		Size: d.total, ETag: d.ETag, Modified: d.Modified, From: d.from,
 	})
 }
 
 // write appends to the part what it has not yet, and adds it to the announced digests.
-func (a *attempt) write(d *delivery, b []byte, have sums) error {
+func (a *attempt) write(d *delivery, b []byte, have Sums) error {
 	n := min(d.skip, int64(len(b)))
 	d.skip, b = d.skip-n, b[n:]
 	if len(b) == 0 {
