@@ -198,7 +198,7 @@ func TestRebinding(t *testing.T) {
 				w.ok(body)
 			})
 			l := newLab(t, Options{Retries: 1})
-			l.p.resolver = nameserver(t, func(n int) []string { return c.answers[min(n, len(c.answers)-1)] })
+			l.p.client.Resolver = nameserver(t, func(n int) []string { return c.answers[min(n, len(c.answers)-1)] })
 			_, port, _ := strings.Cut(strings.TrimPrefix(o.url, "http://"), ":")
 			st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example:" + port + "/f.run"})
 			if st != c.want {
@@ -243,9 +243,9 @@ func TestRedirectInside(t *testing.T) {
 		{pub.url + "/b", "0.0.0.0/0", fsstore.Done},      // all
 	} {
 		l := newLab(t, Options{})
-		l.p.addr = address.Policy{Rules: []address.Rule{address.Block("127.0.0.4/31", address.Private, "a private address")}}
+		l.p.client.Policy = address.Policy{Rules: []address.Rule{address.Block("127.0.0.4/31", address.Private, "a private address")}}
 		if c.allow != "" {
-			l.p.addr.Allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
+			l.p.client.Policy.Allow = []netip.Prefix{netip.MustParsePrefix(c.allow)}
 		}
 		if st, reason := l.fetch(fsstore.Addition{URL: c.url}); st != c.want || st == fsstore.Failed && !strings.Contains(reason, "a public host redirects there") {
 			t.Errorf("%s, allowed %q: %s: %s", c.url, c.allow, st, reason)
@@ -263,7 +263,7 @@ func TestProxy(t *testing.T) {
 		w.ok([]byte(w.req.RequestURI))
 	})
 	l := newLab(t, Options{Retries: 1, AllowOrigin: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
-	l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.url) }
+	l.p.client.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.url) }
 	if st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example/a|%5e/f.run?a=b"}); st != fsstore.Done {
 		t.Errorf("%s: %s", st, reason)
 	}
@@ -284,7 +284,7 @@ func TestProxy(t *testing.T) {
 			t.Errorf("%s: %s: %s", u, st, reason)
 		}
 	}
-	l.p.proxy = func(*http.Request) (*url.URL, error) { return nil, errors.New("parse http://u:hunter2@proxy: bad") }
+	l.p.client.Proxy = func(*http.Request) (*url.URL, error) { return nil, errors.New("parse http://u:hunter2@proxy: bad") }
 	if st, reason := l.fetch(fsstore.Addition{URL: "http://origin.example/p.run"}); st != fsstore.Failed || !strings.Contains(reason, "HTTP_PROXY") {
 		t.Errorf("%s: %s", st, reason)
 	}

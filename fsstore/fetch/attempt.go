@@ -29,11 +29,12 @@ type attempt struct {
 
 // delivery is an answer whose body is the artifact, or the missing rest of it.
 type delivery struct {
-	*answer
-	from  int64  // size of the part that is resumed
-	skip  int64  // bytes at the beginning of the body that the part has already
-	total int64  // size of the artifact in bytes; -1: unknown
-	name  string // of the file, from the URL
+	*Answer
+	from  int64    // size of the part that is resumed
+	skip  int64    // bytes at the beginning of the body that the part has already
+	total int64    // size of the artifact in bytes; -1: unknown
+	name  string   // of the file, from the URL
+	notes []string // for meta
 
 	Validator // for a later resume
 }
@@ -42,7 +43,7 @@ type delivery struct {
 func (a *attempt) try(ctx context.Context) error {
 	d, err := a.runWatched(ctx)
 	if d != nil {
-		defer d.close()
+		defer d.Close()
 	}
 	switch {
 	case err != nil:
@@ -135,7 +136,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	fields := ConditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.askOrigin(ctx, fields)
 	if err == nil && IsUnchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
-		ans.close()
+		ans.Close()
 		fields = http.Header{}
 		ans, err = a.askOrigin(ctx, fields)
 	}
@@ -145,26 +146,26 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if IsWhole(ans.Response) || IsUnchanged(ans.Response, fields) || a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
-	ans.close()
-	return nil, ans.statusFailure()
+	ans.Close()
+	return nil, ans.StatusFailure()
 }
 
 // askOrigin requests the job's URL with further fields. A job with a sha256 may be redirected to
 // http, because the digest reveals a change on the way.
-func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*answer, error) {
+func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*Answer, error) {
 	j := &a.c.Job
-	return a.ask(ctx, question{
-		url:           a.c.URL,
-		fields:        fields,
-		agent:         j.UserAgent(),
-		acceptPrivate: j.AcceptPrivate,
-		acceptHTTP:    j.AcceptHTTP || j.Sha256 != "",
+	return a.client.Ask(ctx, Request{
+		URL:           a.c.URL,
+		Fields:        fields,
+		UserAgent:     j.UserAgent(),
+		AcceptPrivate: j.AcceptPrivate,
+		AcceptHTTP:    j.AcceptHTTP || j.Sha256 != "",
 	})
 }
 
 // digestDecides reports whether an answer that the origin calls a range is taken as the whole,
 // because the job's digest will tell.
-func (a *attempt) digestDecides(ans *answer) bool {
+func (a *attempt) digestDecides(ans *Answer) bool {
 	return a.c.Job.Sha256 != "" &&
 		(ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
 }
@@ -179,29 +180,29 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 		return nil, err
 	}
 	if Continues(ans.Response, start, from) {
-		return &delivery{answer: ans, from: n, skip: n - from, total: start.Size,
+		return &delivery{Answer: ans, from: n, skip: n - from, total: start.Size,
 			Validator: StartValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
 	if IsWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
-			ans.close()
+			ans.Close()
 			return nil, err
 		}
 		return a.fromStart(ans), nil
 	}
 	switch ans.StatusCode {
 	case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
-		ans.close()
+		ans.Close()
 		a.canResume = false
 		return nil, a.part.Restart()
 	}
-	ans.close()
-	return nil, ans.statusFailure()
+	ans.Close()
+	return nil, ans.StatusFailure()
 }
 
 // fromStart returns the delivery of a whole answer.
-func (a *attempt) fromStart(ans *answer) *delivery {
-	d := &delivery{answer: ans, total: ans.ContentLength, Validator: ValidatorOf(ans.Header),
+func (a *attempt) fromStart(ans *Answer) *delivery {
+	d := &delivery{Answer: ans, total: ans.ContentLength, Validator: ValidatorOf(ans.Header),
 		name: kind.Name(a.c.URL)}
 	a.canResume = !d.IsNone() && d.total > 0
 	return d
@@ -221,7 +222,7 @@ func (a *attempt) checkHeader(d *delivery) error {
 	if !EndIsCertain(d.Response) && j.Sha256 == "" && len(Announced(d.Header, false)) == 0 { //guard:TestBehaviours
 		return Failf("%s says neither how long the file is nor what its digest is, so it can't "+
 			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
-			d.final().host)
+			d.Host())
 	}
 	if d.total < 0 {
 		return nil
@@ -272,7 +273,7 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have Sums) error 
 	if a.part.Size() == 0 {
 		return nil
 	}
-	return checkName(d.name, a.part.Head(), j.AcceptHTML)
+	return CheckName(d.name, a.part.Head(), j.AcceptHTML)
 }
 
 // retryIfResumed makes err temporary where a part was resumed, because an origin that changed a
@@ -287,7 +288,7 @@ func retryIfResumed(d *delivery, err error) error {
 // digestMismatch says why the bytes may not have the digest that the job names.
 func (a *attempt) digestMismatch(d *delivery, got string) error {
 	if d.from == 0 && !IsWhole(d.Response) {
-		f := d.statusFailure()
+		f := d.StatusFailure()
 		f.Discard = true
 		return f
 	}
@@ -306,7 +307,7 @@ func (a *attempt) digestMismatch(d *delivery, got string) error {
 
 // publish commits the part. Once there is an artifact no error takes it back.
 func (a *attempt) publish(d *delivery) error {
-	art, err := a.c.Publish(a.part, provenance(d.answer))
+	art, err := a.c.Publish(a.part, provenance(d))
 	if art == nil {
 		a.canResume = false // a failed fsync may have lost bytes //guard:TestNoResumeAfterAFailedPublish
 		return err
@@ -334,15 +335,12 @@ func (a *attempt) unchanged() error {
 }
 
 // provenance returns what meta tells of where the bytes came from.
-func provenance(a *answer) fsstore.Origin {
-	o := fsstore.Origin{
-		Header:   KeptFields(a.Header),
-		FinalURL: a.final().raw,
-		Ranges:   ServesRanges(a.Response),
-		Notes:    a.notes,
+func provenance(d *delivery) fsstore.Origin {
+	return fsstore.Origin{
+		Header:    KeptFields(d.Header),
+		FinalURL:  d.URL(),
+		Redirects: d.Redirects(),
+		Ranges:    ServesRanges(d.Response),
+		Notes:     d.notes,
 	}
-	for _, h := range a.hops[:len(a.hops)-1] {
-		o.Redirects = append(o.Redirects, h.raw)
-	}
-	return o
 }

@@ -65,7 +65,7 @@ func BenchmarkFetch(b *testing.B) {
 			t := &testing.T{}
 			l.t = t
 			l.p = l.pool(Options{})
-			l.p.tls = testRoots()
+			l.p.client.TLS = testRoots()
 			b.SetBytes(*benchSize)
 			var ours, curls time.Duration
 			for i := 0; b.Loop(); i++ {

@@ -7,9 +7,9 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-// checkName returns an error that says what to do where the bytes are not what the URL's name
+// CheckName returns an error that says what to do where the bytes are not what the URL's name
 // says.
-func checkName(name string, head []byte, acceptHTML bool) error {
+func CheckName(name string, head []byte, acceptHTML bool) error {
 	m := kind.Check(name, head)
 	switch {
 	case m == nil:

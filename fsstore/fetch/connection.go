@@ -146,7 +146,7 @@ func connectionFailure(err error, h hop, proxy *url.URL) error {
 			h.host, dnsReason(dns))
 	case containsAny(err.Error(), "server response headers exceeded", "header list larger than"):
 		return Failf("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
-	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err,
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err,
 		&timeout) && timeout.Timeout():
 		return Retryf("%s did not answer in time (%v)", h.address(), err)
 	}
@@ -177,6 +177,10 @@ func http1Hint(err error, h hop) string {
 	}
 	return ""
 }
+
+// HTTP1Hint returns what may help where reading the body failed by err because HTTP/2 is broken
+// there, and "" for other errors.
+func (a *Answer) HTTP1Hint(err error) string { return http1Hint(err, a.final()) }
 
 // noHeader says that no header came in time.
 func noHeader(h hop, waited time.Duration) error {
@@ -211,7 +215,7 @@ func reasonOfRequest(err error, h hop) Reason {
 		return TLS
 	case errors.As(err, new(*net.DNSError)):
 		return DNS
-	case errors.Is(err, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return Timeout
 	}
 	return Connection

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// hostFull says that a host has as many connections as its file of --origins allows.
-type hostFull struct{ host string }
+// HostFullError says that a host has as many connections as its file of --origins allows.
+type HostFullError struct{ Host string }
 
-func (e *hostFull) Error() string {
-	return e.host + " has as many connections as the line `max-connections` of its file of " +
+func (e *HostFullError) Error() string {
+	return e.Host + " has as many connections as the line `max-connections` of its file of " +
 		"--origins allows"
 }
 
@@ -67,17 +67,27 @@ func (c *hostConns) release(host string) {
 	maps.DeleteFunc(c.full, func(_, h string) bool { return h == host })
 }
 
-// maxHeaderTimeouts is how many times Options.Header an origin may take while no other job waits.
+// Await notes that the job of key can't go on until a connection to host ends. It does nothing
+// where none is open any more.
+func (c *Client) Await(key, host string) { c.conns.await(key, host) }
+
+// IsWaiting reports whether the job of key waits for a connection to end.
+func (c *Client) IsWaiting(key string) bool { return c.conns.isWaiting(key) }
+
+// isWanted reports whether another job waits.
+func (c *Client) isWanted() bool { return c.Wanted != nil && c.Wanted() }
+
+// maxHeaderTimeouts is how many times Client.Header an origin may take while no other job waits.
 const maxHeaderTimeouts = 10
 
 // roundTrip sends a request and gives up when no header comes within headerTimeout. With 0 it is
-// Options.Header, up to maxHeaderTimeouts times while no other job waits for the worker, because
+// Client.Header, up to maxHeaderTimeouts times while no other job waits for the worker, because
 // an archive that is made on demand takes minutes.
-func (p *Pool) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t *http.Transport,
+func (c *Client) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t *http.Transport,
 	req *http.Request, h hop, headerTimeout time.Duration) (*http.Response, error) {
 	most := time.Duration(1)
 	if headerTimeout == 0 {
-		headerTimeout, most = p.o.Header, maxHeaderTimeouts
+		headerTimeout, most = c.Header, maxHeaderTimeouts
 	}
 	var over atomic.Bool // set before the timer is stopped, because it may be resetting itself
 	var timer *time.Timer
@@ -86,7 +96,7 @@ func (p *Pool) roundTrip(ctx context.Context, cancel context.CancelCauseFunc, t 
 		times++
 		switch {
 		case over.Load():
-		case times >= most || p.wanted.Load():
+		case times >= most || c.isWanted():
 			cancel(noHeader(h, times*headerTimeout))
 		default:
 			timer.Reset(headerTimeout)

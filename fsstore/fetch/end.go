@@ -23,10 +23,10 @@ func (a *attempt) end(err error) error {
 		a.discard()
 	}
 	reason := key.RedactText(f.Text)
-	full, isFull := errors.AsType[*hostFull](err)
+	full, isFull := errors.AsType[*HostFullError](err)
 	switch {
 	case isFull:
-		a.conns.await(a.c.Key, full.host)
+		a.client.Await(a.c.Key, full.Host)
 		err = a.c.Requeue(reason)
 	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
 		a.log.Info("cancelled", "key", a.c.Key)
@@ -90,7 +90,7 @@ func (a *attempt) failureOf(err error) *Failure {
 		return &Failure{Text: "the server stopped"}
 	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
 		return &Failure{}
-	case errors.As(err, new(*hostFull)), errors.Is(err, fsstore.ErrAdded):
+	case errors.As(err, new(*HostFullError)), errors.Is(err, fsstore.ErrAdded):
 		return &Failure{Text: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.OvertakenError](err); ok {

@@ -32,7 +32,7 @@ const (
 func (a *attempt) tell(err error, f *Failure) {
 	e := End{Took: time.Since(a.began), Bytes: a.received}
 	switch {
-	case a.o.Ended == nil, errors.As(err, new(*hostFull)): // it has asked nobody
+	case a.o.Ended == nil, errors.As(err, new(*HostFullError)): // it has asked nobody
 		return
 	case err == nil && a.isUnchanged:
 		e.Result = Unchanged

@@ -12,7 +12,7 @@ type Failure struct {
 	End     Ending
 	After   time.Duration // least delay until the next attempt, from Retry-After
 	Discard bool          // the part can't be resumed
-	Reason  Reason        // for Options.Ended; "": see because
+	Reason  Reason        // in one word; "": see Because
 }
 
 func (f *Failure) Error() string { return f.Text }

@@ -56,7 +56,7 @@ func TestHandshake(t *testing.T) {
 			http2 := i%2 == 1
 			base, n := tlsOrigin(t, c.conf.Clone(), http2)
 			l := newLab(t, Options{})
-			l.p.tls = testRoots()
+			l.p.client.TLS = testRoots()
 			st, reason := l.fetch(fsstore.Addition{URL: base + "/f.run"})
 			if (st == fsstore.Done) != (c.reason == "") || !strings.Contains(reason, c.reason) || strings.Contains(reason, "given up") {
 				t.Errorf("%s: %s: %s", c.name, st, reason)
@@ -86,7 +86,7 @@ func TestProxyRefuses(t *testing.T) {
 		proxy := lyingAt(t, "127.0.0.2:0", nil, func(w *wire) { w.say(c.status, []string{"Content-Length: 0"}, nil) })
 		named := strings.Replace(proxy.url, "://", "://user:hunter2@", 1)
 		l := newLab(t, Options{Retries: 3})
-		l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse(named) }
+		l.p.client.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(named) }
 		st, reason := l.fetch(fsstore.Addition{URL: c.url})
 		if n := len(proxy.requests()); st != fsstore.Failed || !strings.Contains(reason, c.reason) || n != c.tries {
 			t.Errorf("%s: %s: %s, after %d requests", c.status, st, reason, n)
@@ -136,7 +136,7 @@ func TestSOCKSRefuses(t *testing.T) {
 			}
 		}()
 		l := newLab(t, Options{Retries: 2})
-		l.p.proxy = func(*http.Request) (*url.URL, error) { return url.Parse("socks5://" + ln.Addr().String()) }
+		l.p.client.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("socks5://" + ln.Addr().String()) }
 		st, reason := l.fetch(fsstore.Addition{URL: "https://vendor.example/f.run"})
 		if st != fsstore.Failed || !strings.Contains(reason, c.reason) || !strings.Contains(reason, ln.Addr().String()) || tries.Load() != c.tries {
 			t.Errorf("%q: %s: %s, after %d", c.says, st, reason, tries.Load())
@@ -224,7 +224,7 @@ func TestHTTP2EndsAtOnce(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	l := newLab(t, Options{Retries: 3})
-	l.p.tls = testRoots()
+	l.p.client.TLS = testRoots()
 	if st, reason := l.fetch(fsstore.Addition{URL: s.URL + "/f.run"}); st != fsstore.Done {
 		t.Errorf("%s: %s", st, reason)
 	}

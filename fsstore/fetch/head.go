@@ -20,16 +20,16 @@ type Facts struct {
 }
 
 // Head asks an origin what it has, under the rules of a download: the same addresses, credentials,
-// redirects and User-Agent ("": Options.UserAgent). Where the origin refuses HEAD, by a status or
+// redirects and User-Agent ("": Client.UserAgent). Where the origin refuses HEAD, by a status or
 // by hanging up, as many do for signed URLs, it asks by a GET of one byte whose body is not read.
 // The error says in words why nobody answered.
-func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
-	f, err := p.header(ctx, question{method: http.MethodHead, url: raw, agent: agent})
+func (c *Client) Head(ctx context.Context, raw, agent string) (Facts, error) {
+	f, err := c.header(ctx, Request{Method: http.MethodHead, URL: raw, UserAgent: agent})
 	if err == nil && f.Status < 400 || err != nil && !isTemporary(err) {
 		return f, err
 	}
 	firstByte := http.Header{"Range": {"bytes=0-0"}}
-	one, errGet := p.header(ctx, question{url: raw, agent: agent, fields: firstByte})
+	one, errGet := c.header(ctx, Request{URL: raw, UserAgent: agent, Fields: firstByte})
 	if errGet != nil {
 		return f, err
 	}
@@ -42,12 +42,12 @@ func isTemporary(err error) bool {
 	return ok && f.End == Retry
 }
 
-func (p *Pool) header(ctx context.Context, q question) (Facts, error) {
-	a, err := p.ask(ctx, q)
+func (c *Client) header(ctx context.Context, q Request) (Facts, error) {
+	a, err := c.Ask(ctx, q)
 	if err != nil {
 		return Facts{}, err
 	}
-	defer a.close()
+	defer a.Close()
 	f := Facts{
 		Status:    a.StatusCode,
 		Size:      totalSize(a.Response),

@@ -48,7 +48,7 @@ func TestHead(t *testing.T) {
 	}))
 	defer origin.Close()
 	l := newLab(t, Options{Origins: fstest.MapFS{"127.0.0.1": {Data: []byte("Authorization: Bearer x\n"), Mode: 0o600}}})
-	l.p.tls = origin.Client().Transport.(*http.Transport).TLSClientConfig
+	l.p.client.TLS = origin.Client().Transport.(*http.Transport).TLSClientConfig
 	for _, c := range []struct {
 		path               string
 		status, redirects  int

@@ -87,7 +87,7 @@ func TestHTTP2(t *testing.T) {
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
 		s.StartTLS()
 		l := newLab(t, Options{Retries: 2, Origins: dirFS(t, "127.0.0.1", c.file)})
-		l.p.tls = testRoots()
+		l.p.client.TLS = testRoots()
 		st, reason := l.fetch(fsstore.Addition{URL: s.URL + c.path})
 		if (st == fsstore.Done) != (c.reason == "") || !strings.Contains(reason, c.reason) || c.reason == "" && !bytes.Equal(l.held(s.URL+c.path), body) {
 			t.Errorf("%s %q: %s: %s", c.path, c.file, st, reason)
@@ -138,7 +138,7 @@ func TestHTTP2Lost(t *testing.T) {
 	s.StartTLS()
 	defer s.Close()
 	l := newLab(t, Options{})
-	l.p.tls = testRoots()
+	l.p.client.TLS = testRoots()
 	st, reason := l.fetch(fsstore.Addition{URL: s.URL + "/f.run"})
 	if st != fsstore.Done || !bytes.Equal(l.held(s.URL+"/f.run"), body) || len(ranges) != 2 || ranges[1] == "" {
 		t.Errorf("%s: %s; asked for %q", st, reason, ranges)
@@ -183,7 +183,7 @@ func TestHTTP11Required(t *testing.T) {
 		}
 	}()
 	l := newLab(t, Options{Retries: 1})
-	l.p.tls = testRoots()
+	l.p.client.TLS = testRoots()
 	st, reason := l.fetch(fsstore.Addition{URL: "https://" + ln.Addr().String() + "/f.run"})
 	ln.Close()
 	<-ended

@@ -82,7 +82,7 @@ func newInside(t *testing.T, everywhere bool) *inside {
 		w.say("302 Found", []string{"Location: " + w.req.Header.Get("X-To"), "Content-Length: 0"}, nil)
 	})
 	in.lab = newLab(t, Options{Retries: 1, AllowOrigin: []netip.Prefix{allow}})
-	in.p.resolver = names(t, func(name string, v6 bool) []string {
+	in.p.client.Resolver = names(t, func(name string, v6 bool) []string {
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		return in.names(name, v6)
@@ -251,9 +251,9 @@ func (in *inside) rebound(t *testing.T) {
 }
 
 func (in *inside) ask(u, to string) error {
-	a, err := in.p.ask(context.Background(), question{url: u, fields: http.Header{"X-To": {to}}, acceptHTTP: true})
+	a, err := in.p.client.Ask(context.Background(), Request{URL: u, Fields: http.Header{"X-To": {to}}, AcceptHTTP: true})
 	if err == nil {
-		a.close()
+		a.Close()
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (l *lab) pool(o Options) *Pool {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	p.proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	p.client.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	p.poll = 20 * time.Millisecond
 	return p
 }

@@ -54,7 +54,7 @@ func (h hop) address() string {
 	return net.JoinHostPort(h.host, map[bool]string{true: "443", false: "80"}[h.https])
 }
 
-// url returns h for net/http so that the target is sent byte for byte. Where net/url would encode
+// URL returns h for net/http so that the target is sent byte for byte. Where net/url would encode
 // it anew the URL is opaque. An opaque URL includes the host for an http proxy, which needs it,
 // and for a path that begins with "//".
 func (h hop) url(proxied bool) *url.URL {

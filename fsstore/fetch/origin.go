@@ -25,60 +25,106 @@ const (
 	window       = 32 << 20  // HTTP/2 flow control, in bytes: enough for 1 GB/s at 30 ms
 )
 
-// answer is a response that is no redirect, with the hops that led to it.
-type answer struct {
+// Client requests URLs from origins. Its fields are set before the first request. Beside its own
+// requests it keeps count of those under way to each host, so all users of one share the limits.
+type Client struct {
+	Policy    address.Policy
+	Origins   origins.Dir
+	UserAgent string
+	Connect   time.Duration // to resolve and connect, and again for TLS
+	Header    time.Duration // for an answer's header, see roundTrip
+
+	// DeniedBy returns the name of the file in denied/ that forbids a URL, or "". nil: nothing is
+	// denied.
+	DeniedBy func(url string) string
+	// Wanted reports whether other jobs wait for this one to end. nil: none.
+	Wanted func() bool
+
+	Proxy    func(*http.Request) (*url.URL, error)
+	Resolver *net.Resolver // nil: the system's
+	TLS      *tls.Config   // nil: the system's roots
+
+	conns hostConns
+}
+
+// Answer is a response that is no redirect, with the hops that led to it.
+type Answer struct {
 	*http.Response
-	hops      []hop        // from the URL as asked to the one that answered
-	stop      func(error)  // ends the request, and a Read of the body with it
-	cause     func() error // why the request was ended, or nil
-	release   func()       // see hostConns
-	withheld  bool         // header lines of the last hop's file were not sent over http
-	certAsked bool         // a client certificate was asked for, and we had none
-	proxy     *url.URL     // an http proxy that answered for the last hop; nil: none
-	notes     []string     // for meta
+	hops      []hop // from the URL as asked to the one that answered
+	cancel    context.CancelCauseFunc
+	cause     func() error    // why the request was ended, or nil
+	transport *http.Transport // has no other connection
+	release   func()          // see hostConns
+	withheld  bool            // header lines of the last hop's file were not sent over http
+	certAsked bool            // a client certificate was asked for, and we had none
+	proxy     *url.URL        // an http proxy that answered for the last hop; nil: none
 }
 
 // final returns the hop that answered.
-func (a *answer) final() hop { return a.hops[len(a.hops)-1] }
+func (a *Answer) final() hop { return a.hops[len(a.hops)-1] }
 
-// close ends the connection, which is used for nothing else.
-func (a *answer) close() {
-	a.stop(nil) // first, because Close waits for a Read
+// Host returns the host that answered.
+func (a *Answer) Host() string { return a.final().host }
+
+// URL returns the URL that answered. It may carry a signature.
+func (a *Answer) URL() string { return a.final().raw }
+
+// Redirects returns the URLs before that one, from the one that was asked for.
+func (a *Answer) Redirects() (list []string) {
+	for _, h := range a.hops[:len(a.hops)-1] {
+		list = append(list, h.raw)
+	}
+	return list
+}
+
+// Stop ends the request, and a Read of the body with it. cause is what Cause returns from now on,
+// unless the request was ended before.
+func (a *Answer) Stop(cause error) {
+	a.cancel(cause)
+	a.transport.CloseIdleConnections()
+}
+
+// Cause returns why the request was ended, or nil.
+func (a *Answer) Cause() error { return a.cause() }
+
+// Close ends the connection, which is used for nothing else.
+func (a *Answer) Close() {
+	a.Stop(nil) // first, because Close waits for a Read
 	a.Body.Close()
 	a.release()
 }
 
-// question is a request to an origin.
-type question struct {
-	method string // "": GET
-	url    string
-	fields http.Header
-	agent  string // User-Agent; "": Options.UserAgent
+// Request is a request to an origin.
+type Request struct {
+	Method    string // "": GET
+	URL       string
+	Fields    http.Header
+	UserAgent string // User-Agent; "": Client.UserAgent
 
 	http1   bool           // a host of this chain needs HTTP/1.1
 	cookies http.CookieJar // of this chain alone
 
-	acceptHTTP, acceptPrivate bool // the job's lines `accept http` and `accept private`
+	AcceptHTTP, AcceptPrivate bool // the job's lines `accept http` and `accept private`
 }
 
-// ask requests a URL and follows redirects, each checked as the URL itself is. The caller closes
-// the answer. The error is a *failure, a *hostFull, or the cause for which ctx ended.
-func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
-	h, err := parseHop(q.url)
+// Ask requests a URL and follows redirects, each checked as the URL itself is. The caller closes
+// the answer. The error is a *failure.Failure, a *HostFullError, or the cause for which ctx ended.
+func (c *Client) Ask(ctx context.Context, q Request) (*Answer, error) {
+	h, err := parseHop(q.URL)
 	if err != nil {
 		return nil, Failf("%v", err)
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
 	by := address.ByApproval
-	if address.IsPublicName(h.host) && !q.acceptPrivate { //guard:TestOwnNetwork
+	if address.IsPublicName(h.host) && !q.AcceptPrivate { //guard:TestOwnNetwork
 		by = address.ByName
 	}
 	for {
-		if name := p.deniedBy(h); name != "" { //guard:TestDeniedRedirect
+		if name := c.deniedBy(h); name != "" { //guard:TestDeniedRedirect
 			return nil, denied(hops, name)
 		}
-		a, inside, err := p.request(ctx, q, h, by)
+		a, inside, err := c.request(ctx, q, h, by)
 		if err != nil {
 			return nil, err
 		}
@@ -87,8 +133,8 @@ func (p *Pool) ask(ctx context.Context, q question) (*answer, error) {
 		if !isRedirect(a.StatusCode) {
 			return a, nil
 		}
-		next, err := p.follow(a, q.acceptHTTP)
-		a.close()
+		next, err := c.follow(a, q.AcceptHTTP)
+		a.Close()
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +155,7 @@ func isRedirect(code int) bool {
 }
 
 // follow returns the hop that an answer redirects to.
-func (p *Pool) follow(a *answer, acceptHTTP bool) (hop, error) {
+func (c *Client) follow(a *Answer, acceptHTTP bool) (hop, error) {
 	from := a.final()
 	if len(a.hops) > maxRedirects {
 		return hop{}, Failf("more than %d redirects, the last at %s: a loop, most likely; check "+
@@ -138,56 +184,53 @@ func denied(hops []hop, name string) error {
 }
 
 // deniedBy returns the name of the file in denied/ that forbids h, or "".
-func (p *Pool) deniedBy(h hop) string {
-	if p.store == nil {
+func (c *Client) deniedBy(h hop) string {
+	if c.DeniedBy == nil {
 		return ""
 	}
-	return p.store.DeniedBy(h.raw)
+	return c.DeniedBy(h.raw)
 }
 
 // request requests one hop, and reports whether the chain has not left the inside up to here: the
 // dialled address is not public, and the hop was not reached by a public host's redirect. A
 // redirect from there to a private address is allowed.
-func (p *Pool) request(ctx context.Context, q question, h hop, by address.Basis) (*answer, bool, error) {
-	site, proxy, err := p.route(h, by)
+func (c *Client) request(ctx context.Context, q Request, h hop, by address.Basis) (*Answer, bool, error) {
+	site, proxy, err := c.route(h, by)
 	if err != nil {
 		return nil, false, err
 	}
 	site.HTTP1 = site.HTTP1 || q.http1
-	t, dialled, err := p.transport(h, site, proxy, by)
+	t, dialled, err := c.transport(h, site, proxy, by)
 	if err != nil {
 		return nil, false, &Failure{Text: err.Error(), End: Defer}
 	}
-	if !p.conns.acquire(h.host, site.Connections) {
-		return nil, false, &hostFull{h.host}
+	if !c.conns.acquire(h.host, site.Connections) {
+		return nil, false, &HostFullError{h.host}
 	}
 	rctx, cancel := context.WithCancelCause(ctx)
-	a := &answer{
+	a := &Answer{
 		withheld: site.Withholds(h.https),
-		release:  sync.OnceFunc(func() { p.conns.release(h.host) }),
+		release:  sync.OnceFunc(func() { c.conns.release(h.host) }),
 		cause:    func() error { return context.Cause(rctx) },
-	}
-	a.stop = func(cause error) {
-		cancel(cause)
-		t.CloseIdleConnections()
+		cancel:   cancel, transport: t,
 	}
 	if !h.https {
 		a.proxy = proxy
 	}
-	req := newRequest(q, h, site, p.o.UserAgent, proxy != nil)
-	a.Response, err = p.roundTrip(rctx, cancel, t, req, h, site.HeaderTimeout)
+	req := newRequest(q, h, site, c.UserAgent, proxy != nil)
+	a.Response, err = c.roundTrip(rctx, cancel, t, req, h, site.HeaderTimeout)
 	if err == nil {
 		a.certAsked = dialled.certs.Load()
-		return a, proxy == nil && by != address.ByRedirect && p.addr.IsInside(dialled.addr), nil
+		return a, proxy == nil && by != address.ByRedirect && c.Policy.IsInside(dialled.addr), nil
 	}
 	err = cmp.Or(context.Cause(rctx), err)
 	if context.Cause(ctx) == nil {
 		err = requestFailure(err, h, proxy)
 	}
-	a.stop(err)
+	a.Stop(err)
 	a.release()
 	if q.http1 = h.https && !site.HTTP1 && wantsHTTP1(err); q.http1 {
-		return p.request(ctx, q, h, by)
+		return c.request(ctx, q, h, by)
 	}
 	return nil, false, err
 }
@@ -201,16 +244,16 @@ func wantsHTTP1(err error) bool {
 }
 
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
-func (p *Pool) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
+func (c *Client) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
 	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
 		return site, nil, Failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}
-	if site, err = p.origins.Of(h.host); err != nil {
+	if site, err = c.Origins.Of(h.host); err != nil {
 		return site, nil, &Failure{Text: err.Error(), End: Defer}
 	}
-	if proxy, err = p.proxyFor(h); err == nil && proxy != nil {
-		err = p.addr.CheckHost(h.host, by) //guard:TestProxy
+	if proxy, err = c.proxyFor(h); err == nil && proxy != nil {
+		err = c.Policy.CheckHost(h.host, by) //guard:TestProxy
 	}
 	if err != nil {
 		return site, nil, requestFailure(err, h, nil)
@@ -219,16 +262,16 @@ func (p *Pool) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL
 }
 
 // newRequest returns a request without body. Fields of the host's file replace ours.
-func newRequest(q question, h hop, site origins.Host, agent string, proxied bool) *http.Request {
+func newRequest(q Request, h hop, site origins.Host, agent string, proxied bool) *http.Request {
 	header := http.Header{}
-	maps.Copy(header, q.fields)
-	header.Set("User-Agent", cmp.Or(q.agent, agent))
+	maps.Copy(header, q.Fields)
+	header.Set("User-Agent", cmp.Or(q.UserAgent, agent))
 	header.Set("Accept", "*/*")
 	header.Set("Accept-Encoding", "identity") //guard:TestProvenance
 	for name, values := range site.Lines(h.https) {
 		header[name] = slices.Clone(values)
 	}
-	req := &http.Request{Method: cmp.Or(q.method, http.MethodGet), URL: h.url(proxied),
+	req := &http.Request{Method: cmp.Or(q.Method, http.MethodGet), URL: h.url(proxied),
 		Host: h.authority, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	for _, c := range q.cookies.Cookies(h.site()) {
 		req.AddCookie(c)
@@ -237,8 +280,8 @@ func newRequest(q question, h hop, site origins.Host, agent string, proxied bool
 }
 
 // proxyFor returns the proxy that the environment names for h, or nil.
-func (p *Pool) proxyFor(h hop) (*url.URL, error) {
-	u, err := p.proxy(&http.Request{URL: &url.URL{Scheme: h.scheme(), Host: h.authority}})
+func (c *Client) proxyFor(h hop) (*url.URL, error) {
+	u, err := c.Proxy(&http.Request{URL: &url.URL{Scheme: h.scheme(), Host: h.authority}})
 	if err != nil {
 		return nil, errors.New("the proxy that the environment names is no URL: mend HTTPS_PROXY " +
 			"or HTTP_PROXY")
@@ -254,16 +297,16 @@ type dialled struct {
 
 // transport returns a transport for one request, so that its connection is dialled under its own
 // rules, and what becomes known of that connection.
-func (p *Pool) transport(h hop, site origins.Host, proxy *url.URL, by address.Basis) (
+func (c *Client) transport(h hop, site origins.Host, proxy *url.URL, by address.Basis) (
 	*http.Transport, *dialled, error) {
 	to := new(dialled)
-	conf, err := p.tlsConfig(h, site, to)
+	conf, err := c.tlsConfig(h, site, to)
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &net.Dialer{Timeout: p.o.Connect, KeepAlive: 15 * time.Second, Resolver: p.resolver}
+	d := &net.Dialer{Timeout: c.Connect, KeepAlive: 15 * time.Second, Resolver: c.Resolver}
 	if proxy == nil {
-		d.ControlContext = p.addr.Control(by) //guard:TestInside
+		d.ControlContext = c.Policy.Control(by) //guard:TestInside
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -283,7 +326,7 @@ func (p *Pool) transport(h hop, site origins.Host, proxy *url.URL, by address.Ba
 			return conn, err
 		},
 		TLSClientConfig:        conf,
-		TLSHandshakeTimeout:    p.o.Connect,
+		TLSHandshakeTimeout:    c.Connect,
 		MaxResponseHeaderBytes: maxHeader, //guard:TestBehaviours
 		DisableCompression:     true,
 		DisableKeepAlives:      true,
@@ -295,8 +338,8 @@ func (p *Pool) transport(h hop, site origins.Host, proxy *url.URL, by address.Ba
 
 // tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
 // for where there is none.
-func (p *Pool) tlsConfig(h hop, site origins.Host, to *dialled) (*tls.Config, error) {
-	conf, err := site.TLS(h.host, p.tls)
+func (c *Client) tlsConfig(h hop, site origins.Host, to *dialled) (*tls.Config, error) {
+	conf, err := site.TLS(h.host, c.TLS)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func TestOwnNetwork(t *testing.T) {
 		{host: "public.example", to: "private.example", accept: true, reason: redirected},
 	} {
 		l := newLab(t, Options{Retries: 1})
-		l.p.resolver = names(t, func(name string, v6 bool) []string {
+		l.p.client.Resolver = names(t, func(name string, v6 bool) []string {
 			first, _, _ := strings.Cut(name, ".")
 			a := map[string]string{"mirror": "10.9.8.8", "own": "10.9.8.7", "public": "8.8.8.8", "private": "10.9.8.8", "neighbour": "203.0.113.5"}[first]
 			if v6 || a == "" {
@@ -104,13 +104,13 @@ func TestOwnNetwork(t *testing.T) {
 func TestUnlisted(t *testing.T) {
 	o := newLying(t, func(w *wire) { w.ok(body) })
 	l := newLab(t, Options{Retries: 1})
-	l.p.addr.Local = func() ([]address.Rule, error) { return nil, errors.New("netlink: operation not permitted") }
+	l.p.client.Policy.Local = func() ([]address.Rule, error) { return nil, errors.New("netlink: operation not permitted") }
 	k := l.add(fsstore.Addition{URL: o.url + "/f.run"})
 	l.step()
 	if st, reason := l.state(k); st != fsstore.Queue || !strings.Contains(reason, "AF_NETLINK") || len(o.requests()) > 0 {
 		t.Errorf("%s: %s", st, reason)
 	}
-	l.p.addr.Local = address.OwnRules
+	l.p.client.Policy.Local = address.OwnRules
 	l.drive()
 	if st, reason := l.state(k); st != fsstore.Done {
 		t.Errorf("%s: %s", st, reason)

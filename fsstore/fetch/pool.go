@@ -3,15 +3,12 @@ package fetch
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,15 +67,10 @@ type Pool struct {
 	store *fsstore.Store
 	o     Options
 	log   *slog.Logger
-	addr  address.Policy
 
-	origins origins.Dir
-	conns   hostConns   // connections by host
-	wanted  atomic.Bool // a job waits for a worker
+	client *Client
+	wanted atomic.Bool // a job waits for a worker
 
-	proxy     func(*http.Request) (*url.URL, error)
-	resolver  *net.Resolver // nil: the system's
-	tls       *tls.Config   // nil: the system's roots
 	poll      time.Duration // between checks that a job is still ours
 	heartbeat time.Duration // between signs to other hosts that a worker lives
 
@@ -94,14 +86,27 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		store:     s,
 		o:         o,
 		log:       o.Logger,
-		addr:      address.NewPolicy(o.AllowOrigin),
-		proxy:     http.ProxyFromEnvironment,
 		poll:      500 * time.Millisecond,
 		heartbeat: time.Minute, // other hosts allow ten
-
-		origins: origins.Dir{Files: o.Origins, Root: o.Root},
 	}
-	return p, p.origins.Check()
+	p.client = &Client{
+		Policy:    address.NewPolicy(o.AllowOrigin),
+		Origins:   origins.Dir{Files: o.Origins, Root: o.Root},
+		UserAgent: o.UserAgent,
+		Connect:   o.Connect,
+		Header:    o.Header,
+		Wanted:    p.wanted.Load,
+		Proxy:     http.ProxyFromEnvironment,
+	}
+	if s != nil {
+		p.client.DeniedBy = s.DeniedBy
+	}
+	return p, p.client.Origins.Check()
+}
+
+// Head asks an origin what it has: see Client.Head.
+func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
+	return p.client.Head(ctx, raw, agent)
 }
 
 // Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that
@@ -136,7 +141,7 @@ func (p *Pool) startDue(ctx context.Context, workers *errgroup.Group) {
 		if ctx.Err() != nil || p.isPaused() {
 			return
 		}
-		if p.conns.isWaiting(strings.TrimSuffix(name, ".job")) {
+		if p.client.IsWaiting(strings.TrimSuffix(name, ".job")) {
 			continue
 		}
 		p.wanted.Store(true)

@@ -20,7 +20,7 @@ func (a *attempt) receive(d *delivery) (Sums, error) {
 	if d.from == 0 {
 		have = NewSums(Announced(d.Header, d.StatusCode == http.StatusPartialContent))
 	}
-	idle := time.AfterFunc(a.o.Idle, func() { d.stop(errIdle) })
+	idle := time.AfterFunc(a.o.Idle, func() { d.Stop(errIdle) })
 	defer idle.Stop()
 	buf := make([]byte, bufferSize)
 	for {
@@ -75,7 +75,7 @@ const reserveStep = 64 << 20
 func (a *attempt) checkSize(d *delivery, size int64) error {
 	switch {
 	case d.total >= 0 && size > d.total: //guard:TestResume
-		return &Failure{Text: d.final().host + " sent more bytes than it had promised",
+		return &Failure{Text: d.Host() + " sent more bytes than it had promised",
 			End: Retry, Discard: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
@@ -93,15 +93,15 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 
 // endOfBody returns nil where err is the proper end of the body, and else a failure.
 func (a *attempt) endOfBody(d *delivery, err error) error {
-	host, n := d.final().host, a.part.Size()
-	switch cause := d.cause(); {
+	host, n := d.Host(), a.part.Size()
+	switch cause := d.Cause(); {
 	case cause == errIdle:
 		return Because(Timeout, Retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
 	case cause != nil:
 		return cause
 	case err != io.EOF:
 		return Retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
-			err, http1Hint(err, d.final()))
+			err, d.HTTP1Hint(err))
 	case d.total >= 0 && n != d.total:
 		return Retryf("%s sent too little: %s", host, progress(n, d.total))
 	}

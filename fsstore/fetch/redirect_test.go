@@ -41,7 +41,7 @@ func TestRedirectScheme(t *testing.T) {
 		{"https at a plain port", fsstore.Addition{URL: strings.Replace(allowHTTP.url, "http", "https", 1) + "/f.run"}, fsstore.Failed, "does not speak TLS"},
 	} {
 		l := newLab(t, Options{Retries: 1})
-		l.p.tls = testRoots()
+		l.p.client.TLS = testRoots()
 		if st, reason := l.fetch(c.add); st != c.want || !strings.Contains(reason, c.reason) {
 			t.Errorf("%s: %s: %s", c.name, st, reason)
 		}
@@ -69,7 +69,7 @@ func TestTruncatedTLS(t *testing.T) {
 		w.honest(body, `"a"`, -1)
 	})
 	l := newLab(t, Options{})
-	l.p.tls = testRoots()
+	l.p.client.TLS = testRoots()
 	if st, reason := l.fetch(fsstore.Addition{URL: o.url + "/f.run"}); st != fsstore.Done || !bytes.Equal(l.held(o.url+"/f.run"), body) {
 		t.Errorf("%s: %s", st, reason)
 	}
@@ -132,7 +132,7 @@ func TestCredentialsOnTheWay(t *testing.T) {
 		to = c.to
 		dir := credentialsDir(t, "127.0.0.1", c.file, 0o600)
 		l := newLab(t, Options{Origins: os.DirFS(dir), AllowOrigin: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-		l.p.tls = testRoots()
+		l.p.client.TLS = testRoots()
 		var seen []bool
 		var mark []int
 		all := []*lying{secure, port, allowHTTP, elsewhere}

@@ -32,8 +32,8 @@ func retryAfter(field string, now time.Time) time.Duration {
 	return min(max(t.Sub(now), 0), maxRetryAfter)
 }
 
-// statusFailure makes a failure of a status that brings no artifact.
-func (a *answer) statusFailure() *Failure {
+// StatusFailure makes a failure of a status that brings no artifact.
+func (a *Answer) StatusFailure() *Failure {
 	f := statusFailure(a.Response, a.final(), time.Now())
 	refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
 	if a.withheld && refused {
@@ -51,7 +51,7 @@ func (a *answer) statusFailure() *Failure {
 	return f
 }
 
-// statusFailure is the part of it that the status alone decides.
+// StatusFailure is the part of it that the status alone decides.
 func statusFailure(r *http.Response, h hop, now time.Time) *Failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
 	f := &Failure{End: Fail, Text: status + ": " + explainStatus(r.StatusCode, h)}
