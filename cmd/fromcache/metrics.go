@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/fetch/failure"
 )
 
 // fetchMetrics counts how attempts to fetch ended. They are here because httpd knows of no fetch.
@@ -41,7 +42,7 @@ func newFetchMetrics() *fetchMetrics {
 	for _, r := range []fetch.Result{fetch.Fetched, fetch.Unchanged, fetch.NotFetched, fetch.Stopped} {
 		m.seconds.WithLabelValues(string(r))
 	}
-	for _, r := range fetch.Reasons {
+	for _, r := range failure.Reasons {
 		for _, retried := range []bool{true, false} {
 			m.failures.WithLabelValues(string(r), strconv.FormatBool(retried))
 		}

@@ -87,6 +87,20 @@ var rooms = []room{
 	},
 	{path: "fromcache/fsstore/fetch/address", not: append([]string{"os", "syscall"}, noNetwork...)},
 	{path: "fromcache/fsstore/fetch/origins", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "path/filepath", "syscall"}},
+	{path: "fromcache/fsstore/fetch/failure", not: append([]string{"os", "net"}, noNetwork...)},
+	{
+		path: "fromcache/fsstore/fetch/response",
+		ours: []string{"fromcache/fsstore", "fromcache/fsstore/fetch/failure"},
+		not:  []string{"os", "path/filepath", "syscall"},
+	},
+	{
+		path: "fromcache/fsstore/fetch/client",
+		ours: []string{
+			"fromcache/fsstore/key", "fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/failure",
+			"fromcache/fsstore/fetch/origins",
+		},
+		not: []string{"os", "path/filepath", "syscall"},
+	},
 	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},
 	{
 		path:  "fromcache/httpd",
@@ -177,6 +191,9 @@ var inner = append(slices.DeleteFunc(under("/view"), func(path string) bool {
 // denied are edges that the rooms would let through.
 var denied = map[string][]string{
 	"fromcache/fsstore/fetch": inner,
+	"fromcache/fsstore/fetch/response": append([]string{
+		"fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/origins",
+	}, inner...),
 	"fromcache/fsstore/hooks": inner,
 	"fromcache/httpd":         append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
@@ -301,6 +318,12 @@ func TestObjection(t *testing.T) {
 		{"fromcache/fsstore/fetch/address", "net/http"},
 		{"fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/origins"},
 		{"fromcache/fsstore/fetch/origins", "fromcache/fsstore"},
+		{"fromcache/fsstore/fetch/failure", "fromcache/fsstore/fetch/client"},
+		{"fromcache/fsstore/fetch/response", "fromcache/fsstore/fetch/client"},
+		{"fromcache/fsstore/fetch/response", "fromcache/fsstore/active"},
+		{"fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/response"},
+		{"fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch"},
+		{"fromcache/fsstore/fetch/client", "fromcache/fsstore"},
 		{"fromcache/fsstore/key", "fromcache/fsstore"},
 		{"fromcache/fsstore/job", "fromcache/fsstore/internal/tree"},
 		{"fromcache/fsstore/internal/tree", "fromcache/fsstore/health"},

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/client"
+	"fromcache/fsstore/fetch/failure"
+	"fromcache/fsstore/fetch/response"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/kind"
@@ -29,14 +32,14 @@ type attempt struct {
 
 // delivery is an answer whose body is the artifact, or the missing rest of it.
 type delivery struct {
-	*Answer
+	*client.Answer
 	from  int64    // size of the part that is resumed
 	skip  int64    // bytes at the beginning of the body that the part has already
 	total int64    // size of the artifact in bytes; -1: unknown
 	name  string   // of the file, from the URL
 	notes []string // for meta
 
-	Validator // for a later resume
+	response.Validator // for a later resume
 }
 
 // try fetches and publishes.
@@ -97,7 +100,7 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 
 // run requests, receives and checks.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
-	start, resume := Resumable(&a.c.Job)
+	start, resume := response.Resumable(&a.c.Job)
 	part, err := a.c.Part(ctx, resume)
 	if err != nil {
 		return nil, err
@@ -113,14 +116,14 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 		return d, err
 	}
 	if err := a.checkHeader(d); err != nil {
-		return d, Because(Content, err)
+		return d, failure.Because(failure.Content, err)
 	}
 	have, err := a.receive(d)
 	if err != nil {
-		return d, Because(Interrupted, err)
+		return d, failure.Because(failure.Interrupted, err)
 	}
 	if err := a.checkBytes(ctx, d, have); err != nil {
-		return d, Because(Content, err)
+		return d, failure.Because(failure.Content, err)
 	}
 	return d, a.askCheck(ctx)
 }
@@ -133,9 +136,9 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 			return d, err
 		}
 	}
-	fields := ConditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
+	fields := response.ConditionalFields(a.c.Previous(), a.c.URL, a.c.Job.Sha256)
 	ans, err := a.askOrigin(ctx, fields)
-	if err == nil && IsUnchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
+	if err == nil && response.IsUnchanged(ans.Response, fields) && !a.c.VerifyHeld(ctx) {
 		ans.Close()
 		fields = http.Header{}
 		ans, err = a.askOrigin(ctx, fields)
@@ -143,7 +146,7 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if IsWhole(ans.Response) || IsUnchanged(ans.Response, fields) || a.digestDecides(ans) {
+	if response.IsWhole(ans.Response) || response.IsUnchanged(ans.Response, fields) || a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
 	ans.Close()
@@ -152,9 +155,9 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 
 // askOrigin requests the job's URL with further fields. A job with a sha256 may be redirected to
 // http, because the digest reveals a change on the way.
-func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*Answer, error) {
+func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*client.Answer, error) {
 	j := &a.c.Job
-	return a.client.Ask(ctx, Request{
+	return a.client.Ask(ctx, client.Request{
 		URL:           a.c.URL,
 		Fields:        fields,
 		UserAgent:     j.UserAgent(),
@@ -165,7 +168,7 @@ func (a *attempt) askOrigin(ctx context.Context, fields http.Header) (*Answer, e
 
 // digestDecides reports whether an answer that the origin calls a range is taken as the whole,
 // because the job's digest will tell.
-func (a *attempt) digestDecides(ans *Answer) bool {
+func (a *attempt) digestDecides(ans *client.Answer) bool {
 	return a.c.Job.Sha256 != "" &&
 		(ans.StatusCode == http.StatusPartialContent || ans.StatusCode == http.StatusOK)
 }
@@ -174,16 +177,16 @@ func (a *attempt) digestDecides(ans *Answer) bool {
 // answer can't be appended.
 func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error) {
 	n := a.part.Size()
-	fields, from := ResumeFields(start, n)
+	fields, from := response.ResumeFields(start, n)
 	ans, err := a.askOrigin(ctx, fields)
 	if err != nil {
 		return nil, err
 	}
-	if Continues(ans.Response, start, from) {
+	if response.Continues(ans.Response, start, from) {
 		return &delivery{Answer: ans, from: n, skip: n - from, total: start.Size,
-			Validator: StartValidator(start), name: kind.Name(a.c.URL)}, nil
+			Validator: response.StartValidator(start), name: kind.Name(a.c.URL)}, nil
 	}
-	if IsWhole(ans.Response) {
+	if response.IsWhole(ans.Response) {
 		if err := a.part.Restart(); err != nil {
 			ans.Close()
 			return nil, err
@@ -201,8 +204,8 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 }
 
 // fromStart returns the delivery of a whole answer.
-func (a *attempt) fromStart(ans *Answer) *delivery {
-	d := &delivery{Answer: ans, total: ans.ContentLength, Validator: ValidatorOf(ans.Header),
+func (a *attempt) fromStart(ans *client.Answer) *delivery {
+	d := &delivery{Answer: ans, total: ans.ContentLength, Validator: response.ValidatorOf(ans.Header),
 		name: kind.Name(a.c.URL)}
 	a.canResume = !d.IsNone() && d.total > 0
 	return d
@@ -212,15 +215,15 @@ func (a *attempt) fromStart(ans *Answer) *delivery {
 func (a *attempt) checkHeader(d *delivery) error {
 	j := &a.c.Job
 	if !j.AcceptAny && j.Sha256 == "" {
-		if err := CheckCoding(d.name, d.Header); err != nil {
+		if err := response.CheckCoding(d.name, d.Header); err != nil {
 			return err
 		}
 	}
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
-	if !EndIsCertain(d.Response) && j.Sha256 == "" && len(Announced(d.Header, false)) == 0 { //guard:TestBehaviours
-		return Failf("%s says neither how long the file is nor what its digest is, so it can't "+
+	if !response.EndIsCertain(d.Response) && j.Sha256 == "" && len(response.Announced(d.Header, false)) == 0 { //guard:TestBehaviours
+		return failure.Failf("%s says neither how long the file is nor what its digest is, so it can't "+
 			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
 			d.Host())
 	}
@@ -231,34 +234,34 @@ func (a *attempt) checkHeader(d *delivery) error {
 }
 
 func tooLarge(n, limit int64) error {
-	return Discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
+	return failure.Discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
 		n, limit)
 }
 
 // deferNoSpace makes of fsstore.ErrNoSpace a failure that defers the job.
 func deferNoSpace(err error) error {
 	if errors.Is(err, fsstore.ErrNoSpace) {
-		return &Failure{Text: err.Error() + "; it goes on by itself once there is room: evict " +
-			"artifacts, or lower --min-free", End: Defer, Reason: Disk}
+		return &failure.Failure{Text: err.Error() + "; it goes on by itself once there is room: evict " +
+			"artifacts, or lower --min-free", End: failure.Defer, Reason: failure.Disk}
 	}
 	return err
 }
 
 // checkBytes checks the complete part. The job's digest overrules what the origin announces and
 // what the name says.
-func (a *attempt) checkBytes(ctx context.Context, d *delivery, have Sums) error {
+func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if j.Sha256 != "" && j.Sha256 != got {
 		return retryIfResumed(d, a.digestMismatch(d, got))
 	}
-	list := Announced(d.Header, d.StatusCode == http.StatusPartialContent)
-	list = append(list, Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
-	wrong, err := Verify(ctx, list, have, a.part)
+	list := response.Announced(d.Header, d.StatusCode == http.StatusPartialContent)
+	list = append(list, response.Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
+	wrong, err := response.Verify(ctx, list, have, a.part)
 	switch {
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return retryIfResumed(d, Discardf("%s: they were changed on the way, or the origin is "+
+		return retryIfResumed(d, failure.Discardf("%s: they were changed on the way, or the origin is "+
 			"wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
@@ -267,27 +270,27 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have Sums) error 
 		return nil
 	}
 	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
-		return Discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
+		return failure.Discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
 			"wanted, add the line `accept any` to the job and retry")
 	}
 	if a.part.Size() == 0 {
 		return nil
 	}
-	return CheckName(d.name, a.part.Head(), j.AcceptHTML)
+	return response.CheckName(d.name, a.part.Head(), j.AcceptHTML)
 }
 
 // retryIfResumed makes err temporary where a part was resumed, because an origin that changed a
 // file and kept its validator has two versions joined, and a fetch from the start mends that.
 func retryIfResumed(d *delivery, err error) error {
-	if f, ok := errors.AsType[*Failure](err); ok && d.from > 0 {
-		f.End, f.Text = Retry, "joined with what had come before, "+f.Text
+	if f, ok := errors.AsType[*failure.Failure](err); ok && d.from > 0 {
+		f.End, f.Text = failure.Retry, "joined with what had come before, "+f.Text
 	}
 	return err
 }
 
 // digestMismatch says why the bytes may not have the digest that the job names.
 func (a *attempt) digestMismatch(d *delivery, got string) error {
-	if d.from == 0 && !IsWhole(d.Response) {
+	if d.from == 0 && !response.IsWhole(d.Response) {
 		f := d.StatusFailure()
 		f.Discard = true
 		return f
@@ -296,12 +299,12 @@ func (a *attempt) digestMismatch(d *delivery, got string) error {
 		"and retry"
 	if m := kind.Check(d.name, a.part.Head()); m != nil {
 		why = m.Why
-	} else if CheckCoding(d.name, d.Header) != nil {
+	} else if response.CheckCoding(d.name, d.Header) != nil {
 		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the " +
 			"digest is of the file itself, most likely; fetch it elsewhere, and carry it in with " +
 			"`fromcache put URL FILE`"
 	}
-	return Discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
+	return failure.Discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
 		a.c.Job.Sha256, why)
 }
 
@@ -337,10 +340,10 @@ func (a *attempt) unchanged() error {
 // provenance returns what meta tells of where the bytes came from.
 func provenance(d *delivery) fsstore.Origin {
 	return fsstore.Origin{
-		Header:    KeptFields(d.Header),
+		Header:    response.KeptFields(d.Header),
 		FinalURL:  d.URL(),
 		Redirects: d.Redirects(),
-		Ranges:    ServesRanges(d.Response),
+		Ranges:    response.ServesRanges(d.Response),
 		Notes:     d.notes,
 	}
 }

@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"errors"
+
+	"fromcache/fsstore/fetch/failure"
 )
 
 // Candidate is a complete download that waits to be published. Its files may be read only.
@@ -32,9 +34,9 @@ func (a *attempt) askCheck(ctx context.Context) error {
 	rejected, ok := errors.AsType[*RejectedError](err)
 	switch {
 	case ok:
-		return Discardf("refused by the check of this site: %s", rejected.Why)
+		return failure.Discardf("refused by the check of this site: %s", rejected.Why)
 	case err != nil:
-		return Retryf("the check of this site could not judge it: %v", err)
+		return failure.Retryf("the check of this site could not judge it: %v", err)
 	}
 	return nil
 }

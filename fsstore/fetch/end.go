@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/client"
+	"fromcache/fsstore/fetch/failure"
 	"fromcache/fsstore/key"
 )
 
@@ -23,7 +25,7 @@ func (a *attempt) end(err error) error {
 		a.discard()
 	}
 	reason := key.RedactText(f.Text)
-	full, isFull := errors.AsType[*HostFullError](err)
+	full, isFull := errors.AsType[*client.HostFullError](err)
 	switch {
 	case isFull:
 		a.client.Await(a.c.Key, full.Host)
@@ -33,13 +35,13 @@ func (a *attempt) end(err error) error {
 		return a.c.Cancel()
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.Requeue(reason)
-	case f.End == Retry && a.mayRetry():
+	case f.End == failure.Retry && a.mayRetry():
 		err = a.retry(reason, f.After)
-	case f.End == Defer:
+	case f.End == failure.Defer:
 		a.warn("download deferred", reason)
 		err = a.c.Defer(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.After), maxDefer)))
 	default:
-		if f.End == Retry {
+		if f.End == failure.Retry {
 			reason = fmt.Sprintf("%s; given up after %d attempts", reason, a.o.Retries)
 		}
 		a.warn("download failed", reason)
@@ -81,29 +83,29 @@ func (a *attempt) warn(what, reason string, more ...any) {
 // failureOf makes a failure of every error. An error that is no *failure comes from the store: the
 // disk is in trouble, so nothing is claimed until the next tick. A full disk defers the job. Other
 // trouble counts as an attempt, because a bad sector would have the same bytes fetched for ever.
-func (a *attempt) failureOf(err error) *Failure {
-	var f *Failure
+func (a *attempt) failureOf(err error) *failure.Failure {
+	var f *failure.Failure
 	switch {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, errStopped):
-		return &Failure{Text: "the server stopped"}
+		return &failure.Failure{Text: "the server stopped"}
 	case errors.Is(err, errCancelled), errors.Is(err, fsstore.ErrLost):
-		return &Failure{}
-	case errors.As(err, new(*HostFullError)), errors.Is(err, fsstore.ErrAdded):
-		return &Failure{Text: err.Error()}
+		return &failure.Failure{}
+	case errors.As(err, new(*client.HostFullError)), errors.Is(err, fsstore.ErrAdded):
+		return &failure.Failure{Text: err.Error()}
 	}
 	if over, ok := errors.AsType[*fsstore.OvertakenError](err); ok {
-		return &Failure{Text: over.Why}
+		return &failure.Failure{Text: over.Why}
 	}
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		errors.Is(err, fsstore.ErrNoSpace)
 	if full && a.canResume {
-		return &Failure{Text: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", End: Defer, Reason: Disk} //guard:cmd/fromcache-torture.TestFullDisk
+		return &failure.Failure{Text: "the disk is full (" + err.Error() + "); it goes on by itself once there is room", End: failure.Defer, Reason: failure.Disk} //guard:cmd/fromcache-torture.TestFullDisk
 	}
-	return &Failure{Text: "the data directory could not be written (" + err.Error() +
-		"): look at the disk", End: Retry, Reason: Disk}
+	return &failure.Failure{Text: "the data directory could not be written (" + err.Error() +
+		"): look at the disk", End: failure.Retry, Reason: failure.Disk}
 }
 
 // progress returns "5 of 9 bytes".

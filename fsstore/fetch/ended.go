@@ -6,15 +6,17 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/client"
+	"fromcache/fsstore/fetch/failure"
 )
 
 // End is how an attempt at a job ended, for whoever counts them.
 type End struct {
 	Result  Result
-	Reason  Reason        // why, of NotFetched
-	Retried bool          // of NotFetched: the job is in queue/ again, and not in failed/
-	Took    time.Duration // from the claim
-	Bytes   int64         // that came from the origin
+	Reason  failure.Reason // why, of NotFetched
+	Retried bool           // of NotFetched: the job is in queue/ again, and not in failed/
+	Took    time.Duration  // from the claim
+	Bytes   int64          // that came from the origin
 }
 
 // Result is what an attempt has brought.
@@ -29,10 +31,10 @@ const (
 )
 
 // tell tells Options.Ended how the attempt ended: without an error, or with one of which f says more.
-func (a *attempt) tell(err error, f *Failure) {
+func (a *attempt) tell(err error, f *failure.Failure) {
 	e := End{Took: time.Since(a.began), Bytes: a.received}
 	switch {
-	case a.o.Ended == nil, errors.As(err, new(*HostFullError)): // it has asked nobody
+	case a.o.Ended == nil, errors.As(err, new(*client.HostFullError)): // it has asked nobody
 		return
 	case err == nil && a.isUnchanged:
 		e.Result = Unchanged
@@ -42,8 +44,8 @@ func (a *attempt) tell(err error, f *Failure) {
 		errors.Is(err, fsstore.ErrLost), errors.Is(err, fsstore.ErrAdded):
 		e.Result = Stopped
 	default:
-		e.Result, e.Reason = NotFetched, cmp.Or(f.Reason, Other)
-		e.Retried = f.End == Defer || f.End == Retry && a.mayRetry()
+		e.Result, e.Reason = NotFetched, cmp.Or(f.Reason, failure.Other)
+		e.Retried = f.End == failure.Defer || f.End == failure.Retry && a.mayRetry()
 	}
 	a.o.Ended(e)
 }

@@ -19,6 +19,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/client"
 	"fromcache/fsstore/key"
 )
 
@@ -251,7 +252,7 @@ func (in *inside) rebound(t *testing.T) {
 }
 
 func (in *inside) ask(u, to string) error {
-	a, err := in.p.client.Ask(context.Background(), Request{URL: u, Fields: http.Header{"X-To": {to}}, AcceptHTTP: true})
+	a, err := in.p.client.Ask(context.Background(), client.Request{URL: u, Fields: http.Header{"X-To": {to}}, AcceptHTTP: true})
 	if err == nil {
 		a.Close()
 	}

@@ -19,6 +19,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/client"
 	"fromcache/fsstore/fetch/origins"
 )
 
@@ -68,7 +69,7 @@ type Pool struct {
 	o     Options
 	log   *slog.Logger
 
-	client *Client
+	client *client.Client
 	wanted atomic.Bool // a job waits for a worker
 
 	poll      time.Duration // between checks that a job is still ours
@@ -89,7 +90,7 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 		poll:      500 * time.Millisecond,
 		heartbeat: time.Minute, // other hosts allow ten
 	}
-	p.client = &Client{
+	p.client = &client.Client{
 		Policy:    address.NewPolicy(o.AllowOrigin),
 		Origins:   origins.Dir{Files: o.Origins, Root: o.Root},
 		UserAgent: o.UserAgent,
@@ -105,7 +106,7 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 }
 
 // Head asks an origin what it has: see Client.Head.
-func (p *Pool) Head(ctx context.Context, raw, agent string) (Facts, error) {
+func (p *Pool) Head(ctx context.Context, raw, agent string) (client.Facts, error) {
 	return p.client.Head(ctx, raw, agent)
 }
 

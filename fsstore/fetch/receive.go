@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/failure"
+	"fromcache/fsstore/fetch/response"
 )
 
 // bufferSize is the number of bytes read at once: more than a socket holds, and few enough for the
@@ -15,10 +17,10 @@ const bufferSize = 256 << 10
 
 // receive copies the body into the part and returns the announced digests that it computed on the
 // route. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
-func (a *attempt) receive(d *delivery) (Sums, error) {
-	var have Sums
+func (a *attempt) receive(d *delivery) (response.Sums, error) {
+	var have response.Sums
 	if d.from == 0 {
-		have = NewSums(Announced(d.Header, d.StatusCode == http.StatusPartialContent))
+		have = response.NewSums(response.Announced(d.Header, d.StatusCode == http.StatusPartialContent))
 	}
 	idle := time.AfterFunc(a.o.Idle, func() { d.Stop(errIdle) })
 	defer idle.Stop()
@@ -54,7 +56,7 @@ func (a *attempt) start(d *delivery) error {
 }
 
 // write appends to the part what it has not yet, and adds it to the announced digests.
-func (a *attempt) write(d *delivery, b []byte, have Sums) error {
+func (a *attempt) write(d *delivery, b []byte, have response.Sums) error {
 	n := min(d.skip, int64(len(b)))
 	d.skip, b = d.skip-n, b[n:]
 	if len(b) == 0 {
@@ -75,8 +77,8 @@ const reserveStep = 64 << 20
 func (a *attempt) checkSize(d *delivery, size int64) error {
 	switch {
 	case d.total >= 0 && size > d.total: //guard:TestResume
-		return &Failure{Text: d.Host() + " sent more bytes than it had promised",
-			End: Retry, Discard: true}
+		return &failure.Failure{Text: d.Host() + " sent more bytes than it had promised",
+			End: failure.Retry, Discard: true}
 	case a.o.MaxSize > 0 && size > a.o.MaxSize:
 		return tooLarge(size, a.o.MaxSize)
 	case d.total >= 0 || size <= a.reserved:
@@ -85,7 +87,7 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless
-		return Because(Disk, Retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
+		return failure.Because(failure.Disk, failure.Retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
 			"check the URL, evict artifacts, or set --max-artifact-size", err, size))
 	}
 	return err
@@ -96,14 +98,14 @@ func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.Host(), a.part.Size()
 	switch cause := d.Cause(); {
 	case cause == errIdle:
-		return Because(Timeout, Retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
+		return failure.Because(failure.Timeout, failure.Retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
 	case cause != nil:
 		return cause
 	case err != io.EOF:
-		return Retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
+		return failure.Retryf("the connection to %s broke after %s (%v)%s", host, progress(n, d.total),
 			err, d.HTTP1Hint(err))
 	case d.total >= 0 && n != d.total:
-		return Retryf("%s sent too little: %s", host, progress(n, d.total))
+		return failure.Retryf("%s sent too little: %s", host, progress(n, d.total))
 	}
 	return nil
 }

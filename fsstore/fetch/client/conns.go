@@ -1,4 +1,4 @@
-package fetch
+package client
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type hostConns struct {
 func (c *hostConns) acquire(host string, limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limit > 0 && c.n[host] >= limit { //guard:TestOriginsConnections
+	if limit > 0 && c.n[host] >= limit { //guard:fsstore/fetch.TestOriginsConnections
 		return false
 	}
 	if c.n == nil {

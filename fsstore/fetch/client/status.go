@@ -1,4 +1,4 @@
-package fetch
+package client
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/fsstore/fetch/failure"
 	"fromcache/fsstore/key"
 )
 
@@ -33,7 +34,7 @@ func retryAfter(field string, now time.Time) time.Duration {
 }
 
 // StatusFailure makes a failure of a status that brings no artifact.
-func (a *Answer) StatusFailure() *Failure {
+func (a *Answer) StatusFailure() *failure.Failure {
 	f := statusFailure(a.Response, a.final(), time.Now())
 	refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
 	if a.withheld && refused {
@@ -52,19 +53,19 @@ func (a *Answer) StatusFailure() *Failure {
 }
 
 // StatusFailure is the part of it that the status alone decides.
-func statusFailure(r *http.Response, h hop, now time.Time) *Failure {
+func statusFailure(r *http.Response, h hop, now time.Time) *failure.Failure {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
-	f := &Failure{End: Fail, Text: status + ": " + explainStatus(r.StatusCode, h)}
+	f := &failure.Failure{End: failure.Fail, Text: status + ": " + explainStatus(r.StatusCode, h)}
 	switch code := r.StatusCode; {
 	case code >= 500:
-		f.Reason = Status5xx
+		f.Reason = failure.Status5xx
 	case code >= 400:
-		f.Reason = Status4xx
+		f.Reason = failure.Status4xx
 	}
 	switch code := r.StatusCode; {
 	case code == 408, code == 425, code == 429,
 		code >= 500 && code <= 599 && code != 501 && code != 505:
-		f.End, f.After = Retry, retryAfter(r.Header.Get("Retry-After"), now)
+		f.End, f.After = failure.Retry, retryAfter(r.Header.Get("Retry-After"), now)
 	}
 	return f
 }
@@ -113,12 +114,12 @@ func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) e
 	case code == http.StatusOK:
 		return nil
 	case code == 407:
-		return Failf("%s: it wants a user name and password, or others: put them into "+
+		return failure.Failf("%s: it wants a user name and password, or others: put them into "+
 			"HTTPS_PROXY, start the server again, and retry", said)
 	case code == 408, code == 425, code == 429, code >= 500 && code != 501 && code != 505:
-		return &Failure{Text: said + ": it can't reach it, or is in trouble itself",
-			End: Retry, After: retryAfter(answer.Header.Get("Retry-After"), now)}
+		return &failure.Failure{Text: said + ": it can't reach it, or is in trouble itself",
+			End: failure.Retry, After: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
-	return Failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
+	return failure.Failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
 		"again, then retry", said)
 }

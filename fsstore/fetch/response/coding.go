@@ -1,9 +1,10 @@
-package fetch
+package response
 
 import (
 	"net/http"
 	"strings"
 
+	"fromcache/fsstore/fetch/failure"
 	"fromcache/fsstore/kind"
 )
 
@@ -15,12 +16,12 @@ func CheckName(name string, head []byte, acceptHTML bool) error {
 	case m == nil:
 		return nil
 	case m.Accept != "text/html":
-		return Discardf("%v: check the URL; if they are wanted all the same, add the line "+
+		return failure.Discardf("%v: check the URL; if they are wanted all the same, add the line "+
 			"`accept %s` to the job and retry", m, m.Accept)
 	case acceptHTML:
 		return nil
 	}
-	return Discardf("%v Open the URL in a browser; if the page is what is wanted, add the line "+
+	return failure.Discardf("%v Open the URL in a browser; if the page is what is wanted, add the line "+
 		"`accept text/html` to the job and retry", m)
 }
 
@@ -50,7 +51,7 @@ func CheckCoding(name string, h http.Header) error {
 	if noCoding[coding] || kind.HasEnding(name, encodings[coding]) {
 		return nil
 	}
-	return Failf("the origin sends it with Content-Encoding %.40s although it was asked not to, "+
+	return failure.Failf("the origin sends it with Content-Encoding %.40s although it was asked not to, "+
 		"so the bytes are not the file: add the line `accept any` to the job to keep them as "+
 		"they are, and retry", coding)
 }

@@ -1,12 +1,10 @@
-package fetch
+package client
 
 import (
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fromcache/fsstore/fetch/address"
-	"fromcache/fsstore/fetch/origins"
 	"maps"
 	"net"
 	"net/http"
@@ -17,6 +15,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/failure"
+	"fromcache/fsstore/fetch/origins"
 )
 
 const (
@@ -112,16 +114,16 @@ type Request struct {
 func (c *Client) Ask(ctx context.Context, q Request) (*Answer, error) {
 	h, err := parseHop(q.URL)
 	if err != nil {
-		return nil, Failf("%v", err)
+		return nil, failure.Failf("%v", err)
 	}
 	hops := []hop{h}
 	q.cookies, _ = cookiejar.New(nil) // no public suffix list, because the jar ends with the chain
 	by := address.ByApproval
-	if address.IsPublicName(h.host) && !q.AcceptPrivate { //guard:TestOwnNetwork
+	if address.IsPublicName(h.host) && !q.AcceptPrivate { //guard:fsstore/fetch.TestOwnNetwork
 		by = address.ByName
 	}
 	for {
-		if name := c.deniedBy(h); name != "" { //guard:TestDeniedRedirect
+		if name := c.deniedBy(h); name != "" { //guard:fsstore/fetch.TestDeniedRedirect
 			return nil, denied(hops, name)
 		}
 		a, inside, err := c.request(ctx, q, h, by)
@@ -138,7 +140,7 @@ func (c *Client) Ask(ctx context.Context, q Request) (*Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if by = address.ByRedirect; inside { //guard:TestInside
+		if by = address.ByRedirect; inside { //guard:fsstore/fetch.TestInside
 			by = address.ByApproval
 		}
 		h, hops = next, append(hops, next)
@@ -158,15 +160,15 @@ func isRedirect(code int) bool {
 func (c *Client) follow(a *Answer, acceptHTTP bool) (hop, error) {
 	from := a.final()
 	if len(a.hops) > maxRedirects {
-		return hop{}, Failf("more than %d redirects, the last at %s: a loop, most likely; check "+
+		return hop{}, failure.Failf("more than %d redirects, the last at %s: a loop, most likely; check "+
 			"the URL, or find the final one and approve that", maxRedirects, from.host)
 	}
 	next, err := from.redirect(a.Header.Get("Location"))
 	if err != nil {
-		return hop{}, Failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
+		return hop{}, failure.Failf("%s redirects (%d), but %v", from.host, a.StatusCode, err)
 	}
-	if from.https && !next.https && !acceptHTTP { //guard:TestRedirectScheme
-		return hop{}, Failf("%s redirects from https to http (http://%s), where anyone on the "+
+	if from.https && !next.https && !acceptHTTP { //guard:fsstore/fetch.TestRedirectScheme
+		return hop{}, failure.Failf("%s redirects from https to http (http://%s), where anyone on the "+
 			"way could change the bytes: if that is acceptable, add the line `accept http` to "+
 			"the job and retry", from.host, next.authority)
 	}
@@ -179,7 +181,7 @@ func denied(hops []hop, name string) error {
 	if len(hops) > 1 {
 		how = hops[len(hops)-2].host + " redirects to " + last.host + ": "
 	}
-	return Failf("%sdenied/%s denies this URL: remove that file to have it fetched, and "+
+	return failure.Failf("%sdenied/%s denies this URL: remove that file to have it fetched, and "+
 		"retry", how, name)
 }
 
@@ -202,7 +204,7 @@ func (c *Client) request(ctx context.Context, q Request, h hop, by address.Basis
 	site.HTTP1 = site.HTTP1 || q.http1
 	t, dialled, err := c.transport(h, site, proxy, by)
 	if err != nil {
-		return nil, false, &Failure{Text: err.Error(), End: Defer}
+		return nil, false, &failure.Failure{Text: err.Error(), End: failure.Defer}
 	}
 	if !c.conns.acquire(h.host, site.Connections) {
 		return nil, false, &HostFullError{h.host}
@@ -245,15 +247,15 @@ func wantsHTTP1(err error) bool {
 
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
 func (c *Client) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
-	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:TestProxy
-		return site, nil, Failf("the host %s is a number that may mean any address: write it as "+
+	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:fsstore/fetch.TestProxy
+		return site, nil, failure.Failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}
 	if site, err = c.Origins.Of(h.host); err != nil {
-		return site, nil, &Failure{Text: err.Error(), End: Defer}
+		return site, nil, &failure.Failure{Text: err.Error(), End: failure.Defer}
 	}
 	if proxy, err = c.proxyFor(h); err == nil && proxy != nil {
-		err = c.Policy.CheckHost(h.host, by) //guard:TestProxy
+		err = c.Policy.CheckHost(h.host, by) //guard:fsstore/fetch.TestProxy
 	}
 	if err != nil {
 		return site, nil, requestFailure(err, h, nil)
@@ -267,7 +269,7 @@ func newRequest(q Request, h hop, site origins.Host, agent string, proxied bool)
 	maps.Copy(header, q.Fields)
 	header.Set("User-Agent", cmp.Or(q.UserAgent, agent))
 	header.Set("Accept", "*/*")
-	header.Set("Accept-Encoding", "identity") //guard:TestProvenance
+	header.Set("Accept-Encoding", "identity") //guard:fsstore/fetch.TestProvenance
 	for name, values := range site.Lines(h.https) {
 		header[name] = slices.Clone(values)
 	}
@@ -306,7 +308,7 @@ func (c *Client) transport(h hop, site origins.Host, proxy *url.URL, by address.
 	}
 	d := &net.Dialer{Timeout: c.Connect, KeepAlive: 15 * time.Second, Resolver: c.Resolver}
 	if proxy == nil {
-		d.ControlContext = c.Policy.Control(by) //guard:TestInside
+		d.ControlContext = c.Policy.Control(by) //guard:fsstore/fetch.TestInside
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -327,7 +329,7 @@ func (c *Client) transport(h hop, site origins.Host, proxy *url.URL, by address.
 		},
 		TLSClientConfig:        conf,
 		TLSHandshakeTimeout:    c.Connect,
-		MaxResponseHeaderBytes: maxHeader, //guard:TestBehaviours
+		MaxResponseHeaderBytes: maxHeader, //guard:fsstore/fetch.TestBehaviours
 		DisableCompression:     true,
 		DisableKeepAlives:      true,
 		Protocols:              protocols,

@@ -1,4 +1,4 @@
-package fetch
+package response
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ const strongAge = time.Minute
 // ValidatorOf returns the validator of a whole answer. Last-Modified beside an ETag is none,
 // because a weak ETag says that the bytes may differ at the same time (RFC 9110, 13.1.5).
 func ValidatorOf(h http.Header) Validator {
-	if hasETag(h) { //guard:TestResume
+	if hasETag(h) { //guard:fsstore/fetch.TestResume
 		return Validator{ETag: strongETag(h.Get("Etag"))}
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
@@ -68,7 +68,7 @@ func (v Validator) matches(h http.Header) bool {
 		return strongETag(h.Get("Etag")) == v.ETag
 	}
 	t, err := http.ParseTime(h.Get("Last-Modified"))
-	return err == nil && !hasETag(h) && t.Equal(v.Modified) //guard:TestResume
+	return err == nil && !hasETag(h) && t.Equal(v.Modified) //guard:fsstore/fetch.TestResume
 }
 
 // Resumable returns the job's newest start line, and whether a part can be resumed by it: it noted
@@ -76,7 +76,7 @@ func (v Validator) matches(h http.Header) bool {
 // agree, because an ETag made of time and size can be the same for two queries.
 func Resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && !StartValidator(e).IsNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:TestResumeOfAnotherURL
+	return e, ok && !StartValidator(e).IsNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:fsstore/fetch.TestResumeOfAnotherURL
 }
 
 // ResumeFields returns the request's fields for a part of n bytes, and the offset at which the
@@ -96,7 +96,7 @@ func ResumeFields(start job.Event, n int64) (h http.Header, from int64) {
 func ConditionalFields(held *fsstore.Artifact, url, want string) http.Header {
 	h := http.Header{}
 	if held == nil ||
-		!held.AskedFor(url) || //guard:TestConditionalOfAnotherURL
+		!held.AskedFor(url) || //guard:fsstore/fetch.TestConditionalOfAnotherURL
 		want != "" && want != held.SHA256 {
 		return h
 	}
@@ -132,9 +132,9 @@ func Continues(r *http.Response, start job.Event, from int64) bool {
 	first, last, total, ok := contentRange(r.Header)
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return r.StatusCode == http.StatusPartialContent && ok && kind != "multipart/byteranges" &&
-		first == from && //guard:TestResume
-		last == total-1 && //guard:TestResume
-		total == start.Size && //guard:TestResumeLeft
+		first == from && //guard:fsstore/fetch.TestResume
+		last == total-1 && //guard:fsstore/fetch.TestResume
+		total == start.Size && //guard:fsstore/fetch.TestResumeLeft
 		(r.ContentLength < 0 || r.ContentLength == last-first+1) &&
 		StartValidator(start).matches(r.Header)
 }
@@ -158,7 +158,7 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 // and accepted.
 func IsWhole(r *http.Response) bool {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
-	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:TestBehaviours
+	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:fsstore/fetch.TestBehaviours
 		return r.StatusCode == http.StatusOK
 	}
 	span, size, _ := strings.Cut(rest, "/")

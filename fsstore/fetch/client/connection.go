@@ -1,4 +1,4 @@
-package fetch
+package client
 
 import (
 	"context"
@@ -6,13 +6,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"fromcache/fsstore/fetch/address"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"fromcache/fsstore/fetch/address"
+	"fromcache/fsstore/fetch/failure"
 )
 
 // socksFailure says why a SOCKS proxy doesn't connect, by net/http's texts for its replies (RFC
@@ -22,11 +24,11 @@ func socksFailure(err error, h hop, proxy *url.URL) error {
 		proxyVariable(h), h.address(), err)
 	for _, final := range []string{"authentication", "not allowed by ruleset", "not supported"} {
 		if strings.Contains(err.Error(), final) {
-			return Failf("%s: mend its user name and password in that variable, or have it "+
+			return failure.Failf("%s: mend its user name and password in that variable, or have it "+
 				"allowed there, start the server again, and retry", said)
 		}
 	}
-	return Retryf("%s", said)
+	return failure.Retryf("%s", said)
 }
 
 // proxyVariable names the variable of the environment that names the proxy.
@@ -85,7 +87,7 @@ func handshakeFailure(err error, host string) error {
 	text := err.Error()
 	for _, a := range alerts {
 		if strings.Contains(text, a.text) {
-			return Failf("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST",
+			return failure.Failf("%s %s; then retry (%v)", host, strings.ReplaceAll(a.why, "HOST",
 				host), err)
 		}
 	}
@@ -96,22 +98,22 @@ func handshakeFailure(err error, host string) error {
 // what only a person can mend fails.
 func requestFailure(err error, h hop, proxy *url.URL) error {
 	var op *net.OpError
-	if f, ok := errors.AsType[*Failure](err); ok {
+	if f, ok := errors.AsType[*failure.Failure](err); ok {
 		return f
 	}
 	if e, ok := errors.AsType[*address.InterfacesError](err); ok {
-		return &Failure{Text: e.Error(), End: Defer}
+		return &failure.Failure{Text: e.Error(), End: failure.Defer}
 	}
 	if errors.As(err, &op) && op.Op == "socks connect" && proxy != nil {
-		return Because(Connection, socksFailure(op.Err, h, proxy))
+		return failure.Because(failure.Connection, socksFailure(op.Err, h, proxy))
 	}
 	if errors.As(err, &op) && op.Op == "proxyconnect" && proxy != nil {
 		p := hop{https: proxy.Scheme == "https", authority: proxy.Host, host: proxy.Hostname()}
-		f := requestFailure(op.Err, p, nil).(*Failure)
+		f := requestFailure(op.Err, p, nil).(*failure.Failure)
 		f.Text = "the proxy that " + proxyVariable(h) + " names: " + f.Text
 		return f
 	}
-	return Because(reasonOfRequest(err, h), connectionFailure(err, h, proxy))
+	return failure.Because(reasonOfRequest(err, h), connectionFailure(err, h, proxy))
 }
 
 // connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
@@ -127,30 +129,30 @@ func connectionFailure(err error, h hop, proxy *url.URL) error {
 	final := handshakeFailure(err, h.host)
 	switch {
 	case errors.As(err, &no):
-		return Failf("%s: %v", h.host, no)
+		return failure.Failf("%s: %v", h.host, no)
 	case errors.As(err, &unknown):
-		return Failf("the certificate of %s can't be verified (%v): check this machine's clock "+
+		return failure.Failf("the certificate of %s can't be verified (%v): check this machine's clock "+
 			"and CA certificates, and the URL; where the host has a CA of its own, name that "+
 			"with the line `ca FILE` in the file %s of the --origins directory; then retry",
 			h.host, err, h.host)
 	case errors.As(err, &cert):
-		return Failf("the certificate of %s can't be verified (%v): check this machine's clock "+
+		return failure.Failf("the certificate of %s can't be verified (%v): check this machine's clock "+
 			"and CA certificates, and the URL, then retry", h.host, err)
 	case final != nil:
 		return final
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return Failf("%s does not speak TLS on this port: check the URL, http:// may be meant",
+		return failure.Failf("%s does not speak TLS on this port: check the URL, http:// may be meant",
 			h.address())
 	case errors.As(err, &dns):
-		return Retryf("the name %s can't be resolved (%s): check it, and this machine's DNS",
+		return failure.Retryf("the name %s can't be resolved (%s): check it, and this machine's DNS",
 			h.host, dnsReason(dns))
 	case containsAny(err.Error(), "server response headers exceeded", "header list larger than"):
-		return Failf("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
+		return failure.Failf("%s sent a header of more than %d KiB: check the URL", h.host, maxHeader>>10)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err,
 		&timeout) && timeout.Timeout():
-		return Retryf("%s did not answer in time (%v)", h.address(), err)
+		return failure.Retryf("%s did not answer in time (%v)", h.address(), err)
 	}
-	return Retryf("the connection to %s failed (%v)%s%s", h.address(), withoutQuotes(err),
+	return failure.Retryf("the connection to %s failed (%v)%s%s", h.address(), withoutQuotes(err),
 		http1Hint(err, h), viaProxy(h, proxy))
 }
 
@@ -184,7 +186,7 @@ func (a *Answer) HTTP1Hint(err error) string { return http1Hint(err, a.final()) 
 
 // noHeader says that no header came in time.
 func noHeader(h hop, waited time.Duration) error {
-	return Retryf("%s did not answer in time: no header in %v; if it needs longer, raise "+
+	return failure.Retryf("%s did not answer in time: no header in %v; if it needs longer, raise "+
 		"--header-timeout, or write `header-timeout 10m` into the file %s of the --origins "+
 		"directory", h.address(), waited, h.host)
 }
@@ -205,18 +207,18 @@ func containsAny(text string, parts ...string) bool {
 }
 
 // reasonOfRequest returns why a request had no answer.
-func reasonOfRequest(err error, h hop) Reason {
+func reasonOfRequest(err error, h hop) failure.Reason {
 	var timeout net.Error
 	switch {
 	case errors.As(err, new(*address.RefusedError)):
-		return Other
+		return failure.Other
 	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(x509.UnknownAuthorityError)),
 		errors.As(err, new(tls.RecordHeaderError)), handshakeFailure(err, h.host) != nil:
-		return TLS
+		return failure.TLS
 	case errors.As(err, new(*net.DNSError)):
-		return DNS
+		return failure.DNS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return Timeout
+		return failure.Timeout
 	}
-	return Connection
+	return failure.Connection
 }

@@ -1,4 +1,4 @@
-package fetch
+package response
 
 import (
 	"context"
@@ -7,14 +7,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"fromcache/fsstore/job"
-	"fromcache/fsstore/kind"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/kind"
 )
 
 func TestAnnounced(t *testing.T) {

@@ -1,4 +1,4 @@
-package fetch
+package client
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fromcache/fsstore/fetch/failure"
 )
 
 // Facts are what an origin says of a URL in the header of an answer.
@@ -38,8 +40,8 @@ func (c *Client) Head(ctx context.Context, raw, agent string) (Facts, error) {
 
 // isTemporary reports whether a further attempt may succeed.
 func isTemporary(err error) bool {
-	f, ok := errors.AsType[*Failure](err)
-	return ok && f.End == Retry
+	f, ok := errors.AsType[*failure.Failure](err)
+	return ok && f.End == failure.Retry
 }
 
 func (c *Client) header(ctx context.Context, q Request) (Facts, error) {

@@ -1,9 +1,10 @@
-package fetch
+package client
 
 import (
-	"fromcache/fsstore/key"
 	"strings"
 	"testing"
+
+	"fromcache/fsstore/key"
 )
 
 func TestRedirectTarget(t *testing.T) {
