@@ -1,17 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/operate"
 )
 
 func (a *app) addCommand() *cobra.Command {
-	var add fsstore.Addition
-	var accept []string
+	var add operate.Addition
 	c := &cobra.Command{
 		Use:   "add URL...",
 		Short: "Queue URLs that nobody need have asked for",
@@ -19,33 +21,33 @@ func (a *app) addCommand() *cobra.Command {
 origin has another version. A data directory that is not there is made.`,
 		Args:              operands(1, -1),
 		ValidArgsFunction: noFiles,
-		RunE: func(_ *cobra.Command, urls []string) error {
+		RunE: func(c *cobra.Command, urls []string) error {
 			if add.SHA256 != "" && len(urls) > 1 {
 				return usagef("--sha256 is the digest of one artifact: give one URL")
 			}
-			if err := addAccepts(&add, accept); err != nil {
+			if err := checkAccepts(add.Accept); err != nil {
 				return err
 			}
-			return a.add(add, urls)
+			return a.add(c.Context(), add, urls)
 		},
 	}
 	f := c.Flags()
 	f.Func("sha256", "the digest that the artifact must have, in `HEX`; for one URL only", setDigest(&add.SHA256))
-	f.StringSliceVar(&accept, "accept", nil,
+	f.StringSliceVar(&add.Accept, "accept", nil,
 		"allow `WHAT` although it is refused by default: any, text/html or http, or private; may be repeated")
 	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html", "http", "private")))
 	return c
 }
 
 // add queues each URL. One that fails does not keep the rest from being queued.
-func (a *app) add(add fsstore.Addition, urls []string) error {
-	s, err := a.makeStore(fsstore.Options{})
+func (a *app) add(ctx context.Context, add operate.Addition, urls []string) error {
+	c, err := a.makeCache(fsstore.Options{})
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, add.URL = range urls {
-		if name, err := s.Add(add, a.operator()); err != nil {
+		if name, err := c.Add(ctx, add); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", key.Redact(add.URL), err))
 		} else {
 			fmt.Fprintf(a.stdout, "queued %s\n", printable(name))
@@ -54,19 +56,10 @@ func (a *app) add(add fsstore.Addition, urls []string) error {
 	return a.reportAll(failed)
 }
 
-// addAccepts sets what the words after --accept allow.
-func addAccepts(add *fsstore.Addition, words []string) error {
+// checkAccepts returns a usage error for a word that --accept does not know.
+func checkAccepts(words []string) error {
 	for _, word := range words {
-		switch word {
-		case "any":
-			add.AcceptAny = true
-		case "text/html":
-			add.AcceptHTML = true
-		case "http":
-			add.AcceptHTTP = true
-		case "private":
-			add.AcceptPrivate = true
-		default:
+		if !slices.Contains(operate.Acceptable, word) {
 			return usagef("--accept %q: give any, text/html or http, or private", word)
 		}
 	}

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/operate"
 )
 
 // shortSum is how many digits of a sum are printed, and the fewest that are accepted. Sums tell the
@@ -24,80 +25,56 @@ func isSum(s string) bool {
 // approveShown approves the URL of a miss that the operand names: the whole URL, one as ls and why
 // print it, or KEY@SUM. An operand that names only the miss means the URL that ls shows at this
 // moment, and the note says which that is.
-func approveShown(s *fsstore.Store, f file, by fsstore.Operator) (note string, err error) {
-	j, err := s.JobFile(fsstore.Misses, f.name)
+func approveShown(ctx context.Context, c operate.Cache, f file) (note string, err error) {
+	j, err := c.Job(ctx, fsstore.Misses, f.name)
 	if err != nil {
 		return "", err
 	}
-	if j.Job.URL == "" {
-		return "", s.Approve(f.name, "", by) // which says what is wrong
+	v := shownOf(&j, f)
+	if len(j.Variants) > 1 {
+		note = fmt.Sprintf("  %s, one of %d URLs that are recorded\n", printable(v.URL), len(j.Variants))
 	}
-	all := j.Job.Variants()
-	v, err := shownOf(all, f, j.Job.FetchURL())
-	if err != nil {
-		return "", err
-	}
-	if len(all) > 1 {
-		note = fmt.Sprintf("  %s, one of %d URLs that are recorded\n", printable(key.RedactDistinct(v.URL)), len(all))
-	}
-	return note, s.Approve(f.name, v.Sum(), by)
+	return note, c.Approve(ctx, fsstore.Shown{Name: f.name, Sum: v.Sum})
 }
 
-func shownOf(all []job.Variant, f file, fetch string) (job.Variant, error) {
-	var fits []job.Variant
-	whole, _ := key.FetchURL(f.url)
+// shownOf returns the URL of a miss that an operand names. One that the miss does not hold has the
+// operand's sum, so that Approve refuses it.
+func shownOf(j *operate.Job, f file) operate.Variant {
+	whole := ""
+	if u, err := key.FetchURL(f.url); err == nil {
+		whole = job.URLSum(u)
+	}
+	all := j.Variants
+	if len(all) == 0 {
+		all = []operate.Variant{{URL: j.URL, Sum: j.Sum}}
+	}
+	var fits []operate.Variant
 	for _, v := range all {
 		switch {
-		case f.sum != "" && strings.HasPrefix(v.Sum(), f.sum), f.url != "" && v.URL == whole:
-			return v, nil
-		case f.url != "" && (key.Redact(v.URL) == f.url || key.RedactDistinct(v.URL) == f.url):
+		case f.sum != "" && strings.HasPrefix(v.Sum, f.sum), v.Sum != "" && v.Sum == whole:
+			return v
+		case f.url != "" && (v.URL == f.url || key.Redact(v.URL) == f.url):
 			fits = append(fits, v)
 		}
 	}
 	if len(fits) == 1 {
-		return fits[0], nil
+		return fits[0]
 	}
 	if f.sum != "" {
-		return job.Variant{}, &fsstore.UnseenError{Name: f.name, Seen: f.sum, Noted: all}
+		return operate.Variant{Sum: f.sum}
 	}
-	for _, v := range all {
-		if v.URL == fetch {
-			return v, nil
-		}
-	}
-	return all[0], nil
-}
-
-// variantRow is one of the URLs of a miss, in JSON.
-type variantRow struct {
-	URL   string     `json:"url"` // redacted
-	Sum   string     `json:"sum"`
-	Addr  string     `json:"addr,omitempty"` // of who asked for it first
-	Tool  string     `json:"tool,omitempty"`
-	First *time.Time `json:"first_asked,omitempty"`
-}
-
-func variantRows(j *job.Job) (rows []variantRow) {
-	all := j.Variants()
-	if len(all) < 2 {
-		return nil
-	}
-	for _, v := range all {
-		rows = append(rows, variantRow{key.RedactDistinct(v.URL), v.Sum(), v.Addr, v.Tool, timeOrNil(v.First)})
-	}
-	return rows
+	i := slices.IndexFunc(all, func(v operate.Variant) bool { return v.Sum == j.Sum })
+	return all[max(i, 0)]
 }
 
 // explainVariants shows the URLs of a miss that has several, and how to approve one.
-func explainVariants(w io.Writer, j *fsstore.JobFile) {
-	all := j.Job.Variants()
-	if j.State != fsstore.Misses || len(all) < 2 {
+func explainVariants(w io.Writer, j *operate.Job) {
+	if j.State != fsstore.Misses || len(j.Variants) < 2 {
 		return
 	}
-	differ := cmp.Or(printable(strings.Join(job.Differences(all), ", ")), "the order of their parameters")
-	fmt.Fprintf(w, "\t%d URLs, which differ in %s; approve one: fromcache approve KEY@SUM\n", len(all), differ)
-	for _, v := range all {
-		asked := strings.TrimSpace(key.RedactDistinct(v.URL) + "  " + v.Addr + " " + v.Tool)
-		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum(), printable(asked))
+	fmt.Fprintf(w, "\t%d URLs, which differ in %s; approve one: fromcache approve KEY@SUM\n", len(j.Variants), printable(j.Differ))
+	for _, v := range j.Variants {
+		asked := strings.TrimSpace(v.URL + "  " + v.Addr + " " + v.Tool)
+		fmt.Fprintf(w, "\t@%.*s\t%s\n", shortSum, v.Sum, printable(asked))
 	}
 }

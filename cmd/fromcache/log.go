@@ -32,7 +32,7 @@ func (a *app) logCommand() *cobra.Command {
 are, by time (UTC). An operand chooses one artifact or those that a glob matches. URLs are shown
 redacted. What was dismissed has left no line.`,
 		Args:              operands(0, 1),
-		ValidArgsFunction: a.complete(completeStates(spool[:])...),
+		ValidArgsFunction: a.complete(completeStates(operate.Spool[:])...),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := o.wish(args, c.Flags().Changed("lines"))
 			if err != nil {
@@ -81,11 +81,10 @@ func (o *logFlags) wish(args []string, linesGiven bool) (operate.LogWish, error)
 }
 
 func (a *app) log(ctx context.Context, w operate.LogWish, asJSON bool) error {
-	s, err := a.openStore(fsstore.Options{})
+	cache, err := a.openCache()
 	if err != nil {
 		return err
 	}
-	cache := &operate.Local{Store: s, By: a.operator()}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	return cache.Log(ctx, w, func(list []fsstore.JournalEntry) error {
 		for i := range list {

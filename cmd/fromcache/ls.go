@@ -2,28 +2,25 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/key"
+	"fromcache/httpd/operate"
 )
-
-// spool is every job directory, in the order in which a job walks through them.
-var spool = [...]fsstore.State{
-	fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Done, fsstore.Failed, fsstore.Cancelled, fsstore.Denied,
-}
 
 const artifacts = "artifacts"
 
 func (a *app) lsCommand() *cobra.Command {
 	var asJSON bool
-	lists := append(completeStates(spool[:]), artifacts)
+	lists := append(completeStates(operate.Spool[:]), artifacts)
 	c := &cobra.Command{
 		Use:   "ls [LIST]",
 		Short: "List misses, jobs or artifacts; without LIST: counts, and what waits",
@@ -33,16 +30,16 @@ Without it ls prints how much is in each, and the first of what waits for a deci
 --json prints an object a line, for programs. URLs are shown redacted; the job files hold them whole.`,
 		Args:      operands(0, 1),
 		ValidArgs: lists,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 && !slices.Contains(lists, args[0]) {
 				return usagef("there is no list %q: give one of %s", args[0], strings.Join(lists, ", "))
 			}
-			s, err := a.openStore(fsstore.Options{})
+			cache, err := a.openCache()
 			if err != nil {
 				return err
 			}
 			out := bufio.NewWriterSize(a.stdout, 64<<10)
-			err = a.withOutput(out).list(s, args, asJSON)
+			err = a.withOutput(out).list(c.Context(), cache, args, asJSON)
 			return errors.Join(err, out.Flush())
 		},
 	}
@@ -50,29 +47,38 @@ Without it ls prints how much is in each, and the first of what waits for a deci
 	return c
 }
 
-func (a *app) list(s *fsstore.Store, operands []string, asJSON bool) error {
+func (a *app) list(ctx context.Context, c operate.Cache, operands []string, asJSON bool) error {
 	switch {
 	case len(operands) == 0:
-		return a.summary(s, asJSON)
+		return a.summary(ctx, c, asJSON)
 	case operands[0] == artifacts:
-		return a.listArtifacts(s, asJSON)
+		return a.listArtifacts(ctx, c, asJSON)
 	}
-	return a.listJobs(s, fsstore.State(operands[0]), asJSON)
+	st := fsstore.State(operands[0])
+	if jobs := operate.EachJob(ctx, c, st, ""); !asJSON {
+		return a.jobTable(st, jobs)
+	} else {
+		return a.encodeEach(jobs)
+	}
 }
 
-// counts is the summary as programs read it.
-type counts struct {
-	Jobs      map[fsstore.State]int `json:"jobs"`
-	Artifacts int                   `json:"artifacts"`
-	Bytes     int64                 `json:"bytes"`
-	Hits      int64                 `json:"hits"`
-	Free      int64                 `json:"free"`
-	Total     int64                 `json:"total"`
+// encodeEach prints an object a line.
+func (a *app) encodeEach(jobs iter.Seq2[operate.Job, error]) error {
+	out := json.NewEncoder(a.stdout)
+	for j, err := range jobs {
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(j); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // summary counts everything, and shows what a person may have to decide on.
-func (a *app) summary(s *fsstore.Store, asJSON bool) error {
-	c, listed, err := count(s)
+func (a *app) summary(ctx context.Context, cache operate.Cache, asJSON bool) error {
+	c, err := cache.Counts(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,7 +86,7 @@ func (a *app) summary(s *fsstore.Store, asJSON bool) error {
 		return json.NewEncoder(a.stdout).Encode(c)
 	}
 	w := columns(a.stdout)
-	for _, st := range spool {
+	for _, st := range operate.Spool {
 		fmt.Fprintf(w, "%s\t%d\n", st, c.Jobs[st])
 	}
 	fmt.Fprintf(w, "artifacts\t%d, %s, %d hits\n", c.Artifacts, bytes(c.Bytes), c.Hits)
@@ -89,102 +95,53 @@ func (a *app) summary(s *fsstore.Store, asJSON bool) error {
 		return err
 	}
 	for _, st := range []fsstore.State{fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Failed} {
-		if err := a.shortList(st, listed[st]); err != nil {
+		if err := a.shortList(ctx, cache, st, c.Jobs[st]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func count(s *fsstore.Store) (counts, map[fsstore.State][]fsstore.JobFile, error) {
-	c := counts{Jobs: map[fsstore.State]int{}}
-	listed := map[fsstore.State][]fsstore.JobFile{}
-	for _, st := range spool {
-		jobs, err := s.Jobs(st)
-		if err != nil {
-			return c, nil, err
-		}
-		listed[st], c.Jobs[st] = jobs, len(jobs)
-	}
-	for art, err := range s.Artifacts() {
-		if err == nil {
-			c.Artifacts++
-			c.Bytes += art.Size
-		}
-	}
-	hits, err := s.AllHits()
-	if err != nil {
-		return c, nil, err
-	}
-	for _, n := range hits {
-		c.Hits += n
-	}
-	c.Free, c.Total, err = s.Free()
-	return c, listed, err
 }
 
 const shortRows = 10
 
-func (a *app) shortList(st fsstore.State, jobs []fsstore.JobFile) error {
-	if len(jobs) == 0 {
+// shortList shows the first jobs of a directory that has n.
+func (a *app) shortList(ctx context.Context, c operate.Cache, st fsstore.State, n int) error {
+	if n == 0 {
 		return nil
 	}
+	list, err := c.Jobs(ctx, st, operate.Page{Limit: shortRows})
+	if err != nil || len(list.Jobs) == 0 {
+		return err
+	}
 	fmt.Fprintf(a.stdout, "\n%s/\n", st)
-	if err := a.jobTable(st, jobs[:min(len(jobs), shortRows)]); err != nil {
+	if err := a.jobTable(st, list.Each()); err != nil {
 		return err
 	}
-	if n := len(jobs) - shortRows; n > 0 {
-		fmt.Fprintf(a.stdout, "and %d more: fromcache ls %s\n", n, st)
+	if more := n - shortRows; more > 0 {
+		fmt.Fprintf(a.stdout, "and %d more: fromcache ls %s\n", more, st)
 	}
 	return nil
-}
-
-func (a *app) listJobs(s *fsstore.Store, st fsstore.State, asJSON bool) error {
-	jobs, err := s.Jobs(st)
-	if err != nil {
-		return err
-	}
-	if !asJSON {
-		return a.jobTable(st, jobs)
-	}
-	out := json.NewEncoder(a.stdout)
-	for i := range jobs {
-		if err := out.Encode(describe(&jobs[i])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// artifactRow is an artifact as programs read it: its meta, and the hits.
-type artifactRow struct {
-	*fsstore.Artifact
-	Hits int64 `json:"hits"`
 }
 
 // listArtifacts prints what is held. Meta files that can't be read are reported at the end, and
 // make the exit status 1.
-func (a *app) listArtifacts(s *fsstore.Store, asJSON bool) error {
-	hits, err := s.AllHits()
-	if err != nil {
-		return err
-	}
+func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) error {
 	out, w := json.NewEncoder(a.stdout), columns(a.stdout)
 	if !asJSON {
 		fmt.Fprintln(w, "KEY\tSIZE\tHITS\tMISSES\tFETCHED\tSHA256\tURL")
 	}
 	var bad []error
-	for art, err := range s.Artifacts() {
+	for art, err := range operate.EachArtifact(ctx, c, "") {
 		switch {
 		case err != nil:
 			bad = append(bad, err)
 		case asJSON:
-			if err := out.Encode(artifactRow{art, hits[art.Key]}); err != nil {
+			if err := out.Encode(art); err != nil {
 				return err
 			}
 		default:
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%.12s\t%s\n", art.Key, bytes(art.Size), hits[art.Key],
-				times(art.Misses, art.AtLeast), when(art.Fetched), art.SHA256, key.Redact(art.URL))
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%.12s\t%s\n", printable(art.Key), bytes(art.Size), art.Hits,
+				times(art.Misses, art.AtLeast), when(art.Fetched), printable(art.SHA256), printable(art.URL))
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/operate"
 )
 
 // moving is a verb that moves or removes files: each operand is a key, a file's name, a path that
@@ -23,12 +25,12 @@ type moving struct {
 	completes        []fsstore.State // beside in
 	takesHosts       bool            // an operand may be HOST or *.DOMAIN
 	takesSums        bool            // an operand may be KEY@SUM
-	do               func(*fsstore.Store, file, fsstore.Operator) (note string, err error)
+	do               func(context.Context, operate.Cache, file) (note string, err error)
 }
 
 // byName ignores the directory that an operand names: the verb finds its file.
-func byName(do func(*fsstore.Store, string, fsstore.Operator) error) func(*fsstore.Store, file, fsstore.Operator) (string, error) {
-	return func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) { return "", do(s, f.name, by) }
+func byName(do func(operate.Cache, context.Context, string) error) func(context.Context, operate.Cache, file) (string, error) {
+	return func(ctx context.Context, c operate.Cache, f file) (string, error) { return "", do(c, ctx, f.name) }
 }
 
 // file is what an operand names.
@@ -56,34 +58,34 @@ newest and prints it; KEY@SUM takes the one whose sum fromcache why shows.`,
 A failed or cancelled job must be named in full; of two of one name the newer goes, or failed/NAME
 says which.`,
 		past: "dismissed", in: []fsstore.State{fsstore.Misses}, completes: []fsstore.State{fsstore.Failed, fsstore.Cancelled},
-		do: func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) {
-			return "", s.DismissIn(f.in, f.name, by)
+		do: func(ctx context.Context, c operate.Cache, f file) (string, error) {
+			return "", c.Dismiss(ctx, f.in, f.name)
 		},
 	}, {
 		use: "deny KEY|GLOB|URL|HOST|*.DOMAIN...", short: "Never record or fetch it; what is held is still served",
 		long: `Never record or fetch it again: mv misses/KEY denied/. deny HOST and deny '*.DOMAIN' are for all of a
 host and all of a domain: touch denied/HOST. What is held is still served. To take it back:
 rm denied/KEY. Globs match misses and the queue.`,
-		past: "denied", in: []fsstore.State{fsstore.Misses, fsstore.Queue}, takesHosts: true, do: byName((*fsstore.Store).Deny),
+		past: "denied", in: []fsstore.State{fsstore.Misses, fsstore.Queue}, takesHosts: true, do: byName(operate.Cache.Deny),
 	}, {
 		use: "cancel KEY|GLOB|URL...", short: "Stop what waits or is being fetched",
 		long: `Stop what waits in the queue or is being fetched: rm active/KEY@*.job. The job goes to cancelled/;
 fromcache retry queues it again. What was fetched of it is used then.`,
-		past: "cancelled", in: []fsstore.State{fsstore.Queue, fsstore.Active}, do: byName((*fsstore.Store).Cancel),
+		past: "cancelled", in: []fsstore.State{fsstore.Queue, fsstore.Active}, do: byName(operate.Cache.Cancel),
 	}, {
 		use: "retry KEY|GLOB|URL...", short: "Put failed or cancelled jobs back in the queue",
 		long: `Put failed or cancelled jobs back in the queue: mv failed/KEY.job queue/. A finished job, to fetch its
 artifact again, must be named in full: KEY, or done/NAME. Of several of one name the newest is
 taken.`,
 		past: "queued", in: []fsstore.State{fsstore.Failed, fsstore.Cancelled}, completes: []fsstore.State{fsstore.Done},
-		do: func(s *fsstore.Store, f file, by fsstore.Operator) (string, error) {
-			return "", s.RetryAs(f.in, f.name, "", by)
+		do: func(ctx context.Context, c operate.Cache, f file) (string, error) {
+			return "", c.Retry(ctx, f.in, f.name, operate.Addition{})
 		},
 	}, {
 		use: "evict KEY|GLOB|URL...", short: "Hold artifacts no longer; the bytes go a day later",
 		long: `Hold artifacts no longer: rm meta/KEY.json. The bytes stay in blobs/ until gc moves them to
 tmp/DIGEST.gone, and go a day later. Until then fromcache put URL with that file holds them again.`,
-		past: "evicted", do: byName((*fsstore.Store).Evict),
+		past: "evicted", do: byName(operate.Cache.Evict),
 	}} {
 		commands = append(commands, a.moveCommand(m))
 	}
@@ -99,24 +101,24 @@ func (a *app) moveCommand(m moving) *cobra.Command {
 		Use: m.use, Short: m.short, Long: m.long + "\n\n" + operandsLong,
 		Args:              operands(1, -1),
 		ValidArgsFunction: a.complete(dirs...),
-		RunE:              func(_ *cobra.Command, args []string) error { return a.move(m, args) },
+		RunE:              func(c *cobra.Command, args []string) error { return a.move(c.Context(), m, args) },
 	}
 }
 
 // move does the verb to each operand. One that fails does not keep the rest from being done.
-func (a *app) move(m moving, operands []string) error {
+func (a *app) move(ctx context.Context, m moving, operands []string) error {
 	for _, operand := range operands {
 		if err := m.understands(operand); err != nil {
 			return usageError{err}
 		}
 	}
-	s, err := a.openStore(fsstore.Options{})
+	c, err := a.openCache()
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, operand := range operands {
-		failed = append(failed, a.moveAll(s, m, operand)...)
+		failed = append(failed, a.moveAll(ctx, c, m, operand)...)
 	}
 	return a.reportAll(failed)
 }
@@ -138,13 +140,13 @@ func (m moving) understands(operand string) error {
 
 func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []error) {
-	files, err := m.files(s, operand)
+func (a *app) moveAll(ctx context.Context, c operate.Cache, m moving, operand string) (failed []error) {
+	files, err := m.files(ctx, c, operand)
 	if err != nil {
 		return []error{err}
 	}
 	for _, f := range files {
-		switch note, err := m.doOne(s, &f, a.operator()); {
+		switch note, err := m.doOne(ctx, c, &f); {
 		case errors.Is(err, fs.ErrNotExist):
 			failed = append(failed, fmt.Errorf("there is no %s: see %s", f.name, m.listCall(f.in)))
 		case err != nil:
@@ -157,15 +159,15 @@ func (a *app) moveAll(s *fsstore.Store, m moving, operand string) (failed []erro
 }
 
 // doOne does the verb to one file. A URL may have several names: the first that a file has counts.
-func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.Operator) (note string, err error) {
-	note, err = m.do(s, *f, by)
+func (m moving) doOne(ctx context.Context, c operate.Cache, f *file) (note string, err error) {
+	note, err = m.do(ctx, c, *f)
 	for _, other := range f.others {
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 		was := f.name
 		f.name = other
-		if note, err = m.do(s, *f, by); errors.Is(err, fs.ErrNotExist) {
+		if note, err = m.do(ctx, c, *f); errors.Is(err, fs.ErrNotExist) {
 			f.name = was
 		}
 	}
@@ -173,9 +175,9 @@ func (m moving) doOne(s *fsstore.Store, f *file, by fsstore.Operator) (note stri
 }
 
 // files resolves one operand.
-func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
+func (m moving) files(ctx context.Context, c operate.Cache, operand string) ([]file, error) {
 	if strings.Contains(operand, "://") {
-		names, err := s.NamesOf(operand, m.in...)
+		names, err := c.Names(ctx, operand, m.in)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key.Redact(operand), err)
 		}
@@ -189,9 +191,9 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 		name = strings.TrimSuffix(name, ".json")
 	}
 	if !isGlob(name) {
-		return []file{{in: dirIn(operand), name: m.currentName(s, dirIn(operand), name), sum: sum}}, nil
+		return []file{{in: dirIn(operand), name: m.currentName(ctx, c, dirIn(operand), name), sum: sum}}, nil
 	}
-	files, err := m.match(s, dirIn(operand), name)
+	files, err := m.match(ctx, c, dirIn(operand), name)
 	if err != nil {
 		return nil, err
 	}
@@ -207,13 +209,13 @@ func (m moving) files(s *fsstore.Store, operand string) ([]file, error) {
 // currentName returns the name that a file has now. An operand may be a name that an earlier server
 // gave, which is the beginning of today's. A file that still has the old name is meant before
 // others.
-func (m moving) currentName(s *fsstore.Store, in fsstore.State, name string) string {
+func (m moving) currentName(ctx context.Context, c operate.Cache, in fsstore.State, name string) string {
 	stem := strings.TrimSuffix(name, ".job")
 	if !key.IsOld(stem) {
 		return name
 	}
 	current := name
-	files, _ := m.match(s, in, stem+"*")
+	files, _ := m.match(ctx, c, in, stem+"*")
 	for _, f := range files {
 		if f.name == name || strings.TrimSuffix(f.name, ".job") == stem {
 			return name
@@ -240,7 +242,7 @@ func (m moving) listCall(in fsstore.State) string {
 // dirIn is the directory of the spool that a path names.
 func dirIn(operand string) fsstore.State {
 	st := fsstore.State(path.Base(path.Dir(operand)))
-	if slices.Contains(spool[:], st) {
+	if slices.Contains(operate.Spool[:], st) {
 		return st
 	}
 	return ""
@@ -248,31 +250,26 @@ func dirIn(operand string) fsstore.State {
 
 // match returns what a glob names. It is compared with the file's name and with the key, so that
 // *.run and *run* both do what an operator who looked at ls expects.
-func (m moving) match(s *fsstore.Store, in fsstore.State, glob string) ([]file, error) {
-	hit := func(name string) bool { ok, _ := path.Match(glob, name); return ok }
-	var files []file
+func (m moving) match(ctx context.Context, c operate.Cache, in fsstore.State, glob string) (files []file, err error) {
 	if m.in == nil {
-		keys, err := s.Keys()
-		for _, k := range keys {
-			if hit(k) {
-				files = append(files, file{name: k})
+		for a, err := range operate.EachArtifact(ctx, c, glob) {
+			if a.Key == "" {
+				return nil, err
 			}
+			files = append(files, file{name: a.Key}) // one whose meta can't be read, too
 		}
-		return files, err
+		return files, nil
 	}
 	states := m.in
 	if in != "" {
 		states = []fsstore.State{in} // dismiss 'failed/*' is not about misses
 	}
 	for _, st := range states {
-		jobs, err := s.Jobs(st)
-		if err != nil {
-			return nil, err
-		}
-		for i := range jobs {
-			if hit(jobs[i].Name) || hit(jobs[i].Key) {
-				files = append(files, file{in: st, name: jobs[i].Name})
+		for j, err := range operate.EachJob(ctx, c, st, glob) {
+			if err != nil {
+				return nil, err
 			}
+			files = append(files, file{in: st, name: j.Name})
 		}
 	}
 	return files, nil

@@ -14,11 +14,11 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/kind"
+	"fromcache/httpd/operate"
 )
 
 func (a *app) putCommand() *cobra.Command {
-	var add fsstore.Addition
-	var accept []string
+	var add operate.Addition
 	minFree := defaultMinFree
 	c := &cobra.Command{
 		Use:   "put URL FILE",
@@ -36,7 +36,7 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := addAccepts(&add, accept); err != nil {
+			if err := checkAccepts(add.Accept); err != nil {
 				return err
 			}
 			add.URL = args[0]
@@ -45,14 +45,14 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 	}
 	f := c.Flags()
 	f.Func("sha256", "the digest that FILE must have, in `HEX`", setDigest(&add.SHA256))
-	f.StringSliceVar(&accept, "accept", nil,
+	f.StringSliceVar(&add.Accept, "accept", nil,
 		"keep FILE although URL's name says otherwise: `WHAT` is text/html for a page, any for anything")
 	f.Var(&minFree, "min-free", "leave at least this `SIZE` free; 0 or off: no reserve")
 	must(c.RegisterFlagCompletionFunc("accept", completeWords("any", "text/html")))
 	return c
 }
 
-func (a *app) put(ctx context.Context, add fsstore.Addition, file string, minFree size) error {
+func (a *app) put(ctx context.Context, add operate.Addition, file string, minFree size) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // a second signal ends it at once: it may wait for a pipe
@@ -61,11 +61,11 @@ func (a *app) put(ctx context.Context, add fsstore.Addition, file string, minFre
 		return err
 	}
 	defer from.Close()
-	s, err := a.makeStore(fsstore.Options{MinFree: int64(minFree)})
+	c, err := a.makeCache(fsstore.Options{MinFree: int64(minFree)})
 	if err != nil {
 		return err
 	}
-	return a.carryIn(ctx, s, add, from, size)
+	return a.carryIn(ctx, c, add, from, size)
 }
 
 // openFile opens FILE, of which size -1 is unknown.
@@ -92,9 +92,9 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 }
 
 // carryIn lets the operator see how far it has come, and how it ended.
-func (a *app) carryIn(ctx context.Context, s *fsstore.Store, add fsstore.Addition, from io.Reader, size int64) error {
+func (a *app) carryIn(ctx context.Context, c operate.Cache, add operate.Addition, from io.Reader, size int64) error {
 	show := a.progress("put")
-	art, err := s.Put(add, from, size, a.operator(), func(have int64) error {
+	art, err := c.Put(ctx, add, from, size, func(have int64) error {
 		show.at(have, size)
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
@@ -105,7 +105,7 @@ func (a *app) carryIn(ctx context.Context, s *fsstore.Store, add fsstore.Additio
 	if err != nil {
 		return fmt.Errorf("%s: %w", key.Redact(add.URL), putError(err))
 	}
-	_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", art.Key, art.SHA256, bytes(art.Size))
+	_, err = fmt.Fprintf(a.stdout, "held %s\n%s  %s\n", printable(art.Key), printable(art.SHA256), bytes(art.Size))
 	return err
 }
 

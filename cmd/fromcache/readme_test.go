@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/operate"
 )
 
 func readme(t *testing.T) string {
@@ -253,7 +254,7 @@ func runOnTree(t *testing.T, call string) string {
 	}
 	var moved []string
 	after := countFiles(t, data)
-	for _, st := range append(completeStates(spool[:]), "meta") {
+	for _, st := range append(completeStates(operate.Spool[:]), "meta") {
 		if n := after[st] - before[st]; n != 0 {
 			moved = append(moved, fmt.Sprintf("%s%+d", st, n))
 		}

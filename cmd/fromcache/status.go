@@ -107,9 +107,7 @@ func (a *app) printStatus(r *statusRow) error {
 		r.Jobs[fsstore.Queue], len(r.Retried))
 	statusJobs(w, r.Retried, tried)
 	fmt.Fprintf(w, "running\t%d\n", len(r.Running))
-	statusJobs(w, r.Running, func(j fsstore.StatusJob) string {
-		return fetched(jobRow{Part: j.Part, Total: j.Total})
-	})
+	statusJobs(w, r.Running, func(j fsstore.StatusJob) string { return fetched(j.Part, j.Total) })
 	fmt.Fprintf(w, "failed\t%d in the last day, %d in all\n", len(r.Failed), r.Jobs[fsstore.Failed])
 	statusJobs(w, r.Failed, tried)
 	fmt.Fprintf(w, "way out\t%s\n", wayOut(r))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,15 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/operate"
 )
-
-// whyRow is a report as programs read it.
-type whyRow struct {
-	*fsstore.Report
-	Jobs []jobRow `json:"jobs,omitempty"`
-}
 
 func (a *app) whyCommand() *cobra.Command {
 	var asJSON bool
@@ -28,35 +23,31 @@ func (a *app) whyCommand() *cobra.Command {
 directories have a job of it, and the job's log.`,
 		Args:              operands(1, 1),
 		ValidArgsFunction: noFiles,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.why(args[0], asJSON) },
+		RunE:              func(c *cobra.Command, args []string) error { return a.why(c.Context(), args[0], asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, for programs")
 	return c
 }
 
-func (a *app) why(url string, asJSON bool) error {
-	s, err := a.openStore(fsstore.Options{})
+func (a *app) why(ctx context.Context, url string, asJSON bool) error {
+	c, err := a.openCache()
 	if err != nil {
 		return err
 	}
-	r, err := s.Why(url)
+	w, err := c.Why(ctx, url)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key.Redact(url), err)
 	}
-	row := whyRow{Report: r}
-	for i := range r.Jobs {
-		row.Jobs = append(row.Jobs, describe(&r.Jobs[i]))
-	}
 	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(row)
+		return json.NewEncoder(a.stdout).Encode(w)
 	}
-	return a.explain(r)
+	return a.explain(&w)
 }
 
-func (a *app) explain(r *fsstore.Report) error {
+func (a *app) explain(r *operate.Why) error {
 	w := columns(a.stdout)
-	fmt.Fprintf(w, "url\t%s\nkey\t%s\nquery\t%s\n", key.Redact(r.URL), r.Key, printable(r.Rule))
-	fmt.Fprintf(w, "state\t%s\n", states(r))
+	fmt.Fprintf(w, "url\t%s\nkey\t%s\nquery\t%s\n", printable(r.URL), printable(r.Key), printable(r.Rule))
+	fmt.Fprintf(w, "state\t%s\n", printable(states(r)))
 	for _, hint := range r.Hints {
 		fmt.Fprintf(w, "note\t%s\n", printable(hint))
 	}
@@ -64,7 +55,7 @@ func (a *app) explain(r *fsstore.Report) error {
 		fmt.Fprintf(w, "denied by\tdenied/%s\n", printable(r.Denied))
 	}
 	if r.Artifact != nil {
-		explainArtifact(w, r.Artifact, r.Hits)
+		explainArtifact(w, r.Artifact)
 	}
 	for i := range r.Jobs {
 		explainJob(w, &r.Jobs[i])
@@ -73,7 +64,7 @@ func (a *app) explain(r *fsstore.Report) error {
 }
 
 // states is where the URL is: held or not, and the directories that have a job of it.
-func states(r *fsstore.Report) string {
+func states(r *operate.Why) string {
 	words := []string{"not held"}
 	if r.Artifact != nil {
 		words[0] = "held"
@@ -92,37 +83,34 @@ func states(r *fsstore.Report) string {
 	return line
 }
 
-func explainArtifact(w io.Writer, m *fsstore.Artifact, hits int64) {
-	fmt.Fprintf(w, "size\t%s (%d bytes)\nsha256\t%s\nfetched\t%s\n", bytes(m.Size), m.Size, m.SHA256, when(m.Fetched))
+func explainArtifact(w io.Writer, m *operate.Artifact) {
+	fmt.Fprintf(w, "size\t%s (%d bytes)\nsha256\t%s\nfetched\t%s\n", bytes(m.Size), m.Size, printable(m.SHA256), when(m.Fetched))
 	if m.Approved != nil {
 		fmt.Fprintf(w, "approved\t%s, %s\n", printable(strings.TrimSpace(m.Approved.Via+" "+m.Approved.Addr)), when(m.Approved.Time))
 	}
 	for _, u := range m.Redirects {
-		fmt.Fprintf(w, "redirect\t%s\n", key.Redact(u))
+		fmt.Fprintf(w, "redirect\t%s\n", printable(u))
 	}
 	if m.FinalURL != "" {
-		fmt.Fprintf(w, "final url\t%s\n", key.Redact(m.FinalURL))
+		fmt.Fprintf(w, "final url\t%s\n", printable(m.FinalURL))
 	}
-	fmt.Fprintf(w, "hits\t%d\nmisses before\t%s\n", hits, times(m.Misses, m.AtLeast))
+	fmt.Fprintf(w, "hits\t%d\nmisses before\t%s\n", m.Hits, times(m.Misses, m.AtLeast))
 	for _, v := range m.History {
-		fmt.Fprintf(w, "earlier\t%s  %s, %s\n", v.SHA256, bytes(v.Size), when(v.Fetched))
+		fmt.Fprintf(w, "earlier\t%s  %s, %s\n", printable(v.SHA256), bytes(v.Size), when(v.Fetched))
 	}
 }
 
 // explainJob shows the newest of a job's log as it stands in the file, redacted.
-func explainJob(w io.Writer, j *fsstore.JobFile) {
+func explainJob(w io.Writer, j *operate.Job) {
 	fmt.Fprintf(w, "%s/\t%s\n", j.State, printable(j.Name))
 	if j.Note != "" {
-		fmt.Fprintf(w, "\t%s\n", key.RedactText(j.Note))
+		fmt.Fprintf(w, "\t%s\n", printable(j.Note))
 	}
 	explainVariants(w, j)
-	const newestLines = 20
-	events := j.Job.Events
-	if n := len(events) - newestLines; n > 0 {
-		fmt.Fprintf(w, "\t… %d earlier lines\n", n)
-		events = events[n:]
+	if j.Earlier > 0 {
+		fmt.Fprintf(w, "\t… %d earlier lines\n", j.Earlier)
 	}
-	for i := range events {
-		fmt.Fprintf(w, "\t%s\n", printable(key.RedactText(strings.TrimSpace(events[i].Line()))))
+	for _, line := range j.Log {
+		fmt.Fprintf(w, "\t%s\n", printable(line))
 	}
 }

@@ -17,9 +17,20 @@ type Artifact struct {
 // ArtifactList is a page of artifacts.
 type ArtifactList struct {
 	Artifacts []Artifact `json:"artifacts" nullable:"false"`
-	Broken    []string   `json:"broken,omitempty" doc:"Metas on this page that can't be read: run fromcache fsck"`
+	Broken    []Broken   `json:"broken,omitempty" doc:"Metas on this page that can't be read: run fromcache fsck"`
 	Next      string     `json:"next,omitempty" doc:"The cursor of the next page: pass it as after. Absent on the last page"`
 }
+
+// Broken is an artifact whose meta can't be read.
+type Broken struct {
+	Key string `json:"key"`
+	Why string `json:"why"`
+}
+
+func (b *Broken) Error() string { return b.Why }
+
+// Acceptable is what an Addition can say to accept.
+var Acceptable = []string{"any", "text/html", "http", "private"}
 
 // Addition is a URL to fetch although nobody asked for it, or to put.
 type Addition struct {
@@ -60,7 +71,7 @@ func (l *Local) Artifacts(_ context.Context, p Page) (ArtifactList, error) {
 		a, err := l.Store.ReadListed(k + ".json")
 		switch {
 		case err != nil:
-			list.Broken = append(list.Broken, l.shorten(err))
+			list.Broken = append(list.Broken, Broken{k, l.shorten(err)})
 			return true, nil
 		case a == nil:
 			return false, nil // it is gone

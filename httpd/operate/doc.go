@@ -47,39 +47,62 @@ type Page struct {
 
 // EachJob yields every job of a directory that the glob matches, by name.
 func EachJob(ctx context.Context, c Cache, st fsstore.State, match string) iter.Seq2[Job, error] {
-	return each(match, func(p Page) ([]Job, string, error) {
+	return each(match, func(p Page) (iter.Seq2[Job, error], string, error) {
 		l, err := c.Jobs(ctx, st, p)
-		return l.Jobs, l.Next, err
+		return l.Each(), l.Next, err
 	})
 }
 
-// EachArtifact yields every artifact whose key the glob matches, by key. An artifact that can't be
-// read is an error, and the rest follows.
+// Each yields the jobs of the page.
+func (l JobList) Each() iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		for i := range l.Jobs {
+			if !yield(l.Jobs[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+// EachArtifact yields every artifact whose key the glob matches. One that can't be read is an
+// Artifact that has only its Key, and an error; the rest follows.
 func EachArtifact(ctx context.Context, c Cache, match string) iter.Seq2[Artifact, error] {
-	return each(match, func(p Page) ([]Artifact, string, error) {
+	return each(match, func(p Page) (iter.Seq2[Artifact, error], string, error) {
 		l, err := c.Artifacts(ctx, p)
-		return l.Artifacts, l.Next, err
+		return l.each(), l.Next, err
 	})
 }
 
-// each asks for page after page.
-func each[T any](match string, ask func(Page) ([]T, string, error)) iter.Seq2[T, error] {
+func (l ArtifactList) each() iter.Seq2[Artifact, error] {
+	return func(yield func(Artifact, error) bool) {
+		for i := range l.Artifacts {
+			if !yield(l.Artifacts[i], nil) {
+				return
+			}
+		}
+		for i := range l.Broken {
+			if !yield(Artifact{Artifact: fsstore.Artifact{Key: l.Broken[i].Key}}, &l.Broken[i]) {
+				return
+			}
+		}
+	}
+}
+
+// each asks for page after page. An error of a whole page is the last that it yields.
+func each[T any](match string, ask func(Page) (iter.Seq2[T, error], string, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := Page{Match: match}
-		for {
-			list, next, err := ask(p)
+		for more := true; more; more = p.After != "" {
+			rows, next, err := ask(p)
 			if err != nil {
 				var none T
 				yield(none, err)
 				return
 			}
-			for i := range list {
-				if !yield(list[i], nil) {
+			for row, err := range rows {
+				if !yield(row, err) {
 					return
 				}
-			}
-			if next == "" {
-				return
 			}
 			p.After = next
 		}
