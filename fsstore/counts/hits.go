@@ -93,9 +93,22 @@ func (s *Counts) FlushHits() error {
 	return errors.Join(errs...)
 }
 
-// addHits adds n to the number in hits/<k>, in place and under the file's lock. The number stops at
-// the largest int64 and so never gets shorter: a reader without a lock sees the old or the new one.
+// addHits adds n to the number in hits/<k>.
 func (s *Counts) addHits(k string, n int64) error {
+	return s.changeHits(k, func(now int64) int64 { return AddCapped(now, n, math.MaxInt64) })
+}
+
+// RaiseHits makes the number in hits/<k> at least n.
+func (s *Counts) RaiseHits(k string, n int64) error {
+	if n <= 0 {
+		return nil
+	}
+	return s.changeHits(k, func(now int64) int64 { return max(now, n) })
+}
+
+// changeHits changes the number in hits/<k>, in place and under the file's lock. The number stops at
+// the largest int64 and so never gets shorter: a reader without a lock sees the old or the new one.
+func (s *Counts) changeHits(k string, change func(now int64) int64) error {
 	f, err := openCount(s.tree.Path("hits", k))
 	if err != nil {
 		return err
@@ -105,7 +118,7 @@ func (s *Counts) addHits(k string, n int64) error {
 	if err != nil {
 		return err
 	}
-	line := strconv.AppendInt(nil, AddCapped(parseHits(b), n, math.MaxInt64), 10)
+	line := strconv.AppendInt(nil, change(parseHits(b)), 10)
 	if _, err := f.WriteAt(append(line, '\n'), 0); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"fromcache/fsstore/internal/tree"
@@ -197,10 +198,20 @@ func (s *Cache) WriteMeta(k string, m *Meta) error {
 	return tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// AddHistory puts old, which m replaces, and its history into m's.
+// AddHistory puts old, which m replaces, and its history into m's. What m has already, because it
+// was held elsewhere, comes in between by its time.
 func (m *Meta) AddHistory(old *Meta) {
+	brought := m.History
 	v := Version{old.SHA256, old.Size, old.Fetched, servedFields(old.Header), old.Ranges}
 	m.History = append([]Version{v}, old.History...)
+	for _, v := range brought {
+		if !m.Replaced(v.SHA256) {
+			m.History = append(m.History, v)
+		}
+	}
+	if len(brought) > 0 {
+		slices.SortStableFunc(m.History, func(a, b Version) int { return b.Fetched.Compare(a.Fetched) })
+	}
 	if len(m.History) > maxHistory { //guard:TestMetaKeepsTenVersions
 		m.History = m.History[:maxHistory]
 	}
