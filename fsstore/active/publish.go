@@ -3,7 +3,6 @@ package active
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io/fs"
 	"os"
 	"time"
@@ -261,16 +260,7 @@ func (c *Claim) toDone() error {
 }
 
 // dropMiss removes the miss of the URL that is held now.
-func (c *Claim) dropMiss() error {
-	k := c.spool.FindMiss(c.artifactID())
-	if k == "" {
-		return nil
-	}
-	if err := os.Remove(c.tree.JobPath(tree.Misses, k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func (c *Claim) dropMiss() error { return c.misses.RemoveMiss(c.artifactID()) }
 
 // artifactID identifies the claim's artifact. A claim that Recover made knows its URL only from its
 // job.
