@@ -103,9 +103,7 @@ func (c put) putPart() (*Part, error) {
 	return &Part{c: c.Claim, f: f, path: f.Name(), sum: sha256.New()}, nil
 }
 
-// publishPut commits a whole part, and cancels the jobs of its URL that were approved before. A
-// worker may be committing at this moment. CancelSuperseded waits for it; where the worker's commit
-// came last, the put commits again.
+// publishPut commits a whole part, and cancels the jobs of its URL that were approved before.
 func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if err := p.seal(); err != nil {
 		return nil, err
@@ -114,13 +112,23 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Nothing is known of the origin. Most servers of large files have ranges; and files are
+	// carried in where the origin can't be reached, so that a client can resume from nobody else.
+	a, err := c.commitPut(by, func() *held.Meta { return c.meta(digest, p.size, Origin{Ranges: true}) })
+	if err == nil {
+		c.counts.Stat(counts.StatFetchedBytes, a.Size)
+	}
+	return a, err
+}
+
+// commitPut commits what meta returns, and cancels the jobs of the URL that were approved before. A
+// worker may be committing at this moment. CancelSuperseded waits for it; where the worker's commit
+// came last, the put commits again.
+func (c put) commitPut(by spool.Operator, meta func() *held.Meta) (*held.Artifact, error) {
 	if d := c.spool.DenialOf(c.url); d != "" {
 		return nil, fmt.Errorf("%w: denied/%s denies this URL by now", spool.ErrDenied, d)
 	}
-	// Nothing is known of the origin. Most servers of large files have ranges; and files are
-	// carried in where the origin can't be reached, so that a client can resume from nobody else.
-	o := Origin{Ranges: true}
-	a, err := c.commit(c.meta(digest, p.size, o))
+	a, err := c.commit(meta())
 	if err != nil {
 		return nil, err
 	}
@@ -128,13 +136,33 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	err = c.verbs.CancelSuperseded(c.artifactID(), why, by, tree.Queue, tree.Active) //guard:TestPutEndsWhatIsFetched
 	c.health.Complain("what was to be fetched", err)
 	if last, err := c.held.Find(c.url); err == nil && last.Claim != c.Worker { //guard:TestPutStandsAboveACommitThatHadBegun
-		a, err = c.commit(c.meta(digest, p.size, o))
-		if err != nil {
-			return nil, err
-		}
+		return c.commit(meta())
 	}
-	c.counts.Stat(counts.StatFetchedBytes, a.Size)
 	return a, nil
+}
+
+// PutBlob is Put of bytes that are in blobs/ already, from a cache that held them, which from names.
+// describe completes what their meta says. It does not judge what kind of file they are.
+func (cs *Claims) PutBlob(a verbs.Addition, digest string, size int64, by spool.Operator, from string,
+	describe func(*held.Meta)) (*held.Artifact, error) {
+	c, history, err := cs.newPut(a, by)
+	if err != nil {
+		return nil, err
+	}
+	if want := c.Job.Sha256; want != "" && want != digest {
+		return nil, &WrongDigest{digest, want}
+	}
+	art, err := c.commitPut(by, func() *held.Meta {
+		m := c.meta(digest, size, Origin{Ranges: true})
+		describe(m)
+		return m
+	})
+	if err != nil {
+		return nil, err
+	}
+	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: size, Sha256: digest, Text: from}
+	cs.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
+	return art, nil
 }
 
 // writeDone writes the job of a put into done/, and removes the miss that it has answered.
