@@ -81,6 +81,7 @@
 //	misses          misses/: what clients asked for
 //	verbs           approve, add, dismiss, deny, cancel, retry, evict
 //	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
+//	transfer        import and export: artifacts of another cache, and bundles
 //	upkeep          gc, and the checker behind fsck and scrub
 //	view            the directories in memory, for the pages
 //	journal         what happened, from the logs of all jobs

@@ -2,6 +2,8 @@ package fsstore
 
 import (
 	_ "embed"
+
+	"fromcache/fsstore/transfer"
 )
 
 // Help topics about what this package promises, as Markdown for fromcache help.
@@ -15,3 +17,6 @@ var (
 	//go:embed limits.md
 	LimitsHelp string
 )
+
+// TransferHelp is the help topic of import and export.
+var TransferHelp = transfer.Help

@@ -10,6 +10,7 @@ import (
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/tokens"
+	"fromcache/fsstore/transfer"
 	"fromcache/fsstore/upkeep"
 	"fromcache/fsstore/verbs"
 	"fromcache/fsstore/view"
@@ -29,6 +30,7 @@ type (
 	FsckOptions    = upkeep.FsckOptions
 	FsckReport     = upkeep.FsckReport
 	GCOptions      = upkeep.GCOptions
+	Incoming       = transfer.Incoming
 	JobFile        = spool.JobFile
 	JournalEntry   = journal.Entry
 	JournalFilter  = journal.Filter
@@ -36,6 +38,7 @@ type (
 	NotWhole       = active.NotWhole
 	Operator       = spool.Operator
 	Origin         = active.Origin
+	Outcome        = transfer.Outcome
 	OvertakenError = spool.OvertakenError
 	Part           = active.Part
 	Problem        = health.Problem
@@ -43,6 +46,7 @@ type (
 	ScrubState     = upkeep.ScrubState
 	Shown          = verbs.Shown
 	Role           = tokens.Role
+	Source         = transfer.Source
 	Started        = active.Started
 	State          = tree.State
 	Token          = tokens.Token
@@ -55,6 +59,9 @@ type (
 )
 
 const (
+	Taken            = transfer.Taken
+	SameHeld         = transfer.Same
+	NewerHeld        = transfer.Newer
 	Active           = tree.Active
 	Cancelled        = tree.Cancelled
 	DefaultScrubRate = upkeep.DefaultScrubRate
@@ -87,6 +94,8 @@ var (
 	ErrLost    = active.ErrLost
 	ErrNoSpace = health.ErrNoSpace
 	ErrNoToken = tokens.ErrNoToken
+	OpenSource = transfer.OpenSource
+	ReadList   = transfer.ReadList
 	IsDigest   = held.IsDigest
 	ParseShown = verbs.ParseShown
 )

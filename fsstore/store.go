@@ -21,6 +21,7 @@ import (
 	"fromcache/fsstore/queries"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/tokens"
+	"fromcache/fsstore/transfer"
 	"fromcache/fsstore/upkeep"
 	"fromcache/fsstore/verbs"
 	"fromcache/fsstore/view"
@@ -45,6 +46,7 @@ type Store struct {
 	*misses.Misses
 	*verbs.Verbs
 	*active.Claims
+	*transfer.Carrier
 	*upkeep.Keeper
 }
 
@@ -98,6 +100,8 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
 	s.Claims = active.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
 		host)
+	s.Carrier = transfer.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
+		s.Claims)
 	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Tokens, s.Rules, s.Cache, s.Spool,
 		s.Verbs, s.Claims, o.History)
 	return s, nil

@@ -61,7 +61,7 @@ func (a *app) groups(help *cobra.Command) []group {
 		{"The server", []*cobra.Command{a.serveCommand(), a.healthCommand(), a.statusCommand()}},
 		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.logCommand(), a.statsCommand(), a.urlCommand()}},
 		{"Decisions", a.moveCommands()},
-		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand()}},
+		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand(), a.importCommand()}},
 		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand(), a.tokenCommand()}},
 		{"The program", []*cobra.Command{help, a.completionCommand(), a.versionCommand()}},
 		{"Help topics: fromcache help TOPIC", topicCommands()},

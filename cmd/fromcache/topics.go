@@ -44,6 +44,7 @@ var topics = []topic{
 	{"query", key.QueryHelp},
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},
+	{"transfer", fsstore.TransferHelp},
 }
 
 // split returns the heading and what follows it.
