@@ -17,6 +17,7 @@ import (
 
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/internal/nginxtest"
 )
 
 func networks(list ...string) (p proxies) {
@@ -292,7 +293,7 @@ func TestBelowAPath(t *testing.T) {
 	}
 	k := missed(w, "https://vendor.example/missed.bin")
 	backend := w.addr
-	addr, _ := w.behindNginx("server { listen LISTEN; " + helpLocation(t) + " }")
+	addr, _ := nginxtest.Start(t, w.addr, "server { listen LISTEN; "+nginxtest.Lines(t, ProxyHelp, "location /fromcache/")+" }")
 	w.addr = addr
 	defer func() { w.addr = backend }()
 
@@ -332,19 +333,4 @@ func TestBelowAPath(t *testing.T) {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
-}
-
-// helpLocation is what fromcache help proxy tells people to write for a path of nginx's.
-func helpLocation(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("proxy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "```nginx\nlocation ")
-	location, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		t.Fatal("the help has no location")
-	}
-	return "location " + location
 }

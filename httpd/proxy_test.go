@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,57 +15,8 @@ import (
 	"time"
 
 	"fromcache/httpd/access"
+	"fromcache/httpd/internal/nginxtest"
 )
-
-// A real nginx before the port.
-
-// behindNginx starts one that has this for its server, in place of what stands
-// for the cache-host's address and its own, and returns its address and its
-// process.
-func (w *world) behindNginx(server string) (addr string, pid int) {
-	w.t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
-			w.t.Fatal("nginx is not installed; make needs installs it")
-		}
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	w.must(err)
-	addr = ln.Addr().String()
-	w.must(ln.Close())
-	dir := w.t.TempDir()
-	temp := filepath.Join(dir, "temp")
-	w.must(os.Mkdir(temp, 0o700))
-	server = strings.NewReplacer("127.0.0.1:3000", w.addr, "LISTEN", addr).Replace(server)
-	var paths string
-	for _, of := range []string{"proxy", "client_body", "fastcgi", "uwsgi", "scgi"} {
-		paths += of + "_temp_path " + filepath.Join(temp, of) + ";\n"
-	}
-	user := ""
-	if os.Getuid() == 0 {
-		user = "user root;\n"
-	}
-	config := filepath.Join(dir, "nginx.conf")
-	w.must(os.WriteFile(config, []byte(user+"daemon off; master_process off; pid "+dir+"/pid;\nevents {}\nhttp {\naccess_log off;\n"+paths+server+"}\n"), 0o600))
-	nginx := exec.Command(path, "-p", dir, "-c", config, "-e", filepath.Join(dir, "log"))
-	w.must(nginx.Start())
-	w.t.Cleanup(func() {
-		nginx.Process.Kill()
-		nginx.Wait()
-		if log, _ := os.ReadFile(filepath.Join(dir, "log")); w.t.Failed() {
-			w.t.Logf("%s", log)
-		}
-	})
-	eventually(w.t, "nginx does not listen", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return addr, nginx.Process.Pid
-}
 
 // onDisk is what the temporary files hold that a process has open: nginx takes
 // their names away at once.
@@ -85,15 +34,7 @@ func onDisk(pid int) (sum int64) {
 // helpNginx is the server that fromcache help proxy tells people to write, without TLS.
 func helpNginx(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("proxy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "```nginx\n")
-	server, _, ok := strings.Cut(rest, "```")
-	if !ok || !strings.Contains(server, "listen 443 ssl;") {
-		t.Fatal("the help has no nginx server")
-	}
+	server := nginxtest.Lines(t, ProxyHelp, "server {")
 	server = regexp.MustCompile(`(?m)^ *ssl_.*$`).ReplaceAllString(server, "")
 	return strings.Replace(server, "listen 443 ssl;", "listen LISTEN;", 1)
 }
@@ -107,7 +48,7 @@ func TestBehindNginx(t *testing.T) {
 	const size = 256 << 20
 	w.hollow("https://vendor.example/big.bin", size)
 	backend := w.addr
-	addr, pid := w.behindNginx(helpNginx(t))
+	addr, pid := nginxtest.Start(t, w.addr, helpNginx(t))
 	w.addr = addr
 	defer func() { w.addr = backend }()
 
@@ -185,7 +126,7 @@ func TestProxyThatBuffers(t *testing.T) {
 	w := newWorld(t, Options{StallTimeout: stall})
 	w.hollow("https://vendor.example/big.bin", size)
 	backend := w.addr
-	addr, pid := w.behindNginx(fmt.Sprintf(`server { listen LISTEN; send_timeout 10m; location / {
+	addr, pid := nginxtest.Start(t, w.addr, fmt.Sprintf(`server { listen LISTEN; send_timeout 10m; location / {
 		proxy_pass http://127.0.0.1:3000; proxy_ignore_headers X-Accel-Buffering; proxy_max_temp_file_size %d; proxy_temp_file_write_size 64k;
 	} }`, buffered))
 	w.addr = addr

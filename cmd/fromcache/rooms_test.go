@@ -155,6 +155,8 @@ var rooms = []room{
 		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
+	// Tests alone import nginxtest.
+	{path: "fromcache/httpd/internal/nginxtest", not: []string{"net/http"}},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
 	{path: "fromcache/shim", ours: []string{"fromcache/shim"}, not: heavy},
 	{path: "fromcache/shim/options", not: heavy},
