@@ -279,3 +279,64 @@ func TestBatchIsCancelled(t *testing.T) {
 		}
 	}
 }
+
+func TestBatch(t *testing.T) {
+	s := storetest.TestStore(t)
+	sum := storetest.DigestOf("b")
+	storetest.Run(t, s.Dir(), "cat > queue/cuda.job <<'E'\n# a list\nhttps://example.com/a.run\r\n\nhttps://example.com/b.run\nsha256 "+sum+"\nhttps://example.com/c.run\nafter 2999-01-01T00:00:00Z\nhttps://example.com/a.run\nE")
+	name := storetest.WaitDue(t, s, "cuda.job")
+	if c, err := s.Claim(name); c != nil || err != nil {
+		t.Fatalf("a batch is a claim: %v, %v", c, err)
+	}
+	if q := storetest.Ls(t, s, fsstore.Queue); len(q) != 3 {
+		t.Fatalf("queue/ holds %q", q)
+	}
+	storetest.Want(t, s, fsstore.Active)
+	if d := storetest.Ls(t, s, fsstore.Done); len(d) != 1 || !strings.HasPrefix(d[0], "batch-") {
+		t.Errorf("done/ holds %q", d)
+	}
+	b := storetest.MustClaim(t, s, storetest.KeyOf(t, "https://example.com/b.run")+".job")
+	if b.Job.Sha256 != sum || b.Job.Approval().Via != "batch" {
+		t.Errorf("b: %+v", b.Job)
+	}
+	if due, _ := s.Due(); len(due) != 1 {
+		t.Errorf("due now: %q", due)
+	}
+	storetest.Sound(t, s)
+}
+
+// TestALargeBatchGoesOn: each URL is noted in it, and it comes back from a crash
+// as a batch, however long its log is by then.
+func TestALargeBatchGoesOn(t *testing.T) {
+	s := storetest.TestStore(t)
+	var text strings.Builder
+	const n = 400
+	for i := range n {
+		fmt.Fprintf(&text, "https://example.com/%s/%d.run\n", strings.Repeat("long", 40), i)
+	}
+	name := tree.ActiveJobName(active.BatchStem("list.job"), "0123456789abcdef")
+	if err := os.WriteFile(storetest.JobPath(s, fsstore.Active, name), []byte(text.String()), 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s.Dir(), "test -z \"$(ls failed)\"; touch -d '1 hour ago' queue/*")
+	if c, err := s.Claim(active.BatchStem("list.job") + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	if got := len(storetest.Ls(t, s, fsstore.Queue)); got != n {
+		t.Errorf("%d jobs", got)
+	}
+	var giant strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&giant, "https://example.com/giant/%d.run\n", i)
+	}
+	if err := os.WriteFile(storetest.JobPath(s, fsstore.Queue, storetest.KeyOf(t, storetest.CudaURL)+".job"), []byte(giant.String()), 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Claim(storetest.KeyOf(t, storetest.CudaURL) + ".job"); c != nil || err != nil {
+		t.Fatal(c, err)
+	}
+	storetest.Run(t, s.Dir(), "grep -q 'split it' failed/*")
+}

@@ -49,7 +49,7 @@ type Claim struct {
 // into active/ decides. A crash after that leaves an orphan for Recover.
 func (cs *Claims) Claim(name string) (*Claim, error) {
 	if !tree.IsQueueName(name) ||
-		cs.spool.IsBeingWritten(name) { //guard:TestAListThatIsOpenIsLeftAlone
+		cs.spool.IsBeingWritten(name) { //guard:fsstore/spool.TestAListThatIsOpenIsLeftAlone
 		return nil, nil
 	}
 	f, err := tree.OpenLocked(cs.tree.JobPath(tree.Queue, name), tree.OpenJob)
@@ -211,7 +211,7 @@ func (c *Claim) copyUnlessOurs() error {
 	n := min(c.read, int64(len(b)))
 	text, added := b[:n:n], b[n:]
 	if long {
-		text = job.Compact(text) //guard:TestWaitingIsNoAttempt
+		text = job.Compact(text) //guard:TestWaitIsNoAttempt
 	}
 	orig, err := c.replaceFile(append(text, added...))
 	if err != nil {

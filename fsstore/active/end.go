@@ -39,7 +39,7 @@ func (c *Claim) requeue(e job.Event) error {
 	if err := c.log(e); err != nil {
 		c.health.Complain("log line", err)
 	}
-	if e.Kind == job.Error && c.logFull() { //guard:TestAFullLogEnds
+	if e.Kind == job.Error && c.logFull() { //guard:TestJobWithAFullLogFails
 		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
 	}
 	err := c.moveToQueue()

@@ -1,6 +1,7 @@
 package active_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
 )
 
 const (
@@ -158,4 +160,123 @@ func TestACutOffPartGetsNoNewName(t *testing.T) {
 		t.Errorf("%v; under its old name: %+v, %v", err, info, statErr)
 	}
 	again.Close()
+}
+
+// TestAPartIsOfItsJob: two jobs may have one key, for their URLs differ in what is
+// dropped. What one has begun may be another version: the other does not go on
+// with it.
+func TestAPartIsOfItsJob(t *testing.T) {
+	s := storetest.TestStore(t)
+	begin := func(name, etag, b string) {
+		c := storetest.MustClaim(t, s, name)
+		_, resume := c.Job.Newest(job.Start)
+		p, err := c.Part(t.Context(), resume)
+		if err != nil || p.Size() != 0 {
+			t.Fatalf("%s goes on with %d bytes of another job: %v", etag, p.Size(), err)
+		}
+		if err := c.Start(fsstore.Started{Size: 9, ETag: etag}); err != nil {
+			t.Fatal(err)
+		}
+		p.Write([]byte(b))
+		if err := c.Retry("cut", time.Now().Add(-time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := storetest.KeyOf(t, storetest.CudaURL)
+	storetest.Add(t, s, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=1")
+	begin(k+".job", `"1"`, "11111")
+	storetest.Run(t, s.Dir(), "mv queue/* first.job")
+	storetest.Add(t, s, storetest.CudaURL+"?AWSAccessKeyId=k&Expires=1&Signature=2")
+	begin(k+".job", `"2"`, "222")
+	storetest.Run(t, s.Dir(), "mv first.job queue/"+k+".2.job")
+	begin(k+".2.job", `"1"`, "1111")
+	for name, want := range map[string]int64{k + ".job": 3, k + ".2.job": 4} {
+		c := storetest.MustClaim(t, s, name)
+		if p, err := c.Part(t.Context(), true); err != nil || p.Size() != want {
+			t.Errorf("%s: its own part has %d bytes: %v", name, p.Size(), err)
+		}
+		if err := c.Requeue("x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Somebody else appends to a part under the hands of its writer.
+func TestSomebodyElseWritesToAPart(t *testing.T) {
+	s := storetest.TestStore(t)
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, err := c.Part(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("mine"))
+	storetest.Run(t, s.Dir(), "printf theirs >> $(echo tmp/*.part)")
+	if _, err := c.Publish(p, fsstore.Origin{}); err == nil {
+		t.Error("published what somebody else wrote")
+	}
+	storetest.Sound(t, s)
+}
+
+func TestResumeHashesTheFile(t *testing.T) {
+	s := storetest.TestStore(t)
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, _ := c.Part(t.Context(), true)
+	p.Write([]byte("hello "))
+	if err := c.Requeue("stopped"); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s.Dir(), "printf J | dd of=$(echo tmp/*.part) bs=1 conv=notrunc status=none") // rot
+	c = storetest.ClaimNext(t, s)
+	p, err := c.Part(t.Context(), true)
+	if err != nil || p.Size() != 6 || string(p.Head()) != "Jello " {
+		t.Fatalf("adopted %d bytes %q, %v", p.Size(), p.Head(), err)
+	}
+	p.Write([]byte("world"))
+	a, err := c.Publish(p, fsstore.Origin{})
+	if err != nil || a.SHA256 != storetest.DigestOf("Jello world") {
+		t.Errorf("%+v, %v", a, err)
+	}
+	storetest.Run(t, s.Dir(), "test -z \"$(ls tmp)\"")
+	storetest.Sound(t, s)
+}
+
+func TestAPartHasOneWriter(t *testing.T) {
+	s := storetest.TestStore(t)
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, _ := c.Part(t.Context(), true)
+	p.Write([]byte("mine"))
+	if err := c.Start(fsstore.Started{Size: 8, ETag: `"a"`}); err != nil {
+		t.Fatal(err)
+	}
+	c2 := s.ReadClaim(c.F(), c.Key+".job", storetest.Text(t, s, fsstore.Active, tree.Base(c.Path())))
+	p2, err := c2.Part(t.Context(), true)
+	if err != nil || p2.Size() != 0 {
+		t.Fatalf("adopted a part that is being written: %d bytes, %v", p2.Size(), err)
+	}
+	storetest.Run(t, s.Dir(), "f=$(ls tmp/*@"+c.Worker+".part) && cp $f x && mv x $f")
+	if _, err := c.Publish(p, fsstore.Origin{}); err == nil || errors.Is(err, fsstore.ErrLost) {
+		t.Errorf("published a part that was replaced: %v", err)
+	}
+}
+
+func TestDiscardAndRestart(t *testing.T) {
+	s := storetest.TestStore(t)
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, _ := c.Part(t.Context(), false)
+	p.Write([]byte("wrong"))
+	if err := p.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("right"))
+	if got := p.SHA256(); got != storetest.DigestOf("right") || p.Size() != 5 {
+		t.Errorf("%s, %d bytes", got, p.Size())
+	}
+	if err := p.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Fail("an HTML page"); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s.Dir(), "test -z \"$(ls tmp)\"")
+	storetest.Run(t, s.Dir(), "tail -1 failed/* | grep -q ' failed an HTML page$'")
 }

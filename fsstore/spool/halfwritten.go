@@ -46,10 +46,10 @@ const unendedFor = 10 * time.Second
 func (q *queueFile) isWhole(t time.Time) bool {
 	if q.byProgram {
 		return q.endsInNewline ||
-			t.Sub(q.seenAt) >= unendedFor //guard:fsstore/active.TestAPersonsFileStandsStill
+			t.Sub(q.seenAt) >= unendedFor //guard:TestAPersonsFileStandsStill
 	}
-	return q.endsInNewline && //guard:fsstore/active.TestWhatPeopleWriteIsTakenWhole
-		t.Sub(q.seenAt) >= quietFor //guard:fsstore/active.TestAPersonsFileStandsStill
+	return q.endsInNewline && //guard:TestWhatPeopleWriteIsTakenWhole
+		t.Sub(q.seenAt) >= quietFor //guard:TestAPersonsFileStandsStill
 }
 
 // IsHalfWritten reports whether a file is still being written: it has changed since Due saw it
