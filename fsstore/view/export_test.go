@@ -1,8 +1,21 @@
 package view
 
+import "fromcache/fsstore/internal/tree"
+
 // What the tests in this folder reach of the inside.
 
-func (x *View) Forget() { x.forget() }
+func (x *View) Forget() {
+	for _, dir := range directories {
+		x.forget(dir)
+	}
+}
+
+// Loaded returns how many files of a directory are in memory.
+func (x *View) Loaded(st tree.State) int { return x.jobs[st].Len() }
+
+func (x *View) LoadedHits() int { return x.hits.Len() }
+
+func (x *View) Tick() { x.tick() }
 
 func (x *View) Expire() { x.expire() }
 

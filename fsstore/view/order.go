@@ -22,7 +22,7 @@ type orders struct {
 // must not change them. It is the same slice until an artifact changes, so that what is computed
 // from it can be kept.
 func (v *View) Artifacts() []*ArtifactRow {
-	v.touch()
+	v.touch("meta", "hits")
 	v.listIfOverdue("meta")
 	v.listIfOverdue("hits")
 	v.order.mu.Lock()
@@ -40,7 +40,7 @@ type blobs struct {
 
 // Held returns the number of artifacts, and the bytes of their blobs, each blob counted once.
 func (v *View) Held() (n int, bytes int64) {
-	v.touch()
+	v.touch("meta")
 	v.listIfOverdue("meta")
 	n = v.metas.Len() // before blobs.mu, because a mirror that takes a row holds its lock, and then wants blobs.mu
 	v.blobs.mu.Lock()
@@ -135,7 +135,7 @@ func patch[T any](old []T, changed map[string]bool, name func(T) string, get fun
 // Jobs returns one directory of the spool, sorted by name. The slice is shared as that of Artifacts
 // is, except that of active/, which is new each time and has the sizes of the parts.
 func (v *View) Jobs(st tree.State) []spool.JobFile {
-	v.touch()
+	v.touch(string(st))
 	v.listIfOverdue(string(st))
 	list := v.jobsInOrder(st)
 	if st != tree.Active {
@@ -174,8 +174,13 @@ func (v *View) jobsInOrder(st tree.State) []spool.JobFile {
 	return list
 }
 
-func (o *orders) reset() {
+// reset forgets what was made of a directory.
+func (o *orders) reset(dir string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.artifacts, o.jobs = nil, nil
+	if dir == "meta" || dir == "hits" {
+		o.artifacts = nil
+	} else {
+		delete(o.jobs, tree.State(dir))
+	}
 }

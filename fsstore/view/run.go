@@ -14,8 +14,8 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 	c := make(chan Change, 256)
 	v.mu.Lock()
 	v.readers[c] = true
-	v.used = time.Now()
 	v.mu.Unlock()
+	v.touch(directories...)
 	return c, func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -23,11 +23,23 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 	}
 }
 
-// touch notes that the view is read.
-func (v *View) touch() {
+// directories are all that a View reads.
+var directories = append([]string{"meta", "hits"}, namesOf(viewed)...)
+
+func namesOf(states []tree.State) (names []string) {
+	for _, st := range states {
+		names = append(names, string(st))
+	}
+	return names
+}
+
+// touch notes that directories are read.
+func (v *View) touch(dirs ...string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.used = time.Now()
+	for _, dir := range dirs {
+		v.used[dir] = time.Now()
+	}
 }
 
 // listIfOverdue lists a directory for a page. While Run runs it does so only if Run is late, so
@@ -159,10 +171,10 @@ var watched = append([]tree.State{"meta"}, viewed...)
 
 // handleEvent reads a file that may have changed, and notifies the readers if it has.
 func (v *View) handleEvent(path string) {
-	if !v.inUse() {
+	dir, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+	if !v.inUse(dir) {
 		return
 	}
-	dir, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
 	changed := false
 	if dir == "meta" {
 		changed = v.metas.Refresh(name)
@@ -180,10 +192,11 @@ func (v *View) setRunning(on bool) {
 	v.running = on
 }
 
-func (v *View) inUse() bool {
+// inUse reports whether somebody subscribes, or has read a directory lately.
+func (v *View) inUse(dir string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.readers) > 0 || !v.used.IsZero()
+	return len(v.readers) > 0 || !v.used[dir].IsZero()
 }
 
 // expire has every directory listed again when it is read next.
@@ -193,25 +206,25 @@ func (v *View) expire() {
 	clear(v.listed)
 }
 
-// tick lists what is due, while somebody reads the view.
+// tick lists what is due of what somebody reads, and forgets what nobody has read for long.
 func (v *View) tick() {
 	v.mu.Lock()
-	subscribed, used := len(v.readers) > 0, v.used
+	subscribed := len(v.readers) > 0
 	v.mu.Unlock()
-	switch {
-	case subscribed:
+	if subscribed {
 		v.notifyOfParts()
-	case used.IsZero():
-		return
-	case time.Since(used) > forgetAfter:
-		v.forget()
-		return
 	}
-	for _, dir := range append([]tree.State{"meta", "hits"}, viewed...) {
+	for _, dir := range directories {
 		v.mu.Lock()
-		age := v.interval(string(dir))
+		used, age := v.used[dir], v.interval(dir)
 		v.mu.Unlock()
-		v.list(string(dir), age)
+		switch {
+		case !subscribed && used.IsZero():
+		case !subscribed && time.Since(used) > forgetAfter:
+			v.forget(dir)
+		default:
+			v.list(dir, age)
+		}
 	}
 }
 
@@ -229,18 +242,21 @@ func (v *View) notifyOfParts() {
 	v.parts = sizes
 }
 
-// forget gives the memory back.
-func (v *View) forget() {
+// forget gives the memory of a directory back.
+func (v *View) forget(dir string) {
 	v.listing.Lock()
 	defer v.listing.Unlock()
 	v.mu.Lock()
-	v.used = time.Time{}
-	clear(v.listed)
+	delete(v.used, dir)
+	delete(v.listed, dir)
 	v.mu.Unlock()
-	v.order.reset()
-	v.metas.Reset()
-	v.hits.Reset()
-	for _, m := range v.jobs {
-		m.Reset()
+	v.order.reset(dir)
+	switch dir {
+	case "meta":
+		v.metas.Reset()
+	case "hits":
+		v.hits.Reset()
+	default:
+		v.jobs[tree.State(dir)].Reset()
 	}
 }

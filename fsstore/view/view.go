@@ -41,8 +41,8 @@ const (
 // viewed are the states that a View shows as jobs, in the direction in which jobs flow.
 var viewed = []tree.State{tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled, tree.Denied}
 
-// View is a copy of the directories in memory; see the package comment. It reads nothing until
-// somebody reads it.
+// View is a copy of the directories in memory; see the package comment. It reads no directory until
+// somebody reads that.
 type View struct {
 	tree   *tree.Tree
 	health *health.Monitor
@@ -56,7 +56,7 @@ type View struct {
 
 	mu      sync.Mutex
 	readers map[chan Change]bool
-	used    time.Time                // when it was last read; zero: never, or it was forgotten
+	used    map[string]time.Time     // when each directory was last read; none: never, or it was forgotten
 	listed  map[string]time.Time     // when each directory was listed; none: list it again
 	took    map[string]time.Duration // how long its last listing but the first took
 	running bool                     // Run does the listing
@@ -104,6 +104,7 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 	v := &View{
 		tree: t, health: h, counts: c, held: a, spool: p,
 		readers: map[chan Change]bool{},
+		used:    map[string]time.Time{},
 		listed:  map[string]time.Time{},
 		took:    map[string]time.Duration{},
 		parts:   map[string]int64{},
@@ -185,7 +186,7 @@ func (v *View) loadMeta(name string) (ArtifactRow, error) {
 
 // Job returns one file of the spool as it is now.
 func (v *View) Job(st tree.State, name string) (spool.JobFile, bool) {
-	v.touch()
+	v.touch(string(st))
 	j, _, err := v.jobs[st].Look(name)
 	if err != nil {
 		return spool.JobFile{}, false
@@ -196,23 +197,36 @@ func (v *View) Job(st tree.State, name string) (spool.JobFile, bool) {
 	return j, true
 }
 
-// Count returns the number of files in a directory.
+// Count returns the number of files in a directory. It reads no file, because a server whose
+// metrics are all that is asked for need not have every job in memory.
 func (v *View) Count(st tree.State) int {
-	v.touch()
-	v.listIfOverdue(string(st))
-	return v.jobs[st].Len()
+	if v.inUse(string(st)) {
+		v.listIfOverdue(string(st))
+		return v.jobs[st].Len()
+	}
+	n := 0
+	err := v.tree.EachNames(string(st), func(names []string) error {
+		for _, name := range names {
+			if v.jobs[st].Ours(name) {
+				n++
+			}
+		}
+		return nil
+	})
+	v.health.Complain("view", err)
+	return n
 }
 
 // Reread reads the files of a name or key again, so that whoever called a verb sees it done.
 func (v *View) Reread(name string) {
 	for _, n := range []string{name, name + ".job"} {
 		for _, st := range viewed {
-			if v.jobs[st].Refresh(n) {
+			if v.inUse(string(st)) && v.jobs[st].Refresh(n) {
 				v.notify(string(st), n)
 			}
 		}
 	}
-	if v.metas.Refresh(name + ".json") {
+	if v.inUse("meta") && v.metas.Refresh(name+".json") {
 		v.notify("meta", name+".json")
 	}
 }

@@ -90,6 +90,31 @@ func TestViewForgetsAndComesBack(t *testing.T) {
 	}
 }
 
+// TestCountLoadsNothing: a server that is only asked for numbers holds no job and no hits.
+func TestCountLoadsNothing(t *testing.T) {
+	s := storetest.TestStore(t)
+	k := storetest.Hold(t, s, storetest.CudaURL, "x").Key
+	storetest.Run(t, s.Dir(), "echo 3 > hits/"+k+"; touch done/."+k+"; touch failed/"+k+".why")
+	v := s.NewView()
+	for range 2 {
+		n, bytes := v.Held()
+		if n != 1 || bytes != 1 || v.Count(fsstore.Done) != 1 || v.Count(fsstore.Failed) != 0 {
+			t.Errorf("%d artifacts of %d bytes, %d done", n, bytes, v.Count(fsstore.Done))
+		}
+		v.Tick()
+		v.Reread(k)
+	}
+	if v.Loaded(fsstore.Done) != 0 || v.LoadedHits() != 0 {
+		t.Errorf("%d jobs and %d hits are in memory", v.Loaded(fsstore.Done), v.LoadedHits())
+	}
+	v.Jobs(fsstore.Done)
+	storetest.Run(t, s.Dir(), "rm done/"+k+".job")
+	v.Expire()
+	if n := v.Count(fsstore.Done); n != 0 {
+		t.Errorf("%d are done after rm", n)
+	}
+}
+
 func TestWhatIsSavedIsNeverNegative(t *testing.T) {
 	s := storetest.TestStore(t)
 	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
