@@ -3,11 +3,13 @@ package httpd
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -383,5 +385,37 @@ func TestLogByAPI(t *testing.T) {
 	w.stop()
 	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
 		t.Errorf("%v: %s", err, rest)
+	}
+}
+
+// TestCountsOfTheAPI: what the server has in memory gives the numbers that a walk over the files does.
+func TestCountsOfTheAPI(t *testing.T) {
+	w := newWorld(t, Options{})
+	p := w.program(fsstore.RoleRead)
+	local := &operate.Local{Store: w.store}
+	for range 2 {
+		w.putIn("https://example.com/"+rand.Text()+".run", "the same bytes")
+		a := w.putIn("https://example.com/"+rand.Text()+".run", rand.Text())
+		w.store.Hit(a.Key)
+		w.must(w.store.FlushHits())
+		w.store.Hit(a.Key)
+		counted, err := local.Counts(t.Context())
+		w.must(err)
+		got := into[operate.Counts](t, p.wants("GET", counts, "", 200, ""))
+		got.Free, counted.Free = 0, 0
+		if !reflect.DeepEqual(got, counted) || got.Artifacts == 0 || got.Hits == 0 || got.Bytes%26 != 14 {
+			t.Errorf("%+v, want %+v", got, counted)
+		}
+		stats, err := local.Stats(t.Context(), 1)
+		w.must(err)
+		if got := into[operate.Stats](t, p.wants("GET", "/api/v1/stats?days=1", "", 200, "")); !reflect.DeepEqual(got, stats) || len(got.Saved) == 0 {
+			t.Errorf("%+v, want %+v", got, stats)
+		}
+	}
+	w.must(os.WriteFile(w.dir+"/meta/example.com--x--0123456789abcdef0123456789abcdef.json", []byte("{"), 0o660))
+	counted, err := local.Counts(t.Context())
+	w.must(err)
+	if got := into[operate.Counts](t, p.wants("GET", counts, "", 200, "")); got.Artifacts != 5 || counted.Artifacts != 5 {
+		t.Errorf("%d and %d artifacts with one that can't be read, want 5", got.Artifacts, counted.Artifacts)
 	}
 }

@@ -92,7 +92,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := api.New(s, guard, api.Options{Version: o.Version, Logger: o.Logger, Head: apiHead(o.Head)})
+	a, err := api.New(s, guard, api.Options{Version: o.Version, Logger: o.Logger, View: p.View(), Head: apiHead(o.Head)})
 	if err != nil {
 		return nil, err
 	}

@@ -69,12 +69,17 @@ func (s *Counts) AllHits() (map[string]int64, error) {
 	for _, k := range names {
 		all[k] = s.ReadHits(k)
 	}
+	s.AddUnflushed(all)
+	return all, nil
+}
+
+// AddUnflushed adds the hits in memory to those of hits/.
+func (s *Counts) AddUnflushed(all map[string]int64) {
 	s.served.mu.Lock()
 	defer s.served.mu.Unlock()
 	for k, n := range s.served.n {
 		all[k] = AddCapped(all[k], n, math.MaxInt64)
 	}
-	return all, nil
 }
 
 // FlushHits adds the hits in memory to hits/. Those that it can't write stay in memory.

@@ -48,6 +48,19 @@ func (v *View) Held() (n int, bytes int64) {
 	return n, v.blobs.bytes
 }
 
+// AllHits is counts.AllHits, and reads only the files that have changed.
+func (v *View) AllHits() map[string]int64 {
+	v.touch("hits")
+	v.list("hits", 0)
+	rows := v.hits.All()
+	all := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		all[r.key] = r.n
+	}
+	v.counts.AddUnflushed(all)
+	return all
+}
+
 // count counts the blob of an artifact that comes (n is 1) or goes (-1).
 func (b *blobs) count(r *ArtifactRow, n int) {
 	b.mu.Lock()

@@ -233,3 +233,6 @@ func (v *View) Reread(name string) {
 
 // Relist lists a directory now, for a verb that changed many files.
 func (v *View) Relist(st tree.State) { v.list(string(st), 0) }
+
+// RelistArtifacts lists meta/ now, for a reader who may have changed it a moment ago.
+func (v *View) RelistArtifacts() { v.list("meta", 0) }

@@ -29,8 +29,9 @@ const bodyTime = 15 * time.Second
 
 // Options of the API. The zero value of each field is its default.
 type Options struct {
-	Version string       // of the program
-	Logger  *slog.Logger // nil: discard
+	Version string        // of the program
+	Logger  *slog.Logger  // nil: discard
+	View    *fsstore.View // what the pages have in memory; nil: each sum reads all files
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
 }

@@ -33,7 +33,7 @@ func requestOf(ctx context.Context) *request { return ctx.Value(requestKey{}).(*
 
 // cache is the cache as the sender of a request operates it.
 func (s *Server) cache(ctx context.Context) *operate.Local {
-	return &operate.Local{Store: s.store, By: requestOf(ctx).by}
+	return &operate.Local{Store: s.store, By: requestOf(ctx).by, View: s.opt.View}
 }
 
 // handle answers one request: who may not call gets the reason before any of the body is read.

@@ -14,7 +14,7 @@ import (
 type Counts struct {
 	Jobs      map[fsstore.State]int `json:"jobs" doc:"How many files each directory of the spool has"`
 	Artifacts int                   `json:"artifacts"`
-	Bytes     int64                 `json:"bytes" doc:"Of all artifacts"`
+	Bytes     int64                 `json:"bytes" doc:"Of all artifacts; a blob of several counts once"`
 	Hits      int64                 `json:"hits"`
 	Free      int64                 `json:"free" doc:"Bytes that the file system has left"`
 	Total     int64                 `json:"total" doc:"Bytes that the file system has"`
@@ -30,13 +30,8 @@ func (l *Local) Counts(context.Context) (Counts, error) {
 		}
 		c.Jobs[st] = len(names)
 	}
-	for a, err := range l.Store.Artifacts() {
-		if err == nil {
-			c.Artifacts++
-			c.Bytes += a.Size
-		}
-	}
-	hits, err := l.Store.AllHits()
+	c.Artifacts, c.Bytes = l.held()
+	hits, err := l.hits()
 	if err != nil {
 		return c, err
 	}
@@ -45,6 +40,52 @@ func (l *Local) Counts(context.Context) (Counts, error) {
 	}
 	c.Free, c.Total, err = l.Store.Free()
 	return c, err
+}
+
+// held returns the number of artifacts, and the bytes of their blobs, each blob counted once. One
+// that can't be read counts as an artifact.
+func (l *Local) held() (n int, bytes int64) {
+	if l.View != nil {
+		l.View.RelistArtifacts()
+		return l.View.Held()
+	}
+	seen := map[string]bool{}
+	for a, err := range l.Store.Artifacts() {
+		if a == nil {
+			continue // meta/ itself can't be read
+		}
+		n++
+		if err == nil && !seen[a.SHA256] {
+			seen[a.SHA256] = true
+			bytes += a.Size
+		}
+	}
+	return n, bytes
+}
+
+func (l *Local) hits() (map[string]int64, error) {
+	if l.View != nil {
+		return l.View.AllHits(), nil
+	}
+	return l.Store.AllHits()
+}
+
+// served calls f with every artifact that has hits.
+func (l *Local) served(hits map[string]int64, f func(url string, hits, size int64)) {
+	if l.View != nil {
+		l.View.RelistArtifacts()
+		for _, a := range l.View.Artifacts() {
+			if n := hits[a.Key]; n > 0 && a.SHA256 != "" {
+				f(a.URL, n, a.Size)
+			}
+		}
+		return
+	}
+	for a, err := range l.Store.Artifacts() {
+		if err == nil && hits[a.Key] > 0 {
+			f(a.URL, hits[a.Key], a.Size)
+		}
+	}
 }
 
 // Stats is what was counted day by day, and what mattered most.
@@ -83,16 +124,14 @@ func (l *Local) Stats(_ context.Context, days int) (s Stats, err error) {
 }
 
 func (l *Local) saved() ([]Saving, error) {
-	hits, err := l.Store.AllHits()
+	hits, err := l.hits()
 	if err != nil {
 		return nil, err
 	}
 	list := []Saving{}
-	for a, err := range l.Store.Artifacts() {
-		if err == nil && hits[a.Key] > 0 {
-			list = append(list, Saving{key.Redact(a.URL), hits[a.Key], a.Size})
-		}
-	}
+	l.served(hits, func(url string, n, size int64) {
+		list = append(list, Saving{key.Redact(url), n, size})
+	})
 	slices.SortFunc(list, func(a, b Saving) int {
 		return cmp.Or(cmp.Compare(b.Hits*b.Size, a.Hits*a.Size), strings.Compare(a.URL, b.URL))
 	})

@@ -13,6 +13,7 @@ import (
 type Local struct {
 	Store *fsstore.Store
 	By    fsstore.Operator // whom the jobs' logs name
+	View  *fsstore.View    // what a server has in memory, to sum by; nil: files are read
 }
 
 var _ Cache = (*Local)(nil)
