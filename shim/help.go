@@ -6,3 +6,8 @@ import _ "embed"
 //
 //go:embed help.md
 var Help string
+
+// HTTPSHelp is the help topic about https caches: fromcache help https.
+//
+//go:embed https.md
+var HTTPSHelp string

@@ -14,18 +14,22 @@ import (
 // version is set by the linker.
 var version = "unversioned"
 
-// Main is the program; argv and env are as execve(2) passed them. Called curl, wget, curlfromcache
-// or wgetfromcache it becomes the real tool and does not return, or returns 127 where there is
-// none; called otherwise it is package setup. The result is the exit status.
-func Main(argv, env []string) int {
+// Main is the program; argv and env are as execve(2) passed them, and tls is that of package secure,
+// or nil in the build without it. Called curl, wget, curlfromcache or wgetfromcache it becomes the
+// real tool and does not return, or returns 127 where there is none; called otherwise it is package
+// setup. The result is the exit status.
+func Main(argv, env []string, tls probe.TLS) int {
 	if len(argv) == 0 {
 		return 2
 	}
+	if tls == nil {
+		becomeTLS(argv, env)
+	}
 	env = shown(env)
 	if tool, ok := realtool.CalledAs(argv[0], env); ok {
-		return run(tool, argv, env)
+		return run(tool, argv, env, tls)
 	}
-	return setup.Run(argv, env, version)
+	return setup.Run(argv, env, version, tls)
 }
 
 // shown returns an environment with the variables of Go's runtime that were hidden from it before
@@ -41,14 +45,14 @@ func shown(env plan.Env) plan.Env {
 
 // run becomes the real tool, with the arguments that were decided. Where no cache is set, or a
 // shim has judged the call before, nothing is parsed, read or asked.
-func run(tool plan.Tool, argv []string, env plan.Env) int {
+func run(tool plan.Tool, argv []string, env plan.Env, tls probe.TLS) int {
 	f := realtool.New(env, tool, argv[0])
 	path, ok := f.Next()
 	args, given := argv[1:], env
 	if ok && !f.Judged() {
 		d := plan.Decision{Args: args, Env: env, Whole: "no cache is set"}
 		if plan.ServerList(env, tool) != "" {
-			d = plan.Decide(probe.Input(tool, args, env, path))
+			d = plan.Decide(probe.Input(tool, args, env, path, tls))
 		}
 		if plan.IsOn(env.Get(plan.EnvVerbose)) {
 			complain(d.Line(tool))

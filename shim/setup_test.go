@@ -48,7 +48,7 @@ func names(dir string) string {
 func TestInstall(t *testing.T) {
 	home := t.TempDir()
 	dir := home + "/.fromcache/bin"
-	all := "curl curlfromcache fromcache-shim wget wgetfromcache"
+	all := "curl curlfromcache fromcache-shim fromcache-shim-tls wget wgetfromcache"
 	want(t, home, "$S install", 0, "installed", "eval", "FROMCACHE_SERVER is not set yet")
 	if got := names(dir); got != all {
 		t.Fatal(got)
@@ -57,7 +57,7 @@ func TestInstall(t *testing.T) {
 	want(t, home, "~/.fromcache/bin/curl --version", 0, "libcurl")
 	want(t, home, "~/.fromcache/bin/wgetfromcache --version", 0, "GNU Wget")
 	want(t, home, "$S uninstall --tools wget", 0, "removed")
-	if got := names(dir); got != "curl curlfromcache fromcache-shim" {
+	if got := names(dir); got != "curl curlfromcache fromcache-shim fromcache-shim-tls" {
 		t.Error(got)
 	}
 	want(t, home, "~/.fromcache/bin/fromcache-shim uninstall", 0)
@@ -66,15 +66,15 @@ func TestInstall(t *testing.T) {
 	}
 	want(t, home, "$S uninstall", 0, "!removed")
 	want(t, home, "$S install --dir \"$HOME/a b\" --tools curl --server cache.lab", 0, "!not set yet", "'"+home+"/a b/fromcache-shim'")
-	if got := names(home + "/a b"); got != "curl curlfromcache fromcache-shim" {
+	if got := names(home + "/a b"); got != "curl curlfromcache fromcache-shim fromcache-shim-tls" {
 		t.Error(got)
 	}
 	want(t, home, "$S install --dir=$HOME/byname --tools=curlfromcache,wgetfromcache", 0)
-	if got := names(home + "/byname"); got != "curlfromcache fromcache-shim wgetfromcache" {
+	if got := names(home + "/byname"); got != "curlfromcache fromcache-shim fromcache-shim-tls wgetfromcache" {
 		t.Error(got)
 	}
 	want(t, home, "HOME= $S install", 1, "HOME")
-	for _, bad := range []string{"--tools ftp", "--dir", "--dir x --system", "--nonsense", "x", "--server ftp://x"} {
+	for _, bad := range []string{"--tools ftp", "--dir", "--dir x --system", "--nonsense", "x", "--server ftp://x", "--ca-file ca.pem"} {
 		want(t, home, "$S install "+bad, 2, "fromcache-shim: ")
 	}
 }
@@ -136,7 +136,7 @@ func TestInstallNames(t *testing.T) {
 	os.Symlink("fromcache-shim", dir+"/curl")
 	os.Symlink("fromcache-shim", dir+"/wget")
 	want(t, home, "$S install --tools curl", 0)
-	if got := names(dir); got != "curl curlfromcache fromcache-shim wget" {
+	if got := names(dir); got != "curl curlfromcache fromcache-shim fromcache-shim-tls wget" {
 		t.Error(got)
 	}
 	for _, name := range []string{"curl", "curlfromcache", "wget"} {
@@ -146,7 +146,7 @@ func TestInstallNames(t *testing.T) {
 	}
 	want(t, home, "PATH=~/.fromcache/bin:$PATH; bash -c 'exec -a x ~/.fromcache/bin/curl --version'; $(realpath $(command -v wget)) --version", 0, "libcurl", "GNU Wget")
 	want(t, home, "$S install && $S install", 0)
-	if got := names(dir); got != "curl curlfromcache fromcache-shim wget wgetfromcache" {
+	if got := names(dir); got != "curl curlfromcache fromcache-shim fromcache-shim-tls wget wgetfromcache" {
 		t.Error(got)
 	}
 	want(t, home, "eval \"$(~/.fromcache/bin/fromcache-shim env)\"; $S status", 0, dir+"/curl (the shim) becomes /usr/bin/curl", "installed in "+dir)
@@ -168,18 +168,18 @@ func sameFile(a, b string) bool {
 
 func TestSystem(t *testing.T) {
 	home, root := t.TempDir(), t.TempDir()
-	want(t, home, "FROMCACHE_SERVER=http://cache.lab:3000 $S install --system --root "+root, 0, "every user")
-	if got := names(root + "/usr/local/bin"); got != "curl curlfromcache fromcache-shim wget wgetfromcache" {
+	want(t, home, "FROMCACHE_SERVER=http://cache.lab:3000 FROMCACHE_CA_FILE='/etc/a ca.pem' $S install --system --root "+root, 0, "every user")
+	if got := names(root + "/usr/local/bin"); got != "curl curlfromcache fromcache-shim fromcache-shim-tls wget wgetfromcache" {
 		t.Error(got)
 	}
 	profile := root + "/etc/profile.d/fromcache.sh"
 	for _, path := range []string{"/usr/local/bin:/usr/bin:/bin", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "/usr/bin:/bin"} {
-		r := clientRun(t, home, "PATH="+path+"; . "+profile+"; . "+profile+"; echo $PATH $FROMCACHE_SERVER")
+		r := clientRun(t, home, "PATH="+path+"; . "+profile+"; . "+profile+"; echo $PATH $FROMCACHE_SERVER $FROMCACHE_CA_FILE")
 		wanted := path
 		if path == "/usr/bin:/bin" {
 			wanted = "/usr/local/bin:" + path
 		}
-		if r.stdout != wanted+" http://cache.lab:3000\n" {
+		if r.stdout != wanted+" http://cache.lab:3000 /etc/a ca.pem\n" {
 			t.Errorf("%s: %s", path, r.stdout)
 		}
 	}
@@ -198,12 +198,12 @@ func TestEnv(t *testing.T) {
 	os.Mkdir(home, 0o755)
 	want(t, home, "$S install", 0)
 	posix := `eval "$("$HOME/.fromcache/bin/fromcache-shim" env)"; eval "$("$HOME/.fromcache/bin/fromcache-shim" env --shell X)"
-		command -v curl; echo "$PATH" "$FROMCACHE_SERVER"; eval "$("$HOME/.fromcache/bin/fromcache-shim" env --off)"; echo "$PATH" "$FROMCACHE_SERVER"`
+		command -v curl; echo "$PATH" "$FROMCACHE_SERVER" $FROMCACHE_CA_FILE; eval "$("$HOME/.fromcache/bin/fromcache-shim" env --off)"; echo "$PATH" "$FROMCACHE_SERVER" $FROMCACHE_CA_FILE`
 	fish := `"$HOME/.fromcache/bin/fromcache-shim" env --shell fish | source; "$HOME/.fromcache/bin/fromcache-shim" env --shell fish | source
-		command -v curl; echo (string join : $PATH) "$FROMCACHE_SERVER"; "$HOME/.fromcache/bin/fromcache-shim" env --shell=fish --off | source; echo (string join : $PATH) "$FROMCACHE_SERVER"`
+		command -v curl; echo (string join : $PATH) "$FROMCACHE_SERVER" $FROMCACHE_CA_FILE; "$HOME/.fromcache/bin/fromcache-shim" env --shell=fish --off | source; echo (string join : $PATH) "$FROMCACHE_SERVER" $FROMCACHE_CA_FILE`
 	dir := home + "/.fromcache/bin"
 	const path = "/usr/local/bin:/usr/bin:/bin"
-	wanted := dir + "/curl\n" + dir + ":" + path + " http://cache.lab:3000\n" + path + " \n"
+	wanted := dir + "/curl\n" + dir + ":" + path + " http://cache.lab:3000 /etc/ca.pem\n" + path + " \n"
 	for _, shell := range []string{"sh", "bash", "zsh", "fish"} {
 		if _, err := exec.LookPath(shell); err != nil && (shell == "zsh" || shell == "fish") {
 			continue
@@ -213,14 +213,15 @@ func TestEnv(t *testing.T) {
 			code = fish
 		}
 		cmd := exec.Command(shell, "-c", code)
-		cmd.Env = []string{"HOME=" + home, "PATH=" + path, "FROMCACHE_SERVER=http://cache.lab:3000"}
+		cmd.Env = []string{"HOME=" + home, "PATH=" + path, "FROMCACHE_SERVER=http://cache.lab:3000", "FROMCACHE_CA_FILE=/etc/ca.pem"}
 		if out, err := cmd.CombinedOutput(); string(out) != wanted {
 			t.Errorf("%s: %v\n%s\nwant\n%s", shell, err, out, wanted)
 		}
 	}
 	want(t, home, "$S env --dir /x --server cache:1", 0, "/x:", "FROMCACHE_SERVER=cache:1")
 	want(t, home, "SHELL=/usr/bin/fish $S env --dir /x", 0, "set -gx PATH '/x'")
-	want(t, home, "$S env --dir /x", 0, "!FROMCACHE_SERVER")
+	want(t, home, "$S env --dir /x", 0, "!FROMCACHE_SERVER", "!FROMCACHE_CA_FILE")
+	want(t, home, "$S env --dir /x --ca-file /etc/ca.pem", 0, "export FROMCACHE_CA_FILE=/etc/ca.pem")
 }
 
 func TestStatusAndDoctor(t *testing.T) {

@@ -8,5 +8,5 @@ import (
 )
 
 func main() {
-	os.Exit(shim.Main(os.Args, os.Environ()))
+	os.Exit(shim.Main(os.Args, os.Environ(), nil))
 }

@@ -158,7 +158,11 @@ var rooms = []room{
 	// Tests alone import nginxtest.
 	{path: "fromcache/httpd/internal/nginxtest", not: []string{"net/http"}},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
-	{path: "fromcache/shim", ours: []string{"fromcache/shim"}, not: heavy},
+	{
+		path: "fromcache/shim",
+		ours: []string{"fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool", "fromcache/shim/setup"},
+		not:  heavy,
+	},
 	{path: "fromcache/shim/options", not: heavy},
 	{
 		path: "fromcache/shim/plan",
@@ -167,6 +171,7 @@ var rooms = []room{
 	},
 	{path: "fromcache/shim/realtool", ours: []string{"fromcache/shim/plan"}, not: append([]string{"net"}, heavy...)},
 	{path: "fromcache/shim/probe", ours: []string{"fromcache/shim/plan", "fromcache/shim/realtool"}, not: heavy},
+	{path: "fromcache/shim/secure", ours: []string{"fromcache/shim/probe"}, not: []string{"net/http", "os/exec", "fmt"}},
 	{
 		path: "fromcache/shim/setup",
 		ours: []string{"fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool"},
@@ -175,6 +180,7 @@ var rooms = []room{
 	{path: "fromcache/shim/replay"},
 	{path: "fromcache/cmd", ours: []string{"fromcache"}, third: []string{""}},
 	{path: "fromcache/cmd/fromcache-shim", ours: []string{"fromcache/shim"}, not: heavy},
+	{path: "fromcache/cmd/fromcache-shim-tls", ours: []string{"fromcache/shim"}, not: heavy},
 	{path: "fromcache/deploy"},
 }
 
@@ -365,6 +371,10 @@ func TestObjection(t *testing.T) {
 		{"fromcache/shim/plan", "fromcache/shim/probe"},
 		{"fromcache/shim/realtool", "fromcache/shim/probe"},
 		{"fromcache/shim/probe", "fromcache/shim/setup"},
+		{"fromcache/shim/probe", "net/http"},
+		{"fromcache/shim/probe", "crypto/tls"},
+		{"fromcache/shim", "fromcache/shim/secure"},
+		{"fromcache/shim/secure", "net/http"},
 		{"fromcache/shim/setup", "fromcache/shim"},
 		{"fromcache/cmd/fromcache-shim", "fromcache/fsstore"},
 		{"fromcache/attic", "os"},

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"fromcache/shim"
+	"fromcache/shim/secure"
 )
 
 // The user's stories are scripts in testdata: they run these programs, the real curl, wget, mv and rsync, and an origin on
@@ -32,6 +33,8 @@ import (
 //	origin log                  print the requests, one a line
 //	serve NAME [FLAGS…]         start a cache-host on $WORK/data (or --data-dir) and wait until it is well; its address is
 //	                            $NAME, its log NAME.log. Unless FLAGS say --allow-origin it may reach 127.0.0.0/8
+//	                            With --tls-cert among FLAGS it speaks https
+//	ca DIR                      make a CA, DIR/ca.pem, and what it signed for 127.0.0.1, DIR/cert.pem and DIR/key.pem
 //	end [-9] NAME               end it by SIGTERM, and want exit status 0; or kill it
 //	waitfor exists|gone GLOB…   wait until each GLOB names a file, or none does
 //	waitfor count N GLOB        wait until GLOB names N files
@@ -50,7 +53,7 @@ func TestMain(m *testing.M) {
 	whole := func() {
 		os.Exit(run(context.Background(), os.Args, os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
-	behindShim := func() { os.Exit(shim.Main(os.Args, os.Environ())) }
+	behindShim := func() { os.Exit(shim.Main(os.Args, os.Environ(), secure.TLS)) }
 	testscript.Main(leakless{m}, map[string]func(){
 		"fromcache":        whole,
 		"fromcache-server": whole,
@@ -89,6 +92,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"origin":    originCmd,
 			"serve":     serveCmd,
+			"ca":        caCmd,
 			"end":       endCmd,
 			"waitfor":   waitForCmd,
 			"keep":      keepCmd,
@@ -179,9 +183,13 @@ func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
 		addr = string(m[1])
 		return true
 	})
-	ts.Setenv(name, "http://"+addr)
+	url, client := "http://"+addr, http.DefaultClient
+	if slices.Contains(flags, "--tls-cert") {
+		url, client = "https://"+addr, anyCertificate()
+	}
+	ts.Setenv(name, url)
 	eventually(ts, name+" to be well", func() bool {
-		answer, err := http.Get("http://" + addr + "/healthz")
+		answer, err := client.Get(url + "/healthz")
 		if err != nil {
 			return false
 		}

@@ -35,6 +35,7 @@ var topics = []topic{
 	{"environment", environmentHelp},
 	{"faults", fsstore.FaultsHelp},
 	{"hooks", hooks.Help},
+	{"https", shim.HTTPSHelp},
 	{"jobs", fsstore.JobsHelp},
 	{"limits", fsstore.LimitsHelp},
 	{"metrics", metrics.Help},

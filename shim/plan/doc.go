@@ -45,5 +45,7 @@
 // The constants that begin with Env name the variables.
 //
 // The tool must reach the cache directly: where it would use a proxy, the cache's host joins
-// no_proxy. That is the one change to its environment beside FROMCACHE_TRIED of package realtool.
+// no_proxy. With FROMCACHE_CA_FILE it must trust the CA of an https cache: curl gets
+// CURL_CA_BUNDLE, wget an argument, and only where all URLs of the call are re-pointed. Nothing
+// else changes beside FROMCACHE_TRIED of package realtool.
 package plan

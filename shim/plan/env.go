@@ -19,6 +19,7 @@ const (
 	EnvLoopback = "FROMCACHE_LOOPBACK" // 1: ask about URLs of this machine too, for tests
 	EnvVerbose  = "FROMCACHE_VERBOSE"  // 1: say on standard error what was decided, and why
 
+	EnvCAFile         = "FROMCACHE_CA_FILE"         // certificates of a private CA, for https caches
 	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT" // for a connection to the cache
 	EnvTimeout        = "FROMCACHE_TIMEOUT"         // for its whole answer
 
@@ -79,6 +80,7 @@ type settings struct {
 	wrong      string // what of the addresses can't be used, with the name of their variable
 	skip, only string
 	loopback   bool
+	caFile     string
 }
 
 // readSettings takes the settings for a call from its environment.
@@ -90,6 +92,7 @@ func readSettings(in Input) settings {
 		skip:     in.Env.Get(EnvSkip),
 		only:     strings.Trim(in.Env.Get(EnvOnly), ", \t"),
 		loopback: IsOn(in.Env.Get(EnvLoopback)),
+		caFile:   CAFile(in.Env),
 	}
 }
 

@@ -63,6 +63,7 @@ func Decide(in Input) Decision {
 		p.group(g)
 	}
 	p.ask()
+	p.keepCAFromOrigins()
 	out.Verdicts = p.verdicts
 	out.Args, out.Env = p.result()
 	return out
@@ -244,6 +245,8 @@ func (p *planner) usable(g *group) (caches []Cache, reason string) {
 			reason = "--proto refuses the cache's scheme"
 		case g.httpsOnly && c.URL.Scheme != "https":
 			reason = "--https-only refuses the cache's scheme"
+		case p.Real == "busybox" && c.URL.Scheme == "https":
+			reason = "busybox does not check certificates"
 		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.URL.Scheme):
 			reason = "busybox has no no_proxy"
 		default:
@@ -292,7 +295,7 @@ func (p *planner) ask() {
 
 // result returns the arguments and the environment for the real tool.
 func (p *planner) result() ([]string, Env) {
-	args, env, changed := p.Args, p.Env, false
+	args, env, changed, caFile := p.Args, p.Env, false, ""
 	for _, c := range p.asked {
 		if c.answer.Outcome != Hit {
 			continue
@@ -303,6 +306,9 @@ func (p *planner) result() ([]string, Env) {
 		cache := c.q.Caches[c.answer.Cache]
 		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.Address(c.q.URL, c.answer.Pin) + c.suffix
 		env = PastProxy(env, p.Tool, cache)
+		if p.needsCA(cache) {
+			caFile = p.caFile
+		}
 	}
-	return args, env
+	return p.Tool.Trust(args, env, caFile)
 }

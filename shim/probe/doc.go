@@ -3,10 +3,13 @@
 //
 // A probe is HEAD for the URL's address at a cache. Only 200 with X-Fromcache-Sha256 and 64
 // hexadecimal digits is a hit, because a 200 without it comes from another web server: that cache
-// is as good as down. An http cache is asked over a plain socket, an https one by the real tool,
-// which knows whom this machine trusts; of the tools only curl and GNU wget do that. Several URLs
-// and several caches are asked at once under one deadline. The cache's name is looked up in DNS and
-// /etc/hosts, not by the C library.
+// is as good as down. An http cache is asked over a plain socket. An https one is asked by the real
+// tool, which knows whom this machine trusts; of the tools only curl and GNU wget do that. With
+// FROMCACHE_CA_FILE the shim knows whom to trust, and the tool is told: then the build with package
+// secure asks by itself.
+//
+// Several URLs and several caches are asked at once under one deadline. The cache's name is looked
+// up in DNS and /etc/hosts, not by the C library.
 //
 // Where the answer has Cache-Status: fromcache, the address of that very version is asked for, too,
 // and the URL is re-pointed to it if it gives the same answer. A call that goes on with a file is

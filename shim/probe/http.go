@@ -19,12 +19,11 @@ const maxHeader = 64 << 10
 // headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no
 // cookies go with it.
 func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
-	conn, err := p.dial(q, c, deadline)
-	if err != nil {
-		return dialError(q.Family, deadline)
+	conn, why := p.connect(q, c, deadline)
+	if conn == nil {
+		return why
 	}
 	defer conn.Close()
-	conn.SetDeadline(deadline)
 	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
 		return readError(err)
 	}
@@ -39,15 +38,17 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 
 // part asks for bytes of the version that r is of, from one on to before another.
 func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
-	if c.URL.Scheme == "https" {
+	if p.byTool(c) {
 		return p.partByTool(q, c, r, from, to, deadline)
 	}
-	conn, err := p.dial(q, c, deadline)
-	if err != nil {
-		return nil, err
+	conn, why := p.connect(q, c, deadline)
+	if why.state == refused {
+		return p.partByTool(q, c, r, from, to, deadline)
+	}
+	if conn == nil {
+		return nil, errors.New(why.Reason)
 	}
 	defer conn.Close()
-	conn.SetDeadline(deadline)
 	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
 	if _, err := io.WriteString(conn, p.request("GET", c, c.Address(q.URL, r.Pin), ranges)); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, de
 		return nil, errOtherVersion
 	}
 	b := make([]byte, to-from)
-	_, err = io.ReadFull(in, b)
+	_, err := io.ReadFull(in, b)
 	return b, err
 }
 
@@ -84,6 +85,25 @@ func readError(err error) reply {
 		return failed(silent, "the cache did not answer in time")
 	}
 	return failed(answered, "the cache broke off its answer")
+}
+
+// connect returns a connection to a cache with the deadline set, over TLS for an https one; nil and
+// why where there is none.
+func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net.Conn, reply) {
+	if c.URL.Scheme == "https" {
+		if err := p.anchors().err; err != nil {
+			return nil, failed(unsure, plan.EnvCAFile+"="+p.caFile+" can't be used: "+err.Error())
+		}
+	}
+	conn, err := p.dial(q, c, deadline)
+	if err != nil {
+		return nil, dialError(q.Family, deadline)
+	}
+	conn.SetDeadline(deadline)
+	if c.URL.Scheme == "https" {
+		return p.secure(conn, c)
+	}
+	return conn, reply{}
 }
 
 // dial connects to a cache in the address family of the question.

@@ -9,15 +9,16 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// Input returns what a call is decided by on this machine; path is the real tool's.
-func Input(tool plan.Tool, args []string, env plan.Env, path string) plan.Input {
+// Input returns what a call is decided by on this machine; path is the real tool's, and tls is for
+// https caches.
+func Input(tool plan.Tool, args []string, env plan.Env, path string, tls TLS) plan.Input {
 	name := tool.String()
 	if tool == plan.Wget { // the one name by which systems have other programs
 		name = realtool.FileName(path)
 	}
 	return plan.Input{
 		Tool: tool, Args: args, Env: env, UID: os.Geteuid(), Path: path, Real: name,
-		Read: ReadFile, Size: fileSize, Ask: New(tool, env, path).Ask,
+		Read: ReadFile, Size: fileSize, Ask: New(tool, env, path, tls).Ask,
 	}
 }
 

@@ -13,10 +13,13 @@ import (
 type Prober struct {
 	tool           plan.Tool
 	real           string // the real tool's path, for https caches
+	caFile         string // of the private CA of https caches; empty: the real tool asks those
 	env            plan.Env
 	connectTimeout time.Duration
 	timeout        time.Duration
 	stamps         stamps
+	tls            TLS
+	anchors        func() anchors // of caFile, which is read once
 }
 
 // The time-outs without settings: half a second for the connection and two for the answer. A person
@@ -28,9 +31,11 @@ const (
 )
 
 // New returns a Prober with the settings of the environment; path is the real tool's.
-func New(tool plan.Tool, env plan.Env, path string) *Prober {
+func New(tool plan.Tool, env plan.Env, path string, tls TLS) *Prober {
+	caFile := plan.CAFile(env)
 	return &Prober{
-		tool: tool, real: path, env: env,
+		tool: tool, real: path, env: env, caFile: caFile, tls: tls,
+		anchors:        sync.OnceValue(func() anchors { return readCAFile(caFile, tls) }),
 		connectTimeout: timeout(env.Get(plan.EnvConnectTimeout), defaultConnectTimeout),
 		timeout:        timeout(env.Get(plan.EnvTimeout), defaultTimeout),
 		stamps:         openStamps(env, os.Geteuid()),
@@ -57,6 +62,7 @@ const (
 	answered              // something came back, or the connection was ended
 	silent                // the time was over before a byte came back
 	down                  // no connection could be made, or what answers is no cache-host
+	refused               // the TLS handshake, which the real tool may begin in another way
 )
 
 // failed returns a reply without an answer of HTTP, and why there is none.
@@ -184,6 +190,11 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 	if q.Resumes != "" && r.Status == 200 {
 		r.Differs = p.compare(q, c, r, deadline) //guard:shim.TestResume
 	}
+	if r.Status == 200 && !p.proven(q, c) { //guard:shim.TestCAFileToolWithoutTLS
+		if same := p.headByTool(q, c, c.Address(q.URL, r.Pin), deadline); same.digest != r.digest {
+			return same
+		}
+	}
 	return r
 }
 
@@ -199,15 +210,20 @@ func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time
 	}
 }
 
-// head asks for a URL of a cache: over a plain socket, or by the real tool where TLS is needed.
+// head asks for a URL of a cache: by the shim itself, or by the real tool where the cache's
+// certificate is one that the tool must judge.
 func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
 	if time.Until(deadline) <= 0 {
 		return failed(unsure, "no time was left to ask")
 	}
-	if c.URL.Scheme == "https" {
+	if p.byTool(c) {
 		return p.headByTool(q, c, url, deadline)
 	}
-	return p.headHTTP(q, c, url, deadline)
+	r := p.headHTTP(q, c, url, deadline)
+	if r.state == refused { //guard:shim.TestCAFileNewerTLS
+		return p.headByTool(q, c, url, deadline)
+	}
+	return r
 }
 
 // notCacheHost says why a 200 is no hit: some web server answers to the name of a cache-host, and
@@ -228,9 +244,9 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	return min(d, maxTimeout)
 }
 
-// Head sends a cache HEAD for a path, and returns the status of its answer, 0 if there is none in
-// time, and the Date field.
-func (p *Prober) Head(c plan.Cache, path string) (status int, date string) {
+// Head sends a cache HEAD for a path, and returns the status of its answer and the Date field; or 0
+// and why there is no answer in time.
+func (p *Prober) Head(c plan.Cache, path string) (status int, date, reason string) {
 	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
-	return r.Status, r.date
+	return r.Status, r.date, r.Reason
 }

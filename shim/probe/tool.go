@@ -11,11 +11,11 @@ import (
 	"fromcache/shim/plan"
 )
 
-// headByTool asks an https cache by the real tool, which has the machine's trust anchors; a TLS
-// stack of the shim's own would triple its size. It costs a process, some ten milliseconds.
+// headByTool asks an https cache by the real tool, which knows whom this machine trusts. It costs a
+// process, some ten milliseconds.
 func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
 	args := p.headArgs(q, url, time.Until(deadline))
-	header, status, err := p.runTool(args, plan.PastProxy(p.env, p.tool, c), deadline)
+	header, status, err := p.runTool(args, p.toolEnv(c), deadline)
 	if err != nil {
 		return failed(unsure, "the real tool could not be run")
 	}
@@ -23,6 +23,9 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	switch {
 	case rep.Status == 0 && p.tool == plan.Curl && status == 22: // -f, of an answer of 400 or more
 		rep.Status = 400
+	case rep.Status == 0 && p.untrusted(status):
+		return failed(answered, p.tool.String()+" does not trust the cache's certificate; "+
+			plan.EnvCAFile+" names the file of a private CA")
 	case status != 0 && (rep.Status == 200 || rep.Status == 0):
 		s := answered
 		if q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == "" {
@@ -45,6 +48,15 @@ func (p *Prober) unreachable(status int) bool {
 	return status == 6 || status == 7 || status == 28
 }
 
+// untrusted reports whether the tool's exit status says that the server's certificate was refused:
+// curl's 60 (curl(1)), wget's 5 (wget(1)).
+func (p *Prober) untrusted(status int) bool {
+	if p.tool == plan.Wget {
+		return status == 5
+	}
+	return status == 60
+}
+
 // partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but
 // not where to end, enough is taken.
 func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
@@ -57,7 +69,7 @@ func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int
 		args = []string{"-qO-", "--start-pos=" + begin}
 	}
 	args = p.toolArgs(q, c.Address(q.URL, r.Pin), time.Until(deadline), args...)
-	b, _, err := p.output(args, plan.PastProxy(p.env, p.tool, c), deadline, false, to-from)
+	b, _, err := p.output(args, p.toolEnv(c), deadline, false, to-from)
 	if err == nil && int64(len(b)) < to-from {
 		err = io.ErrUnexpectedEOF
 	}
@@ -87,7 +99,16 @@ func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what 
 	if p.tool == plan.Wget {
 		agent = "-U"
 	}
-	return append(args, agent, p.tool.String()+"+fromcache-shim", url)
+	args = append(args, agent, p.tool.String()+"+fromcache-shim", url)
+	args, _ = p.tool.Trust(args, nil, p.caFile)
+	return args
+}
+
+// toolEnv returns the environment in which the real tool asks a cache: past a proxy, and with the
+// cache's CA.
+func (p *Prober) toolEnv(c plan.Cache) plan.Env {
+	_, env := p.tool.Trust(nil, plan.PastProxy(p.env, p.tool, c), p.caFile)
+	return env
 }
 
 // seconds writes a duration as both tools take it, in seconds with three decimals.

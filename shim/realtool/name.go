@@ -12,6 +12,9 @@ import (
 // copies.
 const Shim = "fromcache-shim"
 
+// TLSShim is the name of the build that speaks TLS. It lies beside the other one, which becomes it.
+const TLSShim = "fromcache-shim-tls"
+
 // CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of
 // another name and for exec -a, by that of a file which the link leads to, or of this program's.
 func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {

@@ -2,6 +2,7 @@ package realtool
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,11 @@ func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
 		}
 	}
 	f.tried = append(f.tried, Self(env, argv0))
+	if self, err := os.Executable(); err == nil && filepath.Base(self) == TLSShim {
+		if id, ok := statID(filepath.Dir(self) + "/" + Shim); ok { // the build that became this one
+			f.tried = append(f.tried, id)
+		}
+	}
 	return f
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
+	"fromcache/shim/realtool"
 )
 
 // maxSkew is a difference of clocks that begins to matter for signed URLs and certificates.
@@ -65,8 +66,29 @@ func (m *program) checkCaches(say func(bool, string)) {
 		say(false, "no cache: FROMCACHE_SERVER is not set")
 	}
 	p := m.prober()
+	if slices.ContainsFunc(caches, func(c plan.Cache) bool { return c.URL.Scheme == "https" }) {
+		m.checkCA(p, say)
+	}
 	for _, c := range caches {
 		m.checkCache(p, c, say)
+	}
+}
+
+// checkCA says whether the file of FROMCACHE_CA_FILE can be used.
+func (m *program) checkCA(p *probe.Prober, say func(bool, string)) {
+	file := plan.CAFile(m.env)
+	line := plan.EnvCAFile + "=" + plan.Printable(file)
+	switch {
+	case file == "":
+		return
+	case m.tls == nil:
+		m.out("note  no " + realtool.TLSShim + " lies beside this program: the real tool asks https caches")
+		return
+	}
+	if n, err := p.CheckCA(); err != nil {
+		say(false, line+" can't be used: "+err.Error())
+	} else {
+		say(true, line+" has "+strconv.Itoa(n)+" certificates")
 	}
 }
 
@@ -84,19 +106,19 @@ func union[T comparable](a, b []T) []T {
 func (m *program) prober() *probe.Prober {
 	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
 		if real := m.lookUp(t, m.env).real; real != "" {
-			return probe.New(t, m.env, real)
+			return probe.New(t, m.env, real, m.tls)
 		}
 	}
-	return probe.New(plan.Curl, m.env, plan.Curl.String())
+	return probe.New(plan.Curl, m.env, plan.Curl.String(), m.tls)
 }
 
 // checkCache says how a cache answers, and what is wrong if it does not.
 func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, string)) {
 	start := time.Now()
-	status, date := p.Head(c, "/healthz")
+	status, date, reason := p.Head(c, "/healthz")
 	took := time.Since(start)
 	answers := func(c plan.Cache, path string) int {
-		status, _ := p.Head(c, path)
+		status, _, _ := p.Head(c, path)
 		return status
 	}
 	switch {
@@ -108,7 +130,7 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+
 			": its address is "+otherScheme(c).Base)
 	case status == 0:
-		say(false, "cache "+c.Base+" does not answer")
+		say(false, "cache "+c.Base+" does not answer: "+plan.Printable(reason))
 	default:
 		say(false, "cache "+c.Base+" answers "+strconv.Itoa(status))
 	}

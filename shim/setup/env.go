@@ -19,25 +19,31 @@ func (m *program) printEnv(o flags) int {
 	if shell == "" {
 		shell = filepath.Base(m.env.Get("SHELL"))
 	}
-	server := o.server
-	if server == "" {
-		server = serverOf(m.env)
-	}
+	o = m.withEnvironment(o)
 	switch {
 	case shell == "fish" && o.off:
-		m.out("set -gx PATH (string match -v -- " + fishQuote(dir) + " $PATH); set -e FROMCACHE_SERVER;")
+		m.out("set -gx PATH (string match -v -- " + fishQuote(dir) + " $PATH); set -e FROMCACHE_SERVER; set -e FROMCACHE_CA_FILE;")
 	case shell == "fish":
-		m.out(fishOn(dir, server))
+		m.out(fishOn(dir, o))
 	case o.off:
 		m.out(posixOff(dir))
 	default:
-		m.out(strings.TrimSuffix(posixOn(dir, server), "\n"))
+		m.out(strings.TrimSuffix(posixOn(dir, o), "\n"))
 	}
 	return 0
 }
 
-// serverOf returns the address of the cache in the environment.
-func serverOf(env plan.Env) string { return strings.TrimSpace(env.Get(plan.EnvServer)) }
+// withEnvironment fills in the cache's address and the file of its CA from the environment where no
+// flag names them.
+func (m *program) withEnvironment(o flags) flags {
+	if o.server == "" {
+		o.server = strings.TrimSpace(m.env.Get(plan.EnvServer))
+	}
+	if o.caFile == "" {
+		o.caFile = plan.CAFile(m.env)
+	}
+	return o
+}
 
 // envDir returns the directory of --dir, or that of this program where tools lie beside it, or the
 // usual one.
@@ -52,18 +58,21 @@ func (m *program) envDir(o flags) (string, error) {
 
 // posixOn puts dir first on PATH, for sh, bash, zsh and dash. Evaluated twice it changes nothing
 // more.
-func posixOn(dir, server string) string {
+func posixOn(dir string, o flags) string {
 	q := shellQuote(dir)
 	return "case \"$PATH\" in " + q + "|" + q + ":*) ;;" +
-		" *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
+		" *) PATH=" + q + ":\"$PATH\"; export PATH ;; esac\n" + posixSettings(o)
 }
 
-// posixServer sets the cache's address, if there is one.
-func posixServer(server string) string {
-	if server == "" {
-		return ""
+// posixSettings sets the cache's address and the file of its CA, if there are such.
+func posixSettings(o flags) (text string) {
+	if o.server != "" {
+		text = "export FROMCACHE_SERVER=" + shellQuote(o.server) + "\n"
 	}
-	return "export FROMCACHE_SERVER=" + shellQuote(server) + "\n"
+	if o.caFile != "" {
+		text += "export FROMCACHE_CA_FILE=" + shellQuote(o.caFile) + "\n"
+	}
+	return text
 }
 
 // posixOff takes the directory out of PATH wherever it stands.
@@ -72,32 +81,32 @@ func posixOff(dir string) string {
 	return "PATH=\":$PATH:\"; while case \"$PATH\" in *:" + q + ":*) ;; *) false ;; esac; do" +
 		" PATH=\"${PATH%%:" + q + ":*}:${PATH#*:" + q + ":}\"; done;" +
 		" PATH=\"${PATH#:}\"; PATH=\"${PATH%:}\"; export PATH;" +
-		" unset FROMCACHE_SERVER; hash -r 2>/dev/null || true"
+		" unset FROMCACHE_SERVER FROMCACHE_CA_FILE; hash -r 2>/dev/null || true"
 }
 
 // fishOn is posixOn for fish.
-func fishOn(dir, server string) string {
+func fishOn(dir string, o flags) string {
 	q := fishQuote(dir)
 	s := "test \"$PATH[1]\" = " + q + "; or set -gx PATH " + q + " $PATH;"
-	if server != "" {
-		s += "\nset -gx FROMCACHE_SERVER " + fishQuote(server) + ";"
+	if o.server != "" {
+		s += "\nset -gx FROMCACHE_SERVER " + fishQuote(o.server) + ";"
+	}
+	if o.caFile != "" {
+		s += "\nset -gx FROMCACHE_CA_FILE " + fishQuote(o.caFile) + ";"
 	}
 	return s
 }
 
 // profile returns the text of the file in /etc/profile.d: /usr/local/bin before /usr/bin, as it
-// mostly is already, and the cache's address.
+// mostly is already, and the settings.
 func (m *program) profile(o flags) string {
-	server := o.server
-	if server == "" {
-		server = serverOf(m.env)
-	}
+	o = m.withEnvironment(o)
 	text := profileHead + "\n"
-	if server == "" {
+	if o.server == "" {
 		text += "# export FROMCACHE_SERVER=http://cache-host:3000\n"
 	}
 	return text + "case \":$PATH:\" in *:/usr/local/bin:*/usr/bin:*) ;;" +
-		" *) PATH=/usr/local/bin:\"$PATH\"; export PATH ;; esac\n" + posixServer(server)
+		" *) PATH=/usr/local/bin:\"$PATH\"; export PATH ;; esac\n" + posixSettings(o)
 }
 
 // shellQuote returns s as one word for a POSIX shell.

@@ -52,7 +52,7 @@ func (m *program) install(o flags) int {
 		return m.fail(1, err.Error())
 	}
 	profile := o.root + "/etc/profile.d/fromcache.sh"
-	for _, name := range append(o.names(), realtool.Shim) {
+	for _, name := range append(o.names(), realtool.Shim, realtool.TLSShim) {
 		if path := dir + "/" + name; !isOurs(path) {
 			return m.fail(1, path+" is not the shim's own; nothing was changed")
 		}
@@ -89,7 +89,8 @@ func (m *program) explain(dir string, o flags) {
 	}
 }
 
-// placeTools copies this program into dir and gives it the names. Other names of ours that are
+// placeTools copies this program into dir and gives it the names, and with it the build that speaks
+// TLS, if that lies beside it. Other names of ours that are
 // there already are renewed too, so that one directory has one release. None is a symbolic link,
 // see package realtool.
 func placeTools(dir string, names []string) error {
@@ -99,6 +100,11 @@ func placeTools(dir string, names []string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if beside := filepath.Dir(self) + "/" + realtool.TLSShim; isFile(beside, beside) {
+		if err := put(beside, dir+"/"+realtool.TLSShim, false); err != nil {
+			return err
+		}
 	}
 	program := dir + "/" + realtool.Shim
 	if err := put(self, program, false); err != nil {
@@ -203,6 +209,7 @@ func (m *program) uninstall(o flags) int {
 	}
 	if len(ourTools(dir)) == 0 {
 		remove(dir + "/" + realtool.Shim)
+		remove(dir + "/" + realtool.TLSShim)
 		if o.system {
 			remove(o.root + "/etc/profile.d/fromcache.sh")
 		} else if os.Remove(dir) == nil && strings.HasSuffix(dir, "/.fromcache/bin") {

@@ -14,7 +14,7 @@ func (m *program) input(t plan.Tool, args []string) plan.Input {
 	if real == "" {
 		real = t.String()
 	}
-	return probe.Input(t, args, m.env, real)
+	return probe.Input(t, args, m.env, real, m.tls)
 }
 
 // plan prints the decision about a command line, and the command that would be run, quoted for a
@@ -37,12 +37,13 @@ func (m *program) plan(args []string) int {
 	return 0
 }
 
-// commandLine returns the command of a decision, with the one change to the environment before it
-// if there is one.
+// commandLine returns the command of a decision, with what changes in the environment before it.
 func commandLine(in plan.Input, d plan.Decision) string {
 	var words []string
-	if now := d.Env.Get("no_proxy"); now != in.Env.Get("no_proxy") {
-		words = append(words, "no_proxy="+shellQuote(now))
+	for _, name := range []string{"no_proxy", "CURL_CA_BUNDLE"} {
+		if now := d.Env.Get(name); now != in.Env.Get(name) {
+			words = append(words, name+"="+shellQuote(now))
+		}
 	}
 	words = append(words, shellQuote(in.Path))
 	for _, a := range d.Args {

@@ -15,9 +15,10 @@ import (
 const usage = `fromcache-shim stands in for curl and wget: it asks a cache-host for the URL, then becomes the tool.
 
 usage:
-  fromcache-shim install   [--dir DIR | --system] [--tools NAMES] [--server URL] [--root DIR]
+  fromcache-shim install   [--dir DIR | --system] [--tools NAMES] [--server URL] [--ca-file FILE]
+                           [--root DIR]
   fromcache-shim uninstall [--dir DIR | --system] [--tools NAMES] [--root DIR]
-  fromcache-shim env       [--dir DIR] [--server URL] [--shell SHELL] [--off]
+  fromcache-shim env       [--dir DIR] [--server URL] [--ca-file FILE] [--shell SHELL] [--off]
   fromcache-shim status
   fromcache-shim doctor    [URL...]
   fromcache-shim plan      [--] curl|wget ARGS...
@@ -38,6 +39,7 @@ flags, as --name VALUE or --name=VALUE:
   --system        for every user: /usr/local/bin and /etc/profile.d/fromcache.sh
   --tools NAMES   curl,wget; --tools curlfromcache gives that name alone
   --server URL    the cache-host's address, for the profile or the shell
+  --ca-file FILE  the private CA of an https cache-host, for the profile or the shell
   --root DIR      goes before every path, for images
   --shell SHELL   bash, zsh or fish; without it $SHELL's
   --off           undo what env without it did
@@ -52,6 +54,7 @@ environment:
   WGETFROMCACHE_SERVER       instead, for wget alone; FROMCACHE_WGET_SERVER too
   FROMCACHE_ONLY             hosts to ask about, all others pass (patterns as in no_proxy)
   FROMCACHE_SKIP             hosts never to ask about
+  FROMCACHE_CA_FILE          certificates (PEM) of the private CA of an https cache-host
   FROMCACHE_CONNECT_TIMEOUT  seconds for the connection to the cache (0.5)
   FROMCACHE_TIMEOUT          seconds for its answer (2)
   FROMCACHE_VERBOSE=1        one line on standard error: hit, miss or pass, and why
@@ -63,6 +66,7 @@ type program struct {
 	env      plan.Env
 	argv0    string
 	version  string
+	tls      probe.TLS
 	out, err func(line string)
 }
 
@@ -72,9 +76,9 @@ var verbs = []string{"install", "uninstall", "env", "status", "doctor", "plan", 
 // Run is the program under its own name; argv and env are as execve(2) passed them. The result is
 // the exit status: 0, 1 where what was asked did not succeed or doctor found a fault, or 2 for
 // wrong usage.
-func Run(argv []string, env plan.Env, version string) int {
+func Run(argv []string, env plan.Env, version string, tls probe.TLS) int {
 	m := &program{
-		env: env, argv0: argv[0], version: version,
+		env: env, argv0: argv[0], version: version, tls: tls,
 		out: func(line string) { os.Stdout.WriteString(line + "\n") },
 		err: func(line string) { os.Stderr.WriteString(line + "\n") },
 	}
@@ -83,6 +87,9 @@ func Run(argv []string, env plan.Env, version string) int {
 		return 2
 	}
 	verb, args := argv[1], argv[2:]
+	if name := filepath.Base(argv[0]); name == realtool.TLSShim {
+		return m.fail(2, name+" is run by "+realtool.Shim+" alone")
+	}
 	if verb != "plan" && (slices.Contains(args, "--help") || slices.Contains(args, "-h")) {
 		verb = "help"
 	}
@@ -159,9 +166,10 @@ func (m *program) home() string {
 
 // flags are those of install, uninstall and env.
 type flags struct {
-	dir, root, shell, server string
-	tools                    []string
-	system, off              bool
+	dir, root, shell string
+	server, caFile   string
+	tools            []string
+	system, off      bool
 }
 
 // parseFlags reads flags as --name VALUE or --name=VALUE; wrong says what can't be used, empty if
@@ -169,7 +177,8 @@ type flags struct {
 func parseFlags(args []string) (o flags, wrong string) {
 	tools := "curl,wget"
 	values := map[string]*string{
-		"--dir": &o.dir, "--root": &o.root, "--shell": &o.shell, "--server": &o.server, "--tools": &tools,
+		"--dir": &o.dir, "--root": &o.root, "--shell": &o.shell, "--server": &o.server,
+		"--ca-file": &o.caFile, "--tools": &tools,
 	}
 	for i := 0; i < len(args); i++ {
 		name, value, attached := strings.Cut(args[i], "=")
@@ -203,6 +212,9 @@ func (o *flags) check() string {
 		if _, known := realtool.Named(t); !known || filepath.Base(t) != t {
 			return "--tools knows curl, wget, curlfromcache and wgetfromcache"
 		}
+	}
+	if o.caFile != "" && !filepath.IsAbs(o.caFile) {
+		return "--ca-file needs an absolute path, because scripts change directories"
 	}
 	caches, wrong := plan.ParseCaches(o.server)
 	if len(wrong) > 0 {
