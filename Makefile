@@ -23,7 +23,7 @@ PREBUILT = $(DIST)/image
 BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root --runroot $(abspath $(DIST))/buildah/run
 
 TO = $(DESTDIR)$(PREFIX)
-INSTALLED = bin/fromcache bin/fromcache-shim lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
+INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
 	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env
 
@@ -97,7 +97,7 @@ man: ## write the manual pages into dist/man
 	$(GO) run ./cmd/fromcache man $(DIST)/man
 
 # What was built is installed, so that root needs no Go. The program itself writes its manual pages and completions.
-install: $(BIN)/fromcache $(BIN)/fromcache-shim ## install what make build built below PREFIX (/usr/local); DESTDIR goes before it
+install: $(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls ## install what make build built below PREFIX (/usr/local); DESTDIR goes before it
 	install -d $(addprefix $(TO)/,$(sort $(dir $(INSTALLED))))
 	install -m 0755 $^ $(TO)/bin
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/fromcache.service >$(TO)/lib/systemd/system/fromcache.service
@@ -111,7 +111,7 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim ## install what make build built
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))
 
-$(BIN)/fromcache $(BIN)/fromcache-shim &:
+$(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls &:
 	$(MAKE) build
 
 clean: ## remove what was built; ./data stays

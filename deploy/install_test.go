@@ -13,12 +13,12 @@ import (
 func TestInstall(t *testing.T) {
 	need(t, "bash")
 	bin, root := t.TempDir(), t.TempDir()
-	output(t, "go", "build", "-o", bin+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim")
+	output(t, "go", "build", "-o", bin+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim", "fromcache/cmd/fromcache-shim-tls")
 	to := []string{"-C", "..", "BIN=" + bin, "DESTDIR=" + root, "PREFIX=/opt/cache"}
 	output(t, "make", append(to, "install")...)
 	installed := filesBelow(t, root)
 	for _, name := range []string{
-		"bin/fromcache", "bin/fromcache-shim", "lib/systemd/system/fromcache.service", "lib/systemd/system/fromcache.socket", "share/doc/fromcache/LICENSE", "share/doc/fromcache/fromcache.env",
+		"bin/fromcache", "bin/fromcache-shim", "bin/fromcache-shim-tls", "lib/systemd/system/fromcache.service", "lib/systemd/system/fromcache.socket", "share/doc/fromcache/LICENSE", "share/doc/fromcache/fromcache.env",
 		"share/bash-completion/completions/fromcache", "share/zsh/site-functions/_fromcache",
 		"share/fish/vendor_completions.d/fromcache.fish", "share/man/man1/fromcache.1", "share/man/man7/fromcache-environment.7",
 	} {

@@ -24,7 +24,7 @@ func TestSystemd(t *testing.T) {
 		t.Skipf("this machine lays no file system over its root: %s", out)
 	}
 	bin, root := t.TempDir(), t.TempDir()
-	output(t, "go", "build", "-o", bin+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim")
+	output(t, "go", "build", "-o", bin+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim", "fromcache/cmd/fromcache-shim-tls")
 	output(t, "make", "-C", "..", "BIN="+bin, "DESTDIR="+root, "install")
 	said := output(t, "unshare", "--mount", "testdata/boot", root, "testdata/story")
 	if !strings.HasSuffix(said, "\nthe end") {

@@ -47,6 +47,7 @@ var scripts = []struct{ name, program string }{
 	{"fromcache", "fromcache"},
 	{"fromcache-server", ""},
 	{"fromcache-shim", "fromcache-shim"},
+	{"fromcache-shim-tls", "fromcache-shim-tls"},
 	{"wgetfromcache", "fromcache-shim"},
 }
 

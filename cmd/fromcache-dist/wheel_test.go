@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 
 // built makes the programs of this machine.
 var built = sync.OnceValues(func() (string, error) {
-	for _, program := range []string{"fromcache", "fromcache-shim"} {
+	for _, program := range []string{"fromcache", "fromcache-shim", "fromcache-shim-tls"} {
 		c := exec.Command("go", "build", "-o", scratch+"/programs/", "fromcache/cmd/"+program)
 		if out, err := c.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%w\n%s", err, out)
