@@ -55,6 +55,9 @@ func RenameFree(from, dir, stem string) (string, error) {
 	}
 }
 
+// TempPrefix begins the names in tmp/ of the files of WriteTemp, after a dot.
+const TempPrefix = "new-"
+
 // WriteTemp writes a whole new file into tmp/ and returns it open for appending and flocked, so
 // that the file is owned from the first instant of its next name. sync says whether the bytes must
 // survive a power cut. Every file of the store begins here; RenameOver, RenameNew or RenameFree
@@ -63,7 +66,7 @@ func RenameFree(from, dir, stem string) (string, error) {
 // The file is renameio's, but the rename is not: renameio closes the file first, which would drop
 // the lock, and always fsyncs and replaces.
 func (t *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
-	p, err := renameio.NewPendingFile("new-", renameio.WithTempDir(t.Path("tmp", "")), renameio.WithStaticPermissions(mode))
+	p, err := renameio.NewPendingFile(TempPrefix, renameio.WithTempDir(t.Path("tmp", "")), renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return nil, err
 	}
