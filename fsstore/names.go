@@ -35,6 +35,7 @@ type (
 	JournalEntry   = journal.Entry
 	JournalFilter  = journal.Filter
 	Meta           = held.Meta
+	Miss           = transfer.Miss
 	NotWhole       = active.NotWhole
 	Operator       = spool.Operator
 	Origin         = active.Origin
@@ -65,6 +66,7 @@ const (
 	Active           = tree.Active
 	Cancelled        = tree.Cancelled
 	DefaultScrubRate = upkeep.DefaultScrubRate
+	MaxWants         = transfer.MaxWants
 	Denied           = tree.Denied
 	Done             = tree.Done
 	Failed           = tree.Failed

@@ -94,17 +94,17 @@ func (t *transfer) importDir(dir string, minFree size) error {
 			return err
 		}
 	}
-	for j, err := range from.Misses() {
+	for m, err := range from.Misses() {
 		took := false
 		if err == nil {
-			took, err = s.TakeMiss(j)
+			took, err = s.TakeMiss(m.Job)
 		}
 		if took {
 			t.misses++
 		}
 		t.fail("", err)
 	}
-	return t.report("imported")
+	return t.report("imported", fmt.Sprintf("%d misses, ", t.misses))
 }
 
 // openSource opens the data directory of another cache.
@@ -149,7 +149,7 @@ func (t *transfer) importList(name string, minFree size) error {
 			return err
 		}
 	}
-	return t.report("imported")
+	return t.report("imported", "")
 }
 
 // one imports one artifact. Its error ends the import; what is wrong with that artifact alone is
@@ -205,10 +205,10 @@ func (t *transfer) progressed(n int64) {
 }
 
 // report prints the counts, and returns errReported where something failed.
-func (t *transfer) report(past string) error {
+func (t *transfer) report(past, misses string) error {
 	t.show.end()
-	_, err := fmt.Fprintf(t.stdout, "%s %d, %s read; %d held already, %d held in a newer version, %d misses, %d failed\n",
-		past, t.taken, bytes(t.done), t.same, t.newer, t.misses, t.failed)
+	_, err := fmt.Fprintf(t.stdout, "%s %d, %s read; %d held already, %d held in a newer version, %s%d failed\n",
+		past, t.taken, bytes(t.done), t.same, t.newer, misses, t.failed)
 	if err == nil && t.failed > 0 {
 		err = errReported
 	}

@@ -8,13 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
-	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/queries"
 )
@@ -54,24 +52,46 @@ func OpenSource(dir string, rule key.Rule) (*Source, error) {
 // its key in it.
 func (s *Source) Artifacts() iter.Seq2[*Incoming, error] {
 	return func(yield func(*Incoming, error) bool) {
-		keys, err := s.held.Keys()
+		keys, err := s.Keys()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		for _, k := range keys {
-			switch a, err := s.held.ReadListed(k + ".json"); {
-			case err != nil:
-				if !yield(nil, fmt.Errorf("%.200q: %w", k, err)) {
-					return
-				}
-			case a != nil:
-				if !yield(s.incoming(a), nil) {
-					return
-				}
+			in, err := s.Artifact(k)
+			if (in != nil || err != nil) && !yield(in, err) {
+				return
 			}
 		}
 	}
+}
+
+// Keys lists the keys of what the source holds, sorted.
+func (s *Source) Keys() ([]string, error) { return s.held.Keys() }
+
+// Artifact returns what the source holds under a key; nil if it was evicted meanwhile.
+func (s *Source) Artifact(k string) (*Incoming, error) {
+	a, err := s.held.ReadListed(k + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("%.200q: %w", k, err)
+	}
+	if a == nil {
+		return nil, nil
+	}
+	return s.incoming(a), nil
+}
+
+// KeyOf returns the key under which the source holds the artifact of a URL.
+func (s *Source) KeyOf(rawURL string) (string, error) {
+	u, err := s.queries.Parse(rawURL)
+	if err != nil {
+		return "", err
+	}
+	a, err := s.held.Find(u)
+	if err != nil {
+		return "", err
+	}
+	return a.Key, nil
 }
 
 func (s *Source) incoming(a *held.Artifact) *Incoming {
@@ -107,38 +127,6 @@ func (s *Source) wholeURL(a *held.Artifact) string {
 		}
 	}
 	return ""
-}
-
-// Misses yields what the source's clients asked for.
-func (s *Source) Misses() iter.Seq2[*job.Job, error] {
-	return func(yield func(*job.Job, error) bool) {
-		names, err := s.tree.Names(string(tree.Misses))
-		if errors.Is(err, fs.ErrNotExist) {
-			return
-		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			b, err := tree.ReadFile(s.tree.JobPath(tree.Misses, name), tree.MaxJobFile)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			jobs := job.Parse(b).Jobs
-			if err == nil && len(jobs) != 1 {
-				err = errors.New("it is no file of one miss")
-			}
-			if err != nil {
-				err = fmt.Errorf("misses/%.200q: %w", name, err)
-				jobs = []job.Job{{}}
-			}
-			if !yield(&jobs[0], err) {
-				return
-			}
-		}
-	}
 }
 
 // Within reports whether the directory dir, an absolute path, is the source itself or lies in it.

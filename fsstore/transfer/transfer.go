@@ -4,7 +4,8 @@
 //
 //	source.go  a data directory that is read      list.go   files, and the list of their URLs
 //	blob.go    copy bytes and compute the digest  meta.go   what a meta of elsewhere may say
-//	import.go  commit what came                   export.go write a bundle, and the misses as a list
+//	import.go  commit what came                   export.go write a bundle
+//	wants.go   misses, and the list of them that queue/ takes
 //
 // Bytes go to a file in tmp/ while their digest is computed, are fsynced, and get their name in
 // blobs/ only then; the artifact is held once its meta is renamed. So a transfer that is killed
