@@ -108,7 +108,7 @@ func newSandbox(t *testing.T) *sandbox {
 	p := newProcess(t, "")
 	s := &sandbox{t, p, append(distantOrigin(t, p.dir), "HOME="+p.dir+"/home", "SHELL=/bin/bash")}
 	p.must(os.MkdirAll(p.dir+"/home", 0o755))
-	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./cmd/fromcache", "./cmd/fromcache-shim")
+	build := exec.Command("go", "build", "-o", p.dir+"/bin/", "./cmd/fromcache", "./cmd/fromcache-shim", "./cmd/fromcache-shim-tls")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
