@@ -13,33 +13,36 @@ import (
 	"fromcache/fsstore/held"
 )
 
-// Brake is why a collection took nothing: so many blobs would go that nothing
-// names, and that nobody is known to have wanted gone, that meta/ has most likely
-// lost files. It lasts until meta/ names them again, or a collection is forced.
+// Brake is the error of a collection that took nothing, because so many blobs without a meta, an
+// evict or a newer version most likely mean that meta/ has lost files. It lasts until meta/ names
+// the blobs again, or a collection is forced.
 type Brake struct {
 	Blobs, Of      int
 	Bytes, OfBytes int64
 }
 
 func (b *Brake) Error() string {
-	return fmt.Sprintf("gc takes nothing: no meta names %d of %d blobs (%d of %d bytes), and no verb has evicted them. "+
-		"If meta/ has lost files, put them back, or have `fromcache fsck --repair` write them anew; if the blobs are meant to go, `fromcache gc --force` takes them",
+	return fmt.Sprintf("gc takes nothing: no meta names %d of %d blobs (%d of %d bytes), "+
+		"and no verb has evicted them. If meta/ has lost files, put them back, or have "+
+		"`fromcache fsck --repair` write them anew; if the blobs are meant to go, "+
+		"`fromcache gc --force` takes them",
 		b.Blobs, b.Of, b.Bytes, b.OfBytes)
 }
 
-const manyUnnamed = "no meta names many of the blobs, so many that gc takes none, and frees no space: put what is missing of meta/ back, or run fromcache fsck --repair, which writes it anew; if they are meant to go, run fromcache gc --force"
+const brakeTrouble = "no meta names many of the blobs, so many that gc takes none, " +
+	"and frees no space: put what is missing of meta/ back, or run fromcache fsck --repair, " +
+	"which writes it anew; if they are meant to go, run fromcache gc --force"
 
-// brakeFrom is how many blobs go at once in any case, and tenth is how large a
-// part of all.
+// A collection may always take brakeFrom blobs, and a tenth of all blobs and of all bytes.
 const (
 	brakeFrom = 10
 	tenth     = 10
 )
 
-// brake returns a *Brake where too much of all would go at once. What is in tmp/
-// already has been through this, and can be had back for a day. Only where there
-// is much to take does it read more than names.
-func (s *Keeper) brake(unwanted []string, all int) error {
+// checkBrake returns a *Brake if too many of all blobs would go at once. It does not look at tmp/,
+// because what is there has passed it before and can be restored for a day. It reads more than
+// names only if there are more than brakeFrom, because that takes long.
+func (s *Keeper) checkBrake(unwanted []string, all int) error {
 	if len(unwanted) <= brakeFrom {
 		return nil
 	}
@@ -47,7 +50,7 @@ func (s *Keeper) brake(unwanted []string, all int) error {
 	if err != nil || !s.tooMany(unwanted, all, total) {
 		return err
 	}
-	meant, err := s.meant()
+	meant, err := s.discarded()
 	if err != nil {
 		return err
 	}
@@ -64,6 +67,8 @@ func (s *Keeper) hasReplaced(k, d string) bool {
 	return err == nil && h.Done.Sha256 != d
 }
 
+// tooMany reports whether these are more of all blobs, or of their total bytes, than may go at
+// once.
 func (s *Keeper) tooMany(blobs []string, all int, total int64) bool {
 	return len(blobs) > brakeFrom && (len(blobs) > all/tenth || s.bytesOf(blobs) > total/tenth)
 }
@@ -86,9 +91,9 @@ func (s *Keeper) bytesOf(blobs []string) (sum int64) {
 	return sum
 }
 
-// meant is every digest that somebody has wanted gone: an evict has left its
-// line, or another version has taken its place, as a meta or a job in done/ says.
-func (s *Keeper) meant() (digests, error) {
+// discarded returns every digest that is known to be unwanted: a job in done/ has the line of an
+// evict, or a meta or a job in done/ names a newer version.
+func (s *Keeper) discarded() (digests, error) {
 	meant := digests{}
 	err := s.held.EachRecord(func(k string, newest bool, h *held.Record) {
 		for _, d := range h.Earlier {
@@ -108,7 +113,7 @@ func (s *Keeper) meant() (digests, error) {
 			var m held.Meta
 			b, err := s.held.ReadMeta(name, buf)
 			if err != nil || json.Unmarshal(b, &m) != nil {
-				continue // it vouches for nothing
+				continue // it names no earlier version
 			}
 			for _, v := range m.History {
 				meant.add(v.SHA256) //guard:TestTheBrakeKnowsWhatWasMeant
@@ -118,14 +123,13 @@ func (s *Keeper) meant() (digests, error) {
 	})
 }
 
-// brakeLook is how soon a collection is tried again that was held back, where it
-// takes no time: it takes a fiftieth of it at most.
-const brakeLook = 10 * time.Second
+// brakePause is how long Run waits at least before it tries a collection again that was held back.
+// It waits 50 times as long as the collection took, because each reads every meta.
+const brakePause = 10 * time.Second
 
-// BrakeIsDue reports whether it is time to look again whether a collection that was held back is
-// still to be.
+// BrakeIsDue reports whether it is time to try a collection again that was held back.
 func (s *Keeper) BrakeIsDue() bool {
-	return !s.braked.IsZero() && time.Now().After(s.braked)
+	return !s.brakeDue.IsZero() && time.Now().After(s.brakeDue)
 }
 
 // Collect is GC for a server: Health tells what holds it back, and the log what it did.
@@ -135,16 +139,17 @@ func (s *Keeper) Collect() {
 	_, held := errors.AsType[*Brake](err)
 	switch {
 	case held:
-		s.braked = time.Now().Add(max(brakeLook, 50*time.Since(began)))
-		s.health.SetTrouble("gc", manyUnnamed, err)
+		s.brakeDue = time.Now().Add(max(brakePause, 50*time.Since(began)))
+		s.health.SetTrouble("gc", brakeTrouble, err)
 	case err != nil:
 		s.health.Complain("gc", err)
 	default:
-		s.braked = time.Time{}
+		s.brakeDue = time.Time{}
 		s.health.SetTrouble("gc", "", nil)
 	}
 	debug.FreeOSMemory() // it has read every meta
 	if n := len(report.Gone) + len(report.Unlinked); n > 0 {
-		s.tree.Log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked), "bytes", report.Bytes)
+		s.tree.Log.Info("gc", "gone", len(report.Gone), "unlinked", len(report.Unlinked),
+			"bytes", report.Bytes)
 	}
 }

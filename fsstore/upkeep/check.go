@@ -20,26 +20,26 @@ import (
 	"fromcache/fsstore/tokens"
 )
 
-// checks are what a checker asks of each regular file of a directory, in the order in which it
-// walks them. Scrub walks meta/ and blobs/ alone, because the pages show the other files.
+// checks lists the directories in the order in which a checker walks them, and what it checks of
+// each regular file. Scrub walks meta/ and blobs/ alone, because the pages show the other files.
 var checks = []struct {
 	dir string
 	of  []func(*checker, *file)
 }{
-	{"meta", []func(*checker, *file){(*checker).shut, (*checker).meta}},
-	{"blobs", []func(*checker, *file){(*checker).shut, (*checker).blob}},
-	{string(tree.Misses), []func(*checker, *file){(*checker).job}},
-	{string(tree.Queue), []func(*checker, *file){(*checker).job}},
-	{string(tree.Active), []func(*checker, *file){(*checker).claim, (*checker).job}},
-	{string(tree.Done), []func(*checker, *file){(*checker).job}},
-	{string(tree.Failed), []func(*checker, *file){(*checker).job}},
-	{string(tree.Cancelled), []func(*checker, *file){(*checker).job}},
-	{string(tree.Denied), []func(*checker, *file){(*checker).denied}},
-	{"hits", []func(*checker, *file){(*checker).hits}},
+	{"meta", []func(*checker, *file){(*checker).checkReadable, (*checker).checkMeta}},
+	{"blobs", []func(*checker, *file){(*checker).checkReadable, (*checker).checkBlob}},
+	{string(tree.Misses), []func(*checker, *file){(*checker).checkJob}},
+	{string(tree.Queue), []func(*checker, *file){(*checker).checkJob}},
+	{string(tree.Active), []func(*checker, *file){(*checker).checkClaim, (*checker).checkJob}},
+	{string(tree.Done), []func(*checker, *file){(*checker).checkJob}},
+	{string(tree.Failed), []func(*checker, *file){(*checker).checkJob}},
+	{string(tree.Cancelled), []func(*checker, *file){(*checker).checkJob}},
+	{string(tree.Denied), []func(*checker, *file){(*checker).checkDenied}},
+	{"hits", []func(*checker, *file){(*checker).checkHits}},
 	{"stats", nil},
 	{"queries", nil},
-	{tokens.Dir, []func(*checker, *file){(*checker).shut, (*checker).token}},
-	{"tmp", []func(*checker, *file){(*checker).halfWritten}},
+	{tokens.Dir, []func(*checker, *file){(*checker).checkReadable, (*checker).checkToken}},
+	{"tmp", []func(*checker, *file){(*checker).checkTemp}},
 	{"", nil},
 }
 
@@ -53,10 +53,10 @@ type checker struct {
 	server unix.Stat_t
 	buf    []byte
 	total  int64 // bytes to be read
-	old    bool  // a half-written file is older than its rule
+	hasOld bool  // a half-written file is older than its rule
 
 	rotten map[string]bool    // blobs that are not what their names say
-	again  []file             // could not be read, or not be taken out of service
+	unread []file             // could not be read, or not be taken out of service
 	links  map[uint64][]*file // that have several names, by inode
 	claims map[string]string  // paths in active/, by key
 	wanted digests            // what every meta names; nil: one of them can't be read
@@ -75,44 +75,50 @@ type file struct {
 	st              unix.Stat_t
 }
 
-// Fsck checks what the tree can show: that every meta is well formed and has its blob, that
-// every blob is what its name says (with Quick it reads none), that what was held last is held
-// still or was evicted, that the server's user may read both, that no job has two names and no
-// key two claims, that every name is a regular file of a known kind, and that nothing
-// half-written is older than its rule. A server may run meanwhile. Repair takes rotten blobs
-// out of service, writes metas anew that are lost or malformed, puts orphans back and sweeps
-// tmp/; it fetches nothing, and never deletes the only copy of anything.
+// Fsck checks the data directory. A server may run meanwhile. Fsck reports
+//
+//   - a meta that is malformed or lost, or has no blob
+//   - a blob whose SHA-256 is not its name (with Quick it reads no blob)
+//   - a meta or blob that the server's user may not read
+//   - a job that has two names, a key that has two claims, and a claim without a worker
+//   - a name that is no regular file of a known kind
+//   - a file in tmp/ that gc should have removed
+//
+// Repair takes rotten blobs out of service, writes lost and malformed metas anew, ends orphans and
+// sweeps tmp/. It fetches nothing, and never deletes the only copy of anything.
 func (s *Keeper) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	c := newChecker(ctx, s, o)
-	err := c.fsck()
-	slices.SortStableFunc(c.r.Problems, func(a, b health.Problem) int { return strings.Compare(a.Path, b.Path) })
+	err := c.run()
+	slices.SortStableFunc(c.r.Problems, func(a, b health.Problem) int {
+		return strings.Compare(a.Path, b.Path)
+	})
 	return c.r, err
 }
 
-func (c *checker) fsck() error {
+func (c *checker) run() error {
 	if err := unix.Stat(c.s.tree.Root, &c.server); err != nil {
 		return err
 	}
 	if c.o.Progress != nil && !c.o.Quick {
 		c.total, _ = c.s.bytesIn("blobs")
 	}
-	if _, err := c.s.spool.Due(); err != nil { // which parts in tmp/ are wanted
+	if _, err := c.s.spool.Due(); err != nil { // reads queue/, whose jobs want their parts in tmp/
 		return err
 	}
 	for _, check := range checks {
 		if check.dir == "tmp" {
-			c.want()
+			c.readWanted()
 		}
 		if err := c.walk(check.dir, check.of); err != nil {
 			return err
 		}
 		if check.dir == "blobs" {
-			if err := c.unnamed(); err != nil {
+			if err := c.findLostMetas(); err != nil {
 				return err
 			}
 		}
 	}
-	c.linked()
+	c.addHardLinks()
 	flaws, err := c.s.queries.QueryFlaws()
 	c.r.Problems = append(c.r.Problems, flaws...)
 	if err == nil && c.o.Repair {
@@ -121,40 +127,41 @@ func (c *checker) fsck() error {
 	return err
 }
 
-// walk looks at each file of a directory. Scrub begins anywhere, because a server that is
-// started every day is to read all blobs in time.
+// walk checks each file of a directory. Scrub begins anywhere in it, because a server that is
+// restarted every day would otherwise never read the last blobs.
 func (c *checker) walk(dir string, of []func(*checker, *file)) error {
 	names, err := c.s.tree.AllNames(dir)
 	if err != nil {
 		return err
 	}
 	slices.Sort(names)
-	names = c.pace.turn(names)
+	names = c.pace.rotate(names)
 	for i, name := range names {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		c.look(dir, name, of)
+		c.checkName(dir, name, of)
 		if dir == "meta" {
-			c.pace.rest(c.ctx, i)
+			c.pace.restAfterMeta(c.ctx, i)
 		}
 	}
 	return c.ctx.Err()
 }
 
-func (c *checker) look(dir, name string, of []func(*checker, *file)) {
+// checkName checks one name of a directory.
+func (c *checker) checkName(dir, name string, of []func(*checker, *file)) {
 	f := file{dir: dir, name: name, path: strings.TrimPrefix(dir+"/"+name, "/")}
 	if unix.Lstat(c.s.tree.Path(dir, name), &f.st) != nil {
 		return // it is gone
 	}
 	switch {
 	case dir == "" && !tree.BelongsInRoot(name):
-		c.found(name, "not a part of a data directory: ignored", "move it away")
+		c.addProblem(name, "not a part of a data directory: ignored", "move it away")
 	case dir == "":
 	case !tree.Plain(name) && dir != "tmp":
-		c.brokenOff(&f)
+		c.checkBrokenCopy(&f)
 	case f.st.Mode&unix.S_IFMT != unix.S_IFREG:
-		c.found(f.path, "not a regular file: ignored", "move it away")
+		c.addProblem(f.path, "not a regular file: ignored", "move it away")
 	default:
 		if f.st.Nlink > 1 {
 			c.links[f.st.Ino] = append(c.links[f.st.Ino], &f)
@@ -164,74 +171,78 @@ func (c *checker) look(dir, name string, of []func(*checker, *file)) {
 		}
 	}
 	if c.pace != nil {
-		c.s.report(f.path, c.r.Problems)
+		c.s.updateProblems(f.path, c.r.Problems)
 		c.r.Problems = c.r.Problems[:0]
 	}
 }
 
-// found adds a problem; what it returns is valid until the next.
-func (c *checker) found(path, text, do string) *health.Problem {
+// addProblem adds a problem. The pointer that it returns is valid until the next call.
+func (c *checker) addProblem(path, text, do string) *health.Problem {
 	c.r.Problems = append(c.r.Problems, health.Problem{Path: path, Text: text, Do: do})
 	return &c.r.Problems[len(c.r.Problems)-1]
 }
 
-// unread tells of a file that can't be read, which says nothing of its bytes.
-func (c *checker) unread(f *file, err error) {
-	c.found(f.path, "it can't be read: "+err.Error(), "look at dmesg; mend the disk or the file's mode, or move it away to have it served as a miss")
-	c.ill(f, err)
+// addUnreadable reports a file that can't be read. That says nothing of its bytes, so it stays.
+func (c *checker) addUnreadable(f *file, err error) {
+	c.addProblem(f.path, "it can't be read: "+err.Error(),
+		"look at dmesg; mend the disk or the file's mode, or move it away to have it served as a miss")
+	c.retryLater(f, err)
 }
 
-// ill has Scrub try a file again within the hour, and Health tell.
-func (c *checker) ill(f *file, err error) {
+// retryLater has Scrub check a file again within the hour, and Health tell of it.
+func (c *checker) retryLater(f *file, err error) {
 	if c.pace != nil && c.ctx.Err() == nil {
-		c.again = append(c.again, *f)
-		c.s.health.SetTrouble("scrub", cantScrub, err)
+		c.unread = append(c.unread, *f)
+		c.s.health.SetTrouble("scrub", scrubTrouble, err)
 	}
 }
 
-func (c *checker) meta(f *file) {
+func (c *checker) checkMeta(f *file) {
 	k, ok := strings.CutSuffix(f.name, ".json")
 	if !ok {
-		c.found(f.path, "ignored: its name does not end in .json", "rename it, or move it away")
+		c.addProblem(f.path, "ignored: its name does not end in .json", "rename it, or move it away")
 		return
 	}
 	a, err := c.s.held.ReadListed(f.name)
 	switch {
 	case errors.Is(err, held.ErrMalformed):
-		p := c.found(f.path, strings.TrimPrefix(err.Error(), c.s.tree.Root+"/"+f.path+": "),
-			"it is served as a miss: mend it, or have `fromcache fsck --repair` write it anew as far as done/ tells")
+		p := c.addProblem(f.path, strings.TrimPrefix(err.Error(), c.s.tree.Root+"/"+f.path+": "),
+			"it is served as a miss: mend it, or have `fromcache fsck --repair` write it anew "+
+				"as far as done/ tells")
 		if c.o.Repair {
 			h, _ := c.s.held.LastRecord(k)
-			p.Done(wroteAnew, c.writeAnew(k, &h, nil, true))
+			p.Done(writtenAnew, c.writeAnew(k, &h, nil, true))
 		}
 	case errors.Is(err, tree.ErrNotRegular):
 	case err != nil:
-		c.unread(f, err)
+		c.addUnreadable(f, err)
 	case a != nil:
 		c.r.Artifacts++
 		if text, do := misnamed(a); text != "" {
-			c.found(f.path, text, do)
+			c.addProblem(f.path, text, do)
 		}
 		c.hasBlob(f, a)
 	}
 }
 
-// misnamed says why no lookup finds a meta, "" where one does: a lookup finds it by the key of
-// its URL, and compares the sum of the whole. What is redacted in meta can't be compared.
+// misnamed returns why no lookup finds a meta and what to do, or "". A lookup finds a meta by the
+// key of its URL and compares the sum of the whole URL. A redacted URL can't be compared.
 func misnamed(a *held.Artifact) (text, do string) {
 	if !key.HasSum(a.Key, a.URLSum) {
 		return "its name and its url_sha256 are of two URLs: no lookup finds it",
 			"give it back its name, or rm it and fetch its URL with `fromcache add`"
 	}
-	u, err := key.Parse(a.URL, key.Keep) // what was to be dropped has been
-	if err == nil && !key.IsRedacted(a.URL) && (u.Key() != a.Key && u.OldKey() != a.Key || u.Sum() != a.URLSum) {
+	u, err := key.Parse(a.URL, key.Keep) // the parameters that the rule drops are not in it
+	if err == nil && !key.IsRedacted(a.URL) &&
+		(u.Key() != a.Key && u.OldKey() != a.Key || u.Sum() != a.URLSum) {
 		return "its name or its url_sha256 is of another URL than the one in it: no lookup finds it",
 			"rm it, and fetch its URL with `fromcache add`"
 	}
 	return "", ""
 }
 
-// hasBlob looks for the blob of an artifact: one stat, where all is well.
+// hasBlob reports an artifact whose blob is missing or has another size. It takes one stat if all
+// is well.
 func (c *checker) hasBlob(f *file, a *held.Artifact) {
 	if c.s.held.CheckBlob(a) == nil {
 		return
@@ -243,29 +254,39 @@ func (c *checker) hasBlob(f *file, a *held.Artifact) {
 	info, err := os.Lstat(c.s.tree.Path("blobs", a.SHA256))
 	switch {
 	case err != nil || !info.Mode().IsRegular():
-		c.found(f.path, "its blob "+a.SHA256+" is missing", "it is served as a miss; "+c.s.fetchAgain(a))
-	case info.Size() == a.Size: // it may not be read, as the look at the blob will tell
-	case c.o.Quick &&
-		!c.o.Repair: //guard:TestAWrongSizeIsNoProof
-		c.found(f.path, fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, info.Size()),
-			"run `fromcache fsck`, which reads the blob")
-	default: // only its hash tells whether the blob is wrong, or the meta
-		blob := file{dir: "blobs", name: a.SHA256, path: "blobs/" + a.SHA256}
-		if !c.rotten[a.SHA256] && c.isSound(&blob) {
-			p := c.found(f.path, fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, info.Size()),
-				fmt.Sprintf("write %d as its size, or have `fromcache fsck --repair` do so", info.Size()))
-			if c.o.Repair {
-				m := a.Meta
-				m.Size = info.Size()
-				p.Done("written", c.s.held.WriteMeta(a.Key, &m))
-			}
-		}
+		c.addProblem(f.path, "its blob "+a.SHA256+" is missing",
+			"it is served as a miss; "+c.s.fetchAgain(a))
+	case info.Size() == a.Size: // it can't be read, which checkBlob will report
+	default:
+		c.wrongSize(f, a, info.Size())
 	}
 }
 
-func (c *checker) blob(f *file) {
+// wrongSize reports a meta whose blob has another size than it says. Only the digest of the blob
+// tells which of the two is wrong, so it reads the blob, except with Quick.
+func (c *checker) wrongSize(f *file, a *held.Artifact, size int64) {
+	text := fmt.Sprintf("it says %d bytes, and its blob has %d: it is served as a miss", a.Size, size)
+	if c.o.Quick &&
+		!c.o.Repair { //guard:TestAWrongSizeIsNoProof
+		c.addProblem(f.path, text, "run `fromcache fsck`, which reads the blob")
+		return
+	}
+	blob := file{dir: "blobs", name: a.SHA256, path: "blobs/" + a.SHA256}
+	if c.rotten[a.SHA256] || !c.isSound(&blob) {
+		return
+	}
+	p := c.addProblem(f.path, text,
+		fmt.Sprintf("write %d as its size, or have `fromcache fsck --repair` do so", size))
+	if c.o.Repair {
+		m := a.Meta
+		m.Size = size
+		p.Done("written", c.s.held.WriteMeta(a.Key, &m))
+	}
+}
+
+func (c *checker) checkBlob(f *file) {
 	if !held.IsDigest(f.name) {
-		c.found(f.path, "its name is no SHA-256", "move it away")
+		c.addProblem(f.path, "its name is no SHA-256", "move it away")
 		return
 	}
 	c.r.Blobs++
@@ -274,8 +295,8 @@ func (c *checker) blob(f *file) {
 	}
 }
 
-// isSound reads a blob and deals with one that is not what its name says. It reads that twice,
-// because a bit that memory has flipped is not one of the disk.
+// isSound reads a blob and reports whether its digest is its name. If not it reads the blob again,
+// because a bit may have flipped in memory and not on the disk, and then handles it as rotten.
 func (c *checker) isSound(f *file) bool {
 	blob, err := c.s.held.OpenBlob(f.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -296,15 +317,15 @@ func (c *checker) isSound(f *file) bool {
 	case c.ctx.Err() != nil:
 	case err != nil: //guard:TestScrubOfABadDisk
 		c.s.held.Withhold(f.name, true)
-		c.unread(f, err)
+		c.addUnreadable(f, err)
 	default:
-		c.isRotten(f, blob, fmt.Sprintf("its %d bytes have the SHA-256 %s", size, got))
+		c.handleRotten(f, blob, fmt.Sprintf("its %d bytes have the SHA-256 %s", size, got))
 	}
 	return false
 }
 
-// sum hashes a file. What it has read leaves the page cache, so that a second look reads the
-// disk, and a walk through all blobs drives out nothing that clients ask for.
+// sum hashes a file. It drops what it has read from the page cache, so that a second call reads the
+// disk, and so that reading all blobs does not evict what clients ask for.
 func (c *checker) sum(f *os.File) (sum string, size int64, err error) {
 	if c.buf == nil {
 		c.buf = make([]byte, 1<<20)
@@ -329,18 +350,19 @@ func (c *checker) sum(f *os.File) (sum string, size int64, err error) {
 		if c.o.Progress != nil {
 			c.o.Progress(c.r.Bytes, max(c.total, c.r.Bytes))
 		}
-		if !c.pace.read(c.ctx, n, began) {
+		if !c.pace.throttle(c.ctx, n, began) {
 			return "", size, c.ctx.Err()
 		}
 	}
 }
 
-// isRotten takes a blob out of service, under Scrub and Repair, and says which artifacts have
-// lost it. A crash in between leaves metas without their blob, which are served as misses.
-func (c *checker) isRotten(f *file, blob *os.File, text string) {
+// handleRotten reports a rotten blob. Under Scrub and Repair it takes the blob out of service and
+// reports the artifacts that need it. A crash in between leaves metas without their blob, which are
+// served as misses.
+func (c *checker) handleRotten(f *file, blob *os.File, text string) {
 	d := f.name
 	c.rotten[d] = true
-	p := c.found(f.path, text, "`fromcache fsck --repair` takes it out of service")
+	p := c.addProblem(f.path, text, "`fromcache fsck --repair` takes it out of service")
 	if c.pace == nil && !c.o.Repair {
 		return
 	}
@@ -348,33 +370,37 @@ func (c *checker) isRotten(f *file, blob *os.File, text string) {
 	switch {
 	case err != nil:
 		c.s.held.Withhold(d, true)
-		p.Do = "it could not be taken out of service, and only the server whose scrub found it serves it as a miss: " + err.Error()
-		c.ill(f, err)
+		p.Do = "it could not be taken out of service, and only the server whose scrub found it " +
+			"serves it as a miss: " + err.Error()
+		c.retryLater(f, err)
 	case kept == "":
 		p.Do, p.Repaired = "another has taken its place meanwhile", true
 		delete(c.rotten, d)
 	default:
 		p.Do, p.Repaired = "taken out of service: it is tmp/"+kept+" now", true
-		c.whoNeeds(d, kept)
+		c.addArtifactsOf(d, kept)
 	}
 }
 
-// whoNeeds tells of each artifact whose blob was taken out of service as rotten. A meta that
-// can't be read may be of any blob, and the rotten one the only copy.
-func (c *checker) whoNeeds(d, kept string) {
+// addArtifactsOf reports each artifact whose blob d was taken out of service as tmp/<kept>, or that
+// no artifact needs it. A meta that can't be read may need it.
+func (c *checker) addArtifactsOf(d, kept string) {
 	text, do := "a blob that no artifact needs is rotten on the disk", "look at it, and rm it"
 	needed := false
 	for a, err := range c.s.held.Artifacts() {
 		switch {
 		case err != nil: //guard:TestScrubOfABlobThatAMalformedMetaNeeds
 			text = "a blob is rotten on the disk, and a meta that is malformed or can't be read may need it"
-			do = "run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" + kept + " until then"
+			do = "run `fromcache fsck`, which says which meta that is, and mend it; keep tmp/" +
+				kept + " until then"
 		case a.SHA256 == d:
 			needed = true
-			c.found("meta/"+a.Key+".json", "its blob was rotten on the disk, and is out of service as tmp/"+kept, "it is served as a miss; "+c.s.fetchAgain(a))
+			c.addProblem("meta/"+a.Key+".json",
+				"its blob was rotten on the disk, and is out of service as tmp/"+kept,
+				"it is served as a miss; "+c.s.fetchAgain(a))
 		}
 	}
 	if !needed {
-		c.found("tmp/"+kept, text, do)
+		c.addProblem("tmp/"+kept, text, do)
 	}
 }

@@ -20,40 +20,45 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// slack is how much older than its rule a half-written file may be before fsck minds, because gc
-// comes once an hour.
+// slack is how much older than gc lets it become a file in tmp/ may be before fsck reports it,
+// because gc runs once an hour.
 const slack = 2 * time.Hour
 
-// brokenOff finds what a tool left under the name that it gives to what is not whole, because it
-// does not exist for the server and fills the disk.
-func (c *checker) brokenOff(f *file) {
+// checkBrokenCopy reports a file under a temporary name that rsync or an editor left behind. The
+// server ignores such names, and the file takes room on the disk.
+func (c *checker) checkBrokenCopy(f *file) {
 	copied := f.dir == "blobs" || f.dir == "meta" || f.dir == string(tree.Queue)
-	if copied && f.st.Mode&unix.S_IFMT == unix.S_IFREG && time.Since(time.Unix(f.st.Mtim.Unix())) > oldTemp {
-		c.found(f.path, "a copy that was broken off, or an editor's, more than a day ago: ignored", "rm it")
+	if copied && f.st.Mode&unix.S_IFMT == unix.S_IFREG &&
+		time.Since(time.Unix(f.st.Mtim.Unix())) > oldTemp {
+		c.addProblem(f.path,
+			"a copy that was broken off, or an editor's, more than a day ago: ignored", "rm it")
 	}
 }
 
-// linked tells of files with several names. A job that moved on while the walk came by has been
-// seen twice, and has one name.
-func (c *checker) linked() {
+// addHardLinks reports files that have several names. It looks at each again, because a job that
+// moved during the walk was seen under two names and has one.
+func (c *checker) addHardLinks() {
 	for _, list := range c.links {
 		list = slices.DeleteFunc(list, func(f *file) bool {
 			var st unix.Stat_t
-			return unix.Lstat(c.s.tree.Path(f.dir, f.name), &st) != nil || st.Ino != f.st.Ino || st.Nlink < 2
+			return unix.Lstat(c.s.tree.Path(f.dir, f.name), &st) != nil ||
+				st.Ino != f.st.Ino || st.Nlink < 2
 		})
 		switch {
 		case len(list) > 1:
-			c.found(list[1].path, "the same file is also "+list[0].path, "rm one of the two names")
+			c.addProblem(list[1].path, "the same file is also "+list[0].path, "rm one of the two names")
 		case len(list) == 1:
-			c.found(list[0].path, fmt.Sprintf("the file has %d names: whoever writes to another of them changes this one", list[0].st.Nlink),
+			c.addProblem(list[0].path, fmt.Sprintf(
+				"the file has %d names: whoever writes to another of them changes this one",
+				list[0].st.Nlink),
 				"cp it to a name with a dot in front, then mv that over it")
 		}
 	}
 }
 
-// shut finds what root reads and the server may not, such as a backup that root copied back. The
-// server's user is the one that the data directory belongs to.
-func (c *checker) shut(f *file) {
+// checkReadable reports a file that the server's user may not read, such as one of a backup that
+// root copied back. The server's user is the owner of the data directory.
+func (c *checker) checkReadable(f *file) {
 	uid, gid := c.server.Uid, c.server.Gid
 	if uid == 0 || int(uid) == os.Geteuid() {
 		return
@@ -65,17 +70,19 @@ func (c *checker) shut(f *file) {
 		may = 0o040
 	}
 	if uint32(f.st.Mode)&may == 0 { //guard:TestFsckFindsWhatTheServerMayNotRead
-		c.found(f.path, fmt.Sprintf("user %d, whose the data directory is, may not read it (mode %03o of user %d)", uid, f.st.Mode&0o777, f.st.Uid),
+		c.addProblem(f.path, fmt.Sprintf(
+			"user %d, whose the data directory is, may not read it (mode %03o of user %d)",
+			uid, f.st.Mode&0o777, f.st.Uid),
 			"chown it to the server's user; until then it is served as a miss")
 	}
 }
 
-// job looks at a file of the spool, or at the reason beside one in failed/.
-func (c *checker) job(f *file) {
+// checkJob checks a job, or the .why file beside one in failed/.
+func (c *checker) checkJob(f *file) {
 	st := tree.State(f.dir)
 	if of, ok := strings.CutSuffix(f.name, ".why"); ok && st == tree.Failed {
 		if !tree.Exists(c.s.tree.JobPath(st, of)) {
-			c.found(f.path, "the reason of a job that is not there", "rm it")
+			c.addProblem(f.path, "the reason of a job that is not there", "rm it")
 		}
 		return
 	}
@@ -86,104 +93,113 @@ func (c *checker) job(f *file) {
 	c.r.Jobs++
 	switch {
 	case err != nil:
-		c.found(f.path, "it can't be read: "+err.Error(), "mend the disk")
+		c.addProblem(f.path, "it can't be read: "+err.Error(), "mend the disk")
 	case strings.HasPrefix(j.Note, "ignored"):
-		c.found(f.path, j.Note, "or remove it")
+		c.addProblem(f.path, j.Note, "or remove it")
 	case strings.HasPrefix(j.Note, "the server may not read"):
-		c.found(f.path, j.Note, "chmod 660 it, or rm it")
-	case st == tree.Misses && j.Job.URL == "" && c.blank(f):
-		p := c.found(f.path, "it is empty, as a power cut leaves one", "it gets its URL from the next client that asks; or rm it")
+		c.addProblem(f.path, j.Note, "chmod 660 it, or rm it")
+	case st == tree.Misses && j.Job.URL == "" && c.isBlank(f):
+		p := c.addProblem(f.path, "it is empty, as a power cut leaves one",
+			"it gets its URL from the next client that asks; or rm it")
 		if c.o.Repair && os.Remove(c.s.tree.JobPath(st, f.name)) == nil {
 			p.Do, p.Repaired = "removed", true
 		}
 	case j.Job.URL == "" && (j.Note == "" || st == tree.Queue):
-		c.found(f.path, "it holds no URL", "look at it with cat, then rm or mend it")
+		c.addProblem(f.path, "it holds no URL", "look at it with cat, then rm or mend it")
 	case st == tree.Misses && !c.s.spool.IsMissName(&j.Job, f.name):
-		c.found(f.path, "it is named for another URL than the one in it: no client's miss finds it", "mv -n it to misses/"+j.Key+"; where one is there, rm this one")
+		c.addProblem(f.path,
+			"it is named for another URL than the one in it: no client's miss finds it",
+			"mv -n it to misses/"+j.Key+"; where one is there, rm this one")
 	}
 }
 
-// blank reports whether a miss holds nothing, or zeros.
-func (c *checker) blank(f *file) bool {
+// isBlank reports whether a miss is empty or all zeros, as after a power cut.
+func (c *checker) isBlank(f *file) bool {
 	b, err := tree.ReadFile(c.s.tree.Path(f.dir, f.name), job.MaxFile)
 	return err == nil && strings.Trim(string(b), "\x00") == ""
 }
 
-// claim finds orphans in active/, and a second claim of a key.
-func (c *checker) claim(f *file) {
+// checkClaim reports an orphan in active/, and a second claim of a key.
+func (c *checker) checkClaim(f *file) {
 	j, err := c.s.spool.JobFile(tree.Active, f.name)
 	if err != nil {
 		return
 	}
 	if j.Worker == "" {
-		c.found(f.path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
+		c.addProblem(f.path, "not a claim's name", "mv it to queue/ to have it fetched, or rm it")
 		return
 	}
 	a, err := tree.OpenLocked(c.s.tree.JobPath(tree.Active, f.name), tree.OpenJob)
 	if err == nil {
 		defer a.Close()
-		c.orphan(a, &j, f.path)
+		c.addOrphan(a, &j, f.path)
 	}
-	if !errors.Is(err, tree.ErrLocked) { // else it has ended
+	if !errors.Is(err, tree.ErrLocked) { // it is an orphan, or it ended meanwhile
 		return
 	}
 	if other, ok := c.claims[j.Key]; ok && j.Key != "" && tree.Exists(c.s.tree.Root+"/"+other) {
-		c.found(f.path, "its key is also claimed by "+other, "rm one of them")
+		c.addProblem(f.path, "its key is also claimed by "+other, "rm one of them")
 	}
 	c.claims[j.Key] = f.path
 }
 
-func (c *checker) orphan(f *os.File, j *spool.JobFile, path string) {
-	p := c.found(path, "an orphan: its worker has died", "a running server takes it up within seconds")
+// addOrphan reports a job in active/ whose worker has died, and ends it under Repair.
+func (c *checker) addOrphan(f *os.File, j *spool.JobFile, path string) {
+	p := c.addProblem(path, "an orphan: its worker has died",
+		"a running server takes it up within seconds")
 	if c.s.active.OfOtherHost(&j.Job) {
 		p.Text = "an orphan, or the job of a server on another host"
-		p.Do = "once it has stood still for 10 minutes a running server takes it up; if that host serves no more, mv it to queue/ now"
+		p.Do = "once it has stood still for 10 minutes a running server takes it up; " +
+			"if that host serves no more, mv it to queue/ now"
 	}
 	if c.o.Repair {
 		tree.Unlock(f)
-		if c.s.active.RecoverFile(j.Name) == nil && !tree.Exists(c.s.tree.JobPath(tree.Active, j.Name)) {
+		if c.s.active.RecoverFile(j.Name) == nil &&
+			!tree.Exists(c.s.tree.JobPath(tree.Active, j.Name)) {
 			p.Do, p.Repaired = "moved to queue/, or to done/ if it had been fetched", true
 		}
 	}
 }
 
-func (c *checker) hits(f *file) {
+func (c *checker) checkHits(f *file) {
 	b, err := tree.ReadFile(c.s.tree.Path("hits", f.name), 32)
 	n, perr := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		c.found(f.path, "it can't be read: "+err.Error(), "mend the disk or the file's mode")
+		c.addProblem(f.path, "it can't be read: "+err.Error(), "mend the disk or the file's mode")
 	case err == nil && len(b) > 0 && (perr != nil || n < 0):
-		c.found(f.path, "not a number: it counts as 0", "rm it, or write the number")
+		c.addProblem(f.path, "not a number: it counts as 0", "rm it, or write the number")
 	}
 }
 
-// token finds what was to be a token and lets nobody in.
-func (c *checker) token(f *file) {
+// checkToken reports a file in tokens/ that is no valid token.
+func (c *checker) checkToken(f *file) {
 	if why := c.s.tokens.TokenFlaw(f.name); why != "" {
-		c.found(f.path, "no token, and lets nobody in: "+why, "rm it, and make another with `fromcache token add`")
+		c.addProblem(f.path, "no token, and lets nobody in: "+why,
+			"rm it, and make another with `fromcache token add`")
 	}
 }
 
-func (c *checker) denied(f *file) {
+func (c *checker) checkDenied(f *file) {
 	if !key.Valid(strings.TrimSuffix(f.name, ".job")) && !queries.IsHostPattern(f.name) {
-		c.found(f.path, "neither a key, nor a host, nor *.domain: it denies nothing", "rename it, or rm it")
+		c.addProblem(f.path, "neither a key, nor a host, nor *.domain: it denies nothing",
+			"rename it, or rm it")
 	}
 }
 
-// want finds out what every meta names at this moment, as gc does, for the look at tmp/.
-func (c *checker) want() {
+// readWanted reads which blobs the metas name now, as gc does, because tmp/ is checked by that.
+func (c *checker) readWanted() {
 	wanted, err := c.s.wanted()
 	if err != nil {
-		c.found("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
+		c.addProblem("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
 		return
 	}
 	c.wanted = wanted
 }
 
-// halfWritten: what is in tmp/ is younger than its rule, which gc applies every hour, and which
-// Repair has it apply now.
-func (c *checker) halfWritten(f *file) {
+// checkTemp reports a file in tmp/ that gc, which runs every hour, should have removed. Repair
+// removes it.
+func (c *checker) checkTemp(f *file) {
 	if strings.HasSuffix(f.name, rottenSuffix) {
 		c.r.Rotten = append(c.r.Rotten, f.name)
 	}
@@ -191,15 +207,15 @@ func (c *checker) halfWritten(f *file) {
 	switch {
 	case text == "":
 	case rule == 0:
-		c.found(f.path, text, "move it away")
+		c.addProblem(f.path, text, "move it away")
 	case time.Since(time.Unix(f.st.Ctim.Unix())) >= rule+slack:
-		c.found(f.path, text, "a running server's gc removes it; or `fromcache fsck --repair`")
-		c.old = true
+		c.addProblem(f.path, text, "a running server's gc removes it; or `fromcache fsck --repair`")
+		c.hasOld = true
 	}
 }
 
-// ruleOf is how old a name in tmp/ may get, and what is wrong with it then; "" where it may
-// stay, and 0 where it may not be there at all.
+// ruleOf returns how old a file in tmp/ may become, and what to report of an older one. The text is
+// "" for a file that may stay, and the duration is 0 for one that does not belong there.
 func (c *checker) ruleOf(name string) (time.Duration, string) {
 	switch d, gone := strings.CutSuffix(name, held.GoneSuffix); {
 	case name[0] == '.':
@@ -220,14 +236,15 @@ func (c *checker) ruleOf(name string) (time.Duration, string) {
 	return 0, "not a name of ours"
 }
 
-// sweep has gc go through tmp/ where something there is old, and takes no blob out of service.
+// sweep has gc remove what is old in tmp/, if there is anything. It takes no blob out of service.
 func (c *checker) sweep() error {
-	if !c.old || c.wanted == nil {
+	if !c.hasOld || c.wanted == nil {
 		return nil
 	}
 	_, err := c.s.GC(GCOptions{tmpOnly: true})
 	for i := range c.r.Problems {
-		if p := &c.r.Problems[i]; strings.HasPrefix(p.Path, "tmp/") && !tree.Exists(c.s.tree.Root+"/"+p.Path) {
+		p := &c.r.Problems[i]
+		if strings.HasPrefix(p.Path, "tmp/") && !tree.Exists(c.s.tree.Root+"/"+p.Path) {
 			p.Do, p.Repaired = "removed", true
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	AgainAfter   = againAfter
-	CantScrub    = cantScrub
+	AgainAfter   = retryAfter
+	CantScrub    = scrubTrouble
 	GoneFor      = goneFor
 	MaxProblems  = maxProblems
 	OldPart      = oldPart
@@ -21,7 +21,7 @@ const (
 	RottenSuffix = rottenSuffix
 )
 
-func (s *Keeper) DropSecond(d string, age time.Duration) { s.dropSecond(d, age) }
+func (s *Keeper) DropSecond(d string, age time.Duration) { s.removeDuplicate(d, age) }
 
 func (s *Keeper) PartWanted(name string) bool { return s.partWanted(name) }
 
@@ -29,11 +29,11 @@ func (s *Keeper) PutAside(d string, judged func(path string) bool) (kept string,
 	return s.putAside(d, judged)
 }
 
-func (s *Keeper) Report(path string, found []health.Problem) { s.report(path, found) }
+func (s *Keeper) Report(path string, found []health.Problem) { s.updateProblems(path, found) }
 
 // WantMalformed reports what gc wants for a meta that is malformed.
 func (s *Keeper) WantMalformed(wanted Digests, name string, text []byte) error {
-	return s.wantMalformed(wanted, name, text)
+	return s.addWantedOfMalformed(wanted, name, text)
 }
 
 type Digests = digests
@@ -53,20 +53,20 @@ func NewScrub(ctx context.Context, s *Keeper, rate int64) *Checker {
 
 func (c *checker) Round() error { return c.round() }
 
-func (c *checker) Want() { c.want() }
+func (c *checker) Want() { c.readWanted() }
 
 func (c *checker) RuleOf(name string) (time.Duration, string) { return c.ruleOf(name) }
 
 // IsRotten judges a blob that was read as f.
-func (c *checker) IsRotten(d string, f *os.File) { c.isRotten(&file{name: d}, f, "rotten") }
+func (c *checker) IsRotten(d string, f *os.File) { c.handleRotten(&file{name: d}, f, "rotten") }
 
 // LostMeta looks for a meta whose blob no other names, and returns what was found so far.
 func (c *checker) LostMeta(k string) []health.Problem {
-	c.lostMeta(k, digests{})
+	c.checkLostMeta(k, digests{})
 	return c.r.Problems
 }
 
 // WriteAnew writes a meta where there is none.
 func (c *checker) WriteAnew(k string, h *held.Record) error { return c.writeAnew(k, h, nil, false) }
 
-const ManyUnnamed = manyUnnamed
+const ManyUnnamed = brakeTrouble

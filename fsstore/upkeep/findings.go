@@ -15,8 +15,8 @@ import (
 	"fromcache/fsstore/spool"
 )
 
-// rottenSuffix is what the checker adds to a blob whose hash is not its name. gc never touches
-// it, because it may be the only copy: it stays until a person removes it.
+// rottenSuffix ends the name in tmp/ of a blob whose hash is not its name. gc never removes such a
+// file, because it may be the only copy.
 const rottenSuffix = ".rotten"
 
 // IsRotten reports whether a name in tmp/ is of a blob that was taken out of service.
@@ -31,18 +31,19 @@ type problemBook struct {
 	list []health.Problem
 }
 
-// Problems lists what the scrub of this process found in meta/ and blobs/ and has not been
-// mended, newest first, at most 100.
+// Problems lists what the scrub of this process found in meta/ and blobs/ and nobody has mended,
+// newest first, at most 100.
 func (s *Keeper) Problems() []health.Problem {
-	s.found.mu.Lock()
-	list := slices.Clone(s.found.list)
-	s.found.mu.Unlock()
-	list = slices.DeleteFunc(list, s.mended)
+	s.problems.mu.Lock()
+	list := slices.Clone(s.problems.list)
+	s.problems.mu.Unlock()
+	list = slices.DeleteFunc(list, s.isMended)
 	slices.Reverse(list)
 	return list
 }
 
-func (s *Keeper) mended(p health.Problem) bool {
+// isMended reports whether the file of a problem is gone or is well again.
+func (s *Keeper) isMended(p health.Problem) bool {
 	k, isMeta := strings.CutPrefix(strings.TrimSuffix(p.Path, ".json"), "meta/")
 	if !isMeta {
 		return !tree.Exists(s.tree.Root + "/" + p.Path)
@@ -55,14 +56,14 @@ func (s *Keeper) mended(p health.Problem) bool {
 	return text == "" && s.held.HasBlob(a.SHA256, a.Size)
 }
 
-// report takes what a look at path has found in place of what is known of it. The log has each
-// problem when it is new, and what was mended at once.
-func (s *Keeper) report(path string, found []health.Problem) {
-	s.found.mu.Lock()
-	defer s.found.mu.Unlock()
-	list := slices.DeleteFunc(s.found.list, func(p health.Problem) bool {
+// updateProblems replaces what is remembered of path by what a check of it has found. It logs each
+// problem that is new, also one that the check has mended.
+func (s *Keeper) updateProblems(path string, found []health.Problem) {
+	s.problems.mu.Lock()
+	defer s.problems.mu.Unlock()
+	list := slices.DeleteFunc(s.problems.list, func(p health.Problem) bool {
 		still := slices.ContainsFunc(found, func(f health.Problem) bool { return f.Path == path })
-		return p.Path == path && !still || s.mended(p)
+		return p.Path == path && !still || s.isMended(p)
 	})
 	for _, p := range found {
 		p.Time = tree.Now()
@@ -79,10 +80,10 @@ func (s *Keeper) report(path string, found []health.Problem) {
 			list = append(list, p)
 		}
 	}
-	s.found.list = list[max(0, len(list)-maxProblems):] //guard:TestProblemsAreBounded
+	s.problems.list = list[max(0, len(list)-maxProblems):] //guard:TestProblemsAreBounded
 }
 
-// Lost says why an artifact that has a meta is not held, and what to do; "" where it is held.
+// Lost says why an artifact that has a meta is not held and what to do, or "" if it is held.
 func (s *Keeper) Lost(a *held.Artifact) string {
 	if s.held.HasBlob(a.SHA256, a.Size) {
 		return ""
@@ -90,9 +91,9 @@ func (s *Keeper) Lost(a *held.Artifact) string {
 	return "its blob is missing, has another size or can't be read: " + s.fetchAgain(a)
 }
 
-// fetchAgain says how a person has back what the disk has lost. Nothing is fetched without one:
-// an origin that has other bytes by now would else change what clients get, at an hour that the
-// disk chose.
+// fetchAgain says how a person restores an artifact whose blob is lost. The server does not fetch
+// it by itself, because the origin may have other bytes by now, and clients would get those without
+// anybody having approved it.
 func (s *Keeper) fetchAgain(a *held.Artifact) string {
 	id := spool.IDOfHeld(a.Key, a.URLSum)
 	done := s.spool.DoneJob(id)
@@ -102,14 +103,15 @@ func (s *Keeper) fetchAgain(a *held.Artifact) string {
 	case s.spool.CameByPut(a.Key, &done.Job):
 		return "carry it in again, with `fromcache put URL FILE` or the form Upload"
 	case done.Name != "":
-		return "`fromcache retry " + strings.TrimSuffix(done.Name, ".job") + "` fetches it again, as does `mv done/" + done.Name + " queue/`"
+		return "`fromcache retry " + strings.TrimSuffix(done.Name, ".job") +
+			"` fetches it again, as does `mv done/" + done.Name + " queue/`"
 	}
 	return "fetch it again with `fromcache add URL`, or evict it"
 }
 
-// putAside takes a blob out of service, if the one by that name is still what was judged: a
-// worker may have put a sound one in its place, and then the name that it has in tmp/ is "". What
-// an earlier take-out left stays beside it.
+// putAside renames a blob into tmp/ and returns its name there. If still reports that the name in
+// blobs/ is another file by now, because a worker has published a sound one, putAside leaves that
+// and returns "". It replaces no file in tmp/.
 func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, err error) {
 	path := s.tree.Path("blobs", d)
 	for n := 1; ; n++ {
@@ -122,7 +124,7 @@ func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, 
 			kept = fmt.Sprintf("%s.%d%s", d, n, rottenSuffix)
 		}
 		err := tree.RenameNew(path, s.tree.Path("tmp", kept))
-		if err == nil && s.caughtAnother(judged, kept) { //guard:TestNoSoundBlobIsPutAside
+		if err == nil && s.movedAnother(judged, kept) { //guard:TestNoSoundBlobIsPutAside
 			return "", s.held.RestoreBlobFrom(kept, d)
 		}
 		if !errors.Is(err, fs.ErrExist) || n > 999 {
@@ -131,9 +133,10 @@ func (s *Keeper) putAside(d string, still func(path string) bool) (kept string, 
 	}
 }
 
-// caughtAnother: a rename is of a name, and no look at the file before it can tell which one it
-// will catch. Until a sound one that came in between is back, its artifact is a miss.
-func (s *Keeper) caughtAnother(judged fs.FileInfo, kept string) bool {
+// movedAnother reports whether the rename to tmp/<kept> moved another file than judged, because a
+// worker published between the check and the rename. Until putAside has put that file back, its
+// artifact is a miss.
+func (s *Keeper) movedAnother(judged fs.FileInfo, kept string) bool {
 	caught, err := os.Lstat(s.tree.Path("tmp", kept))
 	return err == nil && !os.SameFile(judged, caught)
 }

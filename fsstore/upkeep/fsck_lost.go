@@ -12,15 +12,16 @@ import (
 	"fromcache/fsstore/key"
 )
 
-const wroteAnew = "written anew, as far as done/ tells, without the origin's header and the redirects"
+const writtenAnew = "written anew, as far as done/ tells, without the origin's header " +
+	"and the redirects"
 
-// unnamed finds blobs that were held last, as their jobs in done/ say, that no verb has evicted,
-// and that no meta names. An `rm` by hand looks like a loss: it takes a verb to say that it was
-// meant.
-func (c *checker) unnamed() error {
+// findLostMetas finds artifacts whose meta is gone: a job in done/ says that the blob was held
+// last, no verb has evicted it, and no meta names it. An `rm` in a shell looks the same, because
+// only a verb writes that it was meant.
+func (c *checker) findLostMetas() error {
 	wanted, err := c.s.wanted()
 	if err != nil {
-		return nil //nolint:nilerr // the look at that meta, which may name any of them, has told
+		return nil //nolint:nilerr // checkMeta has reported that meta, which may name any blob
 	}
 	var lost []string
 	err = c.s.held.EachRecord(func(k string, newest bool, h *held.Record) {
@@ -33,15 +34,16 @@ func (c *checker) unnamed() error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		c.lostMeta(k, wanted)
+		c.checkLostMeta(k, wanted)
 	}
 	return err
 }
 
-// lostMeta looks at meta first: an evict writes its line before it removes a meta. A meta that
-// is older than what done/ speaks of was restored, unless it knows that version as an earlier
-// one: then a clock was set back.
-func (c *checker) lostMeta(k string, wanted digests) {
+// checkLostMeta reports the meta of key k if it is gone, or if it is older than the version that
+// done/ says was held last, as after a backup was restored. If the meta lists that version as an
+// earlier one, only a clock was set back. It reads the meta before the job in done/, because an
+// evict writes its line before it removes the meta.
+func (c *checker) checkLostMeta(k string, wanted digests) {
 	a, err := c.s.held.Artifact(k)
 	h, _ := c.s.held.LastRecord(k)
 	d, text := h.Done.Sha256, ""
@@ -53,20 +55,26 @@ func (c *checker) lostMeta(k string, wanted digests) {
 	case err == nil &&
 		a.Fetched.Before(h.Done.Time) && //guard:TestALostMetaIsWrittenAnew
 		!a.Replaced(d): //guard:TestALostMetaIsWrittenAnew
-		old, text = &a.Meta, "it is older than what done/"+k+".job says was held last, whose blob is there"
-	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed) && !errors.Is(err, tree.ErrNotRegular):
-		text = "it is gone, and no verb has evicted it: done/" + k + ".job says that it was held, and its blob is there"
+		old = &a.Meta
+		text = "it is older than what done/" + k + ".job says was held last, whose blob is there"
+	case errors.Is(err, fs.ErrNotExist) &&
+		!errors.Is(err, held.ErrMalformed) && !errors.Is(err, tree.ErrNotRegular):
+		text = "it is gone, and no verb has evicted it: done/" + k +
+			".job says that it was held, and its blob is there"
 	default:
 		return
 	}
-	p := c.found("meta/"+k+".json", text, "`fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict "+k+"` says so, else its blob goes a day after gc has come by")
+	p := c.addProblem("meta/"+k+".json", text,
+		"`fromcache fsck --repair` writes it anew; if it was meant, `fromcache evict "+k+
+			"` says so, else its blob goes a day after gc has come by")
 	if c.o.Repair {
-		p.Done(wroteAnew, c.writeAnew(k, &h, old, old != nil))
+		p.Done(writtenAnew, c.writeAnew(k, &h, old, old != nil))
 	}
 }
 
-// writeAnew writes the meta that h tells of, once its blob has been read and is what it should
-// be. Where it is to replace none, one that comes in meanwhile stays.
+// writeAnew writes the meta of key k from its job in done/, after it has read the blob and found it
+// sound. It takes old, if there is one, into the history. Without replace it keeps a meta that came
+// in meanwhile.
 func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bool) error {
 	m, err := c.s.metaOf(k, h)
 	if err != nil {
@@ -78,7 +86,8 @@ func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bo
 	if m.Size, err = c.s.soundSize(c.ctx, m.SHA256); err != nil {
 		return err
 	}
-	if now, _ := c.s.held.LastRecord(k); now.Evicted || now.Done.Sha256 != m.SHA256 { // that took its time //guard:TestFsckUndoesNoEvict
+	now, _ := c.s.held.LastRecord(k)                // again, because reading the blob may take minutes
+	if now.Evicted || now.Done.Sha256 != m.SHA256 { //guard:TestFsckUndoesNoEvict
 		return errors.New("it was evicted or fetched again meanwhile")
 	}
 	if old != nil {
@@ -92,8 +101,8 @@ func (c *checker) writeAnew(k string, h *held.Record, old *held.Meta, replace bo
 	return err
 }
 
-// soundSize is the size of a blob that is what its name says, which it brings back into its
-// place.
+// soundSize returns the size of a blob, or held.ErrCorrupt if its digest is not its name. It
+// restores a blob that gc has taken out of service.
 func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
 	if err := s.held.RestoreBlob(d); err != nil {
 		return 0, err
@@ -108,19 +117,21 @@ func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
 	return info.Size(), nil
 }
 
-// metaOf is the meta of key k as its job in done/ tells it.
+// metaOf returns the meta of key k as far as its job in done/ tells it.
 func (s *Keeper) metaOf(k string, h *held.Record) (*held.Meta, error) {
-	u, ok := s.asNamed(h.Job.FetchURL(), k)
+	u, ok := s.parseNamed(h.Job.FetchURL(), k)
 	if !ok || h.Done.Sha256 == "" || h.Evicted {
-		return nil, errors.New("done/ tells no URL of that key that was held last: rm it, and fetch that with `fromcache add URL`")
+		return nil, errors.New("done/ tells no URL of that key that was held last: " +
+			"rm it, and fetch that with `fromcache add URL`")
 	}
 	m := active.MetaOf(k, h.Job, u, h.Done.Sha256)
 	m.Fetched = h.Done.Time
 	return m, nil
 }
 
-// asNamed is a URL in the form that has the name k, by whatever rule.
-func (s *Keeper) asNamed(rawURL, k string) (key.URL, bool) {
+// parseNamed parses a URL by the rule that gives it the key k: today's, an earlier server's, or
+// that of a variant.
+func (s *Keeper) parseNamed(rawURL, k string) (key.URL, bool) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil || k == u.Key() || k == u.OldKey() {
 		return u, err == nil

@@ -20,24 +20,20 @@ import (
 	"fromcache/fsstore/spool"
 )
 
+// How long files stay in tmp/.
 const (
-
-	// goneFor is how long an unreferenced blob can still be brought back.
-	goneFor = 24 * time.Hour
-	// oldTemp: a half-written file of a process that has died.
-	oldTemp = 24 * time.Hour
-	// oldPart: a part whose key has no job any more.
-	oldPart = 7 * 24 * time.Hour
+	goneFor = 24 * time.Hour     // a blob that is out of service
+	oldTemp = 24 * time.Hour     // a half-written file, whose process has died
+	oldPart = 7 * 24 * time.Hour // a part whose key has no job any more
 )
 
 var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 
-// GC takes blobs that no meta names out of service, brings back those that
-// are wanted after all, and unlinks what has been gone for a day, as the
-// rename's ctime says. It never touches a blob while a meta can't be read, or a
-// part of the tree is away, and takes nothing where too much would go at once
-// (*Brake), unless it is forced.
-// Crash-safe: each step is a rename or an unlink of its own.
+// GC takes blobs that no meta names out of service, restores those that a meta names again, and
+// unlinks what has been out of service for a day by its ctime, which the rename set. It touches no
+// blob while a meta can't be read or a part of the tree is away. If too much would go at once it
+// takes nothing and returns a *Brake, unless it is forced. A crash needs no recovery, because each
+// step is one rename or unlink.
 func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 	var r GCReport
 	if s.health.Check(0).Incomplete { //guard:TestGCLeavesHalfATreeAlone
@@ -56,7 +52,7 @@ func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 		return r, err
 	}
 	if held {
-		o.keep = true
+		o.keepGone = true
 		return r, errors.Join(brake, s.sweep(wanted, o, &r))
 	}
 	if len(r.Gone) > 0 && !o.DryRun { // a publisher may have committed in between
@@ -67,7 +63,8 @@ func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 	return r, s.sweep(wanted, o, &r)
 }
 
-// digests is a set of them, small enough for a million.
+// digests is a set of SHA-256 digests. It holds the 32 bytes of each, because a data directory may
+// have a million.
 type digests map[[32]byte]struct{}
 
 func (d digests) add(s string) {
@@ -81,13 +78,13 @@ func (d digests) has(s string) bool {
 	return ok && held.IsDigest(s)
 }
 
-// wanted is every digest that a meta names.
+// wanted returns every digest that a meta names.
 func (s *Keeper) wanted() (digests, error) {
 	wanted := digests{}
 	buf := make([]byte, 16<<10)
 	err := s.tree.EachNames("meta", func(names []string) error {
 		for _, name := range names {
-			if err := s.want(wanted, name, buf); err != nil {
+			if err := s.addWanted(wanted, name, buf); err != nil {
 				return err
 			}
 		}
@@ -96,24 +93,26 @@ func (s *Keeper) wanted() (digests, error) {
 	return wanted, err
 }
 
-func (s *Keeper) want(wanted digests, name string, buf []byte) error {
+// addWanted adds the digest that meta/<name> names.
+func (s *Keeper) addWanted(wanted digests, name string, buf []byte) error {
 	b, err := s.held.ReadMeta(name, buf)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("gc touches no blob while a meta can't be read: %w", err) //guard:TestGCTouchesNothingUnreadably
+		err = fmt.Errorf("gc touches no blob while a meta can't be read: %w", err)
+		return err //guard:TestGCTouchesNothingUnreadably
 	}
 	if d := held.DigestIn(b); d != "" {
 		wanted.add(d)
 		return nil
 	}
-	return s.wantMalformed(wanted, name, b)
+	return s.addWantedOfMalformed(wanted, name, b)
 }
 
-// wantMalformed: such a meta speaks for every digest in its text, and for what
-// its job has fetched. One that tells nothing may be of any blob.
-func (s *Keeper) wantMalformed(wanted digests, name string, b []byte) error {
+// addWantedOfMalformed adds every digest in the text of a malformed meta, and the one that its job
+// in done/ fetched. It returns an error if there is none, because the meta may then be of any blob.
+func (s *Keeper) addWantedOfMalformed(wanted digests, name string, b []byte) error {
 	k, isMeta := strings.CutSuffix(name, ".json")
 	found := !isMeta
 	for _, d := range digestIn.FindAllString(string(b), -1) {
@@ -128,18 +127,20 @@ func (s *Keeper) wantMalformed(wanted digests, name string, b []byte) error {
 		}
 	}
 	if !found { //guard:TestNamedBytesStay
-		return fmt.Errorf("gc touches no blob while meta/%s is malformed and names none: mend it, or rm it", name)
+		return fmt.Errorf("gc touches no blob while meta/%s is malformed and names none: "+
+			"mend it, or rm it", name)
 	}
 	return nil
 }
 
+// takeOut takes the blobs that are not wanted out of service.
 func (s *Keeper) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 	unwanted, all, err := s.unwanted(wanted)
 	if err != nil {
 		return err
 	}
 	if !o.Force { //guard:TestGCHasABrake
-		if err := s.brake(unwanted, all); err != nil {
+		if err := s.checkBrake(unwanted, all); err != nil {
 			r.Held = unwanted
 			return err
 		}
@@ -159,7 +160,7 @@ func (s *Keeper) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 	return nil
 }
 
-// unwanted are the blobs that no meta names, of how many there are.
+// unwanted lists the blobs that are not wanted, and counts all blobs.
 func (s *Keeper) unwanted(wanted digests) (list []string, all int, err error) {
 	err = s.tree.EachNames("blobs", func(names []string) error {
 		for _, d := range names {
@@ -175,8 +176,9 @@ func (s *Keeper) unwanted(wanted digests) (list []string, all int, err error) {
 	return list, all, err
 }
 
-// takeOutOne never replaces: another gc may be unlinking what was taken out
-// earlier, and would unlink this one by its name.
+// takeOutOne renames a blob into tmp/. It never replaces a file there, because another gc may be
+// about to unlink that by its name. If there is one, and the blob in service is sound, that one is
+// removed first.
 func (s *Keeper) takeOutOne(d string) error {
 	if !tree.IsRegular(s.tree.Path("blobs", d)) {
 		return fs.ErrNotExist
@@ -191,9 +193,9 @@ func (s *Keeper) takeOutOne(d string) error {
 	return err
 }
 
-// sweep goes through tmp/: what is wanted comes back, what is old goes.
+// sweep restores the blobs in tmp/ that are wanted, and unlinks what is old there.
 func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
-	if _, err := s.spool.Due(); err != nil { // a job that a person named wants its part, too
+	if _, err := s.spool.Due(); err != nil { // reads queue/, whose files may have names of their own
 		return err
 	}
 	names, err := s.tree.TmpNames()
@@ -204,9 +206,9 @@ func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
 		d, gone := strings.CutSuffix(name, held.GoneSuffix)
 		switch {
 		case gone && wanted.has(d):
-			err = s.restore(d, o, r)
+			err = s.restoreOne(d, o, r)
 		case gone &&
-			!o.keep: //guard:TestTheBrakeHoldsWhatIsGone
+			!o.keepGone: //guard:TestTheBrakeHoldsWhatIsGone
 			err = s.unlinkOld(name, o.Older, o, r)
 		case strings.HasSuffix(name, ".part"):
 			if !s.partWanted(name) { //guard:TestGCKeepsThePartsOfJobs
@@ -222,17 +224,18 @@ func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
 	return nil
 }
 
-// restore brings a blob back that is wanted after all. Where it was fetched again
-// meanwhile, what was taken out goes when it is old.
-func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
+// restoreOne puts a blob back into service that a meta names again. If the blob was fetched again
+// meanwhile, the one in tmp/ is removed when it is old.
+func (s *Keeper) restoreOne(d string, o GCOptions, r *GCReport) error {
 	switch blob := s.tree.Path("blobs", d); {
 	case tree.IsRegular(blob):
 		if !o.DryRun {
-			s.dropSecond(d, o.Older)
+			s.removeDuplicate(d, o.Older)
 		}
 		return nil
 	case tree.Exists(blob):
-		s.health.Complain("gc", fmt.Errorf("%s is no file: move it away, the blob in tmp/ takes its place", blob))
+		s.health.Complain("gc", fmt.Errorf(
+			"%s is no file: move it away, the blob in tmp/ takes its place", blob))
 		return nil
 	}
 	if !o.DryRun {
@@ -244,17 +247,21 @@ func (s *Keeper) restore(d string, o GCOptions, r *GCReport) error {
 	return nil
 }
 
-// dropSecond removes what is left over where the blob was fetched again. It
-// reads the blob under the lock, without which nobody takes it out: of two
-// copies the other may be the rotten one.
-func (s *Keeper) dropSecond(d string, age time.Duration) {
-	s.tree.RemoveOldIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool { return s.held.VerifyBlob(context.Background(), d) })
+// removeDuplicate removes the copy in tmp/ of a blob that is in service. It reads the blob in
+// service first, because that may be rotten and the copy sound. It does so under the lock of the
+// copy, because takeOutOne removes a copy under that lock, too.
+func (s *Keeper) removeDuplicate(d string, age time.Duration) {
+	s.tree.RemoveOldIf(s.tree.Path("tmp", d+held.GoneSuffix), age, func() bool {
+		return s.held.VerifyBlob(context.Background(), d)
+	})
 }
 
+// unlinkOld unlinks a file in tmp/ whose ctime is older than age and that nobody has locked.
 func (s *Keeper) unlinkOld(name string, age time.Duration, o GCOptions, r *GCReport) error {
 	path := s.tree.Path("tmp", name)
 	var st unix.Stat_t
-	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || time.Since(time.Unix(st.Ctim.Unix())) < age {
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG ||
+		time.Since(time.Unix(st.Ctim.Unix())) < age {
 		return nil
 	}
 	if !o.DryRun && !s.tree.RemoveOld(path, age) {
@@ -272,27 +279,29 @@ func (s *Keeper) partWanted(name string) bool {
 		return true
 	}
 	for _, st := range []tree.State{tree.Queue, tree.Failed, tree.Cancelled} {
-		if tree.Exists(s.tree.JobPath(st, k+".job")) || tree.Exists(s.tree.JobPath(st, k)) || tree.Exists(s.tree.JobPath(st, k+".2.job")) {
-			return true
+		for _, name := range []string{k + ".job", k, k + ".2.job"} {
+			if tree.Exists(s.tree.JobPath(st, name)) {
+				return true
+			}
 		}
 	}
 	return s.spool.IsQueuedByKey(k)
 }
 
-// Prune removes jobs from done/ and cancelled/ that are older than History,
-// and misses that nobody has asked for in 30 days. What a file says counts,
-// not its modification time.
+// Prune removes jobs from done/ and cancelled/ that are older than the history that New was given,
+// and misses that nobody has asked for in 30 days (misses.StaleAfter). It goes by the newest line
+// in a file, because any append changes the file's own time.
 func (s *Keeper) Prune(t time.Time) error {
 	for _, st := range []tree.State{tree.Done, tree.Cancelled} {
-		if err := s.pruneDir(st, t.Add(-s.kept)); err != nil {
+		if err := s.pruneDir(st, t.Add(-s.history)); err != nil {
 			return err
 		}
 	}
 	return s.pruneDir(tree.Misses, t.Add(-misses.StaleAfter)) //guard:TestPruneGoesByTheLog
 }
 
-// pruneDir holds one file at a time: strangers fill misses/, and 10,000 of theirs
-// at once are gigabytes.
+// pruneDir removes the files of a directory whose newest line is older than before. It holds one
+// file in memory at a time, because clients fill misses/, and 10,000 files may be gigabytes.
 func (s *Keeper) pruneDir(st tree.State, before time.Time) error {
 	names, err := s.tree.Names(string(st))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"fromcache/fsstore/internal/tree"
 )
 
-// DefaultScrubRate is gentle to a disk that serves clients: 1 TB takes 14 h.
+// DefaultScrubRate is in bytes a second. At it 1 TB takes 14 h.
 const DefaultScrubRate = 20 << 20
 
 // ScrubOptions of a scrub. The zero value of each field is its default.
@@ -19,19 +19,22 @@ type ScrubOptions struct {
 	Round func(FsckReport) // called after each round, whose Problems are Problems of the Store
 }
 
-// cantScrub is what Health tells; Problems and the log have the paths.
-const cantScrub = "a part of blobs/ or meta/ can't be read, or is rotten and can't be taken out of service: " +
-	"the list of artifacts and the log say which; look at dmesg, and mend the disk or the files' modes"
+// scrubTrouble is what Health says. Problems and the log have the paths.
+const scrubTrouble = "a part of blobs/ or meta/ can't be read, or is rotten and can't be taken " +
+	"out of service: the list of artifacts and the log say which; look at dmesg, and mend the " +
+	"disk or the files' modes"
 
-// againAfter: what could not be read is tried so often, not once a round.
-const againAfter = time.Hour
+// retryAfter is how often Scrub tries what it could not read.
+const retryAfter = time.Hour
 
-// Scrub checks meta/ and reads every blob, round after round, until ctx ends, whose error it
-// returns. Its rate is Rate while the server is idle and an eighth of it while artifacts are
-// fetched or served. A blob that is not what its name says, twice in a row, is renamed to
-// tmp/<digest>.rotten, where it stays until a person removes it; its artifacts are misses from
-// then on, until a person has them fetched again. What can't be read is told, is a miss until it
-// can be, and stays where it is: a bad cable says nothing of the bytes. Problems, Health and the log have what was found.
+// Scrub checks meta/ and reads every blob, round after round, until ctx ends, and returns the error
+// of ctx. Its rate is Rate while the server is idle, and an eighth of that while artifacts are
+// fetched or served.
+//
+// If two reads in a row show that the SHA-256 of a blob is not its name, Scrub renames it to
+// tmp/<digest>.rotten, where it stays until a person removes it. Its artifacts are misses until a
+// person has them fetched again. A blob that can't be read is a miss until it can be, and stays
+// where it is, because the fault may be a cable's. Problems, Health and the log tell of all.
 func (s *Keeper) Scrub(ctx context.Context, o ScrubOptions) error {
 	if o.Rate <= 0 {
 		o.Rate = DefaultScrubRate
@@ -51,62 +54,63 @@ func (s *Keeper) Scrub(ctx context.Context, o ScrubOptions) error {
 		if o.Round != nil && err == nil {
 			o.Round(c.r)
 		}
-		for left := o.Pause; left > 0 && (err == nil || left == o.Pause); left -= againAfter {
-			if !sleep(ctx, min(left, againAfter)) {
+		for left := o.Pause; left > 0 && (err == nil || left == o.Pause); left -= retryAfter {
+			if !sleep(ctx, min(left, retryAfter)) {
 				return ctx.Err()
 			}
 			if err == nil {
-				c.lookAgain() //guard:TestScrubTroubleIsOver
+				c.retryUnread() //guard:TestScrubTroubleIsOver
 			}
 		}
 	}
 }
 
-// round looks at every meta, and then at every blob.
+// round checks every meta, and then every blob.
 func (c *checker) round() error {
 	for _, check := range checks[:2] {
 		if err := c.walk(check.dir, check.of); err != nil {
-			c.s.health.SetTrouble("scrub", cantScrub, err)
+			c.s.health.SetTrouble("scrub", scrubTrouble, err)
 			return err
 		}
 	}
-	c.settle()
+	c.clearTrouble()
 	return nil
 }
 
-// lookAgain looks at what could not be read.
-func (c *checker) lookAgain() {
-	list := c.again
-	c.again = nil
+// retryUnread checks again what could not be read.
+func (c *checker) retryUnread() {
+	list := c.unread
+	c.unread = nil
 	for _, f := range list {
 		delete(c.rotten, f.name)
 		for _, check := range checks[:2] {
 			if check.dir == f.dir {
-				c.look(f.dir, f.name, check.of)
+				c.checkName(f.dir, f.name, check.of)
 			}
 		}
 	}
-	c.settle()
+	c.clearTrouble()
 }
 
-func (c *checker) settle() {
-	if len(c.again) == 0 && c.ctx.Err() == nil {
-		c.s.health.SetTrouble("scrub", cantScrub, nil)
+// clearTrouble has Health say no more that something can't be read, once all of it could be.
+func (c *checker) clearTrouble() {
+	if len(c.unread) == 0 && c.ctx.Err() == nil {
+		c.s.health.SetTrouble("scrub", scrubTrouble, nil)
 	}
 }
 
-// pace holds a scrub back. A nil one holds nothing back.
+// pace slows a scrub down. A nil pace does not.
 type pace struct {
 	s      *Keeper
 	rate   int64
-	began  time.Time // the last look at metas
-	looked time.Time // for whether the server is busy
-	hits   int64     // at that look
+	began  time.Time // when the checking of the newest 256 metas began
+	looked time.Time // when isBusy looked last
+	hits   int64     // that were pending then
 	busy   bool
 }
 
-// turn begins a list anywhere.
-func (p *pace) turn(names []string) []string {
+// rotate returns the list from a random name to its end, and then the names before that.
+func (p *pace) rotate(names []string) []string {
 	if p == nil || len(names) == 0 {
 		return names
 	}
@@ -115,20 +119,21 @@ func (p *pace) turn(names []string) []string {
 	return append(names[from:len(names):len(names)], names[:from]...)
 }
 
-// lookShare is how much of the time the look at metas may take of a processor, in tenths:
-// 100,000 of them are read in 3 s, and so in 30.
-const lookShare = 10
+// metaShare is 10 if the checking of metas may take a tenth of a processor's time. 100,000 of them
+// take 3 s, and so 30.
+const metaShare = 10
 
-// rest follows the look at meta number i.
-func (p *pace) rest(ctx context.Context, i int) {
+// restAfterMeta sleeps after each 256 metas. i is the index of the one that was checked.
+func (p *pace) restAfterMeta(ctx context.Context, i int) {
 	if p != nil && i%256 == 255 {
-		sleep(ctx, (lookShare-1)*time.Since(p.began))
+		sleep(ctx, (metaShare-1)*time.Since(p.began))
 		p.began = time.Now()
 	}
 }
 
-// read has the reading of n bytes, that began then, take its time. It reports whether ctx lives.
-func (p *pace) read(ctx context.Context, n int, began time.Time) bool {
+// throttle sleeps until the reading of n bytes, which began at began, has taken as long as the rate
+// says. It reports whether ctx is still live.
+func (p *pace) throttle(ctx context.Context, n int, began time.Time) bool {
 	if p == nil {
 		return ctx.Err() == nil
 	}
@@ -140,8 +145,8 @@ func (p *pace) read(ctx context.Context, n int, began time.Time) bool {
 	return sleep(ctx, t-time.Since(began))
 }
 
-// isBusy looks once a second whether something is being fetched, or was served since the last
-// look.
+// isBusy reports whether something is being fetched, or was served since it last looked. It looks
+// once a second.
 func (p *pace) isBusy() bool {
 	if time.Since(p.looked) >= time.Second {
 		hits := p.s.counts.PendingHits()
@@ -152,7 +157,7 @@ func (p *pace) isBusy() bool {
 	return p.busy
 }
 
-// sleep reports whether ctx lives on.
+// sleep waits for d or until ctx ends, and reports whether ctx is still live.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(max(d, 0))
 	defer t.Stop()

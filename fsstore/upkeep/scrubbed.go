@@ -17,7 +17,7 @@ type ScrubState struct {
 	Bytes   int64     `json:"checked_bytes" doc:"Of blobs that this server has read"`
 }
 
-// scrubBook remembers what Scrub does.
+// scrubBook holds the ScrubState of this process.
 type scrubBook struct {
 	mu    sync.Mutex
 	state ScrubState

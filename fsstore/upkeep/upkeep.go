@@ -18,43 +18,47 @@ import (
 
 // Keeper removes what has had its time, and checks what is held.
 type Keeper struct {
-	tree    *tree.Tree
-	health  *health.Monitor
-	counts  *counts.Counts
-	tokens  *tokens.Tokens
-	queries *queries.Rules
-	held    *held.Cache
-	spool   *spool.Spool
-	verbs   *verbs.Verbs
-	active  *active.Claims
-	found   problemBook
-	scrub   scrubBook
-	braked  time.Time     // when Run looks whether gc still takes nothing; zero: it does not
-	kept    time.Duration // how long done/ and cancelled/ keep a job
+	tree     *tree.Tree
+	health   *health.Monitor
+	counts   *counts.Counts
+	tokens   *tokens.Tokens
+	queries  *queries.Rules
+	held     *held.Cache
+	spool    *spool.Spool
+	verbs    *verbs.Verbs
+	active   *active.Claims
+	problems problemBook
+	scrub    scrubBook
+	brakeDue time.Time     // when Run tries a gc that was held back again; zero: none was
+	history  time.Duration // how long done/ and cancelled/ keep a job
 }
 
 // New returns the Keeper of one data directory, on the rooms below it.
-func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, k *tokens.Tokens, q *queries.Rules, a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
-	return &Keeper{tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, active: j, kept: history}
+func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, k *tokens.Tokens, q *queries.Rules,
+	a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
+	return &Keeper{
+		tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, active: j,
+		history: history,
+	}
 }
 
 // GCOptions of a collection.
 type GCOptions struct {
 	DryRun bool
-	Older  time.Duration // unlink what has been gone for longer; 0: 24 h
-	Force  bool          // however much it is
+	Older  time.Duration // unlink blobs that have been out of service for longer; 0: 24 h
+	Force  bool          // ignore the Brake
 
-	keep    bool // unlink no blob
-	tmpOnly bool // take no blob out of service
+	keepGone bool // unlink no blob
+	tmpOnly  bool // take no blob out of service
 }
 
 // GCReport is what a collection did, or with DryRun would do.
 type GCReport struct {
 	Gone     []string // blobs taken out of service: moved to tmp/<digest>.gone
-	Held     []string // what would have been, but for the brake
-	Restored []string
-	Unlinked []string
-	Bytes    int64 // freed by Unlinked
+	Held     []string // blobs that the Brake kept in service
+	Restored []string // blobs put back into service
+	Unlinked []string // names in tmp/
+	Bytes    int64    // freed by Unlinked
 }
 
 // FsckOptions of a check.
@@ -69,5 +73,5 @@ type FsckReport struct {
 	Artifacts, Blobs, Jobs int
 	Bytes                  int64
 	Problems               []health.Problem
-	Rotten                 []string // names in tmp/ of blobs that are not what their names said, which only a person removes
+	Rotten                 []string // names in tmp/ of rotten blobs, which only a person removes
 }
