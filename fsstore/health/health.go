@@ -6,6 +6,7 @@ package health
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -102,8 +103,11 @@ func (s *Monitor) Faulty() bool { return s.Check(time.Second).Faulty }
 
 // SetTrouble lists a trouble until it is called again with the same name and a nil error. The log
 // has one line when it begins and one when it is over. While the directory itself is in trouble
-// an error is ignored, because it is a consequence.
+// an error is ignored, because it is a consequence. So is context.Canceled: the server ends.
 func (s *Monitor) SetTrouble(name, what string, err error) {
+	if errors.Is(err, context.Canceled) { //guard:fsstore/upkeep.TestTheEndOfAScrubIsNoTrouble
+		return
+	}
 	if err == nil || !s.Check(0).Faulty {
 		s.setTrouble(name, Trouble{What: what}, err)
 	}

@@ -32,6 +32,25 @@ func scrubOnce(t *testing.T, s *fsstore.Store, o fsstore.ScrubOptions) (r fsstor
 	return r
 }
 
+// TestTheEndOfAScrubIsNoTrouble: a server that is stopped while it reads a blob reports nothing.
+func TestTheEndOfAScrubIsNoTrouble(t *testing.T) {
+	s := storetest.TestStore(t)
+	storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Scrub(ctx, fsstore.ScrubOptions{Rate: 1}) }()
+	for s.Scrubbed().Bytes == 0 { // then it rests for 5 s, in the middle of the blob
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if list := s.Health(); len(list) > 0 {
+		t.Errorf("%+v", list)
+	}
+}
+
 func TestScrubTakesOutWhatIsRotten(t *testing.T) {
 	s := storetest.TestStore(t)
 	const blobs, bad = 40, 13
