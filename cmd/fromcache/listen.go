@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -22,16 +23,22 @@ func listen(ctx context.Context, o *serveFlags) (net.Listener, error) {
 	return socket, nil
 }
 
-// localAddr is the address by which this machine reaches a socket that listens on addr.
-func localAddr(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsUnspecified() {
-		return addr.String()
+// localURLs are the URLs by which this machine reaches a socket that listens on addr. They hold
+// addresses and no name, because localhost leads nowhere on some machines. A socket on all addresses
+// of IPv6 takes IPv4 too, unless it was made to take none.
+func localURLs(addr net.Addr, scheme string) []string {
+	hosts := []string{addr.String()}
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		port := strconv.Itoa(tcp.Port)
+		hosts = []string{net.JoinHostPort("127.0.0.1", port)}
+		if tcp.IP.To4() == nil {
+			hosts = append(hosts, net.JoinHostPort("::1", port))
+		}
 	}
-	if tcp.IP.To4() != nil {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	for i, host := range hosts {
+		hosts[i] = (&url.URL{Scheme: scheme, Host: host}).String() // which escapes a zone
 	}
-	return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	return hosts
 }
 
 // browserURL is the address of the pages, to be clicked: where the server listens on all

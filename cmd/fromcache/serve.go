@@ -208,7 +208,8 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		pool.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
 		func(ctx context.Context) error {
-			return watchdog(ctx, log, answersItself(certificate.scheme()+"://"+localAddr(listener.Addr()), server.Crowded))
+			urls := localURLs(listener.Addr(), certificate.scheme())
+			return watchdog(ctx, log, answersItself(urls, server.Crowded))
 		},
 		func(ctx context.Context) error {
 			return certificate.watch(ctx, log, func(err error) { store.SetTrouble("certificate", certificateTrouble, err) })

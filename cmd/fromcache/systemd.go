@@ -62,16 +62,22 @@ func watchdog(ctx context.Context, log *slog.Logger, alive func(context.Context)
 	}
 }
 
-// answersItself returns a check that a server answers at base, whatever it says of its health,
-// because a restart mends no disk. It also passes while crowded reports that connections wait for
-// room: a restart would break off those that have it.
-func answersItself(base string, crowded func() bool) func(context.Context) error {
+// answersItself returns a check that a server answers at one of the URLs, whatever it says of its
+// health, because a restart mends no disk. It also passes while crowded reports that connections
+// wait for room: a restart would break off those that have it.
+func answersItself(urls []string, crowded func() bool) func(context.Context) error {
 	return func(ctx context.Context) error {
-		_, err := askHealth(ctx, base)
-		var unwell unwellError
-		if errors.As(err, &unwell) || crowded() {
+		var errs []error
+		for _, base := range urls {
+			_, err := askHealth(ctx, base)
+			if err == nil || errors.As(err, new(unwellError)) {
+				return nil
+			}
+			errs = append(errs, err)
+		}
+		if crowded() {
 			return nil
 		}
-		return err
+		return errors.Join(errs...)
 	}
 }

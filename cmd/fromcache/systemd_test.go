@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func TestAnswersItself(t *testing.T) {
 	status := http.StatusOK
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	crowded := false
-	alive := answersItself(s.URL, func() bool { return crowded })
+	alive := answersItself([]string{s.URL}, func() bool { return crowded })
 	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
 		if err := alive(t.Context()); err != nil {
 			t.Errorf("%d: %v", status, err)
@@ -63,6 +64,37 @@ func TestAnswersItself(t *testing.T) {
 	}
 	if crowded = true; alive(t.Context()) != nil {
 		t.Error("a crowded server is dead")
+	}
+}
+
+// TestLocalURLs: the watchdog reaches the server whatever addresses that listens on, by no name.
+func TestLocalURLs(t *testing.T) {
+	for _, x := range []struct{ network, addr string }{
+		{"tcp", "127.0.0.1:0"}, {"tcp", "[::1]:0"}, {"tcp4", "0.0.0.0:0"}, {"tcp", ":0"}, {"tcp6", "[::]:0"},
+	} {
+		socket, err := net.Listen(x.network, x.addr)
+		if err != nil {
+			t.Logf("%s %s can't be tried here: %v", x.network, x.addr, err)
+			continue
+		}
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.Listener.Close()
+		s.Listener = socket
+		s.Start()
+		urls := localURLs(socket.Addr(), "http")
+		for _, u := range urls {
+			if parsed, err := url.Parse(u); err != nil || net.ParseIP(parsed.Hostname()) == nil {
+				t.Errorf("%s %s: %s has a name that may lead nowhere: %v", x.network, x.addr, u, err)
+			}
+		}
+		if err := answersItself(urls, func() bool { return false })(t.Context()); err != nil {
+			t.Errorf("%s %s: %v", x.network, x.addr, err)
+		}
+		s.Close()
+	}
+	zone := &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 3000}
+	if got := localURLs(zone, "https"); len(got) != 1 || got[0] != "https://[fe80::1%25eth0]:3000" {
+		t.Errorf("%v: %q", zone, got)
 	}
 }
 
