@@ -96,5 +96,5 @@
 //	verbs          a file for each verb: cancel.go moves a job there, retry.go back
 //	active         end.go: where it is a way for a download to end
 //	upkeep         check.go: what fsck asks of it; gc.go: how long it keeps a job
-//	view, why.go   who shows it; so do ../httpd/pages/jobs.go and ../cmd/fromcache/ls.go
+//	view, why.go   who shows it; so do ../httpd/show/jobs.go and ../cmd/fromcache/ls.go
 package fsstore

@@ -21,7 +21,7 @@ func TestClockIsMonotonic(t *testing.T) {
 		"fsstore/internal/tree/disk.go UTC": "lines of a job",
 		"fsstore/hooks/event.go UTC":        "a program is told the time of the event in whole seconds, and it is compared with nothing",
 		"fsstore/counts/stats.go UTC":       "the name of a day",
-		"httpd/pages/misses.go Unix":        "when a page was made, for its form",
+		"httpd/show/misses.go Unix":         "when a page was made, for its form",
 	}
 	calls := 0
 	for _, dir := range packagesBelow(t, "fsstore", "httpd", "cmd/fromcache") {

@@ -147,10 +147,15 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
+		path: "fromcache/httpd/show",
+		ours: []string{"fromcache/fsstore", "fromcache/templates"},
+		not:  []string{"os", "path/filepath", "io/ioutil", "net/http"},
+	},
+	{
 		path: "fromcache/httpd/pages",
 		ours: []string{
 			"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/httpd/live",
-			"fromcache/templates",
+			"fromcache/httpd/show", "fromcache/templates",
 		},
 		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
@@ -212,6 +217,7 @@ var denied = map[string][]string{
 	"fromcache/httpd/live":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/api":     append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/operate": append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/show":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/cmd":           inner,
 }
@@ -308,6 +314,8 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd/access", "fromcache/httpd/pages"},
 		{"fromcache/httpd/live", "fromcache/httpd/pages"},
 		{"fromcache/httpd/live", "fromcache/templates"},
+		{"fromcache/httpd/show", "net/http"},
+		{"fromcache/httpd/show", "fromcache/httpd/answer"},
 		{"fromcache/httpd/pages", "github.com/gorilla/sessions"},
 		{"fromcache/httpd/api", "fromcache/httpd/pages"},
 		{"fromcache/httpd/pages", "github.com/danielgtaylor/huma/v2"},

@@ -11,6 +11,7 @@ import (
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/show"
 )
 
 // fetch queues what was pasted: one URL, or a list in the format of a file in
@@ -36,7 +37,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 			queued++
 			s.queued(r, n)
 		case errors.Is(err, key.ErrBadURL), errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrInvalid), errors.Is(err, fsstore.ErrBusy):
-			refused = append(refused, shown(a.URL, "")+": "+key.RedactText(err.Error()))
+			refused = append(refused, show.URL(a.URL, "")+": "+key.RedactText(err.Error()))
 		default:
 			return err
 		}

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/show"
 	"fromcache/templates"
 )
 
@@ -47,7 +47,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	raw := seenOf(&j, names[0].Sum)
-	found := &facts{Key: j.Name, URL: shown(raw, j.Name)}
+	found := &facts{Key: j.Name, URL: show.URL(raw, j.Name)}
 	if s.opt.Head == nil {
 		found.Trouble = "this server has no way to ask"
 	} else {
@@ -61,7 +61,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 		return s.fragment(w, "facts", found)
 	}
 	f := s.frame(w, r, "ask")
-	found.Acts = missActs(variantsOf(&j, []job.Variant{{URL: raw}}, 1), "") // of what was asked about
+	found.Acts = show.Deciding(&j, raw)
 	f.Facts = found
 	return s.write(w, r, http.StatusOK, f)
 }
@@ -78,7 +78,7 @@ func seenOf(j *fsstore.JobFile, sum string) string {
 
 func (f *facts) say(o OriginFacts, err error) {
 	if err != nil {
-		f.Trouble = cut(key.RedactText(err.Error()), 600)
+		f.Trouble = show.Cut(key.RedactText(err.Error()), 600)
 		return
 	}
 	f.Status = strconv.Itoa(o.Status) + " " + http.StatusText(o.Status)
@@ -87,10 +87,10 @@ func (f *facts) say(o OriginFacts, err error) {
 		f.Size = templates.Size(o.Size)
 	}
 	if o.Type != "" {
-		f.Type = cut(key.RedactText(o.Type), 200)
+		f.Type = show.Cut(key.RedactText(o.Type), 200)
 	}
 	if !o.Modified.IsZero() {
 		f.Modified = templates.When(o.Modified)
 	}
-	f.Final, f.Host, f.Redirects = shown(o.Final, ""), hostOf(o.Final), o.Redirects
+	f.Final, f.Host, f.Redirects = show.URL(o.Final, ""), show.HostOf(o.Final), o.Redirects
 }

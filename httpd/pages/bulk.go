@@ -11,6 +11,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/show"
 )
 
 // atOnce is how many verbs run in parallel. fsyncs of one file system end together,
@@ -79,34 +80,15 @@ func (s *Server) operands(form url.Values, field string) ([]fsstore.Shown, error
 	if form.Get("all") == "" {
 		return namesOf(form[field], field)
 	}
-	q := missQueryOf(form)
-	if q.until == 0 {
+	q := show.MissQueryOf(form)
+	if q.Until == 0 {
 		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks until=")
 	}
-	jobs, _, found := s.matching(q)
-	if len(found) == 0 {
+	list := s.model.Matching(q)
+	if len(list) == 0 {
 		return nil, answer.Refuse(http.StatusNotFound, "no miss matches any more")
 	}
-	list := make([]fsstore.Shown, len(found))
-	for n, i := range found {
-		list[n] = fsstore.Shown{Name: jobs[i].Name, Sum: shownAt(&jobs[i], q.until)}
-	}
 	return list, nil
-}
-
-// shownAt returns the sum of the URL that a page of that time has shown first: the
-// newest then.
-func shownAt(j *fsstore.JobFile, until int64) string {
-	all := j.Asked.Variants
-	for i := len(all) - 1; i > 0; i-- {
-		if all[i].First.Unix() <= until {
-			return all[i].Sum()
-		}
-	}
-	if len(all) == 0 {
-		return ""
-	}
-	return all[0].Sum()
 }
 
 func namesOf(values []string, field string) ([]fsstore.Shown, error) {

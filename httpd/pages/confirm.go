@@ -10,7 +10,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
-	"fromcache/templates"
+	"fromcache/httpd/show"
 )
 
 // Verbs that no button can undo ask for confirmation: with JavaScript in a dialog
@@ -23,21 +23,13 @@ type confirmation struct {
 	Fields              url.Values
 }
 
-const evictWhat = "Evict it? It is held no longer, and clients get it from its origin again."
-
-func evictAction(k string) templates.Action {
-	a := rowAction("evict", "Evict", "quiet warn", "key", k)
-	a.Ask = evictWhat
-	return a
-}
-
 // evictHeld is the question for what there is; "": the verb itself says that there
 // is nothing.
 func (s *Server) evictHeld(k string) string {
 	if _, err := s.store.Artifact(k); errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	return evictWhat
+	return show.EvictQuestion
 }
 
 // denyHost is the question for what a form would deny; "": a single key, of which
@@ -46,7 +38,7 @@ func denyHost(name string) string {
 	if name == "" || key.Valid(strings.TrimSuffix(name, ".job")) {
 		return ""
 	}
-	return "Deny all of " + cut(key.RedactText(name), 300) + "? Nothing of it is recorded or fetched any more; what is held stays held."
+	return "Deny all of " + show.Cut(key.RedactText(name), 300) + "? Nothing of it is recorded or fetched any more; what is held stays held."
 }
 
 // asksWhether answers with a page that asks, where one is to.
@@ -66,6 +58,6 @@ func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question fu
 	f := s.frame(w, r, "sure")
 	f.Back = backTo(r)
 	f.Sure = &confirmation{question(name), "Yes", strings.TrimPrefix(r.URL.Path, "/"), url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
-	f.Text = cut(key.RedactText(name), 300)
+	f.Text = show.Cut(key.RedactText(name), 300)
 	return true, s.write(w, r, http.StatusOK, f)
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"fromcache/httpd/show"
 )
 
 const (
@@ -37,7 +39,7 @@ func undoIn(text string) *undo {
 // flash leaves a message for the next page, and the undo of what it tells. Both
 // travel in a signed cookie, so that no link can put a message on a page.
 func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
-	err := s.flashes.Set(w, r, map[string]string{"text": cut(text, 500), "undo": back.String()})
+	err := s.flashes.Set(w, r, map[string]string{"text": show.Cut(text, 500), "undo": back.String()})
 	if err != nil {
 		s.errs.Error("a message for the next page is lost", err)
 	}
@@ -53,12 +55,4 @@ func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string,
 		return "", nil
 	}
 	return f["text"], undoIn(f["undo"])
-}
-
-// cut shortens ASCII text for a page.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
 }

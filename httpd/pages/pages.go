@@ -10,6 +10,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/live"
+	"fromcache/httpd/show"
 )
 
 // frame is what every page has.
@@ -18,57 +19,21 @@ type frame struct {
 	Root, Self           string // the paths of all pages' root, and of this page, for a browser
 	Open                 bool   // no password is set
 	SignedIn             bool
-	Summary              summary
+	Summary              show.Summary
 	Flash                string
 	Undo                 *undo // of what Flash tells
 	Sure                 *confirmation
 	Status, Text, Back   string // of an error; Text of the sign-in as well
 
-	Misses    missList
-	Jobs      jobList
-	Artifacts artifactList
-	Artifact  *artifactPage
-	Job       jobRow
-	Variants  variants // of a miss
-	Hints     []string // of a miss
-	Log       []string
-	Held      string // address of the artifact's page
+	Misses    show.Misses
+	Jobs      show.Jobs
+	Job       show.Job
+	Artifacts show.Artifacts
+	Artifact  *show.Artifact
 	Facts     *facts
-	Stats     *statsPage
+	Stats     *show.Stats
 	Problems  []fsstore.Problem
-	Dir       string   // of the data
-	Words     []string // of the states of a download
-}
-
-// summary is the line at the head of each page.
-type summary struct {
-	Artifacts, Misses, Queued, Running, Failed, Jobs, Problems int
-	Bytes, NotNoted, Free, Total                               int64
-	Troubles                                                   []fsstore.Trouble
-}
-
-const (
-	perPage = 100 // rows of a page
-	glance  = 10  // rows of a list on the first page
-)
-
-func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "all")
-	var err error
-	f.Misses = s.missList(missQuery{Sort: "last"}, 1, glance)
-	for _, st := range []fsstore.State{fsstore.Active, fsstore.Queue, fsstore.Failed} {
-		f.Jobs.Sections = append(f.Jobs.Sections, s.jobSection(sectionOf(st), 1, glance))
-	}
-	if f.Artifacts, err = s.artifactList(r, glance); err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, f)
-}
-
-func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "add")
-	f.Dir = s.store.Dir()
-	return s.write(w, r, http.StatusOK, f)
+	Dir       string // of the data
 }
 
 var titles = map[string]string{
@@ -82,7 +47,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 	f := s.bareFrame(r, page)
 	f.Version, f.SignedIn = s.opt.Version, true
 	f.Flash, f.Undo = s.takeFlash(w, r)
-	f.Summary, f.Problems = s.summary(), s.store.Problems()
+	f.Summary, f.Problems = s.model.Summary(), s.store.Problems()
 	return f
 }
 
@@ -92,25 +57,10 @@ func (s *Server) bareFrame(r *http.Request, page string) *frame {
 	return &frame{Page: page, Title: titles[page], Root: prefix + "/", Self: prefix + r.URL.RequestURI(), Open: s.guard.Open()}
 }
 
-// summary reads no disk, because it also tells what is wrong with the disk.
-func (s *Server) summary() (sum summary) {
-	sum.Troubles = s.store.Health()
-	sum.Free, sum.Total, _ = s.store.Free() // no number says enough
-	sum.Misses = s.view.Count(fsstore.Misses)
-	sum.Queued = s.view.Count(fsstore.Queue)
-	sum.Running = s.view.Count(fsstore.Active)
-	sum.Failed = s.view.Count(fsstore.Failed)
-	sum.Jobs = sum.Queued + sum.Running
-	sum.NotNoted = s.store.NotNoted()
-	sum.Problems = len(s.store.Problems())
-	sum.Artifacts, sum.Bytes = s.view.Held()
-	return sum
-}
-
 // header is the line at the head of each page as HTML. It tells free space in steps of 64 MiB,
 // because each change of it is sent to every open page.
 func (s *Server) header() (string, error) {
-	sum := s.summary()
+	sum := s.model.Summary()
 	sum.Free -= sum.Free % (64 << 20)
 	var b bytes.Buffer
 	err := s.pages.Execute(&b, "summary", sum)
@@ -132,7 +82,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 	f.Text, f.Back = text, backTo(r)
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
 	if page == "error" && s.guard.Visitor(r).Read {
-		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.summary(), true
+		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.model.Summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {
 		answer.Text(w, code, text)

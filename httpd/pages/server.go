@@ -21,6 +21,7 @@ import (
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/live"
+	"fromcache/httpd/show"
 	"fromcache/templates"
 )
 
@@ -34,17 +35,16 @@ type Options struct {
 
 // Server answers the pages of one store.
 type Server struct {
-	store    *fsstore.Store
-	opt      Options
-	log      *slog.Logger
-	errs     *answer.Log
-	pages    *templates.Pages
-	guard    *access.Guard
-	flashes  *access.Cookie
-	view     *fsstore.View // what the pages show
-	computed computed
-	hub      *live.Hub
-	rates    rates
+	store   *fsstore.Store
+	opt     Options
+	log     *slog.Logger
+	errs    *answer.Log
+	pages   *templates.Pages
+	guard   *access.Guard
+	flashes *access.Cookie
+	view    *fsstore.View // what the pages show
+	model   *show.Model
+	hub     *live.Hub
 }
 
 // New returns a server for s, behind g.
@@ -60,6 +60,7 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	srv.errs = answer.NewLog(srv.log, s.Faulty)
 	srv.flashes = g.Cookie(flashCookie, "flash", flashAge)
 	srv.view = s.NewView()
+	srv.model = show.New(s, srv.view)
 	srv.hub = live.New(srv.view, srv.header, srv.errs)
 	return srv, nil
 }

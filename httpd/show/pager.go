@@ -1,27 +1,16 @@
-package pages
+package show
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
 	"net/url"
 	"strconv"
-
-	"fromcache/templates"
 )
-
-// What the lists have in common. Whatever a stranger chose is redacted where a
-// row is made, before a template sees it.
 
 // rowID is the id of a row on every page, whatever the file is called.
 func rowID(dir, name string) string {
 	sum := sha256.Sum256([]byte(dir + "/" + name))
 	return "r" + hex.EncodeToString(sum[:8])
-}
-
-// rowAction is a button in a row, of the form that all rows share.
-func rowAction(verb, label, look, field, name string) templates.Action {
-	return templates.Action{Verb: verb, Label: label, Look: look, Form: "act", Field: field, Value: name}
 }
 
 // pager says which rows of a list a page shows, and where the others are.
@@ -53,12 +42,4 @@ func link(path string, q url.Values, page int) string {
 		v[name] = values
 	}
 	return path + "?" + v.Encode()
-}
-
-func pageOf(r *http.Request) int {
-	n, err := strconv.Atoi(r.URL.Query().Get("page"))
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
 }

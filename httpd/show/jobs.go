@@ -1,8 +1,7 @@
-package pages
+package show
 
 import (
 	"math"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,25 +11,27 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
-	"fromcache/httpd/answer"
 	"fromcache/templates"
 )
 
-// jobList is the downloads page: a list for each state, or one list whole.
-type jobList struct {
-	Only     string // the state that is shown alone, "" all
-	Sections []jobSection
+// Jobs is the downloads page: a list for each state, or one list whole.
+type Jobs struct {
+	Only     string   // the state that is shown alone, "" all
+	Words    []string // of all states
+	Sections []Section
 	Finished bool
 }
 
-type jobSection struct {
+// Section is the jobs of one state.
+type Section struct {
 	State, Word, Title string
 	Empty              string
-	Rows               []jobRow
+	Rows               []JobRow
 	Pager              pager
 }
 
-type jobRow struct {
+// JobRow is one job.
+type JobRow struct {
 	ID, Dir, Name, URL, State, Why, Sizes string
 	Rate, Left                            string // of a download that runs
 	Batch                                 int
@@ -44,14 +45,14 @@ type jobRow struct {
 	Acts                                  []templates.Action
 }
 
-// section is one directory of the spool as the downloads page shows it.
-type section struct {
+// directory is one directory of the spool as the downloads page shows it.
+type directory struct {
 	state       fsstore.State
 	word, empty string
 	rows        int // on the page that shows all
 }
 
-var sections = []section{
+var directories = []directory{
 	{fsstore.Active, "running", "Nothing is being fetched.", 50},
 	{fsstore.Queue, "queued", "Nothing waits.", 25},
 	{fsstore.Failed, "failed", "Nothing has failed.", 25},
@@ -59,57 +60,61 @@ var sections = []section{
 	{fsstore.Cancelled, "cancelled", "Nothing was cancelled.", 15},
 }
 
-func sectionOf(st fsstore.State) *section {
-	for i := range sections {
-		if sections[i].state == st {
-			return &sections[i]
+func directoryOf(st fsstore.State) *directory {
+	for i := range directories {
+		if directories[i].state == st {
+			return &directories[i]
 		}
 	}
 	return nil
 }
 
-func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "downloads")
-	for i := range sections {
-		f.Words = append(f.Words, sections[i].word)
-	}
-	f.Jobs = s.jobList(r.URL.Query().Get("state"), pageOf(r))
-	return s.write(w, r, http.StatusOK, f)
-}
+// IsDownload reports whether the downloads page shows a state.
+func IsDownload(st fsstore.State) bool { return directoryOf(st) != nil }
 
-func (s *Server) jobList(only string, page int) jobList {
-	var l jobList
-	l.Finished = s.view.Count(fsstore.Done)+s.view.Count(fsstore.Cancelled) > 0
-	for i := range sections {
-		if sections[i].word == only {
+// Jobs returns one page of at most rows jobs of the state whose word is only, or the first jobs of
+// all states where there is none.
+func (m *Model) Jobs(only string, page, rows int) Jobs {
+	var l Jobs
+	for i := range directories {
+		l.Words = append(l.Words, directories[i].word)
+	}
+	l.Finished = m.view.Count(fsstore.Done)+m.view.Count(fsstore.Cancelled) > 0
+	for i := range directories {
+		if directories[i].word == only {
 			l.Only = only
-			l.Sections = []jobSection{s.jobSection(&sections[i], page, perPage)}
+			l.Sections = []Section{m.section(&directories[i], page, rows)}
 			return l
 		}
 	}
-	for i := range sections {
-		l.Sections = append(l.Sections, s.jobSection(&sections[i], 1, sections[i].rows))
+	for i := range directories {
+		l.Sections = append(l.Sections, m.section(&directories[i], 1, directories[i].rows))
 	}
 	return l
 }
 
 // jobs returns the jobs of a directory, those with the newest event first.
-func (s *Server) jobs(st fsstore.State) []fsstore.JobFile {
-	list := s.view.Jobs(st)
+func (m *Model) jobs(st fsstore.State) []fsstore.JobFile {
+	list := m.view.Jobs(st)
 	if st == fsstore.Active {
 		newestFirst(list, lastEvent) // a copy of our own
 		return list
 	}
-	return s.computed.newest(st, list)
+	return m.computed.newest(st, list)
 }
 
-func (s *Server) jobSection(c *section, page, rows int) jobSection {
-	jobs := s.jobs(c.state)
+// Newest returns the first rows jobs of a state that IsDownload.
+func (m *Model) Newest(st fsstore.State, rows int) Section {
+	return m.section(directoryOf(st), 1, rows)
+}
+
+func (m *Model) section(c *directory, page, rows int) Section {
+	jobs := m.jobs(c.state)
 	p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
 	p.All = "downloads?state=" + c.word
-	sec := jobSection{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p}
+	sec := Section{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p}
 	for i := range jobs[p.lo:p.hi] {
-		sec.Rows = append(sec.Rows, s.jobRow(&jobs[p.lo+i]))
+		sec.Rows = append(sec.Rows, m.jobRow(&jobs[p.lo+i]))
 	}
 	return sec
 }
@@ -132,10 +137,10 @@ func lastEvent(j *fsstore.JobFile) time.Time {
 	return j.Job.LastAsked()
 }
 
-func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
+func (m *Model) jobRow(j *fsstore.JobFile) JobRow {
 	dir := string(j.State)
-	r := jobRow{ID: rowID(dir, j.Name), Dir: dir, Name: j.Name, URL: shown(j.Job.FetchURL(), j.Name), Batch: j.Batch, When: lastEvent(j), Why: why(j)}
-	if c := sectionOf(j.State); c != nil {
+	r := JobRow{ID: rowID(dir, j.Name), Dir: dir, Name: j.Name, URL: URL(j.Job.FetchURL(), j.Name), Batch: j.Batch, When: lastEvent(j), Why: why(j)}
+	if c := directoryOf(j.State); c != nil {
 		r.State = c.word
 	}
 	r.Calm = j.PutOff || j.State == fsstore.Cancelled || onPurpose(&j.Job)
@@ -143,7 +148,7 @@ func (s *Server) jobRow(j *fsstore.JobFile) jobRow {
 	r.WantsSum = r.CanRetry && strings.Contains(r.Why, "add the line `sha256 <hex>` to the job")
 	r.Acts = jobActs(j)
 	r.Log = "job?" + url.Values{"in": {dir}, "name": {j.Name}}.Encode()
-	s.amounts(&r, j)
+	m.amounts(&r, j)
 	return r
 }
 
@@ -163,7 +168,7 @@ func onPurpose(j *job.Job) bool {
 // jobActs returns the buttons of a job, by the directory that it is in.
 func jobActs(j *fsstore.JobFile) []templates.Action {
 	act := func(verb, label, look, field string) templates.Action {
-		a := rowAction(verb, label, look, field, j.Name)
+		a := action(verb, label, look, field, j.Name)
 		a.In, a.File = string(j.State), string(j.State)+"/"+j.Name
 		return a
 	}
@@ -200,14 +205,14 @@ func missingOption(why string) string {
 }
 
 // amounts fills in how many bytes there are, and the rate of a running download.
-func (s *Server) amounts(r *jobRow, j *fsstore.JobFile) {
+func (m *Model) amounts(r *JobRow, j *fsstore.JobFile) {
 	switch {
 	case j.State == fsstore.Done:
 		if e, ok := j.Job.Newest(job.Done); ok && e.Size >= 0 {
 			r.Sizes = templates.Size(e.Size)
 		}
 	case j.State == fsstore.Active:
-		rate := s.rates.of(j, time.Now())
+		rate := m.rates.of(j, time.Now())
 		if rate > 0 {
 			r.Rate = templates.Size(rate) + "/s"
 		}
@@ -231,45 +236,40 @@ func why(j *fsstore.JobFile) string {
 	if text == "" {
 		text = j.Job.Reason()
 	}
-	return cut(key.RedactText(text), 600)
+	return Cut(key.RedactText(text), 600)
 }
 
-// shown returns a URL as pages show it: redacted, and cut after 600 bytes.
-func shown(raw, orElse string) string {
-	if raw == "" {
-		return orElse
-	}
-	return cut(key.RedactDistinct(raw), 600)
+// Job is all that is known of one job.
+type Job struct {
+	JobRow
+	Variants Variants // of a miss
+	Hints    []string // of a miss
+	Lines    []string // its own log
+	Held     string   // address of the artifact's page, "" where it is not held
 }
 
-// showJob is the page of one job: where it is, and its own log.
-func (s *Server) showJob(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	st := fsstore.State(q.Get("in"))
-	if sectionOf(st) == nil && st != fsstore.Misses && st != fsstore.Denied {
-		return answer.Refuse(http.StatusNotFound, "there is no such directory in the spool")
-	}
-	j, err := s.store.JobFile(st, q.Get("name"))
+// Job returns the job of a name in the directory of a state.
+func (m *Model) Job(st fsstore.State, name string) (Job, error) {
+	j, err := m.store.JobFile(st, name)
 	if err != nil {
-		return err
+		return Job{}, err
 	}
-	log, err := s.store.Log(st, q.Get("name"))
+	log, err := m.store.Log(st, name)
 	if err != nil {
-		return err
+		return Job{}, err
 	}
-	f := s.frame(w, r, "job")
-	f.Job = s.jobRow(&j)
+	shown := Job{JobRow: m.jobRow(&j)}
 	if st == fsstore.Misses {
-		f.Variants = variantsOf(&j, j.Job.Variants(), math.MaxInt)
-		f.Hints = s.hints(&j)
+		shown.Variants = variantsOf(&j, j.Job.Variants(), math.MaxInt)
+		shown.Hints = m.hints(&j)
 	}
 	if j.Key != "" {
-		if a, err := s.store.Lookup(j.Job.FetchURL()); err == nil { // an earlier server may have named it
-			f.Held = "artifacts/" + url.PathEscape(a.Key)
+		if a, err := m.store.Lookup(j.Job.FetchURL()); err == nil { // an earlier server may have named it
+			shown.Held = pageOf(a.Key)
 		}
 	}
 	for line := range strings.Lines(string(log)) {
-		f.Log = append(f.Log, cut(key.RedactText(strings.TrimRight(line, "\r\n")), 2000))
+		shown.Lines = append(shown.Lines, Cut(key.RedactText(strings.TrimRight(line, "\r\n")), 2000))
 	}
-	return s.write(w, r, http.StatusOK, f)
+	return shown, nil
 }

@@ -1,4 +1,4 @@
-package pages
+package show
 
 import (
 	"cmp"
@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/key"
 )
 
 // computed caches what pages compute from the store's view (orders, searches,
@@ -19,7 +18,7 @@ type computed struct {
 	found     map[string][]int32     // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
-	missFound map[missQuery][]int32
+	missFound map[MissQuery][]int32
 	ended     map[fsstore.State]endedOrder
 }
 
@@ -142,14 +141,14 @@ func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.Jo
 
 // misses returns what q finds, in its order, as indexes into the facts, which
 // are as the jobs are.
-func (p *computed) misses(jobs []fsstore.JobFile, q missQuery) ([]missFact, []int32) {
+func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery) ([]missFact, []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.missFound == nil || !same(p.missRows, jobs) {
 		p.missFacts = factsOf(jobs)
-		p.missRows, p.missFound = jobs, map[missQuery][]int32{}
+		p.missRows, p.missFound = jobs, map[MissQuery][]int32{}
 	}
-	q.until = 0
+	q.Until = 0
 	found, ok := p.missFound[q]
 	if !ok {
 		found = q.find(jobs, p.missFacts)
@@ -183,12 +182,4 @@ func missFactOf(j *fsstore.JobFile) missFact {
 		host: cmp.Or(j.Host, "no host"), url: j.Redacted,
 		first: a.First.Unix(), last: a.Last.Unix(),
 	}
-}
-
-func hostOf(raw string) string {
-	u, err := key.Parse(raw, key.Auto)
-	if err != nil {
-		return "no host"
-	}
-	return u.Host()
 }

@@ -1,9 +1,8 @@
-package pages
+package show
 
 import (
 	"errors"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -13,8 +12,9 @@ import (
 	"fromcache/templates"
 )
 
-type artifactList struct {
-	Rows    []artifactRow
+// Artifacts is a list of artifacts.
+type Artifacts struct {
+	Rows    []ArtifactRow
 	Q, Sort string
 	Sorts   []sortLink
 	Pager   pager
@@ -26,7 +26,8 @@ type sortLink struct {
 	Number, On        bool
 }
 
-type artifactRow struct {
+// ArtifactRow is one artifact.
+type ArtifactRow struct {
 	ID, Key, URL, SHA256, Why, Page string
 	Size, Hits                      int64
 	Misses                          int
@@ -35,25 +36,17 @@ type artifactRow struct {
 	Acts                            []templates.Action
 }
 
-func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "artifacts")
-	var err error
-	if f.Artifacts, err = s.artifactList(r, perPage); err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, f)
-}
-
-func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
-	v := r.URL.Query()
-	l := artifactList{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort")}
+// Artifacts returns one page of the artifacts that the fields of an address ask for: q is a search,
+// sort a column.
+func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
+	l := Artifacts{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort")}
 	switch l.Sort {
 	case "name", "size", "hits", "misses":
 	default:
 		l.Sort = "new"
 	}
-	all := s.view.Artifacts()
-	found, err := s.find(all, l.Q, l.Sort)
+	all := m.view.Artifacts()
+	found, err := m.find(all, l.Q, l.Sort)
 	if err != nil {
 		return l, err
 	}
@@ -65,9 +58,9 @@ func (s *Server) artifactList(r *http.Request, rows int) (artifactList, error) {
 	if l.Sort != "new" {
 		q.Set("sort", l.Sort)
 	}
-	l.Pager = newPager("artifacts", q, pageOf(r), rows, len(found))
+	l.Pager = newPager("artifacts", q, page, rows, len(found))
 	for _, i := range found[l.Pager.lo:l.Pager.hi] {
-		l.Rows = append(l.Rows, s.artifactRow(all[i]))
+		l.Rows = append(l.Rows, m.artifactRow(all[i]))
 	}
 	return l, nil
 }
@@ -93,14 +86,14 @@ func sortLinks(q url.Values, on string) []sortLink {
 
 // find searches for a part of a URL, of a key or of a digest, or for a whole URL,
 // which is normalised as a client's is.
-func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
+func (m *Model) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
 	if !strings.Contains(q, "://") {
-		return s.computed.artifacts(all, strings.ToLower(q), sort), nil
+		return m.computed.artifacts(all, strings.ToLower(q), sort), nil
 	}
-	a, err := s.store.Lookup(q)
+	a, err := m.store.Lookup(q)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, key.ErrBadURL):
-		return s.computed.artifacts(all, strings.ToLower(q), sort), nil
+		return m.computed.artifacts(all, strings.ToLower(q), sort), nil
 	case err != nil:
 		return nil, err
 	}
@@ -115,16 +108,19 @@ func (s *Server) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, erro
 // artifactRow returns the row of an artifact, even of one that can't be read, so
 // that it can be evicted. It checks the blob and reads the hits, which may be half a
 // minute old in the list.
-func (s *Server) artifactRow(a *fsstore.ArtifactRow) artifactRow {
-	r := artifactRow{
-		ID: rowID("meta", a.Key), Key: a.Key, URL: shown(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: s.store.Hits(a.Key),
-		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: "artifacts/" + url.PathEscape(a.Key),
+func (m *Model) artifactRow(a *fsstore.ArtifactRow) ArtifactRow {
+	r := ArtifactRow{
+		ID: rowID("meta", a.Key), Key: a.Key, URL: URL(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: m.store.Hits(a.Key),
+		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: pageOf(a.Key),
 	}
 	if a.SHA256 == "" {
 		r.Why = "its meta can't be read: run fromcache fsck"
-	} else if !s.store.HasBlob(a.SHA256, a.Size) {
+	} else if !m.store.HasBlob(a.SHA256, a.Size) {
 		r.Why = "not in the cache: its blob is missing, has another size or can't be read"
 	}
 	r.Acts = []templates.Action{evictAction(a.Key)}
 	return r
 }
+
+// pageOf returns the address of an artifact's page.
+func pageOf(k string) string { return "artifacts/" + url.PathEscape(k) }

@@ -1,7 +1,6 @@
-package pages
+package show
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,8 +12,8 @@ import (
 // statsDays is how far back the plots go.
 const statsDays = 90
 
-// statsPage is what was counted, as plots and as tables.
-type statsPage struct {
+// Stats is what was counted, as plots and as tables.
+type Stats struct {
 	Plots  []plot
 	Days   []dayRow // newest first
 	Saved  []topRow
@@ -45,27 +44,29 @@ type topRow struct {
 	Name, Href, Amount, Detail string
 }
 
-func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "stats")
-	days, err := s.store.Stats(statsDays)
+// Stats returns what was counted.
+func (m *Model) Stats() (*Stats, error) {
+	days, err := m.store.Stats(statsDays)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	size, count := templates.Size, templates.Count
-	f.Stats = &statsPage{
+	p := &Stats{
 		Plots: []plot{
 			plotOf("Bytes a day", "served to clients", "fetched from origins", days, fsstore.StatServedBytes, fsstore.StatFetchedBytes, size),
 			plotOf("Requests a day", "hits", "misses", days, fsstore.StatHits, fsstore.StatMisses, count),
 		},
-		Saved: s.saved(), Costly: s.costly(),
+		Saved: m.saved(), Costly: m.costly(),
 	}
 	for _, d := range slices.Backward(days) {
 		if !d.IsQuiet() {
-			f.Stats.Days = append(f.Stats.Days, dayRow{d.Date, size(d.N[fsstore.StatServedBytes]), size(d.N[fsstore.StatFetchedBytes]),
-				count(d.N[fsstore.StatHits]), count(d.N[fsstore.StatMisses])})
+			p.Days = append(p.Days, dayRow{
+				d.Date, size(d.N[fsstore.StatServedBytes]), size(d.N[fsstore.StatFetchedBytes]),
+				count(d.N[fsstore.StatHits]), count(d.N[fsstore.StatMisses]),
+			})
 		}
 	}
-	return s.write(w, r, http.StatusOK, f)
+	return p, nil
 }
 
 // The view box of a plot is 900 wide, ten for each day, and 200 high.
@@ -107,14 +108,14 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 const topRows = 10
 
 // saved returns the artifacts that saved most bytes from origins: hits × size.
-func (s *Server) saved() (list []topRow) {
-	all := s.view.Artifacts()
-	for _, i := range s.computed.artifacts(all, "", "saved") {
+func (m *Model) saved() (list []topRow) {
+	all := m.view.Artifacts()
+	for _, i := range m.computed.artifacts(all, "", "saved") {
 		a := all[i]
 		if len(list) == topRows || a.Hits == 0 {
 			break
 		}
-		row := s.artifactRow(a)
+		row := m.artifactRow(a)
 		saved := *a
 		saved.Hits = row.Hits
 		list = append(list, topRow{row.URL, row.Page, templates.Size(saved.Saved()), templates.Count(row.Hits) + " × " + templates.Size(a.Size)})
@@ -131,11 +132,11 @@ func clientsOf(n int) string {
 
 // costly returns the misses that were asked for most: each time the client
 // downloaded from the origin.
-func (s *Server) costly() (list []topRow) {
-	_, facts, found := s.matching(missQuery{Sort: "asked"})
+func (m *Model) costly() (list []topRow) {
+	_, facts, found := m.matching(MissQuery{Sort: "asked"})
 	for _, i := range found[:min(topRows, len(found))] {
 		f := &facts[i]
-		list = append(list, topRow{cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
+		list = append(list, topRow{Cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
 			clientsOf(f.clients)})
 	}
 	return list

@@ -1,0 +1,109 @@
+package pages
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/answer"
+	"fromcache/httpd/show"
+)
+
+const (
+	perPage = 100 // rows of a page
+	glance  = 10  // rows of a list on the first page
+)
+
+func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "all")
+	var err error
+	f.Misses = s.model.Misses(show.MissQuery{Sort: "last"}, 1, glance)
+	for _, st := range []fsstore.State{fsstore.Active, fsstore.Queue, fsstore.Failed} {
+		f.Jobs.Sections = append(f.Jobs.Sections, s.model.Newest(st, glance))
+	}
+	if f.Artifacts, err = s.model.Artifacts(r.URL.Query(), pageOf(r), glance); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "misses")
+	f.Misses = s.model.Misses(show.MissQueryOf(r.URL.Query()), pageOf(r), perPage)
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showDownloads(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "downloads")
+	f.Jobs = s.model.Jobs(r.URL.Query().Get("state"), pageOf(r), perPage)
+	return s.write(w, r, http.StatusOK, f)
+}
+
+// showJob is the page of one job: where it is, and its own log.
+func (s *Server) showJob(w http.ResponseWriter, r *http.Request) (err error) {
+	q := r.URL.Query()
+	st := fsstore.State(q.Get("in"))
+	if !show.IsDownload(st) && st != fsstore.Misses && st != fsstore.Denied {
+		return answer.Refuse(http.StatusNotFound, "there is no such directory in the spool")
+	}
+	job, err := s.model.Job(st, q.Get("name"))
+	if err != nil {
+		return err
+	}
+	f := s.frame(w, r, "job")
+	f.Job = job
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showArtifacts(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "artifacts")
+	var err error
+	if f.Artifacts, err = s.model.Artifacts(r.URL.Query(), pageOf(r), perPage); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showArtifact(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.model.Artifact(strings.TrimPrefix(r.URL.Path, "/artifacts/"), base(r))
+	if err != nil {
+		return err
+	}
+	f := s.frame(w, r, "artifact")
+	f.Artifact = a
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "add")
+	f.Dir = s.store.Dir()
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
+	f := s.frame(w, r, "stats")
+	var err error
+	if f.Stats, err = s.model.Stats(); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+func pageOf(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// base returns scheme, host and path of the root under which the page was asked
+// for, without a slash at its end.
+func base(r *http.Request) string {
+	scheme := "http://"
+	if answer.OverTLS(r) {
+		scheme = "https://"
+	}
+	return scheme + r.Host + answer.Prefix(r)
+}

@@ -1,0 +1,103 @@
+package show
+
+import (
+	"encoding/base64"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+	"fromcache/templates"
+)
+
+// Artifact is all that is known of one artifact.
+type Artifact struct {
+	*fsstore.Artifact
+	Row           ArtifactRow
+	Address, Curl string // in the cache, and the command that gets it
+	Final         string
+	Redirects     []string
+	Headers       [][2]string
+	Notes         []string
+	Approved      string
+	Jobs          []JobRow
+	Acts          []templates.Action
+	Lost          string // why it is not held, and what is done about it
+	Hidden        bool   // the URL held a credential, which is kept nowhere
+}
+
+// Artifact returns what is known of the artifact of a key. base is the address of this server,
+// without a slash at its end.
+func (m *Model) Artifact(k, base string) (*Artifact, error) {
+	a, err := m.store.Artifact(k)
+	if err != nil {
+		return nil, err
+	}
+	row := m.artifactRow(&fsstore.ArtifactRow{
+		Key: a.Key, URL: a.URL, SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched, Misses: a.Misses, AtLeast: a.AtLeast, Hits: m.store.Hits(a.Key),
+	})
+	p := &Artifact{Artifact: a, Row: row, Final: URL(a.FinalURL, ""), Lost: m.store.Lost(a), Hidden: strings.Contains(a.URL, "REDACTED")}
+	p.Address = base + cachePath(a.URL)
+	if p.Hidden {
+		p.Address = base + "/by-hash/sha256/" + a.SHA256
+	}
+	p.Curl = "curl -fLO '" + strings.ReplaceAll(p.Address, "'", "%27") + "'"
+	for _, n := range a.Notes {
+		p.Notes = append(p.Notes, Cut(key.RedactText(n), 600))
+	}
+	for _, u := range a.Redirects {
+		p.Redirects = append(p.Redirects, URL(u, ""))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		p.Headers = append(p.Headers, [2]string{name, Cut(key.RedactText(a.Header[name]), 600)})
+	}
+	if ap := a.Approved; ap != nil {
+		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
+	}
+	again := action("again", "Fetch again", "quiet", "key", a.Key)
+	if _, err := m.store.JobFile(fsstore.Done, a.Key+".job"); err == nil {
+		again.File = "done/" + a.Key + ".job"
+	}
+	p.Acts = []templates.Action{again, evictAction(a.Key)}
+	m.jobsOf(p)
+	return p, nil
+}
+
+// jobsOf finds the key's files in the spool.
+func (m *Model) jobsOf(p *Artifact) {
+	for i := range directories {
+		st := directories[i].state
+		for _, j := range slices.Backward(m.view.Jobs(st)) { // the newest has the last name: KEY.job
+			if strings.HasPrefix(j.Name, p.Key+".") {
+				p.Jobs = append(p.Jobs, m.jobRow(&j))
+			}
+		}
+	}
+	for _, j := range m.view.Jobs(fsstore.Active) {
+		if j.Key == p.Key {
+			p.Jobs = append(p.Jobs, m.jobRow(&j))
+		}
+	}
+}
+
+// cachePath returns the path at which the cache serves a URL. It ends in the name
+// under which tools save it.
+func cachePath(raw string) string {
+	p := "/b/" + base64.RawURLEncoding.EncodeToString([]byte(raw))
+	u, err := key.Parse(raw, key.Auto)
+	if err != nil || u.Basename() == "" {
+		return p
+	}
+	return p + "/" + url.PathEscape(u.Basename())
+}
+
+// EvictQuestion is asked before an artifact is evicted.
+const EvictQuestion = "Evict it? It is held no longer, and clients get it from its origin again."
+
+func evictAction(k string) templates.Action {
+	a := action("evict", "Evict", "quiet warn", "key", k)
+	a.Ask = EvictQuestion
+	return a
+}

@@ -1,0 +1,244 @@
+package show
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
+	"fromcache/templates"
+)
+
+// MissQuery is what a person wants to see of misses/.
+type MissQuery struct {
+	Q     string // in the URL or in a client's address
+	Sort  string // last, asked or clients
+	Group bool   // by host
+	Until int64  // only those first asked for by then; 0: all
+}
+
+// MissQueryOf reads a query from the fields of a form or of a page's address.
+func MissQueryOf(v url.Values) MissQuery {
+	q := MissQuery{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort"), Group: v.Get("group") != ""}
+	if q.Sort != "asked" && q.Sort != "clients" {
+		q.Sort = "last"
+	}
+	q.Until, _ = strconv.ParseInt(v.Get("until"), 10, 64)
+	return q
+}
+
+// Plain reports whether nothing was searched, sorted or grouped.
+func (q MissQuery) Plain() bool { return q.Q == "" && q.Sort == "last" && !q.Group }
+
+func (q MissQuery) values() url.Values {
+	v := url.Values{}
+	if q.Q != "" {
+		v.Set("q", q.Q)
+	}
+	if q.Sort != "last" {
+		v.Set("sort", q.Sort)
+	}
+	if q.Group {
+		v.Set("group", "1")
+	}
+	return v
+}
+
+// Misses is a list of misses.
+type Misses struct {
+	Query MissQuery
+	Rows  []MissRow
+	Until int64 // when the page was made, so that "all that match" is what was seen
+	Pager pager
+}
+
+// MissRow is one miss.
+type MissRow struct {
+	ID, Key                     string
+	Host                        *hostRow // before the first row of a host
+	Shown                       string   // what a form says of the row: its key, and the first of its URLs
+	Variants                    Variants
+	Count, Clients, MoreClients int // of clients their addresses
+	AtLeast                     bool
+	First, Last                 time.Time
+	Askers                      []asker
+	Note                        string
+	Hints                       []string // to know before it is approved
+	Acts, Lines                 []templates.Action
+}
+
+// hostRow heads the misses of one host.
+type hostRow struct {
+	Name          string
+	Misses, Asked int
+}
+
+// matching returns the misses, their facts, and which of them q asks for, in
+// its order.
+func (m *Model) matching(q MissQuery) ([]fsstore.JobFile, []missFact, []int32) {
+	jobs := m.view.Jobs(fsstore.Misses)
+	facts, found := m.computed.misses(jobs, q)
+	if q.Until == 0 {
+		return jobs, facts, found
+	}
+	var known []int32
+	for _, i := range found {
+		if facts[i].first <= q.Until {
+			known = append(known, i)
+		}
+	}
+	return jobs, facts, known
+}
+
+// Matching returns the misses that q asks for, each with the URL that a page of the time q.Until
+// has shown first.
+func (m *Model) Matching(q MissQuery) []fsstore.Shown {
+	jobs, _, found := m.matching(q)
+	list := make([]fsstore.Shown, len(found))
+	for n, i := range found {
+		list[n] = fsstore.Shown{Name: jobs[i].Name, Sum: shownAt(&jobs[i], q.Until)}
+	}
+	return list
+}
+
+// shownAt returns the sum of the URL that a page of that time has shown first: the
+// newest then.
+func shownAt(j *fsstore.JobFile, until int64) string {
+	all := j.Asked.Variants
+	for i := len(all) - 1; i > 0; i-- {
+		if all[i].First.Unix() <= until {
+			return all[i].Sum()
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].Sum()
+}
+
+func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
+	found := make([]int32, 0, len(facts))
+	text := strings.ToLower(q.Q)
+	for i := range facts {
+		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) || askedBy(&jobs[i], text) {
+			found = append(found, int32(i))
+		}
+	}
+	asked := map[string]int{} // by host: those come first that were asked for most
+	if q.Group {
+		for _, i := range found {
+			asked[facts[i].host] += facts[i].asked
+		}
+	}
+	slices.SortFunc(found, func(i, j int32) int {
+		a, b := &facts[i], &facts[j]
+		if q.Group && a.host != b.host {
+			return cmp.Or(cmp.Compare(asked[b.host], asked[a.host]), cmp.Compare(a.host, b.host))
+		}
+		return cmp.Or(q.compare(a, b), cmp.Compare(b.last, a.last), cmp.Compare(i, j))
+	})
+	return found
+}
+
+func (q MissQuery) compare(a, b *missFact) int {
+	switch q.Sort {
+	case "asked":
+		return cmp.Compare(b.asked, a.asked)
+	case "clients":
+		return cmp.Compare(b.clients, a.clients)
+	}
+	return 0
+}
+
+func askedBy(j *fsstore.JobFile, text string) bool {
+	for i := range j.Asked.Clients {
+		if c := &j.Asked.Clients[i]; c.Addr == text || containsFold(c.Tool, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Misses returns one page of the misses that q asks for, and how many there are.
+func (m *Model) Misses(q MissQuery, page, rows int) Misses {
+	now := time.Now().Unix()
+	jobs, facts, found := m.matching(q)
+	p := newPager("misses", q.values(), page, rows, len(found))
+	l := Misses{Query: q, Pager: p, Until: now}
+	host := ""
+	for _, i := range found[p.lo:p.hi] {
+		row := m.missRow(&jobs[i])
+		if q.Group && facts[i].host != host {
+			host = facts[i].host
+			row.Host = hostRowOf(facts, found, host)
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return l
+}
+
+func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
+	h := &hostRow{Name: host}
+	for _, i := range found {
+		if facts[i].host == host {
+			h.Misses++
+			h.Asked += facts[i].asked
+		}
+	}
+	return h
+}
+
+func (m *Model) missRow(j *fsstore.JobFile) MissRow {
+	a := j.Asked
+	r := MissRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: a.AddrCount, Askers: askers(a.Clients), Note: key.RedactText(j.Note)}
+	r.MoreClients = r.Clients - len(r.Askers)
+	r.Variants = variantsOf(j, a.Variants, few)
+	r.Variants.More = a.URLCount - len(r.Variants.Rows)
+	r.Shown = r.Variants.Rows[0].shown.String()
+	r.Acts = missActs(r.Variants, "f"+r.ID)
+	r.Lines = r.Variants.lines(r.Acts)
+	r.Hints = m.hints(j)
+	return r
+}
+
+// hints returns what to know of a miss before it is approved.
+func (m *Model) hints(j *fsstore.JobFile) []string {
+	path, _, asked := strings.Cut(j.Job.URL, "?")
+	list := m.store.Hints(j.Job.URL, func(yield func(string) bool) {
+		for _, other := range m.view.Jobs(fsstore.Misses) {
+			if asked && strings.HasPrefix(other.Job.URL, path+"?") && !yield(other.Job.URL) {
+				return
+			}
+		}
+	})
+	for i := range list {
+		list[i] = Cut(key.RedactText(list[i]), 600)
+	}
+	return list
+}
+
+// asker is one address, with what it asked by.
+type asker struct {
+	Addr  string
+	Tools []job.Client
+}
+
+// askers returns the first few addresses, and the first few tools of each, because
+// a client may claim to be any number of tools.
+func askers(clients []job.Client) (list []asker) {
+	for _, c := range clients {
+		i := slices.IndexFunc(list, func(a asker) bool { return a.Addr == c.Addr })
+		if i < 0 && len(list) < few {
+			i, list = len(list), append(list, asker{Addr: c.Addr})
+		}
+		if i >= 0 && len(list[i].Tools) < few {
+			list[i].Tools = append(list[i].Tools, c)
+		}
+	}
+	return list
+}
