@@ -25,7 +25,8 @@ BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root -
 TO = $(DESTDIR)$(PREFIX)
 INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
-	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env
+	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env \
+	share/fromcache/alerts.yml share/fromcache/grafana-dashboard.json $(addprefix share/fromcache/hooks/,$(notdir $(wildcard deploy/hooks/*)))
 
 .DEFAULT_GOAL := help
 
@@ -107,6 +108,8 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls ## ins
 	$< completion fish >$(TO)/share/fish/vendor_completions.d/fromcache.fish
 	$< man $(TO)/share/man
 	install -m 0644 README.md LICENSE deploy/fromcache.env $(TO)/share/doc/fromcache
+	install -m 0644 deploy/alerts.yml deploy/grafana-dashboard.json $(TO)/share/fromcache
+	install deploy/hooks/* $(TO)/share/fromcache/hooks
 
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))
