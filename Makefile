@@ -40,6 +40,9 @@ build: assets ## build bin/fromcache and the shim
 	$(BUILD) -o $(BIN)/ ./cmd/fromcache
 	$(SHIM) $(BIN)/fromcache-shim '$(SHIMFLAGS)'
 
+original: ## build bin/fromcache-original, which moves the data of the original fromcache into ours
+	$(BUILD) -o $(BIN)/fromcache-original ./cmd/fromcache-original
+
 run: build ## build and start the cache-host on ./data, port 3000
 	exec $(BIN)/fromcache serve --data-dir ./data --port 3000 $(ARGS)
 
@@ -123,4 +126,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build run demo test race fuzz torture replay bench lint shims image dist man install uninstall clean needs
+.PHONY: help assets build original run demo test race fuzz torture replay bench lint shims image dist man install uninstall clean needs

@@ -115,7 +115,7 @@ func (a *app) openSource(dir string, rule key.Rule) (*fsstore.Source, error) {
 	}
 	from, err := fsstore.OpenSource(dir, rule)
 	if _, statErr := os.Stat(filepath.Join(dir, "cache.db")); err != nil && statErr == nil {
-		return nil, fmt.Errorf("%s is of the original fromcache: fromcache-original turns it into what import takes", dir)
+		return nil, fmt.Errorf("%s is of the original fromcache: fromcache-original moves it; see fromcache help transfer", dir)
 	}
 	return from, err
 }

@@ -27,6 +27,7 @@ var noNetwork = []string{"net/http", "html/template"}
 
 const (
 	unix       = "golang.org/x/sys/unix"
+	sqlite     = "modernc.org/sqlite" // the server does not carry it
 	promClient = "github.com/prometheus/client_golang/prometheus"
 )
 
@@ -184,6 +185,7 @@ var rooms = []room{
 	},
 	{path: "fromcache/shim/replay"},
 	{path: "fromcache/cmd", ours: []string{"fromcache"}, third: []string{""}},
+	{path: "fromcache/cmd/fromcache-original", ours: []string{"fromcache/fsstore"}, third: []string{unix, sqlite}},
 	{path: "fromcache/cmd/fromcache-shim", ours: []string{"fromcache/shim"}, not: heavy},
 	{path: "fromcache/cmd/fromcache-shim-tls", ours: []string{"fromcache/shim"}, not: heavy},
 	{path: "fromcache/deploy"},
@@ -219,7 +221,7 @@ var denied = map[string][]string{
 	"fromcache/httpd/operate": append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/show":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/cmd":           inner,
+	"fromcache/cmd":           append([]string{sqlite}, inner...),
 }
 
 func TestRooms(t *testing.T) {
@@ -368,6 +370,8 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd", "fromcache/fsstore/held"},
 		{"fromcache/httpd/pages", "fromcache/fsstore/spool"},
 		{"fromcache/cmd/fromcache", "fromcache/fsstore/active"},
+		{"fromcache/cmd/fromcache", sqlite},
+		{"fromcache/fsstore", sqlite},
 		{"fromcache/templates", "fromcache/fsstore"},
 		{"fromcache/shim", "fromcache/fsstore/key"},
 		{"fromcache/shim", "net/http"},

@@ -113,10 +113,10 @@ func (c *Carrier) settle(k string, in *Incoming, id spool.ArtifactID) error {
 	return errors.Join(c.counts.RaiseHits(k, in.Hits), c.misses.RemoveMiss(id))
 }
 
-// judge returns a *kind.Mismatch where nobody vouches for the bytes by their digest, and the URL's
-// name says something else.
+// judge returns a *kind.Mismatch where nobody vouches for the bytes, and the URL's name says
+// something else.
 func (in *Incoming) judge(b *blob) error {
-	if in.Meta.SHA256 != "" {
+	if in.Meta.SHA256 != "" && !in.Judge || b.f == nil {
 		return nil
 	}
 	name := kind.Name(in.URL)

@@ -47,12 +47,13 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a 
 
 // Incoming is an artifact that comes from elsewhere. Nothing in it is trusted.
 type Incoming struct {
-	URL  string    // whole; "" where only its redacted form in Meta is known
-	Key  string    // that it had there, "" where it had none
-	Meta held.Meta // SHA256 is "" where the digest is not known; Size counts only with a Claim
-	Hits int64     // times that it was served there
-	From string    // where it came from, for the job's log
-	Open func() (*os.File, error)
+	URL   string    // whole; "" where only its redacted form in Meta is known
+	Key   string    // that it had there, "" where it had none
+	Meta  held.Meta // SHA256 is "" where the digest is not known; Size counts only with a Claim
+	Hits  int64     // times that it was served there
+	From  string    // where it came from, for the job's log
+	Judge bool      // its kind is judged although its digest is known: nobody has judged it before
+	Open  func() (*os.File, error)
 }
 
 // Outcome is what became of an Incoming.
