@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"strings"
 
 	"fromcache/shim/options"
@@ -147,4 +148,13 @@ func (c *call) cluster(table []options.Option, args []string, i int, option func
 		return i
 	}
 	return i
+}
+
+// isStdout reports whether a tool that is given this name for a file writes to standard output.
+func isStdout(name string) bool {
+	switch path.Clean(name) {
+	case "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1":
+		return true
+	}
+	return false
 }

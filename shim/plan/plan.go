@@ -3,8 +3,6 @@ package plan
 import (
 	"strconv"
 	"strings"
-
-	"fromcache/shim/options"
 )
 
 // Input is all that a Decision depends on.
@@ -55,7 +53,8 @@ func Decide(in Input) Decision {
 		return out
 	}
 	out.Wrong = p.wrong
-	c := p.parse()
+	var c *call
+	c, p.netrc = readCall(source{in.Tool, in.Args, in.Env, in.UID, in.Path, in.Real, in.Read})
 	if out.Whole = c.whole; c.whole != "" {
 		return out
 	}
@@ -86,35 +85,6 @@ type candidate struct {
 	verdict int
 	suffix  string // what follows the name in the cache URL
 	answer  Answer
-}
-
-// parse reads the command line and the configuration files that belong to it.
-func (p *planner) parse() *call {
-	files := &configs{env: p.Env, uid: p.UID, read: p.Read}
-	var c *call
-	if p.Tool == Curl {
-		var lines []rcLine
-		if len(p.Args) > 0 && !strings.HasPrefix(p.Args[0], "-q") && p.Args[0] != "--disable" {
-			lines = files.curlrc()
-		}
-		c = parseCurl(p.Args, lines)
-		for _, g := range c.groups {
-			if g.netrc && files.curlNetrc() {
-				g.pass("--netrc-optional " + options.A.Reason())
-			}
-		}
-	} else {
-		_, posix := p.Env.Lookup("POSIXLY_CORRECT")
-		w := parseWget(p.Args, posix)
-		if c = &w.call; c.whole == "" && !w.noConfig {
-			w.config(files.wgetrcs(p.Path, p.Real == "wget2"))
-		}
-		p.netrc, _ = files.file(files.wgetHome() + "/.netrc")
-	}
-	if files.undecided != "" {
-		c.passWhole(files.undecided)
-	}
-	return c
 }
 
 // group judges each URL of a group.

@@ -1,18 +1,6 @@
 package plan
 
-import (
-	"path"
-	"strings"
-)
-
-// isStdout reports whether a tool that is given this name for a file writes to standard output.
-func isStdout(name string) bool {
-	switch path.Clean(name) {
-	case "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1":
-		return true
-	}
-	return false
-}
+import "strings"
 
 // Redacted returns a URL as it may be shown: without user-info, query and fragment, which may carry
 // credentials, and without bytes that could act on a terminal.
