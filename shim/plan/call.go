@@ -7,75 +7,75 @@ import (
 	"fromcache/shim/options"
 )
 
-// call is a command line as the tool reads it: its groups, or the reason why it passes whole.
-type call struct {
-	groups []*group
-	whole  string // why nothing of the call is asked about; empty if there is no such reason
+// Call is a command line as the tool reads it: its groups, or the reason why it passes whole.
+type Call struct {
+	Groups []*Group
+	Whole  string // why nothing of the call is asked about; empty if there is no such reason
 }
 
 // passWhole notes the first reason for leaving the whole call alone.
-func (c *call) passWhole(reason string) {
-	if c.whole == "" {
-		c.whole = reason
+func (c *Call) passWhole(reason string) {
+	if c.Whole == "" {
+		c.Whole = reason
 	}
 }
 
-// group is what one set of options says about its URLs: those of curl up to a --next, or all of a
+// Group is what one set of options says about its URLs: those of curl up to a --next, or all of a
 // wget call.
-type group struct {
-	urls    []word
-	outputs []output // curl: -o and -O, which pair with the URLs in order
-	reason  string   // why no URL of this group is asked about
+type Group struct {
+	URLs    []Word
+	Outputs []Output // curl: -o and -O, which pair with the URLs in order
+	Reason  string   // why no URL of this group is asked about
 
 	remoteAll    bool       // curl --remote-name-all
-	globoff      bool       // curl -g
-	follow       bool       // curl -L, --follow
-	protoDefault string     // curl --proto-default
-	proto        protoLists // curl --proto
-	redirProto   protoLists // curl --proto-redir
-	maxRedirs    string     // curl --max-redirs, wget --max-redirect
-	userAgent    string     // the option that names a User-Agent
+	GlobOff      bool       // curl -g
+	Follow       bool       // curl -L, --follow
+	ProtoDefault string     // curl --proto-default
+	Proto        ProtoLists // curl --proto
+	RedirProto   ProtoLists // curl --proto-redir
+	MaxRedirs    string     // curl --max-redirs, wget --max-redirect
+	UserAgent    string     // the option that names a User-Agent
 	showsSize    bool       // curl -w with the size of the download
 	compressed   bool       // curl asks for a compressed answer
 	netrc        bool       // curl --netrc-optional
-	tlsVersion   []string   // the options that say which TLS, for a probe to say the same
-	family       int        // 4, 6, or 0 for either
-	outputDir    string     // curl --output-dir
-	resume       string     // curl -C -, wget -c: as it was written
+	TLSVersion   []string   // the options that say which TLS, for a probe to say the same
+	Family       int        // 4, 6, or 0 for either
+	OutputDir    string     // curl --output-dir
+	Resume       string     // curl -C -, wget -c: as it was written
 
-	outFile            bool   // wget -O
-	document           string // its value
-	dirs               bool   // wget --directories
-	httpsOnly          bool   // wget --https-only
-	timestamping       bool   // wget -N
-	contentDisposition string // wget --content-disposition, as it was written
-	prefix             string // wget -P
-	renamed            bool   // wget --restrict-file-names
-	placedByRC         bool   // a wgetrc says where files go, by which is not certain
-	quiet              bool   // wget -q, the last of them
-	nonVerbose         bool   // wget -nv without a later -v
-	logFile            bool   // wget -o FILE, which is not standard output
-	volumeByE          bool   // wget -e quiet or -e verbose, which wget2 reads in its own way
+	OutFile            bool   // wget -O
+	Document           string // its value
+	Dirs               bool   // wget --directories
+	HTTPSOnly          bool   // wget --https-only
+	Timestamping       bool   // wget -N
+	ContentDisposition string // wget --content-disposition, as it was written
+	Prefix             string // wget -P
+	Renamed            bool   // wget --restrict-file-names
+	PlacedByRC         bool   // a wgetrc says where files go, by which is not certain
+	Quiet              bool   // wget -q, the last of them
+	NonVerbose         bool   // wget -nv without a later -v
+	LogFile            bool   // wget -o FILE, which is not standard output
+	VolumeByE          bool   // wget -e quiet or -e verbose, which wget2 reads in its own way
 }
 
-// pass notes the first reason for leaving the group alone.
-func (g *group) pass(reason string) {
-	if g.reason == "" {
-		g.reason = reason
+// Pass notes the first reason for leaving the group alone.
+func (g *Group) Pass(reason string) {
+	if g.Reason == "" {
+		g.Reason = reason
 	}
 }
 
-// word is a URL on the command line: arguments[arg] from byte skip on.
-type word struct {
-	arg, skip int
-	text      string
+// Word is a URL on the command line: arguments[Arg] from byte Skip on.
+type Word struct {
+	Arg, Skip int
+	Text      string
 }
 
-// output is where curl saves one URL: under the name in its path, or in a file; "-" and "" are
+// Output is where curl saves one URL: under the name in its path, or in a file; "-" and "" are
 // standard output.
-type output struct {
-	remote bool
-	file   string
+type Output struct {
+	Remote bool
+	File   string
 }
 
 // given is one option as it stands in a call.
@@ -84,12 +84,12 @@ type given struct {
 	shown string // as it was written, for the reason
 	value string
 	no    bool // the --no- form
-	arg   int  // where the value stands, for --url
-	skip  int
+	Arg   int  // where the value stands, for --url
+	Skip  int
 }
 
 // judge applies the classes that let a call pass whatever the value, for both tools.
-func (c *call) judge(g *group, o given) {
+func (c *Call) judge(g *Group, o given) {
 	switch o.Class {
 	case options.N, options.U:
 	case options.X, options.I:
@@ -97,24 +97,24 @@ func (c *call) judge(g *group, o given) {
 	case options.R:
 		c.part(g, o)
 	default:
-		g.pass(o.shown + " " + o.Class.Reason())
+		g.Pass(o.shown + " " + o.Class.Reason())
 	}
 	if hasControl(o.value) {
-		g.pass(o.shown + " has control bytes in its value")
+		g.Pass(o.shown + " has control bytes in its value")
 	}
 }
 
 // part judges an option that asks for a part of a file. A part passes, because it may be joined to
 // one of another version; a call that goes on with a file is asked about, because the file can be
 // compared with what is held.
-func (c *call) part(g *group, o given) {
+func (c *Call) part(g *Group, o given) {
 	switch {
 	case o.Name == "continue" && o.no:
-		g.resume = ""
+		g.Resume = ""
 	case o.Name == "continue", o.Name == "continue-at" && o.value == "-":
-		g.resume = o.shown
+		g.Resume = o.shown
 	default:
-		g.pass(o.shown + " " + options.R.Reason())
+		g.Pass(o.shown + " " + options.R.Reason())
 	}
 }
 
@@ -123,7 +123,7 @@ func hasControl(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
 
 // cluster reads letters after a dash, of which the first that takes a value eats the rest of the
 // word or else the next one. It returns the index of the last word taken.
-func (c *call) cluster(table []options.Option, args []string, i int, option func(given)) int {
+func (c *Call) cluster(table []options.Option, args []string, i int, option func(given)) int {
 	a := args[i]
 	for at := 1; at < len(a); at++ {
 		o := options.Letter(table, a[at])
@@ -136,14 +136,14 @@ func (c *call) cluster(table []options.Option, args []string, i int, option func
 			option(g)
 			continue
 		}
-		if g.arg, g.skip = i, at+1; at+1 == len(a) {
+		if g.Arg, g.Skip = i, at+1; at+1 == len(a) {
 			if i++; i == len(args) {
 				c.passWhole(g.shown + " lacks its value")
 				return i
 			}
-			g.arg, g.skip = i, 0
+			g.Arg, g.Skip = i, 0
 		}
-		g.value = args[g.arg][g.skip:]
+		g.value = args[g.Arg][g.Skip:]
 		option(g)
 		return i
 	}

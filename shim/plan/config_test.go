@@ -299,9 +299,9 @@ func FuzzParseWgetrc(f *testing.F) {
 func FuzzNetrc(f *testing.F) {
 	f.Add("machine a login b password \"c d\"\nmacdef x\n\ndefault", "a")
 	f.Fuzz(func(t *testing.T, text, host string) {
-		netrcNames(text, host)
+		NetrcNames(text, host)
 		plain := host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz.-") == ""
-		if plain && !netrcNames("machine "+host+" login x\n"+text, host) {
+		if plain && !NetrcNames("machine "+host+" login x\n"+text, host) {
 			t.Errorf("%q not found", host)
 		}
 	})

@@ -8,9 +8,9 @@ import (
 
 // curlCall reads a command line of curl(1).
 type curlCall struct {
-	call
+	Call
 	args []string
-	g    *group // the group that options and URLs join
+	g    *Group // the group that options and URLs join
 
 	// of all groups, like the other options of curl(1) that are global
 	verbose   bool // -v, or a trace to standard error
@@ -21,17 +21,17 @@ type curlCall struct {
 // parseCurl reads curl's arguments as its getparameter does: words that begin with a dash are
 // options until "--", all others are URLs, and what follows a URL still belongs to its group. rc
 // holds the lines of the first curlrc, which join the first group.
-func parseCurl(args []string, rc []rcLine) *call {
-	p := &curlCall{args: args, g: &group{}}
-	p.groups = []*group{p.g}
+func parseCurl(args []string, rc []rcLine) *Call {
+	p := &curlCall{args: args, g: &Group{}}
+	p.Groups = []*Group{p.g}
 	for _, l := range rc {
 		p.configLine(l)
 	}
 	plain := false
-	for i := 0; i < len(args) && p.whole == ""; i++ {
+	for i := 0; i < len(args) && p.Whole == ""; i++ {
 		switch a := args[i]; {
 		case plain || !strings.HasPrefix(a, "-"):
-			p.url(word{i, 0, a})
+			p.url(Word{i, 0, a})
 		case a == "--":
 			plain = true
 		case a == "-":
@@ -43,7 +43,7 @@ func parseCurl(args []string, rc []rcLine) *call {
 		}
 	}
 	p.together()
-	return &p.call
+	return &p.Call
 }
 
 // together judges what options, URLs and groups mean beside one another.
@@ -52,16 +52,16 @@ func (p *curlCall) together() {
 		p.passWhole("-v with --stderr - " + options.E.Reason())
 	}
 	urls := 0
-	for _, g := range p.groups {
-		urls += len(g.urls)
-		if g.resume != "" && len(p.groups) > 1 {
-			g.pass(g.resume + " goes on with a file that another group may write")
+	for _, g := range p.Groups {
+		urls += len(g.URLs)
+		if g.Resume != "" && len(p.Groups) > 1 {
+			g.Pass(g.Resume + " goes on with a file that another group may write")
 		}
 		if g.showsSize && g.compressed {
-			g.pass("-w shows the size of a compressed answer")
+			g.Pass("-w shows the size of a compressed answer")
 		}
-		if g.showsSize && g.resume != "" { // for a complete file, of the server's own error page
-			g.pass("-w shows the size of an answer that may be an error's")
+		if g.showsSize && g.Resume != "" { // for a complete file, of the server's own error page
+			g.Pass("-w shows the size of an answer that may be an error's")
 		}
 	}
 	if p.cookies && urls > 1 { //guard:TestPlanLines
@@ -70,11 +70,11 @@ func (p *curlCall) together() {
 }
 
 // url takes a URL. Since 8.13 one that begins with @ is a file of URLs, also as a plain word.
-func (p *curlCall) url(w word) {
-	if strings.HasPrefix(w.text, "@") {
+func (p *curlCall) url(w Word) {
+	if strings.HasPrefix(w.Text, "@") {
 		p.passWhole("@ " + options.I.Reason())
 	}
-	p.g.urls = append(p.g.urls, w)
+	p.g.URLs = append(p.g.URLs, w)
 }
 
 // long reads --name and its value, returning the index of the last word taken.
@@ -103,7 +103,7 @@ func (p *curlCall) long(i int, name string) int {
 			p.passWhole(g.shown + " lacks its value")
 			return i
 		}
-		g.value, g.arg = p.args[i], i
+		g.value, g.Arg = p.args[i], i
 	}
 	p.option(g)
 	return i
@@ -136,7 +136,7 @@ func (p *curlCall) option(o given) {
 		return
 	case options.S:
 		if o.Name == "proto" {
-			p.g.proto = append(p.g.proto, o.value)
+			p.g.Proto = append(p.g.Proto, o.value)
 			return
 		}
 	case options.G:
@@ -145,7 +145,7 @@ func (p *curlCall) option(o given) {
 			return
 		}
 		if o.Name == "proto-default" {
-			p.g.protoDefault = o.value
+			p.g.ProtoDefault = o.value
 			return
 		}
 	case options.P:
@@ -157,7 +157,7 @@ func (p *curlCall) option(o given) {
 			return
 		}
 	case options.U:
-		p.url(word{o.arg, o.skip, o.value})
+		p.url(Word{o.Arg, o.Skip, o.value})
 	case options.N:
 		p.global(o)
 		p.g.neutralCurl(o)
@@ -197,9 +197,9 @@ func (p *curlCall) harmless(o given) bool {
 // next begins a group, unless the last one has no URL: releases differ between an error and no
 // effect.
 func (p *curlCall) next() {
-	if len(p.g.urls) > 0 {
-		p.g = &group{}
-		p.groups = append(p.groups, p.g)
+	if len(p.g.URLs) > 0 {
+		p.g = &Group{}
+		p.Groups = append(p.Groups, p.g)
 	}
 }
 
@@ -210,21 +210,21 @@ func (p *curlCall) valued(o given) {
 		p.g.header(o.shown, o.value, Curl)
 	case "request", "http-request":
 		if o.value != "GET" {
-			p.g.pass(o.shown + " " + options.M.Reason())
+			p.g.Pass(o.shown + " " + options.M.Reason())
 		}
 	case "write-out":
 		reason, sizes := judgeWriteOut(o.value)
 		if reason != "" {
-			p.g.pass(o.shown + " " + reason)
+			p.g.Pass(o.shown + " " + reason)
 		}
 		p.g.showsSize = p.g.showsSize || sizes
 	case "tls-max":
 		if o.value == "1.0" || o.value == "1.1" { // which the cache-host would not speak with the origin
-			p.g.pass(o.shown + " " + options.S.Reason())
+			p.g.Pass(o.shown + " " + options.S.Reason())
 		}
-		p.g.tlsVersion = append(p.g.tlsVersion, "--"+o.Name, o.value)
+		p.g.TLSVersion = append(p.g.TLSVersion, "--"+o.Name, o.value)
 	default:
-		p.g.pass(o.shown + " " + o.Class.Reason())
+		p.g.Pass(o.shown + " " + o.Class.Reason())
 	}
 }
 
@@ -249,41 +249,41 @@ func (p *curlCall) global(o given) {
 }
 
 // neutralCurl records the neutral options that change how the rest is read.
-func (g *group) neutralCurl(o given) {
+func (g *Group) neutralCurl(o given) {
 	switch o.Name {
 	case "output", "out-null":
-		g.outputs = append(g.outputs, output{file: o.value})
+		g.Outputs = append(g.Outputs, Output{File: o.value})
 	case "output-dir":
-		g.outputDir = o.value
+		g.OutputDir = o.value
 	case "remote-name":
-		g.outputs = append(g.outputs, output{remote: !o.no})
+		g.Outputs = append(g.Outputs, Output{Remote: !o.no})
 	case "user-agent":
-		g.userAgent = o.shown
+		g.UserAgent = o.shown
 	case "compressed", "tr-encoding":
 		g.compressed = g.compressed || !o.no
 	case "remote-name-all":
 		g.remoteAll = !o.no
 	case "globoff":
-		g.globoff = !o.no
+		g.GlobOff = !o.no
 	case "location", "follow":
-		g.follow = !o.no
+		g.Follow = !o.no
 	case "proto-redir":
-		g.redirProto = append(g.redirProto, o.value)
+		g.RedirProto = append(g.RedirProto, o.value)
 	case "max-redirs":
-		g.maxRedirs = o.value
+		g.MaxRedirs = o.value
 	case "ipv4":
-		g.family = 4
+		g.Family = 4
 	case "ipv6":
-		g.family = 6
+		g.Family = 6
 	case "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2":
-		g.tlsVersion = append(g.tlsVersion, "--"+o.Name)
+		g.TLSVersion = append(g.TLSVersion, "--"+o.Name)
 	}
 }
 
-// savesByName reports whether curl names the file of URL i after its path, as -O does.
-func (g *group) savesByName(i int) bool {
-	if i < len(g.outputs) {
-		return g.outputs[i].remote
+// SavesByName reports whether curl names the file of URL i after its path, as -O does.
+func (g *Group) SavesByName(i int) bool {
+	if i < len(g.Outputs) {
+		return g.Outputs[i].Remote
 	}
 	return g.remoteAll
 }

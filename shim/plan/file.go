@@ -21,7 +21,7 @@ func namesFile(name string) bool {
 		return false
 	}
 	for i := 0; i < len(ext); i++ {
-		if !isAlnum(ext[i]) {
+		if !IsAlnum(ext[i]) {
 			return false
 		}
 	}
@@ -30,18 +30,18 @@ func namesFile(name string) bool {
 
 // wgetFileReason says why the file that wget saves could have another name, or none, were the URL
 // the cache's.
-func (p *planner) wgetFileReason(g *group, t URL) string {
+func (p *planner) wgetFileReason(g *Group, t URL) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
 	case p.Real == "wget2" && reencoded(t):
 		return "wget2 asks for the URL in another writing"
 	case p.Real == "busybox" && t.Path == "/" && t.Query != "":
 		return "busybox names the file in its own way"
-	case g.dirs && !g.outFile:
+	case g.Dirs && !g.OutFile:
 		return "--directories names directories after the host"
-	case g.contentDisposition != "" && !(gnu && g.outFile && g.resume == ""): // which takes -O's name
-		return g.contentDisposition + " " + options.F.Reason()
-	case g.timestamping && !(gnu && (g.outFile || p.isAbsent(g, t))): // which ignores -N beside -O
+	case g.ContentDisposition != "" && !(gnu && g.OutFile && g.Resume == ""): // which takes -O's name
+		return g.ContentDisposition + " " + options.F.Reason()
+	case g.Timestamping && !(gnu && (g.OutFile || p.isAbsent(g, t))): // which ignores -N beside -O
 		return "-N " + options.C.Reason()
 	}
 	return ""
@@ -57,7 +57,7 @@ func reencoded(t URL) bool {
 
 // isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it
 // would without -N. A second URL for one file finds what the first has saved.
-func (p *planner) isAbsent(g *group, t URL) bool {
+func (p *planner) isAbsent(g *Group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
 	if !sure || p.saved[names[0]] {
 		return false

@@ -9,27 +9,27 @@ import (
 // header judges a request header that the call adds. A few tell the server nothing that could
 // change its answer. Any other lets the call pass, because it may be a credential or choose the
 // content.
-func (g *group) header(shown, value string, tool Tool) {
+func (g *Group) header(shown, value string, tool Tool) {
 	name, v, ok := strings.Cut(value, ":")
 	if tool == Curl && !ok {
 		name, ok = strings.CutSuffix(value, ";") // curl(1): sends the header empty
 	}
 	if !ok || strings.HasPrefix(value, "@") || hasControl(value) {
-		g.pass(shown + " adds a header that may count")
+		g.Pass(shown + " adds a header that may count")
 		return
 	}
 	switch strings.ToLower(name) {
 	case "user-agent":
-		g.userAgent = shown
+		g.UserAgent = shown
 	case "referer", "accept-language", "connection", "dnt", "origin":
 	case "range":
-		g.pass(shown + " " + options.R.Reason())
+		g.Pass(shown + " " + options.R.Reason())
 	case "accept":
 		if strings.Trim(v, " \t") != "*/*" {
-			g.pass(shown + " adds an Accept that may count")
+			g.Pass(shown + " adds an Accept that may count")
 		}
 	default:
-		g.pass(shown + " adds a header that may count")
+		g.Pass(shown + " adds a header that may count")
 	}
 }
 

@@ -53,12 +53,12 @@ func Decide(in Input) Decision {
 		return out
 	}
 	out.Wrong = p.wrong
-	var c *call
-	c, p.netrc = readCall(source{in.Tool, in.Args, in.Env, in.UID, in.Path, in.Real, in.Read})
-	if out.Whole = c.whole; c.whole != "" {
+	var c *Call
+	c, p.netrc = Read(Source{in.Tool, in.Args, in.Env, in.UID, in.Path, in.Real, in.Read})
+	if out.Whole = c.Whole; c.Whole != "" {
 		return out
 	}
-	for _, g := range c.groups {
+	for _, g := range c.Groups {
 		p.group(g)
 	}
 	p.ask()
@@ -81,30 +81,30 @@ type planner struct {
 // candidate is a URL that is asked about.
 type candidate struct {
 	q       Question
-	w       word
+	w       Word
 	verdict int
 	suffix  string // what follows the name in the cache URL
 	answer  Answer
 }
 
 // group judges each URL of a group.
-func (p *planner) group(g *group) {
-	if g.resume != "" && sharesFile(g) {
-		g.pass(g.resume + " goes on with one file for several URLs")
+func (p *planner) group(g *Group) {
+	if g.Resume != "" && sharesFile(g) {
+		g.Pass(g.Resume + " goes on with one file for several URLs")
 	}
-	for i, w := range g.urls {
+	for i, w := range g.URLs {
 		t, reason := p.target(g, i, w)
-		p.verdicts = append(p.verdicts, Verdict{URL: Redacted(w.text), Reason: reason})
+		p.verdicts = append(p.verdicts, Verdict{URL: Redacted(w.Text), Reason: reason})
 		if reason != "" {
 			continue
 		}
 		c := candidate{w: w, verdict: len(p.verdicts) - 1}
 		c.suffix = p.suffix(g, i, t)
 		c.q = Question{
-			URL: t, Family: g.family, NeedsRanges: g.resume != "",
-			MayRedirect: p.followsAll(g, t.Scheme), TLS: g.tlsVersion,
+			URL: t, Family: g.Family, NeedsRanges: g.Resume != "",
+			MayRedirect: p.followsAll(g, t.Scheme), TLS: g.TLSVersion,
 		}
-		if c.q.Caches, reason = p.usable(g); reason == "" && g.resume != "" {
+		if c.q.Caches, reason = p.usable(g); reason == "" && g.Resume != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
 		}
 		if reason != "" {
@@ -118,25 +118,25 @@ func (p *planner) group(g *group) {
 // suffix returns what follows the name in the cache's URL for the file to be called as it is at the
 // origin: wget keeps the query in the name, and so does curl -O up to 7.85, with the fragment.
 // Later ones leave out either.
-func (p *planner) suffix(g *group, i int, t URL) string {
-	switch at := strings.IndexAny(g.urls[i].text, "?#"); {
-	case p.Tool == Wget && !g.outFile:
+func (p *planner) suffix(g *Group, i int, t URL) string {
+	switch at := strings.IndexAny(g.URLs[i].Text, "?#"); {
+	case p.Tool == Wget && !g.OutFile:
 		return t.Query
-	case p.Tool == Curl && at >= 0 && g.savesByName(i):
-		return g.urls[i].text[at:]
+	case p.Tool == Curl && at >= 0 && g.SavesByName(i):
+		return g.URLs[i].Text[at:]
 	}
 	return ""
 }
 
 // target returns the URL that a word of the command line means, or why the cache is not asked about
 // it.
-func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
-	if g.reason != "" {
-		return t, g.reason
+func (p *planner) target(g *Group, i int, w Word) (t URL, reason string) {
+	if g.Reason != "" {
+		return t, g.Reason
 	}
-	url := w.text
+	url := w.Text
 	switch {
-	case p.Real == "wget2" && (g.volumeByE || !g.quiet && !g.nonVerbose && !g.logFile):
+	case p.Real == "wget2" && (g.VolumeByE || !g.Quiet && !g.NonVerbose && !g.LogFile):
 		return t, "wget2 shows the URL where it is not quiet"
 	case p.Real == "busybox" && strings.Contains(url, "#"):
 		return t, "busybox sends the fragment"
@@ -145,7 +145,7 @@ func (p *planner) target(g *group, i int, w word) (t URL, reason string) {
 	}
 	if p.Tool == Wget {
 		url = wgetURL(url)
-	} else if url = curlURL(url, g.protoDefault); !g.globoff && isPattern(url) {
+	} else if url = curlURL(url, g.ProtoDefault); !g.GlobOff && isPattern(url) {
 		return t, "the URL is a pattern"
 	}
 	if t, reason = parseURL(url); reason != "" {
@@ -173,7 +173,7 @@ func (p *planner) hostReason(t URL) string {
 		return "the host is in " + EnvSkip
 	case p.only != "" && !matchHost(p.only, t.Host, t.EffectivePort()):
 		return "the host is not in " + EnvOnly
-	case p.netrc != "" && netrcNames(p.netrc, strings.Trim(t.Host, "[]")):
+	case p.netrc != "" && NetrcNames(p.netrc, strings.Trim(t.Host, "[]")):
 		return "a .netrc names the host"
 	}
 	return ""
@@ -181,8 +181,8 @@ func (p *planner) hostReason(t URL) string {
 
 // fileReason says why a file could not be named as it would be, or why the tool would refuse the
 // origin.
-func (p *planner) fileReason(g *group, i int, t URL) string {
-	if p.Tool == Curl && g.savesByName(i) {
+func (p *planner) fileReason(g *Group, i int, t URL) string {
+	if p.Tool == Curl && g.SavesByName(i) {
 		if t.Name() == "" {
 			return "-O needs a file name in the URL"
 		}
@@ -190,8 +190,8 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 			return "-O needs a file name that a cache can be asked for" // no server takes a stray %
 		}
 	}
-	if g.userAgent != "" && !namesFile(t.Name()) { //guard:TestPlanLines
-		return g.userAgent + " may choose the answer where the URL names no file"
+	if g.UserAgent != "" && !namesFile(t.Name()) { //guard:TestPlanLines
+		return g.UserAgent + " may choose the answer where the URL names no file"
 	}
 	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {
 		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
@@ -201,19 +201,19 @@ func (p *planner) fileReason(g *group, i int, t URL) string {
 			return reason
 		}
 	}
-	if !g.proto.allow(t.Scheme) {
+	if !g.Proto.Allow(t.Scheme) {
 		return "--proto refuses the URL"
 	}
 	return ""
 }
 
 // usable returns the caches to which the group's options allow a connection.
-func (p *planner) usable(g *group) (caches []Cache, reason string) {
+func (p *planner) usable(g *Group) (caches []Cache, reason string) {
 	for _, c := range p.caches {
 		switch {
-		case !g.proto.allow(c.URL.Scheme):
+		case !g.Proto.Allow(c.URL.Scheme):
 			reason = "--proto refuses the cache's scheme"
-		case g.httpsOnly && c.URL.Scheme != "https":
+		case g.HTTPSOnly && c.URL.Scheme != "https":
 			reason = "--https-only refuses the cache's scheme"
 		case p.Real == "busybox" && c.URL.Scheme == "https":
 			reason = "busybox does not check certificates"
@@ -234,14 +234,14 @@ const maxRedirects = 10
 
 // followsAll reports whether the tool would have followed every redirect that the cache-host may
 // have followed.
-func (p *planner) followsAll(g *group, scheme string) bool {
-	if p.Tool == Curl && !g.follow {
+func (p *planner) followsAll(g *Group, scheme string) bool {
+	if p.Tool == Curl && !g.Follow {
 		return false
 	}
-	if n, err := strconv.Atoi(g.maxRedirs); g.maxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
+	if n, err := strconv.Atoi(g.MaxRedirs); g.MaxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
 		return false
 	}
-	return g.redirProto.allow("https") && (scheme == "https" || g.redirProto.allow("http"))
+	return g.RedirProto.Allow("https") && (scheme == "https" || g.RedirProto.Allow("http"))
 }
 
 // ask puts all questions at once and notes the outcomes.
@@ -274,7 +274,7 @@ func (p *planner) result() ([]string, Env) {
 			args, changed = append([]string(nil), args...), true
 		}
 		cache := c.q.Caches[c.answer.Cache]
-		args[c.w.arg] = args[c.w.arg][:c.w.skip] + cache.Address(c.q.URL, c.answer.Pin) + c.suffix
+		args[c.w.Arg] = args[c.w.Arg][:c.w.Skip] + cache.Address(c.q.URL, c.answer.Pin) + c.suffix
 		env = PastProxy(env, p.Tool, cache)
 		if p.needsCA(cache) {
 			caFile = p.caFile

@@ -2,12 +2,12 @@ package plan
 
 import "strings"
 
-// protoLists are the values of --proto or --proto-redir in their order.
-type protoLists []string
+// ProtoLists are the values of --proto or --proto-redir in their order.
+type ProtoLists []string
 
-// allow reports whether a scheme is allowed. Up to curl 7.84 each list goes on from the one before
+// Allow reports whether a scheme is allowed. Up to curl 7.84 each list goes on from the one before
 // it; later ones begin anew. Both readings must allow the scheme.
-func (l protoLists) allow(scheme string) bool {
+func (l ProtoLists) Allow(scheme string) bool {
 	if len(l) == 0 {
 		return true
 	}
@@ -30,7 +30,7 @@ func protoAllows(list, scheme string) (allowed, ok bool) {
 		if n := len(w) - len(name); n > 0 {
 			action = w[n-1]
 		}
-		if name == "" || !isAlnum(name[0]) {
+		if name == "" || !IsAlnum(name[0]) {
 			return false, false
 		}
 		name = strings.ToLower(name)
@@ -47,6 +47,7 @@ func protoAllows(list, scheme string) (allowed, ok bool) {
 	return allowed, list != ""
 }
 
-func isAlnum(c byte) bool {
+// IsAlnum reports whether a byte is an ASCII letter or digit.
+func IsAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }

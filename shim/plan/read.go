@@ -6,8 +6,8 @@ import (
 	"fromcache/shim/options"
 )
 
-// source is what a call is read from.
-type source struct {
+// Source is what a call is read from.
+type Source struct {
 	Tool Tool
 	Args []string // without the name of the tool
 	Env  Env
@@ -19,9 +19,9 @@ type source struct {
 	Read func(path string) ([]byte, error)
 }
 
-// readCall reads the command line and the configuration files that belong to it, as the tool does.
+// Read reads the command line and the configuration files that belong to it, as the tool does.
 // netrc is the text of wget's .netrc, which counts by the host of a URL.
-func readCall(s source) (c *call, netrc string) {
+func Read(s Source) (c *Call, netrc string) {
 	files := &configs{env: s.Env, uid: s.UID, read: s.Read}
 	if s.Tool == Curl {
 		c = s.curl(files)
@@ -34,26 +34,26 @@ func readCall(s source) (c *call, netrc string) {
 	return c, netrc
 }
 
-func (s source) curl(files *configs) *call {
+func (s Source) curl(files *configs) *Call {
 	var lines []rcLine
 	if len(s.Args) > 0 && !strings.HasPrefix(s.Args[0], "-q") && s.Args[0] != "--disable" {
 		lines = files.curlrc()
 	}
 	c := parseCurl(s.Args, lines)
-	for _, g := range c.groups {
+	for _, g := range c.Groups {
 		if g.netrc && files.curlNetrc() {
-			g.pass("--netrc-optional " + options.A.Reason())
+			g.Pass("--netrc-optional " + options.A.Reason())
 		}
 	}
 	return c
 }
 
-func (s source) wget(files *configs) (c *call, netrc string) {
+func (s Source) wget(files *configs) (c *Call, netrc string) {
 	_, posix := s.Env.Lookup("POSIXLY_CORRECT")
 	w := parseWget(s.Args, posix)
-	if w.whole == "" && !w.noConfig {
+	if w.Whole == "" && !w.noConfig {
 		w.config(files.wgetrcs(s.Path, s.Real == "wget2"))
 	}
 	netrc, _ = files.file(files.wgetHome() + "/.netrc")
-	return &w.call, netrc
+	return &w.Call, netrc
 }

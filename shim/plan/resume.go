@@ -15,7 +15,7 @@ import (
 // resumed returns the output file that the tool goes on with for URL i of a group, empty if it
 // begins anew, or why that can't be told. It does not guess a name that a release of the tool, or
 // its options, could write in another way.
-func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
+func (p *planner) resumed(g *Group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
 		size, err := p.Size(name)
@@ -27,51 +27,51 @@ func (p *planner) resumed(g *group, i int, t URL) (file, reason string) {
 		}
 	}
 	if !sure || file != "" && len(names) > 1 {
-		return "", g.resume + " goes on with a file whose name can't be told for sure"
+		return "", g.Resume + " goes on with a file whose name can't be told for sure"
 	}
 	return file, ""
 }
 
 // outputs returns the names of which one is the output file of URL i, none for standard output, and
 // whether they are certain.
-func (p *planner) outputs(g *group, i int, t URL) (names []string, sure bool) {
+func (p *planner) outputs(g *Group, i int, t URL) (names []string, sure bool) {
 	if p.Tool == Wget {
 		return p.wgetOutputs(g, t)
 	}
 	file := ""
 	switch {
-	case g.savesByName(i):
+	case g.SavesByName(i):
 		file = t.Name()
-		if strings.Contains(g.urls[i].text, "?") { // up to 7.85 curl keeps the query in the name
-			names = append(names, joined(g.outputDir, file+t.Query))
+		if strings.Contains(g.URLs[i].Text, "?") { // up to 7.85 curl keeps the query in the name
+			names = append(names, joined(g.OutputDir, file+t.Query))
 		}
-	case i < len(g.outputs):
-		file = g.outputs[i].file
+	case i < len(g.Outputs):
+		file = g.Outputs[i].File
 	}
 	if file == "" || file == "-" {
-		return nil, len(g.urls) == 1 // of several URLs it would begin where the one before it did
+		return nil, len(g.URLs) == 1 // of several URLs it would begin where the one before it did
 	}
 	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands
 	// for part of a pattern.
-	sure = !strings.Contains(g.urls[i].text+file, "#") && !(g.savesByName(i) && strings.Contains(t.Query, "/"))
-	return append(names, joined(g.outputDir, file)), sure
+	sure = !strings.Contains(g.URLs[i].Text+file, "#") && !(g.SavesByName(i) && strings.Contains(t.Query, "/"))
+	return append(names, joined(g.OutputDir, file)), sure
 }
 
 // wgetOutputs is outputs for wget, which writes some bytes of a URL's name differently, and keeps
 // its query.
-func (p *planner) wgetOutputs(g *group, t URL) (names []string, sure bool) {
-	if g.outFile {
-		return []string{g.document}, g.document != "" && !g.placedByRC
+func (p *planner) wgetOutputs(g *Group, t URL) (names []string, sure bool) {
+	if g.OutFile {
+		return []string{g.Document}, g.Document != "" && !g.PlacedByRC
 	}
 	name := t.Name() + t.Query
 	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
 		return nil, false
 	}
 	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 &&
-		!g.renamed && !g.placedByRC && !strings.HasPrefix(g.prefix, "~") &&
+		!g.Renamed && !g.PlacedByRC && !strings.HasPrefix(g.Prefix, "~") &&
 		(t.Query == "" || p.Real != "wget2" && p.Real != "busybox")
-	if g.prefix != "" {
-		name = strings.TrimRight(g.prefix, "/") + "/" + name
+	if g.Prefix != "" {
+		name = strings.TrimRight(g.Prefix, "/") + "/" + name
 	}
 	return []string{name}, sure
 }
@@ -85,14 +85,14 @@ func joined(dir, name string) string {
 
 // sharesFile reports whether two URLs of a group could be saved to one file, because the file that
 // is compared now would then be another for the second.
-func sharesFile(g *group) bool {
+func sharesFile(g *Group) bool {
 	seen := map[string]bool{}
-	for i, w := range g.urls {
+	for i, w := range g.URLs {
 		name := ""
-		if i < len(g.outputs) && !g.outputs[i].remote {
-			name = path.Clean(g.outputs[i].file)
-		} else if !g.outFile {
-			name = w.text
+		if i < len(g.Outputs) && !g.Outputs[i].Remote {
+			name = path.Clean(g.Outputs[i].File)
+		} else if !g.OutFile {
+			name = w.Text
 			if end := strings.IndexAny(name, "?#"); end >= 0 {
 				name = name[:end]
 			}

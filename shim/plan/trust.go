@@ -6,19 +6,6 @@ import "strings"
 // for none.
 func CAFile(env Env) string { return strings.TrimSpace(env.Get(EnvCAFile)) }
 
-// Trust returns arguments and an environment with which the tool trusts the certificates in a file;
-// an empty name changes nothing. curl then trusts these instead of its own (curl(1), CURL_CA_BUNDLE),
-// in some builds beside them; wget trusts them beside the system's (wget(1), --ca-certificate).
-func (t Tool) Trust(args []string, env Env, file string) ([]string, Env) {
-	switch {
-	case file == "":
-		return args, env
-	case t == Wget:
-		return append([]string{"--ca-certificate=" + file}, args...), env
-	}
-	return args, env.With("CURL_CA_BUNDLE", file)
-}
-
 // needsCA reports whether the tool reaches a cache only with the certificates of FROMCACHE_CA_FILE.
 func (p *planner) needsCA(c Cache) bool { return p.caFile != "" && c.URL.Scheme == "https" }
 

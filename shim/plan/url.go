@@ -137,7 +137,7 @@ func validHost(h string) bool {
 		return err == nil
 	}
 	for i := 0; i < len(h); i++ {
-		if !isAlnum(h[i]) && strings.IndexByte(extra, h[i]) < 0 {
+		if !IsAlnum(h[i]) && strings.IndexByte(extra, h[i]) < 0 {
 			return false
 		}
 	}

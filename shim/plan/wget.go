@@ -8,9 +8,9 @@ import (
 
 // wgetCall reads a command line of wget(1), and the lines of its configuration files.
 type wgetCall struct {
-	call
+	Call
 	args     []string
-	g        *group
+	g        *Group
 	noConfig bool
 	rc       bool // reading configuration files, which the command line overrides
 }
@@ -19,13 +19,13 @@ type wgetCall struct {
 // posix until the first plain word; unique prefixes of long names; a switch takes a value only
 // after "=".
 func parseWget(args []string, posix bool) *wgetCall {
-	p := &wgetCall{args: args, g: &group{}}
-	p.groups = []*group{p.g}
+	p := &wgetCall{args: args, g: &Group{}}
+	p.Groups = []*Group{p.g}
 	plain := false
-	for i := 0; i < len(args) && p.whole == ""; i++ {
+	for i := 0; i < len(args) && p.Whole == ""; i++ {
 		switch a := args[i]; {
 		case plain || !strings.HasPrefix(a, "-") || a == "-":
-			p.g.urls = append(p.g.urls, word{i, 0, a})
+			p.g.URLs = append(p.g.URLs, Word{i, 0, a})
 			plain = plain || posix
 		case a == "--":
 			plain = true
@@ -118,7 +118,7 @@ func (p *wgetCall) option(o given) {
 		if strings.Trim(o.value, "vHdcp") != "" || o.value == "" {
 			p.passWhole("-n" + o.value + " is not known")
 		}
-		p.g.nonVerbose = p.g.nonVerbose || strings.Contains(o.value, "v")
+		p.g.NonVerbose = p.g.NonVerbose || strings.Contains(o.value, "v")
 		return
 	case "secure-protocol":
 		p.g.secureProtocol(o)
@@ -128,91 +128,96 @@ func (p *wgetCall) option(o given) {
 			return
 		}
 	case "timestamping":
-		if p.g.timestamping = p.g.timestamping || !o.no; !o.no {
+		if p.g.Timestamping = p.g.Timestamping || !o.no; !o.no {
 			return
 		}
 	case "content-disposition":
-		if p.g.contentDisposition = o.shown; !o.no {
+		if p.g.ContentDisposition = o.shown; !o.no {
 			return
 		}
 	case "no-config":
 		p.noConfig = true
 	}
 	if o.Class == options.N {
-		p.places(o)
-		p.g.neutralWget(o)
-		if !p.rc {
-			p.g.volume(o)
-		}
+		p.neutral(o)
 	}
 	p.judge(p.g, o)
+}
+
+// neutral records what a neutral option says about files and messages.
+func (p *wgetCall) neutral(o given) {
+	p.places(o)
+	p.g.neutralWget(o)
+	if !p.rc {
+		p.g.volume(o)
+	}
 }
 
 // places records where the command line says that files go. It overrides what a wgetrc says.
 func (p *wgetCall) places(o given) {
 	switch {
 	case o.Name == "directory-prefix" && !p.rc:
-		p.g.prefix = o.value
+		p.g.Prefix = o.value
 	case o.Name == "output-document" && !p.rc:
-		p.g.document = o.value
-	case o.Name == "directory-prefix" && p.g.prefix == "", o.Name == "output-document" && p.g.document == "":
-		p.g.placedByRC = true
+		p.g.Document = o.value
+	case o.Name == "directory-prefix" && p.g.Prefix == "", o.Name == "output-document" && p.g.Document == "":
+		p.g.PlacedByRC = true
 	}
 }
 
 // secureProtocol accepts the versions that ask for no more than a cache-host asks of an origin, TLS
 // 1.2; wget takes them for the lowest that will do. Any other value lets the call pass: PFS, for
 // instance, chooses ciphers.
-func (g *group) secureProtocol(o given) {
+func (g *Group) secureProtocol(o given) {
 	switch strings.ToLower(o.value) {
 	case "auto", "tlsv1", "tlsv1_1", "tlsv1_2":
-		g.tlsVersion = append(g.tlsVersion, "--"+o.Name+"="+o.value)
+		g.TLSVersion = append(g.TLSVersion, "--"+o.Name+"="+o.value)
 	default:
-		g.pass(o.shown + " " + options.S.Reason())
+		g.Pass(o.shown + " " + options.S.Reason())
 	}
 }
 
 // volume records what the command line says about messages, because wget2 prints them, with the
 // URL, on standard output.
-func (g *group) volume(o given) {
+func (g *Group) volume(o given) {
 	switch o.Name {
 	case "quiet":
-		g.quiet = !o.no
+		g.Quiet = !o.no
 	case "verbose":
-		g.nonVerbose = o.no
+		g.NonVerbose = o.no
 	case "output-file", "append-output":
-		g.logFile = o.value != "" && !isStdout(o.value)
+		g.LogFile = o.value != "" && !isStdout(o.value)
 	}
 }
 
 // neutralWget records the neutral options that change how the rest is read.
-func (g *group) neutralWget(o given) {
+func (g *Group) neutralWget(o given) {
 	switch o.Name {
 	case "output-document":
-		g.outFile = true
+		g.OutFile = true
 	case "directories":
-		g.dirs = !o.no
+		g.Dirs = !o.no
 	case "inet4-only":
-		g.family = 4
+		g.Family = 4
 	case "inet6-only":
-		g.family = 6
+		g.Family = 6
 	case "max-redirect":
-		if g.maxRedirs = o.value; o.value == "0" {
-			g.pass(o.shown + "=0 shows whether the URL redirects")
+		if g.MaxRedirs = o.value; o.value == "0" {
+			g.Pass(o.shown + "=0 shows whether the URL redirects")
 		}
 	case "https-only":
-		g.httpsOnly = !o.no
+		g.HTTPSOnly = !o.no
 	case "restrict-file-names":
-		g.renamed = true
+		g.Renamed = true
 	case "user-agent":
-		g.userAgent = o.shown
+		g.UserAgent = o.shown
 	case "output-file", "append-output":
 		if isStdout(o.value) {
-			g.pass(o.shown + " - " + options.E.Reason())
+			g.Pass(o.shown + " - " + options.E.Reason())
 		}
 	}
 	if (o.Name == "inet4-only" || o.Name == "inet6-only") && o.no {
-		g.family = 0
+		g.Family = 0
 	}
 }
 
@@ -229,9 +234,9 @@ func (p *wgetCall) command(line string) {
 		p.passWhole("-e " + options.I.Reason())
 	}
 	if name == "useragent" {
-		p.g.userAgent = "-e user_agent"
+		p.g.UserAgent = "-e user_agent"
 	}
-	p.g.volumeByE = p.g.volumeByE || name == "quiet" || name == "verbose"
+	p.g.VolumeByE = p.g.VolumeByE || name == "quiet" || name == "verbose"
 }
 
 // isOff reports whether wget(1) reads v as false.

@@ -117,7 +117,7 @@ func (p *wgetCall) configLine(l rcLine) {
 		return
 	case "dirstruct": // the name of -nd and of -x
 		if !isOff(l.value) {
-			p.g.pass("wgetrc: " + l.name + " " + options.F.Reason())
+			p.g.Pass("wgetrc: " + l.name + " " + options.F.Reason())
 		}
 		return
 	}
