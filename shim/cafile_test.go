@@ -208,6 +208,27 @@ func TestCAFileInstalled(t *testing.T) {
 	}
 }
 
+// TestCAFileLimits holds that no limit of data ends a call, because the build that speaks TLS needs
+// more of it than the plain one.
+func TestCAFileLimits(t *testing.T) {
+	if withoutEarly != "" {
+		t.Skip(withoutEarly)
+	}
+	w := newWorld(t)
+	ca := newAuthority(t, nil)
+	cache := serveTLS(t, w.cache.Config.Handler, ca.sign(t, elliptic256(t), nil), nil)
+	for _, data := range []string{"20000000", "50000000", "65000000", "68000000", "72000000", "80000000", "100000000", "250000000", "300000000"} {
+		r := run(t, "prlimit --data="+data+" curl -sS "+w.secure.URL+"/l/a", w.env(t.TempDir(), tools+":"+realPath(),
+			"FROMCACHE_SERVER="+cache, "FROMCACHE_CA_FILE="+ca.file))
+		if r.status != 0 || r.stdout != string(content("/a")) || r.stderr != "" {
+			t.Errorf("%s: %d %.300s", data, r.status, r.stderr)
+		}
+	}
+	if w.count("cache", "l") == 0 {
+		t.Error("no limit left room for a hit")
+	}
+}
+
 // TestCAFileTrusted holds that a hit at an https origin, which needs no look at the origin, is one for
 // wget without options too, and that the CA goes to the tool with a hit alone.
 func TestCAFileTrusted(t *testing.T) {

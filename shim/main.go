@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
@@ -34,7 +35,7 @@ func Main(argv, env []string, tls probe.TLS) int {
 
 // shown returns an environment with the variables of Go's runtime that were hidden from it before
 // it began, see early.c.
-func shown(env plan.Env) plan.Env {
+func shown(env call.Env) call.Env {
 	for i, kv := range env {
 		if strings.HasPrefix(kv, "\x01O") {
 			env[i] = "G" + kv[1:]
@@ -45,7 +46,7 @@ func shown(env plan.Env) plan.Env {
 
 // run becomes the real tool, with the arguments that were decided. Where no cache is set, or a
 // shim has judged the call before, nothing is parsed, read or asked.
-func run(tool plan.Tool, argv []string, env plan.Env, tls probe.TLS) int {
+func run(tool call.Tool, argv []string, env call.Env, tls probe.TLS) int {
 	f := realtool.New(env, tool, argv[0])
 	path, ok := f.Next()
 	args, given := argv[1:], env
@@ -71,7 +72,7 @@ func run(tool plan.Tool, argv []string, env plan.Env, tls probe.TLS) int {
 
 // become replaces this process; it returns only if that did not work. A script without a first line
 // that names its interpreter is run by sh, as execvp(3) has it.
-func become(path string, args []string, env plan.Env) error {
+func become(path string, args []string, env call.Env) error {
 	argv := append([]string{path}, args...)
 	err := syscall.Exec(path, argv, env)
 	if err == syscall.ENOEXEC {

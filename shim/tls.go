@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/realtool"
 )
@@ -19,7 +20,7 @@ const minData = 256 << 20
 // each start 0.25 ms longer, the program 2.2 MB larger, and a start impossible under limits that are
 // enough for curl. It returns where there is no such file beside this one; then the real tool asks
 // the cache.
-func becomeTLS(argv []string, env plan.Env) {
+func becomeTLS(argv []string, env call.Env) {
 	if plan.CAFile(env) == "" || env.Get(plan.EnvTried) != "" {
 		return
 	}
@@ -29,11 +30,11 @@ func becomeTLS(argv []string, env plan.Env) {
 	} else if len(argv) < 2 || argv[1] != "doctor" && argv[1] != "plan" {
 		return
 	}
-	if !usesHTTPS(env, tool) && (isTool || !usesHTTPS(env, plan.Wget)) {
+	if !usesHTTPS(env, tool) && (isTool || !usesHTTPS(env, call.Wget)) {
 		return
 	}
 	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_DATA, &limit) != nil || uint64(limit.Cur) < minData { //guard:TestLimits
+	if syscall.Getrlimit(syscall.RLIMIT_DATA, &limit) != nil || uint64(limit.Cur) < minData { //guard:TestCAFileLimits
 		return
 	}
 	if self, err := os.Executable(); err == nil {
@@ -42,6 +43,6 @@ func becomeTLS(argv []string, env plan.Env) {
 }
 
 // usesHTTPS reports whether one of a tool's caches is an https one.
-func usesHTTPS(env plan.Env, tool plan.Tool) bool {
+func usesHTTPS(env call.Env, tool call.Tool) bool {
 	return strings.Contains(strings.ToLower(plan.ServerList(env, tool)), "https://")
 }

@@ -1,10 +1,10 @@
 package plan
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
+	"fromcache/shim/call"
 	"fromcache/shim/options"
 )
 
@@ -144,7 +144,7 @@ func TestConfigFiles(t *testing.T) {
 	} {
 		b := &machine{files: map[string]string{c.path: c.text}}
 		if c.env != "" {
-			b.env = Env{c.env}
+			b.env = call.Env{c.env}
 		}
 		b.check(t, c.want, c.line)
 		if t.Failed() {
@@ -195,15 +195,15 @@ func TestConfigClasses(t *testing.T) {
 // TestFirstCurlrc holds that only the first curlrc counts.
 func TestFirstCurlrc(t *testing.T) {
 	b := &machine{files: map[string]string{"/c/.curlrc": "silent", "/x/.curlrc": "user = a:b", "/home/u/.curlrc": "user = a:b"},
-		env: Env{"CURL_HOME=/c", "XDG_CONFIG_HOME=/x"}}
+		env: call.Env{"CURL_HOME=/c", "XDG_CONFIG_HOME=/x"}}
 	b.check(t, "hit", "curl U")
-	b.env = Env{"XDG_CONFIG_HOME=/x"}
+	b.env = call.Env{"XDG_CONFIG_HOME=/x"}
 	b.check(t, "pass", "curl U")
-	b = &machine{files: map[string]string{"/x/.curlrc": "silent", "/home/u/.curlrc": "user = a:b"}, env: Env{"XDG_CONFIG_HOME=/x"}}
+	b = &machine{files: map[string]string{"/x/.curlrc": "silent", "/home/u/.curlrc": "user = a:b"}, env: call.Env{"XDG_CONFIG_HOME=/x"}}
 	b.check(t, "hit", "curl U")
 	b = &machine{files: map[string]string{"/home/u/.curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}}
 	b.check(t, "hit", "curl U")
-	b = &machine{files: map[string]string{"/c/.config/curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}, env: Env{"CURL_HOME=/c"}}
+	b = &machine{files: map[string]string{"/c/.config/curlrc": "silent", "/home/u/.config/curlrc": "user = a:b"}, env: call.Env{"CURL_HOME=/c"}}
 	b.check(t, "pass", "curl U") // which of the two depends on the release
 	b = &machine{files: map[string]string{"/etc/passwd": "x:x:5:5::/five:/bin/sh\nu:x:0:0::/own:/bin/sh\n", "/own/.curlrc": "user = a:b"}}
 	b.check(t, "pass", "curl U")
@@ -214,7 +214,7 @@ func TestFirstCurlrc(t *testing.T) {
 func TestPrefixWgetrc(t *testing.T) {
 	for path, asked := range map[string]bool{"/opt/env/bin/wget": false, "/usr/bin/wget": true, "/bin/wget": true, "wget": true} {
 		b := &machine{files: map[string]string{"/opt/env/etc/wgetrc": "header = X: y\n"}, reply: Reply{Status: 200}}
-		Decide(Input{Tool: Wget, Args: []string{theURL}, Env: Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
+		Decide(Input{Tool: call.Wget, Args: []string{theURL}, Env: call.Env{"FROMCACHE_SERVER=" + theCache, "HOME=/home/u"}, Path: path, Real: "wget", Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != asked {
 			t.Errorf("%s: asked %v", path, !asked)
 		}
@@ -226,24 +226,24 @@ func TestNoHome(t *testing.T) {
 	for _, c := range []struct {
 		asked        bool
 		line, passwd string
-		env          Env
+		env          call.Env
 	}{
 		{false, "curl", "", nil},
-		{false, "curl", "", Env{"HOME="}},
+		{false, "curl", "", call.Env{"HOME="}},
 		{true, "curl -q", "", nil},
 		{false, "curl -q --netrc-optional", "", nil},
 		{true, "curl", "u:x:0:0::/own:/bin/sh\n", nil},
-		{true, "curl", "", Env{"HOME=/home/u"}},
+		{true, "curl", "", call.Env{"HOME=/home/u"}},
 		{false, "wget -q", "", nil},
 		{false, "wget -q --no-config", "", nil},
-		{true, "wget -q", "", Env{"HOME="}},
+		{true, "wget -q", "", call.Env{"HOME="}},
 		{true, "wget -q", "u:x:0:0::/own:/bin/sh\n", nil},
 	} {
 		b := &machine{files: map[string]string{"/etc/passwd": c.passwd}, reply: Reply{Status: 200}}
 		words := append(strings.Fields(c.line), theURL)
-		tool := Curl
+		tool := call.Curl
 		if words[0] == "wget" {
-			tool = Wget
+			tool = call.Wget
 		}
 		d := Decide(Input{Tool: tool, Args: words[1:], Env: append(c.env, "FROMCACHE_SERVER="+theCache), Real: words[0], Read: b.read, Size: b.size, Ask: b.ask})
 		if len(b.asked) > 0 != c.asked {
@@ -259,50 +259,4 @@ func TestFirstGroup(t *testing.T) {
 	if got := strings.Join(d.Args, " "); got != theURL+" --next "+cachedURL {
 		t.Error(got)
 	}
-}
-
-func TestParseCurlrc(t *testing.T) {
-	got := parseCurlrc("a=b\n c : \"d \\\"e\\\" \\n\\q\" rest\n--f=g h\n-i j\nk\nl =  m n\n\"o\" p\nq=")
-	want := []rcLine{{"a", "b", true}, {"c", "d \"e\" \nq", true}, {"--f=g", "h", true}, {"-i", "j", true}, {"k", "", false},
-		{"l", "m", true}, {`"o"`, "p", true}, {"q", "", false}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-}
-
-func FuzzParseCurlrc(f *testing.F) {
-	f.Add("silent\nuser = \"a\\\"b\"\n-o x\n--next")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, l := range parseCurlrc(text) {
-			if l.name == "" && !strings.ContainsAny(text, "=:") || strings.ContainsAny(l.name, blanks) || l.value != "" && !l.set {
-				t.Errorf("%+v", l)
-			}
-		}
-		b := &machine{files: map[string]string{"/home/u/.curlrc": text}, reply: Reply{Status: 200}}
-		b.plan("curl", theURL)
-	})
-}
-
-func FuzzParseWgetrc(f *testing.F) {
-	f.Add("tries = 3\n# x\n user=\nfoo")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, l := range parseWgetrc(text) {
-			if strings.HasPrefix(l.name, "#") || l.value != "" && !l.set {
-				t.Errorf("%+v", l)
-			}
-		}
-		b := &machine{files: map[string]string{"/home/u/.wgetrc": text}, reply: Reply{Status: 200}}
-		b.plan("wget", theURL)
-	})
-}
-
-func FuzzNetrc(f *testing.F) {
-	f.Add("machine a login b password \"c d\"\nmacdef x\n\ndefault", "a")
-	f.Fuzz(func(t *testing.T, text, host string) {
-		NetrcNames(text, host)
-		plain := host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz.-") == ""
-		if plain && !NetrcNames("machine "+host+" login x\n"+text, host) {
-			t.Errorf("%q not found", host)
-		}
-	})
 }

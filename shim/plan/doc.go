@@ -5,19 +5,8 @@
 // know of the machine and of the caches it asks through the functions of an [Input]; a [Decision]
 // comes out. Whatever it is not sure about it leaves alone, byte for byte.
 //
-// # Reading a call
-//
-// parseCurl and parseWget read a command line as the tool does, abbreviations, clusters and --next
-// included. Every option has a class, see package options. A neutral one leaves a call to be asked
-// about; most others let it pass unasked (a body, another method, credentials, a header that may
-// choose the answer, the header of the answer, conditions, another way to the server, how a server
-// must prove itself); an option that the table lacks lets the whole call pass. TLS 1.2 and older
-// versions are neutral because the cache-host asks that of an origin by itself. A User-Agent is
-// neutral where the URL names a file, because install hosts give a browser a page and curl a
-// script.
-//
-// curlrc, wgetrc and .netrc are judged line by line by the same classes, because the tools read
-// them by themselves. Where only the C library can say whose they are, the call passes.
+// Package call reads the command line and the configuration files, and says which options let a
+// call pass unasked.
 //
 // # URLs
 //

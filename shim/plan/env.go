@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"strings"
+
+	"fromcache/shim/call"
 )
 
 // The variables of the shim. Each tool has two of its own, which replace FROMCACHE_SERVER for it
@@ -55,15 +57,15 @@ func (s *settings) isCache(t URL) bool {
 
 // ServerList returns the addresses of caches that the environment names for a tool, as they were
 // written; empty if there are none, or the shim is turned off.
-func ServerList(env Env, tool Tool) string {
+func ServerList(env call.Env, tool call.Tool) string {
 	_, list := serverVariable(env, tool)
 	return list
 }
 
 // serverVariable returns them and the name of their variable.
-func serverVariable(env Env, tool Tool) (name, list string) {
+func serverVariable(env call.Env, tool call.Tool) (name, list string) {
 	names := []string{EnvCurlServer, EnvCurlAlias, EnvServer}
-	if tool == Wget {
+	if tool == call.Wget {
 		names = []string{EnvWgetServer, EnvWgetAlias, EnvServer}
 	}
 	for _, name = range names {
@@ -79,7 +81,7 @@ func serverVariable(env Env, tool Tool) (name, list string) {
 
 // Caches returns the caches that the environment names for a tool, and for each address that can't
 // be used what is wrong with it.
-func Caches(env Env, tool Tool) (caches []Cache, wrong []string) {
+func Caches(env call.Env, tool call.Tool) (caches []Cache, wrong []string) {
 	name, list := serverVariable(env, tool)
 	caches, wrong = ParseCaches(list)
 	for i := range wrong {

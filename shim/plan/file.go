@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/options"
 )
 
@@ -21,7 +22,7 @@ func namesFile(name string) bool {
 		return false
 	}
 	for i := 0; i < len(ext); i++ {
-		if !IsAlnum(ext[i]) {
+		if !call.IsAlnum(ext[i]) {
 			return false
 		}
 	}
@@ -30,7 +31,7 @@ func namesFile(name string) bool {
 
 // wgetFileReason says why the file that wget saves could have another name, or none, were the URL
 // the cache's.
-func (p *planner) wgetFileReason(g *Group, t URL) string {
+func (p *planner) wgetFileReason(g *call.Group, t URL) string {
 	gnu := p.Real != "wget2" && p.Real != "busybox"
 	switch {
 	case p.Real == "wget2" && reencoded(t):
@@ -57,7 +58,7 @@ func reencoded(t URL) bool {
 
 // isAbsent reports whether wget -N finds no file of the name that it gives t, and so asks as it
 // would without -N. A second URL for one file finds what the first has saved.
-func (p *planner) isAbsent(g *Group, t URL) bool {
+func (p *planner) isAbsent(g *call.Group, t URL) bool {
 	names, sure := p.wgetOutputs(g, t)
 	if !sure || p.saved[names[0]] {
 		return false

@@ -3,6 +3,8 @@ package plan
 import (
 	"strings"
 	"testing"
+
+	"fromcache/shim/call"
 )
 
 func TestNamesFile(t *testing.T) {
@@ -102,7 +104,7 @@ func TestPlanWhereWgetSaves(t *testing.T) {
 		b := &machine{files: map[string]string{"/etc/wgetrc": c.rc, c.want: "begun"}, reply: Reply{Status: 200, Ranges: true}}
 		d := b.plan(strings.Fields(c.line)...)
 		if len(b.inputs) != 1 || b.inputs[0].Resumes != c.want {
-			t.Errorf("%s, %q: %+v, want %s\n%s", c.line, c.rc, b.inputs, c.want, d.Line(Wget))
+			t.Errorf("%s, %q: %+v, want %s\n%s", c.line, c.rc, b.inputs, c.want, d.Line(call.Wget))
 		}
 	}
 }

@@ -3,13 +3,15 @@ package plan
 import (
 	"strconv"
 	"strings"
+
+	"fromcache/shim/call"
 )
 
 // Input is all that a Decision depends on.
 type Input struct {
-	Tool Tool
+	Tool call.Tool
 	Args []string // without the name of the tool
-	Env  Env
+	Env  call.Env
 	UID  int    // whose home the tools look up where HOME is unset
 	Path string // of the real tool
 	Real string // its file name, links followed: wget2 and busybox differ from wget
@@ -34,7 +36,7 @@ type Verdict struct {
 // Decision is what the real tool is to be given.
 type Decision struct {
 	Args     []string
-	Env      Env
+	Env      call.Env
 	Whole    string // why the whole call passed unasked; empty if it did not
 	Wrong    string // which addresses of caches can't be used, where others can
 	Verdicts []Verdict
@@ -53,8 +55,10 @@ func Decide(in Input) Decision {
 		return out
 	}
 	out.Wrong = p.wrong
-	var c *Call
-	c, p.netrc = Read(Source{in.Tool, in.Args, in.Env, in.UID, in.Path, in.Real, in.Read})
+	var c *call.Call
+	c, p.netrc = call.Read(call.Source{
+		Tool: in.Tool, Args: in.Args, Env: in.Env, UID: in.UID, Path: in.Path, Real: in.Real, Read: in.Read,
+	})
 	if out.Whole = c.Whole; c.Whole != "" {
 		return out
 	}
@@ -81,14 +85,14 @@ type planner struct {
 // candidate is a URL that is asked about.
 type candidate struct {
 	q       Question
-	w       Word
+	w       call.Word
 	verdict int
 	suffix  string // what follows the name in the cache URL
 	answer  Answer
 }
 
 // group judges each URL of a group.
-func (p *planner) group(g *Group) {
+func (p *planner) group(g *call.Group) {
 	if g.Resume != "" && sharesFile(g) {
 		g.Pass(g.Resume + " goes on with one file for several URLs")
 	}
@@ -118,11 +122,11 @@ func (p *planner) group(g *Group) {
 // suffix returns what follows the name in the cache's URL for the file to be called as it is at the
 // origin: wget keeps the query in the name, and so does curl -O up to 7.85, with the fragment.
 // Later ones leave out either.
-func (p *planner) suffix(g *Group, i int, t URL) string {
+func (p *planner) suffix(g *call.Group, i int, t URL) string {
 	switch at := strings.IndexAny(g.URLs[i].Text, "?#"); {
-	case p.Tool == Wget && !g.OutFile:
+	case p.Tool == call.Wget && !g.OutFile:
 		return t.Query
-	case p.Tool == Curl && at >= 0 && g.SavesByName(i):
+	case p.Tool == call.Curl && at >= 0 && g.SavesByName(i):
 		return g.URLs[i].Text[at:]
 	}
 	return ""
@@ -130,7 +134,7 @@ func (p *planner) suffix(g *Group, i int, t URL) string {
 
 // target returns the URL that a word of the command line means, or why the cache is not asked about
 // it.
-func (p *planner) target(g *Group, i int, w Word) (t URL, reason string) {
+func (p *planner) target(g *call.Group, i int, w call.Word) (t URL, reason string) {
 	if g.Reason != "" {
 		return t, g.Reason
 	}
@@ -143,7 +147,7 @@ func (p *planner) target(g *Group, i int, w Word) (t URL, reason string) {
 	case p.Real == "busybox" && encodeStrayPercent(url) != url:
 		return t, "busybox sends a % that encodes nothing"
 	}
-	if p.Tool == Wget {
+	if p.Tool == call.Wget {
 		url = wgetURL(url)
 	} else if url = curlURL(url, g.ProtoDefault); !g.GlobOff && isPattern(url) {
 		return t, "the URL is a pattern"
@@ -151,7 +155,7 @@ func (p *planner) target(g *Group, i int, w Word) (t URL, reason string) {
 	if t, reason = parseURL(url); reason != "" {
 		return t, reason
 	}
-	if p.Tool == Wget { // as wget asks for it
+	if p.Tool == call.Wget { // as wget asks for it
 		t.Path, t.Query = encodeStrayPercent(t.Path), encodeStrayPercent(t.Query)
 	}
 	if reason = p.hostReason(t); reason != "" {
@@ -173,7 +177,7 @@ func (p *planner) hostReason(t URL) string {
 		return "the host is in " + EnvSkip
 	case p.only != "" && !matchHost(p.only, t.Host, t.EffectivePort()):
 		return "the host is not in " + EnvOnly
-	case p.netrc != "" && NetrcNames(p.netrc, strings.Trim(t.Host, "[]")):
+	case p.netrc != "" && call.NetrcNames(p.netrc, strings.Trim(t.Host, "[]")):
 		return "a .netrc names the host"
 	}
 	return ""
@@ -181,8 +185,8 @@ func (p *planner) hostReason(t URL) string {
 
 // fileReason says why a file could not be named as it would be, or why the tool would refuse the
 // origin.
-func (p *planner) fileReason(g *Group, i int, t URL) string {
-	if p.Tool == Curl && g.SavesByName(i) {
+func (p *planner) fileReason(g *call.Group, i int, t URL) string {
+	if p.Tool == call.Curl && g.SavesByName(i) {
 		if t.Name() == "" {
 			return "-O needs a file name in the URL"
 		}
@@ -193,10 +197,10 @@ func (p *planner) fileReason(g *Group, i int, t URL) string {
 	if g.UserAgent != "" && !namesFile(t.Name()) { //guard:TestPlanLines
 		return g.UserAgent + " may choose the answer where the URL names no file"
 	}
-	if hasDots(t.Name()) || p.Tool == Wget && hasDots(t.Path) {
+	if hasDots(t.Name()) || p.Tool == call.Wget && hasDots(t.Path) {
 		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
 	}
-	if p.Tool == Wget {
+	if p.Tool == call.Wget {
 		if reason := p.wgetFileReason(g, t); reason != "" {
 			return reason
 		}
@@ -208,7 +212,7 @@ func (p *planner) fileReason(g *Group, i int, t URL) string {
 }
 
 // usable returns the caches to which the group's options allow a connection.
-func (p *planner) usable(g *Group) (caches []Cache, reason string) {
+func (p *planner) usable(g *call.Group) (caches []Cache, reason string) {
 	for _, c := range p.caches {
 		switch {
 		case !g.Proto.Allow(c.URL.Scheme):
@@ -217,7 +221,7 @@ func (p *planner) usable(g *Group) (caches []Cache, reason string) {
 			reason = "--https-only refuses the cache's scheme"
 		case p.Real == "busybox" && c.URL.Scheme == "https":
 			reason = "busybox does not check certificates"
-		case p.Real == "busybox" && proxyIsSet(p.Env, Wget, c.URL.Scheme):
+		case p.Real == "busybox" && proxyIsSet(p.Env, call.Wget, c.URL.Scheme):
 			reason = "busybox has no no_proxy"
 		default:
 			caches = append(caches, c)
@@ -234,8 +238,8 @@ const maxRedirects = 10
 
 // followsAll reports whether the tool would have followed every redirect that the cache-host may
 // have followed.
-func (p *planner) followsAll(g *Group, scheme string) bool {
-	if p.Tool == Curl && !g.Follow {
+func (p *planner) followsAll(g *call.Group, scheme string) bool {
+	if p.Tool == call.Curl && !g.Follow {
 		return false
 	}
 	if n, err := strconv.Atoi(g.MaxRedirs); g.MaxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
@@ -264,7 +268,7 @@ func (p *planner) ask() {
 }
 
 // result returns the arguments and the environment for the real tool.
-func (p *planner) result() ([]string, Env) {
+func (p *planner) result() ([]string, call.Env) {
 	args, env, changed, caFile := p.Args, p.Env, false, ""
 	for _, c := range p.asked {
 		if c.answer.Outcome != Hit {

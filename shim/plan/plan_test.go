@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fromcache/shim/call"
 	"fromcache/shim/options"
 )
 
@@ -17,7 +18,7 @@ const (
 // machine is what Decide asks: files, what the cache says, and what it was asked.
 type machine struct {
 	files  map[string]string
-	env    Env
+	env    call.Env
 	real   string
 	reply  Reply
 	asked  []string
@@ -30,7 +31,7 @@ func (b *machine) read(path string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	if text == "ODD" {
-		return nil, ErrNotPlain
+		return nil, call.ErrNotPlain
 	}
 	return []byte(text), nil
 }
@@ -56,14 +57,14 @@ func (b *machine) ask(questions []Question) []Answer {
 }
 
 func (b *machine) plan(line ...string) Decision {
-	tool := Curl
+	tool := call.Curl
 	if line[0] == "wget" {
-		tool = Wget
+		tool = call.Wget
 	}
 	if b.real == "" {
 		b.real = line[0]
 	}
-	env := append(append(Env{}, b.env...), "FROMCACHE_SERVER="+theCache, "HOME=/home/u")
+	env := append(append(call.Env{}, b.env...), "FROMCACHE_SERVER="+theCache, "HOME=/home/u")
 	return Decide(Input{Tool: tool, Args: line[1:], Env: env, Real: b.real, Read: b.read, Size: b.size, Ask: b.ask})
 }
 
@@ -95,10 +96,10 @@ func (b *machine) check(t *testing.T, want, line string) {
 		got = strings.ReplaceAll(got, cached+"?v=1", cached)
 	}
 	if got != wanted {
-		t.Errorf("%s: %q\n got %s\nwant %s\n%s", want, line, got, wanted, d.Line(Curl))
+		t.Errorf("%s: %q\n got %s\nwant %s\n%s", want, line, got, wanted, d.Line(call.Curl))
 	}
 	if asked := len(b.asked) > 0; asked != (want != "pass") {
-		t.Errorf("%s: %q: asked: %v\n%s", want, line, asked, d.Line(Curl))
+		t.Errorf("%s: %q: asked: %v\n%s", want, line, asked, d.Line(call.Curl))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"fromcache/shim/call"
 )
 
 // A call that resumes (curl -C -, wget -c) goes on with an output file that may be of another
@@ -15,7 +17,7 @@ import (
 // resumed returns the output file that the tool goes on with for URL i of a group, empty if it
 // begins anew, or why that can't be told. It does not guess a name that a release of the tool, or
 // its options, could write in another way.
-func (p *planner) resumed(g *Group, i int, t URL) (file, reason string) {
+func (p *planner) resumed(g *call.Group, i int, t URL) (file, reason string) {
 	names, sure := p.outputs(g, i, t)
 	for _, name := range names {
 		size, err := p.Size(name)
@@ -34,8 +36,8 @@ func (p *planner) resumed(g *Group, i int, t URL) (file, reason string) {
 
 // outputs returns the names of which one is the output file of URL i, none for standard output, and
 // whether they are certain.
-func (p *planner) outputs(g *Group, i int, t URL) (names []string, sure bool) {
-	if p.Tool == Wget {
+func (p *planner) outputs(g *call.Group, i int, t URL) (names []string, sure bool) {
+	if p.Tool == call.Wget {
 		return p.wgetOutputs(g, t)
 	}
 	file := ""
@@ -59,7 +61,7 @@ func (p *planner) outputs(g *Group, i int, t URL) (names []string, sure bool) {
 
 // wgetOutputs is outputs for wget, which writes some bytes of a URL's name differently, and keeps
 // its query.
-func (p *planner) wgetOutputs(g *Group, t URL) (names []string, sure bool) {
+func (p *planner) wgetOutputs(g *call.Group, t URL) (names []string, sure bool) {
 	if g.OutFile {
 		return []string{g.Document}, g.Document != "" && !g.PlacedByRC
 	}
@@ -85,7 +87,7 @@ func joined(dir, name string) string {
 
 // sharesFile reports whether two URLs of a group could be saved to one file, because the file that
 // is compared now would then be another for the second.
-func sharesFile(g *Group) bool {
+func sharesFile(g *call.Group) bool {
 	seen := map[string]bool{}
 	for i, w := range g.URLs {
 		name := ""

@@ -1,6 +1,10 @@
 package plan
 
-import "strings"
+import (
+	"strings"
+
+	"fromcache/shim/call"
+)
 
 // Redacted returns a URL as it may be shown: without user-info, query and fragment, which may carry
 // credentials, and without bytes that could act on a terminal.
@@ -37,14 +41,14 @@ func Printable(s string) string {
 }
 
 // Line returns the one line that FROMCACHE_VERBOSE=1 prints, without its end.
-func (d Decision) Line(tool Tool) string {
+func (d Decision) Line(tool call.Tool) string {
 	if d.Wrong != "" {
 		return d.line(tool) + "; " + Printable(d.Wrong)
 	}
 	return d.line(tool)
 }
 
-func (d Decision) line(tool Tool) string {
+func (d Decision) line(tool call.Tool) string {
 	line := "fromcache: " + tool.String() + ": "
 	if d.Whole != "" {
 		return line + "pass: " + Printable(d.Whole)

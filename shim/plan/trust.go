@@ -1,10 +1,14 @@
 package plan
 
-import "strings"
+import (
+	"strings"
+
+	"fromcache/shim/call"
+)
 
 // CAFile returns the path of the certificates that the environment names for https caches, empty
 // for none.
-func CAFile(env Env) string { return strings.TrimSpace(env.Get(EnvCAFile)) }
+func CAFile(env call.Env) string { return strings.TrimSpace(env.Get(EnvCAFile)) }
 
 // needsCA reports whether the tool reaches a cache only with the certificates of FROMCACHE_CA_FILE.
 func (p *planner) needsCA(c Cache) bool { return p.caFile != "" && c.URL.Scheme == "https" }

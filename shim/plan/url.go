@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"fromcache/shim/call"
 )
 
 // maxURL is the longest URL in bytes that is asked about: what a cache-host accepts.
@@ -137,7 +139,7 @@ func validHost(h string) bool {
 		return err == nil
 	}
 	for i := 0; i < len(h); i++ {
-		if !IsAlnum(h[i]) && strings.IndexByte(extra, h[i]) < 0 {
+		if !call.IsAlnum(h[i]) && strings.IndexByte(extra, h[i]) < 0 {
 			return false
 		}
 	}

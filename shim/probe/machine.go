@@ -5,15 +5,16 @@ import (
 	"io/fs"
 	"os"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/realtool"
 )
 
 // Input returns what a call is decided by on this machine; path is the real tool's, and tls is for
 // https caches.
-func Input(tool plan.Tool, args []string, env plan.Env, path string, tls TLS) plan.Input {
+func Input(tool call.Tool, args []string, env call.Env, path string, tls TLS) plan.Input {
 	name := tool.String()
-	if tool == plan.Wget { // the one name by which systems have other programs
+	if tool == call.Wget { // the one name by which systems have other programs
 		name = realtool.FileName(path)
 	}
 	return plan.Input{
@@ -27,7 +28,7 @@ func Input(tool plan.Tool, args []string, env plan.Env, path string, tls TLS) pl
 const maxConfig = 1 << 20
 
 // ReadFile reads a regular file of at most a mebibyte. An absent or unreadable file gives its
-// error; a directory counts as absent, and anything else gives plan.ErrNotPlain.
+// error; a directory counts as absent, and anything else gives call.ErrNotPlain.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -37,7 +38,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxConfig {
-		return nil, plan.ErrNotPlain
+		return nil, call.ErrNotPlain
 	}
 	f, err := os.Open(path)
 	if err != nil {

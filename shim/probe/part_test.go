@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 )
 
@@ -24,7 +25,7 @@ func TestPartByTool(t *testing.T) {
 	caches, _ := plan.ParseCaches(s.URL)
 	file := plan.URL{Scheme: "https", Host: "v.example", Path: "/a"}
 	q := plan.Question{URL: file}
-	for _, tool := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, tool := range []call.Tool{call.Curl, call.Wget} {
 		real, err := exec.LookPath(tool.String())
 		if err != nil {
 			t.Fatal(err)

@@ -6,15 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 )
 
 // Prober asks caches whether they hold URLs.
 type Prober struct {
-	tool           plan.Tool
+	tool           call.Tool
 	real           string // the real tool's path, for https caches
 	caFile         string // of the private CA of https caches; empty: the real tool asks those
-	env            plan.Env
+	env            call.Env
 	connectTimeout time.Duration
 	timeout        time.Duration
 	stamps         stamps
@@ -31,7 +32,7 @@ const (
 )
 
 // New returns a Prober with the settings of the environment; path is the real tool's.
-func New(tool plan.Tool, env plan.Env, path string, tls TLS) *Prober {
+func New(tool call.Tool, env call.Env, path string, tls TLS) *Prober {
 	caFile := plan.CAFile(env)
 	return &Prober{
 		tool: tool, real: path, env: env, caFile: caFile, tls: tls,

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"fromcache/shim/plan"
+	"fromcache/shim/call"
 )
 
 // stampLifetime is how long a cache that was down is not asked. A dead cache then costs one call in
@@ -24,7 +24,7 @@ type stamps struct {
 // openStamps returns $XDG_RUNTIME_DIR, or a directory per user under the temp directory, which
 // write makes. Either is used only if it is a real directory of this user's that nobody else can
 // write to.
-func openStamps(env plan.Env, uid int) stamps {
+func openStamps(env call.Env, uid int) stamps {
 	if dir := env.Get("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && ownDir(dir, uid) {
 		return stamps{dir, uid}
 	}

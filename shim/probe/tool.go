@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 )
 
@@ -21,7 +22,7 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	}
 	rep := readReply(bufio.NewReader(strings.NewReader(header)))
 	switch {
-	case rep.Status == 0 && p.tool == plan.Curl && status == 22: // -f, of an answer of 400 or more
+	case rep.Status == 0 && p.tool == call.Curl && status == 22: // -f, of an answer of 400 or more
 		rep.Status = 400
 	case rep.Status == 0 && p.untrusted(status):
 		return failed(answered, p.tool.String()+" does not trust the cache's certificate; "+
@@ -42,7 +43,7 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 // unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7
 // and 28 (curl(1)), wget's 4 (wget(1)).
 func (p *Prober) unreachable(status int) bool {
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		return status == 4
 	}
 	return status == 6 || status == 7 || status == 28
@@ -51,7 +52,7 @@ func (p *Prober) unreachable(status int) bool {
 // untrusted reports whether the tool's exit status says that the server's certificate was refused:
 // curl's 60 (curl(1)), wget's 5 (wget(1)).
 func (p *Prober) untrusted(status int) bool {
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		return status == 5
 	}
 	return status == 60
@@ -65,7 +66,7 @@ func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int
 	}
 	begin := strconv.FormatInt(from, 10)
 	args := []string{"-fsS", "-r", begin + "-" + strconv.FormatInt(to-1, 10)}
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		args = []string{"-qO-", "--start-pos=" + begin}
 	}
 	args = p.toolArgs(q, c.Address(q.URL, r.Pin), time.Until(deadline), args...)
@@ -78,7 +79,7 @@ func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int
 
 // headArgs returns the arguments for one HEAD with the header as output.
 func (p *Prober) headArgs(q plan.Question, url string, left time.Duration) []string {
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		return p.toolArgs(q, url, left, "--spider", "-S")
 	}
 	return p.toolArgs(q, url, left, "-fsSI")
@@ -87,7 +88,7 @@ func (p *Prober) headArgs(q plan.Question, url string, left time.Duration) []str
 // toolArgs returns the arguments for one request without configuration files and redirects.
 func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what ...string) []string {
 	args := append([]string{"-q"}, append(what, "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left))...)
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
 			"--connect-timeout="+seconds(p.connectTimeout), "--read-timeout="+seconds(left))...)
 	}
@@ -96,7 +97,7 @@ func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what 
 		args = append(args, "-"+strconv.Itoa(q.Family))
 	}
 	agent := "-A"
-	if p.tool == plan.Wget {
+	if p.tool == call.Wget {
 		agent = "-U"
 	}
 	args = append(args, agent, p.tool.String()+"+fromcache-shim", url)
@@ -106,7 +107,7 @@ func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what 
 
 // toolEnv returns the environment in which the real tool asks a cache: past a proxy, and with the
 // cache's CA.
-func (p *Prober) toolEnv(c plan.Cache) plan.Env {
+func (p *Prober) toolEnv(c plan.Cache) call.Env {
 	_, env := p.tool.Trust(nil, plan.PastProxy(p.env, p.tool, c), p.caFile)
 	return env
 }
@@ -119,15 +120,15 @@ func seconds(d time.Duration) string {
 
 // runTool runs the real tool and returns the header that it prints. It ends it at the deadline;
 // status is then -1.
-func (p *Prober) runTool(args []string, env plan.Env, deadline time.Time) (header string, status int, err error) {
-	onStderr := p.tool == plan.Wget // where it prints headers
+func (p *Prober) runTool(args []string, env call.Env, deadline time.Time) (header string, status int, err error) {
+	onStderr := p.tool == call.Wget // where it prints headers
 	data, status, err := p.output(args, env, deadline, onStderr, maxHeader)
 	return p.headerOf(string(data)), status, err
 }
 
 // output runs the real tool and returns so much of what it prints on one of its streams. It ends it
 // then, or at the deadline.
-func (p *Prober) output(args []string, env plan.Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
+func (p *Prober) output(args []string, env call.Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, 0, err
@@ -163,7 +164,7 @@ func (p *Prober) output(args []string, env plan.Env, deadline time.Time, errors 
 
 // headerOf cuts the header out of wget's log, whose lines of it begin with two blanks.
 func (p *Prober) headerOf(out string) string {
-	if p.tool == plan.Curl {
+	if p.tool == call.Curl {
 		return out
 	}
 	var b strings.Builder

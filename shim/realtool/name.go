@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fromcache/shim/plan"
+	"fromcache/shim/call"
 )
 
 // Shim is the name under which install puts this program; the tools are hard links to it, or
@@ -17,7 +17,7 @@ const TLSShim = "fromcache-shim-tls"
 
 // CalledAs returns the tool that a call is for: by the name it was called by, else, for a link of
 // another name and for exec -a, by that of a file which the link leads to, or of this program's.
-func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
+func CalledAs(argv0 string, env call.Env) (call.Tool, bool) {
 	tool, ok := Named(argv0)
 	if ok || filepath.Base(argv0) == Shim {
 		return tool, ok
@@ -38,12 +38,12 @@ func CalledAs(argv0 string, env plan.Env) (plan.Tool, bool) {
 }
 
 // Named returns the tool that a name, or the last element of a path, stands for.
-func Named(path string) (plan.Tool, bool) {
+func Named(path string) (call.Tool, bool) {
 	switch filepath.Base(path) {
 	case "curl", "curlfromcache":
-		return plan.Curl, true
+		return call.Curl, true
 	case "wget", "wgetfromcache":
-		return plan.Wget, true
+		return call.Wget, true
 	}
 	return 0, false
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 )
 
@@ -34,13 +35,13 @@ func statID(path string) (id FileID, executable bool) {
 // so each step of a chain of copies and wrapper scripts has one file less to choose from, and every
 // chain ends.
 type Finder struct {
-	env   plan.Env
-	tool  plan.Tool
+	env   call.Env
+	tool  call.Tool
 	tried []FileID
 }
 
 // New returns a Finder that leaves out this binary and what the environment says was tried.
-func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
+func New(env call.Env, tool call.Tool, argv0 string) *Finder {
 	f := &Finder{env: env, tool: tool}
 	for _, w := range strings.Fields(env.Get(plan.EnvTried)) {
 		dev, ino, _ := strings.Cut(w, ":")
@@ -63,7 +64,7 @@ func New(env plan.Env, tool plan.Tool, argv0 string) *Finder {
 func (f *Finder) Judged() bool { return f.env.Get(plan.EnvTried) != "" }
 
 // Self returns the identity of this binary.
-func Self(env plan.Env, argv0 string) FileID {
+func Self(env call.Env, argv0 string) FileID {
 	if id, ok := statID("/proc/self/exe"); ok {
 		return id
 	}
@@ -82,7 +83,7 @@ func Self(env plan.Env, argv0 string) FileID {
 
 // OnPath returns the first file of a name on PATH, as a shell would find it, and its identity; an
 // empty path if there is none.
-func OnPath(env plan.Env, name string) (string, FileID) {
+func OnPath(env call.Env, name string) (string, FileID) {
 	for _, path := range allOnPath(env, name) {
 		if id, ok := statID(path); ok {
 			return path, id
@@ -93,7 +94,7 @@ func OnPath(env plan.Env, name string) (string, FileID) {
 
 // allOnPath returns the paths at which PATH has a name; an empty element is the working directory,
 // as in execvp(3).
-func allOnPath(env plan.Env, name string) []string {
+func allOnPath(env call.Env, name string) []string {
 	list, ok := env.Lookup("PATH")
 	if !ok {
 		list = DefaultPath
@@ -124,7 +125,7 @@ func (f *Finder) Next() (path string, ok bool) {
 func (f *Finder) candidates() []string {
 	var paths []string
 	own := f.env.Get("REAL_CURL")
-	if f.tool == plan.Wget {
+	if f.tool == call.Wget {
 		own = f.env.Get("REAL_WGET")
 	}
 	switch {
@@ -139,7 +140,7 @@ func (f *Finder) candidates() []string {
 }
 
 // Mark returns the environment with what was tried.
-func (f *Finder) Mark(env plan.Env) plan.Env {
+func (f *Finder) Mark(env call.Env) call.Env {
 	words := make([]string, len(f.tried))
 	for i, id := range f.tried {
 		words[i] = strconv.FormatUint(id.dev, 16) + ":" + strconv.FormatUint(id.ino, 16)

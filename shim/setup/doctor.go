@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
@@ -26,14 +27,14 @@ func (m *program) doctor(urls []string) int {
 		}
 		m.out(mark + line)
 	}
-	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		w := m.lookUp(t, m.env)
 		say(w.path == "" || w.shim && w.real != "", w.line(t))
 		m.out("note  for root, by sudo: " + m.lookUp(t, m.env.With("PATH", rootPath)).line(t))
 	}
 	m.checkCaches(say)
 	m.noteProxies()
-	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		m.checkConfig(t, say)
 		for _, u := range urls {
 			m.out("url   " + strings.TrimPrefix(m.decide(t, u).Line(t), "fromcache: "))
@@ -43,9 +44,9 @@ func (m *program) doctor(urls []string) int {
 }
 
 // decide says what a plain download of a URL would be: curl -L -O URL, wget URL.
-func (m *program) decide(t plan.Tool, url string) plan.Decision {
+func (m *program) decide(t call.Tool, url string) plan.Decision {
 	args := []string{url}
-	if t == plan.Curl {
+	if t == call.Curl {
 		args = []string{"-L", "-O", url}
 	}
 	return plan.Decide(m.input(t, args))
@@ -56,8 +57,8 @@ const rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // checkCaches asks each cache for its health, and compares clocks.
 func (m *program) checkCaches(say func(bool, string)) {
-	caches, wrong := plan.Caches(m.env, plan.Curl)
-	wgets, wgetsWrong := plan.Caches(m.env, plan.Wget)
+	caches, wrong := plan.Caches(m.env, call.Curl)
+	wgets, wgetsWrong := plan.Caches(m.env, call.Wget)
 	caches, wrong = union(caches, wgets), union(wrong, wgetsWrong)
 	for _, w := range wrong {
 		say(false, w)
@@ -104,12 +105,12 @@ func union[T comparable](a, b []T) []T {
 
 // prober returns one that asks https caches by the first of the real tools that is there.
 func (m *program) prober() *probe.Prober {
-	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		if real := m.lookUp(t, m.env).real; real != "" {
 			return probe.New(t, m.env, real, m.tls)
 		}
 	}
-	return probe.New(plan.Curl, m.env, plan.Curl.String(), m.tls)
+	return probe.New(call.Curl, m.env, call.Curl.String(), m.tls)
 }
 
 // checkCache says how a cache answers, and what is wrong if it does not.
@@ -186,7 +187,7 @@ func (m *program) noteProxies() {
 }
 
 // checkConfig says whether configuration files make every call of a tool pass.
-func (m *program) checkConfig(t plan.Tool, say func(bool, string)) {
+func (m *program) checkConfig(t call.Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
 	for _, name := range []string{
 		plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias,

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/realtool"
 )
@@ -84,7 +85,7 @@ func (m *program) explain(dir string, o flags) {
 		m.out("one project:   put it into the .envrc of direnv")
 		m.out("undo:          " + self + " uninstall --dir " + shellQuote(dir))
 	}
-	if plan.ServerList(m.env, plan.Curl) == "" && plan.ServerList(m.env, plan.Wget) == "" && o.server == "" {
+	if plan.ServerList(m.env, call.Curl) == "" && plan.ServerList(m.env, call.Wget) == "" && o.server == "" {
 		m.out("FROMCACHE_SERVER is not set yet: without it the shim does nothing")
 	}
 }

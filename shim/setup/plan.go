@@ -3,13 +3,14 @@ package setup
 import (
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
 )
 
 // input returns what a call of a tool is judged by on this machine.
-func (m *program) input(t plan.Tool, args []string) plan.Input {
+func (m *program) input(t call.Tool, args []string) plan.Input {
 	real := m.lookUp(t, m.env).real
 	if real == "" {
 		real = t.String()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
@@ -63,7 +64,7 @@ environment:
 
 // program is a run under its own name: the environment and the two streams.
 type program struct {
-	env      plan.Env
+	env      call.Env
 	argv0    string
 	version  string
 	tls      probe.TLS
@@ -76,7 +77,7 @@ var verbs = []string{"install", "uninstall", "env", "status", "doctor", "plan", 
 // Run is the program under its own name; argv and env are as execve(2) passed them. The result is
 // the exit status: 0, 1 where what was asked did not succeed or doctor found a fault, or 2 for
 // wrong usage.
-func Run(argv []string, env plan.Env, version string, tls probe.TLS) int {
+func Run(argv []string, env call.Env, version string, tls probe.TLS) int {
 	m := &program{
 		env: env, argv0: argv[0], version: version, tls: tls,
 		out: func(line string) { os.Stdout.WriteString(line + "\n") },
@@ -161,7 +162,7 @@ func (m *program) setUp(verb string, args []string) int {
 
 // home returns the user's home directory.
 func (m *program) home() string {
-	return plan.Home(m.env, os.Geteuid(), probe.ReadFile)
+	return call.Home(m.env, os.Geteuid(), probe.ReadFile)
 }
 
 // flags are those of install, uninstall and env.

@@ -3,6 +3,7 @@ package setup
 import (
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 	"fromcache/shim/realtool"
 )
@@ -16,7 +17,7 @@ type lookup struct {
 }
 
 // lookUp finds a tool as a shell would, and what the shim would become.
-func (m *program) lookUp(tool plan.Tool, env plan.Env) lookup {
+func (m *program) lookUp(tool call.Tool, env call.Env) lookup {
 	var w lookup
 	self := realtool.Self(m.env, m.argv0)
 	if path, id := realtool.OnPath(env, tool.String()); path != "" {
@@ -41,7 +42,7 @@ func isCopy(path string) bool {
 // status prints what is set up and what wins on PATH.
 func (m *program) status() int {
 	m.out("fromcache-shim " + m.version)
-	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		m.out(m.lookUp(t, m.env).line(t))
 	}
 	for _, dir := range []string{m.home() + "/.fromcache/bin", "/usr/local/bin"} {
@@ -49,7 +50,7 @@ func (m *program) status() int {
 			m.out("installed in " + dir)
 		}
 	}
-	for _, t := range []plan.Tool{plan.Curl, plan.Wget} {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		caches, wrong := plan.Caches(m.env, t)
 		for _, w := range wrong {
 			m.out(t.String() + " cache: " + w)
@@ -74,7 +75,7 @@ func (m *program) status() int {
 }
 
 // line says in words what a lookup found.
-func (w lookup) line(t plan.Tool) string {
+func (w lookup) line(t call.Tool) string {
 	name := t.String() + ": "
 	switch {
 	case w.path == "":

@@ -1,4 +1,4 @@
-package plan
+package call
 
 import (
 	"path"

@@ -1,4 +1,4 @@
-package plan
+package call
 
 import (
 	"strings"
@@ -64,7 +64,7 @@ func (p *curlCall) together() {
 			g.Pass("-w shows the size of an answer that may be an error's")
 		}
 	}
-	if p.cookies && urls > 1 { //guard:TestPlanLines
+	if p.cookies && urls > 1 { //guard:shim/plan.TestPlanLines
 		p.passWhole("-b carries cookies from one URL to the next")
 	}
 }

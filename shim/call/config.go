@@ -1,4 +1,4 @@
-package plan
+package call
 
 import (
 	"errors"
@@ -65,7 +65,7 @@ func (c *configs) curlrc() (lines []rcLine) {
 		if ok {
 			lines = append(lines, parseCurlrc(text)...)
 		}
-		if isAmbiguousCurlrc(text) { //guard:TestConfigFiles
+		if isAmbiguousCurlrc(text) { //guard:shim/plan.TestConfigFiles
 			c.undecided = dir + name + " has lines that releases of curl read differently"
 		}
 		return ok || c.undecided != ""
@@ -83,7 +83,7 @@ func (c *configs) curlrc() (lines []rcLine) {
 	}
 	switch own := c.home(); {
 	case own == "" && home == "":
-		c.undecided = noHome //guard:TestNoHome
+		c.undecided = noHome //guard:shim/plan.TestNoHome
 	case own != home:
 		try(own, "/.curlrc")
 	}
