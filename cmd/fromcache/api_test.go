@@ -18,7 +18,8 @@ func TestAPIHelp(t *testing.T) {
 	said := s.bash(strings.ReplaceAll(script, "http://localhost:3000", s.p.url))
 	for _, want := range []string{
 		`"jobs":\[\]`, `"key":"ftp\.gnu\.org--hello`, `"state":"done"`, ` approve api ci:127\.0\.0\.1`, ` done [0-9]+ `,
-		`"artifacts":\[\{"key":"ftp\.gnu\.org--hello`, `"via":"put","by":"ci:127\.0\.0\.1"`, `"well":true`,
+		`\{"artifacts":\[\{"key":`, `"url":"https://ftp\.gnu\.org/gnu/hello/hello-2\.12\.tar\.gz","url_sha256"`, `"via":"put","by":"ci:127\.0\.0\.1"`, `"well":true`,
+		`held example\.com--notes\.txt--`,
 	} {
 		if !regexp.MustCompile(want).MatchString(said) {
 			t.Errorf("the commands do not print %s:\n%s", want, said)

@@ -1,13 +1,32 @@
 package main
 
 import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"fromcache/fsstore"
+	"fromcache/fsstore/key"
+	"fromcache/httpd/api/client"
 	"fromcache/httpd/operate"
 )
 
-// openCache opens the cache that a verb operates. It makes no data directory.
+// openCache opens the cache that a verb operates: a server's, or a data directory that exists.
 func (a *app) openCache() (operate.Cache, error) {
+	c, err := a.farCache()
+	if c != nil || err != nil {
+		return c, err
+	}
 	s, err := a.openStore(fsstore.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; or ask a server: --server URL", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -16,9 +35,119 @@ func (a *app) openCache() (operate.Cache, error) {
 
 // makeCache is openCache for what is brought in: a data directory that is not there is made.
 func (a *app) makeCache(o fsstore.Options) (operate.Cache, error) {
+	c, err := a.farCache()
+	if c != nil || err != nil {
+		return c, err
+	}
 	s, err := a.makeStore(o)
 	if err != nil {
 		return nil, err
 	}
 	return &operate.Local{Store: s, By: a.operator()}, nil
+}
+
+// farCache returns the cache of a server, or nil where the verb works on a data directory.
+func (a *app) farCache() (operate.Cache, error) {
+	server, err := a.farServer()
+	if server == "" || err != nil {
+		return nil, err
+	}
+	token, err := a.token()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := a.roots()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(server, token, roots), nil
+}
+
+func (a *app) addServerFlag(f *pflag.FlagSet) {
+	f.StringVar(&a.server, "server", "",
+		"`URL` of a cache-host to ask, instead of a data directory: fromcache help api")
+	a.serverFlag = f.Lookup("server")
+}
+
+// forAfar is the annotation of verbs that take --server.
+const forAfar = "for afar"
+
+// fromAfar marks verbs that take --server.
+func fromAfar(commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.Annotations = map[string]string{forAfar: "yes"}
+	}
+	return commands
+}
+
+// refuseServer refuses --server for a verb that works on this machine alone.
+func (a *app) refuseServer(c *cobra.Command, _ []string) error {
+	if a.serverFlag.Changed && c.Annotations[forAfar] == "" {
+		return usagef("%s works on this machine alone, and takes no --server", c.Name())
+	}
+	return nil
+}
+
+// farServer returns the address of the server that a verb asks, or "" where it works on a data
+// directory. FROMCACHE_SERVER alone chooses no server, because it is the shim's setting, and whoever
+// has a data directory at hand means that.
+func (a *app) farServer() (string, error) {
+	switch token := a.getenv("FROMCACHE_TOKEN") + a.getenv("FROMCACHE_TOKEN_FILE"); {
+	case a.serverFlag.Changed && a.store.dirFlag.Changed:
+		return "", usagef("--server and --data-dir exclude each other: give one")
+	case a.serverFlag.Changed && (a.store.keep || a.store.drop):
+		return "", usagef("--keep-query and --drop-query are for a data directory: a server has its own rule")
+	case a.serverFlag.Changed && strings.TrimSpace(a.server) == "":
+		return "", usagef("--server is empty: give the URL of the cache-host")
+	case a.serverFlag.Changed:
+	case a.store.dirFlag.Changed, a.getenv("FROMCACHE_DATA_DIR") != "", a.shimServer() == "",
+		strings.TrimSpace(token) == "":
+		return "", nil
+	default:
+		if _, err := os.Stat(defaultDataDir); !errors.Is(err, fs.ErrNotExist) {
+			return "", nil
+		}
+	}
+	server, err := a.cacheHost()
+	if err == nil && (key.HasUserInfo(server) || strings.ContainsAny(server, "?#")) {
+		err = usagef("the cache-host %s: give scheme, host, port and path alone; a token goes into FROMCACHE_TOKEN", key.Redact(server))
+	}
+	return server, err
+}
+
+// token returns the token for the API, or "".
+func (a *app) token() (string, error) {
+	if token := strings.TrimSpace(a.getenv("FROMCACHE_TOKEN")); token != "" {
+		return token, nil
+	}
+	file := a.getenv("FROMCACHE_TOKEN_FILE")
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("FROMCACHE_TOKEN_FILE: %w", err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	if line = strings.TrimSpace(line); line == "" {
+		return "", fmt.Errorf("FROMCACHE_TOKEN_FILE: the first line of %s is empty, and should be a token", file)
+	}
+	return line, nil
+}
+
+// roots returns the CAs that FROMCACHE_CA_FILE names; nil: the system's.
+func (a *app) roots() (*x509.CertPool, error) {
+	file := a.getenv("FROMCACHE_CA_FILE")
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("FROMCACHE_CA_FILE: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("FROMCACHE_CA_FILE: %s has no certificate in PEM", file)
+	}
+	return pool, nil
 }

@@ -29,6 +29,8 @@ func (a *app) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().SortFlags = false
 	a.addStoreFlags(root.PersistentFlags())
+	a.addServerFlag(root.PersistentFlags())
+	root.PersistentPreRunE = a.refuseServer
 	must(root.MarkPersistentFlagDirname("data-dir"))
 	root.PersistentFlags().BoolP("help", "h", false, "show help")
 	help := a.helpCommand()
@@ -47,8 +49,8 @@ func (a *app) command() *cobra.Command {
 const rootLong = `fromcache keeps one copy of what a lab downloads. What is not held is recorded as a miss, and
 fetched once an operator approves it.
 
-A verb works on the data directory, whether a server runs or not. Flags go before or after
-operands. The exit status is 0, 1 when the verb failed, 2 when the call can't be understood.`
+A verb works on the data directory, whether a server runs or not; with --server it asks a cache-host
+from afar. Flags go before or after operands. The exit status is 0, 1 when the verb failed, 2 when the call can't be understood.`
 
 type group struct {
 	title    string
@@ -58,10 +60,10 @@ type group struct {
 // groups are the verbs in the order in which help shows them.
 func (a *app) groups(help *cobra.Command) []group {
 	return []group{
-		{"The server", []*cobra.Command{a.serveCommand(), a.healthCommand(), a.statusCommand()}},
-		{"What is there", []*cobra.Command{a.lsCommand(), a.whyCommand(), a.logCommand(), a.statsCommand(), a.urlCommand()}},
-		{"Decisions", a.moveCommands()},
-		{"Artifacts that nobody asked for", []*cobra.Command{a.addCommand(), a.putCommand()}},
+		{"The server", append([]*cobra.Command{a.serveCommand(), a.healthCommand()}, fromAfar(a.statusCommand())...)},
+		{"What is there", fromAfar(a.lsCommand(), a.whyCommand(), a.logCommand(), a.statsCommand(), a.urlCommand())},
+		{"Decisions", fromAfar(a.moveCommands()...)},
+		{"Artifacts that nobody asked for", fromAfar(a.addCommand(), a.putCommand())},
 		{"Other caches", []*cobra.Command{a.importCommand(), a.exportCommand()}},
 		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand(), a.tokenCommand()}},
 		{"The program", []*cobra.Command{help, a.completionCommand(), a.versionCommand()}},

@@ -20,7 +20,8 @@
 //	listen.go     the socket, and the address that is said at the start
 //	systemd.go    what a service manager is told, and the socket that it holds
 //	credentials.go  files for origins that systemd hands over
-//	move.go       approve, dismiss, deny, cancel, retry, evict
+//	move.go       approve, dismiss, deny, allow, cancel, retry, evict
+//	cache.go      what verbs work on: a data directory, or with --server a cache-host from afar
 //
 // and a file for each other verb. README.md, beside the module's go.mod, is for users.
 package main

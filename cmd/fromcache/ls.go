@@ -133,6 +133,8 @@ func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) e
 	var bad []error
 	for art, err := range operate.EachArtifact(ctx, c, "") {
 		switch {
+		case err != nil && art.Key == "":
+			return err
 		case err != nil:
 			bad = append(bad, err)
 		case asJSON:

@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -22,6 +23,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	store          storeFlags
+	server         string // of --server
+	serverFlag     *pflag.Flag
 }
 
 // A usageError is a call that can't be understood: exit status 2.

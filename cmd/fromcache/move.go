@@ -65,8 +65,13 @@ says which.`,
 		use: "deny KEY|GLOB|URL|HOST|*.DOMAIN...", short: "Never record or fetch it; what is held is still served",
 		long: `Never record or fetch it again: mv misses/KEY denied/. deny HOST and deny '*.DOMAIN' are for all of a
 host and all of a domain: touch denied/HOST. What is held is still served. To take it back:
-rm denied/KEY. Globs match misses and the queue.`,
+fromcache allow, or rm denied/KEY. Globs match misses and the queue.`,
 		past: "denied", in: []fsstore.State{fsstore.Misses, fsstore.Queue}, takesHosts: true, do: byName(operate.Cache.Deny),
+	}, {
+		use: "allow KEY|GLOB|URL|HOST|*.DOMAIN...", short: "Take denials back",
+		long: `Take denials back: rm denied/KEY. The next client that asks records it again. mv denied/KEY queue/
+also approves it.`,
+		past: "allowed", in: []fsstore.State{fsstore.Denied}, takesHosts: true, do: byName(operate.Cache.Allow),
 	}, {
 		use: "cancel KEY|GLOB|URL...", short: "Stop what waits or is being fetched",
 		long: `Stop what waits in the queue or is being fetched: rm active/KEY@*.job. The job goes to cancelled/;
@@ -196,6 +201,9 @@ func (m moving) files(ctx context.Context, c operate.Cache, operand string) ([]f
 	files, err := m.match(ctx, c, dirIn(operand), name)
 	if err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(files, func(f file) bool { return f.name == name }) {
+		return []file{{name: name}}, nil // allow *.DOMAIN is not about the hosts of that domain
 	}
 	if len(files) == 0 && m.takesHosts && strings.HasPrefix(name, "*.") {
 		return []file{{name: name}}, nil // a whole domain

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,9 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkAccepts(add.Accept); err != nil {
 				return err
+			}
+			if server, err := a.farServer(); err != nil || server != "" && c.Flags().Changed("min-free") {
+				return cmp.Or(err, usagef("--min-free is for a data directory: a server has its own reserve"))
 			}
 			add.URL = args[0]
 			return a.put(c.Context(), add, args[1], minFree)
@@ -91,17 +95,22 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
+var errInterrupted = errors.New("interrupted")
+
 // carryIn lets the operator see how far it has come, and how it ended.
 func (a *app) carryIn(ctx context.Context, c operate.Cache, add operate.Addition, from io.Reader, size int64) error {
 	show := a.progress("put")
 	art, err := c.Put(ctx, add, from, size, func(have int64) error {
 		show.at(have, size)
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		return nil
 	})
 	show.end()
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", key.Redact(add.URL), putError(err))
 	}

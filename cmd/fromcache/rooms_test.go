@@ -136,6 +136,11 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
+		path: "fromcache/httpd/api/client",
+		ours: []string{"fromcache/fsstore", "fromcache/httpd/operate"},
+		not:  []string{"os", "path/filepath", "io/ioutil"},
+	},
+	{
 		path:  "fromcache/httpd/metrics",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
 		third: []string{"github.com/julienschmidt/httprouter", "golang.org/x/sync/singleflight", promClient},

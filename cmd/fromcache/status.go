@@ -35,7 +35,14 @@ scrub. The exit status is 0 when there is nothing to do, 1 when there is, which 
 and 2 when the data directory can't be read.`,
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			row, err := a.statusOf(c.Context(), net.JoinHostPort(host, strconv.Itoa(int(port))))
+			server, err := a.farServer()
+			if err != nil {
+				return err
+			}
+			if server != "" && (c.Flags().Changed("host") || c.Flags().Changed("port")) {
+				return usagef("--host and --port are for the server on this machine: leave them out with --server")
+			}
+			row, err := a.statusOf(c.Context(), server, net.JoinHostPort(host, strconv.Itoa(int(port))))
 			if err != nil {
 				return unknownError{err}
 			}
@@ -56,9 +63,22 @@ and 2 when the data directory can't be read.`,
 	return c
 }
 
-// statusOf asks the data directory, and the server at addr. What the server says of its troubles
+// statusOf asks the server, or where that is "" this machine.
+func (a *app) statusOf(ctx context.Context, server, addr string) (*statusRow, error) {
+	if server == "" {
+		return a.statusHere(ctx, addr)
+	}
+	c, err := a.openCache()
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.Status(ctx)
+	return &statusRow{"answers at " + server, st}, err
+}
+
+// statusHere asks the data directory, and the server at addr. What the server says of its troubles
 // counts, because it may be allowed what this user is not, and knows its own flags.
-func (a *app) statusOf(ctx context.Context, addr string) (*statusRow, error) {
+func (a *app) statusHere(ctx context.Context, addr string) (*statusRow, error) {
 	s, err := a.openStore(fsstore.Options{})
 	if err != nil {
 		return nil, err

@@ -25,12 +25,14 @@ const (
 // the environment can set it once for both.
 type storeFlags struct {
 	dir        string
+	dirFlag    *pflag.Flag
 	keep, drop bool
 }
 
 func (a *app) addStoreFlags(f *pflag.FlagSet) {
 	dir := cmp.Or(a.getenv("FROMCACHE_DATA_DIR"), defaultDataDir)
 	f.StringVar(&a.store.dir, "data-dir", dir, "`DIR` that holds the data; $FROMCACHE_DATA_DIR")
+	a.store.dirFlag = f.Lookup("data-dir")
 	f.BoolVar(&a.store.keep, "keep-query", false, "a URL's query is always a part of its key; FROMCACHE_QUERY=keep")
 	f.BoolVar(&a.store.drop, "drop-query", false, "a URL's query is never a part of its key; FROMCACHE_QUERY=drop")
 }

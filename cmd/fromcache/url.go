@@ -13,22 +13,19 @@ import (
 )
 
 func (a *app) urlCommand() *cobra.Command {
-	var server string
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use:   "url URL",
 		Short: "Print the address at which the cache serves URL",
 		Long: `Print the address at which the cache serves URL, for programs that have no shim. The address holds
-URL whole, in base64: a signature in URL can be read from it.`,
+URL whole, in base64: a signature in URL can be read from it. The cache-host is that of --server, else
+of FROMCACHE_SERVER, else http://localhost:3000.`,
 		Args:              operands(1, 1),
 		ValidArgsFunction: noFiles,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.url(args[0], server) },
+		RunE:              func(_ *cobra.Command, args []string) error { return a.url(args[0]) },
 	}
-	c.Flags().StringVar(&server, "server", "",
-		"`URL` of the cache-host (default $FROMCACHE_SERVER, else http://localhost:3000)")
-	return c
 }
 
-func (a *app) url(asked, server string) error {
+func (a *app) url(asked string) error {
 	raw, err := key.FetchURL(asked)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key.Redact(asked), err)
@@ -37,7 +34,7 @@ func (a *app) url(asked, server string) error {
 	if err != nil {
 		return err
 	}
-	base, err := a.cacheHost(server)
+	base, err := a.cacheHost()
 	if err != nil {
 		return err
 	}
@@ -51,8 +48,8 @@ func (a *app) url(asked, server string) error {
 
 // cacheHost returns the address of the cache-host as the shim reads it: the first of several, and
 // http where there is no scheme.
-func (a *app) cacheHost(server string) (string, error) {
-	all := splitList(cmp.Or(server, a.getenv("FROMCACHE_SERVER")))
+func (a *app) cacheHost() (string, error) {
+	all := splitList(cmp.Or(a.server, a.shimServer()))
 	if len(all) == 0 {
 		return fmt.Sprintf("http://localhost:%d", defaultPort), nil
 	}
@@ -64,4 +61,12 @@ func (a *app) cacheHost(server string) (string, error) {
 		return "", usagef("the cache-host %s: %w", key.Redact(all[0]), err)
 	}
 	return base, nil
+}
+
+// shimServer returns FROMCACHE_SERVER; "" where it is off, which turns the shim off and names none.
+func (a *app) shimServer() string {
+	if server := strings.TrimSpace(a.getenv("FROMCACHE_SERVER")); server != "off" {
+		return server
+	}
+	return ""
 }

@@ -109,7 +109,7 @@ func (s *Server) addJob(ctx context.Context, in *adding) (*jobAnswer, error) {
 		return nil, err
 	}
 	s.log.Info("queued", "name", name, "by", requestOf(ctx).by.Addr)
-	return s.follow(ctx, name, in.Waiting)
+	return s.followQueued(ctx, name, in.Waiting)
 }
 
 func (s *Server) retryJob(ctx context.Context, in *retrying) (*jobAnswer, error) {
@@ -120,5 +120,5 @@ func (s *Server) retryJob(ctx context.Context, in *retrying) (*jobAnswer, error)
 	if err := s.cache(ctx).Retry(ctx, in.dir(), in.Name, more); err != nil {
 		return nil, err
 	}
-	return s.follow(ctx, in.Name, in.Waiting)
+	return s.followQueued(ctx, in.Name, in.Waiting)
 }

@@ -20,7 +20,7 @@ type approving struct {
 	Named
 	Waiting
 	Body *struct {
-		Sum string `json:"sum,omitempty" nullable:"true" pattern:"^([0-9a-f]{64})?$" doc:"The url_sum of the URL to approve; needed where the miss holds several"`
+		Sum string `json:"sum,omitempty" nullable:"true" pattern:"^([0-9a-f]{12,64})?$" doc:"The url_sum of the URL to approve; needed where the miss holds several"`
 	}
 }
 
@@ -54,7 +54,7 @@ func (s *Server) addMisses() {
 				return nil, err
 			}
 			s.log.Info("approved", "name", in.Name, "by", requestOf(ctx).by.Addr)
-			return s.follow(ctx, in.Name+".job", in.Waiting)
+			return s.followQueued(ctx, in.Name+".job", in.Waiting)
 		})
 	register(s, call{name: "dismiss-miss", does: "DELETE /misses/{name}", about: "Forget a miss; the next client that asks records it again"},
 		func(ctx context.Context, in *Named) (*struct{}, error) {

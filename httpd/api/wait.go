@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -58,6 +60,16 @@ func (s *Server) follow(ctx context.Context, name string, w Waiting) (*jobAnswer
 	out.Status = http.StatusOK
 	if st := out.Body.State; st == fsstore.Queue || st == fsstore.Active {
 		out.Status = http.StatusAccepted
+	}
+	return out, err
+}
+
+// followQueued is follow for a job that was queued by this call. Where it is found no more it has moved
+// on under another name or was removed, and is answered as it was queued: the call has done its work.
+func (s *Server) followQueued(ctx context.Context, name string, w Waiting) (*jobAnswer, error) {
+	out, err := s.follow(ctx, name, w)
+	if errors.Is(err, fs.ErrNotExist) {
+		out.Status, out.Body, err = http.StatusAccepted, operate.Job{State: fsstore.Queue, Name: name}, nil
 	}
 	return out, err
 }

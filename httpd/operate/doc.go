@@ -31,6 +31,7 @@ type Cache interface {
 	Approve(ctx context.Context, m fsstore.Shown) error
 	Dismiss(ctx context.Context, st fsstore.State, name string) error
 	Deny(ctx context.Context, name string) error
+	Allow(ctx context.Context, name string) error
 	Cancel(ctx context.Context, name string) error
 	Retry(ctx context.Context, st fsstore.State, name string, more Addition) error
 	Evict(ctx context.Context, key string) error

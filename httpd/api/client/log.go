@@ -1,0 +1,141 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/operate"
+)
+
+const (
+	// followFor is how long the server lets one answer go on, in seconds.
+	followFor = 600
+	// followPause is the time between two answers.
+	followPause = time.Second
+	// restartPatience is how long a log that is followed waits for a server that is restarted.
+	restartPatience = 30 * time.Second
+)
+
+// Log calls tell with what happened, and where that is followed, with what comes.
+func (c *Client) Log(ctx context.Context, w operate.LogWish, tell func([]fsstore.JournalEntry) error) error {
+	if strings.Contains(w.Match, "://") {
+		if err := checkURL(w.Match); err != nil {
+			return err
+		}
+	}
+	l := &logReader{c: c, wish: w, tell: tell}
+	err := l.read(ctx)
+	for w.Follow && l.told == nil && ctx.Err() == nil {
+		if err != nil && (l.answered.IsZero() || time.Since(l.answered) > restartPatience) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(followPause):
+			err = l.read(ctx)
+		}
+	}
+	switch {
+	case l.told != nil:
+		return l.told
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return err
+}
+
+// logReader reads a log in one answer after the other.
+type logReader struct {
+	c        *Client
+	wish     operate.LogWish
+	tell     func([]fsstore.JournalEntry) error
+	told     error     // of tell
+	answered time.Time // when the server was heard last
+	newest   time.Time
+	same     map[string]int // the lines of that time, which the next answer begins with
+}
+
+// read reads one answer.
+func (l *logReader) read(ctx context.Context) error {
+	q := url.Values{"last": {strconv.Itoa(l.wish.Last)}}
+	if l.wish.Match != "" {
+		q.Set("match", l.wish.Match)
+	}
+	if l.wish.All {
+		q.Set("all", "true")
+	}
+	since := l.wish.Since
+	if !l.newest.IsZero() {
+		since = l.newest
+		q.Set("last", "0")
+	}
+	if !since.IsZero() {
+		q.Set("since", since.UTC().Format(time.RFC3339Nano))
+	}
+	r := request{method: http.MethodGet, path: "log", query: q, read: l.lines}
+	if l.wish.Follow {
+		r.prefer = "wait=" + strconv.Itoa(followFor)
+	}
+	return l.c.do(ctx, r)
+}
+
+// lines tells what comes, all lines at once that are there.
+func (l *logReader) lines(from io.Reader, postpone postpone) error {
+	old := maps.Clone(l.same)
+	in := bufio.NewReaderSize(from, 64<<10)
+	var list []fsstore.JournalEntry
+	for {
+		line, err := in.ReadBytes('\n')
+		if err == nil && len(bytes.TrimSpace(line)) > 0 {
+			var e fsstore.JournalEntry
+			if err := json.Unmarshal(line, &e); err != nil {
+				return err
+			}
+			if l.isNew(&e, old) {
+				list = append(list, e)
+			}
+		}
+		l.answered = time.Now()
+		postpone(patience)
+		if in.Buffered() == 0 || err != nil {
+			if l.told = l.tell(list); l.told != nil {
+				return l.told
+			}
+			list = list[:0]
+		}
+		switch {
+		case err == io.EOF && len(line) > 0:
+			return io.ErrUnexpectedEOF
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// isNew reports whether an entry was not told before, of which old has those of the newest time.
+func (l *logReader) isNew(e *fsstore.JournalEntry, old map[string]int) bool {
+	id := e.Key + "\n" + e.Text
+	if e.Time.Equal(l.newest) && old[id] > 0 {
+		old[id]--
+		return false
+	}
+	if e.Time.After(l.newest) {
+		l.newest, l.same = e.Time, map[string]int{}
+	}
+	if e.Time.Equal(l.newest) {
+		l.same[id]++
+	}
+	return true
+}
