@@ -4,67 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
 )
-
-// Class says who may ask for an address. A greater class is open to fewer.
-type Class uint8
-
-// The classes of addresses.
-const (
-	Public    Class = iota
-	Private         // an approved URL may name it; a public name or host must not lead to it
-	Forbidden       // only --allow-origin opens it
-)
-
-// Rule puts a block of addresses into a class.
-type Rule struct {
-	prefix netip.Prefix
-	class  Class
-	name   string
-}
-
-// Block returns the rule that puts prefix into class c. It panics where prefix is none.
-func Block(prefix string, c Class, name string) Rule {
-	return Rule{netip.MustParsePrefix(prefix), c, name}
-}
-
-// SpecialRules are the IANA registries of special-purpose addresses, as far as something may answer
-// there, and the addresses at which clouds give a machine its secrets. The greatest class of the
-// rules that match counts.
-var SpecialRules = []Rule{
-	Block("0.0.0.0/8", Forbidden, "an unspecified address"),
-	Block("127.0.0.0/8", Forbidden, "a loopback address"),
-	// AWS, Google, Azure, Oracle, DigitalOcean: 169.254.169.254
-	Block("169.254.0.0/16", Forbidden, "a link-local or metadata address"),
-	Block("224.0.0.0/4", Forbidden, "a multicast address"),
-	Block("240.0.0.0/4", Forbidden, "a reserved or broadcast address"),
-	Block("100.100.100.200/32", Forbidden, "a metadata address"), // Alibaba
-	Block("168.63.129.16/32", Forbidden, "a metadata address"),   // Azure's wire server
-	Block("192.0.0.192/32", Forbidden, "a metadata address"),     // Oracle
-	Block("::/128", Forbidden, "an unspecified address"),
-	Block("::1/128", Forbidden, "a loopback address"),
-	Block("fe80::/10", Forbidden, "a link-local address"),
-	Block("ff00::/8", Forbidden, "a multicast address"),
-	Block("100::/64", Forbidden, "a discard address"),
-	Block("fd00:ec2::/32", Forbidden, "a metadata address"),    // AWS
-	Block("fd20:ce::254/128", Forbidden, "a metadata address"), // Google
-	Block("fd00:42::42/128", Forbidden, "a metadata address"),  // Scaleway
-	// RFC 8215: the place of the IPv4 address in it is unknown
-	Block("64:ff9b:1::/48", Forbidden, "a local NAT64 address, whatever is behind it"),
-	Block("10.0.0.0/8", Private, "a private address"),
-	Block("172.16.0.0/12", Private, "a private address"),
-	Block("192.168.0.0/16", Private, "a private address"),
-	Block("100.64.0.0/10", Private, "a carrier-grade NAT address"),
-	Block("192.0.0.0/24", Private, "a protocol assignment address"),
-	Block("198.18.0.0/15", Private, "a benchmarking address"),
-	Block("fc00::/7", Private, "a unique local address"),
-	Block("fec0::/10", Private, "a site-local address"),
-}
 
 // Basis says whose choice an address is. The operator's choice is: a literal address or an inside
 // name in the approved URL, or the job's line `accept private`.
@@ -87,63 +31,6 @@ type Policy struct {
 // NewPolicy returns the policy of SpecialRules and OwnRules, which refuses no address of allow.
 func NewPolicy(allow []netip.Prefix) Policy {
 	return Policy{Rules: SpecialRules, Allow: allow, Local: OwnRules}
-}
-
-// OwnRules returns rules for this machine and its networks as they are now. The machine's own
-// addresses, and all of a loopback interface's prefix, are forbidden, because what listens there
-// trusts this machine. Addresses of networks that the machine is directly on are private, whatever
-// their kind. An address that a router translates into one of these can't be recognised.
-func OwnRules() ([]Rule, error) {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	var list []Rule
-	for _, p := range prefixesOf(all) {
-		own := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
-		list = append(list, Rule{own, Forbidden, "an address of this machine"})
-		if p.Bits() > 0 {
-			list = append(list, Rule{p.Masked(), Private, "an address of a network that this " +
-				"machine is on"})
-		}
-	}
-	for _, i := range interfaces {
-		if i.Flags&net.FlagLoopback == 0 {
-			continue
-		}
-		looped, err := i.Addrs()
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range prefixesOf(looped) {
-			list = append(list, Rule{p.Masked(), Forbidden, "an address of this machine"})
-		}
-	}
-	return list, nil
-}
-
-func prefixesOf(list []net.Addr) (prefixes []netip.Prefix) {
-	for _, a := range list {
-		p, err := netip.ParsePrefix(a.String())
-		if err == nil {
-			prefixes = append(prefixes, p)
-		}
-	}
-	return prefixes
-}
-
-// InterfacesError says that this machine's addresses can't be listed, so that no address can be
-// checked. The job is deferred, because it is the machine's fault.
-type InterfacesError struct{ err error }
-
-func (e *InterfacesError) Error() string {
-	return fmt.Sprintf("this machine's own addresses can't be listed (%v), so that it can't be "+
-		"known which are the inside: a systemd unit with RestrictAddressFamilies needs "+
-		"AF_NETLINK in it", e.err)
 }
 
 // withLocal returns p with the rules of p.Local added, as they are now.
@@ -288,37 +175,4 @@ func (p Policy) CheckHost(host string, by Basis) error {
 		return p.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1}), by)
 	}
 	return nil
-}
-
-// insideZones are the top-level names that no public registry gives away: RFC 6761, RFC 6762 and
-// its appendix G, RFC 8375, and ICANN's .internal.
-var insideZones = []string{
-	"local", "localdomain", "localhost", "internal", "intranet", "private",
-	"corp", "home", "lan", "home.arpa",
-}
-
-// IsPublicName reports whether a stranger may own a name and choose its addresses. Literal
-// addresses, names without a dot and names in insideZones are the operator's.
-func IsPublicName(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return false
-	}
-	host = strings.TrimRight(host, ".")
-	return strings.Contains(host, ".") && !slices.ContainsFunc(insideZones,
-		func(zone string) bool { return strings.HasSuffix(host, "."+zone) })
-}
-
-// IsAmbiguousNumber reports whether host ends in a number but is no address in its usual form
-// (WHATWG URL, 3.5), because resolvers disagree: `127.1` is an address to some and a name to
-// others.
-func IsAmbiguousNumber(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return false
-	}
-	host = strings.TrimRight(host, ".")
-	last := host[strings.LastIndexByte(host, '.')+1:]
-	if hex, ok := strings.CutPrefix(last, "0x"); ok {
-		return strings.Trim(hex, "0123456789abcdef") == ""
-	}
-	return last != "" && strings.Trim(last, "0123456789") == ""
 }

@@ -4,16 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"fromcache/fsstore/fetch/address"
@@ -47,53 +44,6 @@ type Client struct {
 	TLS      *tls.Config   // nil: the system's roots
 
 	conns hostConns
-}
-
-// Answer is a response that is no redirect, with the hops that led to it.
-type Answer struct {
-	*http.Response
-	hops      []hop // from the URL as asked to the one that answered
-	cancel    context.CancelCauseFunc
-	cause     func() error    // why the request was ended, or nil
-	transport *http.Transport // has no other connection
-	release   func()          // see hostConns
-	withheld  bool            // header lines of the last hop's file were not sent over http
-	certAsked bool            // a client certificate was asked for, and we had none
-	proxy     *url.URL        // an http proxy that answered for the last hop; nil: none
-}
-
-// final returns the hop that answered.
-func (a *Answer) final() hop { return a.hops[len(a.hops)-1] }
-
-// Host returns the host that answered.
-func (a *Answer) Host() string { return a.final().host }
-
-// URL returns the URL that answered. It may carry a signature.
-func (a *Answer) URL() string { return a.final().raw }
-
-// Redirects returns the URLs before that one, from the one that was asked for.
-func (a *Answer) Redirects() (list []string) {
-	for _, h := range a.hops[:len(a.hops)-1] {
-		list = append(list, h.raw)
-	}
-	return list
-}
-
-// Stop ends the request, and a Read of the body with it. cause is what Cause returns from now on,
-// unless the request was ended before.
-func (a *Answer) Stop(cause error) {
-	a.cancel(cause)
-	a.transport.CloseIdleConnections()
-}
-
-// Cause returns why the request was ended, or nil.
-func (a *Answer) Cause() error { return a.cause() }
-
-// Close ends the connection, which is used for nothing else.
-func (a *Answer) Close() {
-	a.Stop(nil) // first, because Close waits for a Read
-	a.Body.Close()
-	a.release()
 }
 
 // Request is a request to an origin.
@@ -279,80 +229,4 @@ func newRequest(q Request, h hop, site origins.Host, agent string, proxied bool)
 		req.AddCookie(c)
 	}
 	return req
-}
-
-// proxyFor returns the proxy that the environment names for h, or nil.
-func (c *Client) proxyFor(h hop) (*url.URL, error) {
-	u, err := c.Proxy(&http.Request{URL: &url.URL{Scheme: h.scheme(), Host: h.authority}})
-	if err != nil {
-		return nil, errors.New("the proxy that the environment names is no URL: mend HTTPS_PROXY " +
-			"or HTTP_PROXY")
-	}
-	return u, nil
-}
-
-// dialled is what became known of a connection.
-type dialled struct {
-	addr  netip.Addr
-	certs atomic.Bool // a client certificate was asked for, and we had none
-}
-
-// transport returns a transport for one request, so that its connection is dialled under its own
-// rules, and what becomes known of that connection.
-func (c *Client) transport(h hop, site origins.Host, proxy *url.URL, by address.Basis) (
-	*http.Transport, *dialled, error) {
-	to := new(dialled)
-	conf, err := c.tlsConfig(h, site, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	d := &net.Dialer{Timeout: c.Connect, KeepAlive: 15 * time.Second, Resolver: c.Resolver}
-	if proxy == nil {
-		d.ControlContext = c.Policy.Control(by) //guard:fsstore/fetch.TestInside
-	}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(!site.HTTP1)
-	return &http.Transport{
-		Proxy: http.ProxyURL(proxy),
-		OnProxyConnectResponse: func(_ context.Context, via *url.URL, _ *http.Request,
-			r *http.Response) error {
-			return proxyFailure(r, h, via, time.Now())
-		},
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := d.DialContext(ctx, network, address)
-			if err == nil {
-				ap, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-				to.addr = ap.Addr()
-			}
-			return conn, err
-		},
-		TLSClientConfig:        conf,
-		TLSHandshakeTimeout:    c.Connect,
-		MaxResponseHeaderBytes: maxHeader, //guard:fsstore/fetch.TestBehaviours
-		DisableCompression:     true,
-		DisableKeepAlives:      true,
-		Protocols:              protocols,
-		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: window,
-			MaxReceiveBufferPerConnection: 2 * window, MaxReadFrameSize: 256 << 10},
-	}, to, nil
-}
-
-// tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
-// for where there is none.
-func (c *Client) tlsConfig(h hop, site origins.Host, to *dialled) (*tls.Config, error) {
-	conf, err := site.TLS(h.host, c.TLS)
-	if err != nil {
-		return nil, err
-	}
-	if conf == nil {
-		conf = &tls.Config{}
-	}
-	if site.Cert == nil {
-		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			to.certs.Store(true)
-			return new(tls.Certificate), nil // none
-		}
-	}
-	return conf, nil
 }

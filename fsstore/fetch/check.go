@@ -1,0 +1,109 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/failure"
+	"fromcache/fsstore/fetch/response"
+	"fromcache/fsstore/kind"
+)
+
+// checkHeader checks the header and reserves space, before the body is read.
+func (a *attempt) checkHeader(d *delivery) error {
+	j := &a.c.Job
+	if !j.AcceptAny && j.Sha256 == "" {
+		if err := response.CheckCoding(d.name, d.Header); err != nil {
+			return err
+		}
+	}
+	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
+		return tooLarge(d.total, a.o.MaxSize)
+	}
+	if !response.EndIsCertain(d.Response) && j.Sha256 == "" && len(response.Announced(d.Header, false)) == 0 { //guard:TestBehaviours
+		return failure.Failf("%s says neither how long the file is nor what its digest is, so it can't "+
+			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
+			d.Host())
+	}
+	if d.total < 0 {
+		return nil
+	}
+	return deferNoSpace(a.c.Reserve(d.total)) //guard:TestNoSpace
+}
+
+func tooLarge(n, limit int64) error {
+	return failure.Discardf("it is larger than --max-artifact-size: %d bytes or more, %d are allowed",
+		n, limit)
+}
+
+// deferNoSpace makes of fsstore.ErrNoSpace a failure that defers the job.
+func deferNoSpace(err error) error {
+	if errors.Is(err, fsstore.ErrNoSpace) {
+		return &failure.Failure{Text: err.Error() + "; it goes on by itself once there is room: evict " +
+			"artifacts, or lower --min-free", End: failure.Defer, Reason: failure.Disk}
+	}
+	return err
+}
+
+// checkBytes checks the complete part. The job's digest overrules what the origin announces and
+// what the name says.
+func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sums) error {
+	j, got := &a.c.Job, a.part.SHA256()
+	if j.Sha256 != "" && j.Sha256 != got {
+		return retryIfResumed(d, a.digestMismatch(d, got))
+	}
+	list := response.Announced(d.Header, d.StatusCode == http.StatusPartialContent)
+	list = append(list, response.Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
+	wrong, err := response.Verify(ctx, list, have, a.part)
+	switch {
+	case err != nil:
+		return err
+	case wrong != "" && j.Sha256 == "":
+		return retryIfResumed(d, failure.Discardf("%s: they were changed on the way, or the origin is "+
+			"wrong; retry, and report it to the origin if it stays so", wrong))
+	case wrong != "":
+		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
+	}
+	if j.AcceptAny || j.Sha256 != "" {
+		return nil
+	}
+	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
+		return failure.Discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
+			"wanted, add the line `accept any` to the job and retry")
+	}
+	if a.part.Size() == 0 {
+		return nil
+	}
+	return response.CheckName(d.name, a.part.Head(), j.AcceptHTML)
+}
+
+// retryIfResumed makes err temporary where a part was resumed, because an origin that changed a
+// file and kept its validator has two versions joined, and a fetch from the start mends that.
+func retryIfResumed(d *delivery, err error) error {
+	if f, ok := errors.AsType[*failure.Failure](err); ok && d.from > 0 {
+		f.End, f.Text = failure.Retry, "joined with what had come before, "+f.Text
+	}
+	return err
+}
+
+// digestMismatch says why the bytes may not have the digest that the job names.
+func (a *attempt) digestMismatch(d *delivery, got string) error {
+	if d.from == 0 && !response.IsWhole(d.Response) {
+		f := d.StatusFailure()
+		f.Discard = true
+		return f
+	}
+	why := "the origin has another version, or the line `sha256` of the job is wrong; correct it " +
+		"and retry"
+	if m := kind.Check(d.name, a.part.Head()); m != nil {
+		why = m.Why
+	} else if response.CheckCoding(d.name, d.Header) != nil {
+		why = "the origin sends it encoded (Content-Encoding), although it was asked not to: the " +
+			"digest is of the file itself, most likely; fetch it elsewhere, and carry it in with " +
+			"`fromcache put URL FILE`"
+	}
+	return failure.Discardf("the bytes have the SHA-256 %s, but %s was expected: %s", got,
+		a.c.Job.Sha256, why)
+}
