@@ -104,7 +104,7 @@ func (site *Host) field(line string) error {
 		return errors.New("would be sent as a header line: write `" + strings.ToLower(name) +
 			"` in lower case and without a colon")
 	}
-	if Reserved[name] { //guard:fsstore/fetch.TestOriginsFile
+	if Reserved[name] { //guard:TestOriginsFile
 		return errors.New("sets " + name + ", which the server sets itself: take it out")
 	}
 	site.Header.Add(name, value)
@@ -116,7 +116,7 @@ func (site Host) Withholds(https bool) bool { return len(site.Lines(https)) < le
 
 // Lines returns the header lines that may be sent.
 func (site Host) Lines(https bool) http.Header {
-	if https || site.AllowHTTP { //guard:fsstore/fetch.TestOriginsFile
+	if https || site.AllowHTTP { //guard:TestOriginsFile
 		return site.Header
 	}
 	h := http.Header{}

@@ -71,7 +71,7 @@ func (o Dir) Check() error {
 		if info, err := fs.Stat(o.Files, name); err == nil && info.IsDir() {
 			continue
 		}
-		if !isHost(name) { //guard:fsstore/fetch.TestOriginsModes
+		if !isHost(name) { //guard:TestOriginsModes
 			return &FileError{name, "is not the name of a host", "call it as the URL does, in " +
 				"lower case and without port, or move it elsewhere"}
 		}
@@ -101,7 +101,7 @@ func (o Dir) checkDir() error {
 	if err != nil {
 		return fmt.Errorf("origins: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 { //guard:fsstore/fetch.TestOriginsDirectory
+	if info.Mode().Perm()&0o022 != 0 { //guard:TestOriginsDirectory
 		return &FileError{"the directory", fmt.Sprintf("can be written by others (mode %04o)",
 			info.Mode().Perm()), "chmod go-w it"}
 	}
@@ -138,7 +138,7 @@ func (o Dir) Of(host string) (Host, error) {
 func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	info, err := fs.Stat(in, name)
 	// Ask before it is opened, because opening a pipe blocks.
-	if err == nil && !info.Mode().IsRegular() { //guard:fsstore/fetch.TestOriginsModes
+	if err == nil && !info.Mode().IsRegular() { //guard:TestOriginsModes
 		err = errors.New("is no regular file")
 	}
 	if err != nil {
@@ -156,7 +156,7 @@ func read(in fs.FS, name string, limit int64, check func(fs.FileInfo) error) ([]
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if int64(len(b)) > limit { //guard:fsstore/fetch.TestOriginsModes
+	if int64(len(b)) > limit { //guard:TestOriginsModes
 		return nil, fmt.Errorf("is larger than %d KiB", limit>>10)
 	}
 	return b, err
@@ -175,9 +175,9 @@ func withoutName(err error) string {
 func checkMode(info fs.FileInfo) error {
 	perm := info.Mode().Perm()
 	switch {
-	case perm&0o007 != 0: //guard:fsstore/fetch.TestOriginsModes
+	case perm&0o007 != 0: //guard:TestOriginsModes
 		return fmt.Errorf("can be read or written by others (mode %04o; chmod 600 it)", perm)
-	case perm&0o020 != 0: //guard:fsstore/fetch.TestOriginsModes
+	case perm&0o020 != 0: //guard:TestOriginsModes
 		return fmt.Errorf("can be written by its group (mode %04o; chmod 600 it)", perm)
 	}
 	return nil
