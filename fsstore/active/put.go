@@ -238,8 +238,7 @@ func readSome(r io.Reader, b []byte) (n int, err error) {
 
 // checkWhole returns why the part may not be published. Its kind is judged as that of a download.
 func (c put) checkWhole(p *Part, size int64) error {
-	name, want := kind.Name(c.URL), c.Job.Sha256
-	m := kind.Check(name, p.Head())
+	want := c.Job.Sha256
 	switch {
 	case size >= 0 && p.Size() != size:
 		return &NotWhole{Have: p.Size(), Size: size}
@@ -247,9 +246,9 @@ func (c put) checkWhole(p *Part, size int64) error {
 		return &WrongDigest{p.SHA256(), want}
 	case want != "" || c.Job.AcceptAny:
 		return nil
-	case p.Size() == 0 && kind.Binary(name):
-		return &kind.Mismatch{Why: "the file is empty", Accept: "any"}
-	case m != nil && p.Size() > 0 && !(c.Job.AcceptHTML && m.Accept == "text/html"): //guard:httpd.TestUploadIsJudged
+	}
+	m := kind.CheckFile(kind.Name(c.URL), p.Head(), c.Job.AcceptHTML)
+	if m != nil { //guard:httpd.TestUploadIsJudged
 		return m
 	}
 	return nil

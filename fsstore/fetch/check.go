@@ -69,14 +69,25 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sum
 	if j.AcceptAny || j.Sha256 != "" {
 		return nil
 	}
-	if a.part.Size() == 0 && (d.total != 0 || kind.Binary(d.name)) {
+	m := kind.CheckFile(d.name, a.part.Head(), j.AcceptHTML)
+	switch {
+	case a.part.Size() == 0 && (d.total != 0 || m != nil):
 		return failure.Discardf("the origin sent no bytes at all: check the URL; if an empty file is " +
 			"wanted, add the line `accept any` to the job and retry")
+	case m != nil:
+		return mismatch(m)
 	}
-	if a.part.Size() == 0 {
-		return nil
+	return nil
+}
+
+// mismatch says what to do where the bytes are not what the URL's name says.
+func mismatch(m *kind.Mismatch) error {
+	if m.Accept == "text/html" {
+		return failure.Discardf("%v Open the URL in a browser; if the page is what is wanted, add "+
+			"the line `accept text/html` to the job and retry", m)
 	}
-	return response.CheckName(d.name, a.part.Head(), j.AcceptHTML)
+	return failure.Discardf("%v: check the URL; if they are wanted all the same, add the line "+
+		"`accept %s` to the job and retry", m, m.Accept)
 }
 
 // retryIfResumed makes err temporary where a part was resumed, because an origin that changed a

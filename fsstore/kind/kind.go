@@ -181,6 +181,22 @@ func Check(name string, head []byte) *Mismatch {
 	return nil
 }
 
+// CheckFile is Check for a complete file that begins with head, and is empty where head is. An
+// empty file passes unless its name is that of a binary, and an HTML page passes where acceptHTML.
+func CheckFile(name string, head []byte, acceptHTML bool) *Mismatch {
+	if len(head) == 0 {
+		if Binary(name) {
+			return &Mismatch{"the file is empty", "any"}
+		}
+		return nil
+	}
+	m := Check(name, head)
+	if m != nil && acceptHTML && m.Accept == "text/html" {
+		return nil
+	}
+	return m
+}
+
 // maxError is the length in bytes up to which text is taken for an error message though it holds
 // none of errorPhrases.
 const maxError = 1000

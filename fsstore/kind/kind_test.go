@@ -112,3 +112,25 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestCheckFile: an empty binary is none, and a job that wants a page gets it, but no other error.
+func TestCheckFile(t *testing.T) {
+	const page = "<!DOCTYPE html>\n<html>"
+	for _, c := range []struct {
+		name, bytes string
+		acceptHTML  bool
+		accept      string // of the mismatch; "" for none
+	}{
+		{"a.run", "", false, "any"}, {"a.run", "", true, "any"}, {"a.txt", "", false, ""}, {"", "", false, ""},
+		{"a.run", page, false, "text/html"}, {"a.run", page, true, ""}, {"a.html", page, false, ""},
+		{"a.tar.gz", "no gzip", false, "any"}, {"a.tar.gz", "no gzip", true, "any"}, {"a.tar.gz", "\x1f\x8b\x08", false, ""},
+	} {
+		accept := ""
+		if m := CheckFile(c.name, []byte(c.bytes), c.acceptHTML); m != nil {
+			accept = m.Accept
+		}
+		if accept != c.accept {
+			t.Errorf("%s, %q, a page is wanted %v: %q, want %q", c.name, c.bytes, c.acceptHTML, accept, c.accept)
+		}
+	}
+}

@@ -8,23 +8,6 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-// CheckName returns an error that says what to do where the bytes are not what the URL's name
-// says.
-func CheckName(name string, head []byte, acceptHTML bool) error {
-	m := kind.Check(name, head)
-	switch {
-	case m == nil:
-		return nil
-	case m.Accept != "text/html":
-		return failure.Discardf("%v: check the URL; if they are wanted all the same, add the line "+
-			"`accept %s` to the job and retry", m, m.Accept)
-	case acceptHTML:
-		return nil
-	}
-	return failure.Discardf("%v Open the URL in a browser; if the page is what is wanted, add the line "+
-		"`accept text/html` to the job and retry", m)
-}
-
 // encodings are the codings that a file's name may say itself.
 var encodings = map[string][]string{
 	"gzip":     {".gz", ".tgz", ".gzip", ".crate"},
