@@ -22,7 +22,8 @@ func (a *attempt) checkHeader(d *delivery) error {
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
-	if !response.EndIsCertain(d.Response) && j.Sha256 == "" && len(response.Announced(d.Header, false)) == 0 { //guard:TestBehaviours
+	isDigestKnown := j.Sha256 != "" || len(response.Announced(d.Header, false)) > 0
+	if !response.EndIsCertain(d.Response) && !isDigestKnown { //guard:TestBehaviours
 		return failure.Failf("%s says neither how long the file is nor what its digest is, so it can't "+
 			"be known to be whole: add the line `sha256 <hex>` to the job and retry",
 			d.Host())
@@ -61,8 +62,8 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sum
 	case err != nil:
 		return err
 	case wrong != "" && j.Sha256 == "":
-		return retryIfResumed(d, failure.Discardf("%s: they were changed on the way, or the origin is "+
-			"wrong; retry, and report it to the origin if it stays so", wrong))
+		return retryIfResumed(d, failure.Discardf("%s: they were changed on the way, or the "+
+			"origin is wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}

@@ -1,6 +1,9 @@
 // Package fetch is the worker pool: it claims jobs, downloads their URLs from the origins, and
 // publishes what arrived complete.
 //
+// What asks an origin is package client, what an answer's header means is package response, and why
+// an attempt brought nothing is package failure. Here are the pool and its attempts.
+//
 // It opens no file. What is on the disk belongs to package fsstore: a Claim is a job of ours in
 // active/, a Part holds the bytes under way in tmp/, and Publish is the one commit point. So a
 // crash leaves what fsstore recovers: the job goes back to queue/, and the part waits for the next
@@ -40,10 +43,10 @@
 //
 // Schemes are http and https, with at most ten redirects, https to http only with the job's line
 // `accept http`, and never a URL that denied/ forbids. The dialled address is checked at every hop
-// after the name was resolved, so that a resolver can't change its answer in between: see
-// package address. Cookies are sent along the chain, because some origins redirect to themselves until
-// they see one, and forgotten with it. The User-Agent is that of the tool that asked first. A
-// host's further needs are in its file of --origins, which counts at any hop: see package origins.
+// after the name was resolved, so that a resolver can't change its answer in between: see package
+// address. Cookies are sent along the chain, because some origins redirect to themselves until they
+// see one, and forgotten with it. The User-Agent is that of the tool that asked first. A host's
+// further needs are in its file of --origins, which counts at any hop: see package origins.
 //
 // With a proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) the proxy resolves and dials. Its own address is
 // not checked, and of URLs only literal addresses and localhost can be. The proxy itself must then

@@ -30,7 +30,8 @@ const (
 	Stopped    Result = "stopped" // by an operator, the end of the server, or a put of the same URL
 )
 
-// tell tells Options.Ended how the attempt ended: without an error, or with one of which f says more.
+// tell tells Options.Ended how the attempt ended: without an error, or with err, of which f says
+// more.
 func (a *attempt) tell(err error, f *failure.Failure) {
 	e := End{Took: time.Since(a.began), Bytes: a.received}
 	switch {

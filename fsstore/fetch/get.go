@@ -40,7 +40,8 @@ func (a *attempt) get(ctx context.Context, start job.Event) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.IsWhole(ans.Response) || response.IsUnchanged(ans.Response, fields) || a.digestDecides(ans) {
+	if response.IsWhole(ans.Response) || response.IsUnchanged(ans.Response, fields) ||
+		a.digestDecides(ans) {
 		return a.fromStart(ans), nil
 	}
 	ans.Close()

@@ -38,11 +38,12 @@ type Options struct {
 	// *RejectedError fails the job, any other error is an attempt that failed. nil: no check.
 	Check func(context.Context, Candidate) error
 
-	// Ended is called at the end of each attempt, by as many goroutines as there are workers; nil: not.
+	// Ended is called at the end of each attempt, by as many goroutines as there are workers. nil:
+	// nobody is told.
 	Ended func(End)
 
 	Connect    time.Duration // to resolve and connect, and again for TLS; 0: 10 s
-	Header     time.Duration // for an answer's header, see roundTrip; 0: 60 s
+	Header     time.Duration // for an answer's header, ten times that if no job waits; 0: 60 s
 	Idle       time.Duration // without a byte of the body; 0: 60 s
 	Backoff    time.Duration // before the second attempt, doubled for each further one; 0: 30 s
 	MaxBackoff time.Duration // where the doubling ends; 0: 1 h

@@ -16,7 +16,7 @@ import (
 const bufferSize = 256 << 10
 
 // receive copies the body into the part and returns the announced digests that it computed on the
-// route. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
+// way. It gives up when no byte comes for Options.Idle; time that the disk takes doesn't count.
 func (a *attempt) receive(d *delivery) (response.Sums, error) {
 	var have response.Sums
 	if d.from == 0 {
@@ -87,8 +87,9 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless
-		return failure.Because(failure.Disk, failure.Retryf("%v; the origin does not say how long the file is, %d bytes have come: "+
-			"check the URL, evict artifacts, or set --max-artifact-size", err, size))
+		return failure.Because(failure.Disk, failure.Retryf("%v; the origin does not say how "+
+			"long the file is, %d bytes have come: check the URL, evict artifacts, or set "+
+			"--max-artifact-size", err, size))
 	}
 	return err
 }
@@ -98,7 +99,8 @@ func (a *attempt) endOfBody(d *delivery, err error) error {
 	host, n := d.Host(), a.part.Size()
 	switch cause := d.Cause(); {
 	case cause == errIdle:
-		return failure.Because(failure.Timeout, failure.Retryf("%s sent nothing for %v, after %s", host, a.o.Idle, progress(n, d.total)))
+		return failure.Because(failure.Timeout, failure.Retryf("%s sent nothing for %v, after %s",
+			host, a.o.Idle, progress(n, d.total)))
 	case cause != nil:
 		return cause
 	case err != io.EOF:

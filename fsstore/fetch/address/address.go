@@ -42,7 +42,9 @@ func (p Policy) withLocal() (Policy, error) {
 	if err != nil {
 		return p, &InterfacesError{err}
 	}
-	return Policy{Rules: slices.Concat(p.Rules, more), Allow: p.Allow}, nil //guard:fsstore/fetch.TestOwnNetwork
+	p.Rules = slices.Concat(p.Rules, more) //guard:fsstore/fetch.TestOwnNetwork
+	p.Local = nil
+	return p, nil
 }
 
 // RefusedError says that an address may not be dialled. It fails the job, because a further

@@ -146,7 +146,8 @@ func (c *Client) deniedBy(h hop) string {
 // request requests one hop, and reports whether the chain has not left the inside up to here: the
 // dialled address is not public, and the hop was not reached by a public host's redirect. A
 // redirect from there to a private address is allowed.
-func (c *Client) request(ctx context.Context, q Request, h hop, by address.Basis) (*Answer, bool, error) {
+func (c *Client) request(ctx context.Context, q Request, h hop, by address.Basis) (
+	*Answer, bool, error) {
 	site, proxy, err := c.route(h, by)
 	if err != nil {
 		return nil, false, err
@@ -197,7 +198,8 @@ func wantsHTTP1(err error) bool {
 
 // route returns what the host's file of --origins says and the proxy to it, nil for none.
 func (c *Client) route(h hop, by address.Basis) (site origins.Host, proxy *url.URL, err error) {
-	if address.IsAmbiguousNumber((&url.URL{Host: h.authority}).Hostname()) { //guard:fsstore/fetch.TestProxy
+	written := (&url.URL{Host: h.authority}).Hostname()
+	if address.IsAmbiguousNumber(written) { //guard:fsstore/fetch.TestProxy
 		return site, nil, failure.Failf("the host %s is a number that may mean any address: write it as "+
 			"four decimal numbers", h.host)
 	}

@@ -116,7 +116,8 @@ func requestFailure(err error, h hop, proxy *url.URL) error {
 	return failure.Because(reasonOfRequest(err, h), connectionFailure(err, h, proxy))
 }
 
-// connectionFailure is requestFailure for a connection that was tried without a proxy or through one.
+// connectionFailure is requestFailure for a connection that was tried without a proxy or through
+// one.
 func connectionFailure(err error, h hop, proxy *url.URL) error {
 	var (
 		no      *address.RefusedError
@@ -212,7 +213,8 @@ func reasonOfRequest(err error, h hop) failure.Reason {
 	switch {
 	case errors.As(err, new(*address.RefusedError)):
 		return failure.Other
-	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(x509.UnknownAuthorityError)),
+	case errors.As(err, new(*tls.CertificateVerificationError)),
+		errors.As(err, new(x509.UnknownAuthorityError)),
 		errors.As(err, new(tls.RecordHeaderError)), handshakeFailure(err, h.host) != nil:
 		return failure.TLS
 	case errors.As(err, new(*net.DNSError)):

@@ -120,6 +120,6 @@ func proxyFailure(answer *http.Response, h hop, proxy *url.URL, now time.Time) e
 		return &failure.Failure{Text: said + ": it can't reach it, or is in trouble itself",
 			End: failure.Retry, After: retryAfter(answer.Header.Get("Retry-After"), now)}
 	}
-	return failure.Failf("%s: have it allowed there, or name the host in NO_PROXY and start the server "+
-		"again, then retry", said)
+	return failure.Failf("%s: have it allowed there, or name the host in NO_PROXY and start the "+
+		"server again, then retry", said)
 }

@@ -72,8 +72,8 @@ func (c *Client) transport(h hop, site origins.Host, proxy *url.URL, by address.
 	}, to, nil
 }
 
-// tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was asked
-// for where there is none.
+// tlsConfig returns the host's TLS configuration. It notes in to that a client certificate was
+// asked for where there is none.
 func (c *Client) tlsConfig(h hop, site origins.Host, to *dialled) (*tls.Config, error) {
 	conf, err := site.TLS(h.host, c.TLS)
 	if err != nil {

@@ -55,7 +55,7 @@ const (
 	Interrupted Reason = "interrupted" // the body broke off
 	Content     Reason = "content"     // the bytes are not what was wanted
 	Disk        Reason = "disk"        // no room, or the data directory is in trouble
-	Other       Reason = "other"       // an address that is refused, a redirect that can't be followed, …
+	Other       Reason = "other"       // a refused address, a bad redirect, …
 )
 
 // Reasons are all that End.Reason may be.

@@ -34,7 +34,7 @@ func CheckCoding(name string, h http.Header) error {
 	if noCoding[coding] || kind.HasEnding(name, encodings[coding]) {
 		return nil
 	}
-	return failure.Failf("the origin sends it with Content-Encoding %.40s although it was asked not to, "+
-		"so the bytes are not the file: add the line `accept any` to the job to keep them as "+
+	return failure.Failf("the origin sends it with Content-Encoding %.40s although it was asked not "+
+		"to, so the bytes are not the file: add the line `accept any` to the job to keep them as "+
 		"they are, and retry", coding)
 }

@@ -74,7 +74,14 @@ func (v Validator) matches(h http.Header) bool {
 // agree, because an ETag made of time and size can be the same for two queries.
 func Resumable(j *job.Job) (job.Event, bool) {
 	e, ok := j.Newest(job.Start)
-	return e, ok && !StartValidator(e).IsNone() && e.Size > 0 && key.SameButSignature(j.StartURL(), j.FetchURL()) //guard:fsstore/fetch.TestResumeOfAnotherURL
+	if !ok || StartValidator(e).IsNone() || e.Size <= 0 {
+		return e, false
+	}
+	asked, now := j.StartURL(), j.FetchURL()
+	if !key.SameButSignature(asked, now) { //guard:fsstore/fetch.TestResumeOfAnotherURL
+		return e, false
+	}
+	return e, true
 }
 
 // ResumeFields returns the request's fields for a part of n bytes, and the offset at which the

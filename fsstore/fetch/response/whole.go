@@ -26,8 +26,11 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 // and accepted.
 func IsWhole(r *http.Response) bool {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Content-Range")), " ")
-	if r.StatusCode != http.StatusOK || !strings.EqualFold(unit, "bytes") { //guard:fsstore/fetch.TestBehaviours
-		return r.StatusCode == http.StatusOK
+	if r.StatusCode != http.StatusOK {
+		return false
+	}
+	if !strings.EqualFold(unit, "bytes") { //guard:fsstore/fetch.TestBehaviours
+		return true
 	}
 	span, size, _ := strings.Cut(rest, "/")
 	from, to, _ := strings.Cut(span, "-")
