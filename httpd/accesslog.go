@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fromcache/fsstore/job"
+	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/read"
 )
@@ -20,7 +21,11 @@ func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
 		level = slog.LevelDebug
 	}
 	if s.logs(r, level) {
-		s.logRequest(level, r, took, o, slog.String("key", s.keyOf(o)))
+		what := slog.String("path", pathOf(r))
+		if k := s.keyOf(o); k != "" {
+			what = slog.String("key", k)
+		}
+		s.logRequest(level, r, took, o, what)
 	}
 }
 
@@ -61,13 +66,25 @@ func (s *Server) watched(h http.HandlerFunc, level slog.Level) http.HandlerFunc 
 		h(m, r)
 		o := answer.Outcome{Result: answer.ResultOf(m.status), Status: m.status, Bytes: m.bytes}
 		s.metrics.Requests.Other(r.Method, o.Result)
-		if path := r.URL.Path; s.logs(r, level) {
-			if strings.HasPrefix(path, "/b/") || read.IsDoor(path) {
-				path = "" // it holds an origin's URL
-			}
-			s.logRequest(level, r, time.Since(began), o, slog.String("path", path))
+		if s.logs(r, level) {
+			s.logRequest(level, r, time.Since(began), o, slog.String("path", pathOf(r)))
 		}
 	}
+}
+
+// maxPath is how many bytes of a path a line has: more than any page's or any call's of the API.
+const maxPath = 600
+
+// pathOf returns the path of a request that names no artifact, "" where it holds an origin's URL.
+func pathOf(r *http.Request) string {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "/b/") || read.IsDoor(path) {
+		return ""
+	}
+	if len(path) > maxPath {
+		path = path[:maxPath] + "..."
+	}
+	return key.RedactText(path) // it may be an address of the read path, mistyped
 }
 
 // meter is a http.ResponseWriter that remembers status and bytes.

@@ -155,7 +155,7 @@ func TestAccessLog(t *testing.T) {
 		4:  "result=refused method=GET status=416 key=" + held.Key + " bytes=0 ms=",
 		5:  "result=not_modified method=GET status=304 key=" + held.Key + " bytes=0 ms=",
 		6:  "result=refused method=GET status=412 key=" + held.Key + " bytes=0 ms=",
-		7:  `result=digest method=GET status=200 key="" bytes=5000 ms=`,
+		7:  "result=digest method=GET status=200 key=" + held.Key + " bytes=5000 ms=",
 		9:  "result=miss method=GET status=404 key=" + miss.Key() + " bytes=33 ms=",
 		10: "result=miss method=HEAD status=404 key=" + miss.Key() + " bytes=0 ms=",
 		13: "result=page method=GET status=200 path=/ bytes=",
@@ -196,5 +196,31 @@ func BenchmarkHeadLog(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestAccessLogOfPaths: what names no artifact has its path, redacted, in a line of bounded length.
+func TestAccessLogOfPaths(t *testing.T) {
+	log := &syncBuffer{}
+	debug := &slog.HandlerOptions{Level: slog.LevelDebug}
+	w := newWorld(t, Options{AccessLog: slog.New(slog.NewTextHandler(log, debug))})
+	for path, want := range map[string]string{
+		"/healthz":          "level=DEBUG msg=request result=page method=GET status=200 path=/healthz ",
+		"/by-hash/sha256/0": "result=refused method=GET status=400 path=/by-hash/sha256/0 ",
+		"/by-name/x.bin":    "result=absent method=GET status=404 path=/by-name/x.bin ",
+		"/mirror/https://operator:c4n4ry@vendor.example/x": "result=absent method=GET status=404 path=/mirror/https://",
+		"/b/!!":                           `result=refused method=GET status=400 path="" `,
+		"/" + strings.Repeat("x", 10_000): "xxx... bytes=",
+		"/api/v1/misses/no-such-miss":     "path=/api/v1/misses/no-such-miss ",
+		"/x%0alevel=INFO%20msg=request":   `path="/x level=INFO msg=request"`,
+	} {
+		w.ask("GET", path)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if line := lines[len(lines)-1]; !strings.Contains(line, want) || len(line) > 1000 {
+			t.Errorf("%.50s: no %s in %s", path, want, line)
+		}
+	}
+	if strings.Contains(log.String(), "c4n4ry") {
+		t.Errorf("the log has a password: %s", log.String())
 	}
 }

@@ -10,7 +10,7 @@ import (
 type Outcome struct {
 	Result Result
 	Status int
-	Key    string // of the artifact that was sent; "" where there is none
+	Key    string // of the artifact that was sent, of one where a digest was asked for; "" where there is none
 	URL    string // that was asked for where there is no Key, whole: a key can be made of it
 	Bytes  int64  // of the body
 }

@@ -78,7 +78,7 @@ func (q *Requests) Artifact(method string, o answer.Outcome, took time.Duration)
 	if s := q.seconds[m]; s != nil {
 		s.Observe(took.Seconds())
 	}
-	if o.Key != "" || o.Result == answer.Digest {
+	if o.Key != "" {
 		q.served.Add(float64(o.Bytes))
 	}
 }

@@ -34,7 +34,9 @@ func (s *Server) byDigest(w http.ResponseWriter, r *http.Request, p httprouter.P
 		sendJSON(w, http.StatusOK, conanSummary{References: map[string][]string{}, Timestamp: held.Fetched.Unix()})
 		return answer.Outcome{Result: answer.Page, Status: http.StatusOK}
 	}
-	return s.send(w, r, blobReply(digest, held.Size), f)
+	o := s.send(w, r, blobReply(digest, held.Size), f)
+	o.Key = held.Key
+	return o
 }
 
 // conanSummary is the file that Conan 2 wants beside each of its backup sources. References is
