@@ -168,3 +168,32 @@ func TestAdvice(t *testing.T) {
 	b.until(`document.querySelectorAll('#l-failed > li').length === 0`)
 	b.quiet()
 }
+
+// TestNeighbours: of two rows side by side that were acted on, each leaves when its own ten seconds
+// are over, and nothing stays in its place.
+func TestNeighbours(t *testing.T) {
+	l := newLab(t)
+	for _, p := range []string{"/a.bin", "/b.bin", "/c.bin"} {
+		l.miss(p)
+	}
+	b := l.tab()
+	b.open("/")
+	b.live()
+	b.eval(`(() => { const was = setTimeout; window.overs = []; window.setTimeout = (f, ms) => ms === 10000 ? (overs.push(f), 0) : was(f, ms) })()`)
+	kept := b.eval(`document.querySelector('#l-misses > li').id`)
+	for _, row := range []string{"2", "3"} {
+		b.press("#l-misses > li:nth-child("+row+")", "Dismiss")
+		b.until(`document.querySelector('#l-misses > li:nth-child(` + row + `) .fate')?.textContent.startsWith('Dismissed')`)
+	}
+	b.eval(`overs.shift()()`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
+	if words := b.eval(`document.querySelector('#l-misses > li:nth-child(2)').innerText`); !strings.Contains(words, ".bin") || !strings.Contains(words, "Dismissed") {
+		t.Errorf("the second row says %q", words)
+	}
+	b.eval(`overs.shift()()`)
+	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
+	if id := b.eval(`document.querySelector('#l-misses > li').id`); id != kept {
+		t.Errorf("%s stays, not %s", id, kept)
+	}
+	b.quiet()
+}

@@ -31,8 +31,9 @@
     const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
     for (const el of list.children) {
       if (!acted(el) || twin(el)) continue
-      const before = twin(el.previousElementSibling)
-      before ? before.after(el.cloneNode()) : fresh.prepend(el.cloneNode())
+      let before = el.previousElementSibling
+      while (before && !twin(before)) before = before.previousElementSibling // a row before it may go just now
+      before ? twin(before).after(el.cloneNode()) : fresh.prepend(el.cloneNode())
     }
   }
   let focus = null // where it goes when the row that has it is taken away
@@ -53,6 +54,7 @@
   document.addEventListener('htmx:afterSwap', () => {
     if (focus) $('button, a', focus.isConnected ? focus : page())?.focus()
     focus = null
+    $$('.acted:empty').forEach((place) => place.remove()) // of a row that was not found again, because the order is another
     $$('[data-all]').forEach((box) => { box.checked = false })
   })
 
