@@ -20,26 +20,28 @@ type proxies []netip.Prefix
 //
 // Proto and Prefix also count from a loopback address, because they change nothing but the answer
 // to the same request. X-Forwarded-For does not, because other users of the machine would forge
-// addresses that way, unless p has that address. What is not well formed counts as not sent.
-func (p proxies) settle(r *http.Request) {
+// addresses that way, unless p has that address. What is not well formed counts as not sent. It
+// reports whether the sender said something that is not his to say.
+func (p proxies) settle(r *http.Request) (stranger bool) {
 	h := r.Header
 	list, proto, prefix := h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Prefix"]
 	if list == nil && proto == nil && prefix == nil {
-		return
+		return false
 	}
 	delete(h, "X-Forwarded-For")
 	delete(h, "X-Forwarded-Proto")
 	delete(h, "X-Forwarded-Prefix")
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return
+		return true
 	}
 	addr := plain(peer.Addr())
 	if client := p.client(addr, list); client != addr {
 		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 	}
-	if !p.have(addr) && !addr.IsLoopback() { //guard:TestForwarded
-		return
+	named := p.have(addr)
+	if !named && !addr.IsLoopback() { //guard:TestForwarded
+		return true
 	}
 	if s := schemeIn(proto); s != "" {
 		h["X-Forwarded-Proto"] = []string{s}
@@ -47,6 +49,7 @@ func (p proxies) settle(r *http.Request) {
 	if path := pathIn(prefix); path != "" {
 		h["X-Forwarded-Prefix"] = []string{path}
 	}
+	return list != nil && !named
 }
 
 func (p proxies) have(a netip.Addr) bool {

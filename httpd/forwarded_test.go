@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
-	"fromcache/httpd/internal/nginxtest"
 )
 
 func networks(list ...string) (p proxies) {
@@ -172,6 +170,9 @@ func TestClientBehindAProxy(t *testing.T) {
 	const forger, proxy, client = "10.0.0.2:9", "10.0.0.1:9", "198.51.100.7"
 	w.asked(forger, "GET", "/b/"+token("https://vendor.example/forged.bin"), map[string]string{"X-Forwarded-For": client})
 	w.asked(proxy, "GET", "/b/"+token("https://vendor.example/true.bin"), map[string]string{"X-Forwarded-For": "10.9.9.9, " + client})
+	if log := w.log.String(); strings.Count(log, "--trusted-proxy") != 1 || !strings.Contains(log, "addr=10.0.0.2\n") {
+		t.Errorf("the log says of who is no proxy: %s", log)
+	}
 	for name, want := range map[string]string{"forged": " miss 10.0.0.2 ", "true": " miss " + client + " "} {
 		b, err := os.ReadFile(filepath.Join(w.dir, "misses", keyOf(w, "https://vendor.example/"+name+".bin")))
 		if err != nil || !strings.Contains(string(b), want) {
@@ -232,105 +233,5 @@ func TestAPIBelowAPrefix(t *testing.T) {
 	moved := w.asked("127.0.0.1:9", "GET", "/api/openapi.json", below).Body.String()
 	if strings.Contains(plain, `"servers"`) || moved != `{"servers":[{"url":"/tools/cache"}],`+plain[1:] {
 		t.Errorf("the document: %.200s", moved)
-	}
-}
-
-var addresses = regexp.MustCompile(`(?:href|src|action|hx-get|hx-post|sse-connect)="([^"]*)"`)
-
-// crawl asks for every address that pages name, as a browser resolves it, and returns those that
-// were seen. Each must be below root and be there; what is posted to must take a POST.
-func (b *browser) crawl(root string) map[string]int {
-	b.w.t.Helper()
-	seen, next := map[string]int{}, []string{root}
-	for len(next) > 0 {
-		at := next[0]
-		next = next[1:]
-		if seen[at] != 0 {
-			continue
-		}
-		if !strings.HasPrefix(at, root) {
-			b.w.t.Errorf("a page leads out of %s to %s", root, at)
-			seen[at] = -1
-			continue
-		}
-		if at == root+"events" || strings.HasPrefix(at, root+"admin/") || at == root+"ui/logout" {
-			seen[at] = http.StatusOK // see who calls
-			continue
-		}
-		resp, body := b.get(at)
-		seen[at] = resp.StatusCode
-		if resp.StatusCode != http.StatusOK {
-			b.w.t.Errorf("%s: %d", at, resp.StatusCode)
-		}
-		if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") || strings.Contains(at, "/by-hash/") {
-			continue
-		}
-		_, base, _ := strings.Cut(body, `<base href="`)
-		base, _, _ = strings.Cut(base, `"`)
-		from, err := url.Parse(base)
-		b.w.must(err)
-		for _, m := range addresses.FindAllStringSubmatch(strings.Replace(body, `<base href="`, "", 1), -1) {
-			if m[1] == "" {
-				continue
-			}
-			to, err := from.Parse(strings.ReplaceAll(m[1], "&amp;", "&"))
-			b.w.must(err)
-			to.Fragment = ""
-			next = append(next, to.String())
-		}
-	}
-	return seen
-}
-
-// TestBelowAPath: with the lines of the help the pages, the forms and the read path work below a
-// path of nginx's, and everything on a page leads to where it is.
-func TestBelowAPath(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Options{Access: access.Options{Password: password}, TrustedProxies: networks("127.0.0.0/8")})
-	held := w.hold("https://vendor.example/a%2Fb/held.bin?x=1%202&y=%2F", []byte("held"), noOrigin)
-	for i := range 205 {
-		w.hold("https://vendor.example/"+itoa(int64(i))+".bin", []byte(itoa(int64(i))), noOrigin)
-	}
-	k := missed(w, "https://vendor.example/missed.bin")
-	backend := w.addr
-	addr, _ := nginxtest.Start(t, w.addr, "server { listen LISTEN; "+nginxtest.Lines(t, ProxyHelp, "location /fromcache/")+" }")
-	w.addr = addr
-	defer func() { w.addr = backend }()
-
-	b := w.browser()
-	resp, _ := b.get("/fromcache/")
-	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || to != "/fromcache/ui/login" {
-		t.Fatalf("who is not signed in: %d to %s", resp.StatusCode, to)
-	}
-	resp, _ = b.post("/fromcache/ui/login", "password", password)
-	if cookie := resp.Header.Get("Set-Cookie"); resp.Header.Get("Location") != "/fromcache/" || !strings.Contains(cookie, "; Path=/fromcache/;") || strings.Contains(cookie, "Secure") {
-		t.Fatalf("the sign-in: %d, %v", resp.StatusCode, resp.Header)
-	}
-	seen := b.crawl("/fromcache/")
-	for _, want := range []string{"misses", "downloads?state=completed", "artifacts?page=2", "artifacts/" + held.Key, "add", "stats", "by-hash/sha256/" + held.SHA256, "events", "admin/approve", "ui/logout"} {
-		if seen["/fromcache/"+want] != http.StatusOK {
-			t.Errorf("no page leads to %s", want)
-		}
-	}
-	if len(seen) < 100 {
-		t.Errorf("only %d addresses: %v", len(seen), seen)
-	}
-	_, page := b.get("/fromcache/artifacts/" + held.Key)
-	if want := "http://" + addr + "/fromcache/b/" + token(held.URL) + "/held.bin"; !strings.Contains(page, want) {
-		t.Errorf("the page does not say %s: %s", want, page)
-	}
-	b.header.Set("Origin", "http://"+addr)
-	b.header.Set("Referer", "http://"+addr+"/fromcache/misses?sort=asked")
-	resp, _ = b.post("/fromcache/admin/approve", "key", k)
-	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || to != "/fromcache/misses?sort=asked" {
-		t.Errorf("a form leads to %s, %d", to, resp.StatusCode)
-	}
-	if code, text := w.carryInAt("/fromcache/admin/upload", b, "carried", "url", "https://vendor.example/in.txt"); code != http.StatusOK {
-		t.Errorf("an upload: %d %s", code, text)
-	}
-	for _, path := range []string{"/m/https/vendor.example/a%2Fb/held.bin?x=1%202&y=%2F", "/https://vendor.example/a%2Fb/held.bin?x=1%202&y=%2F", "/b/" + token(held.URL) + "/he%20ld%2Fx", "/blob?url=" + url.QueryEscape(held.URL)} {
-		if resp, body := b.get("/fromcache" + path); resp.StatusCode != http.StatusOK || body != "held" {
-			t.Errorf("%s: %d", path, resp.StatusCode)
-		}
 	}
 }

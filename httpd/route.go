@@ -54,7 +54,12 @@ func (s *Server) routes() *httprouter.Router {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proxies(s.opt.TrustedProxies).settle(r)
+	if proxies(s.opt.TrustedProxies).settle(r) {
+		s.stranger.Do(func() {
+			s.log.Warn("X-Forwarded-For, -Proto or -Prefix was ignored, once or more often: if a proxy of yours sends it, name it by --trusted-proxy",
+				"addr", answer.ClientAddr(r))
+		})
+	}
 	if why := badPath(r.URL.Path); why != "" {
 		s.watched(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/api/") {

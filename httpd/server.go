@@ -77,6 +77,8 @@ type Server struct {
 	access  *slog.Logger // nil: requests are not logged
 	router  *httprouter.Router
 	full    atomic.Bool // connections wait for room
+
+	stranger sync.Once // was told of: somebody who is no proxy of ours sent what proxies send
 }
 
 // New returns a server for s.
