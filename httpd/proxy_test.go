@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"fromcache/httpd/access"
-	"fromcache/httpd/internal/nginxtest"
+	"fromcache/httpd/nginxtest"
 )
 
 // onDisk is what the temporary files hold that a process has open: nginx takes

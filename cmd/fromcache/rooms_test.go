@@ -167,7 +167,7 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	// Tests alone import nginxtest.
-	{path: "fromcache/httpd/internal/nginxtest", not: []string{"net/http"}},
+	{path: "fromcache/httpd/nginxtest", not: []string{"net/http"}},
 	{path: "fromcache/templates", not: []string{"os", "path/filepath", "io/ioutil", "net/http", "text/template"}},
 	{
 		path: "fromcache/shim",

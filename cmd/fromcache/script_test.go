@@ -46,6 +46,7 @@ import (
 //	smalldisk DIR SIZE          mount a tmpfs of SIZE at DIR (as root)
 //	relay NAME URL N            make $NAME a line to URL: the first answer of more than N bytes stands still after them
 //	relay held|cut NAME         wait until one does, or break it off
+//	nginx NAME URL              make $NAME an nginx before URL, with the lines of fromcache help proxy for a path
 //
 // Whatever waits has a deadline, and no script sleeps but to ask again.
 
@@ -99,6 +100,7 @@ func TestScripts(t *testing.T) {
 			"mkfile":    mkfileCmd,
 			"smalldisk": smallDiskCmd,
 			"relay":     relayCmd,
+			"nginx":     nginxCmd(t),
 		},
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"fromcache/httpd"
-	"fromcache/httpd/internal/nginxtest"
+	"fromcache/httpd/nginxtest"
 )
 
 // certificate writes one for 127.0.0.1 with its key, and returns nginx's lines for them.
@@ -66,73 +65,26 @@ func TestBehindNginx(t *testing.T) {
 	curl := func(args ...string) string {
 		t.Helper()
 		out, err := exec.Command("curl", append([]string{"-q", "-sS", "--noproxy", "*", "--cacert", ca, "--interface", "127.0.0.7"}, args...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("curl %s: %v %s", args, err, out)
-		}
+		front.must(err)
 		return string(out)
 	}
 	door := front.url + "/" + strings.Replace(l.origin.URL, "://", ":/", 1)
-
 	b := front.tab()
 	call(b, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
 	refused := b.refused()
-	b.open("/misses")
-	b.until(`location.pathname === '/fromcache/ui/login'`)
-	b.write("#password", "correct horse")
-	b.press("form", "Sign in")
-	b.live()
-	b.until(`location.pathname === '/fromcache/'`)
-	cookies, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{})
-	l.must(err)
-	for _, c := range cookies.Cookies {
-		if c.Path != "/fromcache/" || !c.Secure || !c.HTTPOnly {
-			t.Errorf("the cookie %s: path %s, secure %v", c.Name, c.Path, c.Secure)
-		}
-	}
-	if len(cookies.Cookies) == 0 {
-		t.Error("no cookie")
-	}
 
-	for i := range 3 {
-		curl("-H", "X-Forwarded-For: 10.9.9.9", fmt.Sprintf("%s/%d.bin", door, i))
+	b.signsInBelow("/fromcache/")
+	for _, name := range []string{"/a.bin", "/b.bin", "/2.bin"} {
+		curl("-H", "X-Forwarded-For: 10.9.9.9", door+name)
 	}
-	b.text("/0.bin")
-	b.text("by 127.0.0.7 curl/")
-	b.press(li("/0.bin"), "Approve")
-	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/0.bin')`)
-	b.press(li("/1.bin"), "Ask the origin")
-	b.text("application/octet-stream")
-	b.press(li("/1.bin"), "Dismiss")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
-	b.eval(`document.querySelector('.skip').click()`)
-	b.until(`location.hash === '#main' && location.pathname === '/fromcache/'`)
-	if log := l.logs("done"); !strings.Contains(log, "miss 127.0.0.7 ") || !strings.Contains(log, "approve web 127.0.0.1") || strings.Contains(log, "10.9.9.9") {
-		t.Errorf("the job's log: %s", log)
-	}
-
-	b.eval(`document.querySelector('nav a[href="misses"]').click()`)
-	b.until(`location.pathname === '/fromcache/misses'`)
-	b.live()
-	b.write("input[type=search]", "2.bin")
-	b.until(`location.pathname + location.search === '/fromcache/misses?q=2.bin&sort=last'`)
-	curl(door + "/slow/12.bin")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 2`) // the page fetches itself again with the search
-	b.press(li("/slow/12.bin"), "Approve")
-	b.press(".fate", "Undo")
-	b.text("Cancelled")
-	for _, page := range []string{"downloads", "artifacts", "add", "stats"} {
-		b.eval(`document.querySelector('nav a[href="` + page + `"]').click()`)
-		b.until(`location.pathname === '/fromcache/` + page + `'`)
-		b.live()
-	}
-	b.open("/artifacts")
-	b.eval(`document.querySelector('#l-meta a').click()`)
-	b.text("To get it")
+	b.actsOnMisses("127.0.0.7")
+	b.searches(func() { curl(door + "/slow/12.bin") })
+	b.walks()
 	address := b.eval(`document.querySelector('.copyable code').textContent`)
-	if want := front.url + "/b/" + base64.RawURLEncoding.EncodeToString([]byte(l.origin.URL+"/0.bin")) + "/0.bin"; address != want {
+	if want := front.url + "/b/" + base64.RawURLEncoding.EncodeToString([]byte(l.origin.URL+"/a.bin")) + "/a.bin"; address != want {
 		t.Errorf("the page says %s, want %s", address, want)
 	}
-	if got := curl(address); !strings.HasPrefix(got, "/0.bin\n") {
+	if got := curl(address); !strings.HasPrefix(got, "/a.bin\n") {
 		t.Errorf("%s: %.100s", address, got)
 	}
 	b.press(".bar", "Sign out")
@@ -141,10 +93,74 @@ func TestBehindNginx(t *testing.T) {
 		t.Errorf("refused: %s", list)
 	}
 	b.quiet()
-	if log := l.log.String(); !strings.Contains(log, "client=127.0.0.7") || strings.Contains(log, "10.9.9.9") {
-		t.Errorf("the log does not name the client")
+	if log := l.log.String() + l.logs("done"); strings.Contains(log, "10.9.9.9") || !strings.Contains(log, "miss 127.0.0.7 ") || !strings.Contains(log, "approve web 127.0.0.1") {
+		t.Errorf("who asked and who approved: %s", log)
 	}
-	if got := curl("-o", "/dev/null", "-w", "%{http_code}", front.url+"/blob?url="+url.QueryEscape(l.origin.URL+"/0.bin")); got != "200" {
-		t.Errorf("/blob: %s", got)
+}
+
+func (b *tab) signsInBelow(root string) {
+	b.l.t.Helper()
+	b.open("/misses")
+	b.until(`location.pathname === '` + root + `ui/login'`)
+	b.write("#password", "correct horse")
+	b.press("form", "Sign in")
+	b.live()
+	b.until(`location.pathname === '` + root + `'`)
+	got, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{})
+	b.l.must(err)
+	for _, c := range got.Cookies {
+		if c.Path != root || !c.Secure || !c.HTTPOnly {
+			b.l.t.Errorf("the cookie %s: path %s, secure %v", c.Name, c.Path, c.Secure)
+		}
 	}
+	if len(got.Cookies) == 0 {
+		b.l.t.Error("no cookie")
+	}
+}
+
+// actsOnMisses approves /a.bin and dismisses /b.bin, which a client has asked for.
+func (b *tab) actsOnMisses(client string) {
+	b.l.t.Helper()
+	b.text("/a.bin")
+	b.text("by " + client + " curl/")
+	b.press(li("/a.bin"), "Approve")
+	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/a.bin')`)
+	b.press(li("/b.bin"), "Ask the origin")
+	b.text("application/octet-stream")
+	b.press(li("/b.bin"), "Dismiss")
+	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
+	b.eval(`document.querySelector('.skip').click()`)
+	b.until(`location.hash === '#main' && location.pathname === '/fromcache/'`)
+}
+
+// searches for 2.bin; the page that fetches itself again, because another is asked for, keeps to
+// the search.
+func (b *tab) searches(another func()) {
+	b.l.t.Helper()
+	b.goes("misses")
+	b.write("input[type=search]", "2.bin")
+	b.until(`location.pathname + location.search === '/fromcache/misses?q=2.bin&sort=last'`)
+	another()
+	b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
+	b.press(li("/slow/12.bin"), "Approve")
+	b.press(".fate", "Undo")
+	b.text("Cancelled")
+}
+
+// goes to a page by the link that all have.
+func (b *tab) goes(page string) {
+	b.l.t.Helper()
+	b.eval(`document.querySelector('nav a[href="` + page + `"]').click()`)
+	b.until(`location.pathname === '/fromcache/` + page + `'`)
+	b.live()
+}
+
+// walks through the pages, and ends at that of an artifact.
+func (b *tab) walks() {
+	b.l.t.Helper()
+	for _, page := range []string{"downloads", "add", "stats", "artifacts"} {
+		b.goes(page)
+	}
+	b.eval(`document.querySelector('#l-meta a').click()`)
+	b.text("To get it")
 }

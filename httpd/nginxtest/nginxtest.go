@@ -35,20 +35,11 @@ func Start(t testing.TB, cacheHost, server string) (addr string, pid int) {
 	}
 	addr = freeAddress(t)
 	dir := t.TempDir()
-	temp := filepath.Join(dir, "temp")
-	must(t, os.Mkdir(temp, 0o700))
+	must(t, os.Mkdir(filepath.Join(dir, "temp"), 0o700))
 	server = strings.NewReplacer("127.0.0.1:3000", cacheHost, "LISTEN", addr).Replace(server)
-	var paths string
-	for _, of := range []string{"proxy", "client_body", "fastcgi", "uwsgi", "scgi"} {
-		paths += of + "_temp_path " + filepath.Join(temp, of) + ";\n"
-	}
-	user := ""
-	if os.Getuid() == 0 {
-		user = "user root;\n"
-	}
-	config := filepath.Join(dir, "nginx.conf")
-	must(t, os.WriteFile(config, []byte(user+"daemon off; master_process off; pid "+dir+"/pid;\nevents {}\nhttp {\naccess_log off;\n"+paths+server+"}\n"), 0o600))
-	nginx := exec.Command(path, "-p", dir, "-c", config, "-e", filepath.Join(dir, "log"))
+	conf := filepath.Join(dir, "nginx.conf")
+	must(t, os.WriteFile(conf, []byte(config(dir, server)), 0o600))
+	nginx := exec.Command(path, "-p", dir, "-c", conf, "-e", filepath.Join(dir, "log"))
 	must(t, nginx.Start())
 	t.Cleanup(func() {
 		nginx.Process.Kill() //nolint:errcheck // it may have ended
@@ -63,6 +54,18 @@ func Start(t testing.TB, cacheHost, server string) (addr string, pid int) {
 		}
 	}
 	return addr, nginx.Process.Pid
+}
+
+// config keeps all files of nginx in dir. What it buffers on the disk is in dir/temp/proxy.
+func config(dir, server string) string {
+	c := "daemon off; master_process off; pid " + dir + "/pid;\nevents {}\nhttp {\naccess_log off;\n"
+	if os.Getuid() == 0 {
+		c = "user root;\n" + c // who owns dir
+	}
+	for _, of := range []string{"proxy", "client_body", "fastcgi", "uwsgi", "scgi"} {
+		c += of + "_temp_path " + filepath.Join(dir, "temp", of) + ";\n"
+	}
+	return c + server + "}\n"
 }
 
 func freeAddress(t testing.TB) string {
