@@ -9,15 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IsDiskError reports whether an error says that the disk has not kept what was
-// written: wrongSum and EBADMSG are what file systems answer to a checksum that
-// is wrong.
+// IsDiskError reports whether an error says that the disk has lost bytes. File systems with
+// checksums return wrongSum or EBADMSG.
 func IsDiskError(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, wrongSum) || errors.Is(err, unix.EBADMSG)
 }
 
-// BootID tells one start of the machine from all others, proc_sys_kernel(5). Where
-// it can't be read each store is of a start of its own.
+// BootID returns 8 hex digits that tell one start of the machine from another, from
+// /proc/sys/kernel/random/boot_id. They are random where that can't be read.
 func BootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil || len(b) < 8 {
@@ -26,15 +25,17 @@ func BootID() string {
 	return string(b[:8])
 }
 
-// DirID tells one directory from another that has its name.
+// DirID tells one directory from another of the same name.
 type DirID struct{ Dev, ino uint64 }
 
+// DirIDOf returns the DirID of the directory that st is of.
 func DirIDOf(st *unix.Stat_t) DirID { return DirID{uint64(st.Dev), st.Ino} }
 
-// Now is the time that logs carry: UTC, whole seconds.
+// Now returns the time as logs have it: UTC, whole seconds.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-// Free returns the bytes that the file system has for us, and its size.
+// Free returns how many bytes an unprivileged user may still write to the file system, and its
+// size in bytes.
 func (t *Tree) Free() (free, total int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(t.Root, &st); err != nil {

@@ -12,28 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var Directories = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "queries", "tokens", "tmp"}
+// Directories lists the directories of a data directory.
+var Directories = []string{
+	"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied",
+	"hits", "stats", "queries", "tokens", "tmp",
+}
 
-// dirMode: a group of operators works on the directories; setgid keeps what
-// they make in the group. A URL may carry a signature, so others can't read.
+// dirMode lets the group of operators write to the directories, with setgid, so that what they make
+// belongs to the group. Others can't read, because a URL may hold a signature.
 const dirMode = 0o770 | fs.ModeSetgid
 
-// Prepare checks the data directory, and makes what is missing of it. It never
-// fills a directory that holds something else. Of a tree that had been in use
-// it names what was gone.
+// Prepare checks the data directory, and makes what is missing in it. It refuses a directory that
+// holds something else. If the directory was in use, it returns the names that were missing.
 func Prepare(dir string) (gone []string, err error) {
-	if err := layRoot(dir); err != nil {
+	if err := makeRoot(dir); err != nil {
 		return nil, err
 	}
 	begin, err := CheckReadme(dir)
 	if err != nil {
 		return nil, err
 	}
-	used, err := checkHalves(dir, begin)
+	used, err := checkNeeded(dir, begin)
 	if err != nil {
 		return nil, err
 	}
-	gone, err = layParts(dir)
+	gone, err = makeDirectories(dir)
 	if err == nil && begin {
 		gone = append(gone, "README")
 		err = writeReadme(dir)
@@ -47,33 +50,34 @@ func Prepare(dir string) (gone []string, err error) {
 	return gone, err
 }
 
-// halves are never made again in a tree that has been in use: beside an empty
-// meta/ gc would take out of service all that blobs/ holds.
-var halves = []string{"blobs", "meta"}
+// neededDirs are not made again in a data directory that was in use: with an empty meta/, gc would
+// take all of blobs/ out of service.
+var neededDirs = []string{"blobs", "meta"}
 
-// checkHalves reports whether the tree has been in use, and refuses one that
-// has lost a half. With its README it has been; without one, when a half holds
-// something: a first start makes both halves, then the README, and only then
-// fills them, so that wherever it was killed they are empty. They are looked
-// into before they are missed, for another server may begin the same tree now.
-func checkHalves(dir string, begin bool) (used bool, err error) {
+// checkNeeded reports whether the data directory was in use, and refuses one that was and lacks one
+// of neededDirs. It was in use if it has a README, or if one of neededDirs holds something: a first
+// start makes them, then the README, and only then fills them, so that they are empty wherever it
+// was killed. Without a README it reads them before it misses any, because another server may be
+// making the same directory now.
+func checkNeeded(dir string, begin bool) (used bool, err error) {
 	if begin {
-		if used, err := holdsAny(dir); !used || err != nil { //guard:TestOpenMakesNoHalfOfWhatIsHeld
+		if used, err := anyFilled(dir); !used || err != nil { //guard:TestOpenMakesNoHalfOfWhatIsHeld
 			return false, err
 		}
 	}
-	for _, name := range halves {
+	for _, name := range neededDirs {
 		if !Exists(dir + "/" + name) { //guard:TestOpenMakesNoHalfOfWhatIsHeld
-			return true, fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: move it back; if it is to be given up, mkdir it", dir, name, dir)
+			return true, fmt.Errorf("%s/%s is gone, without which nothing that %s holds can be served: "+
+				"move it back; if it is to be given up, mkdir it", dir, name, dir)
 		}
 	}
 	return true, nil
 }
 
-// holdsAny reports whether a half holds something, and refuses what stands in
-// its place.
-func holdsAny(dir string) (bool, error) {
-	for _, name := range halves {
+// anyFilled reports whether one of neededDirs holds something. It refuses a name that is no
+// directory.
+func anyFilled(dir string) (bool, error) {
+	for _, name := range neededDirs {
 		d, err := os.OpenFile(dir+"/"+name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -96,13 +100,15 @@ func holdsAny(dir string) (bool, error) {
 	return false, nil
 }
 
-func layParts(dir string) (made []string, err error) {
+// makeDirectories makes the directories that are missing, and returns their names.
+func makeDirectories(dir string) (made []string, err error) {
 	root, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range Directories {
-		if !Exists(dir+"/"+name) && name != "queries" && name != "tokens" { // a tree of an earlier server has none
+		// An earlier server made no queries/ and tokens/, so that they are not reported as gone.
+		if !Exists(dir+"/"+name) && name != "queries" && name != "tokens" {
 			made = append(made, name+"/")
 		}
 		if err := PrepareSub(dir+"/"+name, root); err != nil {
@@ -112,7 +118,8 @@ func layParts(dir string) (made []string, err error) {
 	return made, nil
 }
 
-func layRoot(dir string) error {
+// makeRoot makes the data directory itself if nothing has its name.
+func makeRoot(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -125,8 +132,9 @@ func layRoot(dir string) error {
 	return os.Chmod(dir, dirMode)
 }
 
-// makeDir makes a directory and what is missing above it. Its name in its
-// parent is made durable: without it all that is acknowledged later is lost.
+// makeDir makes a directory and what is missing above it. It fsyncs the parent, because a power cut
+// could otherwise lose the directory with all that is acknowledged later. A parent that we may not
+// read can't be fsynced.
 func makeDir(dir string) error {
 	parent := filepath.Dir(dir)
 	if !Exists(parent) {
@@ -137,12 +145,15 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := SyncDir(parent); !errors.Is(err, fs.ErrPermission) { // of one that may be entered and not read //guard:fsstore/active.TestEachStepIsSynced
-		return err
+	err := SyncDir(parent) //guard:fsstore/active.TestEachStepIsSynced
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
 	}
-	return nil
+	return err
 }
 
+// PrepareSub makes a directory in the data directory root if it is missing. It refuses what is no
+// directory, and one on another file system.
 func PrepareSub(path string, root fs.FileInfo) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,17 +171,20 @@ func PrepareSub(path string, root fs.FileInfo) error {
 	if !info.IsDir() { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 		return notDirectory(path)
 	}
-	if info.Sys().(*syscall.Stat_t).Dev != root.Sys().(*syscall.Stat_t).Dev { //guard:TestSubdirectoryOnAnotherFileSystem
-		return fmt.Errorf("%s is on another file system than the data directory: a rename could not move files between them; mount the data directory as a whole instead", path)
+	dev, rootDev := info.Sys().(*syscall.Stat_t).Dev, root.Sys().(*syscall.Stat_t).Dev
+	if dev != rootDev { //guard:TestSubdirectoryOnAnotherFileSystem
+		return fmt.Errorf("%s is on another file system than the data directory: a rename could not "+
+			"move files between them; mount the data directory as a whole instead", path)
 	}
 	return nil
 }
 
 func notDirectory(path string) error {
-	return fmt.Errorf("%s is not a directory but %s: move it away (data/ itself may be a link or a mount, the directories in it are real)", path, whatIs(path))
+	return fmt.Errorf("%s is not a directory but %s: move it away (data/ itself may be a link or "+
+		"a mount, the directories in it are real)", path, whatIs(path))
 }
 
-// whatIs says in a word what stands where a directory or a file should.
+// whatIs names the type of a file, for errors.
 func whatIs(path string) string {
 	info, err := os.Lstat(path)
 	if err != nil {

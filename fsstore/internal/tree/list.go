@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// Names lists the plain names of a directory, in no order. A file that
-// vanishes while it is read is simply absent.
+// Names lists the plain names of a directory, in no order. See Plain.
 func (t *Tree) Names(dir string) ([]string, error) {
 	var all []string
 	err := t.EachNames(dir, func(names []string) error {
@@ -18,12 +17,11 @@ func (t *Tree) Names(dir string) ([]string, error) {
 	return all, err
 }
 
-// listed is how many names are in memory at once while a large directory is
-// walked.
-const listed = 1024
+// namesAtOnce is how many names EachNames reads at once, because a directory may have a million.
+const namesAtOnce = 1024
 
-// EachNames walks the plain names of a directory, some at a time, which must
-// not be kept.
+// EachNames calls do with the plain names of a directory, up to 1,024 at a time. do must not keep
+// the slice.
 func (t *Tree) EachNames(dir string, do func(names []string) error) error {
 	d, err := os.Open(filepath.Join(t.Root, dir))
 	if err != nil {
@@ -31,23 +29,24 @@ func (t *Tree) EachNames(dir string, do func(names []string) error) error {
 	}
 	defer d.Close()
 	for {
-		names, err := d.Readdirnames(listed)
+		names, err := d.Readdirnames(namesAtOnce)
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := do(slices.DeleteFunc(names, func(name string) bool { return !Plain(name) })); err != nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return !Plain(name) })
+		if err := do(names); err != nil {
 			return err
 		}
 	}
 }
 
-// TmpNames lists tmp/, where dot names are ours too.
+// TmpNames lists tmp/, where our own temporary files begin with a dot.
 func (t *Tree) TmpNames() ([]string, error) { return t.AllNames("tmp") }
 
-// AllNames lists every name of a directory, half-written ones too.
+// AllNames lists every name of a directory, also those that are not Plain.
 func (t *Tree) AllNames(dir string) ([]string, error) {
 	d, err := os.Open(t.Path(dir, ""))
 	if err != nil {

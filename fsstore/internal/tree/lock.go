@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrLocked is the error of Lock where somebody else has the lock.
 var ErrLocked = errors.New("its lock is held")
 
-// Lock takes the flock of f, or says ErrLocked. It dies with the process and
-// follows the file through every rename.
+// Lock takes the flock(2) of f, or returns ErrLocked at once. The lock follows the file through
+// renames, and ends when f is closed or the process dies.
 func Lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -25,16 +26,18 @@ func Lock(f *os.File) error {
 	return nil
 }
 
+// Unlock gives up the lock of f, which stays open.
 func Unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 // StillNames reports whether path still names the open file f.
 func StillNames(f *os.File, path string) bool {
 	var a, b unix.Stat_t
-	return unix.Fstat(int(f.Fd()), &a) == nil && unix.Lstat(path, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+	return unix.Fstat(int(f.Fd()), &a) == nil && unix.Lstat(path, &b) == nil &&
+		a.Dev == b.Dev && a.Ino == b.Ino
 }
 
-// OpenLocked opens a file by open and takes its lock. It returns ErrLocked where somebody has that,
-// and fs.ErrNotExist where path names another file by then.
+// OpenLocked opens a file by open and takes its lock. Its error is ErrLocked if somebody else has
+// the lock, and fs.ErrNotExist if path names another file by then.
 func OpenLocked(path string, open func(path string) (*os.File, error)) (*os.File, error) {
 	f, err := open(path)
 	if err != nil {
@@ -51,9 +54,8 @@ func OpenLocked(path string, open func(path string) (*os.File, error)) (*os.File
 	return f, nil
 }
 
-// LockWait waits for a lock that somebody may hold for a moment: a worker that
-// opened the file where it was before, and is about to see that it has moved.
-// After a second it is ErrLocked.
+// LockWait takes the lock of f and waits a second for it, then returns ErrLocked. It is for a lock
+// that somebody holds for a moment, such as a worker that is about to see that its file has moved.
 func LockWait(f *os.File) (err error) {
 	for range 500 {
 		if err = Lock(f); !errors.Is(err, ErrLocked) {

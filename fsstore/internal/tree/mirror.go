@@ -8,55 +8,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Identity tells one state of a file from every other: rename gives another
-// inode or another ctime, an edit another mtime.
+// Identity tells one state of a file from another: a rename over it changes the inode, a rename of
+// it the ctime, and an edit the mtime.
 type Identity struct {
 	ino          uint64
 	size         int64
 	mtime, ctime unix.Timespec
 }
 
+// Identify returns the Identity of the file that st is of.
 func Identify(st *unix.Stat_t) Identity {
 	return Identity{st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
-// settledAfter is how old a change must be before its time tells it from the next:
-// times of files come in steps.
-const settledAfter = 2 * time.Second
+// clockStep is the longest time in which two changes of a file may get the same time, because file
+// systems keep times in steps.
+const clockStep = 2 * time.Second
 
+// IsSettled reports whether a file changed so long ago that its next change will have another time.
 func IsSettled(st *unix.Stat_t) bool {
-	return time.Since(time.Unix(max(st.Mtim.Sec, st.Ctim.Sec), 0)) > settledAfter
+	return time.Since(time.Unix(max(st.Mtim.Sec, st.Ctim.Sec), 0)) > clockStep
 }
 
-// Mirror is one directory in memory: what load makes of each regular file, made
-// anew only when the file is another. It spares the reading, never the look, and
-// carries no state of its own; thrown away and made anew it holds the same.
+// Mirror holds in memory what Load makes of each regular file in one directory. It calls Load again
+// only if the Identity of a file has changed, which costs a stat each time it is asked. It has no
+// state of its own: a new Mirror comes to hold the same. Any goroutine may use it.
 type Mirror[T any] struct {
-	Dir             string // with its trailing slash
-	Ours            func(name string) bool
+	Dir             string                 // with its trailing slash
+	Ours            func(name string) bool // whether the Mirror has files of this name
 	Load            func(name string) (T, error)
 	MaxRows         int  // rows kept; 0: all
-	ReloadUnsettled bool // what was not settled when it was loaded is loaded at each look
-	// Tally, if any, is told each row that comes, with 1, and each that goes, with -1, one at a time.
+	ReloadUnsettled bool // load a file again that was not settled when it was loaded
+	// Tally, if set, is called with 1 for each row that is added, and with -1 for each that is
+	// removed. The Mirror is locked meanwhile.
 	Tally func(v *T, n int)
 
 	mu      sync.RWMutex
 	rows    map[string]*row[T]
-	touched map[string]bool // names that changed since taken; nil: any may have
+	changed map[string]bool // names that changed since TakeChanged; nil: any may have
 }
 
-// maxTouched: beyond so many changes a sorted copy is cheaper made anew.
-const maxTouched = 1000
+// maxChanged is how many changed names are remembered. With more of them a caller makes its sorted
+// copy anew, which is then cheaper.
+const maxChanged = 1000
 
-// row is never changed once it is in the map: it is replaced.
+// row is not changed once it is in the map, but replaced.
 type row[T any] struct {
 	Identity
 	settled bool
 	Value   T
 }
 
-// Rescan lists the directory and looks at every name; it returns the names
-// that changed. The listing is the truth: what events missed is caught here.
+// Rescan refreshes every name of a listing of the directory, and those that are not listed any
+// more, and returns the names whose rows changed. It catches what events of fsnotify missed.
 func (m *Mirror[T]) Rescan(names []string) (changed []string) {
 	present := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -66,13 +70,14 @@ func (m *Mirror[T]) Rescan(names []string) (changed []string) {
 		}
 	}
 	for _, name := range m.unlisted(present) {
-		if m.Refresh(name) { // looked at again: an event may have told of it since the listing
+		if m.Refresh(name) { // it may have been made since the listing
 			changed = append(changed, name)
 		}
 	}
 	return changed
 }
 
+// unlisted returns the names of rows that are not present in a listing.
 func (m *Mirror[T]) unlisted(present map[string]bool) (names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -84,15 +89,15 @@ func (m *Mirror[T]) unlisted(present map[string]bool) (names []string) {
 	return names
 }
 
-// Refresh looks at one name, and reports whether its row changed.
+// Refresh is Look, and reports only whether the row changed.
 func (m *Mirror[T]) Refresh(name string) bool {
 	_, changed, _ := m.Look(name)
 	return changed
 }
 
-// Look returns what a file is now, and whether its row changed. It costs one stat,
-// and a load where the file is not as it was. What is no regular file of ours is
-// fs.ErrNotExist; a file that can't be loaded has no row.
+// Look returns what Load makes of a file as it is now, and whether its row changed. It costs one
+// stat, and a Load if the file has changed. Its error is fs.ErrNotExist for what is no regular file
+// of ours, else that of lstat or Load; then the file has no row.
 func (m *Mirror[T]) Look(name string) (v T, changed bool, err error) {
 	path := m.Dir + name
 	if !Plain(name) || !m.Ours(name) {
@@ -114,11 +119,12 @@ func (m *Mirror[T]) Look(name string) (v T, changed bool, err error) {
 	if v, err = m.Load(name); err != nil {
 		return v, had && m.drop(name), err
 	}
-	m.keep(name, &row[T]{Identify(&st), IsSettled(&st), v})
+	m.put(name, &row[T]{Identify(&st), IsSettled(&st), v})
 	return v, true, nil
 }
 
-func (m *Mirror[T]) keep(name string, r *row[T]) {
+// put adds or replaces a row. With MaxRows it removes others at random to make room.
+func (m *Mirror[T]) put(name string, r *row[T]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rows == nil {
@@ -133,10 +139,10 @@ func (m *Mirror[T]) keep(name string, r *row[T]) {
 	m.remove(name)
 	m.rows[name] = r
 	m.tally(r, 1)
-	m.note(name)
+	m.markChanged(name)
 }
 
-// remove takes a row out, if there is one; the caller holds mu.
+// remove removes a row, if there is one. The caller holds mu.
 func (m *Mirror[T]) remove(name string) {
 	if r, had := m.rows[name]; had {
 		m.tally(r, -1)
@@ -150,37 +156,37 @@ func (m *Mirror[T]) tally(r *row[T], n int) {
 	}
 }
 
+// drop removes a row, and reports whether there was one.
 func (m *Mirror[T]) drop(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, had := m.rows[name]
 	m.remove(name)
 	if had {
-		m.note(name)
+		m.markChanged(name)
 	}
 	return had
 }
 
-// note remembers a change; the caller holds mu.
-func (m *Mirror[T]) note(name string) {
-	if m.touched == nil || len(m.touched) >= maxTouched {
-		m.touched = nil
+// markChanged remembers a change; the caller holds mu.
+func (m *Mirror[T]) markChanged(name string) {
+	if m.changed == nil || len(m.changed) >= maxChanged {
+		m.changed = nil
 		return
 	}
-	m.touched[name] = true
+	m.changed[name] = true
 }
 
-// TakeChanged returns the names that changed since the last take, or whole: any may
-// have.
+// TakeChanged returns the names whose rows changed since the last call. With whole any may have.
 func (m *Mirror[T]) TakeChanged() (names map[string]bool, whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	names = m.touched
-	m.touched = map[string]bool{}
+	names = m.changed
+	m.changed = map[string]bool{}
 	return names, names == nil
 }
 
-// All returns the rows in no order.
+// All returns the values of all rows, in no order.
 func (m *Mirror[T]) All() []*T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -191,7 +197,7 @@ func (m *Mirror[T]) All() []*T {
 	return list
 }
 
-// Get returns a row that nobody changes, as it was at the last look.
+// Get returns a row as it was at the last Look. Nobody changes it.
 func (m *Mirror[T]) Get(name string) (*row[T], bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -199,6 +205,7 @@ func (m *Mirror[T]) Get(name string) (*row[T], bool) {
 	return r, ok
 }
 
+// Value returns the value of a row as it was at the last Look.
 func (m *Mirror[T]) Value(name string) (v T, ok bool) {
 	r, ok := m.Get(name)
 	if ok {
@@ -207,17 +214,19 @@ func (m *Mirror[T]) Value(name string) (v T, ok bool) {
 	return v, ok
 }
 
+// Len returns the number of rows.
 func (m *Mirror[T]) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.rows)
 }
 
+// Reset removes all rows.
 func (m *Mirror[T]) Reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name := range m.rows {
 		m.remove(name)
 	}
-	m.rows, m.touched = nil, nil
+	m.rows, m.changed = nil, nil
 }

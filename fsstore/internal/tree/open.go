@@ -10,28 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxJobFile bounds what is read of one job file. A batch that a person wrote
-// may be far larger than a log, which stops at job.MaxFile.
+// MaxJobFile is the most bytes that are read of one job file. A list that a person wrote may be far
+// larger than a log, which stops at job.MaxFile.
 const MaxJobFile = 4 << 20
 
-// ErrNotRegular is a name in the tree that is not a regular file: a planted
-// link, a FIFO, a directory. Such names do not exist for anyone.
+// ErrNotRegular is the error for a link, FIFO, directory or device. It is an fs.ErrNotExist.
 var ErrNotRegular error = Absence("not a regular file")
 
-// Absence is a reason for which a file that is there reads as absent.
+// Absence says why a file that exists is treated as absent. It is an fs.ErrNotExist.
 type Absence string
 
-func (a Absence) Error() string      { return string(a) }
+func (a Absence) Error() string { return string(a) }
+
+// Is reports whether target is fs.ErrNotExist.
 func (Absence) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Open opens a regular file without following a link and without waiting for
-// the other end of a FIFO.
+// Open opens a regular file. It follows no link, and does not wait for the other end of a FIFO.
 func Open(path string, flag int) (*os.File, error) {
 	f, _, err := OpenSized(path, flag)
 	return f, err
 }
 
-// OpenSized also tells the size.
+// OpenSized is Open, and returns the file's size in bytes, too.
 func OpenSized(path string, flag int) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
@@ -52,11 +52,13 @@ func OpenSized(path string, flag int) (*os.File, int64, error) {
 	return f, st.Size, nil
 }
 
-// ErrHardLinked is why a file is not written to: a hard link may lead to it from outside of the tree, and
-// what is written would stand there too.
-var ErrHardLinked = errors.New("the file has a second name, a hard link, so nothing is written to it: cp it to a name with a dot in front, then mv that over it")
+// ErrHardLinked is the error for a file that has a second name. Nothing is written to it, because
+// that name may lie outside of the data directory.
+var ErrHardLinked = errors.New("the file has a second name, a hard link, so nothing is written " +
+	"to it: cp it to a name with a dot in front, then mv that over it")
 
-// OpenAppend opens a file for appending, unless it has a second name.
+// OpenAppend opens a file for reading and appending. Its error is ErrHardLinked for one that has a
+// second name.
 func OpenAppend(path string) (*os.File, error) {
 	f, err := Open(path, os.O_RDWR|os.O_APPEND)
 	if err == nil && HasHardLink(f) { //guard:fsstore/misses.TestNotesLeaveTheOtherNameAlone
@@ -66,12 +68,15 @@ func OpenAppend(path string) (*os.File, error) {
 	return f, err
 }
 
-// OpenJob opens a job file for appending where we may, for reading where a person's umask or a
-// second name allows no more; the claim then makes a copy of its own.
+// OpenJob opens a job file for appending. If a person's umask forbids that, or the file has a
+// second name, it opens the file for reading, and a claim then makes a copy of its own.
 func OpenJob(path string) (*os.File, error) {
 	f, err := OpenAppend(path)
-	// A server that looks whether a program writes has a lease of the file for an instant.
-	for n := 0; errors.Is(err, unix.EAGAIN) && n < 500; n++ { //guard:fsstore/verbs.TestVerbsWaitForALease
+	// EAGAIN: a server has a lease of the file for an instant, see spool.IsBeingWritten.
+	for range 500 { //guard:fsstore/verbs.TestVerbsWaitForALease
+		if !errors.Is(err, unix.EAGAIN) {
+			break
+		}
 		time.Sleep(2 * time.Millisecond)
 		f, err = OpenAppend(path)
 	}
@@ -81,11 +86,12 @@ func OpenJob(path string) (*os.File, error) {
 	return f, err
 }
 
-// Slurp reads an open file from its start, at most limit bytes.
+// Slurp reads at most limit bytes from the start of an open file. It does not move its offset.
 func Slurp(f *os.File, limit int64) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(f, 0, limit))
 }
 
+// ReadFile reads at most limit bytes from the start of a regular file.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := Open(path, os.O_RDONLY)
 	if err != nil {
@@ -95,18 +101,19 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	return Slurp(f, limit)
 }
 
-// HasHardLink reports whether a hard link leads to f as well.
+// HasHardLink reports whether f has a second name, or can't be told not to.
 func HasHardLink(f *os.File) bool {
 	var st unix.Stat_t
 	return unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink > 1
 }
 
+// Exists reports whether a path names anything, also a link to nothing.
 func Exists(path string) bool {
 	var st unix.Stat_t
 	return unix.Lstat(path, &st) == nil
 }
 
-// IsRegular reports whether a path names a regular file, and no link to one.
+// IsRegular reports whether a path names a regular file. A link to one is none.
 func IsRegular(path string) bool {
 	var st unix.Stat_t
 	return unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// layoutVersion is the first line of data/README. Another number means
-// another layout, which this program must not touch.
+// layoutVersion is the first line of README in the data directory. Another number is another
+// layout, which this program must not touch.
 const layoutVersion = "fromcache data 1"
 
 //go:embed data-README
 var readme string
 
-// CheckReadme reports whether there is no README yet, and refuses a directory
-// that is not ours.
+// CheckReadme reports whether there is no README yet. It refuses a directory whose README has
+// another first line, and one without a README that holds other names than ours.
 func CheckReadme(dir string) (begin bool, err error) {
 	b, err := ReadFile(dir+"/README", 64<<10)
 	switch {
@@ -31,18 +31,21 @@ func CheckReadme(dir string) (begin bool, err error) {
 		return false, err
 	}
 	first, _, _ := strings.Cut(string(b), "\n")
-	if first = strings.TrimSpace(first); first != layoutVersion { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
+	first = strings.TrimSpace(first)
+	if first != layoutVersion { //guard:fsstore.TestOpenRefusesWhatIsNotOurs
 		return false, otherReadme(dir, first)
 	}
 	return false, nil
 }
 
-// otherReadme tells another layout, which only another version may touch, from
-// a README that lost its first line.
+// otherReadme returns the error for a README with this first line: of another layout, which only
+// another version may touch, or damaged.
 func otherReadme(dir, first string) error {
 	number, ok := strings.CutPrefix(first, "fromcache data ")
 	if _, err := strconv.ParseUint(number, 10, 64); ok && err == nil {
-		return fmt.Errorf("%s/README begins with %q, and this program knows only %q: run the version that made the directory, or name another with --data-dir", dir, first, layoutVersion)
+		return fmt.Errorf("%s/README begins with %q, and this program knows only %q: "+
+			"run the version that made the directory, or name another with --data-dir",
+			dir, first, layoutVersion)
 	}
 	if first == "" {
 		return badReadme(dir, "has an empty first line")
@@ -50,31 +53,38 @@ func otherReadme(dir, first string) error {
 	return badReadme(dir, fmt.Sprintf("begins with %.40q", first))
 }
 
-// badReadme says what is wrong with README, and the two ways back.
+// badReadme returns the error for a README that is damaged, with the ways to mend it.
 func badReadme(dir, what string) error {
 	if !looksOurs(dir) {
-		return fmt.Errorf("%s is no fromcache data directory (its README %s): name an empty or a new directory with --data-dir", dir, what)
+		return fmt.Errorf("%s is no fromcache data directory (its README %s): "+
+			"name an empty or a new directory with --data-dir", dir, what)
 	}
-	also, err := strays(dir)
+	also, err := foreignNames(dir)
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s/README %s, so it is damaged: remove it%s and start again, README is then written anew; or let it be a file whose first line is %q", dir, what, alsoMove(also), layoutVersion)
+	return fmt.Errorf("%s/README %s, so it is damaged: remove it%s and start again, README is then "+
+		"written anew; or let it be a file whose first line is %q",
+		dir, what, alsoMove(also), layoutVersion)
 }
 
+// onlyOurs refuses a directory without a README that holds names that are not ours.
 func onlyOurs(dir string) error {
-	found, err := strays(dir)
+	found, err := foreignNames(dir)
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	if looksOurs(dir) {
-		return fmt.Errorf("%s has lost its README, and holds what is no part of it: move %s away and start again, README is then written anew; or make README a file whose first line is %q", dir, quoted(found), layoutVersion)
+		return fmt.Errorf("%s has lost its README, and holds what is no part of it: move %s away and "+
+			"start again, README is then written anew; or make README a file whose first line is %q",
+			dir, quoted(found), layoutVersion)
 	}
-	return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): name an empty or a new directory with --data-dir", dir, found[0])
+	return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): "+
+		"name an empty or a new directory with --data-dir", dir, found[0])
 }
 
-// looksOurs tells a data directory that lost its README from a directory of
-// somebody else, for advice only: of these names one may be anyone's, two are not.
+// looksOurs reports whether a directory is most likely a data directory that lost its README: it
+// has two of three names. Only the advice in an error depends on it.
 func looksOurs(dir string) bool {
 	n := 0
 	for _, name := range []string{"blobs", "meta", "misses"} {
@@ -85,8 +95,8 @@ func looksOurs(dir string) bool {
 	return n >= 2
 }
 
-// strays are the names that have no place in the data directory.
-func strays(dir string) (names []string, err error) {
+// foreignNames lists the names that do not belong in the data directory.
+func foreignNames(dir string) (names []string, err error) {
 	found, err := os.ReadDir(dir)
 	for _, e := range found {
 		if !BelongsInRoot(e.Name()) {
@@ -103,7 +113,7 @@ func alsoMove(strays []string) string {
 	return ", move " + quoted(strays) + " away"
 }
 
-// quoted shows some names, for a directory may hold thousands.
+// quoted quotes the first five names and counts the rest, because a directory may hold thousands.
 func quoted(names []string) string {
 	const most = 5
 	s := fmt.Sprintf("%q", names[:min(len(names), most)])
@@ -114,8 +124,8 @@ func quoted(names []string) string {
 	return s
 }
 
-// writeReadme comes after the directories: a crash before its rename leaves a tree that is begun
-// again, never one whose README says nothing. Whatever the umask, operators' verbs can read it.
+// writeReadme writes README after the directories are made, because a start that finds no README
+// makes the rest again. Its mode does not depend on the umask, so that operators can read it.
 func writeReadme(dir string) error {
 	err := New(dir, nil).writeNew(readme, dir+"/README", 0o664, true)
 	if errors.Is(err, fs.ErrExist) {
@@ -124,7 +134,8 @@ func writeReadme(dir string) error {
 	return err
 }
 
-// BelongsInRoot are the names that may stand in the data directory itself.
+// BelongsInRoot reports whether a name may be in the data directory itself.
 func BelongsInRoot(name string) bool {
-	return slices.Contains(Directories, name) || !Plain(name) || name == "README" || name == "session-secret" || name == "lost+found"
+	return slices.Contains(Directories, name) || !Plain(name) ||
+		name == "README" || name == "session-secret" || name == "lost+found"
 }

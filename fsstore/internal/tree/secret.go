@@ -10,9 +10,8 @@ import (
 
 const secretSize = 32
 
-// SessionSecret returns the key of the sign-in cookies, 32 random bytes that
-// are made at the first call and kept in session-secret, mode 0600. One that
-// others could read or change is made anew.
+// SessionSecret returns the key of the sign-in cookies: 32 random bytes, which the first call makes
+// and keeps in session-secret, mode 0600. It makes a new key if others could read or change it.
 func (t *Tree) SessionSecret() ([]byte, error) {
 	path := t.Root + "/session-secret"
 	for range 3 {
@@ -50,28 +49,29 @@ func (t *Tree) readSecret(path string) ([]byte, error) {
 }
 
 func badSecret(path, what string) error {
-	return fmt.Errorf("%s %s: remove it and start again; a new key is made, and every session ends", path, what)
+	return fmt.Errorf("%s %s: remove it and start again; a new key is made, and every session ends",
+		path, what)
 }
 
-// dropShared removes a key that others could read or change, and says so with
-// fs.ErrNotExist. To close its mode would not do: who knows the key signs
-// cookies for as long as it is used, and a new one costs a sign-in.
+// dropShared removes a key that others could read or change, and then returns fs.ErrNotExist. A
+// chmod would not be enough, because who has read the key can sign cookies as long as it is used.
 func (t *Tree) dropShared(f *os.File, path string) error {
 	info, err := f.Stat()
 	if err != nil || info.Mode().Perm()&0o077 == 0 { //guard:TestSessionSecretOfOthersIsMadeAnew
 		return err
 	}
-	if StillNames(f, path) { // else another server has made it anew
+	if StillNames(f, path) { // if not, another server has made it anew
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	t.Log.Warn("others could read or change session-secret: it is made anew, and every session ends", "mode", info.Mode().String())
+	t.Log.Warn("others could read or change session-secret: it is made anew, and every session ends",
+		"mode", info.Mode().String())
 	return fs.ErrNotExist
 }
 
-// makeSecret returns the key that it made: a file system without modes would
-// show it to others again.
+// makeSecret writes a new key and returns it. It does not read it back, because on a file system
+// without modes readSecret would find it shared each time.
 func (t *Tree) makeSecret(path string) ([]byte, error) {
 	b := make([]byte, secretSize)
 	rand.Read(b)

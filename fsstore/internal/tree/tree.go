@@ -15,7 +15,7 @@ type Tree struct {
 	Log  *slog.Logger
 }
 
-// New returns the Tree of one data directory, on the rooms below it.
+// New returns the Tree of the data directory root. log may be nil where nothing is logged.
 func New(root string, log *slog.Logger) *Tree {
 	return &Tree{Root: root, Log: log}
 }

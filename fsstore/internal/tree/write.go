@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SyncDir makes the names in a directory durable: on ext4 a rename without it
-// was lost in 3 of 2,786 power cuts.
+// SyncDir fsyncs a directory, which makes the names in it durable. Without that, 3 of 2,786 power
+// cuts on ext4 lost a rename.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -24,9 +24,9 @@ func SyncDir(path string) error {
 	return d.Sync()
 }
 
-// RenameNew renames without replacing: fs.ErrExist when the target is there.
-// Where the file system can't do that at once the check comes before the
-// rename; then only two operators in the same microsecond can meet.
+// RenameNew renames a file and replaces none: its error is fs.ErrExist if the target exists. On a
+// file system without RENAME_NOREPLACE it checks before it renames, so that a file that is made in
+// between is replaced.
 func RenameNew(from, to string) error {
 	err := renameNoReplace(from, to)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
@@ -42,8 +42,8 @@ func RenameNew(from, to string) error {
 	return nil
 }
 
-// RenameFree renames into dir under stem.job, or stem.2.job and so on when
-// that is taken, and returns the name it got.
+// RenameFree renames a file to the first free name of <stem>.job, <stem>.2.job and so on in dir,
+// and returns that name.
 func RenameFree(from, dir, stem string) (string, error) {
 	name := stem + ".job"
 	for n := 2; ; n++ {
@@ -66,7 +66,8 @@ const TempPrefix = "new-"
 // The file is renameio's, but the rename is not: renameio closes the file first, which would drop
 // the lock, and always fsyncs and replaces.
 func (t *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
-	p, err := renameio.NewPendingFile(TempPrefix, renameio.WithTempDir(t.Path("tmp", "")), renameio.WithStaticPermissions(mode))
+	p, err := renameio.NewPendingFile(TempPrefix, renameio.WithTempDir(t.Path("tmp", "")),
+		renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +78,15 @@ func (t *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error
 	return p.File, nil
 }
 
+// fill locks a new file, sets O_APPEND on it, and writes b.
 func fill(f *os.File, b []byte, sync bool) error {
-	if err := Lock(f); err != nil {
+	err := Lock(f)
+	if err != nil {
 		return err
 	}
 	// A log has several writers: a verb appends to the file of a claim.
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_APPEND); err != nil { //guard:TestANewFileIsAppendedTo
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_APPEND) //guard:TestANewFileIsAppendedTo
+	if err != nil {
 		return fmt.Errorf("fcntl %s: %w", f.Name(), err)
 	}
 	if _, err := f.Write(b); err != nil {
@@ -94,15 +98,15 @@ func fill(f *os.File, b []byte, sync bool) error {
 	return f.Sync() //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// RandomID is the name of one claim: 16 random hex digits.
+// RandomID returns 16 random hex digits, which name one claim.
 func RandomID() string {
 	var b [8]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// RenameOver gives a file of WriteTemp the name path, whatever had that before. If it fails, the
-// file is removed and closed.
+// RenameOver renames a file of WriteTemp to path, and replaces what has that name. If it fails, it
+// removes and closes the file.
 func RenameOver(f *os.File, path string) error {
 	err := os.Rename(f.Name(), path)
 	if err != nil {
@@ -112,7 +116,7 @@ func RenameOver(f *os.File, path string) error {
 	return err
 }
 
-// Replace writes a whole file, fsyncs it and gives it the name path, whatever had that before.
+// Replace writes a whole file, fsyncs it and renames it to path, and replaces what has that name.
 func (t *Tree) Replace(b []byte, path string) error {
 	f, err := t.WriteTemp(b, 0o660, true)
 	if err == nil {
@@ -124,7 +128,7 @@ func (t *Tree) Replace(b []byte, path string) error {
 	return f.Close()
 }
 
-// WriteNew gives a whole new job file its name, or says fs.ErrExist.
+// WriteNew writes a whole new job file at path. Its error is fs.ErrExist if path exists.
 func (t *Tree) WriteNew(content, path string, sync bool) error {
 	return t.writeNew(content, path, 0o660, sync)
 }
@@ -135,7 +139,7 @@ func (t *Tree) writeNew(content, path string, mode fs.FileMode, sync bool) error
 		return err
 	}
 	defer f.Close()
-	Unlock(f) // else the claim that its rename wakes finds it locked
+	Unlock(f) // before the rename, because a claim that it wakes would find the file locked
 	if err := RenameNew(f.Name(), path); err != nil {
 		os.Remove(f.Name())
 		return err
@@ -143,15 +147,15 @@ func (t *Tree) writeNew(content, path string, mode fs.FileMode, sync bool) error
 	return nil
 }
 
-// RemoveUnlocked unlinks a file of tmp/ unless its lock is held, and says whether.
+// RemoveUnlocked unlinks a file of tmp/ unless somebody has its lock, and reports whether it did.
 func (t *Tree) RemoveUnlocked(path string) bool { return t.RemoveOld(path, 0) }
 
-// RemoveOld does so if the file that it holds locked has had its name for age.
+// RemoveOld is RemoveUnlocked for a file whose ctime is older than age.
 func (t *Tree) RemoveOld(path string, age time.Duration) bool {
 	return t.RemoveOldIf(path, age, func() bool { return true })
 }
 
-// RemoveOldIf does so if may says that it is to go.
+// RemoveOldIf is RemoveOld, and asks may while it has the lock.
 func (t *Tree) RemoveOldIf(path string, age time.Duration, may func() bool) bool {
 	f, err := Open(path, os.O_RDONLY)
 	if err != nil {
