@@ -20,12 +20,12 @@
 //	options <- call <- plan <- realtool <- probe <- secure, setup <- shim
 //
 // Package options is the tables of what the tools take on their command lines. Package call reads a
-// call as the tool does. Package plan decides about it, from text alone. Package realtool finds the tool that stands behind the shim.
-// Package probe answers what a plan asks: of this machine's files, and of the caches. Package secure
-// begins TLS with https caches; only the build fromcache-shim-tls has it, which the plain one
-// becomes where it lies beside it and FROMCACHE_CA_FILE is set. Package setup is the program under
-// its own name: install, env, status, doctor and plan. Package replay has no code but the proof of
-// the law.
+// call as the tool does. Package plan decides about it, from text alone. Package realtool finds the
+// tool that stands behind the shim. Package probe answers what a plan asks: of this machine's
+// files, and of the caches. Package secure begins TLS with https caches; only the build
+// fromcache-shim-tls has it, which the plain one becomes where it lies beside it and
+// FROMCACHE_CA_FILE is set. Package setup is the program under its own name: install, env, status,
+// doctor and plan. Package replay has no code but the proof of the law.
 //
 // # Before Go
 //

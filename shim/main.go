@@ -15,10 +15,10 @@ import (
 // version is set by the linker.
 var version = "unversioned"
 
-// Main is the program; argv and env are as execve(2) passed them, and tls is that of package secure,
-// or nil in the build without it. Called curl, wget, curlfromcache or wgetfromcache it becomes the
-// real tool and does not return, or returns 127 where there is none; called otherwise it is package
-// setup. The result is the exit status.
+// Main is the program; argv and env are as execve(2) passed them, and tls is that of package
+// secure, or nil in the build without it. Called curl, wget, curlfromcache or wgetfromcache it
+// becomes the real tool and does not return, or returns 127 where there is none; called otherwise
+// it is package setup. The result is the exit status.
 func Main(argv, env []string, tls probe.TLS) int {
 	if len(argv) == 0 {
 		return 2

@@ -15,11 +15,11 @@ import (
 // of crypto/tls that are never used count, too.
 const minData = 256 << 20
 
-// becomeTLS becomes the build of this program that speaks TLS, where a call or a verb may need it: an
-// https cache is set, and the file of its CA. It is a program of its own because crypto/tls makes
-// each start 0.25 ms longer, the program 2.2 MB larger, and a start impossible under limits that are
-// enough for curl. It returns where there is no such file beside this one; then the real tool asks
-// the cache.
+// becomeTLS becomes the build of this program that speaks TLS, where a call or a verb may need it:
+// an https cache is set, and the file of its CA. It is a program of its own because crypto/tls
+// makes each start 0.25 ms longer, the program 2.2 MB larger, and a start impossible under limits
+// that are enough for curl. It returns where there is no such file beside this one; then the real
+// tool asks the cache.
 func becomeTLS(argv []string, env call.Env) {
 	if plan.CAFile(env) == "" || env.Get(plan.EnvTried) != "" {
 		return
@@ -34,7 +34,8 @@ func becomeTLS(argv []string, env call.Env) {
 		return
 	}
 	var limit syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_DATA, &limit) != nil || uint64(limit.Cur) < minData { //guard:TestCAFileLimits
+	err := syscall.Getrlimit(syscall.RLIMIT_DATA, &limit)
+	if err != nil || uint64(limit.Cur) < minData { //guard:TestCAFileLimits
 		return
 	}
 	if self, err := os.Executable(); err == nil {

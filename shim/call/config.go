@@ -180,7 +180,8 @@ func (p *curlCall) configLine(l rcLine) {
 		return
 	}
 	o, no := findCurl(name)
-	gone := o != nil && o.Until != "" && !strings.HasPrefix(name, "no-") // no-X of a switch is still there
+	// The no- form of a switch is still there where the switch itself is gone.
+	gone := o != nil && o.Until != "" && !strings.HasPrefix(name, "no-")
 	if o == nil || gone || name != o.Name && name != "no-"+o.Name {
 		p.passWhole("curlrc: " + l.name + " is not known to each release")
 		return

@@ -51,8 +51,9 @@ func (t Tool) String() string {
 }
 
 // Trust returns arguments and an environment with which the tool trusts the certificates in a file;
-// an empty name changes nothing. curl then trusts these instead of its own (curl(1), CURL_CA_BUNDLE),
-// in some builds beside them; wget trusts them beside the system's (wget(1), --ca-certificate).
+// an empty name changes nothing. curl then trusts these instead of its own (curl(1),
+// CURL_CA_BUNDLE), in some builds beside them; wget trusts them beside the system's (wget(1),
+// --ca-certificate).
 func (t Tool) Trust(args []string, env Env, file string) ([]string, Env) {
 	switch {
 	case file == "":

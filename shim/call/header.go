@@ -68,7 +68,8 @@ func judgeWriteOut(format string) (reason string, sizes bool) {
 // neutralVariable reports whether a variable of -w says of a hit what it says of the origin.
 func neutralVariable(name string) bool {
 	switch name { // the sizes of request and header depend on the URL's length and on who answers
-	case "filename_effective", "exitcode", "errormsg", "response_code", "http_code", "size_download", "size_upload":
+	case "filename_effective", "exitcode", "errormsg", "response_code", "http_code",
+		"size_download", "size_upload":
 		return true
 	}
 	return strings.HasPrefix(name, "time_") || strings.HasPrefix(name, "speed_")

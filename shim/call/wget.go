@@ -160,7 +160,8 @@ func (p *wgetCall) places(o given) {
 		p.g.Prefix = o.value
 	case o.Name == "output-document" && !p.rc:
 		p.g.Document = o.value
-	case o.Name == "directory-prefix" && p.g.Prefix == "", o.Name == "output-document" && p.g.Document == "":
+	case o.Name == "directory-prefix" && p.g.Prefix == "",
+		o.Name == "output-document" && p.g.Document == "":
 		p.g.PlacedByRC = true
 	}
 }
@@ -222,9 +223,10 @@ func (g *Group) neutralWget(o given) {
 }
 
 // executable are the wgetrc commands that -e may carry without the call being left alone.
-const executable = " robots timeout connecttimeout readtimeout dnstimeout tries wait waitretry randomwait retryconnrefused" +
-	" quiet verbose progress showprogress dotstyle dotbytes dotsinline dotspacing limitrate checkcertificate useragent" +
-	" referer useproxy cookies hsts dnscache passiveftp httpkeepalive ignorelength useservertimestamps "
+const executable = " robots timeout connecttimeout readtimeout dnstimeout tries wait waitretry" +
+	" randomwait retryconnrefused quiet verbose progress showprogress dotstyle dotbytes dotsinline" +
+	" dotspacing limitrate checkcertificate useragent referer useproxy cookies hsts dnscache" +
+	" passiveftp httpkeepalive ignorelength useservertimestamps "
 
 // command judges the value of -e.
 func (p *wgetCall) command(line string) {

@@ -10,8 +10,8 @@ import (
 )
 
 // pages are the extensions of pages, and of programs that answer with pages.
-const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx jspa" +
-	" jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
+const pages = " php php3 php4 php5 php7 php8 phtml cgi fcgi fpl asp aspx ashx asmx axd jsp jspx" +
+	" jspa jsf do action cfm cfml nsf pl dll htm html shtml xhtml "
 
 // namesFile reports whether the last segment of a path names a file: it has an extension, and not
 // that of a page. A server that looks at the User-Agent may give a browser a page and curl a

@@ -11,8 +11,9 @@ const loopbackNames = " localhost localhost.localdomain localhost4 localhost6 ip
 
 // metadataHosts are the names and addresses, outside of link-local ranges, at which clouds hand out
 // machine credentials.
-const metadataHosts = " metadata metadata.google.internal metadata.goog instance-data instance-data.ec2.internal" +
-	" metadata.azure.internal metadata.oraclecloud.com metadata.platformequinix.com" +
+const metadataHosts = " metadata metadata.google.internal metadata.goog instance-data" +
+	" instance-data.ec2.internal metadata.azure.internal metadata.oraclecloud.com" +
+	" metadata.platformequinix.com" +
 	" 100.100.100.200 192.0.0.192 168.63.129.16 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 "
 
 // isLoopback reports whether a host, in lower case, is this machine: a loopback name or address, or
@@ -33,7 +34,8 @@ func isMetadata(host string) bool {
 	if !ok {
 		return strings.Contains(metadataHosts, " "+host+" ")
 	}
-	return ip.IsLinkLocalUnicast() || ip.IsMulticast() || strings.Contains(metadataHosts, " "+ip.String()+" ")
+	return ip.IsLinkLocalUnicast() || ip.IsMulticast() ||
+		strings.Contains(metadataHosts, " "+ip.String()+" ")
 }
 
 // hostAddr returns the address that a host is; for an IPv4-mapped one it is the embedded address.
@@ -79,5 +81,7 @@ func matchPattern(p, host, port string) bool {
 
 // Fields splits a list at commas and white space.
 func Fields(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r >= '\t' && r <= '\r' })
+	return strings.FieldsFunc(list, func(r rune) bool {
+		return r == ',' || r == ' ' || r >= '\t' && r <= '\r'
+	})
 }

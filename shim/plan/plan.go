@@ -57,7 +57,8 @@ func Decide(in Input) Decision {
 	out.Wrong = p.wrong
 	var c *call.Call
 	c, p.netrc = call.Read(call.Source{
-		Tool: in.Tool, Args: in.Args, Env: in.Env, UID: in.UID, Path: in.Path, Real: in.Real, Read: in.Read,
+		Tool: in.Tool, Args: in.Args, Env: in.Env, UID: in.UID,
+		Path: in.Path, Real: in.Real, Read: in.Read,
 	})
 	if out.Whole = c.Whole; c.Whole != "" {
 		return out
@@ -198,7 +199,8 @@ func (p *planner) fileReason(g *call.Group, i int, t URL) string {
 		return g.UserAgent + " may choose the answer where the URL names no file"
 	}
 	if hasDots(t.Name()) || p.Tool == call.Wget && hasDots(t.Path) {
-		return "the URL has encoded dot segments" // which wget decodes in some locales, and newer curls do
+		// wget decodes them in some locales, and so do newer curls
+		return "the URL has encoded dot segments"
 	}
 	if p.Tool == call.Wget {
 		if reason := p.wgetFileReason(g, t); reason != "" {
@@ -242,7 +244,8 @@ func (p *planner) followsAll(g *call.Group, scheme string) bool {
 	if p.Tool == call.Curl && !g.Follow {
 		return false
 	}
-	if n, err := strconv.Atoi(g.MaxRedirs); g.MaxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
+	n, err := strconv.Atoi(g.MaxRedirs)
+	if g.MaxRedirs != "" && (err != nil || n >= 0 && n < maxRedirects) {
 		return false
 	}
 	return g.RedirProto.Allow("https") && (scheme == "https" || g.RedirProto.Allow("http"))

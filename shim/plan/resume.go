@@ -55,7 +55,8 @@ func (p *planner) outputs(g *call.Group, i int, t URL) (names []string, sure boo
 	}
 	// A fragment was part of the name once, and what follows the last slash of a query; #1 stands
 	// for part of a pattern.
-	sure = !strings.Contains(g.URLs[i].Text+file, "#") && !(g.SavesByName(i) && strings.Contains(t.Query, "/"))
+	sure = !strings.Contains(g.URLs[i].Text+file, "#") &&
+		!(g.SavesByName(i) && strings.Contains(t.Query, "/"))
 	return append(names, joined(g.OutputDir, file)), sure
 }
 
@@ -66,7 +67,10 @@ func (p *planner) wgetOutputs(g *call.Group, t URL) (names []string, sure bool) 
 		return []string{g.Document}, g.Document != "" && !g.PlacedByRC
 	}
 	name := t.Name() + t.Query
-	if strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-=&,;:@~?") != "" {
+	unusual := func(r rune) bool {
+		return r >= 0x80 || !call.IsAlnum(byte(r)) && !strings.ContainsRune("._+-=&,;:@~?", r)
+	}
+	if strings.ContainsFunc(name, unusual) {
 		return nil, false
 	}
 	sure = t.Name() != "" && len(name) < 200 && strings.Count(name, "?") < 2 &&

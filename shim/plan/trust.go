@@ -35,4 +35,5 @@ func (p *planner) keepCAFromOrigins() {
 }
 
 // beside says why a URL that is held passes.
-const beside = "it is held, but " + EnvCAFile + " would also count for the origins of the other URLs"
+const beside = "it is held, but " + EnvCAFile +
+	" would also count for the origins of the other URLs"

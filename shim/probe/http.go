@@ -37,7 +37,9 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 }
 
 // part asks for bytes of the version that r is of, from one on to before another.
-func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+func (p *Prober) part(
+	q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time,
+) ([]byte, error) {
 	if p.byTool(c) {
 		return p.partByTool(q, c, r, from, to, deadline)
 	}
@@ -49,8 +51,9 @@ func (p *Prober) part(q plan.Question, c plan.Cache, r reply, from, to int64, de
 		return nil, errors.New(why.Reason)
 	}
 	defer conn.Close()
-	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10) + "\r\n"
-	if _, err := io.WriteString(conn, p.request("GET", c, c.Address(q.URL, r.Pin), ranges)); err != nil {
+	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10)
+	request := p.request("GET", c, c.Address(q.URL, r.Pin), ranges+"\r\n")
+	if _, err := io.WriteString(conn, request); err != nil {
 		return nil, err
 	}
 	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
@@ -119,7 +122,8 @@ func (p *Prober) dial(q plan.Question, c plan.Cache, deadline time.Time) (net.Co
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The
 // first word of the User-Agent is what a cache-host notes of the tool.
 func (p *Prober) request(method string, c plan.Cache, url, fields string) string {
-	return method + " " + strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority()) + " HTTP/1.1\r\n" +
+	target := strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority())
+	return method + " " + target + " HTTP/1.1\r\n" +
 		"Host: " + c.URL.Authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
 		"Accept: */*\r\n" + fields +

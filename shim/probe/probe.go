@@ -67,7 +67,9 @@ const (
 )
 
 // failed returns a reply without an answer of HTTP, and why there is none.
-func failed(s state, reason string) reply { return reply{state: s, Reply: plan.Reply{Reason: reason}} }
+func failed(s state, reason string) reply {
+	return reply{state: s, Reply: plan.Reply{Reason: reason}}
+}
 
 // Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
 // question can use wins; it is a miss when every cache has answered or the deadline is over.

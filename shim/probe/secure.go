@@ -62,8 +62,8 @@ func (p *Prober) byTool(c plan.Cache) bool {
 	return c.URL.Scheme == "https" && (p.caFile == "" || p.tls == nil)
 }
 
-// secure begins TLS with an https cache. A failure leaves no stamp unless the time was over, because
-// another call may have another FROMCACHE_CA_FILE.
+// secure begins TLS with an https cache. A failure leaves no stamp unless the time was over,
+// because another call may have another FROMCACHE_CA_FILE.
 func (p *Prober) secure(conn net.Conn, c plan.Cache) (net.Conn, reply) {
 	t, err := p.anchors().handshake(conn, strings.Trim(c.URL.Host, "[]"))
 	if err == nil {

@@ -50,7 +50,7 @@ func ownDir(dir string, uid int) bool {
 func (s stamps) path(base string) string {
 	name := []byte(base[:min(len(base), 200)])
 	for i, c := range name {
-		if letter := c | 0x20; (letter < 'a' || letter > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+		if !call.IsAlnum(c) && c != '.' && c != '-' {
 			name[i] = '_'
 		}
 	}

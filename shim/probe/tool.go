@@ -60,7 +60,9 @@ func (p *Prober) untrusted(status int) bool {
 
 // partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but
 // not where to end, enough is taken.
-func (p *Prober) partByTool(q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time) ([]byte, error) {
+func (p *Prober) partByTool(
+	q plan.Question, c plan.Cache, r reply, from, to int64, deadline time.Time,
+) ([]byte, error) {
 	if r.Pin == "" {
 		return nil, errOtherVersion // of what version it is could not be told
 	}
@@ -86,11 +88,16 @@ func (p *Prober) headArgs(q plan.Question, url string, left time.Duration) []str
 }
 
 // toolArgs returns the arguments for one request without configuration files and redirects.
-func (p *Prober) toolArgs(q plan.Question, url string, left time.Duration, what ...string) []string {
-	args := append([]string{"-q"}, append(what, "--connect-timeout", seconds(p.connectTimeout), "--max-time", seconds(left))...)
+func (p *Prober) toolArgs(
+	q plan.Question, url string, left time.Duration, what ...string,
+) []string {
+	connect, all := seconds(p.connectTimeout), seconds(left)
+	args := append([]string{"-q"}, what...)
+	args = append(args, "--connect-timeout", connect, "--max-time", all)
 	if p.tool == call.Wget {
-		args = append([]string{"--no-config"}, append(what, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
-			"--connect-timeout="+seconds(p.connectTimeout), "--read-timeout="+seconds(left))...)
+		args = append([]string{"--no-config"}, what...)
+		args = append(args, "-t1", "--max-redirect=0", "--no-netrc", "--no-hsts",
+			"--connect-timeout="+connect, "--read-timeout="+all)
 	}
 	args = append(args, q.TLS...)
 	if q.Family != 0 {
@@ -120,7 +127,9 @@ func seconds(d time.Duration) string {
 
 // runTool runs the real tool and returns the header that it prints. It ends it at the deadline;
 // status is then -1.
-func (p *Prober) runTool(args []string, env call.Env, deadline time.Time) (header string, status int, err error) {
+func (p *Prober) runTool(
+	args []string, env call.Env, deadline time.Time,
+) (header string, status int, err error) {
 	onStderr := p.tool == call.Wget // where it prints headers
 	data, status, err := p.output(args, env, deadline, onStderr, maxHeader)
 	return p.headerOf(string(data)), status, err
@@ -128,7 +137,9 @@ func (p *Prober) runTool(args []string, env call.Env, deadline time.Time) (heade
 
 // output runs the real tool and returns so much of what it prints on one of its streams. It ends it
 // then, or at the deadline.
-func (p *Prober) output(args []string, env call.Env, deadline time.Time, errors bool, most int64) (data []byte, status int, err error) {
+func (p *Prober) output(
+	args []string, env call.Env, deadline time.Time, errors bool, most int64,
+) (data []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, 0, err
@@ -144,7 +155,8 @@ func (p *Prober) output(args []string, env call.Env, deadline time.Time, errors 
 	if errors {
 		files = []*os.File{null, null, w}
 	}
-	proc, err := os.StartProcess(p.real, append([]string{p.real}, args...), &os.ProcAttr{Env: env, Files: files})
+	argv := append([]string{p.real}, args...)
+	proc, err := os.StartProcess(p.real, argv, &os.ProcAttr{Env: env, Files: files})
 	w.Close()
 	if err != nil {
 		return nil, 0, err

@@ -26,7 +26,9 @@ func TLS(ca []byte) (probe.Handshake, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return func(conn net.Conn, host string) (net.Conn, error) { return handshake(conn, host, pool) }, n, nil
+	return func(conn net.Conn, host string) (net.Conn, error) {
+		return handshake(conn, host, pool)
+	}, n, nil
 }
 
 // parse reads certificates; text between them is ignored, as the tools do.
@@ -55,8 +57,8 @@ func parse(ca []byte) (pool *x509.CertPool, n int, err error) {
 }
 
 // handshake begins TLS with a server whose certificate one of the pool's must vouch for, before the
-// connection's deadline; the error says in words why there is none. It offers TLS 1.2 alone, because
-// the tool that connects next may speak nothing newer.
+// connection's deadline; the error says in words why there is none. It offers TLS 1.2 alone,
+// because the tool that connects next may speak nothing newer.
 func handshake(conn net.Conn, host string, pool *x509.CertPool) (net.Conn, error) {
 	t := tls.Client(conn, &tls.Config{
 		RootCAs:          pool,

@@ -83,7 +83,8 @@ func (m *program) checkCA(p *probe.Prober, say func(bool, string)) {
 	case file == "":
 		return
 	case m.tls == nil:
-		m.out("note  no " + realtool.TLSShim + " lies beside this program: the real tool asks https caches")
+		m.out("note  no " + realtool.TLSShim + " lies beside this program: " +
+			"the real tool asks https caches")
 		return
 	}
 	if n, err := p.CheckCA(); err != nil {
@@ -179,7 +180,8 @@ func number(s string) int {
 
 // noteProxies shows the proxy variables, because they say where a miss goes.
 func (m *program) noteProxies() {
-	for _, n := range strings.Fields("http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY") {
+	const names = "http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY"
+	for _, n := range strings.Fields(names) {
 		if v := m.env.Get(n); v != "" {
 			m.out("note  " + n + "=" + plan.Redacted(v))
 		}
@@ -190,7 +192,8 @@ func (m *program) noteProxies() {
 func (m *program) checkConfig(t call.Tool, say func(bool, string)) {
 	in := m.input(t, []string{"https://example.com/a"})
 	for _, name := range []string{
-		plan.EnvOnly, plan.EnvSkip, plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias,
+		plan.EnvOnly, plan.EnvSkip,
+		plan.EnvCurlServer, plan.EnvCurlAlias, plan.EnvWgetServer, plan.EnvWgetAlias,
 	} {
 		in.Env = in.Env.With(name, "")
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"fromcache/shim/call"
 	"fromcache/shim/plan"
 )
 
@@ -22,7 +23,8 @@ func (m *program) printEnv(o flags) int {
 	o = m.withEnvironment(o)
 	switch {
 	case shell == "fish" && o.off:
-		m.out("set -gx PATH (string match -v -- " + fishQuote(dir) + " $PATH); set -e FROMCACHE_SERVER; set -e FROMCACHE_CA_FILE;")
+		m.out("set -gx PATH (string match -v -- " + fishQuote(dir) + " $PATH);" +
+			" set -e FROMCACHE_SERVER; set -e FROMCACHE_CA_FILE;")
 	case shell == "fish":
 		m.out(fishOn(dir, o))
 	case o.off:
@@ -111,7 +113,10 @@ func (m *program) profile(o flags) string {
 
 // shellQuote returns s as one word for a POSIX shell.
 func shellQuote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-") == "" {
+	special := func(r rune) bool {
+		return r >= 0x80 || !call.IsAlnum(byte(r)) && !strings.ContainsRune("@%+=:,./_-", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

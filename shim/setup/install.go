@@ -85,7 +85,8 @@ func (m *program) explain(dir string, o flags) {
 		m.out("one project:   put it into the .envrc of direnv")
 		m.out("undo:          " + self + " uninstall --dir " + shellQuote(dir))
 	}
-	if plan.ServerList(m.env, call.Curl) == "" && plan.ServerList(m.env, call.Wget) == "" && o.server == "" {
+	set := plan.ServerList(m.env, call.Curl) + plan.ServerList(m.env, call.Wget) + o.server
+	if set == "" {
 		m.out("FROMCACHE_SERVER is not set yet: without it the shim does nothing")
 	}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // usage is the help text of the program under its own name.
-const usage = `fromcache-shim stands in for curl and wget: it asks a cache-host for the URL, then becomes the tool.
+const usage = `fromcache-shim stands in for curl and wget: it asks a cache-host for the URL, then
+becomes the tool.
 
 usage:
   fromcache-shim install   [--dir DIR | --system] [--tools NAMES] [--server URL] [--ca-file FILE]

@@ -64,7 +64,8 @@ func (m *program) status() int {
 		}
 	}
 	for _, name := range []string{
-		plan.EnvOnly, plan.EnvSkip, plan.EnvCAFile, plan.EnvConnectTimeout, plan.EnvTimeout, plan.EnvVerbose, plan.EnvLoopback,
+		plan.EnvOnly, plan.EnvSkip, plan.EnvCAFile, plan.EnvConnectTimeout, plan.EnvTimeout,
+		plan.EnvVerbose, plan.EnvLoopback,
 		"REAL_CURL", "REAL_WGET",
 	} {
 		if v := m.env.Get(name); v != "" {
