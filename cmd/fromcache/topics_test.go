@@ -20,9 +20,10 @@ var foreign = []string{
 	"--now",                                             // systemctl
 	"--dir", "--tools", "--system", "--server", "--off", // fromcache-shim
 	"--index-url", "--no-index", "--find-links", // pip
-	"--experimental", // Bazel's --experimental_downloader_config
-	"--output",       // curl
-	"--type",         // spack
+	"--experimental",    // Bazel's --experimental_downloader_config
+	"--output",          // curl
+	"--allow-untrusted", // apk
+	"--type",            // spack
 }
 
 // Topics and verbs name only verbs, topics and flags that there are, so that no help leads nowhere.
