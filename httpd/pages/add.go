@@ -36,7 +36,10 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 		case err == nil:
 			queued++
 			s.queued(r, n)
-		case errors.Is(err, key.ErrBadURL), errors.Is(err, fsstore.ErrDenied), errors.Is(err, fsstore.ErrInvalid), errors.Is(err, fsstore.ErrBusy):
+		case errors.Is(err, key.ErrBadURL),
+			errors.Is(err, fsstore.ErrDenied),
+			errors.Is(err, fsstore.ErrInvalid),
+			errors.Is(err, fsstore.ErrBusy):
 			refused = append(refused, show.URL(a.URL, "")+": "+key.RedactText(err.Error()))
 		default:
 			return err
@@ -63,14 +66,16 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	case text == "":
 		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks url=")
 	case sum != "" && !fsstore.IsDigest(sum):
-		return nil, answer.Refuse(http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits")
+		return nil, answer.Refuse(http.StatusBadRequest,
+			"that is no SHA-256: it has 64 hexadecimal digits")
 	}
 	list, err := pasted(text)
 	if err != nil {
 		return nil, err
 	}
 	if sum != "" && len(list) > 1 {
-		return nil, answer.Refuse(http.StatusBadRequest, "one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead")
+		return nil, answer.Refuse(http.StatusBadRequest,
+			"one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead")
 	}
 	for i := range list {
 		if sum != "" {

@@ -28,7 +28,9 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, text string) err
 }
 
 // finishWithUndo is finish with an undo; nil: there is none.
-func (s *Server) finishWithUndo(w http.ResponseWriter, r *http.Request, text string, back *undo) error {
+func (s *Server) finishWithUndo(
+	w http.ResponseWriter, r *http.Request, text string, back *undo,
+) error {
 	s.hub.Changed()
 	if fromScript(r) {
 		if back != nil {
@@ -56,7 +58,8 @@ func backTo(r *http.Request) string {
 	stays := r.URL.Path == "/admin/again"
 	switch {
 	case !ours:
-	case slices.Contains(lists, path), stays && (path == "job" || strings.HasPrefix(path, "artifacts/")):
+	case slices.Contains(lists, path),
+		stays && (path == "job" || strings.HasPrefix(path, "artifacts/")):
 		return strings.TrimPrefix(u.RequestURI(), root)
 	case path == "job": // it may have another address now
 		return "downloads"
@@ -79,12 +82,16 @@ func byName(do func(string, fsstore.Operator) error) func(fsstore.Shown, fsstore
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.Approve(m.Name, m.Sum, by) })
+	return s.doEach(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.Operator) error {
+		return s.store.Approve(m.Name, m.Sum, by)
+	})
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	st := dirOf(r)
-	return s.doEach(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.DismissIn(st, m.Name, by) })
+	return s.doEach(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.Operator) error {
+		return s.store.DismissIn(st, m.Name, by)
+	})
 }
 
 func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
@@ -104,7 +111,9 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.doEach(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.Operator) error { return s.store.RetryWith(st, m.Name, more, by) })
+	return s.doEach(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.Operator) error {
+		return s.store.RetryWith(st, m.Name, more, by)
+	})
 }
 
 // retriedWith returns what a retry adds to its job.

@@ -41,7 +41,8 @@ func (s *Server) fetchedAgain(k string) (name, rawURL string, err error) {
 		return k + ".job", "", nil
 	}
 	if strings.Contains(a.URL, "REDACTED") {
-		return "", "", answer.Refuse(http.StatusConflict, "its URL held a credential, which is kept nowhere: add the whole URL again")
+		return "", "", answer.Refuse(http.StatusConflict,
+			"its URL held a credential, which is kept nowhere: add the whole URL again")
 	}
 	return "", a.URL, nil
 }

@@ -33,8 +33,8 @@ type facts struct {
 	Acts                         []templates.Action
 }
 
-// askPatience is how long an origin may take: an operator waits for it.
-const askPatience = 20 * time.Second
+// askTimeout is how long an origin may take: an operator waits for it.
+const askTimeout = 20 * time.Second
 
 // ask asks the origin of one miss for its header. Nothing but this button does.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
@@ -46,12 +46,12 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw := seenOf(&j, names[0].Sum)
+	raw := variantURL(&j, names[0].Sum)
 	found := &facts{Key: j.Name, URL: show.URL(raw, j.Name)}
 	if s.opt.Head == nil {
 		found.Trouble = "this server has no way to ask"
 	} else {
-		ctx, cancel := context.WithTimeout(r.Context(), askPatience)
+		ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 		defer cancel()
 		o, err := s.opt.Head(ctx, raw, j.Job.UserAgent())
 		found.say(o, err)
@@ -66,8 +66,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, f)
 }
 
-// seenOf returns the URL of a miss that has this sum, or the newest.
-func seenOf(j *fsstore.JobFile, sum string) string {
+// variantURL returns the URL of a miss that has this sum, or the newest.
+func variantURL(j *fsstore.JobFile, sum string) string {
 	for _, v := range j.Job.Variants() {
 		if sum != "" && v.Sum() == sum {
 			return v.URL

@@ -14,14 +14,17 @@ import (
 	"fromcache/httpd/show"
 )
 
-// atOnce is how many verbs run in parallel. fsyncs of one file system end together,
+// maxParallel is how many verbs run in parallel. fsyncs of one file system end together,
 // so this is much quicker than one after the other.
-const atOnce = 16
+const maxParallel = 16
 
 // doEach does a verb to every file that the form names, or to every miss that the
 // form's search matches. Files that are gone by then are counted as gone; a miss
 // whose URL is no longer the one that was shown is left alone and counted.
-func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did string, do func(fsstore.Shown, fsstore.Operator) error) error {
+func (s *Server) doEach(
+	w http.ResponseWriter, r *http.Request, field, did string,
+	do func(fsstore.Shown, fsstore.Operator) error,
+) error {
 	list, err := s.operands(r.PostForm, field)
 	if err != nil {
 		return err
@@ -49,7 +52,8 @@ func (s *Server) doEach(w http.ResponseWriter, r *http.Request, field, did strin
 		text += "; " + strconv.Itoa(n.gone) + " were not there any more"
 	}
 	if n.unseen > 0 {
-		text += "; " + strconv.Itoa(n.unseen) + " changed since you looked, or hold several URLs: look at them again"
+		text += "; " + strconv.Itoa(n.unseen) +
+			" changed since you looked, or hold several URLs: look at them again"
 	}
 	if n.unseen > 0 && n.done == 0 {
 		return answer.Refuse(http.StatusConflict, text)
@@ -98,8 +102,10 @@ func namesOf(values []string, field string) ([]fsstore.Shown, error) {
 		switch n := m.Name; {
 		case n == "":
 			continue
-		case len(n) > 255 || strings.HasPrefix(n, ".") || strings.HasPrefix(n, "-") || strings.ContainsAny(n, "/\x00"):
-			return nil, answer.Refuse(http.StatusBadRequest, field+"= is not the name of a file in the spool")
+		case len(n) > 255 || strings.HasPrefix(n, ".") || strings.HasPrefix(n, "-") ||
+			strings.ContainsAny(n, "/\x00"):
+			return nil, answer.Refuse(http.StatusBadRequest,
+				field+"= is not the name of a file in the spool")
 		}
 		list = append(list, m)
 	}
@@ -114,11 +120,13 @@ type outcome struct{ done, gone, unseen int }
 
 // inParallel does a verb to each file. It ends at the first error that concerns more
 // than one file.
-func (s *Server) inParallel(list []fsstore.Shown, do func(fsstore.Shown) error) (n outcome, err error) {
+func (s *Server) inParallel(list []fsstore.Shown, do func(fsstore.Shown) error) (
+	n outcome, err error,
+) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := make(chan fsstore.Shown)
-	for range min(atOnce, len(list)) {
+	for range min(maxParallel, len(list)) {
 		wg.Go(func() {
 			for m := range next {
 				e := do(m)

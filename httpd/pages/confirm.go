@@ -38,11 +38,14 @@ func denyHost(name string) string {
 	if name == "" || key.Valid(strings.TrimSuffix(name, ".job")) {
 		return ""
 	}
-	return "Deny all of " + show.Cut(key.RedactText(name), 300) + "? Nothing of it is recorded or fetched any more; what is held stays held."
+	return "Deny all of " + show.Cut(key.RedactText(name), 300) +
+		"? Nothing of it is recorded or fetched any more; what is held stays held."
 }
 
 // asksWhether answers with a page that asks, where one is to.
-func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question func(name string) string) (asked bool, err error) {
+func (s *Server) asksWhether(
+	w http.ResponseWriter, r *http.Request, question func(name string) string,
+) (asked bool, err error) {
 	if fromScript(r) || !wantsHTML(r) || r.PostForm.Get("sure") != "" || r.PostForm.Get("all") != "" {
 		return false, nil
 	}
@@ -57,7 +60,12 @@ func (s *Server) asksWhether(w http.ResponseWriter, r *http.Request, question fu
 	name := list[i].Name
 	f := s.frame(w, r, "sure")
 	f.Back = backTo(r)
-	f.Sure = &confirmation{question(name), "Yes", strings.TrimPrefix(r.URL.Path, "/"), url.Values{"sure": {"1"}, "key": r.PostForm["key"]}}
+	f.Sure = &confirmation{
+		question(name),
+		"Yes",
+		strings.TrimPrefix(r.URL.Path, "/"),
+		url.Values{"sure": {"1"}, "key": r.PostForm["key"]},
+	}
 	f.Text = show.Cut(key.RedactText(name), 300)
 	return true, s.write(w, r, http.StatusOK, f)
 }

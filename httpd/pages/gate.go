@@ -103,7 +103,9 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 // plain HTTP nothing else tells them from another site's.
 func secure(h http.Header, r *http.Request) {
 	h["Cache-Control"] = answer.NoStore
-	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " + scripts(r.Host, answer.Prefix(r)) + "; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"}
+	h["Content-Security-Policy"] = []string{"default-src 'self'; script-src " +
+		scripts(r.Host, answer.Prefix(r)) +
+		"; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"}
 	h["Referrer-Policy"] = []string{"same-origin"}
 	h["X-Content-Type-Options"] = answer.Nosniff
 	h["X-Frame-Options"] = []string{"DENY"} //guard:httpd.TestFraming

@@ -37,9 +37,18 @@ type frame struct {
 }
 
 var titles = map[string]string{
-	"all": "fromcache", "misses": "Misses – fromcache", "downloads": "Downloads – fromcache", "job": "Job – fromcache",
-	"artifacts": "Artifacts – fromcache", "artifact": "Artifact – fromcache", "add": "Add – fromcache", "stats": "Plots – fromcache",
-	"ask": "What the origin says – fromcache", "sure": "Are you sure? – fromcache", "login": "fromcache", "error": "Error – fromcache",
+	"all":       "fromcache",
+	"misses":    "Misses – fromcache",
+	"downloads": "Downloads – fromcache",
+	"job":       "Job – fromcache",
+	"artifacts": "Artifacts – fromcache",
+	"artifact":  "Artifact – fromcache",
+	"add":       "Add – fromcache",
+	"stats":     "Plots – fromcache",
+	"ask":       "What the origin says – fromcache",
+	"sure":      "Are you sure? – fromcache",
+	"login":     "fromcache",
+	"error":     "Error – fromcache",
 }
 
 // frame begins a page for an operator.
@@ -54,7 +63,13 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *fra
 // bareFrame begins a page for anybody.
 func (s *Server) bareFrame(r *http.Request, page string) *frame {
 	prefix := answer.Prefix(r)
-	return &frame{Page: page, Title: titles[page], Root: prefix + "/", Self: prefix + r.URL.RequestURI(), Open: s.guard.Open()}
+	return &frame{
+		Page:  page,
+		Title: titles[page],
+		Root:  prefix + "/",
+		Self:  prefix + r.URL.RequestURI(),
+		Open:  s.guard.Open(),
+	}
 }
 
 // header is the line at the head of each page as HTML. It tells free space in steps of 64 MiB,

@@ -15,8 +15,8 @@ import (
 	"fromcache/httpd/answer"
 )
 
-// uploadStall is how long a browser may send nothing.
-const uploadStall = time.Minute
+// uploadIdle is how long a browser may send nothing.
+const uploadIdle = time.Minute
 
 // incoming is a file being uploaded, with the form's fields before it.
 type incoming struct {
@@ -54,7 +54,8 @@ func (in *incoming) Read(b []byte) (int, error) {
 	if err == io.EOF {
 		in.body.left, in.body.file = maxForm, false
 		if _, next := in.form.NextPart(); next == nil { //guard:httpd.TestUploadWithFieldsAfterTheFile
-			err = answer.Refuse(http.StatusBadRequest, "the form has fields after file=: they stand before it")
+			err = answer.Refuse(http.StatusBadRequest,
+				"the form has fields after file=: they stand before it")
 		} else {
 			err = next
 		}
@@ -62,17 +63,16 @@ func (in *incoming) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// upload makes a file that was carried in by hand the artifact of a URL.
-// Nothing is held in memory, and how much comes is limited by
-// the file system alone, and MinFree before it.
+// upload makes a file that was carried in by hand the artifact of a URL. It goes to the disk as
+// it comes, so its size is limited by the file system and by MinFree alone.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
-	in, err := carriedIn(r)
+	in, err := readUpload(r)
 	if err != nil {
 		return err
 	}
 	conn := http.NewResponseController(w)
 	patience := func(int64) error {
-		conn.SetReadDeadline(time.Now().Add(uploadStall))
+		conn.SetReadDeadline(time.Now().Add(uploadIdle))
 		return nil
 	}
 	patience(0)
@@ -85,8 +85,8 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	return s.finish(w, r, "Held "+a.Key+", SHA-256 "+a.SHA256)
 }
 
-// carriedIn reads the fields that stand before the file.
-func carriedIn(r *http.Request) (*incoming, error) {
+// readUpload reads the fields that stand before the file.
+func readUpload(r *http.Request) (*incoming, error) {
 	body := &formReader{from: r.Body, left: maxForm}
 	r.Body = struct {
 		io.Reader
@@ -94,7 +94,8 @@ func carriedIn(r *http.Request) (*incoming, error) {
 	}{body, r.Body}
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, answer.Refuse(http.StatusUnsupportedMediaType, "a file is sent as multipart/form-data, as curl -F does")
+		return nil, answer.Refuse(http.StatusUnsupportedMediaType,
+			"a file is sent as multipart/form-data, as curl -F does")
 	}
 	in := &incoming{size: -1, form: form, body: body}
 	for {
@@ -110,21 +111,28 @@ func carriedIn(r *http.Request) (*incoming, error) {
 		if err != nil {
 			return nil, body.unreadable("the form can't be read")
 		}
-		switch v := strings.TrimSpace(string(b)); p.FormName() {
-		case "url":
-			in.URL = v
-		case "sha256":
-			in.SHA256 = strings.ToLower(v)
-		case "accept":
-			if err := accept(&in.Addition, []string{v}); err != nil {
-				return nil, err
-			}
-		case "size":
-			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
-				in.size = n
-			}
+		if err := in.set(p.FormName(), strings.TrimSpace(string(b))); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// set sets what the field of a name says. Fields of other names are ignored, and so is a size
+// that is no number.
+func (in *incoming) set(name, value string) error {
+	switch name {
+	case "url":
+		in.URL = value
+	case "sha256":
+		in.SHA256 = strings.ToLower(value)
+	case "accept":
+		return accept(&in.Addition, []string{value})
+	case "size":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
+			in.size = n
+		}
+	}
+	return nil
 }
 
 // unreadable returns why a form can't be read. It looks at the body, because multipart
@@ -155,15 +163,19 @@ func uploadError(err error) error {
 	}
 	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok {
 		if short.Err != nil {
-			return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have))
+			return answer.Refuse(http.StatusBadRequest,
+				fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have))
 		}
-		return answer.Refuse(http.StatusBadRequest, fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size))
+		return answer.Refuse(http.StatusBadRequest,
+			fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size))
 	}
 	if sum, ok := errors.AsType[*fsstore.WrongDigest](err); ok {
-		return answer.Refuse(http.StatusUnprocessableEntity, "its SHA-256 is "+sum.Got+", and "+sum.Want+" was expected: it was not kept")
+		return answer.Refuse(http.StatusUnprocessableEntity,
+			"its SHA-256 is "+sum.Got+", and "+sum.Want+" was expected: it was not kept")
 	}
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
-		return answer.Refuse(http.StatusUnprocessableEntity, m.Why+"; it was not kept. To keep it all the same, send it again with accept="+m.Accept)
+		return answer.Refuse(http.StatusUnprocessableEntity,
+			m.Why+"; it was not kept. To keep it all the same, send it again with accept="+m.Accept)
 	}
 	return err
 }

@@ -26,7 +26,10 @@ func (s *Server) verbs() (routes []answer.Route) {
 		{"fetch", maxList, s.fetch},
 		{"upload", 0, s.upload},
 	} {
-		routes = append(routes, answer.Route{Methods: "POST", Path: "/admin/" + v.name, Handle: s.pageTo(v.limit, v.do)})
+		handle := s.pageTo(v.limit, v.do)
+		routes = append(routes, answer.Route{
+			Methods: "POST", Path: "/admin/" + v.name, Handle: handle,
+		})
 	}
 	return routes
 }

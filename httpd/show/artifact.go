@@ -36,9 +36,16 @@ func (m *Model) Artifact(k, base string) (*Artifact, error) {
 		return nil, err
 	}
 	row := m.artifactRow(&fsstore.ArtifactRow{
-		Key: a.Key, URL: a.URL, SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched, Misses: a.Misses, AtLeast: a.AtLeast, Hits: m.store.Hits(a.Key),
+		Key: a.Key, URL: a.URL, SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched,
+		Misses: a.Misses, AtLeast: a.AtLeast, Hits: m.store.Hits(a.Key),
 	})
-	p := &Artifact{Artifact: a, Row: row, Final: URL(a.FinalURL, ""), Lost: m.store.Lost(a), Hidden: strings.Contains(a.URL, "REDACTED")}
+	p := &Artifact{
+		Artifact: a,
+		Row:      row,
+		Final:    URL(a.FinalURL, ""),
+		Lost:     m.store.Lost(a),
+		Hidden:   strings.Contains(a.URL, "REDACTED"),
+	}
 	p.Address = base + cachePath(a.URL)
 	if p.Hidden {
 		p.Address = base + "/by-hash/sha256/" + a.SHA256
@@ -56,13 +63,19 @@ func (m *Model) Artifact(k, base string) (*Artifact, error) {
 	if ap := a.Approved; ap != nil {
 		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
 	}
-	again := action("again", "Fetch again", "quiet", "key", a.Key)
-	if _, err := m.store.JobFile(fsstore.Done, a.Key+".job"); err == nil {
-		again.File = "done/" + a.Key + ".job"
-	}
-	p.Acts = []templates.Action{again, evictAction(a.Key)}
+	p.Acts = []templates.Action{m.againAction(a.Key), evictAction(a.Key)}
 	m.jobsOf(p)
 	return p, nil
+}
+
+// againAction is the button that fetches an artifact again. It names the file of its job where
+// that is still in done/.
+func (m *Model) againAction(k string) templates.Action {
+	again := action("again", "Fetch again", "quiet", "key", k)
+	if _, err := m.store.JobFile(fsstore.Done, k+".job"); err == nil {
+		again.File = "done/" + k + ".job"
+	}
+	return again
 }
 
 // jobsOf finds the key's files in the spool.

@@ -66,8 +66,14 @@ func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
 }
 
 func sortLinks(q url.Values, on string) []sortLink {
-	list := []sortLink{{Name: "name", Label: "URL"}, {Name: "size", Label: "Size", Number: true}, {Name: "hits", Label: "Hits", Number: true},
-		{Name: "misses", Label: "Misses", Number: true}, {Label: "SHA-256"}, {Name: "new", Label: "Fetched"}}
+	list := []sortLink{
+		{Name: "name", Label: "URL"},
+		{Name: "size", Label: "Size", Number: true},
+		{Name: "hits", Label: "Hits", Number: true},
+		{Name: "misses", Label: "Misses", Number: true},
+		{Label: "SHA-256"},
+		{Name: "new", Label: "Fetched"},
+	}
 	for i := range list {
 		v := url.Values{}
 		if q.Has("q") {
@@ -110,7 +116,8 @@ func (m *Model) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error
 // minute old in the list.
 func (m *Model) artifactRow(a *fsstore.ArtifactRow) ArtifactRow {
 	r := ArtifactRow{
-		ID: rowID("meta", a.Key), Key: a.Key, URL: URL(a.URL, a.Key), SHA256: a.SHA256, Size: a.Size, Hits: m.store.Hits(a.Key),
+		ID: rowID("meta", a.Key), Key: a.Key, URL: URL(a.URL, a.Key), SHA256: a.SHA256,
+		Size: a.Size, Hits: m.store.Hits(a.Key),
 		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: pageOf(a.Key),
 	}
 	if a.SHA256 == "" {

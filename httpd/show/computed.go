@@ -26,14 +26,14 @@ type endedOrder struct {
 	of, list []fsstore.JobFile
 }
 
-// same reports whether two slices share their memory.
-func same[T any](a, b []T) bool {
+// sameMemory reports whether two slices share their memory.
+func sameMemory[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// fresh forgets what was computed from other rows; the caller holds mu.
-func (p *computed) fresh(rows []*fsstore.ArtifactRow) {
-	if p.rows != nil && same(p.rows, rows) {
+// useRows forgets what was computed from other rows than these. The caller holds mu.
+func (p *computed) useRows(rows []*fsstore.ArtifactRow) {
+	if p.rows != nil && sameMemory(p.rows, rows) {
 		return
 	}
 	p.rows, p.orders, p.found = rows, map[string][]int32{}, map[string][]int32{}
@@ -43,7 +43,7 @@ func (p *computed) fresh(rows []*fsstore.ArtifactRow) {
 func (p *computed) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fresh(rows)
+	p.useRows(rows)
 	order, ok := p.orders[sort]
 	if !ok {
 		order = orderOf(rows, sort)
@@ -92,7 +92,9 @@ func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
 		}
 	}
 	if sort != "name" {
-		slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.i, b.i)) })
+		slices.SortFunc(pairs, func(a, b pair) int {
+			return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.i, b.i))
+		})
 	}
 	order := make([]int32, len(pairs))
 	for i := range pairs {
@@ -127,7 +129,7 @@ func containsFold(s, q string) bool {
 func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.JobFile {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if o, ok := p.ended[st]; ok && same(o.of, jobs) {
+	if o, ok := p.ended[st]; ok && sameMemory(o.of, jobs) {
 		return o.list
 	}
 	list := slices.Clone(jobs)
@@ -144,7 +146,7 @@ func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.Jo
 func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery) ([]missFact, []int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.missFound == nil || !same(p.missRows, jobs) {
+	if p.missFound == nil || !sameMemory(p.missRows, jobs) {
 		p.missFacts = factsOf(jobs)
 		p.missRows, p.missFound = jobs, map[MissQuery][]int32{}
 	}

@@ -112,7 +112,13 @@ func (m *Model) section(c *directory, page, rows int) Section {
 	jobs := m.jobs(c.state)
 	p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
 	p.All = "downloads?state=" + c.word
-	sec := Section{State: string(c.state), Word: c.word, Title: strings.ToUpper(c.word[:1]) + c.word[1:], Empty: c.empty, Pager: p}
+	sec := Section{
+		State: string(c.state),
+		Word:  c.word,
+		Title: strings.ToUpper(c.word[:1]) + c.word[1:],
+		Empty: c.empty,
+		Pager: p,
+	}
 	for i := range jobs[p.lo:p.hi] {
 		sec.Rows = append(sec.Rows, m.jobRow(&jobs[p.lo+i]))
 	}
@@ -139,7 +145,15 @@ func lastEvent(j *fsstore.JobFile) time.Time {
 
 func (m *Model) jobRow(j *fsstore.JobFile) JobRow {
 	dir := string(j.State)
-	r := JobRow{ID: rowID(dir, j.Name), Dir: dir, Name: j.Name, URL: URL(j.Job.FetchURL(), j.Name), Batch: j.Batch, When: lastEvent(j), Why: why(j)}
+	r := JobRow{
+		ID:    rowID(dir, j.Name),
+		Dir:   dir,
+		Name:  j.Name,
+		URL:   URL(j.Job.FetchURL(), j.Name),
+		Batch: j.Batch,
+		When:  lastEvent(j),
+		Why:   why(j),
+	}
 	if c := directoryOf(j.State); c != nil {
 		r.State = c.word
 	}
@@ -180,7 +194,10 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 	case fsstore.Done:
 		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
 	case fsstore.Failed, fsstore.Cancelled:
-		list := []templates.Action{act("retry", "Retry", "quiet", "id"), act("dismiss", "Dismiss", "quiet", "key")}
+		list := []templates.Action{
+			act("retry", "Retry", "quiet", "id"),
+			act("dismiss", "Dismiss", "quiet", "key"),
+		}
 		if option := missingOption(why(j)); option != "" {
 			with := act("retry", "Accept "+option+" and retry", "quiet", "id")
 			with.Accept = option
@@ -193,7 +210,9 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 	return nil
 }
 
-var optionAdvised = regexp.MustCompile("add the line `accept (text/html|any|http|private)` to the job")
+var optionAdvised = regexp.MustCompile(
+	"add the line `accept (text/html|any|http|private)` to the job",
+)
 
 // missingOption returns the option that the reason of a failure advises to accept,
 // or "".
@@ -224,7 +243,7 @@ func (m *Model) amounts(r *JobRow, j *fsstore.JobFile) {
 		r.Percent = r.Part * 100 / r.Total
 		r.Sizes += " of " + templates.Size(j.Total)
 		if rate > 0 {
-			r.Left = inWords(time.Duration((r.Total - r.Part) / rate * int64(time.Second)))
+			r.Left = timeLeft(time.Duration((r.Total - r.Part) / rate * int64(time.Second)))
 		}
 	case j.Part > 0:
 		r.Sizes = templates.Size(j.Part)

@@ -61,7 +61,7 @@ type Misses struct {
 type MissRow struct {
 	ID, Key                     string
 	Host                        *hostRow // before the first row of a host
-	Shown                       string   // what a form says of the row: its key, and the first of its URLs
+	Shown                       string   // in a form: its key, and the first of its URLs
 	Variants                    Variants
 	Count, Clients, MoreClients int // of clients their addresses
 	AtLeast                     bool
@@ -125,7 +125,8 @@ func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
 	found := make([]int32, 0, len(facts))
 	text := strings.ToLower(q.Q)
 	for i := range facts {
-		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) || askedBy(&jobs[i], text) {
+		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) ||
+			askedBy(&jobs[i], text) {
 			found = append(found, int32(i))
 		}
 	}
@@ -195,9 +196,19 @@ func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 
 func (m *Model) missRow(j *fsstore.JobFile) MissRow {
 	a := j.Asked
-	r := MissRow{ID: rowID("misses", j.Name), Key: j.Name, First: a.First, Last: a.Last, Count: a.N, AtLeast: a.AtLeast, Clients: a.AddrCount, Askers: askers(a.Clients), Note: key.RedactText(j.Note)}
+	r := MissRow{
+		ID:      rowID("misses", j.Name),
+		Key:     j.Name,
+		First:   a.First,
+		Last:    a.Last,
+		Count:   a.N,
+		AtLeast: a.AtLeast,
+		Clients: a.AddrCount,
+		Askers:  askers(a.Clients),
+		Note:    key.RedactText(j.Note),
+	}
 	r.MoreClients = r.Clients - len(r.Askers)
-	r.Variants = variantsOf(j, a.Variants, few)
+	r.Variants = variantsOf(j, a.Variants, maxShown)
 	r.Variants.More = a.URLCount - len(r.Variants.Rows)
 	r.Shown = r.Variants.Rows[0].shown.String()
 	r.Acts = missActs(r.Variants, "f"+r.ID)
@@ -233,10 +244,10 @@ type asker struct {
 func askers(clients []job.Client) (list []asker) {
 	for _, c := range clients {
 		i := slices.IndexFunc(list, func(a asker) bool { return a.Addr == c.Addr })
-		if i < 0 && len(list) < few {
+		if i < 0 && len(list) < maxShown {
 			i, list = len(list), append(list, asker{Addr: c.Addr})
 		}
-		if i >= 0 && len(list[i].Tools) < few {
+		if i >= 0 && len(list[i].Tools) < maxShown {
 			list[i].Tools = append(list[i].Tools, c)
 		}
 	}

@@ -40,5 +40,7 @@ func (m *Model) Summary() (sum Summary) {
 
 // action is a button in a row, of the form that all rows share.
 func action(verb, label, look, field, name string) templates.Action {
-	return templates.Action{Verb: verb, Label: label, Look: look, Form: "act", Field: field, Value: name}
+	return templates.Action{
+		Verb: verb, Label: label, Look: look, Form: "act", Field: field, Value: name,
+	}
 }

@@ -21,8 +21,8 @@ type sample struct {
 	n  int64
 }
 
-// lately is the span over which a rate is taken.
-const lately = 8 * time.Second
+// rateSpan is the span over which a rate is taken.
+const rateSpan = 8 * time.Second
 
 // of returns bytes a second, 0 where it is not known yet.
 func (r *rates) of(j *fsstore.JobFile, now time.Time) int64 {
@@ -35,12 +35,14 @@ func (r *rates) of(j *fsstore.JobFile, now time.Time) int64 {
 	if n := len(list); n == 0 || now.Sub(list[n-1].at) > 200*time.Millisecond {
 		list = append(list, sample{now, j.Part})
 	}
-	for len(list) > 2 && now.Sub(list[0].at) > lately {
+	for len(list) > 2 && now.Sub(list[0].at) > rateSpan {
 		list = list[1:]
 	}
 	r.seen[j.Name] = list
-	if first := list[0]; now.Sub(first.at) > time.Second && now.Sub(first.at) < 3*lately && j.Part >= first.n {
-		return per(j.Part-first.n, now.Sub(first.at))
+	first := list[0]
+	since := now.Sub(first.at)
+	if since > time.Second && since < 3*rateSpan && j.Part >= first.n {
+		return per(j.Part-first.n, since)
 	}
 	if e, ok := j.Job.Newest(job.Start); ok && j.Part > e.From {
 		return per(j.Part-e.From, now.Sub(e.Time))
@@ -52,8 +54,8 @@ func per(n int64, d time.Duration) int64 {
 	return int64(float64(n) / max(d.Seconds(), 0.5))
 }
 
-// inWords is a time left, no finer than it is known.
-func inWords(d time.Duration) string {
+// timeLeft is a time left, no finer than it is known.
+func timeLeft(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
 		return "a few seconds left"

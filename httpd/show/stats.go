@@ -53,7 +53,8 @@ func (m *Model) Stats() (*Stats, error) {
 	size, count := templates.Size, templates.Count
 	p := &Stats{
 		Plots: []plot{
-			plotOf("Bytes a day", "served to clients", "fetched from origins", days, fsstore.StatServedBytes, fsstore.StatFetchedBytes, size),
+			plotOf("Bytes a day", "served to clients", "fetched from origins", days,
+				fsstore.StatServedBytes, fsstore.StatFetchedBytes, size),
 			plotOf("Requests a day", "hits", "misses", days, fsstore.StatHits, fsstore.StatMisses, count),
 		},
 		Saved: m.saved(), Costly: m.costly(),
@@ -75,7 +76,10 @@ const (
 	reach   = 192 // what both series share; their line is where their maxima put it
 )
 
-func plotOf(title, up, down string, days []fsstore.Day, upName, downName string, format func(int64) string) plot {
+func plotOf(
+	title, up, down string, days []fsstore.Day, upName, downName string,
+	format func(int64) string,
+) plot {
 	var upMost, downMost, upSum, downSum int64
 	for _, d := range days {
 		upMost, downMost = max(upMost, d.N[upName]), max(downMost, d.N[downName])
@@ -83,11 +87,16 @@ func plotOf(title, up, down string, days []fsstore.Day, upName, downName string,
 	}
 	most := max(upMost+downMost, 1)
 	middle := 4 + float64(upMost)/float64(most)*reach
-	p := plot{Axis: decimal(middle), Title: title, Up: up, Down: down, UpMax: format(upMost), DownMax: format(downMost), UpTotal: format(upSum), DownSum: format(downSum)}
+	p := plot{
+		Axis: decimal(middle), Title: title, Up: up, Down: down,
+		UpMax: format(upMost), DownMax: format(downMost),
+		UpTotal: format(upSum), DownSum: format(downSum),
+	}
 	for i, d := range days {
 		u, v := height(d.N[upName], most), height(d.N[downName], most)
 		p.Bars = append(p.Bars, bar{
-			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u), DownY: decimal(middle), DownH: decimal(v),
+			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u),
+			DownY: decimal(middle), DownH: decimal(v),
 			Text: d.Date + ": " + format(d.N[upName]) + " " + up + ", " + format(d.N[downName]) + " " + down,
 		})
 	}
@@ -118,7 +127,10 @@ func (m *Model) saved() (list []topRow) {
 		row := m.artifactRow(a)
 		saved := *a
 		saved.Hits = row.Hits
-		list = append(list, topRow{row.URL, row.Page, templates.Size(saved.Saved()), templates.Count(row.Hits) + " × " + templates.Size(a.Size)})
+		list = append(list, topRow{
+			row.URL, row.Page, templates.Size(saved.Saved()),
+			templates.Count(row.Hits) + " × " + templates.Size(a.Size),
+		})
 	}
 	return list
 }
@@ -136,8 +148,10 @@ func (m *Model) costly() (list []topRow) {
 	_, facts, found := m.matching(MissQuery{Sort: "asked"})
 	for _, i := range found[:min(topRows, len(found))] {
 		f := &facts[i]
-		list = append(list, topRow{Cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(), templates.Count(int64(f.asked)) + " ×",
-			clientsOf(f.clients)})
+		list = append(list, topRow{
+			Cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(),
+			templates.Count(int64(f.asked)) + " ×", clientsOf(f.clients),
+		})
 	}
 	return list
 }

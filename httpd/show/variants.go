@@ -13,8 +13,8 @@ import (
 	"fromcache/templates"
 )
 
-// few is how many clients and URLs a row shows.
-const few = 5
+// maxShown is how many clients and URLs a row shows.
+const maxShown = 5
 
 // Variants are the URLs of one miss, first the one that a shell's mv would approve.
 // Where there are several, each has its own button.
@@ -41,8 +41,9 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) Variants {
 	v := Variants{All: "job?" + url.Values{"in": {string(fsstore.Misses)}, "name": {j.Name}}.Encode()}
 	order := slices.Clone(all)
 	slices.Reverse(order)
-	slices.SortStableFunc(order, func(a, b job.Variant) int { // the one that is fetched, then the newest; line 1 is last
-		return cmp.Compare(btoi(b.URL == fetch), btoi(a.URL == fetch))
+	// The one that is fetched comes first, then the newest, and line 1 is last.
+	slices.SortStableFunc(order, func(a, b job.Variant) int {
+		return cmp.Compare(toInt(b.URL == fetch), toInt(a.URL == fetch))
 	})
 	if n := len(order); n > most {
 		order = append(order[:most-1], order[n-1])
@@ -50,10 +51,16 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) Variants {
 	for i := range order {
 		o := &order[i]
 		m := fsstore.Shown{Name: j.Name, Sum: o.Sum()}
-		v.Rows = append(v.Rows, variantRow{URL(o.URL, j.Name), o.Addr, o.Tool, m.Sum[:12], o.First, action("approve", "Approve", "", "key", m.String()), m})
+		v.Rows = append(v.Rows, variantRow{
+			URL(o.URL, j.Name), o.Addr, o.Tool, m.Sum[:12], o.First,
+			action("approve", "Approve", "", "key", m.String()), m,
+		})
 	}
 	if len(all) > 1 {
-		v.Differ = cmp.Or(Cut(key.RedactText(strings.Join(job.Differences(all), ", ")), 200), "the order of their parameters")
+		v.Differ = cmp.Or(
+			Cut(key.RedactText(strings.Join(job.Differences(all), ", ")), 200),
+			"the order of their parameters",
+		)
 	}
 	return v
 }
@@ -70,7 +77,7 @@ func (v Variants) lines(acts []templates.Action) (list []templates.Action) {
 	return append(list, acts...)
 }
 
-func btoi(b bool) int {
+func toInt(b bool) int {
 	if b {
 		return 1
 	}
@@ -83,7 +90,10 @@ func btoi(b bool) int {
 func missActs(v Variants, into string) []templates.Action {
 	m := v.Rows[0].shown
 	file := string(fsstore.Misses) + "/" + m.Name
-	list := []templates.Action{action("dismiss", "Dismiss", "quiet", "key", m.Name), action("deny", "Deny", "quiet warn", "key", m.Name)}
+	list := []templates.Action{
+		action("dismiss", "Dismiss", "quiet", "key", m.Name),
+		action("deny", "Deny", "quiet warn", "key", m.Name),
+	}
 	list[0].File, list[1].File = file, file
 	list[0].In = string(fsstore.Misses)
 	if len(v.Rows) == 1 {
