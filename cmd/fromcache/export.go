@@ -7,12 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -71,7 +69,7 @@ Credentials are not exported: no password, token or file of --origins, and no UR
 
 // export writes the artifacts that the operands and the list name to a bundle.
 func (a *app) export(ctx context.Context, dest, list string, operands []string) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interruptible(ctx)
 	defer stop()
 	from, rule, err := a.ownSource()
 	if err != nil {

@@ -45,9 +45,17 @@ where something could not be imported. fromcache help transfer says more.`,
 	return c
 }
 
+// interruptible returns a context that the first SIGINT or SIGTERM ends. A second one ends the
+// process, because the first may not be noticed: a pipe may never come to its end.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
 // importFrom imports a data directory or a list.
 func (a *app) importFrom(ctx context.Context, name string, minFree size) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interruptible(ctx)
 	defer stop()
 	t := a.transfer(ctx, "import")
 	if info, err := os.Stat(name); name != "-" && err != nil {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -57,9 +55,8 @@ FILE - is standard input. It can't be told whether a pipe has come to its end or
 }
 
 func (a *app) put(ctx context.Context, add operate.Addition, file string, minFree size) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interruptible(ctx)
 	defer stop()
-	defer context.AfterFunc(ctx, stop)() // a second signal ends it at once: it may wait for a pipe
 	from, size, err := a.openFile(file)
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func (m *Meta) AskedFor(rawURL string) bool {
 
 // Approval says who approved an artifact, and how.
 type Approval struct {
-	Via  string    `json:"via"` // web, cli, shell, add, put, batch
+	Via  string    `json:"via"` // web, cli, shell, add, put, import, batch
 	Addr string    `json:"by,omitempty"`
 	Time time.Time `json:"at"`
 }
