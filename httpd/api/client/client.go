@@ -76,7 +76,7 @@ type request struct {
 type postpone func(time.Duration)
 
 // errSilent is why a request is given up.
-var errSilent = errors.New("it said nothing for too long")
+var errSilent = errors.New("it said nothing for long")
 
 // do sends a request, and gives its answer to r.read.
 func (c *Client) do(ctx context.Context, r request) error {

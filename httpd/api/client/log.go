@@ -33,7 +33,7 @@ func (c *Client) Log(ctx context.Context, w operate.LogWish, tell func([]fsstore
 			return err
 		}
 	}
-	l := &logReader{c: c, wish: w, tell: tell}
+	l := &logReader{c: c, wish: w, tell: tell, same: map[string]int{}}
 	err := l.read(ctx)
 	for w.Follow && l.told == nil && ctx.Err() == nil {
 		if err != nil && (l.answered.IsZero() || time.Since(l.answered) > restartPatience) {

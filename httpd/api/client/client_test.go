@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"fromcache/fsstore"
+	"fromcache/httpd/operate"
+)
+
+// answering starts a server, and returns a client of it with a token.
+func answering(t *testing.T, answer http.HandlerFunc) *Client {
+	t.Helper()
+	s := httptest.NewServer(answer)
+	t.Cleanup(s.Close)
+	c := New(s.URL, "secret", nil)
+	t.Cleanup(c.http.CloseIdleConnections)
+	return c
+}
+
+// TestNoRedirect: a token goes to no other address, and the error says which one was meant.
+func TestNoRedirect(t *testing.T) {
+	asked := false
+	other := answering(t, func(http.ResponseWriter, *http.Request) { asked = true })
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.server+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+	_, err := c.Counts(t.Context())
+	if asked || err == nil || !strings.Contains(err.Error(), other.server) {
+		t.Errorf("asked %v: %v", asked, err)
+	}
+	_, err = c.Put(t.Context(), operate.Addition{URL: "https://h.example/x"}, strings.NewReader("x"), 1, func(int64) error { return nil })
+	if asked || err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("asked %v: %v", asked, err)
+	}
+}
+
+// TestSubPath: a server may be below a path of a proxy.
+func TestSubPath(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"hits":%d}`, len(r.URL.Path))
+	})
+	n, err := New(c.server+"/cache", "", nil).Counts(t.Context())
+	if want := int64(len("/cache/api/v1/counts")); n.Hits != want || err != nil {
+		t.Errorf("%d, not %d: %v", n.Hits, want, err)
+	}
+}
+
+// TestPutOfAFileThatChanges: what is not as long as it was is never sent as a whole.
+func TestPutOfAFileThatChanges(t *testing.T) {
+	whole := false
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			whole = true
+		}
+		fmt.Fprint(w, "{}")
+	})
+	put := func(text string, size int64, progress func(int64) error) error {
+		whole = false
+		_, err := c.Put(t.Context(), operate.Addition{URL: "https://h.example/x"}, strings.NewReader(text), size, progress)
+		return err
+	}
+	quiet := func(int64) error { return nil }
+	for _, size := range []int64{1, 3, 5, 100_000} {
+		err := put("four", size, quiet)
+		short, ok := errors.AsType[*fsstore.NotWhole](err)
+		if !ok || short.Size != size || whole {
+			t.Errorf("%d: %v, whole %v", size, err, whole)
+		}
+	}
+	for _, size := range []int64{4, -1} {
+		if err := put("four", size, quiet); err != nil || !whole {
+			t.Errorf("%d: %v, whole %v", size, err, whole)
+		}
+	}
+	stop := errors.New("stop")
+	if err := put("four", 4, func(int64) error { return stop }); !errors.Is(err, stop) || whole {
+		t.Errorf("%v, whole %v", err, whole)
+	}
+}
+
+// TestPutThatIsRefused: what the server refuses by the header alone is not sent.
+func TestPutThatIsRefused(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInsufficientStorage)
+		fmt.Fprint(w, `{"detail":"no space"}`)
+	})
+	read := int64(0)
+	_, err := c.Put(t.Context(), operate.Addition{URL: "https://h.example/x"}, io.LimitReader(zeros{}, 1<<40), 1<<40, func(have int64) error {
+		read = have
+		return nil
+	})
+	if read > 0 || err == nil || err.Error() != "no space" {
+		t.Errorf("%d bytes were sent: %v", read, err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestLogGoesOn: a log that is followed is asked for again where an answer ends, and no line is told
+// twice or left out.
+func TestLogGoesOn(t *testing.T) {
+	at := time.Date(2030, 1, 31, 2, 0, 0, 0, time.UTC)
+	line := func(second int, text string) fsstore.JournalEntry {
+		return fsstore.JournalEntry{Time: at.Add(time.Duration(second) * time.Second), Key: "k", Text: text}
+	}
+	answers := [][]fsstore.JournalEntry{
+		{line(0, "a"), line(1, "b"), line(1, "b")},
+		{line(1, "b"), line(1, "b"), line(1, "b"), line(1, "c")},
+		{line(1, "b"), line(1, "b"), line(1, "b"), line(1, "c"), line(2, "d")},
+	}
+	var asked []string
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("since")+" "+r.URL.Query().Get("last"))
+		for _, e := range answers[min(len(asked), len(answers))-1] {
+			json.NewEncoder(w).Encode(e) //nolint:errcheck // the test would see it
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	told := ""
+	err := c.Log(ctx, operate.LogWish{Last: 3, Follow: true}, func(list []fsstore.JournalEntry) error {
+		for _, e := range list {
+			told += e.Text
+		}
+		if strings.Contains(told, "d") {
+			stop()
+		}
+		return nil
+	})
+	if told != "abbbcd" || !errors.Is(err, context.Canceled) {
+		t.Errorf("%s, %v", told, err)
+	}
+	if want := "2030-01-31T02:00:01Z 0"; asked[0] != " 3" || asked[1] != want || asked[2] != want {
+		t.Errorf("%q", asked)
+	}
+}
+
+// TestLogThatBreaksOff: half an answer is no log.
+func TestLogThatBreaksOff(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"text":"a"}`+"\n"+`{"te`)
+	})
+	err := c.Log(t.Context(), operate.LogWish{}, func([]fsstore.JournalEntry) error { return nil })
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error(err)
+	}
+}
