@@ -14,7 +14,8 @@
 //	failed/<key>.job           given up; the last line says why
 //	cancelled/<key>.job        stopped by an operator: each cancel ends here. Here, in done/ and
 //	                           failed/ earlier jobs of the key have a number, <key>.2.job
-//	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>
+//	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>. To take
+//	                           a deny back, rm the file or call Allow
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
 //	tokens/<name>              what a program that has the token may do, and until when
@@ -45,10 +46,12 @@
 // dot or ends with a tilde does not exist; a job that makes no sense goes to
 // failed/ with the reason. Nothing that lies in the tree crashes the server.
 //
-// What vanishes without a verb may be a loss: gc takes nothing where much of it
-// is at once (Brake), and fsck writes a meta anew from done/, where an evict has
-// left its line. A name is no identity: whether a file is about a URL is decided by
-// the SHA-256 of the URL in it, not by the key in its name (spool.ArtifactID).
+// A meta that vanishes without a verb may be a loss: if there are many at once gc takes nothing
+// (Brake), and fsck --repair writes a meta anew from the job in done/. An evict writes its line into
+// that job, fsynced, before it removes the meta, and removes nothing if it can't.
+//
+// A name is no identity: whether a file is about a URL is decided by the SHA-256 of the URL in it,
+// not by the key in its name (spool.ArtifactID).
 //
 // # What survives a crash
 //
