@@ -17,7 +17,8 @@ import (
 // back to queue/, even where it has been fetched.
 
 // ErrAdded says that the job was given an option since it was claimed. Call Requeue.
-var ErrAdded = errors.New("a line was added to the job while it was fetched: it begins again with that")
+var ErrAdded = errors.New(
+	"a line was added to the job while it was fetched: it begins again with that")
 
 // readAdded returns what was appended to the job since it was claimed. Where the claim works on a
 // copy, it appends to the copy what came into the original.

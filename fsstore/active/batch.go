@@ -40,13 +40,15 @@ func (c *Claim) claimBatch(name string, p job.File) error {
 	defer c.close()
 	b := &batch{c, p.Jobs, map[string]int{}, map[job.Kind]int{}}
 	if err := b.expand(); errors.Is(err, ErrLost) {
-		c.health.Complain("log line", c.log(job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}))
+		queued := job.Event{Kind: spool.KindQueued, Count: 1, Text: b.summary()}
+		c.health.Complain("log line", c.log(queued))
 		return c.Cancel()
 	} else if err != nil {
 		return errors.Join(err, c.Requeue("the batch could not be taken apart: "+err.Error()))
 	}
 	if err := b.queueAdded(); err != nil {
-		return errors.Join(err, c.Requeue("what was added to the batch could not be queued: "+err.Error()))
+		return errors.Join(err,
+			c.Requeue("what was added to the batch could not be queued: "+err.Error()))
 	}
 	if len(p.Bad) > 0 {
 		return c.fail(fmt.Sprintf("the other URLs are queued, but line %d: %s", p.Bad[0].N, p.Bad[0].Why))
@@ -70,13 +72,15 @@ func (b *batch) summary() string {
 	return text
 }
 
-// expand queues each URL and logs those that it does not queue.
+// expand queues each URL and logs those that it does not queue. It fsyncs the list first, because
+// a power cut could otherwise lose the list when a part of it is queued.
 func (b *batch) expand() error {
-	if err := b.f.Sync(); err != nil { // else a power cut could lose the list once a part of it is queued //guard:TestEachStepIsSynced
+	if err := b.f.Sync(); err != nil { //guard:TestEachStepIsSynced
 		return err
 	}
 	for i := range b.jobs {
-		if !b.Owns() && !b.health.Ill() { // a directory that is away may come back //guard:TestBatchIsCancelled
+		// While the directory is ill, its disk may be away and come back with the list.
+		if !b.Owns() && !b.health.Ill() { //guard:TestBatchIsCancelled
 			return ErrLost
 		}
 		kind, why, err := b.queueURL(i)
@@ -110,10 +114,11 @@ func (b *batch) queueURL(i int) (kind job.Kind, why string, err error) {
 		if lack := verbs.MissingFrom(&b.jobs[at], verbs.AdditionOf(j)); lack == (verbs.Addition{URL: lack.URL}) { //guard:TestBatchOfOneArtifactTwice
 			return spool.KindSame, "it is the same artifact as " + urlNumber(at) + ", which is fetched", nil
 		}
-		why = "it is the same artifact as " + urlNumber(at) + " of its list, which has another sha256 or accept:" +
-			" retry the one that is right; if their queries choose the content, use --keep-query"
+		why = "it is the same artifact as " + urlNumber(at) +
+			" of its list, which has another sha256 or accept: retry the one that is right; if their queries choose the content, use --keep-query"
 	case invalid == nil && b.isCarriedIn(u):
-		why = "a file was carried in for it by hand, and stands above a list: retry this job to fetch it all the same"
+		why = "a file was carried in for it by hand, and stands above a list: " +
+			"retry this job to fetch it all the same"
 	default:
 		err := b.queueJob(j, stem, u)
 		if err == nil {

@@ -129,7 +129,8 @@ func (c *Claim) urlToFetch() (u key.URL, why string) {
 		return u, err.Error()
 	}
 	if key.HasUserInfo(fetch) { //guard:TestBadJobsAreSetAside
-		return u, "the URL holds a user name or password: put credentials into the --origins directory instead"
+		return u, "the URL holds a user name or password: " +
+			"put credentials into the --origins directory instead"
 	}
 	if first, err := c.queries.Parse(c.Job.URL); err == nil && first.Sum() != u.Sum() && !c.Job.ApprovalNamesURL() { //guard:fsstore/spool.TestANameIsNoIdentity
 		return u, "the URL that was recorded last is of another artifact than the URL in line 1" +

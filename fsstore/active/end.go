@@ -40,7 +40,8 @@ func (c *Claim) requeue(e job.Event) error {
 		c.health.Complain("log line", err)
 	}
 	if e.Kind == job.Error && c.logFull() { //guard:TestJobWithAFullLogFails
-		return c.Fail("the job's log is full after many attempts: look at it, rm it, and add its URL anew")
+		return c.Fail("the job's log is full after many attempts: " +
+			"look at it, rm it, and add its URL anew")
 	}
 	err := c.moveToQueue()
 	spool.UnlockQueued(c.f)
@@ -77,13 +78,14 @@ func (c *Claim) Fail(reason string) error {
 	return c.fail(reason)
 }
 
+// fail moves the job to failed/. It fsyncs the log, so that the reason is there after a power cut.
 func (c *Claim) fail(reason string) error {
 	if err := c.prepareEnd(); err != nil {
 		return err
 	}
 	err := c.log(job.Event{Kind: job.Failed, Count: 1, Text: reason})
 	if err = errors.Join(err,
-		c.f.Sync()); err != nil { // so that the reason is there after a power cut //guard:TestEachStepIsSynced
+		c.f.Sync()); err != nil { //guard:TestEachStepIsSynced
 		c.health.Complain("log line", err)
 	}
 	defer c.close()

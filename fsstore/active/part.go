@@ -74,7 +74,8 @@ func (c *Claim) partsOf(keys ...string) (parts []string) {
 	written := map[string]int64{}
 	for _, name := range names {
 		var st unix.Stat_t
-		if k, _, ok := tree.SplitPart(name); ok && slices.Contains(keys, k) && unix.Lstat(c.tree.Path("tmp", name), &st) == nil {
+		k, _, ok := tree.SplitPart(name)
+		if ok && slices.Contains(keys, k) && unix.Lstat(c.tree.Path("tmp", name), &st) == nil {
 			parts, written[name] = append(parts, name), st.Mtim.Nano()
 		}
 	}
@@ -204,7 +205,8 @@ func (p *Part) seal() error {
 		return err
 	}
 	if info.Size() != p.size { //guard:TestSomebodyElseWritesToAPart
-		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it", p.path, info.Size(), p.size)
+		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it",
+			p.path, info.Size(), p.size)
 	}
 	if err := p.f.Sync(); err != nil { //guard:TestEachStepIsSynced
 		return errors.Join(err, p.Discard())

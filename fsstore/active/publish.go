@@ -82,7 +82,8 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	}
 	if err := c.checkOvertaken(); err != nil { //guard:TestAnEvictStandsAboveWhatWaitsAndRuns
 		p.close()
-		return nil, &spool.OvertakenError{Why: err.Error() + "; what came has the SHA-256 " + digest + ", and is in blobs/ until gc takes it"}
+		return nil, &spool.OvertakenError{Why: err.Error() + "; what came has the SHA-256 " + digest +
+			", and is in blobs/ until gc takes it"}
 	}
 	a, err := c.commit(c.meta(digest, p.size, o))
 	if err != nil {
@@ -100,7 +101,8 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 // first claim.
 func (c *Claim) checkOvertaken() error {
 	if d := c.spool.DenialOf(c.url); d != "" {
-		return &spool.OvertakenError{Why: "denied/" + d + " denies this URL by now: remove that file, then retry this job"}
+		return &spool.OvertakenError{Why: "denied/" + d + " denies this URL by now: " +
+			"remove that file, then retry this job"}
 	}
 	return c.spool.CheckOvertaken(&c.Job, c.url)
 }
@@ -208,17 +210,19 @@ func (c *Claim) Unchanged() error {
 	if err := c.writeMeta(&m, a); err != nil {
 		return err
 	}
-	return c.finish(job.Event{Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256})
+	return c.finish(job.Event{
+		Kind: job.Done, Count: 1, Unchanged: true, Size: m.Size, Sha256: m.SHA256,
+	})
 }
 
-// finish logs the end and moves the job to done/. Also the log of a job that was cancelled after
-// the commit says that the artifact is held. Where the disk takes no line, the job stays in
-// active/, and Recover ends it later.
+// finish logs the end, fsynced, and moves the job to done/. The log of a job that was cancelled
+// after the commit says that the artifact is held, too. If the line can't be written, the job stays
+// in active/, and Recover ends it later.
 func (c *Claim) finish(e job.Event) error {
 	e.Time = tree.Now()
 	err := c.log(e)
 	if err == nil {
-		err = c.f.Sync() // else a power cut leaves the new name without the line //guard:TestEachStepIsSynced
+		err = c.f.Sync() //guard:TestEachStepIsSynced
 	}
 	if !c.Owns() {
 		return ErrLost

@@ -58,10 +58,14 @@ func (cs *Claims) RecoverFile(name string) error {
 		!cs.idle.UnchangedFor(foreignIdle, path, part) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
-	c := &Claim{Key: stem, stem: stem, Worker: worker, Job: j, shared: &cs.shared, f: f, path: path, ownURL: own}
+	c := &Claim{
+		Key: stem, stem: stem, Worker: worker, Job: j, shared: &cs.shared,
+		f: f, path: path, ownURL: own,
+	}
 	return c.recover()
 }
 
+// recover ends an orphan. An earlier server made a claim of each put, which can't be fetched.
 func (c *Claim) recover() error {
 	a, err := c.held.Artifact(c.Key)
 	if err == nil &&
@@ -69,12 +73,14 @@ func (c *Claim) recover() error {
 		c.held.CheckBlob(a) == nil { //guard:TestAnOrphanIsDoneIfItIsHeld
 		c.tree.Log.Info("an orphan had been committed", "key", c.Key)
 		e := job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256}
-		if last, ok := c.Job.Newest(job.Done); ok && last.Sha256 == a.SHA256 && c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
+		last, ok := c.Job.Newest(job.Done)
+		if ok && last.Sha256 == a.SHA256 &&
+			c.Job.Events[len(c.Job.Events)-1].Kind == job.Done {
 			return c.toDone() // the crash came before the last rename
 		}
 		return c.finish(e)
 	}
-	if c.Job.ApprovalOrRetry().Via == held.ViaPut { // the puts of an earlier server were claims //guard:TestPutOfAnEarlierServerThatDied
+	if c.Job.ApprovalOrRetry().Via == held.ViaPut { //guard:TestPutOfAnEarlierServerThatDied
 		return c.Fail("put: it broke off, for its server or verb has died: carry it in again")
 	}
 	c.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)

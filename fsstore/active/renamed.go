@@ -51,7 +51,8 @@ func (c *Claim) setURL(m *held.Meta) {
 // rules in queries/ that have changed since; it gets the one that it has without them.
 func (c *Claim) freeKey() error {
 	other, err := c.held.Artifact(c.Key)
-	if err != nil || c.held.IsFor(other, c.url) || other.AskedSum == "" || other.AskedSum == other.URLSum {
+	if err != nil || c.held.IsFor(other, c.url) ||
+		other.AskedSum == "" || other.AskedSum == other.URLSum {
 		return nil
 	}
 	u, err := key.ParseRedacted(other.AskedURL(), key.Auto, nil)
@@ -72,7 +73,8 @@ func (c *Claim) freeKey() error {
 func (c *Claim) renameOldHistory() {
 	for _, k := range c.artifactID().Names[1:] {
 		name := k + ".job"
-		if tree.Exists(c.tree.JobPath(tree.Done, name)) && c.spool.MatchesFile(c.artifactID(), tree.Done, name) {
+		if tree.Exists(c.tree.JobPath(tree.Done, name)) &&
+			c.spool.MatchesFile(c.artifactID(), tree.Done, name) {
 			_, err := tree.RenameFree(c.tree.JobPath(tree.Done, name), c.tree.Dir(tree.Done), c.Key)
 			c.health.Complain("job in done/ under an older key", err)
 		}

@@ -41,7 +41,8 @@ func (c *Claim) Reserve(total int64) error {
 	}
 	if need > free-c.health.MinFree { //guard:TestSpaceIsReserved
 		sp.refused.Store(true)
-		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", health.ErrNoSpace, free, need, c.health.MinFree)
+		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free",
+			health.ErrNoSpace, free, need, c.health.MinFree)
 	}
 	if sp.promised == nil {
 		sp.promised = map[*Claim]int64{}

@@ -76,7 +76,8 @@ func (p *Part) adoptFile(ctx context.Context, path, worker string) error {
 	p.close()
 	p.reset()
 	if tree.IsDiskError(err) { //guard:TestAPartWithABadSpot
-		p.c.tree.Log.Error("a part can't be read back, and is fetched from the start", "key", p.c.Key, "err", err)
+		p.c.tree.Log.Error("a part can't be read back, and is fetched from the start",
+			"key", p.c.Key, "err", err)
 		if err = os.Remove(path); err == nil {
 			err = fs.ErrNotExist
 		}
@@ -97,7 +98,8 @@ func (c *Claim) trimToKept(f *os.File, worker string) error {
 		!hasHole(f, info.Size()) { //guard:TestAPartAfterAPowerCut
 		return nil
 	}
-	c.tree.Log.Error("a part was being written when the power, or its disk, went: it goes on from what is known to be on the disk",
+	c.tree.Log.Error("a part was being written when the power, or its disk, went: "+
+		"it goes on from what is known to be on the disk",
 		"key", c.Key, "bytes", info.Size(), "kept", c.Job.Kept())
 	return f.Truncate(c.Job.Kept())
 }

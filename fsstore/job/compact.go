@@ -108,7 +108,9 @@ func sameState(a, b []byte) bool {
 	j, k := &x.Jobs[0], &y.Jobs[0]
 	s, _ := j.Newest(Start)
 	t, _ := k.Newest(Start)
-	return j.URL == k.URL && j.Sha256 == k.Sha256 && j.FetchURL() == k.FetchURL() && j.Due().Equal(k.Due()) && j.DueWritten().Equal(k.DueWritten()) &&
-		j.Attempts() == k.Attempts() && j.Approved() == k.Approved() && j.Ended() == k.Ended() && j.Reason() == k.Reason() &&
+	return j.URL == k.URL && j.Sha256 == k.Sha256 && j.FetchURL() == k.FetchURL() &&
+		j.Due().Equal(k.Due()) && j.DueWritten().Equal(k.DueWritten()) &&
+		j.Attempts() == k.Attempts() && j.Approved() == k.Approved() && j.Ended() == k.Ended() &&
+		j.Reason() == k.Reason() &&
 		j.Approval() == k.Approval() && j.Kept() == k.Kept() && s == t
 }

@@ -46,7 +46,7 @@ type Event struct {
 	URL       string    // of a miss, approve or retry, when it differs from line 1
 	Size      int64     // bytes, of start, kept and done; -1 is unknown. 0 for other kinds
 	ETag      string    // strong, with its quotes; "" when there is none
-	Modified  time.Time // of start: the Last-Modified by which it may be resumed; zero where there is none
+	Modified  time.Time // of start: the Last-Modified by which it may be resumed, or zero
 	Host      string    // the cache-host that fetches
 	PID       int       // and its process
 	From      int64     // where a fetch resumed
@@ -60,7 +60,9 @@ type Event struct {
 // of the whole file in memory.
 func (e Event) Clone() Event {
 	e.Kind = Kind(strings.Clone(string(e.Kind)))
-	for _, s := range []*string{&e.Addr, &e.Tool, &e.Via, &e.URL, &e.ETag, &e.Host, &e.Sha256, &e.Text} {
+	for _, s := range []*string{
+		&e.Addr, &e.Tool, &e.Via, &e.URL, &e.ETag, &e.Host, &e.Sha256, &e.Text,
+	} {
 		*s = strings.Clone(*s)
 	}
 	return e
@@ -75,7 +77,7 @@ type Job struct {
 	AcceptHTTP    bool      // redirects to http are followed
 	AcceptPrivate bool      // the URL's name may lead to a private address
 	After         time.Time // what Due returns
-	Flaws         []BadLine // options that can't be read and that no later line mends: the first line of each
+	Flaws         []BadLine // the first line of each option that can't be read and no later line mends
 	Events        []Event
 	Size          int  // bytes of the whole file
 	Full          bool // the file has reached MissRoom: counts are lower bounds

@@ -83,7 +83,8 @@ func (p *parser) line(s string) string {
 		p.orphan = true
 		return "only http:// and https:// can be fetched: write such a URL, or take the line out"
 	}
-	return "no URL, option or event: a URL begins with http:// or https://, an option with sha256, after or accept, a comment with #"
+	return "no URL, option or event: a URL begins with http:// or https://, " +
+		"an option with sha256, after or accept, a comment with #"
 }
 
 // job returns the job that a line belongs to.
@@ -178,7 +179,8 @@ func isOf(word string) func(BadLine) bool {
 }
 
 func hasScheme(s string) bool {
-	return len(s) >= 7 && strings.EqualFold(s[:7], "http://") || len(s) >= 8 && strings.EqualFold(s[:8], "https://")
+	return len(s) >= 7 && strings.EqualFold(s[:7], "http://") ||
+		len(s) >= 8 && strings.EqualFold(s[:8], "https://")
 }
 
 // refusal returns why s has no key, or "".

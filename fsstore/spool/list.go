@@ -39,7 +39,9 @@ func (s *Spool) JobNames(st tree.State) ([]string, error) {
 		return nil, err
 	}
 	if st == tree.Failed {
-		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".why") })
+		names = slices.DeleteFunc(names, func(name string) bool {
+			return strings.HasSuffix(name, ".why")
+		})
 	}
 	slices.Sort(names)
 	return names, nil

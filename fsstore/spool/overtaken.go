@@ -76,7 +76,9 @@ func (s *Spool) CheckOvertaken(j *job.Job, u key.URL) error {
 	if is == nothingHeld {
 		return &OvertakenError{"its artifact was evicted after this job was claimed" + retry}
 	}
-	return &OvertakenError{"its artifact was replaced after this job was claimed, by put, upload or cp" + retry}
+	return &OvertakenError{
+		"its artifact was replaced after this job was claimed, by put, upload or cp" + retry,
+	}
 }
 
 func isOwnClaim(j *job.Job, worker string) bool {

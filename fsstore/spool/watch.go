@@ -15,7 +15,8 @@ import (
 // Watch wakes its reader when something may have changed in one of the directories, and at the
 // latest after every, because an event is only a hint. Wake-ups that nobody took yet become one.
 // The channel is closed when ctx ends.
-func (s *Spool) Watch(ctx context.Context, every time.Duration, states ...tree.State) <-chan struct{} {
+func (s *Spool) Watch(ctx context.Context, every time.Duration, states ...tree.State,
+) <-chan struct{} {
 	wake := make(chan struct{}, 1)
 	go s.watch(ctx, every, states, wake)
 	return wake

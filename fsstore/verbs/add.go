@@ -27,7 +27,8 @@ type Addition struct {
 func AdditionOf(j *job.Job) Addition {
 	a := Addition{
 		URL: j.URL, SHA256: j.Sha256,
-		AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny, AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate,
+		AcceptHTML: j.AcceptHTML, AcceptAny: j.AcceptAny,
+		AcceptHTTP: j.AcceptHTTP, AcceptPrivate: j.AcceptPrivate,
 	}
 	if fetch, err := key.FetchURL(j.URL); err == nil {
 		a.URL = fetch

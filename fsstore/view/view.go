@@ -39,7 +39,9 @@ const (
 )
 
 // viewed are the states that a View shows as jobs, in the direction in which jobs flow.
-var viewed = []tree.State{tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled, tree.Denied}
+var viewed = []tree.State{
+	tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled, tree.Denied,
+}
 
 // View is a copy of the directories in memory; see the package comment. It reads no directory until
 // somebody reads that.
