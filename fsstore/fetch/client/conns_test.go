@@ -6,8 +6,13 @@ import "testing"
 // on when one ends. Nothing is kept of hosts without connections.
 func TestHostConns(t *testing.T) {
 	var c hostConns
-	if !c.acquire("h", 2) || !c.acquire("h", 2) || !c.acquire("other", 0) {
-		t.Error("refused below the limit")
+	for _, host := range []string{"h", "h", "other"} {
+		if !c.acquire(host, 2) {
+			t.Errorf("%s is refused below the limit", host)
+		}
+	}
+	if !c.acquire("other", 0) {
+		t.Error("refused without a limit")
 	}
 	if c.acquire("h", 2) {
 		t.Error("three connections of two")
@@ -17,6 +22,7 @@ func TestHostConns(t *testing.T) {
 	if !c.isWaiting("k") || c.isWaiting("k2") {
 		t.Error("waits for a host without connections, or not for one that has all")
 	}
+	c.release("other")
 	c.release("other")
 	if !c.isWaiting("k") {
 		t.Error("goes on by the end of another host's connection")
