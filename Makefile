@@ -90,6 +90,20 @@ image: assets ## build the container image with buildah, from the binary built h
 	$(BUILDAH) bud --isolation chroot --format docker --build-context build=$(PREBUILT) -f deploy/Containerfile -t $(IMAGE) $(PREBUILT)
 	$(BUILDAH) push -q $(IMAGE) docker-archive:$(DIST)/fromcache-image.tar:$(IMAGE)
 
+# Nothing runs in the image's last stage, so one machine makes it for each processor.
+images: assets ## build the image for amd64 and arm64 into the directory dist/images, for skopeo copy --all dir:dist/images docker://…
+	rm -rf $(DIST)/images
+	-$(BUILDAH) manifest rm $(IMAGE):all 2>/dev/null
+	for a in amd64 arm64; do \
+		to=$(PREBUILT)-$$a; \
+		rm -rf $$to && mkdir -p $$to/data $$to/etc/ssl/certs && \
+		cp /etc/ssl/certs/ca-certificates.crt $$to/etc/ssl/certs/ && \
+		GOARCH=$$a $(BUILD) -o $$to/fromcache ./cmd/fromcache && \
+		$(BUILDAH) bud --isolation chroot --format docker --platform linux/$$a --build-context build=$$to -f deploy/Containerfile \
+			--manifest $(IMAGE):all $$to || exit; \
+	done
+	$(BUILDAH) manifest push -q --all --format v2s2 $(IMAGE):all dir:$(DIST)/images
+
 dist: PACKAGED ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 dist: MAINTAINER ?= fromcache <root@localhost>
 dist: SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
@@ -126,4 +140,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build original run demo test race fuzz torture replay bench lint shims image dist man install uninstall clean needs
+.PHONY: help assets build original run demo test race fuzz torture replay bench lint shims image images dist man install uninstall clean needs

@@ -84,6 +84,49 @@ func TestImage(t *testing.T) {
 	buildah("umount", container)
 }
 
+// TestImages holds that the image for two processors is a list of both, at most 20 MB each.
+func TestImages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds images")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("wants root, as buildah does here")
+	}
+	need(t, "buildah")
+	dist := t.TempDir()
+	output(t, "make", "-C", "..", "images", "DIST="+dist)
+	var list struct {
+		Manifests []struct {
+			Digest   string
+			Platform struct{ Architecture string }
+		}
+	}
+	readJSON(t, dist+"/images/manifest.json", &list)
+	var processors []string
+	for _, m := range list.Manifests {
+		processors = append(processors, m.Platform.Architecture)
+		var image struct{ Layers []struct{ Size int } }
+		readJSON(t, dist+"/images/"+strings.TrimPrefix(m.Digest, "sha256:")+".manifest.json", &image)
+		if len(image.Layers) != 1 || image.Layers[0].Size > 20e6 {
+			t.Errorf("the layers for %s are %v", m.Platform.Architecture, image.Layers)
+		}
+	}
+	if strings.Join(processors, " ") != "amd64 arm64" {
+		t.Errorf("the images are for %s", processors)
+	}
+}
+
+func readJSON(t *testing.T, path string, to any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, to)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
 func checkConfig(t *testing.T, inspected string) {
 	t.Helper()
 	var image struct {
