@@ -96,7 +96,8 @@ func (a *app) farServer() (string, error) {
 	case a.serverFlag.Changed && a.store.dirFlag.Changed:
 		return "", usagef("--server and --data-dir exclude each other: give one")
 	case a.serverFlag.Changed && (a.store.keep || a.store.drop):
-		return "", usagef("--keep-query and --drop-query are for a data directory: a server has its own rule")
+		return "", usagef("--keep-query and --drop-query are for a data directory: " +
+			"a server has its own rule")
 	case a.serverFlag.Changed && strings.TrimSpace(a.server) == "":
 		return "", usagef("--server is empty: give the URL of the cache-host")
 	case a.serverFlag.Changed:
@@ -110,7 +111,8 @@ func (a *app) farServer() (string, error) {
 	}
 	server, err := a.cacheHost()
 	if err == nil && (key.HasUserInfo(server) || strings.ContainsAny(server, "?#")) {
-		err = usagef("the cache-host %s: give scheme, host, port and path alone; a token goes into FROMCACHE_TOKEN", key.Redact(server))
+		err = usagef("the cache-host %s: give scheme, host, port and path alone; "+
+			"a token goes into FROMCACHE_TOKEN", key.Redact(server))
 	}
 	return server, err
 }

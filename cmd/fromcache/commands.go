@@ -49,8 +49,9 @@ func (a *app) command() *cobra.Command {
 const rootLong = `fromcache keeps one copy of what a lab downloads. What is not held is recorded as a miss, and
 fetched once an operator approves it.
 
-A verb works on the data directory, whether a server runs or not; with --server it asks a cache-host
-from afar. Flags go before or after operands. The exit status is 0, 1 when the verb failed, 2 when the call can't be understood.`
+A verb works on the data directory, whether a server runs or not; with --server it asks a
+cache-host from afar. Flags go before or after operands. The exit status is 0, 1 when the verb
+failed, 2 when the call can't be understood.`
 
 type group struct {
 	title    string

@@ -29,7 +29,9 @@ type moving struct {
 }
 
 // byName ignores the directory that an operand names: the verb finds its file.
-func byName(do func(operate.Cache, context.Context, string) error) func(context.Context, operate.Cache, file) (string, error) {
+func byName(
+	do func(operate.Cache, context.Context, string) error,
+) func(context.Context, operate.Cache, file) (string, error) {
 	return func(ctx context.Context, c operate.Cache, f file) (string, error) { return "", do(c, ctx, f.name) }
 }
 

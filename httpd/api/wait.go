@@ -64,12 +64,13 @@ func (s *Server) follow(ctx context.Context, name string, w Waiting) (*jobAnswer
 	return out, err
 }
 
-// followQueued is follow for a job that was queued by this call. Where it is found no more it has moved
-// on under another name or was removed, and is answered as it was queued: the call has done its work.
+// followQueued is follow for a job that this call queued. One that is found no more has moved on
+// under another name, or was removed: it is answered as it was queued, because the call succeeded.
 func (s *Server) followQueued(ctx context.Context, name string, w Waiting) (*jobAnswer, error) {
 	out, err := s.follow(ctx, name, w)
 	if errors.Is(err, fs.ErrNotExist) {
-		out.Status, out.Body, err = http.StatusAccepted, operate.Job{State: fsstore.Queue, Name: name}, nil
+		out.Status, err = http.StatusAccepted, nil
+		out.Body = operate.Job{State: fsstore.Queue, Name: name}
 	}
 	return out, err
 }

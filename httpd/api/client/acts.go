@@ -73,13 +73,16 @@ func (c *Client) Cancel(ctx context.Context, name string) error {
 }
 
 // Retry queues a job that has ended again.
-func (c *Client) Retry(ctx context.Context, st fsstore.State, name string, more operate.Addition) error {
+func (c *Client) Retry(
+	ctx context.Context, st fsstore.State, name string, more operate.Addition,
+) error {
 	type body struct {
 		URL    string   `json:"url,omitempty"`
 		SHA256 string   `json:"sha256,omitempty"`
 		Accept []string `json:"accept,omitempty"`
 	}
-	return c.actOn(ctx, http.MethodPost, jobDir(st), name, "/retry", body{more.URL, more.SHA256, more.Accept})
+	b := body{more.URL, more.SHA256, more.Accept}
+	return c.actOn(ctx, http.MethodPost, jobDir(st), name, "/retry", b)
 }
 
 // Evict removes an artifact.
@@ -101,7 +104,9 @@ func (c *Client) Add(ctx context.Context, a operate.Addition) (string, error) {
 }
 
 // Put sends what from brings as the artifact of a URL.
-func (c *Client) Put(ctx context.Context, a operate.Addition, from io.Reader, size int64, progress func(int64) error) (v operate.Artifact, err error) {
+func (c *Client) Put(
+	ctx context.Context, a operate.Addition, from io.Reader, size int64, progress func(int64) error,
+) (v operate.Artifact, err error) {
 	if err := checkURL(a.URL); err != nil {
 		return v, err
 	}

@@ -47,7 +47,9 @@ func New(server, bearer string, roots *x509.CertPool) *Client {
 	dialer := net.Dialer{
 		Timeout: dialPatience,
 		// A server that has gone is noticed while its answer is waited for, too.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
+		},
 	}
 	return &Client{server, bearer, &http.Client{
 		Transport: &http.Transport{
@@ -68,8 +70,8 @@ type request struct {
 	body         io.Reader
 	size         int64 // of the body; -1 unknown
 	prefer       string
-	read         func(answer io.Reader, postpone postpone) error // nil: the body is not read
-	watch        func(postpone postpone)                         // called before anything is sent; nil: nobody wants to know
+	read         func(io.Reader, postpone) error // nil: the body is not read
+	watch        func(postpone)                  // called first; nil: nobody wants to know
 }
 
 // postpone puts off the moment at which a silent server is given up.
@@ -159,5 +161,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, v any) 
 }
 
 func decodeInto(v any) func(io.Reader, postpone) error {
-	return func(r io.Reader, _ postpone) error { return json.NewDecoder(io.LimitReader(r, maxAnswer)).Decode(v) }
+	return func(r io.Reader, _ postpone) error {
+		return json.NewDecoder(io.LimitReader(r, maxAnswer)).Decode(v)
+	}
 }

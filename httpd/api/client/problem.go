@@ -44,12 +44,14 @@ func (c *Client) problem(answer *http.Response) error {
 	var d details
 	if json.Unmarshal(body, &d) != nil || d.Detail == "" {
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		return fmt.Errorf("the server %s does not answer as a cache-host: %s: %.200s", c.server, answer.Status, cmp.Or(line, "nothing"))
+		return fmt.Errorf("the server %s does not answer as a cache-host: %s: %.200s",
+			c.server, answer.Status, cmp.Or(line, "nothing"))
 	}
 	switch answer.StatusCode {
 	case http.StatusUnauthorized:
 		if c.bearer == "" {
-			return errors.New("the server wants a token: set FROMCACHE_TOKEN to what fromcache token add NAME prints on the cache-host")
+			return errors.New("the server wants a token: set FROMCACHE_TOKEN to what " +
+				"fromcache token add NAME prints on the cache-host")
 		}
 	case http.StatusNotFound:
 		return absent(d.Detail)
@@ -59,7 +61,8 @@ func (c *Client) problem(answer *http.Response) error {
 		}
 	}
 	var accept string
-	if len(d.Errors) == 1 && d.Errors[0].Location == "query.accept" && json.Unmarshal(d.Errors[0].Value, &accept) == nil {
+	if len(d.Errors) == 1 && d.Errors[0].Location == "query.accept" &&
+		json.Unmarshal(d.Errors[0].Value, &accept) == nil {
 		return &kind.Mismatch{Why: d.Detail, Accept: accept}
 	}
 	for _, e := range d.Errors {
