@@ -47,8 +47,8 @@
 // failed/ with the reason. Nothing that lies in the tree crashes the server.
 //
 // A meta that vanishes without a verb may be a loss: if there are many at once gc takes nothing
-// (Brake), and fsck --repair writes a meta anew from the job in done/. An evict writes its line into
-// that job, fsynced, before it removes the meta, and removes nothing if it can't.
+// (Brake), and fsck --repair writes a meta anew from the job in done/. An evict writes its line
+// into that job, fsynced, before it removes the meta, and removes nothing if it can't.
 //
 // A name is no identity: whether a file is about a URL is decided by the SHA-256 of the URL in it,
 // not by the key in its name (spool.ArtifactID).
