@@ -101,9 +101,10 @@ func (a *attempt) failureOf(err error) *failure.Failure {
 	a.pause("the disk is in trouble", err)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		errors.Is(err, fsstore.ErrNoSpace)
-	if full && a.canResume { //guard:cmd/fromcache-torture.TestFullDisk
-		return &failure.Failure{Text: "the disk is full (" + err.Error() + "); it goes on by " +
-			"itself once there is room", End: failure.Defer, Reason: failure.Disk}
+	if full && a.canResume {
+		f = &failure.Failure{Text: "the disk is full (" + err.Error() + "); it goes on by itself " +
+			"once there is room", End: failure.Defer, Reason: failure.Disk}
+		return f //guard:cmd/fromcache-torture.TestFullDisk
 	}
 	return &failure.Failure{Text: "the data directory could not be written (" + err.Error() +
 		"): look at the disk", End: failure.Retry, Reason: failure.Disk}
