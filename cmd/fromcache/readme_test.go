@@ -231,7 +231,7 @@ func runOnTree(t *testing.T, call string) string {
 	if strings.Contains(call, "active/") || strings.Contains(call, "cancel") {
 		files = append(files, "active/"+why.Key+"@0123456789abcdef.job")
 	}
-	if strings.Contains(call, " denied/KEY") && !strings.HasPrefix(call, "mv misses") {
+	if (strings.Contains(call, " denied/KEY") && !strings.HasPrefix(call, "mv misses")) || strings.Contains(call, "allow") {
 		files = append(files, "denied/"+why.Key)
 	}
 	for _, name := range files {
