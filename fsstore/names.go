@@ -7,6 +7,7 @@ import (
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/journal"
+	"fromcache/fsstore/kind"
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
 	"fromcache/fsstore/tokens"
@@ -36,7 +37,7 @@ type (
 	JournalFilter  = journal.Filter
 	Meta           = held.Meta
 	Miss           = transfer.Miss
-	NotWhole       = active.NotWhole
+	NotWhole       = kind.NotWhole
 	Operator       = spool.Operator
 	Origin         = active.Origin
 	Outcome        = transfer.Outcome
@@ -56,7 +57,7 @@ type (
 	Verdict        = misses.Verdict
 	Version        = held.Version
 	View           = view.View
-	WrongDigest    = active.WrongDigest
+	WrongDigest    = kind.WrongDigest
 )
 
 const (

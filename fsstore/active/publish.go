@@ -260,11 +260,8 @@ func (c *Claim) toDone() error {
 	if _, err := c.spool.MoveToEnded(c.path, tree.Done, c.Key); err != nil {
 		return err
 	}
-	return c.dropMiss()
+	return c.misses.RemoveMiss(c.artifactID())
 }
-
-// dropMiss removes the miss of the URL that is held now.
-func (c *Claim) dropMiss() error { return c.misses.RemoveMiss(c.artifactID()) }
 
 // artifactID identifies the claim's artifact. A claim that Recover made knows its URL only from its
 // job.

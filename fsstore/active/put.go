@@ -28,7 +28,7 @@ import (
 // done/.
 //
 // With an artifact the error is nil: it is held, whatever became of its job. Else the error is that
-// of progress or of the disk, or holds *NotWhole, *WrongDigest, *kind.Mismatch, ErrInvalid (an
+// of progress or of the disk, or holds *kind.NotWhole, *kind.WrongDigest, *kind.Mismatch, ErrInvalid (an
 // option of the miss can't be taken), ErrDenied or ErrNoSpace.
 func (cs *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Operator, progress func(have int64) error) (*held.Artifact, error) {
 	by.Via = held.ViaPut
@@ -53,8 +53,7 @@ func (cs *Claims) Put(a verbs.Addition, from io.Reader, size int64, by spool.Ope
 		return nil, err
 	}
 	p.close()
-	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: art.Size, Sha256: art.SHA256}
-	cs.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
+	c.writeDone(history, art, "")
 	return art, nil
 }
 
@@ -72,7 +71,7 @@ func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, erro
 		cs.misses.FlushRepeatsOf(k)
 		b, err := tree.ReadFile(cs.tree.JobPath(tree.Misses, k), tree.MaxJobFile)
 		if err == nil && len(job.Parse(b).Jobs) == 1 {
-			history = approvedMiss(b, a, by)
+			history = verbs.ApprovedMiss(b, a, by)
 		}
 	}
 	c := put{&Claim{
@@ -83,15 +82,6 @@ func (cs *Claims) newPut(a verbs.Addition, by spool.Operator) (put, string, erro
 	}
 	c.URL, err = key.FetchURL(c.Job.FetchURL())
 	return c, history + c.claimEvent().Line(), err
-}
-
-// approvedMiss is the text b of a miss, and the lines that approve it as a asks.
-func approvedMiss(b []byte, a verbs.Addition, by spool.Operator) string {
-	e := by.Event(job.Approve)
-	if fetch, err := key.FetchURL(a.URL); err == nil {
-		e.URL = verbs.URLToLog(b, fetch)
-	}
-	return strings.TrimSuffix(string(b), "\n") + "\n" + verbs.OptionLines(a) + e.Line()
 }
 
 // putPart makes the part of a put. Its name is not that of a part, so that no claim adopts it.
@@ -150,7 +140,7 @@ func (cs *Claims) PutBlob(a verbs.Addition, digest string, size int64, by spool.
 		return nil, err
 	}
 	if want := c.Job.Sha256; want != "" && want != digest {
-		return nil, &WrongDigest{digest, want}
+		return nil, &kind.WrongDigest{Got: digest, Want: want}
 	}
 	art, err := c.commitPut(by, func() *held.Meta {
 		m := c.meta(digest, size, Origin{Ranges: true})
@@ -160,40 +150,20 @@ func (cs *Claims) PutBlob(a verbs.Addition, digest string, size int64, by spool.
 	if err != nil {
 		return nil, err
 	}
-	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: size, Sha256: digest, Text: from}
-	cs.health.Complain("the job of what was carried in", c.writeDone(history+done.Line()))
+	c.writeDone(history, art, from)
 	return art, nil
 }
 
-// writeDone writes the job of a put into done/, and removes the miss that it has answered.
-func (c put) writeDone(history string) error {
+// writeDone writes the job of a put into done/, whose last line says text, and removes the miss that
+// it has answered. A failure of either is a trouble of the server, because the artifact is held.
+func (c put) writeDone(history string, a *held.Artifact, text string) {
+	done := job.Event{Time: tree.Now(), Kind: job.Done, Count: 1, Size: a.Size, Sha256: a.SHA256, Text: text}
 	c.renameOldHistory()
-	if err := c.spool.WriteEnded(history, tree.Done, c.Key); err != nil {
-		return err
+	err := c.spool.WriteEnded(history+done.Line(), tree.Done, c.Key)
+	if err == nil {
+		err = c.misses.RemoveMiss(c.artifactID())
 	}
-	return c.dropMiss()
-}
-
-// NotWhole says that fewer or more bytes came than were to come.
-type NotWhole struct {
-	Have, Size int64 // bytes; Size is -1 where it was not known
-	Err        error // of the reader; nil: it ended
-}
-
-func (e *NotWhole) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("it broke off after %d bytes: %v", e.Have, e.Err)
-	}
-	return fmt.Sprintf("it has %d bytes, and %d were to come", e.Have, e.Size)
-}
-
-func (e *NotWhole) Unwrap() error { return e.Err }
-
-// WrongDigest says that all bytes came, but not those that were asked for.
-type WrongDigest struct{ Got, Want string }
-
-func (e *WrongDigest) Error() string {
-	return fmt.Sprintf("sha256 is %s, and %s was asked for", e.Got, e.Want)
+	c.health.Complain("the job of what was carried in", err)
 }
 
 // receive writes all that comes to the part.
@@ -211,7 +181,7 @@ func (c put) receive(p *Part, from io.Reader, size int64, progress func(int64) e
 			return progress(p.Size())
 		}
 		if err != nil {
-			return &NotWhole{p.Size(), size, err}
+			return &kind.NotWhole{Have: p.Size(), Size: size, Err: err}
 		}
 		if err := progress(p.Size()); err != nil {
 			return err
@@ -241,9 +211,9 @@ func (c put) checkWhole(p *Part, size int64) error {
 	want := c.Job.Sha256
 	switch {
 	case size >= 0 && p.Size() != size:
-		return &NotWhole{Have: p.Size(), Size: size}
+		return &kind.NotWhole{Have: p.Size(), Size: size}
 	case want != "" && !strings.EqualFold(want, p.SHA256()):
-		return &WrongDigest{p.SHA256(), want}
+		return &kind.WrongDigest{Got: p.SHA256(), Want: want}
 	case want != "" || c.Job.AcceptAny:
 		return nil
 	}

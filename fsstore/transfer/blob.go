@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fromcache/fsstore/active"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/kind"
 )
 
 // headSize is how many bytes tell what kind of file it is.
@@ -28,7 +28,7 @@ type blob struct {
 }
 
 // take copies the bytes of an Incoming to a file in tmp/ and computes their digest. It does not
-// copy what blobs/ has by the digest that is asked for. Its error is *active.WrongDigest,
+// copy what blobs/ has by the digest that is asked for. Its error is *kind.WrongDigest,
 // health.ErrNoSpace, that of ctx or the disk's.
 func (c *Carrier) take(ctx context.Context, in *Incoming, progress func(n int64)) (*blob, error) {
 	from, err := in.Open()
@@ -57,7 +57,7 @@ func (c *Carrier) take(ctx context.Context, in *Incoming, progress func(n int64)
 	b := &blob{f: f}
 	err = b.fill(ctx, from, progress)
 	if err == nil && want != "" && b.digest != want {
-		err = &active.WrongDigest{Got: b.digest, Want: want}
+		err = &kind.WrongDigest{Got: b.digest, Want: want}
 	}
 	if err != nil {
 		b.discard()

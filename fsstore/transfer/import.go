@@ -24,7 +24,7 @@ const viaImport = "import"
 // number of both caches'.
 //
 // With an Outcome the error is nil. Else it is that of ctx or of the disk, or holds
-// *active.WrongDigest, *kind.Mismatch (of bytes whose digest was not given), spool.ErrDenied,
+// *kind.WrongDigest, *kind.Mismatch (of bytes whose digest was not given), spool.ErrDenied,
 // spool.ErrInvalid, key.ErrBadURL or health.ErrNoSpace.
 func (c *Carrier) Import(ctx context.Context, in *Incoming, by spool.Operator,
 	progress func(n int64)) (Outcome, error) {
@@ -119,11 +119,7 @@ func (in *Incoming) judge(b *blob) error {
 	if in.Meta.SHA256 != "" && !in.Judge || b.f == nil {
 		return nil
 	}
-	name := kind.Name(in.URL)
-	if b.size == 0 && kind.Binary(name) {
-		return &kind.Mismatch{Why: "the file is empty", Accept: "any"}
-	}
-	if m := kind.Check(name, b.head); m != nil && b.size > 0 {
+	if m := kind.CheckFile(kind.Name(in.URL), b.head, false); m != nil {
 		return m
 	}
 	return nil

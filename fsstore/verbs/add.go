@@ -240,6 +240,15 @@ func MissingFrom(j *job.Job, a Addition) (lack Addition) {
 	return lack
 }
 
+// ApprovedMiss is the text b of a miss, and the lines that approve it as a asks.
+func ApprovedMiss(b []byte, a Addition, by spool.Operator) string {
+	e := by.Event(job.Approve)
+	if fetch, err := key.FetchURL(a.URL); err == nil {
+		e.URL = URLToLog(b, fetch)
+	}
+	return strings.TrimSuffix(string(b), "\n") + "\n" + OptionLines(a) + e.Line()
+}
+
 // OptionLines returns the lines that an addition puts below its URL.
 func OptionLines(a Addition) string {
 	var b strings.Builder
