@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
@@ -83,7 +81,7 @@ func (c *Carrier) reserve(size int64) error {
 // hard link, because whoever owns the source may write to it later.
 func (b *blob) fill(ctx context.Context, from *os.File, progress func(n int64)) error {
 	source, err := from, error(nil)
-	if b.clone(from) == nil {
+	if tree.Clone(b.f, from) == nil {
 		if source, err = os.Open(b.f.Name()); err != nil {
 			return err
 		}
@@ -113,20 +111,6 @@ func (b *blob) fill(ctx context.Context, from *os.File, progress func(n int64)) 
 			return err
 		}
 	}
-}
-
-// clone shares the blocks of a file where the file system can, ioctl_ficlone(2), which takes no
-// file that is open for appending.
-func (b *blob) clone(from *os.File) error {
-	fd := b.f.Fd()
-	flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
-	if err == nil {
-		_, err = unix.FcntlInt(fd, unix.F_SETFL, flags&^unix.O_APPEND)
-	}
-	if err != nil {
-		return err
-	}
-	return unix.IoctlFileClone(int(fd), int(from.Fd()))
 }
 
 // discard removes what was copied.

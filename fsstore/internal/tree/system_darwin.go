@@ -28,5 +28,8 @@ func FlushBehind(_ *os.File, _, _ int64) {}
 // DropCached does nothing: macOS has no call for it.
 func DropCached(_ *os.File, _, _ int64) {}
 
+// Clone fails: macOS clones by path alone.
+func Clone(_, _ *os.File) error { return unix.ENOTSUP }
+
 // HasWriter reports false: macOS has no leases, so it can't be told.
 func HasWriter(*os.File) bool { return false }

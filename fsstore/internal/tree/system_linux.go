@@ -34,6 +34,20 @@ func DropCached(f *os.File, from, n int64) {
 	_ = unix.Fadvise(int(f.Fd()), from, n, unix.FADV_DONTNEED)
 }
 
+// Clone makes an empty file share the blocks of another, where the file system can, ioctl_ficlone(2).
+// That takes no file that is open for appending, so to is so no more.
+func Clone(to, from *os.File) error {
+	fd := to.Fd()
+	flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+	if err == nil {
+		_, err = unix.FcntlInt(fd, unix.F_SETFL, flags&^unix.O_APPEND)
+	}
+	if err != nil {
+		return err
+	}
+	return unix.IoctlFileClone(int(fd), int(from.Fd()))
+}
+
 // HasWriter reports whether another process has f open for writing: then fcntl(2) grants no read
 // lease on it. f must be open for reading. It reports false where that can't be told: the file is
 // another user's and we have no CAP_LEASE, or its file system has no leases of its own. A process
