@@ -258,6 +258,48 @@ func TestDrain(t *testing.T) {
 	w.ended <- nil
 }
 
+// stopping is a listener that stops the server as soon as it has accepted a connection.
+type stopping struct {
+	net.Listener
+	stop func()
+}
+
+func (l stopping) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.stop()
+		time.Sleep(200 * time.Millisecond) // a drain that does not know the connection has ended by then
+	}
+	return c, err
+}
+
+// A connection that is accepted while the server stops is answered before Serve returns.
+func TestWhoConnectedIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.srv.Serve(ctx, stopping{ln, stop}) }()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	w.must(err)
+	defer c.Close()
+	select {
+	case <-ended:
+		t.Fatal("Serve returned, and the connection has no answer")
+	case <-time.After(500 * time.Millisecond):
+	}
+	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	w.must(err)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	w.must(err)
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
+	w.must(<-ended)
+}
+
 // TestServeFails: a listener that breaks is an error, not a drain.
 func TestServeFails(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,7 @@ type connLimit struct {
 
 type connState struct {
 	busy   bool
+	asked  bool      // it has sent a request
 	shared bool      // by many answers at once, which count each for itself: HTTP/2
 	since  time.Time // that it waits
 }
@@ -158,6 +159,28 @@ func (l *connLimit) cutIdle() (any bool) {
 	return any
 }
 
+// awaitRequests waits until each connection has sent its first request, for patience at most. It is
+// called before a shutdown, because net/http drops what it reads during one.
+func (l *connLimit) awaitRequests() {
+	const pause = patience / 100
+	for end := time.Now().Add(patience); l.silent() && time.Now().Before(end); {
+		time.Sleep(pause)
+	}
+	time.Sleep(pause) // net/http tells us of a request a moment before it asks whether it is shutting down
+}
+
+// silent reports whether a connection has sent nothing yet.
+func (l *connLimit) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, g := range l.conns {
+		if !g.asked {
+			return true
+		}
+	}
+	return false
+}
+
 // state is an http.Server's ConnState. A request waits here for a descriptor
 // that its answer can have.
 func (l *connLimit) state(c net.Conn, st http.ConnState) {
@@ -173,6 +196,7 @@ func (l *connLimit) state(c net.Conn, st http.ConnState) {
 	}
 	switch st {
 	case http.StateActive:
+		g.asked = true
 		if shared {
 			g.busy, g.shared = true, true
 			return

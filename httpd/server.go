@@ -120,7 +120,8 @@ func apiHead(head func(context.Context, string, string) (pages.OriginFacts, erro
 const maxHeader = 28 << 10
 
 // Serve answers on ln until ctx ends, then lets answers finish for
-// DrainTimeout. It closes ln. It returns nil after a drain, even one that had
+// DrainTimeout; a connection that it had accepted has a second to send its
+// request. It closes ln. It returns nil after a drain, even one that had
 // to cut answers short.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.beside(ctx)()
@@ -141,16 +142,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer limit.reports.Wait()
 	hs.Handler = s.streams(limit)
 	hs.ConnState = limit.state
-	drained := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(drained)
-		s.drain(hs)
-	})
+	stop := context.AfterFunc(ctx, func() { _ = limit.Close() })
 	err := s.serve(hs, limit)
 	if stop() {
 		return errors.Join(err, hs.Close())
 	}
-	<-drained
+	limit.awaitRequests() //guard:TestWhoConnectedIsAnswered
+	s.drain(hs)
 	return nil
 }
 
