@@ -319,6 +319,30 @@ func TestCAFileFaults(t *testing.T) {
 	}
 }
 
+// TestDoctorKnowsCertificates holds that a fault of a certificate is named, and is not taken for a
+// cache that speaks plain http because the port of TLS answers 400 to that.
+func TestDoctorKnowsCertificates(t *testing.T) {
+	w := newWorld(t)
+	ca, other := newAuthority(t, nil), newAuthority(t, nil)
+	key := elliptic256(t)
+	good := serveTLS(t, w.cache.Config.Handler, ca.sign(t, key, nil), nil)
+	elsewhere := serveTLS(t, w.cache.Config.Handler, ca.sign(t, key, func(c *x509.Certificate) {
+		c.IPAddresses, c.DNSNames = nil, []string{"cache.example"}
+	}), nil)
+	for _, c := range []struct {
+		cache, ca string
+		status    int
+		say       string
+	}{
+		{good, ca.file, 0, "ok    cache " + good},
+		{good, ca.file, 0, "=" + ca.file + " has 1 certificate\n"},
+		{good, other.file, 1, "can't be used: no certificate in FROMCACHE_CA_FILE signed the cache's: fromcache help https"},
+		{elsewhere, ca.file, 1, "can't be used: the cache's certificate is for another host name: fromcache help https"},
+	} {
+		want(t, t.TempDir(), "PATH="+tools+":$PATH FROMCACHE_SERVER="+c.cache+" FROMCACHE_CA_FILE="+c.ca+" $S doctor", c.status, c.say, "!does not speak")
+	}
+}
+
 // TestCAFileHangs holds that a handshake that hangs ends with FROMCACHE_TIMEOUT, and that such a
 // cache is not asked again at once.
 func TestCAFileHangs(t *testing.T) {

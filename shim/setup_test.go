@@ -306,6 +306,12 @@ func TestDoctorKnowsStrangers(t *testing.T) {
 	want(t, home, front+secure.URL+" $S doctor", 0, "ok    cache "+secure.URL, "!wrong")
 	want(t, home, front+"https"+plain+" $S doctor", 1, "wrong cache https"+plain+" does not speak https: its address is http"+plain)
 	want(t, home, front+"http"+tls+" $S doctor", 1, "wrong cache http"+tls+" does not speak http: its address is https"+tls)
+	fault := "export PATH=" + tools + ":$PATH CURL_CA_BUNDLE=; FROMCACHE_SERVER="
+	want(t, home, fault+secure.URL+" $S doctor", 1, "wrong cache "+secure.URL+" can't be used: curl does not trust the cache's certificate; FROMCACHE_CA_FILE names",
+		": fromcache help https", "!does not speak")
+	want(t, home, fault+"http"+tls+" $S doctor", 1, "wrong cache http"+tls+": it answers 400: if it speaks https, write https"+tls)
+	want(t, home, "export FROMCACHE_SERVER=http"+tls+"; $S plan curl https://v.example/a; $S plan wget https://v.example/a", 0,
+		"curl: pass: https://v.example/a (it answers 400: if it speaks https, write https"+tls+")", "wget: pass: ", "!not held")
 	for range 2 { // the second time its stamp says it
 		want(t, home, "export FROMCACHE_SERVER="+stranger+"; $S plan curl https://v.example/a", 0, "curl: pass: https://v.example/a (", "is no cache-host")
 	}

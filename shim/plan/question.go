@@ -27,7 +27,7 @@ type Answer struct {
 // Reply is what one cache said to a Question.
 type Reply struct {
 	Status     int    // of HTTP; 0 for no answer
-	Reason     string // why there is no answer
+	Reason     string // why there is no answer, or none that counts
 	Ranges     bool   // Accept-Ranges: bytes
 	Redirected bool   // X-Fromcache-Redirected: the origin redirects
 	Pins       bool   // Cache-Status names fromcache: versions have addresses of their own
@@ -38,7 +38,7 @@ type Reply struct {
 // Judge says what a reply means for q. It leaves Cache to the caller.
 func (q Question) Judge(r Reply) Answer {
 	switch {
-	case r.Status == 0:
+	case r.Status == 0 || r.Reason != "":
 		return Answer{Reason: r.Reason}
 	case r.Status == 404 || r.Status == 400: // 400 also stands for what curl -f does not show
 		return Answer{Outcome: Miss, Reason: "not held"}

@@ -33,7 +33,15 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 	}
 	rep := readReply(in)
 	rep.state = answered
+	if rep.Status == 400 && c.URL.Scheme == "http" && !rep.Pins {
+		rep.Reason = perhapsHTTPS(c)
+	}
 	return rep
+}
+
+// perhapsHTTPS says what a 400 to plain HTTP may mean, because servers of TLS answer so.
+func perhapsHTTPS(c plan.Cache) string {
+	return "it answers 400: if it speaks https, write https" + strings.TrimPrefix(c.Base, "http")
 }
 
 // part asks for bytes of the version that r is of, from one on to before another.

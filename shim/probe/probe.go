@@ -247,8 +247,8 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 	return min(d, maxTimeout)
 }
 
-// Head sends a cache HEAD for a path, and returns the status of its answer and the Date field; or 0
-// and why there is no answer in time.
+// Head sends a cache HEAD for a path, and returns the status of its answer and the Date field. The
+// reason says why there is no answer in time (the status is 0), or none of a cache-host.
 func (p *Prober) Head(c plan.Cache, path string) (status int, date, reason string) {
 	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 	return r.Status, r.date, r.Reason

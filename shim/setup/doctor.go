@@ -90,7 +90,11 @@ func (m *program) checkCA(p *probe.Prober, say func(bool, string)) {
 	if n, err := p.CheckCA(); err != nil {
 		say(false, line+" can't be used: "+err.Error())
 	} else {
-		say(true, line+" has "+strconv.Itoa(n)+" certificates")
+		certificates := strconv.Itoa(n) + " certificates"
+		if n == 1 {
+			certificates = "1 certificate"
+		}
+		say(true, line+" has "+certificates)
 	}
 }
 
@@ -119,20 +123,21 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	start := time.Now()
 	status, date, reason := p.Head(c, "/healthz")
 	took := time.Since(start)
-	answers := func(c plan.Cache, path string) int {
-		status, _, _ := p.Head(c, path)
-		return status
-	}
 	switch {
-	case status == 200 && answers(c, noToken) == 200:
+	case status == 200 && answers(p, c, noToken) == 200:
 		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, and counts as down")
 	case status == 200:
 		say(true, "cache "+c.Base+" answers in "+milliseconds(took))
-	case answers(otherScheme(c), "/healthz") != 0:
+	case speaksOther(p, c):
 		say(false, "cache "+c.Base+" does not speak "+c.URL.Scheme+
 			": its address is "+otherScheme(c).Base)
+	case status == 0 && c.URL.Scheme == "https":
+		say(false, "cache "+c.Base+" can't be used: "+plan.Printable(reason)+
+			": fromcache help https")
 	case status == 0:
 		say(false, "cache "+c.Base+" does not answer: "+plan.Printable(reason))
+	case reason != "":
+		say(false, "cache "+c.Base+": "+plan.Printable(reason))
 	default:
 		say(false, "cache "+c.Base+" answers "+strconv.Itoa(status))
 	}
@@ -140,6 +145,24 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 		seconds := strconv.Itoa(int(skew / time.Second))
 		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+seconds+" s")
 	}
+}
+
+// answers returns the status of a cache's answer to HEAD of a path, 0 for none.
+func answers(p *probe.Prober, c plan.Cache, path string) int {
+	status, _, _ := p.Head(c, path)
+	return status
+}
+
+// speaksOther reports whether what did not answer well under a cache's address is one under the
+// other scheme. Under http only a cache-host's answer counts, because servers of TLS answer 400 to
+// it.
+func speaksOther(p *probe.Prober, c plan.Cache) bool {
+	other := otherScheme(c)
+	status := answers(p, other, "/healthz")
+	if other.URL.Scheme == "https" {
+		return status != 0
+	}
+	return status == 200 && answers(p, other, noToken) != 200
 }
 
 // noToken is a path to which no cache-host answers 200, and which it does not record as a miss,

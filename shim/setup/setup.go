@@ -33,7 +33,8 @@ verbs:
   uninstall  remove what install made
   env        print what a shell should eval to put the directory first on its PATH
   status     say what is set up, and what wins on PATH
-  doctor     say what stands in the way, and whether a URL would hit, miss or pass, and why
+  doctor     say what stands in the way, and whether a URL would hit, miss or pass, and why; it asks
+             as the tools do, so a miss is recorded
   plan       print the decision about a command, and the command that would be run
 
 flags, as --name VALUE or --name=VALUE:
