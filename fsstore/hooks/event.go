@@ -19,6 +19,9 @@ const (
 	Check  = "check"
 )
 
+// events are all of them.
+var events = []string{Miss, Done, Failed, Check}
+
 // Event is what a program reads. A field that says nothing about an event is left out. What may be
 // a secret in a URL or a reason is redacted as on the pages; the text stays that of strangers.
 type Event struct {

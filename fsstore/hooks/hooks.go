@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,7 +39,8 @@ const maxWaiting = 1000
 
 // New returns the hooks of a store, and has it tell them what happens. The error says why a
 // program in the directory, or the directory itself, can't be used and what to do. One that is
-// added later is looked at before it is run.
+// added later is looked at before it is run. The log says which are there, and warns of those whose
+// name no event has.
 func New(s *fsstore.Store, o Options) (*Hooks, error) {
 	h := &Hooks{
 		store: s, o: o,
@@ -47,16 +50,42 @@ func New(s *fsstore.Store, o Options) (*Hooks, error) {
 	if err := writableByOthers(o.Dir); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{Miss, Done, Failed, Check} {
-		if _, err := h.program(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+	if err := h.lookAll(); err != nil {
+		return nil, err
 	}
 	for st := range h.names {
 		h.queue[st] = make(chan string, maxWaiting)
 	}
 	s.OnArrival(h.arrived)
 	return h, nil
+}
+
+// lookAll looks at every program that is there, and says in the log which events they are for.
+func (h *Hooks) lookAll() error {
+	var inUse []string
+	for _, name := range events {
+		_, err := h.program(name)
+		switch {
+		case err == nil:
+			inUse = append(inUse, name)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	entries, err := os.ReadDir(h.o.Dir)
+	if err != nil {
+		return fmt.Errorf("--hooks: %w", err)
+	}
+	h.o.Logger.Info("hooks", "dir", h.o.Dir, "programs", strings.Join(inUse, ", "))
+	for _, e := range entries {
+		path := filepath.Join(h.o.Dir, e.Name())
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 &&
+			!slices.Contains(events, e.Name()) {
+			h.o.Logger.Warn("no event of that name: "+strings.Join(events, ", "), "hook", path)
+		}
+	}
+	return nil
 }
 
 // Run runs the programs of what happens until ctx ends. Those that run then are killed, and what
