@@ -67,7 +67,7 @@ func TestVerbs(t *testing.T) {
 	post("Retried", "/admin/retry", "id", k+".job")
 	there("queue/"+k+".job", true)
 	post("Cancelled", "/admin/cancel", "id", k)
-	post("Cleared 1 finished", "/admin/clear")
+	post("Cleared one finished job", "/admin/clear")
 	there("cancelled/"+k+".job", false)
 
 	k = missed(w, "https://vendor.example/b.bin")

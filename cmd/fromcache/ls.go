@@ -89,7 +89,7 @@ func (a *app) summary(ctx context.Context, cache operate.Cache, asJSON bool) err
 	for _, st := range operate.Spool {
 		fmt.Fprintf(w, "%s\t%d\n", st, c.Jobs[st])
 	}
-	fmt.Fprintf(w, "artifacts\t%d, %s, %d hits\n", c.Artifacts, bytes(c.Bytes), c.Hits)
+	fmt.Fprintf(w, "artifacts\t%d, %s, %s\n", c.Artifacts, bytes(c.Bytes), hits(c.Hits))
 	fmt.Fprintf(w, "free\t%s of %s\n", bytes(c.Free), bytes(c.Total))
 	if err := w.Flush(); err != nil {
 		return err
@@ -100,6 +100,14 @@ func (a *app) summary(ctx context.Context, cache operate.Cache, asJSON bool) err
 		}
 	}
 	return nil
+}
+
+// hits says how often artifacts were served.
+func hits(n int64) string {
+	if n == 1 {
+		return "1 hit"
+	}
+	return fmt.Sprintf("%d hits", n)
 }
 
 const shortRows = 10

@@ -136,5 +136,8 @@ func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.view.Relist(fsstore.Done)
 	s.view.Relist(fsstore.Cancelled)
+	if n == 1 {
+		return s.finish(w, r, "Cleared one finished job")
+	}
 	return s.finish(w, r, "Cleared "+strconv.Itoa(n)+" finished jobs")
 }
