@@ -107,7 +107,7 @@ images: assets ## build the image for amd64 and arm64 into the directory dist/im
 dist: PACKAGED ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 dist: MAINTAINER ?= fromcache <root@localhost>
 dist: SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-dist: assets ## build deb, rpm, apk, wheels, SBOMs and SHA256SUMS into dist/packages; the same bytes each time
+dist: assets ## build deb, rpm, apk, wheels, SBOMs and SHA256SUMS into dist/packages, the same bytes each time; PACKAGED=linux/amd64 for that one alone
 	@GO='$(GO)' NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' VERSION='$(VERSION)' SYSTEMS='$(PACKAGED)' MAINTAINER='$(MAINTAINER)' \
 		SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' deploy/dist $(DIST)/packages
 
