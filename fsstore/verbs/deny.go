@@ -114,18 +114,23 @@ func (s *Verbs) denyName(name string, by spool.Operator) error {
 	return tree.SyncDir(s.tree.Path(string(tree.Denied), "")) //guard:fsstore/active.TestEachStepIsSynced
 }
 
-// Allow takes a denial back: rm denied/<name>, which is a key, a host or *.domain. When it returns
-// nil that survives a power cut.
+// Allow takes a denial back: rm denied/<name>, which is a key, a host or *.domain; and
+// denied/<key>.job, where a job was moved there. When it returns nil that survives a power cut.
 func (s *Verbs) Allow(name string, by spool.Operator) error {
 	if !tree.Plain(name) { //guard:TestVerbsStayInTheirDirectories
 		return spool.Absent(tree.Denied, name)
 	}
-	err := os.Remove(s.tree.JobPath(tree.Denied, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return spool.Absent(tree.Denied, name)
+	absent := spool.Absent(tree.Denied, name)
+	for _, file := range []string{name, name + ".job"} {
+		err := os.Remove(s.tree.JobPath(tree.Denied, file))
+		if err == nil {
+			absent = nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	if absent != nil {
+		return absent
 	}
 	s.tree.Log.Info("allowed", "name", name, "via", by.Via, "addr", by.Addr)
 	return tree.SyncDir(s.tree.Path(string(tree.Denied), ""))

@@ -5,6 +5,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,22 @@ func TestDenied(t *testing.T) {
 		if err := s.Deny(bad, by); err == nil {
 			t.Errorf("denied %q", bad)
 		}
+	}
+}
+
+// A denial that mv queue/KEY.job denied/ has made is taken back by the key, as others are.
+func TestAllowOfAJobThatWasMovedToDenied(t *testing.T) {
+	s, by := storetest.TestStore(t), fsstore.Operator{Via: "cli", Addr: "test"}
+	k := storetest.KeyOf(t, storetest.CudaURL)
+	_, err := s.Add(fsstore.Addition{URL: storetest.CudaURL}, by)
+	storetest.Must(t, err)
+	storetest.Run(t, s.Dir(), "mv queue/"+k+".job denied/")
+	storetest.Must(t, s.Allow(k, by))
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v == fsstore.VerdictDenied {
+		t.Error("it is denied still")
+	}
+	if err := s.Allow(k, by); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing denies it any more: %v", err)
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package verbs is what an operator does: approve, add, dismiss, deny, cancel, retry, evict. Each
-// verb is an mv or rm that a person could do in a shell, with a line in the log of the job. Its
-// commit is that rename. Each verb has a file of its name; shown.go is which of a miss's URLs a
-// person has seen and approves.
+// Package verbs is what an operator does: approve, add, dismiss, deny and allow, cancel, retry,
+// evict. Each verb is an mv or rm that a person could do in a shell, with a line in the log of the
+// job. Its commit is that rename. Each verb has a file of its name, but allow, which is in deny.go;
+// shown.go is which of a miss's URLs a person has seen and approves.
 package verbs
 
 import (
