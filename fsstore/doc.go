@@ -12,15 +12,15 @@
 //	active/<key>@<worker>.job  being fetched by that claim, which holds its flock
 //	done/<key>.job             fetched, and whether it was evicted
 //	failed/<key>.job           given up; the last line says why
-//	cancelled/<key>.job        stopped by an operator: each cancel ends here. Here, in done/ and
-//	                           failed/ earlier jobs of the key have a number, <key>.2.job
+//	cancelled/<key>.job        stopped by an operator: where each cancel ends. In cancelled/, done/
+//	                           and failed/ earlier jobs of the key have a number, <key>.2.job
 //	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>. To take
 //	                           a deny back, rm the file or call Allow
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
 //	tokens/<name>              what a program that has the token may do, and until when
 //	stats/<date>               what was counted that day: lines of name and number
-//	tmp/                       everything half-written
+//	tmp/                       what our programs have half-written
 //	session-secret             key of the sign-in cookies
 //
 // Package key names URLs, package job reads and writes the job files, package
@@ -41,8 +41,8 @@
 // Times of files mean nothing, for any append changes them; what counts is
 // what the log in the file says. What a person wrote is taken when it ends
 // with a newline, has stood still for 2 s, and no program has it open for writing
-// (spool/halfwritten.go says where that can be told); what comes into it later is looked at
-// before the job leaves active/. A name that is no regular file, begins with a
+// (tree.HasWriter says where that can be told; spool/halfwritten.go waits for 10 minutes where a
+// newline is missing); what comes into it later is looked at before the job leaves active/. A name that is no regular file, begins with a
 // dot or ends with a tilde does not exist; a job that makes no sense goes to
 // failed/ with the reason. Nothing that lies in the tree crashes the server.
 //
@@ -71,8 +71,9 @@
 //
 // # The rooms
 //
-// Store is the face: it wires the rooms, each of which owns some directories and knows only those
-// below it. A caller imports this package alone.
+// Store is the face: it wires the rooms, each of which owns some directories. They are listed from
+// the ground up, and each imports only those before it. Callers import this package and key, job and
+// kind, and no room. jobs.md says the same of jobs to users.
 //
 //	internal/tree   the directory as files: layout, names, open, lock, rename, fsync, mirror
 //	health          is the directory well, and who is told once
@@ -82,7 +83,7 @@
 //	held            blobs/ and meta/: lookup, open, by digest, what was held before
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
 //	misses          misses/: what clients asked for
-//	verbs           approve, add, dismiss, deny, cancel, retry, evict
+//	verbs           approve, add, dismiss, deny, allow, cancel, retry, evict
 //	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
 //	transfer        import and export: artifacts of another cache, and bundles
 //	upkeep          gc, and the checker behind fsck and scrub
@@ -95,9 +96,15 @@
 // # To add a state
 //
 //	internal/tree  names.go: the State; layout.go: its directory; data-README: its line
-//	spool          list.go: what a listing says of it; names.go beside this file exports it
-//	verbs          a file for each verb: cancel.go moves a job there, retry.go back
-//	active         end.go: where it is a way for a download to end
+//	names.go       beside this file: its name for callers
+//	spool          list.go: what a listing says of it
+//	verbs          a file for each verb that leads there or back; deny.go and dismiss.go take some
+//	active         end.go: how a download ends there, and where its job is found; recover.go
 //	upkeep         check.go: what fsck asks of it; gc.go: how long it keeps a job
-//	view, why.go   who shows it; so do ../httpd/show/jobs.go and ../cmd/fromcache/ls.go
+//	view, journal  which directories they read; so do why.go and status.go here
+//	../httpd       operate/local.go, metrics/store.go, show/jobs.go, live/hints.go and pages/bulk.go
+//	               list states, and the enums in api/about.go and api/jobs.go
+//	texts          jobs.md, README.md; ../cmd/fromcache/ls.go
+//
+// grep for Cancelled finds them, and what the torture judges.
 package fsstore

@@ -2,8 +2,8 @@
 //
 // fromcache serve answers clients, shows the operator's pages and fetches what was approved. Every
 // other verb works on the data directory itself, whether a server runs or not: it makes the same
-// calls as the pages do, and these are the renames that a shell would do. So there is no protocol
-// between a verb and the server, and nothing to lock.
+// calls as the pages do, and these are the renames that a shell would do. With --server most verbs
+// ask a server by its API instead; both are an operate.Cache.
 //
 // This package holds no logic of the cache: what a verb does is in package fsstore. The parts here
 // are:

@@ -1,5 +1,5 @@
-// Package queries decides which URLs are the same one. It applies the server's query rule and the
-// operator's files queries/<host> and queries/*.<domain>. Whoever reads a URL from outside or from
+// Package queries chooses the rule by which a URL's query is normalised. Package key normalises, and
+// two URLs are one if their Sums are equal. The rule is the server's, or that of the operator's files queries/<host> and queries/*.<domain>. Whoever reads a URL from outside or from
 // a job must call Rules.Parse, because another normalisation would give one URL two keys.
 package queries
 

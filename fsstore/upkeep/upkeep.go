@@ -1,5 +1,6 @@
-// Package upkeep removes what has had its time (gc, history) and checks what is there (fsck, once;
-// scrub, for ever).
+// Package upkeep removes what is no longer needed and checks what is there. gc.go removes blobs that
+// no meta names, old jobs and old files in tmp/, and brake.go stops it where too much would go. check.go
+// is what fsck does once, and scrub for ever.
 package upkeep
 
 import (

@@ -1,5 +1,5 @@
-// Package access decides who may use the operator's side of the cache-host: the pages, and what
-// else shows or changes the same things. A Guard answers four questions about a request:
+// Package access decides who may use the operator's side of the cache-host: the pages
+// and the API. A Guard answers four questions about a request:
 //
 //	Check     may it come in at all? The Host it names, and the site that a browser sent it from
 //	Visitor   who sent it, may they read and act, and what does a job's log call them

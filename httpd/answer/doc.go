@@ -1,4 +1,4 @@
-// Package answer holds what the read path and the pages of the cache-host share:
+// Package answer holds what the other packages of the cache-host's server share:
 // the connections on which they answer, short answers as text, and what an error
 // means to a client.
 //

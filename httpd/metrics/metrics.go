@@ -3,8 +3,8 @@
 //	GET, HEAD /metrics
 //
 // Numbers of requests are counted as they are answered, in counters that are looked up once. What
-// lies in the data directory is asked when the page is, of the picture that the operator's pages
-// have, so that both show the same. No label holds a URL, a host or a client: those are chosen by
+// lies in the data directory is read at each scrape, from the View that the operator's pages use, so
+// that both show the same. No label holds a URL, a host or a client: those are chosen by
 // strangers, and each value would stay in the memory of the server and of Prometheus.
 package metrics
 

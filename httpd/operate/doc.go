@@ -1,5 +1,5 @@
 // Package operate is what an operator sees of a cache and does to it, as values with one form in
-// the process and in JSON. Cache is the list of all that; there are two:
+// the process and in JSON. Cache is the list of all that, and two types have it:
 //
 //	Local            on a Store: the verbs on a data directory, and what the API answers with
 //	client.Client    through the API of a server: the verbs from afar

@@ -1,5 +1,8 @@
-// Package pages is the operator's side of the cache-host: pages, their forms, and
-// the stream of changes that each open page listens to.
+// Package pages is the operator's side of the cache-host: pages and their
+// forms. Package live is the stream of changes that each open page listens to.
+//
+// To add a page: its route in Routes, its title in pages.go, what it shows in package show, its
+// template in templates/pages.html, and in live/hints.go the directories whose changes it shows.
 //
 // Forms change the data directory by the store's verbs and by nothing else: each
 // is the rename that a shell would do. The package knows of no worker.
