@@ -18,7 +18,8 @@ func (a *app) addCommand() *cobra.Command {
 		Use:   "add URL...",
 		Short: "Queue URLs that nobody need have asked for",
 		Long: `Queue URLs, which makes them approved. What is held already is asked for again, and fetched where the
-origin has another version. A data directory that is not there is made.`,
+origin has another version. A data directory that --data-dir or FROMCACHE_DATA_DIR names is made where
+there is none.`,
 		Args:              operands(1, -1),
 		ValidArgsFunction: noFiles,
 		RunE: func(c *cobra.Command, urls []string) error {
@@ -41,7 +42,7 @@ origin has another version. A data directory that is not there is made.`,
 
 // add queues each URL. One that fails does not keep the rest from being queued.
 func (a *app) add(ctx context.Context, add operate.Addition, urls []string) error {
-	c, err := a.makeCache(fsstore.Options{})
+	c, err := a.openNamedCache(fsstore.Options{})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -24,22 +23,27 @@ func (a *app) openCache() (operate.Cache, error) {
 		return c, err
 	}
 	s, err := a.openStore(fsstore.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; or ask a server: --server URL", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &operate.Local{Store: s, By: a.operator()}, nil
+	return a.localCache(s, err)
 }
 
-// makeCache is openCache for what is brought in: a data directory that is not there is made.
-func (a *app) makeCache(o fsstore.Options) (operate.Cache, error) {
+// openNamedCache is openCache for what is brought in, as openNamed is openStore.
+func (a *app) openNamedCache(o fsstore.Options) (operate.Cache, error) {
 	c, err := a.farCache()
 	if c != nil || err != nil {
 		return c, err
 	}
-	s, err := a.makeStore(o)
+	s, err := a.openNamed(o)
+	return a.localCache(s, err)
+}
+
+// localCache returns a data directory as a cache. Where there is none it says how a server is asked.
+func (a *app) localCache(s *fsstore.Store, err error) (operate.Cache, error) {
+	if errors.As(err, new(noDataError)) {
+		err = fmt.Errorf("%w; or ask a server: --server URL", err)
+		if a.shimServer() != "" && !a.hasToken() {
+			err = fmt.Errorf("%w; FROMCACHE_SERVER is not asked, because FROMCACHE_TOKEN is not set", err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func (a *app) refuseServer(c *cobra.Command, _ []string) error {
 // directory. FROMCACHE_SERVER alone chooses no server, because it is the shim's setting, and whoever
 // has a data directory at hand means that.
 func (a *app) farServer() (string, error) {
-	switch token := a.getenv("FROMCACHE_TOKEN") + a.getenv("FROMCACHE_TOKEN_FILE"); {
+	switch {
 	case a.serverFlag.Changed && a.store.dirFlag.Changed:
 		return "", usagef("--server and --data-dir exclude each other: give one")
 	case a.serverFlag.Changed && (a.store.keep || a.store.drop):
@@ -102,12 +106,10 @@ func (a *app) farServer() (string, error) {
 		return "", usagef("--server is empty: give the URL of the cache-host")
 	case a.serverFlag.Changed:
 	case a.store.dirFlag.Changed, a.getenv("FROMCACHE_DATA_DIR") != "", a.shimServer() == "",
-		strings.TrimSpace(token) == "":
+		!a.hasToken():
 		return "", nil
-	default:
-		if _, err := os.Stat(defaultDataDir); !errors.Is(err, fs.ErrNotExist) {
-			return "", nil
-		}
+	case hasData(defaultDataDir) == nil:
+		return "", nil
 	}
 	server, err := a.cacheHost()
 	if err == nil && (key.HasUserInfo(server) || strings.ContainsAny(server, "?#")) {
@@ -115,6 +117,11 @@ func (a *app) farServer() (string, error) {
 			"a token goes into FROMCACHE_TOKEN", key.Redact(server))
 	}
 	return server, err
+}
+
+// hasToken reports whether the environment names a token for the API.
+func (a *app) hasToken() bool {
+	return strings.TrimSpace(a.getenv("FROMCACHE_TOKEN")+a.getenv("FROMCACHE_TOKEN_FILE")) != ""
 }
 
 // token returns the token for the API, or "".

@@ -93,7 +93,7 @@ func (t *transfer) importDir(dir string, minFree size) error {
 	if abs, err := filepath.Abs(t.store.dir); err != nil || from.Within(abs) {
 		return fmt.Errorf("%s is, or holds, the data directory that is imported to: name another with --data-dir", dir)
 	}
-	s, err := t.makeStore(fsstore.Options{MinFree: int64(minFree)})
+	s, err := t.openNamed(fsstore.Options{MinFree: int64(minFree)})
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (t *transfer) importList(name string, minFree size) error {
 		return err
 	}
 	defer dir.Close()
-	s, err := t.makeStore(fsstore.Options{MinFree: int64(minFree)})
+	s, err := t.openNamed(fsstore.Options{MinFree: int64(minFree)})
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (a *app) put(ctx context.Context, add operate.Addition, file string, minFre
 		return err
 	}
 	defer from.Close()
-	c, err := a.makeCache(fsstore.Options{MinFree: int64(minFree)})
+	c, err := a.openNamedCache(fsstore.Options{MinFree: int64(minFree)})
 	if err != nil {
 		return err
 	}

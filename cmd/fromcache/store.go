@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,14 +60,51 @@ func (a *app) rule() (key.Rule, error) {
 	return 0, usagef("FROMCACHE_QUERY is %q: set it to auto, keep or drop", word)
 }
 
+// A noDataError says that there is no data directory, and what can be done.
+type noDataError struct{ error }
+
 // openStore opens the data directory for a verb. It makes no new one, because a name that does not
 // exist is most often a mistyped one.
 func (a *app) openStore(o fsstore.Options) (*fsstore.Store, error) {
-	if _, err := os.Stat(a.store.dir); err != nil {
-		return nil, fmt.Errorf("no data directory: %w; name it with --data-dir or FROMCACHE_DATA_DIR, or make one: fromcache serve --data-dir %s",
-			err, a.store.dir)
+	if err := hasData(a.store.dir); err != nil {
+		return nil, a.noData(err)
 	}
 	return a.makeStore(o)
+}
+
+// openNamed is openStore for what is brought in: a data directory that the call or the environment
+// names is made where there is none. ./data is not, because it may be meant on another machine.
+func (a *app) openNamed(o fsstore.Options) (*fsstore.Store, error) {
+	if a.store.dirFlag.Changed || a.getenv("FROMCACHE_DATA_DIR") != "" {
+		return a.makeStore(o)
+	}
+	return a.openStore(o)
+}
+
+// hasData returns why dir can be no data directory: it is not there, or it is empty. Whether it
+// holds something else is judged where it is opened.
+func hasData(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	isOther := func(e os.DirEntry) bool { return e.Name() != "lost+found" }
+	if err == nil && !slices.ContainsFunc(entries, isOther) {
+		return fmt.Errorf("%s is empty", dir)
+	}
+	return nil
+}
+
+// noData returns the error for a data directory that is not there, because of why.
+func (a *app) noData(why error) error {
+	err := fmt.Errorf("no data directory: %w; name it with --data-dir or FROMCACHE_DATA_DIR, "+
+		"or make one: fromcache serve --data-dir %s", why, a.store.dir)
+	if here, wrong := filepath.Abs("."); wrong == nil {
+		if _, wrong := fsstore.OpenSource(here, key.Auto); wrong == nil {
+			err = fmt.Errorf("%w; this directory is one: --data-dir . names it", err)
+		}
+	}
+	return noDataError{err}
 }
 
 // makeStore opens the data directory, and makes it where there is none.
