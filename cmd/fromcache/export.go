@@ -225,6 +225,9 @@ func (a *app) exportWants(file string, operands []string) error {
 		n++
 		text.WriteString(lines)
 	}
+	if n == 0 && len(failed) > 0 {
+		return a.reportAll(failed) // an earlier list stays, because it may be the only one
+	}
 	if err := a.writeWants(file, text.String(), n); err != nil {
 		return err
 	}
