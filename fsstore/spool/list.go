@@ -133,7 +133,9 @@ func (s *Spool) queueNote(j *JobFile, p job.File, b []byte) string {
 		return j.Note
 	case !tree.IsQueueName(j.Name):
 		return "ignored: name it " + j.Name + ".job"
-	case !key.Valid(tree.StemOf(j.Name)) && (len(b) == 0 || b[len(b)-1] != '\n'):
+	case !key.Valid(tree.StemOf(j.Name)) && len(b) == 0:
+		return "not taken yet: it is empty: write a URL, or remove it"
+	case !key.Valid(tree.StemOf(j.Name)) && b[len(b)-1] != '\n':
 		return "not taken yet: its last line has no end; finish it with a newline"
 	case s.IsBeingWritten(j.Name):
 		return "not taken yet: a program has it open for writing"
