@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,8 +141,39 @@ func TestLogGoesOn(t *testing.T) {
 	if told != "abbbcd" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%s, %v", told, err)
 	}
-	if want := "2030-01-31T02:00:01Z 0"; asked[0] != " 3" || asked[1] != want || asked[2] != want {
+	if want := "2030-01-31T02:00:01Z 0"; asked[0] != " 4" || asked[1] != want || asked[2] != want {
 		t.Errorf("%q", asked)
+	}
+}
+
+// TestLogGoesOnWithWhatIsNew: lines of the newest second that were not wanted are not told later.
+func TestLogGoesOnWithWhatIsNew(t *testing.T) {
+	all := []string{"a", "b", "c", "d", "e"}
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		list := all
+		if last, _ := strconv.Atoi(r.FormValue("last")); last > 0 && last < len(all) {
+			list = all[len(all)-last:]
+		}
+		for _, text := range list {
+			fmt.Fprintf(w, `{"time":"2030-01-31T02:00:00Z","text":%q}`+"\n", text)
+		}
+		if r.Header.Get("Prefer") != "" && len(all) == 5 {
+			all = append(all, "f")
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	told := ""
+	c.Log(ctx, operate.LogWish{Last: 1, Follow: true}, func(list []fsstore.JournalEntry) error {
+		for _, e := range list {
+			told += e.Text
+		}
+		if strings.Contains(told, "f") {
+			stop()
+		}
+		return nil
+	})
+	if told != "ef" {
+		t.Error(told)
 	}
 }
 

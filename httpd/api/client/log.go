@@ -34,7 +34,13 @@ func (c *Client) Log(ctx context.Context, w operate.LogWish, tell func([]fsstore
 		}
 	}
 	l := &logReader{c: c, wish: w, tell: tell, same: map[string]int{}}
-	err := l.read(ctx)
+	var err error
+	if w.Follow && w.Last > 0 {
+		err = l.begin(ctx)
+	}
+	if err == nil && l.told == nil {
+		err = l.read(ctx)
+	}
 	for w.Follow && l.told == nil && ctx.Err() == nil {
 		if err != nil && (l.answered.IsZero() || time.Since(l.answered) > restartPatience) {
 			return err
@@ -63,6 +69,32 @@ type logReader struct {
 	answered time.Time // when the server was heard last
 	newest   time.Time
 	same     map[string]int // the lines of that time, which the next answer begins with
+}
+
+// maxLast is how many lines the server tells at most where not all are wanted.
+const maxLast = 1_000_000
+
+// begin tells the newest lines that are wanted, and remembers all of their newest second, because
+// the answers that follow begin with those, the ones that were left out too.
+func (l *logReader) begin(ctx context.Context) error {
+	for last := min(l.wish.Last+1, maxLast); ; last = min(2*last, maxLast) {
+		var list []fsstore.JournalEntry
+		w := l.wish
+		w.Last, w.Follow = last, false
+		first := &logReader{c: l.c, wish: w, same: map[string]int{}, tell: func(more []fsstore.JournalEntry) error {
+			list = append(list, more...)
+			return nil
+		}}
+		if err := first.read(ctx); err != nil {
+			return err
+		}
+		if len(list) < last || list[0].Time.Before(first.newest) || last == maxLast {
+			l.newest, l.same, l.answered = first.newest, first.same, first.answered
+			l.told = l.tell(list[max(0, len(list)-l.wish.Last):])
+			l.wish.Last = 0
+			return nil
+		}
+	}
 }
 
 // read reads one answer.
