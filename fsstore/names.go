@@ -31,6 +31,7 @@ type (
 	FsckOptions    = upkeep.FsckOptions
 	FsckReport     = upkeep.FsckReport
 	GCOptions      = upkeep.GCOptions
+	ForeignError   = tree.ForeignError
 	Incoming       = transfer.Incoming
 	JobFile        = spool.JobFile
 	JournalEntry   = journal.Entry

@@ -155,6 +155,9 @@ func openBundle(from *fsstore.Source, dest string, rule key.Rule) (*fsstore.Stor
 		return nil, fmt.Errorf("%s lies in the data directory that is exported: name another", dest)
 	}
 	bundle, err := fsstore.Open(dest, fsstore.Options{Rule: rule})
+	if other, ok := errors.AsType[*fsstore.ForeignError](err); ok {
+		return nil, fmt.Errorf("%s: name an empty or new DEST", other.About())
+	}
 	if err != nil {
 		return nil, err
 	}

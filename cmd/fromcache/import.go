@@ -125,6 +125,9 @@ func (a *app) openSource(dir string, rule key.Rule) (*fsstore.Source, error) {
 	if _, statErr := os.Stat(filepath.Join(dir, "cache.db")); err != nil && statErr == nil {
 		return nil, fmt.Errorf("%s is of the original fromcache: fromcache-original moves it; see fromcache help transfer", dir)
 	}
+	if other, ok := errors.AsType[*fsstore.ForeignError](err); ok {
+		return nil, fmt.Errorf("%s; for files with their URLs write a list: fromcache help import", other.About())
+	}
 	return from, err
 }
 

@@ -56,8 +56,7 @@ func otherReadme(dir, first string) error {
 // badReadme returns the error for a README that is damaged, with the ways to mend it.
 func badReadme(dir, what string) error {
 	if !looksOurs(dir) {
-		return fmt.Errorf("%s is no fromcache data directory (its README %s): "+
-			"name an empty or a new directory with --data-dir", dir, what)
+		return &ForeignError{dir, "its README " + what}
 	}
 	also, err := foreignNames(dir)
 	if err != nil {
@@ -79,8 +78,21 @@ func onlyOurs(dir string) error {
 			"start again, README is then written anew; or make README a file whose first line is %q",
 			dir, quoted(found), layoutVersion)
 	}
-	return fmt.Errorf("%s is no fromcache data directory (it holds %q and no README): "+
-		"name an empty or a new directory with --data-dir", dir, found[0])
+	return &ForeignError{dir, fmt.Sprintf("it holds %q and no README", found[0])}
+}
+
+// A ForeignError says that a directory holds something else than a cache's data.
+type ForeignError struct {
+	Dir, Why string
+}
+
+func (e *ForeignError) Error() string {
+	return e.About() + ": name an empty or a new directory with --data-dir"
+}
+
+// About is the error without what can be done where it is this cache's own directory.
+func (e *ForeignError) About() string {
+	return fmt.Sprintf("%s is no fromcache data directory (%s)", e.Dir, e.Why)
 }
 
 // looksOurs reports whether a directory is most likely a data directory that lost its README: it
