@@ -62,6 +62,8 @@ refused; rm tokens/NAME does the same. fromcache help api says how a program use
 				return a.listTokens()
 			case verb == "rm" && len(names) > 0:
 				return a.removeTokens(names)
+			case (verb == "add" || verb == "rm") && len(names) == 0:
+				return usagef("token %s needs a NAME", verb)
 			}
 			return usagef("token does not know what to do with %q: give add NAME, ls, or rm NAME...", strings.Join(args, " "))
 		},

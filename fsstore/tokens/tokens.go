@@ -68,7 +68,8 @@ func (s *Tokens) AddToken(name string, role Role, expires time.Time, by string) 
 		os.Remove(f.Name())
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("%w: there is a token %s: remove it first, or give another name", fs.ErrExist, name)
+		return "", nameError{fmt.Sprintf("there is a token %[1]s: remove it first, fromcache token rm %[1]s, "+
+			"or give another name", name), fs.ErrExist}
 	}
 	if err != nil {
 		return "", err
@@ -81,13 +82,22 @@ func (s *Tokens) AddToken(name string, role Role, expires time.Time, by string) 
 func (s *Tokens) RemoveToken(name string) error {
 	path := s.tree.Path(Dir, name)
 	if !tree.Plain(name) || !tree.Exists(path) {
-		return fmt.Errorf("%w: there is no token %.80q", fs.ErrNotExist, name)
+		return nameError{fmt.Sprintf("there is no token %.80q: fromcache token ls lists them", name), fs.ErrNotExist}
 	}
 	if err := os.Remove(path); err != nil {
 		return err
 	}
 	return tree.SyncDir(s.tree.Path(Dir, ""))
 }
+
+// nameError is fs.ErrExist or fs.ErrNotExist in words about tokens.
+type nameError struct {
+	text string
+	is   error
+}
+
+func (e nameError) Error() string        { return e.text }
+func (e nameError) Is(target error) bool { return target == e.is }
 
 // ListTokens lists the files of tokens/ by name. One that is no token has a Flaw.
 func (s *Tokens) ListTokens() ([]Token, error) {
