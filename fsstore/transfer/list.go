@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -72,11 +73,16 @@ func parseListLine(line string) (f Listed, err error) {
 	if key.HasUserInfo(f.URL) {
 		return f, fmt.Errorf("%w: it holds a user name or password", key.ErrBadURL)
 	}
-	if _, err := key.FetchURL(f.URL); err != nil {
-		return f, err
+	if _, err := key.FetchURL(f.URL); err != nil && !strings.Contains(f.URL, "://") {
+		return f, fmt.Errorf("%.200q: %w; a blank in it is %%20", key.Redact(f.URL), err)
+	} else if err != nil {
+		return f, fmt.Errorf("%.200q: %w", key.Redact(f.URL), err)
 	}
 	if path.IsAbs(f.Path) {
 		return f, fmt.Errorf("%.200q is absolute: paths begin at the folder of the list", f.Path)
+	}
+	if !filepath.IsLocal(f.Path) {
+		return f, fmt.Errorf("%.200q leads out of the list's folder", f.Path)
 	}
 	return f, nil
 }
