@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/key"
 	"fromcache/httpd/operate"
 )
 
@@ -86,7 +87,9 @@ func (a *app) log(ctx context.Context, w operate.LogWish, asJSON bool) error {
 		return err
 	}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	return cache.Log(ctx, w, func(list []fsstore.JournalEntry) error {
+	n := 0
+	err = cache.Log(ctx, w, func(list []fsstore.JournalEntry) error {
+		n += len(list)
 		for i := range list {
 			if err := a.withOutput(out).printEntry(&list[i], asJSON); err != nil {
 				return err
@@ -94,6 +97,10 @@ func (a *app) log(ctx context.Context, w operate.LogWish, asJSON bool) error {
 		}
 		return out.Flush()
 	})
+	if err == nil && n == 0 && w.Match != "" && w.Since.IsZero() {
+		err = fmt.Errorf("nothing matches %s, which has to match a whole name", key.Redact(w.Match))
+	}
+	return err
 }
 
 func (a *app) printEntry(e *fsstore.JournalEntry, asJSON bool) error {
