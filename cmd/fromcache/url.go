@@ -57,6 +57,9 @@ func (a *app) cacheHost() (string, error) {
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
+	if scheme, _, _ := strings.Cut(base, "://"); !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		return "", usagef("the cache-host %s: an address begins with http:// or https://", key.Redact(all[0]))
+	}
 	if _, err := key.Parse(base+"/", key.Keep); err != nil {
 		return "", usagef("the cache-host %s: %w", key.Redact(all[0]), err)
 	}

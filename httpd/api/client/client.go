@@ -15,6 +15,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"syscall"
 	"time"
 
 	"fromcache/httpd/operate"
@@ -151,6 +153,12 @@ func (c *Client) unanswered(ctx context.Context, what string, err error) error {
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		err = fmt.Errorf("%w: FROMCACHE_CA_FILE or SSL_CERT_FILE names the CA's certificate", err)
+	}
+	switch _, address, _ := strings.Cut(c.server, "://"); {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		err = fmt.Errorf("%w: it speaks plain HTTP: write http://%s", err, address)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		err = fmt.Errorf("%w: is the server running, is the port right?", err)
 	}
 	return fmt.Errorf("the server %s gives %s: %w", c.server, what, err)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -174,6 +175,28 @@ func TestLogGoesOnWithWhatIsNew(t *testing.T) {
 	})
 	if told != "ef" {
 		t.Error(told)
+	}
+}
+
+// TestOtherScheme: an address of the wrong scheme is met with the right one.
+func TestOtherScheme(t *testing.T) {
+	quiet := log.New(io.Discard, "", 0)
+	for _, tls := range []bool{false, true} {
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.Config.ErrorLog = quiet
+		right, wrong := "it speaks plain HTTP: write http://", "https://"
+		if tls {
+			right, wrong = "it speaks TLS: write https://", "http://"
+			s.StartTLS()
+		} else {
+			s.Start()
+		}
+		address := s.Listener.Addr().String()
+		_, err := New(wrong+address, "", nil).Counts(t.Context())
+		if err == nil || !strings.HasSuffix(err.Error(), right+address) {
+			t.Errorf("TLS %v: %v", tls, err)
+		}
+		s.Close()
 	}
 }
 

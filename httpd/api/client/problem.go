@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,12 @@ func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 // maxProblem bounds what is read of a problem, in bytes.
 const maxProblem = 1 << 20
 
+// wantsTLS reports whether a server of net/http or nginx answers that it was spoken to without TLS.
+func wantsTLS(body []byte) bool {
+	return bytes.Contains(body, []byte("HTTP request to an HTTPS server")) ||
+		bytes.Contains(body, []byte("plain HTTP request was sent to HTTPS port"))
+}
+
 // problem returns the error of an answer, as the store would have returned it.
 func (c *Client) problem(answer *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxProblem))
@@ -43,6 +50,10 @@ func (c *Client) problem(answer *http.Response) error {
 	}
 	var d details
 	if json.Unmarshal(body, &d) != nil || d.Detail == "" {
+		if wantsTLS(body) {
+			_, address, _ := strings.Cut(c.server, "://")
+			return fmt.Errorf("the server %s does not answer: it speaks TLS: write https://%s", c.server, address)
+		}
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 		return fmt.Errorf("the server %s does not answer as a cache-host: %s: %.200s",
 			c.server, answer.Status, cmp.Or(line, "nothing"))
