@@ -92,6 +92,14 @@ func (a *app) refuseServer(c *cobra.Command, _ []string) error {
 	return nil
 }
 
+// hideServer returns a help function that leaves --server out for verbs that refuse it.
+func (a *app) hideServer(show func(*cobra.Command, []string)) func(*cobra.Command, []string) {
+	return func(c *cobra.Command, args []string) {
+		a.serverFlag.Hidden = c.HasParent() && c.Annotations[forAfar] == ""
+		show(c, args)
+	}
+}
+
 // farServer returns the address of the server that a verb asks, or "" where it works on a data
 // directory. FROMCACHE_SERVER alone chooses no server, because it is the shim's setting, and whoever
 // has a data directory at hand means that.

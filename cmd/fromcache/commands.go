@@ -33,6 +33,7 @@ func (a *app) command() *cobra.Command {
 	root.PersistentPreRunE = a.refuseServer
 	must(root.MarkPersistentFlagDirname("data-dir"))
 	root.PersistentFlags().BoolP("help", "h", false, "show help")
+	root.SetHelpFunc(a.hideServer(root.HelpFunc()))
 	help := a.helpCommand()
 	root.SetHelpCommand(help)
 	for _, g := range a.groups(help) {
