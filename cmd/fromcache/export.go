@@ -76,9 +76,12 @@ func (a *app) export(ctx context.Context, dest, list string, operands []string) 
 		return err
 	}
 	t := a.transfer(ctx, "export")
-	urls, err := urlsIn(list)
+	urls, flaws, err := urlsIn(list)
 	if err != nil {
 		return err
+	}
+	for _, err := range flaws {
+		t.fail("", err)
 	}
 	operands = append(operands, urls...)
 	keys, err := from.Keys()
@@ -88,6 +91,9 @@ func (a *app) export(ctx context.Context, dest, list string, operands []string) 
 	keys, unmatched := chosen(keys, operands, from.KeyOf)
 	for _, err := range unmatched {
 		t.fail("", err)
+	}
+	if len(keys) == 0 && len(unmatched) > 0 {
+		return t.report("exported", "") // and DEST is not made for nothing
 	}
 	bundle, err := openBundle(from, dest, rule)
 	if err != nil {
@@ -109,23 +115,27 @@ func (a *app) export(ctx context.Context, dest, list string, operands []string) 
 	return t.report("exported", "")
 }
 
-// urlsIn returns the URLs of a list that --wants has written. It has no URL where there is no list.
-func urlsIn(list string) (urls []string, err error) {
+// urlsIn returns the URLs of a list that --wants has written, and what is wrong with its lines. It
+// has no URL where there is no list.
+func urlsIn(list string) (urls []string, flaws []error, err error) {
 	if list == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	b, err := os.ReadFile(list)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	jobs := job.Parse(b).Jobs
-	for i := range jobs {
-		urls = append(urls, jobs[i].URL)
+	parsed := job.Parse(b)
+	for i := range parsed.Jobs {
+		urls = append(urls, parsed.Jobs[i].URL)
+	}
+	for _, bad := range parsed.Bad {
+		flaws = append(flaws, fmt.Errorf("%s: line %d: %s", list, bad.N, bad.Why))
 	}
 	if len(urls) == 0 {
 		err = fmt.Errorf("%s has no URL", list)
 	}
-	return urls, err
+	return urls, flaws, err
 }
 
 // ownSource opens this cache's data directory for reading.
@@ -133,6 +143,9 @@ func (a *app) ownSource() (*fsstore.Source, key.Rule, error) {
 	rule, err := a.rule()
 	if err != nil {
 		return nil, 0, err
+	}
+	if err := hasData(a.store.dir); err != nil {
+		return nil, 0, a.noData(err)
 	}
 	dir, err := filepath.Abs(a.store.dir)
 	if err != nil {
