@@ -18,7 +18,7 @@ import (
 // healthCommand is also the health check of a container that holds this binary and nothing else.
 func (a *app) healthCommand() *cobra.Command {
 	var host string
-	var port uint16
+	listen := port(defaultPort)
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Ask the server on this machine whether it is well: exit status 0 or 1",
@@ -26,7 +26,7 @@ func (a *app) healthCommand() *cobra.Command {
 server can answer clients, else 1. fromcache help faults lists what it may say.`,
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			addr := net.JoinHostPort(host, strconv.Itoa(int(port)))
+			addr := net.JoinHostPort(host, strconv.Itoa(int(listen)))
 			text, err := askHealth(c.Context(), "http://"+addr)
 			if errors.Is(err, errWantsTLS) {
 				text, err = askHealth(c.Context(), "https://"+addr)
@@ -38,7 +38,7 @@ server can answer clients, else 1. fromcache help faults lists what it may say.`
 		},
 	}
 	c.Flags().StringVar(&host, "host", "127.0.0.1", "`ADDR` that it listens on")
-	c.Flags().Uint16Var(&port, "port", defaultPort, "`PORT` that it listens on")
+	c.Flags().Var(&listen, "port", "`PORT` that it listens on")
 	return c
 }
 

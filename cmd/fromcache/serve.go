@@ -33,7 +33,7 @@ import (
 // serveFlags is everything that serve can be told, save for the store.
 type serveFlags struct {
 	host                 string
-	port                 uint16
+	port                 port
 	workers, retries     int
 	maxMisses            int
 	history              span
@@ -100,7 +100,8 @@ func (a *app) serveCommand() *cobra.Command {
 
 func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&o.host, "host", "", "listen on `ADDR` only (default all addresses)")
-	f.Uint16Var(&o.port, "port", defaultPort, "listen on `PORT`; 0 is any free one")
+	o.port = defaultPort
+	f.Var(&o.port, "port", "listen on `PORT`; 0 is any free one")
 	f.IntVar(&o.workers, "workers", 2, "download `N` artifacts at a time")
 	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
 	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses,

@@ -24,7 +24,7 @@ type statusRow struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	var host string
-	var port uint16
+	listen := port(defaultPort)
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
@@ -42,7 +42,7 @@ and 2 when the data directory can't be read.`,
 			if server != "" && (c.Flags().Changed("host") || c.Flags().Changed("port")) {
 				return usagef("--host and --port are for the server on this machine: leave them out with --server")
 			}
-			row, err := a.statusOf(c.Context(), server, net.JoinHostPort(host, strconv.Itoa(int(port))))
+			row, err := a.statusOf(c.Context(), server, net.JoinHostPort(host, strconv.Itoa(int(listen))))
 			if err != nil {
 				return unknownError{err}
 			}
@@ -58,7 +58,7 @@ and 2 when the data directory can't be read.`,
 		},
 	}
 	c.Flags().StringVar(&host, "host", "127.0.0.1", "`ADDR` that the server listens on")
-	c.Flags().Uint16Var(&port, "port", defaultPort, "`PORT` that it listens on")
+	c.Flags().Var(&listen, "port", "`PORT` that it listens on")
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, for programs")
 	return c
 }

@@ -55,6 +55,22 @@ func bytes(n int64) string {
 	return strings.TrimSuffix(number, ".0") + " " + [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
 }
 
+// port is a TCP port.
+type port uint16
+
+func (p *port) Type() string { return "port" }
+
+func (p *port) Set(v string) error {
+	n, err := strconv.ParseUint(v, 10, 16)
+	if err != nil {
+		return errors.New("give 0 to 65535")
+	}
+	*p = port(n)
+	return nil
+}
+
+func (p *port) String() string { return strconv.Itoa(int(*p)) }
+
 // span is a length of time: what Go takes, and days: 90d.
 type span time.Duration
 
