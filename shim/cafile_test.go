@@ -275,6 +275,14 @@ func TestCAFileFaults(t *testing.T) {
 		return dir + "/" + name
 	}
 	pemOf, _ := os.ReadFile(ca.file)
+	// edited writes the CA's file with what ends BEGIN, or else its second line, changed.
+	edited := func(name, from, to string) string {
+		at := bytes.Index(pemOf, []byte("-\n"))
+		if from == "\n" {
+			at += 2 + bytes.IndexByte(pemOf[at+2:], '\n')
+		}
+		return file(name, string(pemOf[:at])+strings.Replace(string(pemOf[at:]), from, to, 1))
+	}
 	exec.Command("mkfifo", dir+"/fifo").Run()
 	raw := func(serve func(net.Conn)) string {
 		addr, _ := rawCache(t, serve)
@@ -291,6 +299,10 @@ func TestCAFileFaults(t *testing.T) {
 		{good, file("hole", string(pemOf)+string(pemOf[:len(pemOf)/2])), "cut short or damaged"},
 		{good, file("key", string(pemOf)+"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "part 2 of it is no certificate"},
 		{good, file("bytes", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "part 1 of it is no certificate"},
+		{good, edited("header", "-\n", "-\nProc-Type: 4,CLEAR\n\n"), "part 1 of it has a header"},
+		{good, edited("blank", "\n", "\n\n"), "an empty line"},
+		{good, edited("blanks", "\n", "\n \t\n"), "an empty line"},
+		{good, edited("cr", "\n", "\r"), "a line end of \\r alone"},
 		{good, other.file, "no certificate in FROMCACHE_CA_FILE signed the cache's"},
 		{at(middle.sign(t, key, nil)), middle.file, "lacks the root"},
 		{at(ca.sign(t, key, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })), ca.file, "expired"},

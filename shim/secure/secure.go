@@ -39,9 +39,13 @@ func parse(ca []byte) (pool *x509.CertPool, n int, err error) {
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
+		part := "part " + strconv.Itoa(n+1) + " of it "
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || block.Type != "CERTIFICATE" {
-			return nil, 0, errors.New("part " + strconv.Itoa(n+1) + " of it is no certificate")
+			return nil, 0, errors.New(part + "is no certificate")
+		}
+		if len(block.Headers) > 0 { //guard:shim.TestCAFileFaults
+			return nil, 0, errors.New(part + "has a header between BEGIN and the certificate")
 		}
 		pool.AddCert(cert)
 	}
@@ -52,8 +56,29 @@ func parse(ca []byte) (pool *x509.CertPool, n int, err error) {
 		err = errors.New("it has no certificate in PEM")
 	case n != bytes.Count(ca, []byte("-----BEGIN ")):
 		err = errors.New("a certificate in it is cut short or damaged")
+	case brokenLines(ca):
+		err = errors.New("a certificate in it has an empty line, or a line end of \\r alone")
 	}
 	return pool, n, err
+}
+
+// brokenLines reports whether there is a blank line, or a CR that ends no line, between a BEGIN and
+// its END: OpenSSL takes what is above a blank line for headers (RFC 1421, 4.4), encoding/pem does
+// not.
+func brokenLines(ca []byte) bool {
+	inside := false
+	for line := range bytes.Lines(ca) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case bytes.HasPrefix(line, []byte("-----BEGIN ")):
+			inside = true
+		case bytes.HasPrefix(line, []byte("-----END ")):
+			inside = false
+		case inside && (len(line) == 0 || bytes.IndexByte(line, '\r') >= 0): //guard:shim.TestCAFileFaults
+			return true
+		}
+	}
+	return false
 }
 
 // handshake begins TLS with a server whose certificate one of the pool's must vouch for, before the
