@@ -56,7 +56,7 @@ var steps = []step{
 		"fsync tmp/M", "rename tmp/M meta/K.json", "fsync meta", // committed
 		"fsync active/K@W.job", "rename active/K@W.job done/K.job",
 		"fsync done/K.job", // the line that tells an evict from a loss
-		"unlink meta/K.json", "fsync meta",
+		"rename meta/K.json tmp/M", "fsync meta", "unlink tmp/M",
 	}},
 	{"add, cancel and retry", func(t testing.TB, s *fsstore.Store, url string) {
 		_, err := s.Add(fsstore.Addition{URL: url}, storetest.Operator)
@@ -188,7 +188,7 @@ var steps = []step{
 		storetest.Must(t, err)
 		storetest.Must(t, os.Remove(storetest.JobPath(s, fsstore.Done, a.Key+".job")))
 		storetest.Must(t, s.Evict(a.Key, storetest.Operator))
-	}, []string{"fsync tmp/M", "rename tmp/M done/K.job", "fsync done", "unlink meta/K.json", "fsync meta"}},
+	}, []string{"fsync tmp/M", "rename tmp/M done/K.job", "fsync done", "rename meta/K.json tmp/M", "fsync meta", "unlink tmp/M"}},
 	{"meta written anew", func(t testing.TB, s *fsstore.Store, url string) {
 		a, err := storetest.Put(s, fsstore.Addition{URL: url}, url)
 		storetest.Must(t, err)

@@ -1,6 +1,7 @@
 package verbs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,8 @@ import (
 // The line in done/ is written and fsynced first, because fsck tells by it an evict from a loss. If
 // that fails nothing is removed; after a crash in between, or if the removal fails, the artifact
 // is held as before. If the meta is gone already, Evict only writes the line. Its error is
-// fs.ErrNotExist if nothing was held.
+// fs.ErrNotExist if nothing was held, and spool.ErrBusy if a put or a fetch has committed a newer
+// version since Evict began: that stays.
 func (s *Verbs) Evict(k string, by spool.Operator) error {
 	if !tree.Plain(k) { //guard:TestVerbsStayInTheirDirectories
 		return &fs.PathError{Op: "evict", Path: k, Err: fs.ErrNotExist}
@@ -29,20 +31,45 @@ func (s *Verbs) Evict(k string, by spool.Operator) error {
 	} else if err != nil {
 		return err
 	}
+	evicted, _ := tree.ReadFile(meta, tree.MaxJobFile) // one that can't be read can be evicted
 	a, unread := s.held.Artifact(k)
 	if err := s.logEvict(k, by); err != nil { //guard:TestNoEvictWithoutItsLine
 		return fmt.Errorf("nothing is evicted, because its line in done/ is written first: %w", err)
 	}
-	if err := os.Remove(meta); err != nil {
+	if err := s.removeMeta(k, evicted); err != nil {
 		return err
 	}
 	s.tree.Log.Info("evicted", "key", k, "via", by.Via, "addr", by.Addr)
-	err := tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
-	if unread == nil {
-		const why = "its artifact was evicted; retry to fetch it all the same"
-		err = errors.Join(err, s.CancelSuperseded(spool.IDOfHeld(k, a.URLSum), why, by, tree.Queue))
+	if unread != nil {
+		return nil
 	}
-	return err
+	const why = "its artifact was evicted; retry to fetch it all the same"
+	return s.CancelSuperseded(spool.IDOfHeld(k, a.URLSum), why, by, tree.Queue)
+}
+
+// removeMeta removes meta/<k>.json if it still has these bytes. It renames it into tmp/ before it
+// compares, because a commit may replace it at any moment before that. Another meta gets its name
+// back, unless a third has that by now, and the error is spool.ErrBusy. Until then its artifact is
+// a miss, and after a crash just there it is lost until `fromcache fsck --repair` writes its meta
+// anew from done/. gc removes what a crash leaves in tmp/.
+func (s *Verbs) removeMeta(k string, evicted []byte) error {
+	meta, aside := s.tree.Path("meta", k+".json"), s.tree.Path("tmp", ".evicted-"+tree.RandomID())
+	if err := os.Rename(meta, aside); err != nil {
+		return err
+	}
+	caught, _ := tree.ReadFile(aside, tree.MaxJobFile)
+	if !bytes.Equal(caught, evicted) { //guard:TestEvictLeavesANewerVersion
+		err := tree.RenameNew(aside, meta)
+		if err == nil {
+			err = tree.SyncDir(s.tree.Path("meta", ""))
+		} else if errors.Is(err, fs.ErrExist) {
+			err = os.Remove(aside)
+		}
+		return errors.Join(err, fmt.Errorf("%w: a newer version came meanwhile and is held: "+
+			"evict again to remove that", spool.ErrBusy))
+	}
+	err := tree.SyncDir(s.tree.Path("meta", "")) //guard:fsstore/active.TestEachStepIsSynced
+	return errors.Join(err, os.Remove(aside))
 }
 
 // logLostEvict logs an evict of what has no meta any more. It returns fs.ErrNotExist if nothing was

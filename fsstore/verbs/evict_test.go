@@ -3,12 +3,14 @@ package verbs_test
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
+	"fromcache/fsstore/verbs"
 )
 
 func TestEvictLeavesALine(t *testing.T) {
@@ -111,4 +113,28 @@ func TestEvictWhereAnotherUserMadeTheJob(t *testing.T) {
 		storetest.Run(t, s.Dir(), "tail -n 1 done/"+a.Key+".job | grep -q evicted && ls done/"+a.Key+".2.job && chmod u+rw done/*")
 		storetest.Sound(t, s)
 	}
+}
+
+// TestEvictLeavesANewerVersion: what is put after the line of an evict stays.
+func TestEvictLeavesANewerVersion(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	meta, err := os.ReadFile(storetest.Path(s, "meta", a.Key+".json"))
+	storetest.Must(t, err)
+	storetest.Must(t, verbs.LogEvict(s.Verbs, a.Key, storetest.Operator))
+	_, err = storetest.Put(s, fsstore.Addition{URL: storetest.CudaURL}, "newer")
+	storetest.Must(t, err)
+	err = verbs.RemoveMeta(s.Verbs, a.Key, meta)
+	if !errors.Is(err, fsstore.ErrBusy) || !strings.Contains(err.Error(), "newer version") {
+		t.Error(err)
+	}
+	if got := storetest.Served(t, s, storetest.CudaURL); got != "newer" {
+		t.Errorf("served %q", got)
+	}
+	storetest.Want(t, s, "tmp")
+	storetest.Sound(t, s)
+	storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	storetest.Want(t, s, "meta")
+	storetest.Want(t, s, "tmp")
+	storetest.Sound(t, s)
 }
