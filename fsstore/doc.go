@@ -88,7 +88,7 @@
 //	transfer        import and export: artifacts of another cache, and bundles
 //	upkeep          gc, and the checker behind fsck and scrub
 //	view            the directories in memory, for the pages
-//	journal         what happened, from the logs of all jobs
+//	journal         what happened, from the logs of all jobs, and how things are
 //
 // Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
 // Package fetch downloads what a Claim says, package hooks runs an operator's programs.

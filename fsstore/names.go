@@ -52,6 +52,8 @@ type (
 	Source         = transfer.Source
 	Started        = active.Started
 	State          = tree.State
+	Status         = journal.Status
+	StatusJob      = journal.StatusJob
 	Token          = tokens.Token
 	Trouble        = health.Trouble
 	UnseenError    = verbs.UnseenError

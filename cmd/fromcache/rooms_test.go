@@ -76,8 +76,11 @@ var rooms = []room{
 	},
 	{
 		path: "fromcache/fsstore/journal",
-		ours: []string{"fromcache/fsstore/key", "fromcache/fsstore/job", "fromcache/fsstore/internal/tree", "fromcache/fsstore/spool"},
-		not:  noNetwork,
+		ours: []string{
+			"fromcache/fsstore/key", "fromcache/fsstore/job", "fromcache/fsstore/internal/tree", "fromcache/fsstore/health",
+			"fromcache/fsstore/spool", "fromcache/fsstore/upkeep",
+		},
+		not: noNetwork,
 	},
 	// Tests alone import storetest: no room names it.
 	{path: "fromcache/fsstore/internal/storetest", ours: []string{"fromcache/fsstore"}, third: []string{unix}, not: noNetwork},

@@ -1,6 +1,6 @@
 // Package journal reads what happened from the jobs' own logs: the lines of all job files in all
 // directories, by time. It keeps nothing, so a job that was removed, as a dismissed miss is, has
-// left no line.
+// left no line. status.go says from the same files how things are, and what is to do.
 package journal
 
 import (
