@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -263,10 +264,7 @@ func TestCAFileFaults(t *testing.T) {
 	ca, other := newAuthority(t, nil), newAuthority(t, nil)
 	middle := newAuthority(t, ca)
 	key := elliptic256(t)
-	weak, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	weak := rsaKey(t, 1024)
 	at := func(cert tls.Certificate) string { return serveTLS(t, w.cache.Config.Handler, cert, nil) }
 	good := at(ca.sign(t, key, nil))
 	dir := t.TempDir()
@@ -329,6 +327,60 @@ func TestCAFileFaults(t *testing.T) {
 	if n := w.count("cache", "f"); n > 0 {
 		t.Errorf("%d answers of the cache were taken", n)
 	}
+}
+
+// TestCAFilePolicy holds that the tool itself asks for a hit where a policy of the machine may refuse
+// a key, so that a call passes where one does; and that it need not for the keys of help https.
+func TestCAFilePolicy(t *testing.T) {
+	w := newWorld(t)
+	ca := newAuthority(t, nil)
+	dir := t.TempDir()
+	write(t, dir+"/openssl", "openssl_conf=o\n[o]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nCipherString=DEFAULT@SECLEVEL=3\n")
+	write(t, dir+"/gnutls", "[overrides]\nmin-verification-profile = high\n")
+	policy := []string{"OPENSSL_CONF=" + dir + "/openssl", "GNUTLS_SYSTEM_PRIORITY_FILE=" + dir + "/gnutls"}
+	wrapped, asked := asking(t)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		key            crypto.Signer
+		asked          int
+		strict, refuse bool
+	}{
+		{rsaKey(t, 2048), 1, true, true},
+		{rsaKey(t, 2048), 1, false, false},
+		{rsaKey(t, 3072), 0, true, false},
+		{elliptic256(t), 0, true, false},
+		{ed, 1, false, false},
+	} {
+		cache := serveTLS(t, w.cache.Config.Handler, ca.sign(t, c.key, nil), nil)
+		for _, tool := range []string{"curl -sS ", "wget -qO- "} {
+			name := "p" + string(rune('A'+i)) + tool[:1]
+			env := w.env(t.TempDir(), tools+":"+wrapped+":/usr/bin:/bin", "FROMCACHE_SERVER="+cache, "FROMCACHE_CA_FILE="+ca.file, "FROMCACHE_VERBOSE=1")
+			if c.strict {
+				env = append(env, policy...)
+			}
+			r := run(t, tool+w.secure.URL+"/"+name+"/a", env)
+			if n := asked(); n != c.asked {
+				t.Errorf("%d %s: the real tool was asked %d times, want %d", i, tool, n, c.asked)
+			}
+			if hit := r.stdout == string(content("/a")) && w.count("cache", name) > 0; hit == c.refuse {
+				t.Errorf("%d %s: %+v", i, tool, r)
+			}
+			if c.refuse != strings.Contains(r.stderr, "does not trust the cache's certificate; it may") {
+				t.Errorf("%d %s: %s", i, tool, r.stderr)
+			}
+		}
+	}
+}
+
+func rsaKey(t testing.TB, bits int) crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // TestDoctorKnowsCertificates holds that a fault of a certificate is named, and is not taken for a

@@ -32,7 +32,7 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 		return readError(err)
 	}
 	rep := readReply(in)
-	rep.state = answered
+	rep.state, rep.doubtful = answered, why.doubtful
 	if rep.Status == 400 && c.URL.Scheme == "http" && !rep.Pins {
 		rep.Reason = perhapsHTTPS(c)
 	}
@@ -98,8 +98,8 @@ func readError(err error) reply {
 	return failed(answered, "the cache broke off its answer")
 }
 
-// connect returns a connection to a cache with the deadline set, over TLS for an https one; nil and
-// why where there is none.
+// connect returns a connection to a cache with the deadline set, over TLS for an https one, and
+// whether the tool may refuse to make it; nil and why where there is none.
 func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net.Conn, reply) {
 	if c.URL.Scheme == "https" {
 		if err := p.anchors().err; err != nil {

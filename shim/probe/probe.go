@@ -53,6 +53,8 @@ type reply struct {
 	digest string // of the version that is held, 64 hex digits; empty: it proves no cache-host
 	size   int64  // of that version, -1 unknown
 	date   string // the Date field
+
+	doubtful bool // the tool may refuse the certificate that the shim took
 }
 
 // state is what a reply tells of the cache.
@@ -193,7 +195,7 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 	if q.Resumes != "" && r.Status == 200 {
 		r.Differs = p.compare(q, c, r, deadline) //guard:shim.TestResume
 	}
-	if r.Status == 200 && !p.proven(q, c) { //guard:shim.TestCAFileToolWithoutTLS
+	if r.Status == 200 && !p.proven(q, c, r) { //guard:shim.TestCAFileToolWithoutTLS
 		if same := p.headByTool(q, c, c.Address(q.URL, r.Pin), deadline); same.digest != r.digest {
 			return same
 		}

@@ -17,8 +17,9 @@ import (
 type TLS func(ca []byte) (handshake Handshake, n int, err error)
 
 // Handshake begins TLS over a connection, before its deadline, with a server that has a certificate
-// for host. Its error says why in words, save for os.ErrDeadlineExceeded.
-type Handshake func(conn net.Conn, host string) (net.Conn, error)
+// for host. It is not sure where a stricter policy of the machine may have the tools refuse the
+// certificate. Its error says why in words, save for os.ErrDeadlineExceeded.
+type Handshake func(conn net.Conn, host string) (c net.Conn, sure bool, err error)
 
 // ErrRefused says that the server ended the handshake, which the real tool may begin in another
 // way.
@@ -65,9 +66,9 @@ func (p *Prober) byTool(c plan.Cache) bool {
 // secure begins TLS with an https cache. A failure leaves no stamp unless the time was over,
 // because another call may have another FROMCACHE_CA_FILE.
 func (p *Prober) secure(conn net.Conn, c plan.Cache) (net.Conn, reply) {
-	t, err := p.anchors().handshake(conn, strings.Trim(c.URL.Host, "[]"))
+	t, sure, err := p.anchors().handshake(conn, strings.Trim(c.URL.Host, "[]"))
 	if err == nil {
-		return t, reply{}
+		return t, reply{doubtful: !sure}
 	}
 	conn.Close()
 	switch {
@@ -81,7 +82,9 @@ func (p *Prober) secure(conn net.Conn, c plan.Cache) (net.Conn, reply) {
 
 // proven reports whether a hit at an https cache that the shim saw is one for the tool, too. A tool
 // that is to fetch an http URL may have been built without TLS, and options may ask for a version
-// that the cache does not speak: then the tool itself asks.
-func (p *Prober) proven(q plan.Question, c plan.Cache) bool {
-	return c.URL.Scheme == "http" || p.byTool(c) || q.URL.Scheme == "https" && len(q.TLS) == 0
+// that the cache does not speak, or a policy of the machine may refuse the certificate: then the
+// tool itself asks.
+func (p *Prober) proven(q plan.Question, c plan.Cache, r reply) bool {
+	return c.URL.Scheme == "http" || p.byTool(c) ||
+		q.URL.Scheme == "https" && len(q.TLS) == 0 && !r.doubtful //guard:shim.TestCAFilePolicy
 }

@@ -25,8 +25,7 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	case rep.Status == 0 && p.tool == call.Curl && status == 22: // -f, of an answer of 400 or more
 		rep.Status = 400
 	case rep.Status == 0 && p.untrusted(status):
-		return failed(answered, p.tool.String()+" does not trust the cache's certificate; "+
-			plan.EnvCAFile+" names the file of a private CA")
+		return failed(answered, p.distrust())
 	case status != 0 && (rep.Status == 200 || rep.Status == 0):
 		s := answered
 		if q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == "" {
@@ -38,6 +37,16 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 		return failed(s, "the cache did not answer")
 	}
 	return rep
+}
+
+// distrust says that the real tool refused the cache's certificate, and what may help.
+func (p *Prober) distrust() string {
+	why := p.tool.String() + " does not trust the cache's certificate; "
+	if p.caFile == "" {
+		return why + plan.EnvCAFile + " names the file of a private CA"
+	}
+	return why + "it may be unable to read " + plan.EnvCAFile +
+		", or a policy of this machine wants another key"
 }
 
 // unreachable reports whether the tool's exit status says that there was no connection: curl's 6, 7

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 
 	"fromcache/shim/probe"
@@ -26,7 +27,7 @@ func TLS(ca []byte) (probe.Handshake, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return func(conn net.Conn, host string) (net.Conn, error) {
+	return func(conn net.Conn, host string) (net.Conn, bool, error) {
 		return handshake(conn, host, pool)
 	}, n, nil
 }
@@ -83,8 +84,11 @@ func brokenLines(ca []byte) bool {
 
 // handshake begins TLS with a server whose certificate one of the pool's must vouch for, before the
 // connection's deadline; the error says in words why there is none. It offers TLS 1.2 alone,
-// because the tool that connects next may speak nothing newer.
-func handshake(conn net.Conn, host string, pool *x509.CertPool) (net.Conn, error) {
+// because the tool that connects next may speak nothing newer. It is sure that the tool will take
+// the certificate where every chain that vouches for it is strong.
+func handshake(
+	conn net.Conn, host string, pool *x509.CertPool,
+) (c net.Conn, sure bool, err error) {
 	t := tls.Client(conn, &tls.Config{
 		RootCAs:          pool,
 		ServerName:       host,
@@ -92,9 +96,24 @@ func handshake(conn net.Conn, host string, pool *x509.CertPool) (net.Conn, error
 		VerifyConnection: checkForTools, //guard:shim.TestCAFileFaults
 	})
 	if err := t.Handshake(); err != nil {
-		return nil, inWords(err)
+		return nil, false, inWords(err)
 	}
-	return t, nil
+	return t, !slices.ContainsFunc(t.ConnectionState().VerifiedChains, weak), nil
+}
+
+// weak reports whether a chain has a key that the policy of a machine may refuse, because it has
+// less than 128 bits of security (OpenSSL's SECLEVEL=3, FUTURE of crypto-policies(7), NIST SP
+// 800-57 part 1, table 2), or because it is none of RSA and ECDSA.
+func weak(chain []*x509.Certificate) bool {
+	return slices.ContainsFunc(chain, func(cert *x509.Certificate) bool {
+		switch key := cert.PublicKey.(type) {
+		case *rsa.PublicKey:
+			return key.N.BitLen() < 3072
+		case *ecdsa.PublicKey:
+			return key.Curve.Params().BitSize < 256
+		}
+		return true
+	})
 }
 
 // checkForTools refuses a certificate that Go takes and one of the tools may not: OpenSSL as Debian
