@@ -1,17 +1,22 @@
 package client
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fromcache/fsstore"
@@ -208,5 +213,96 @@ func TestLogThatBreaksOff(t *testing.T) {
 	err := c.Log(t.Context(), operate.LogWish{}, func([]fsstore.JournalEntry) error { return nil })
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
+	}
+}
+
+// TestLogLineWithoutEnd: a line that never ends is given up, and not kept in memory.
+func TestLogLineWithoutEnd(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, `{"text":"a"}`)
+		for block := bytes.Repeat([]byte("x"), 1<<16); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	for _, follow := range []bool{false, true} {
+		told := ""
+		err := c.Log(t.Context(), operate.LogWish{Follow: follow}, func(list []fsstore.JournalEntry) error {
+			for i := range list {
+				told += list[i].Text
+			}
+			return nil
+		})
+		if !errors.Is(err, errLongLine) || told != "a" {
+			t.Errorf("follow %v: %q, %v", follow, told, err)
+		}
+	}
+}
+
+// TestLogIsToldInParts: however much comes at once, few entries are in memory.
+func TestLogIsToldInParts(t *testing.T) {
+	const lines = 10*maxTold + 1
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(bytes.Repeat([]byte("{}\n"), lines)) //nolint:errcheck // the test would see it
+	})
+	sum, most := 0, 0
+	err := c.Log(t.Context(), operate.LogWish{}, func(list []fsstore.JournalEntry) error {
+		sum, most = sum+len(list), max(most, len(list))
+		return nil
+	})
+	if sum != lines || most > maxTold || err != nil {
+		t.Errorf("%d entries, %d at once: %v", sum, most, err)
+	}
+}
+
+// TestLogThatIsMoreThanAsked: the lines that a followed log begins with are given up where they have
+// no end.
+func TestLogThatIsMoreThanAsked(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		for block := bytes.Repeat([]byte("{}\n"), 1<<14); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	err := c.Log(t.Context(), operate.LogWish{Follow: true, Last: 5000}, func([]fsstore.JournalEntry) error { return nil })
+	if !errors.Is(err, errManyLines) {
+		t.Error(err)
+	}
+}
+
+// TestDripsAreNoSignOfLife: a server that sends a byte now and then, and never a line, is given up
+// as one that says nothing.
+func TestDripsAreNoSignOfLife(t *testing.T) {
+	for _, follow := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var servers sync.WaitGroup
+			defer servers.Wait()
+			c := New("http://h.example", "", nil)
+			c.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				servers.Go(func() { drip(far) })
+				return near, nil
+			}}
+			defer c.http.CloseIdleConnections()
+			begun := time.Now()
+			err := c.Log(t.Context(), operate.LogWish{Follow: follow}, func([]fsstore.JournalEntry) error { return nil })
+			if took := time.Since(begun); took != patience || !errors.Is(err, errSilent) {
+				t.Errorf("follow %v: after %v: %v", follow, took, err)
+			}
+		})
+	}
+}
+
+// drip answers with a line, and then with a byte every ten seconds.
+func drip(c net.Conn) {
+	defer c.Close()
+	if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+		return
+	}
+	_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n{}\n")
+	for ; err == nil; _, err = io.WriteString(c, "x") {
+		time.Sleep(10 * time.Second)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -24,6 +25,16 @@ const (
 	followPause = time.Second
 	// restartPatience is how long a log that is followed waits for a server that is restarted.
 	restartPatience = 30 * time.Second
+	// maxLogLine is the longest line that is read, in bytes. A job's line has less than 10 KiB, of
+	// which JSON makes six times as much at most.
+	maxLogLine = 1 << 20
+	// maxTold is how many entries are kept before they are told.
+	maxTold = 1000
+)
+
+var (
+	errLongLine  = errors.New("it has a line of more than 1 MiB, which no log has")
+	errManyLines = errors.New("it has more lines than were asked for")
 )
 
 // Log calls tell with what happened, and where that is followed, with what comes.
@@ -41,7 +52,7 @@ func (c *Client) Log(ctx context.Context, w operate.LogWish, tell func([]fsstore
 	if err == nil && l.told == nil {
 		err = l.read(ctx)
 	}
-	for w.Follow && l.told == nil && ctx.Err() == nil {
+	for w.Follow && l.told == nil && ctx.Err() == nil && !errors.Is(err, errLongLine) {
 		if err != nil && (l.answered.IsZero() || time.Since(l.answered) > restartPatience) {
 			return err
 		}
@@ -82,7 +93,9 @@ func (l *logReader) begin(ctx context.Context) error {
 		w := l.wish
 		w.Last, w.Follow = last, false
 		first := &logReader{c: l.c, wish: w, same: map[string]int{}, tell: func(more []fsstore.JournalEntry) error {
-			list = append(list, more...)
+			if list = append(list, more...); len(list) > last {
+				return errManyLines
+			}
 			return nil
 		}}
 		if err := first.read(ctx); err != nil {
@@ -121,13 +134,14 @@ func (l *logReader) read(ctx context.Context) error {
 	return l.c.do(ctx, r)
 }
 
-// lines tells what comes, all lines at once that are there.
+// lines tells what comes, many lines at once where they are there. Only a whole line is a sign of
+// life.
 func (l *logReader) lines(from io.Reader, postpone postpone) error {
 	old := maps.Clone(l.same)
-	in := bufio.NewReaderSize(from, 64<<10)
+	in := bufio.NewReaderSize(from, maxLogLine)
 	var list []fsstore.JournalEntry
 	for {
-		line, err := in.ReadBytes('\n')
+		line, err := in.ReadSlice('\n')
 		if err == nil && len(bytes.TrimSpace(line)) > 0 {
 			var e fsstore.JournalEntry
 			if err := json.Unmarshal(line, &e); err != nil {
@@ -137,15 +151,19 @@ func (l *logReader) lines(from io.Reader, postpone postpone) error {
 				list = append(list, e)
 			}
 		}
-		l.answered = time.Now()
-		postpone(patience)
-		if in.Buffered() == 0 || err != nil {
+		if !errors.Is(err, errSilent) {
+			l.answered = time.Now()
+			postpone(patience)
+		}
+		if in.Buffered() == 0 || err != nil || len(list) == maxTold {
 			if l.told = l.tell(list); l.told != nil {
 				return l.told
 			}
 			list = list[:0]
 		}
 		switch {
+		case err == bufio.ErrBufferFull:
+			return errLongLine
 		case err == io.EOF && len(line) > 0:
 			return io.ErrUnexpectedEOF
 		case err == io.EOF:
