@@ -32,7 +32,9 @@ server can answer clients, else 1. fromcache help faults lists what it may say.`
 				text, err = askHealth(c.Context(), "https://"+addr)
 			}
 			if text != "ok" && err == nil {
-				fmt.Fprintln(a.stdout, text)
+				for _, line := range strings.Split(text, "\n") {
+					fmt.Fprintln(a.stdout, printable(line))
+				}
 			}
 			return err
 		},

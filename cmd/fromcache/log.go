@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -105,7 +104,7 @@ func (a *app) log(ctx context.Context, w operate.LogWish, asJSON bool) error {
 
 func (a *app) printEntry(e *fsstore.JournalEntry, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(e)
+		return printJSON(a.stdout, e)
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s  %s  %s\n", e.Time.UTC().Format(time.RFC3339),
 		printable(cmp.Or(e.Key, e.Name)), printable(e.Text))

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -64,12 +63,11 @@ func (a *app) list(ctx context.Context, c operate.Cache, operands []string, asJS
 
 // encodeEach prints an object a line.
 func (a *app) encodeEach(jobs iter.Seq2[operate.Job, error]) error {
-	out := json.NewEncoder(a.stdout)
 	for j, err := range jobs {
 		if err != nil {
 			return err
 		}
-		if err := out.Encode(j); err != nil {
+		if err := printJSON(a.stdout, j); err != nil {
 			return err
 		}
 	}
@@ -83,7 +81,7 @@ func (a *app) summary(ctx context.Context, cache operate.Cache, asJSON bool) err
 		return err
 	}
 	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(c)
+		return printJSON(a.stdout, c)
 	}
 	w := columns(a.stdout)
 	for _, st := range operate.Spool {
@@ -134,7 +132,7 @@ func (a *app) shortList(ctx context.Context, c operate.Cache, st fsstore.State, 
 // listArtifacts prints what is held. Meta files that can't be read are reported at the end, and
 // make the exit status 1.
 func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) error {
-	out, w := json.NewEncoder(a.stdout), columns(a.stdout)
+	w := columns(a.stdout)
 	if !asJSON {
 		fmt.Fprintln(w, "KEY\tSIZE\tHITS\tMISSES\tFETCHED\tSHA256\tURL")
 	}
@@ -146,7 +144,7 @@ func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) e
 		case err != nil:
 			bad = append(bad, err)
 		case asJSON:
-			if err := out.Encode(art); err != nil {
+			if err := printJSON(a.stdout, art); err != nil {
 				return err
 			}
 		default:

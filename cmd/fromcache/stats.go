@@ -50,7 +50,7 @@ func (a *app) printDays(list []fsstore.Day) error {
 	fmt.Fprintln(w, "day\tserved\tfetched\thits\tmisses")
 	sum := fsstore.Day{Date: "in all", N: map[string]int64{}}
 	line := func(d fsstore.Day) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", d.Date,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", printable(d.Date),
 			bytes(d.N[fsstore.StatServedBytes]), bytes(d.N[fsstore.StatFetchedBytes]), d.N[fsstore.StatHits], d.N[fsstore.StatMisses])
 	}
 	for _, d := range list {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +46,7 @@ and 2 when the data directory can't be read.`,
 				return unknownError{err}
 			}
 			if asJSON {
-				err = json.NewEncoder(a.stdout).Encode(row)
+				err = printJSON(a.stdout, row)
 			} else {
 				err = a.printStatus(row)
 			}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"golang.org/x/term"
 )
@@ -28,6 +32,28 @@ func printable(s string) string {
 }
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) || r == '\uFFFD' }
+
+// printJSON prints a value as a line of JSON. What printable would escape is escaped as JSON does
+// it, which leaves the value as it is: a program reads the same, and a terminal obeys nothing.
+func printJSON(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, r := range string(text) {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	b.WriteByte('\n')
+	_, err = io.WriteString(w, b.String())
+	return err
+}
 
 // when is t for people, in their own time zone.
 func when(t time.Time) string {

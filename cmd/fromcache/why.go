@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -39,7 +38,7 @@ func (a *app) why(ctx context.Context, url string, asJSON bool) error {
 		return fmt.Errorf("%s: %w", key.Redact(url), err)
 	}
 	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(w)
+		return printJSON(a.stdout, w)
 	}
 	return a.explain(&w)
 }
@@ -102,7 +101,7 @@ func explainArtifact(w io.Writer, m *operate.Artifact) {
 
 // explainJob shows the newest of a job's log as it stands in the file, redacted.
 func explainJob(w io.Writer, j *operate.Job) {
-	fmt.Fprintf(w, "%s/\t%s\n", j.State, printable(j.Name))
+	fmt.Fprintf(w, "%s/\t%s\n", printable(string(j.State)), printable(j.Name))
 	if j.Note != "" {
 		fmt.Fprintf(w, "\t%s\n", printable(j.Note))
 	}
