@@ -10,6 +10,7 @@ package operate
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 
@@ -89,7 +90,8 @@ func (l ArtifactList) each() iter.Seq2[Artifact, error] {
 	}
 }
 
-// each asks for page after page. An error of a whole page is the last that it yields.
+// each asks for page after page. An error of a whole page is the last that it yields. A cursor that
+// does not come after the one before is an error, because a server may be no cache-host.
 func each[T any](match string, ask func(Page) (iter.Seq2[T, error], string, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := Page{Match: match}
@@ -104,6 +106,11 @@ func each[T any](match string, ask func(Page) (iter.Seq2[T, error], string, erro
 				if !yield(row, err) {
 					return
 				}
+			}
+			if next != "" && next <= p.After {
+				var none T
+				yield(none, fmt.Errorf("the list does not end: after the page %.80q comes %.80q", p.After, next))
+				return
 			}
 			p.After = next
 		}

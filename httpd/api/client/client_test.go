@@ -306,3 +306,28 @@ func drip(c net.Conn) {
 		time.Sleep(10 * time.Second)
 	}
 }
+
+// TestListWithoutEnd: a list whose cursor stands still or goes back is given up.
+func TestListWithoutEnd(t *testing.T) {
+	for _, cursors := range [][]string{{"61"}, {"62", "61"}} {
+		asked := 0
+		c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"jobs":[{"name":"a"}],"artifacts":[{"key":"a"}],"next":%q}`, cursors[asked%len(cursors)])
+			asked++
+		})
+		var last error
+		for _, err := range operate.EachJob(t.Context(), c, fsstore.Misses, "") {
+			last = err
+		}
+		if asked != 2 || last == nil || !strings.Contains(last.Error(), "does not end") {
+			t.Errorf("%q: asked %d times for jobs: %v", cursors, asked, last)
+		}
+		asked = 0
+		for _, err := range operate.EachArtifact(t.Context(), c, "") {
+			last = err
+		}
+		if asked != 2 || last == nil || !strings.Contains(last.Error(), "does not end") {
+			t.Errorf("%q: asked %d times for artifacts: %v", cursors, asked, last)
+		}
+	}
+}
