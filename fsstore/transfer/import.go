@@ -43,26 +43,31 @@ func (c *Carrier) Import(ctx context.Context, in *Incoming, by spool.Operator,
 	if err != nil {
 		return 0, err
 	}
-	old, err := c.held.Find(u)
-	if err != nil {
-		old = nil
+	if o, done, err := c.settle(u, in, in.Meta.SHA256); done {
+		return o, err
 	}
-	if o, done := c.compare(old, in, in.Meta.SHA256); done {
-		return o, c.settle(old.Key, in, c.spool.IDOf(u))
-	}
+	return c.copyAndPut(ctx, u, in, add, by, progress)
+}
+
+// copyAndPut copies the bytes and commits them, unless what came of u meanwhile stays.
+func (c *Carrier) copyAndPut(ctx context.Context, u key.URL, in *Incoming, add verbs.Addition,
+	by spool.Operator, progress func(n int64)) (Outcome, error) {
 	b, err := c.take(ctx, in, progress)
 	if err != nil {
 		return 0, err
 	}
 	defer b.discard()
-	if o, done := c.compare(old, in, b.digest); done {
-		return o, c.settle(old.Key, in, c.spool.IDOf(u))
+	if o, done, err := c.settle(u, in, b.digest); done {
+		return o, err
 	}
 	if err := in.judge(b); err != nil {
 		return 0, err
 	}
 	if err := c.publish(b); err != nil {
 		return 0, err
+	}
+	if o, done, err := c.settle(u, in, b.digest); done { // the fsync of the bytes may take seconds
+		return o, err
 	}
 	a, err := c.claims.PutBlob(add, b.digest, b.size, by, "imported from "+in.From, in.describe)
 	if err != nil {
@@ -108,9 +113,17 @@ func (c *Carrier) compare(old *held.Artifact, in *Incoming, digest string) (Outc
 	return Taken, false
 }
 
-// settle brings the hits of what is held already, and removes a miss of it.
-func (c *Carrier) settle(k string, in *Incoming, id spool.ArtifactID) error {
-	return errors.Join(c.counts.RaiseHits(k, in.Hits), c.misses.RemoveMiss(id))
+// settle is compare with what is held of u now. Where nothing is to be done it brings the hits, and
+// removes a miss of u.
+func (c *Carrier) settle(u key.URL, in *Incoming, digest string) (o Outcome, done bool, err error) {
+	old, err := c.held.Find(u)
+	if err != nil {
+		return Taken, false, nil
+	}
+	if o, done = c.compare(old, in, digest); done {
+		err = errors.Join(c.counts.RaiseHits(old.Key, in.Hits), c.misses.RemoveMiss(c.spool.IDOf(u)))
+	}
+	return o, done, err
 }
 
 // judge returns a *kind.Mismatch where nobody vouches for the bytes, and the URL's name says
@@ -162,14 +175,9 @@ func (c *Carrier) place(ctx context.Context, in *Incoming, progress func(n int64
 	if err := checkName(in.Key, &in.Meta); err != nil {
 		return 0, err
 	}
-	old, err := c.held.Artifact(in.Key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		old = nil
-	case err != nil:
+	old, err := c.replacedBy(in)
+	if err != nil {
 		return 0, err
-	case old.URLSum != in.Meta.URLSum:
-		return 0, fmt.Errorf("%s is held for another URL: evict it first", in.Key)
 	}
 	if o, done := c.compare(old, in, in.Meta.SHA256); done {
 		return o, c.counts.RaiseHits(in.Key, in.Hits)
@@ -182,6 +190,12 @@ func (c *Carrier) place(ctx context.Context, in *Incoming, progress func(n int64
 	if err := c.publish(b); err != nil {
 		return 0, err
 	}
+	if old, err = c.replacedBy(in); err != nil { // a put may have committed during the copy
+		return 0, err
+	}
+	if o, done := c.compare(old, in, b.digest); done { //guard:TestAnImportComparesWithWhatCameMeanwhile
+		return o, c.counts.RaiseHits(in.Key, in.Hits)
+	}
 	m := clean(in.Meta)
 	m.Size, m.Claim = b.size, tree.RandomID()
 	if old != nil && old.SHA256 != m.SHA256 {
@@ -192,4 +206,16 @@ func (c *Carrier) place(ctx context.Context, in *Incoming, progress func(n int64
 	}
 	c.held.Index(&held.Artifact{Key: in.Key, Meta: m})
 	return Taken, errors.Join(c.held.RestoreBlob(m.SHA256), c.counts.RaiseHits(in.Key, in.Hits))
+}
+
+// replacedBy returns what is held under the key of an Incoming now, nil for nothing.
+func (c *Carrier) replacedBy(in *Incoming) (*held.Artifact, error) {
+	old, err := c.held.Artifact(in.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && old.URLSum != in.Meta.URLSum {
+		return nil, fmt.Errorf("%s is held for another URL: evict it first", in.Key)
+	}
+	return old, err
 }

@@ -148,3 +148,39 @@ func TestImportObeysOperators(t *testing.T) {
 	storetest.Want(t, to, "meta")
 	storetest.Sound(t, to)
 }
+
+// What is put or imported while the bytes are copied is newer and stays; the same bytes leave one
+// job.
+func TestAnImportComparesWithWhatCameMeanwhile(t *testing.T) {
+	const private = vendorURL + "?token=abcdefgh12345678"
+	for _, url := range []string{vendorURL, private} {
+		for _, came := range []string{"newer", "good"} {
+			from, to := storetest.TestStore(t), storetest.TestStore(t)
+			a := storetest.Hold(t, from, url, "good")
+			if url == private {
+				storetest.Run(t, from.Dir(), "rm done/*") // the whole URL
+			}
+			source, err := fsstore.OpenSource(from.Dir(), key.Auto)
+			storetest.Must(t, err)
+			in, err := source.Artifact(a.Key)
+			storetest.Must(t, err)
+			open := in.Open
+			in.Open = func() (*os.File, error) {
+				_, err := storetest.Put(to, fsstore.Addition{URL: url}, came)
+				storetest.Must(t, err)
+				return open()
+			}
+			o, err := to.Import(t.Context(), in, storetest.Operator, func(int64) {})
+			if want := map[string]fsstore.Outcome{"newer": fsstore.NewerHeld, "good": fsstore.SameHeld}[came]; o != want || err != nil {
+				t.Errorf("%s: outcome %v, %v", url, o, err)
+			}
+			if got := storetest.Served(t, to, url); got != came {
+				t.Errorf("%s: served %q", url, got)
+			}
+			if jobs := storetest.Ls(t, to, fsstore.Done); len(jobs) != 1 {
+				t.Errorf("%s: %q", url, jobs)
+			}
+			storetest.Sound(t, to)
+		}
+	}
+}
