@@ -27,7 +27,8 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "Write artifacts to a bundle for another cache, or misses to a list",
 		Long: `Write artifacts to DEST, a bundle: a data directory that fromcache serve, fsck and import take. Without
 KEY, GLOB and URL it gets all artifacts. It is made where it is not there; what it holds already stays,
-and an export that was interrupted goes on when the same call is made again.
+and an export that was interrupted goes on when the same call is made again. A data directory with
+a job, a miss, a denial or a token is a cache of its own, not a bundle: use fromcache import there.
 
 export --wants FILE [KEY|GLOB|URL...] writes the URLs of misses to FILE instead, a list that queue/
 takes on a machine that can fetch them; FILE - is standard output. There, export --list FILE DEST
@@ -172,6 +173,9 @@ func openBundle(from *fsstore.Source, dest string, rule key.Rule) (*fsstore.Stor
 		return nil, fmt.Errorf("%s: name an empty or new DEST", other.About())
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := bundle.CheckBundle(); err != nil {
 		return nil, err
 	}
 	return bundle, bundle.SweepBundle()
