@@ -103,12 +103,16 @@ func (s *Counts) addHits(k string, n int64) error {
 	return s.changeHits(k, func(now int64) int64 { return AddCapped(now, n, math.MaxInt64) })
 }
 
-// RaiseHits makes the number in hits/<k> at least n.
+// MostCarried is the largest number that is believed of another cache's hits or misses, so that no
+// sum of them overflows.
+const MostCarried = 1<<31 - 1
+
+// RaiseHits makes the number in hits/<k> at least n, or MostCarried if n is larger.
 func (s *Counts) RaiseHits(k string, n int64) error {
 	if n <= 0 {
 		return nil
 	}
-	return s.changeHits(k, func(now int64) int64 { return max(now, n) })
+	return s.changeHits(k, func(now int64) int64 { return max(now, min(n, MostCarried)) })
 }
 
 // changeHits changes the number in hits/<k>, in place and under the file's lock. The number stops at

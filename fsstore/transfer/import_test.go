@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/counts"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/key"
 )
@@ -183,4 +184,31 @@ func TestAnImportComparesWithWhatCameMeanwhile(t *testing.T) {
 			storetest.Sound(t, to)
 		}
 	}
+}
+
+// TestHugeCountsAreCapped: neither a sum of misses nor one of hits overflows.
+func TestHugeCountsAreCapped(t *testing.T) {
+	const huge = "9223372036854775807"
+	from, to := storetest.TestStore(t), storetest.TestStore(t)
+	a := storetest.Hold(t, from, vendorURL, "good")
+	forge(t, from, `"misses": 0`, `"misses": `+huge)
+	storetest.Run(t, from.Dir(), "echo "+huge+" > hits/"+a.Key)
+	storetest.NoteMiss(t, to, vendorURL, "192.0.2.1")
+	if taken, failed := importAll(t, from, to); taken != 1 || failed != nil {
+		t.Fatalf("%d taken, %v", taken, failed)
+	}
+	for range 2 {
+		got, err := to.Lookup(vendorURL)
+		storetest.Must(t, err)
+		if got.Misses < counts.MostCarried || !got.AtLeast {
+			t.Errorf("%d misses, at least: %v", got.Misses, got.AtLeast)
+		}
+		to.Hit(a.Key)
+		if hits := to.Hits(a.Key); hits < counts.MostCarried || hits > counts.MostCarried+2 {
+			t.Errorf("%d hits", hits)
+		}
+		_, err = storetest.Put(to, fsstore.Addition{URL: vendorURL}, "newer")
+		storetest.Must(t, err)
+	}
+	storetest.Sound(t, to)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/fsstore/counts"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
@@ -28,6 +29,9 @@ func clean(m held.Meta) held.Meta {
 	m.Header = cleanFields(m.Header)
 	m.Redirects = cleanAll(m.Redirects, key.Redact)
 	m.Notes = cleanAll(m.Notes, key.RedactText)
+	if m.Misses > counts.MostCarried {
+		m.Misses, m.AtLeast = counts.MostCarried, true
+	}
 	m.Misses = max(m.Misses, 0)
 	if by := m.Approved; by != nil {
 		m.Approved = &held.Approval{
