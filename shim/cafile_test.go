@@ -407,6 +407,20 @@ func TestDoctorKnowsCertificates(t *testing.T) {
 	}
 }
 
+// TestDoctorKnowsSandboxes holds that doctor names a tool that can't read the CA's file.
+func TestDoctorKnowsSandboxes(t *testing.T) {
+	w := newWorld(t)
+	ca := newAuthority(t, nil)
+	cache := serveTLS(t, w.cache.Config.Handler, ca.sign(t, elliptic256(t), nil), nil)
+	for tool, text := range map[string]string{
+		"curl": "#!/bin/sh\nCURL_CA_BUNDLE=/nonexistent exec /usr/bin/curl \"$@\"\n",
+		"wget": "#!/bin/sh\nshift; exec /usr/bin/wget --no-config \"$@\" --ca-certificate=/nonexistent\n",
+	} {
+		want(t, t.TempDir(), "PATH="+tools+":"+place(t, tool, script(text))+":/usr/bin:/bin FROMCACHE_SERVER="+cache+" FROMCACHE_CA_FILE="+ca.file+" $S doctor",
+			1, "can't be used: "+tool+" does not trust the cache's certificate; it may be unable to read FROMCACHE_CA_FILE")
+	}
+}
+
 // TestCAFileHangs holds that a handshake that hangs ends with FROMCACHE_TIMEOUT, and that such a
 // cache is not asked again at once.
 func TestCAFileHangs(t *testing.T) {

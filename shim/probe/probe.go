@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"sync"
@@ -254,4 +255,14 @@ func timeout(v string, otherwise time.Duration) time.Duration {
 func (p *Prober) Head(c plan.Cache, path string) (status int, date, reason string) {
 	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
 	return r.Status, r.date, r.Reason
+}
+
+// Refused says why the real tool gets no 200 from an https cache that gives one for a path; empty:
+// it gets one.
+func (p *Prober) Refused(c plan.Cache, path string) (reason string) {
+	r := p.headByTool(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
+	if r.Status == 200 {
+		return ""
+	}
+	return cmp.Or(r.Reason, p.tool.String()+" gets no answer")
 }

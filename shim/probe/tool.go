@@ -58,13 +58,13 @@ func (p *Prober) unreachable(status int) bool {
 	return status == 6 || status == 7 || status == 28
 }
 
-// untrusted reports whether the tool's exit status says that the server's certificate was refused:
-// curl's 60 (curl(1)), wget's 5 (wget(1)).
+// untrusted reports whether the tool's exit status says that the server's certificate was refused,
+// or the CA's file could not be read: curl's 60 and 77 (curl(1)), wget's 5 (wget(1)).
 func (p *Prober) untrusted(status int) bool {
 	if p.tool == call.Wget {
 		return status == 5
 	}
-	return status == 60
+	return status == 60 || status == 77
 }
 
 // partByTool has the real tool fetch what part fetches. Of wget, which can say where to begin but

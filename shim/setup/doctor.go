@@ -123,7 +123,13 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	start := time.Now()
 	status, date, reason := p.Head(c, "/healthz")
 	took := time.Since(start)
+	refused := ""
+	if status == 200 && c.URL.Scheme == "https" && plan.CAFile(m.env) != "" {
+		refused = m.refused(c)
+	}
 	switch {
+	case refused != "":
+		say(false, "cache "+c.Base+" can't be used: "+refused+": fromcache help https")
 	case status == 200 && answers(p, c, noToken) == 200:
 		say(false, "cache "+c.Base+" is no cache-host: it answers 200 to all, and counts as down")
 	case status == 200:
@@ -145,6 +151,23 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 		seconds := strconv.Itoa(int(skew / time.Second))
 		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+seconds+" s")
 	}
+}
+
+// refused says why one of the real tools does not get on with an https cache that the shim takes:
+// one in a sandbox may be unable to read FROMCACHE_CA_FILE, for instance. busybox is none of them,
+// because it is never sent to an https cache.
+func (m *program) refused(c plan.Cache) (reason string) {
+	for _, t := range []call.Tool{call.Curl, call.Wget} {
+		real := m.lookUp(t, m.env).real
+		caches, _ := plan.Caches(m.env, t)
+		if real == "" || realtool.FileName(real) == "busybox" || !slices.Contains(caches, c) {
+			continue
+		}
+		if why := probe.New(t, m.env, real, m.tls).Refused(c, "/healthz"); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // answers returns the status of a cache's answer to HEAD of a path, 0 for none.
