@@ -72,6 +72,28 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
+// TestHoldsToken has made-up tokens: each of them is of the form, and none was ever given out.
+func TestHoldsToken(t *testing.T) {
+	abc := strings.Repeat("aB3", 12)
+	for _, part := range []string{
+		"bot123456:" + abc + "/getFile", "ghp_" + abc, "x/gho_" + abc + "/y", "?p=ghu_" + abc, "?ghs_" + abc, "?a=1&b=github_pat_" + abc, "?p=glpat-" + abc,
+		"?x=xoxb-" + abc, "xoxp-1-" + abc, "?q=AKIA" + strings.Repeat("Z9", 8), "AKIA" + strings.Repeat("Z9", 8) + "/a", "?p=hf_" + abc, "?u=a%2Fghp%5F" + abc,
+		"?u=a%252Fghp_" + abc, "a,hf_" + abc, "bot1%3A" + abc + "/a",
+	} {
+		if !HoldsToken("https://h.example/" + part) {
+			t.Errorf("%s is none", part)
+		}
+	}
+	for _, part := range []string{
+		"", "ghp_tool-1.2.tar.gz", "hf_transfer-0.1.9-cp38-abi3-manylinux_2_17_x86_64.whl", "AKIAB.iso", "AKIA" + strings.Repeat("Z9", 9), "robot1:2/a", "bot/1:2", "bots1/a",
+		"blobs/sha256:" + abc, "x" + "ghp_" + abc, "xoxb-1", "?q=aKIA" + strings.Repeat("Z9", 8), abc,
+	} {
+		if HoldsToken("https://h.example/" + part) {
+			t.Errorf("%s is taken for one", part)
+		}
+	}
+}
+
 func TestRedactIsLinear(t *testing.T) {
 	for _, unit := range []string{"://", "http://", "?a=%2525", "a=://", "@", "&sig=", "a:b@", ";~,/", "?#", "%3A%2F%2F", "eyJ.", "a b"} {
 		s := strings.Repeat(unit, 1<<20/len(unit))

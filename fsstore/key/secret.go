@@ -1,6 +1,9 @@
 package key
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // secretWords are parts of the names of parameters whose values are credentials, in lower case.
 var secretWords = [...]string{
@@ -52,6 +55,29 @@ func secretName(name string) bool {
 // looksJWT reports whether v is a JSON Web Token, or other JSON in base64: "eyJ" is `{"`.
 func looksJWT(v string) bool {
 	return len(v) >= 16 && strings.HasPrefix(v, "eyJ")
+}
+
+// tokenForm is how tokens look that are told by their beginning: of GitHub, GitLab, Slack, AWS and
+// Hugging Face, and the path segment of Telegram's bots.
+var tokenForm = regexp.MustCompile(`(?:^|[^0-9A-Za-z_-])(?:` +
+	`gh[oprsu]_[0-9A-Za-z]{16,}|github_pat_[0-9A-Za-z_]{16,}|glpat-[0-9A-Za-z_-]{16,}|` +
+	`xox[bp]-[0-9A-Za-z-]{16,}|hf_[0-9A-Za-z]{30,}|(?:AKIA|ASIA)[0-9A-Z]{16}(?:[^0-9A-Za-z_-]|$)|` +
+	`bot[0-9]+:[^/?#]+)`)
+
+// HoldsToken reports whether a URL has, anywhere in it, a well-known form of a token. It is a
+// judgement of its own beside Redact because redacted text is part of keys, which must not change.
+func HoldsToken(rawURL string) bool {
+	for range maxNested {
+		if tokenForm.MatchString(rawURL) {
+			return true
+		}
+		plain := unescape(rawURL)
+		if plain == rawURL {
+			return false
+		}
+		rawURL = plain
+	}
+	return tokenForm.MatchString(rawURL)
 }
 
 // looksRandom reports whether v is long and changes between lower case, upper case and digits more

@@ -73,7 +73,8 @@ func (s *Source) Want(m Miss) (string, error) {
 			continue
 		}
 		for _, add.URL = range []string{u.Whole(), u.String()} {
-			if key.Redact(add.URL) == add.URL && !key.IsRedacted(add.URL) {
+			if key.Redact(add.URL) == add.URL && !key.IsRedacted(add.URL) &&
+				!key.HoldsToken(add.URL) {
 				return add.URL + "\n" + verbs.OptionLines(add), nil
 			}
 		}
