@@ -71,15 +71,31 @@ type blob struct {
 	hits, misses           int64
 }
 
-// blobs yields the rows of blobs, oldest first. With an error a row has what could be read of it.
+// maxField is how many bytes a field of a row may have: twice what a URL may, for none has more in
+// an honest database, and SQLite allows 1 GB.
+const maxField = 2 * key.MaxURL
+
+// fits is the condition that every column has less than maxField bytes. It reads the lengths alone.
+func fits(columns string) string {
+	var all []string
+	for c := range strings.SplitSeq(columns, ", ") {
+		all = append(all, fmt.Sprintf("coalesce(octet_length(%s), 0) < %d", c, maxField))
+	}
+	return "(" + strings.Join(all, " AND ") + ")"
+}
+
+// tooLong counts the rows of a table that do not fit.
+func (d *database) tooLong(ctx context.Context, table, columns string) (n int, err error) {
+	err = d.QueryRowContext(ctx, "SELECT count(*) FROM "+table+" WHERE NOT "+fits(columns)).Scan(&n)
+	return n, err
+}
+
+// blobs yields the rows of blobs that fit, oldest first. With an error a row has what could be read
+// of it.
 func (d *database) blobs(ctx context.Context) iter.Seq2[blob, error] {
 	return func(yield func(blob, error) bool) {
-		// The first releases had no counters; NULL stands for them.
-		counters := "NULL, NULL"
-		if d.hasCounters(ctx) {
-			counters = "hits, misses"
-		}
-		d.each(ctx, "SELECT key, url, sha256, content_type, fetched_at, "+counters+" FROM blobs ORDER BY fetched_at, key",
+		columns := d.blobColumns(ctx)
+		d.each(ctx, "SELECT "+columns+" FROM blobs WHERE "+fits(columns)+" ORDER BY fetched_at, key",
 			func(c []string, err error) bool {
 				b := blob{key: c[0], url: c[1], sha256: strings.ToLower(c[2]), kind: c[3], hits: count(c[5]), misses: count(c[6])}
 				if err == nil {
@@ -96,6 +112,20 @@ func (d *database) blobs(ctx context.Context) iter.Seq2[blob, error] {
 	}
 }
 
+// blobColumns are the columns of blobs that count. The first releases had no counters; NULL stands
+// for them.
+func (d *database) blobColumns(ctx context.Context) string {
+	if d.hasCounters(ctx) {
+		return blobColumns + ", hits, misses"
+	}
+	return blobColumns + ", NULL, NULL"
+}
+
+const (
+	blobColumns = "key, url, sha256, content_type, fetched_at"
+	missColumns = "key, url, count, first_seen, last_seen"
+)
+
 func (d *database) hasCounters(ctx context.Context) bool {
 	var n int
 	err := d.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info('blobs') WHERE name IN ('hits', 'misses')").Scan(&n)
@@ -109,10 +139,10 @@ type miss struct {
 	first, last time.Time
 }
 
-// misses yields the rows of misses, oldest first.
+// misses yields the rows of misses that fit, oldest first.
 func (d *database) misses(ctx context.Context) iter.Seq2[miss, error] {
 	return func(yield func(miss, error) bool) {
-		d.each(ctx, "SELECT key, url, count, first_seen, last_seen, NULL, NULL FROM misses ORDER BY first_seen, key",
+		d.each(ctx, "SELECT "+missColumns+", NULL, NULL FROM misses WHERE "+fits(missColumns)+" ORDER BY first_seen, key",
 			func(c []string, err error) bool {
 				m := miss{key: c[0], url: c[1], count: count(c[2])}
 				if err == nil {
@@ -207,21 +237,32 @@ func moment(s string) (time.Time, error) {
 }
 
 // where names a row in messages. A URL that can't be redacted is not shown.
-func (b blob) where() string { return "blobs: " + key.Redact(b.url) }
+func (b blob) where() string { return "blobs: " + short(key.Redact(b.url)) }
 
-func (m miss) where() string { return "misses: " + key.Redact(m.url) }
+func (m miss) where() string { return "misses: " + short(key.Redact(m.url)) }
+
+// short is a text cut to 200 bytes, for a line on a screen.
+func short(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "..."
+	}
+	return s
+}
+
+// maxCount is the most hits or misses that are taken over.
+const maxCount = 1<<31 - 1
 
 // incoming is the row as import takes it. Its kind is judged by the URL's name, because the original
 // kept whatever an origin answered.
 func (b blob) incoming(root *os.Root, from string) *fsstore.Incoming {
 	in := &fsstore.Incoming{
-		URL: b.url, Key: b.key, Hits: b.hits, From: from, Judge: true,
+		URL: b.url, Key: b.key, Hits: min(b.hits, maxCount), From: from, Judge: true,
 		Open: func() (*os.File, error) {
 			return root.OpenFile("blobs/"+b.key, os.O_RDONLY|unix.O_NONBLOCK, 0)
 		},
 	}
 	in.Meta.SHA256, in.Meta.Fetched, in.Meta.Ranges = b.sha256, b.fetched, true
-	in.Meta.Misses = int(min(b.misses, 1<<31-1))
+	in.Meta.Misses = int(min(b.misses, maxCount))
 	if b.kind != "" {
 		in.Meta.Header = map[string]string{"Content-Type": b.kind}
 	}
@@ -234,7 +275,7 @@ func (m miss) job() *job.Job {
 	j := &job.Job{URL: m.url}
 	j.Events = append(j.Events, job.Event{Time: m.first, Kind: job.Miss, Count: 1, Tool: "-"})
 	if m.count > 1 {
-		n := int(min(m.count-1, 1<<31-1))
+		n := int(min(m.count-1, maxCount))
 		j.Events = append(j.Events, job.Event{Time: m.last, Kind: job.Miss, Count: n, Tool: "-"})
 	}
 	return j

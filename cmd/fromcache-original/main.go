@@ -118,7 +118,20 @@ func (m *mover) moveBlobs(ctx context.Context, db *database, root *os.Root, s *f
 			m.newer++
 		}
 	}
+	m.failLong(ctx, db, "blobs", db.blobColumns(ctx))
 	return nil
+}
+
+// failLong counts the rows of a table that were left out, because a field of theirs is too long.
+func (m *mover) failLong(ctx context.Context, db *database, table, columns string) {
+	n, err := db.tooLong(ctx, table, columns)
+	switch {
+	case err != nil:
+		m.fail(table, err)
+	case n > 0:
+		m.fail(table, fmt.Errorf("rows of which a field has %d bytes or more, and that are left out: %d", maxField, n))
+		m.failed += n - 1
+	}
 }
 
 var errInterrupted = errors.New("interrupted: what has come is held; the same call goes on")
@@ -139,6 +152,7 @@ func (m *mover) moveMisses(ctx context.Context, db *database, s *fsstore.Store) 
 			m.misses++
 		}
 	}
+	m.failLong(ctx, db, "misses", missColumns)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,46 @@ func TestForgedRows(t *testing.T) {
 	}
 	if _, err := sound(t, dest).Lookup(host + "good.bin"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGiantRows: a row that is larger than any honest one is not read, and counts as failed.
+func TestGiantRows(t *testing.T) {
+	o := newOriginal(t, tables)
+	const host = "https://vendor.example.com/"
+	o.hold(host+"good.bin", host+"good.bin", "good", int64(1)<<62)
+	const giant = 64 << 20
+	for _, column := range []string{"url", "sha256", "content_type", "fetched_at", "hits", "misses"} {
+		o.hold(host+column, host+column, column, 0)
+		o.exec("UPDATE blobs SET "+column+" = CAST(zeroblob(?) AS TEXT) WHERE url = ?", giant, host+column)
+	}
+	for _, column := range []string{"url", "count", "first_seen", "last_seen"} {
+		o.exec("INSERT INTO misses VALUES (?, ?, 1, '2025-02-01T00:00:00Z', '2025-03-01T00:00:00Z')", sumOf(host+column), host+column)
+		o.exec("UPDATE misses SET "+column+" = zeroblob(?) WHERE url = ?", giant, host+column)
+	}
+	long := host + strings.Repeat("x", 5000)
+	o.exec("INSERT INTO misses VALUES ('k', ?, 1, '2025-02-01T00:00:00Z', '2025-03-01T00:00:00Z')", long)
+	dest := t.TempDir() + "/data"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	code, stdout, stderr := o.move(dest)
+	runtime.ReadMemStats(&after)
+	if code != 1 || stdout != "imported 1; 0 held already, 0 held in a newer version, 0 misses, 11 failed\n" {
+		t.Errorf("%d, %s%s", code, stdout, stderr)
+	}
+	if !strings.Contains(stderr, "blobs: rows") || !strings.Contains(stderr, ": 6\n") || len(stderr) > 1000 {
+		t.Errorf("%s", stderr)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > giant {
+		t.Errorf("%d bytes were allocated", n)
+	}
+	s := sound(t, dest)
+	a, err := s.Lookup(host + "good.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Hits(a.Key); n != maxCount {
+		t.Errorf("%d hits", n)
 	}
 }
 
