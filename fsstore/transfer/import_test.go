@@ -212,3 +212,12 @@ func TestHugeCountsAreCapped(t *testing.T) {
 	}
 	storetest.Sound(t, to)
 }
+
+// TestAListLineThatIsTooLong: the error says which line it is, and what is wrong with it.
+func TestAListLineThatIsTooLong(t *testing.T) {
+	list := "- tool.bin " + vendorURL + "\n# " + strings.Repeat("x", 100_000) + "\n- tool.bin " + vendorURL + "\n"
+	files, flaws := fsstore.ReadList(strings.NewReader(list))
+	if len(files) != 1 || len(flaws) != 1 || !strings.HasPrefix(flaws[0].Error(), "line 2 is longer than 32 KiB") {
+		t.Errorf("%v, %v", files, flaws)
+	}
+}

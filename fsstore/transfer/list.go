@@ -29,7 +29,8 @@ const maxListLine = 32 << 10
 
 // ReadList reads a list of files: lines of a SHA-256 or "-", a path and a URL, with blanks between.
 // The path is all between the first blanks and the last, so that it may have blanks in it. Empty
-// lines and those that begin with "#" are skipped. It returns every line that it can't read.
+// lines and those that begin with "#" are skipped. It returns every line that it can't read; one that
+// is longer than maxListLine ends the list.
 func ReadList(r io.Reader) (files []Listed, flaws []error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxListLine)
@@ -48,7 +49,9 @@ func ReadList(r io.Reader) (files []Listed, flaws []error) {
 		f.Line = n
 		files = append(files, f)
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		flaws = append(flaws, fmt.Errorf("line %d is longer than 32 KiB: no line from there on is read", n+1))
+	} else if err != nil {
 		flaws = append(flaws, fmt.Errorf("line %d: %w", n+1, err))
 	}
 	return files, flaws
