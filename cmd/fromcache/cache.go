@@ -4,8 +4,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -135,13 +137,17 @@ func (a *app) hasToken() bool {
 // token returns the token for the API, or "".
 func (a *app) token() (string, error) {
 	if token := strings.TrimSpace(a.getenv("FROMCACHE_TOKEN")); token != "" {
+		if !isBearer(token) {
+			return "", errors.New("FROMCACHE_TOKEN is no token: give the one word that " +
+				"fromcache token add NAME printed")
+		}
 		return token, nil
 	}
 	file := a.getenv("FROMCACHE_TOKEN_FILE")
 	if file == "" {
 		return "", nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := readTokenFile(file)
 	if err != nil {
 		return "", fmt.Errorf("FROMCACHE_TOKEN_FILE: %w", err)
 	}
@@ -149,7 +155,38 @@ func (a *app) token() (string, error) {
 	if line = strings.TrimSpace(line); line == "" {
 		return "", fmt.Errorf("FROMCACHE_TOKEN_FILE: the first line of %s is empty, and should be a token", file)
 	}
+	if !isBearer(line) {
+		return "", fmt.Errorf("FROMCACHE_TOKEN_FILE: the first line of %s is no token", file)
+	}
 	return line, nil
+}
+
+// isBearer reports whether a token can stand in a field of HTTP: printable ASCII without blanks.
+func isBearer(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// maxTokenFile is the largest file, in bytes, that may hold a token.
+const maxTokenFile = 4 << 10
+
+// readTokenFile reads a small regular file, or one that a link leads to. It waits for no FIFO.
+func readTokenFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file: a token that a program prints can go into "+
+			"FROMCACHE_TOKEN", name)
+	case info.Size() > maxTokenFile:
+		return nil, fmt.Errorf("%s has more than 4 KiB, and should hold a token alone", name)
+	}
+	return io.ReadAll(io.LimitReader(f, maxTokenFile))
 }
 
 // roots returns the CAs that FROMCACHE_CA_FILE names; nil: the system's.
