@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
@@ -34,7 +35,11 @@ func (s *Verbs) Evict(k string, by spool.Operator) error {
 	evicted, _ := tree.ReadFile(meta, tree.MaxJobFile) // one that can't be read can be evicted
 	a, unread := s.held.Artifact(k)
 	if err := s.logEvict(k, by); err != nil { //guard:TestNoEvictWithoutItsLine
-		return fmt.Errorf("nothing is evicted, because its line in done/ is written first: %w", err)
+		err = fmt.Errorf("nothing is evicted, because its line in done/ is written first: %w", err)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = fmt.Errorf("%w; make room, as by fromcache gc --older 1m, and evict then", err)
+		}
+		return err
 	}
 	if err := s.removeMeta(k, evicted); err != nil {
 		return err
