@@ -96,6 +96,7 @@ var (
 	ErrAdded   = active.ErrAdded
 	ErrBusy    = spool.ErrBusy
 	ErrDenied  = spool.ErrDenied
+	ErrFull    = misses.ErrFull
 	ErrInvalid = spool.ErrInvalid
 	ErrLost    = active.ErrLost
 	ErrNoSpace = health.ErrNoSpace

@@ -136,7 +136,9 @@ func (m *mover) failLong(ctx context.Context, db *database, table, columns strin
 
 var errInterrupted = errors.New("interrupted: what has come is held; the same call goes on")
 
+// moveMisses records the misses. Those that misses/ has no room for are counted and get one line.
 func (m *mover) moveMisses(ctx context.Context, db *database, s *fsstore.Store) error {
+	full := 0
 	for w, err := range db.misses(ctx) {
 		if ctx.Err() != nil {
 			return errInterrupted
@@ -145,14 +147,20 @@ func (m *mover) moveMisses(ctx context.Context, db *database, s *fsstore.Store) 
 		if err == nil {
 			took, err = s.TakeMiss(w.job())
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, fsstore.ErrFull):
+			full++
+		case err != nil:
 			m.fail(w.where(), err)
-		}
-		if took {
+		case took:
 			m.misses++
 		}
 	}
 	m.failLong(ctx, db, "misses", missColumns)
+	if full > 0 {
+		m.fail(fmt.Sprintf("%d misses were not taken", full), fsstore.ErrFull)
+		m.failed += full - 1
+	}
 	return nil
 }
 

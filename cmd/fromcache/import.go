@@ -102,17 +102,32 @@ func (t *transfer) importDir(dir string, minFree size) error {
 			return err
 		}
 	}
+	t.takeMisses(s, from)
+	return t.report("imported", fmt.Sprintf("%d misses, ", t.misses))
+}
+
+// takeMisses records the misses of another cache. Those that misses/ has no room for are counted and
+// get one line, because there may be many; the requests of those that it has are merged all the same.
+func (t *transfer) takeMisses(s *fsstore.Store, from *fsstore.Source) {
+	full := 0
 	for m, err := range from.Misses() {
 		took := false
 		if err == nil {
 			took, err = s.TakeMiss(m.Job)
 		}
-		if took {
+		switch {
+		case errors.Is(err, fsstore.ErrFull):
+			full++
+		case err != nil:
+			t.fail("", err)
+		case took:
 			t.misses++
 		}
-		t.fail("", err)
 	}
-	return t.report("imported", fmt.Sprintf("%d misses, ", t.misses))
+	if full > 0 {
+		t.fail(fmt.Sprintf("%d misses were not taken: ", full), fsstore.ErrFull)
+		t.failed += full - 1
+	}
 }
 
 // openSource opens the data directory of another cache.

@@ -17,7 +17,7 @@ var ErrFull = errors.New("misses/ is full: approve, dismiss or deny some, or rai
 
 // TakeMiss records a miss of another cache, with the requests that its clients made; of its other lines
 // it takes none. A request that the miss here has already is not counted again. TakeMiss reports false
-// where the URL is held, denied or approved here.
+// where the URL is held, denied or approved here. It lists misses/ once, at the first that is new.
 func (s *Misses) TakeMiss(j *job.Job) (bool, error) {
 	raw, err := key.FetchURL(j.URL)
 	if err != nil {
@@ -35,13 +35,14 @@ func (s *Misses) TakeMiss(j *job.Job) (bool, error) {
 		s.held.Holds(u) {
 		return false, nil
 	}
-	names, err := s.tree.Names(string(tree.Misses))
+	done, err := s.takeQuota(u.Key(), firstNetwork(j), s.maxMisses) // an operator brings it: no share
 	if err != nil {
 		return false, err
 	}
-	if len(names) >= s.maxMisses {
+	if done == nil {
 		return false, ErrFull
 	}
+	defer done()
 	text := raw + "\n" + strings.Join(missLines(j, job.MissRoom-len(raw)), "")
 	err = s.tree.WriteNew(text, s.tree.JobPath(tree.Misses, u.Key()), true)
 	if errors.Is(err, fs.ErrExist) {

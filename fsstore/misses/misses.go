@@ -206,7 +206,7 @@ func firstLine(f *os.File) (string, error) {
 // makeMiss makes the file of a miss: written in tmp/, then linked, because a rename would replace
 // what another server made at this moment.
 func (s *Misses) makeMiss(a request) (Verdict, error) {
-	done, err := s.takeQuota(a)
+	done, err := s.takeQuota(a.key, a.client, max(1, s.maxMisses/10))
 	if err != nil {
 		return VerdictNoted, err
 	}

@@ -25,11 +25,11 @@ type quota struct {
 // client's tenth of it was, or the file of that name can't take it.
 func (s *Misses) NotNoted() int64 { return s.quota.lost.Load() }
 
-// takeQuota counts one more miss against max-misses and against a tenth of it for its network. It
-// counts before the file is made, because a thousand requests at once would all pass. The caller
-// makes the file and calls done, which is nil where the quota is used up. A file that was counted
-// and not made counts until the next listing.
-func (s *Misses) takeQuota(a request) (done func(), err error) {
+// takeQuota counts one more miss, of file k, against max-misses and against the share of its
+// network. It counts before the file is made, because a thousand requests at once would all pass.
+// The caller makes the file and calls done, which is nil where the quota is used up. A file that was
+// counted and not made counts until the next listing.
+func (s *Misses) takeQuota(k, client string, share int) (done func(), err error) {
 	r := &s.quota
 	r.mu.Lock()
 	listed := r.owner != nil
@@ -42,13 +42,13 @@ func (s *Misses) takeQuota(a request) (done func(), err error) {
 	r.making.RLock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, counted := r.owner[a.key]; !counted {
+	if _, counted := r.owner[k]; !counted {
 		if len(r.owner) >= s.maxMisses || //guard:TestMissesAreBounded
-			r.share[a.client] >= max(1, s.maxMisses/10) { //guard:TestRoomIsTakenBeforeTheFileIsMade
+			r.share[client] >= share { //guard:TestRoomIsTakenBeforeTheFileIsMade
 			r.making.RUnlock()
 			return nil, nil
 		}
-		r.add(a.key, a.client)
+		r.add(k, client)
 	}
 	return r.making.RUnlock, nil
 }
@@ -99,10 +99,19 @@ func (s *Misses) networkOf(k string) string {
 	if err != nil {
 		return ""
 	}
-	for _, j := range job.Parse(b).Jobs {
-		if c := j.Clients(); len(c) > 0 {
-			return network(c[0].Addr)
+	jobs := job.Parse(b).Jobs
+	for i := range jobs {
+		if n := firstNetwork(&jobs[i]); n != "" {
+			return n
 		}
+	}
+	return ""
+}
+
+// firstNetwork returns the network of a job's first client, or "".
+func firstNetwork(j *job.Job) string {
+	if c := j.Clients(); len(c) > 0 {
+		return network(c[0].Addr)
 	}
 	return ""
 }
