@@ -111,7 +111,7 @@ func prepare(t *testing.T, hog string) *process {
 		"https://vendor.example/g.bin\n2030-01-31T02:00:00Z approve cli x\n2030-01-31T02:00:00Z failed 404 Not Found\n")
 	run("", "cancel", "https://vendor.example/a.bin", "https://vendor.example/b.bin")
 	run("", "add", hog)
-	p.start("--workers", "1")
+	p.start("--workers", "1", "--header-timeout", "1h") // the worker stays busy
 	p.eventually("the worker is busy", func() bool { return p.there("active/*hog.bin*") })
 	run("", "retry", "https://vendor.example/a.bin", "https://vendor.example/b.bin")
 	return p
