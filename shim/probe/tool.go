@@ -23,7 +23,7 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	rep := readReply(bufio.NewReader(strings.NewReader(header)))
 	switch {
 	case rep.Status == 0 && p.tool == call.Curl && status == 22: // -f, of an answer of 400 or more
-		rep.Status = 400
+		rep.Status, rep.Reason = 400, "" // it prints no header then
 	case rep.Status == 0 && p.untrusted(status):
 		return failed(answered, p.distrust())
 	case status != 0 && (rep.Status == 200 || rep.Status == 0):
