@@ -152,15 +152,8 @@ func rpmlint(t *testing.T, dir string) string {
 // TestPackages does with packages of two versions what an administrator does, in a clean root of
 // Debian: testdata/packages under systemd, testdata/unbooted without.
 func TestPackages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds packages and boots systemd")
-	}
-	if os.Getuid() != 0 {
-		t.Skip("wants root, to mount and to boot a container")
-	}
-	for _, program := range []string{"mmdebstrap", "systemd-nspawn"} {
-		need(t, program)
-	}
+	bootable(t)
+	need(t, "mmdebstrap")
 	base := filepath.Join(t.TempDir(), "base")
 	c := exec.Command("mmdebstrap", "--quiet", "--variant=essential",
 		"--include=curl,ca-certificates,systemd,systemd-sysv,busybox,rpm,passwd,openrc", "bookworm", base)
@@ -176,9 +169,7 @@ func TestPackages(t *testing.T) {
 			over := layOver(t, story.kind, made)
 			said := output(t, "env", "BASE="+base, "unshare", "--mount", "testdata/boot", over,
 				"testdata/"+story.file, story.mode)
-			if !strings.HasSuffix(said, "\nthe end") {
-				t.Errorf("the story ends early:\n%s", said)
-			}
+			isWhole(t, said)
 			for line := range strings.SplitSeq(said, "\n") {
 				if strings.Contains(line, "to the first hit") && !strings.HasPrefix(line, "+") {
 					t.Log(line)
@@ -188,20 +179,25 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// copyPackages copies both packages of a kind, the server's and the shim's, into a directory that it makes.
+func copyPackages(t *testing.T, from, kind, to string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	packages, err := filepath.Glob(from + "/*." + kind)
+	if err != nil || len(packages) != 2 {
+		t.Fatalf("packages: %s, %v", packages, err)
+	}
+	output(t, "cp", append(packages, to)...)
+}
+
 // layOver returns a directory with the packages of a kind, as they lie in the container.
 func layOver(t *testing.T, kind string, made map[string]string) string {
 	t.Helper()
 	over := t.TempDir()
 	for age, dir := range made {
-		to := filepath.Join(over, "root", age)
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		packages, err := filepath.Glob(dir + "/*." + kind)
-		if err != nil || len(packages) != 2 {
-			t.Fatalf("packages: %s, %v", packages, err)
-		}
-		output(t, "cp", append(packages, to)...)
+		copyPackages(t, dir, kind, filepath.Join(over, "root", age))
 	}
 	if err := os.WriteFile(filepath.Join(over, "root", "kind"), []byte(kind), 0o644); err != nil {
 		t.Fatal(err)

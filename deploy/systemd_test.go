@@ -12,13 +12,7 @@ import (
 
 // TestSystemd installs into the root of a container, boots systemd there, and does what an operator does: testdata/story.
 func TestSystemd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots systemd")
-	}
-	if os.Getuid() != 0 {
-		t.Skip("wants root, to mount and to boot a container")
-	}
-	need(t, "systemd-nspawn")
+	bootable(t)
 	if out, err := exec.Command("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/m && "+
 		"mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/m").CombinedOutput(); err != nil {
 		t.Skipf("this machine lays no file system over its root: %s", out)
@@ -26,7 +20,24 @@ func TestSystemd(t *testing.T) {
 	bin, root := t.TempDir(), t.TempDir()
 	output(t, "go", "build", "-o", bin+"/", "fromcache/cmd/fromcache", "fromcache/cmd/fromcache-shim", "fromcache/cmd/fromcache-shim-tls")
 	output(t, "make", "-C", "..", "BIN="+bin, "DESTDIR="+root, "install")
-	said := output(t, "unshare", "--mount", "testdata/boot", root, "testdata/story")
+	isWhole(t, output(t, "unshare", "--mount", "testdata/boot", root, "testdata/story"))
+}
+
+// bootable skips a test that boots a container where that is not wanted, or not allowed.
+func bootable(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("boots systemd")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("wants root, to mount and to boot a container")
+	}
+	need(t, "systemd-nspawn")
+}
+
+// isWhole fails where the story that a container printed ends before its last line.
+func isWhole(t *testing.T, said string) {
+	t.Helper()
 	if !strings.HasSuffix(said, "\nthe end") {
 		t.Errorf("the story ends early:\n%s", said)
 	}
