@@ -220,9 +220,5 @@ func (p *Part) toBlob() (digest string, err error) {
 	if !tree.StillNames(p.f, p.path) { //guard:TestAPartHasOneWriter
 		return "", fmt.Errorf("%s was replaced while it was written", p.path)
 	}
-	if err := os.Rename(p.path, p.c.tree.Path("blobs", digest)); err != nil {
-		return "", err
-	}
-	p.c.held.Withhold(digest, false)
-	return digest, tree.SyncDir(p.c.tree.Path("blobs", "")) //guard:TestEachStepIsSynced
+	return digest, p.c.held.Publish(p.path, digest)
 }

@@ -1,13 +1,11 @@
 package active
 
 import (
-	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
 
 	"fromcache/fsstore/counts"
-	"fromcache/fsstore/health"
 )
 
 // space is the room that downloads have reserved and not yet filled, so that two which fit alone
@@ -39,10 +37,9 @@ func (c *Claim) Reserve(total int64) error {
 			need = counts.AddCapped(need, max(0, n-other.written.Load()), math.MaxInt64)
 		}
 	}
-	if need > free-c.health.MinFree { //guard:TestSpaceIsReserved
+	if err := c.health.Room(free, need); err != nil { //guard:TestSpaceIsReserved
 		sp.refused.Store(true)
-		return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free",
-			health.ErrNoSpace, free, need, c.health.MinFree)
+		return err
 	}
 	if sp.promised == nil {
 		sp.promised = map[*Claim]int64{}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -216,6 +217,14 @@ func (p *Problem) Done(text string, err error) {
 
 // ErrNoSpace is the error of a download that would leave less than MinFree bytes.
 var ErrNoSpace = errors.New("not enough free space")
+
+// Room returns ErrNoSpace where need bytes more would leave less than MinFree of those that are free.
+func (m *Monitor) Room(free, need int64) error {
+	if need <= free-m.MinFree {
+		return nil
+	}
+	return fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free", ErrNoSpace, free, need, m.MinFree)
+}
 
 // Problem is one finding of fsck or scrub: what is wrong with a file, and what to do about it.
 type Problem struct {

@@ -35,6 +35,16 @@ func mayRead(path string) bool {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
 }
 
+// Publish gives the file at path, which is fsynced, the name of its digest in blobs/, durably when
+// it returns nil. A crash after it leaves a blob that nothing names.
+func (s *Cache) Publish(path, digest string) error {
+	if err := os.Rename(path, s.tree.Path("blobs", digest)); err != nil {
+		return err
+	}
+	s.Withhold(digest, false)
+	return tree.SyncDir(s.tree.Path("blobs", "")) //guard:fsstore/active.TestEachStepIsSynced
+}
+
 // Withhold sets whether this process serves a blob as a miss although it is there, because it is
 // rotten or can't be read to its end.
 func (s *Cache) Withhold(digest string, yes bool) {

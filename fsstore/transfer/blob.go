@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 
-	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/kind"
@@ -70,11 +69,10 @@ func (c *Carrier) reserve(size int64) error {
 		return nil
 	}
 	free, _, err := c.tree.Free()
-	if err == nil && size > free-c.health.MinFree {
-		err = fmt.Errorf("%w: %d bytes are free, %d are to come, %d stay free",
-			health.ErrNoSpace, free, size, c.health.MinFree)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.health.Room(free, size)
 }
 
 // fill clones or copies a file into the blob's own, and hashes what is in that then. It makes no
@@ -135,9 +133,5 @@ func (c *Carrier) publish(b *blob) error {
 	if err := b.f.Sync(); err != nil {
 		return err
 	}
-	if err := os.Rename(b.f.Name(), c.tree.Path("blobs", b.digest)); err != nil {
-		return err
-	}
-	c.held.Withhold(b.digest, false)
-	return tree.SyncDir(c.tree.Path("blobs", ""))
+	return c.held.Publish(b.f.Name(), b.digest)
 }
