@@ -177,7 +177,6 @@ allow ads.example.com
 cancel *a.bin* *nothing*
 cancel https://vendor.example/b.bin
 cancel . .. /
-cancel *hog*
 retry *a.bin* failed/KEY(https://vendor.example/g.bin).job
 retry done/*one* nothing
 retry KEY(https://vendor.example/one.txt)
@@ -226,7 +225,7 @@ func TestVerbsFromAfar(t *testing.T) {
 		write(t, p.dir+"/file", "a file\n")
 		write(t, p.dir+"/empty", "")
 	}
-	for line := range strings.Lines(strings.TrimSpace(calls)) {
+	try := func(line string) {
 		call, stdin, _ := strings.Cut(strings.TrimSpace(line), " | ")
 		call = names.ReplaceAllStringFunc(call, func(s string) string {
 			m := names.FindStringSubmatch(s)
@@ -239,7 +238,7 @@ func TestVerbsFromAfar(t *testing.T) {
 			for _, p := range []way{here, far} {
 				write(t, p.data("meta", "vendor.example--broken--0123456789abcdef0123456789abcdef.json"), "{")
 			}
-			continue
+			return
 		}
 		args := strings.Fields(call)
 		inPlace := args
@@ -254,6 +253,9 @@ func TestVerbsFromAfar(t *testing.T) {
 			t.Errorf("fromcache %s shows a secret: %+v", call, b)
 		}
 	}
+	for line := range strings.Lines(strings.TrimSpace(calls)) {
+		try(line)
+	}
 	for _, dir := range []string{"misses", "queue", "cancelled", "failed", "done", "denied", "meta", "blobs"} {
 		if a, b := here.listed(dir), far.listed(dir); a != b {
 			t.Errorf("%s/ here: %s\nfar: %s", dir, a, b)
@@ -262,6 +264,7 @@ func TestVerbsFromAfar(t *testing.T) {
 	if b, err := os.ReadFile(far.data("queue", keyOf(t, "https://vendor.example/m1.run")+".job")); err != nil || !strings.Contains(string(b), " approve api ops:127.0.0.1") {
 		t.Errorf("%v: %s", err, b)
 	}
+	try("cancel *hog*") // last, because the worker then takes what waits, at each side when it comes to it
 }
 
 func (p *process) listed(dir string) string {
