@@ -55,7 +55,7 @@ test: needs assets ## install what tests need, and run every test
 
 # The packages left out run programs that were built without the detector.
 race: needs assets ## run the tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture$$ -e /deploy -e /shim/replay)
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=20 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture$$ -e /deploy -e /shim/replay)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
