@@ -12,7 +12,7 @@ import (
 	"fromcache/httpd/operate"
 )
 
-func (a *app) addCommand() *cobra.Command {
+func addCommand(a *app) *cobra.Command {
 	var add operate.Addition
 	c := &cobra.Command{
 		Use:   "add URL...",

@@ -18,61 +18,71 @@ import (
 	"fromcache/httpd/operate"
 )
 
+// where is which cache a verb works on, as flags and environment say: a data directory, or that of a
+// server.
+type where struct {
+	getenv     func(string) string
+	stderr     io.Writer
+	store      storeFlags
+	server     string // of --server
+	serverFlag *pflag.Flag
+}
+
 // openCache opens the cache that a verb operates: a server's, or a data directory that exists.
-func (a *app) openCache() (operate.Cache, error) {
-	c, err := a.farCache()
+func (w *where) openCache() (operate.Cache, error) {
+	c, err := w.farCache()
 	if c != nil || err != nil {
 		return c, err
 	}
-	s, err := a.openStore(fsstore.Options{})
-	return a.localCache(s, err)
+	s, err := w.openStore(fsstore.Options{})
+	return w.localCache(s, err)
 }
 
 // openNamedCache is openCache for what is brought in, as openNamed is openStore.
-func (a *app) openNamedCache(o fsstore.Options) (operate.Cache, error) {
-	c, err := a.farCache()
+func (w *where) openNamedCache(o fsstore.Options) (operate.Cache, error) {
+	c, err := w.farCache()
 	if c != nil || err != nil {
 		return c, err
 	}
-	s, err := a.openNamed(o)
-	return a.localCache(s, err)
+	s, err := w.openNamed(o)
+	return w.localCache(s, err)
 }
 
 // localCache returns a data directory as a cache. Where there is none it says how a server is asked.
-func (a *app) localCache(s *fsstore.Store, err error) (operate.Cache, error) {
+func (w *where) localCache(s *fsstore.Store, err error) (operate.Cache, error) {
 	if errors.As(err, new(noDataError)) {
 		err = fmt.Errorf("%w; or ask a server: --server URL", err)
-		if a.shimServer() != "" && !a.hasToken() {
+		if w.shimServer() != "" && !w.hasToken() {
 			err = fmt.Errorf("%w; FROMCACHE_SERVER is not asked, because FROMCACHE_TOKEN is not set", err)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &operate.Local{Store: s, By: a.operator()}, nil
+	return &operate.Local{Store: s, By: w.operator()}, nil
 }
 
 // farCache returns the cache of a server, or nil where the verb works on a data directory.
-func (a *app) farCache() (operate.Cache, error) {
-	server, err := a.farServer()
+func (w *where) farCache() (operate.Cache, error) {
+	server, err := w.farServer()
 	if server == "" || err != nil {
 		return nil, err
 	}
-	token, err := a.token()
+	token, err := w.token()
 	if err != nil {
 		return nil, err
 	}
-	roots, err := a.roots()
+	roots, err := w.roots()
 	if err != nil {
 		return nil, err
 	}
 	return client.New(server, token, roots), nil
 }
 
-func (a *app) addServerFlag(f *pflag.FlagSet) {
-	f.StringVar(&a.server, "server", "",
+func (w *where) addServerFlag(f *pflag.FlagSet) {
+	f.StringVar(&w.server, "server", "",
 		"`URL` of a cache-host to ask, instead of a data directory: fromcache help api")
-	a.serverFlag = f.Lookup("server")
+	w.serverFlag = f.Lookup("server")
 }
 
 // forAfar is the annotation of verbs that take --server.
@@ -87,17 +97,17 @@ func fromAfar(commands ...*cobra.Command) []*cobra.Command {
 }
 
 // refuseServer refuses --server for a verb that works on this machine alone.
-func (a *app) refuseServer(c *cobra.Command, _ []string) error {
-	if a.serverFlag.Changed && c.Annotations[forAfar] == "" {
+func (w *where) refuseServer(c *cobra.Command, _ []string) error {
+	if w.serverFlag.Changed && c.Annotations[forAfar] == "" {
 		return usagef("%s works on this machine alone, and takes no --server", c.Name())
 	}
 	return nil
 }
 
 // hideServer returns a help function that leaves --server out for verbs that refuse it.
-func (a *app) hideServer(show func(*cobra.Command, []string)) func(*cobra.Command, []string) {
+func (w *where) hideServer(show func(*cobra.Command, []string)) func(*cobra.Command, []string) {
 	return func(c *cobra.Command, args []string) {
-		a.serverFlag.Hidden = c.HasParent() && c.Annotations[forAfar] == ""
+		w.serverFlag.Hidden = c.HasParent() && c.Annotations[forAfar] == ""
 		show(c, args)
 	}
 }
@@ -105,23 +115,23 @@ func (a *app) hideServer(show func(*cobra.Command, []string)) func(*cobra.Comman
 // farServer returns the address of the server that a verb asks, or "" where it works on a data
 // directory. FROMCACHE_SERVER alone chooses no server, because it is the shim's setting, and whoever
 // has a data directory at hand means that.
-func (a *app) farServer() (string, error) {
+func (w *where) farServer() (string, error) {
 	switch {
-	case a.serverFlag.Changed && a.store.dirFlag.Changed:
+	case w.serverFlag.Changed && w.store.dirFlag.Changed:
 		return "", usagef("--server and --data-dir exclude each other: give one")
-	case a.serverFlag.Changed && (a.store.keep || a.store.drop):
+	case w.serverFlag.Changed && (w.store.keep || w.store.drop):
 		return "", usagef("--keep-query and --drop-query are for a data directory: " +
 			"a server has its own rule")
-	case a.serverFlag.Changed && strings.TrimSpace(a.server) == "":
+	case w.serverFlag.Changed && strings.TrimSpace(w.server) == "":
 		return "", usagef("--server is empty: give the URL of the cache-host")
-	case a.serverFlag.Changed:
-	case a.store.dirFlag.Changed, a.getenv("FROMCACHE_DATA_DIR") != "", a.shimServer() == "",
-		!a.hasToken():
+	case w.serverFlag.Changed:
+	case w.store.dirFlag.Changed, w.getenv("FROMCACHE_DATA_DIR") != "", w.shimServer() == "",
+		!w.hasToken():
 		return "", nil
 	case hasData(defaultDataDir) == nil:
 		return "", nil
 	}
-	server, err := a.cacheHost()
+	server, err := w.cacheHost()
 	if err == nil && (key.HasUserInfo(server) || strings.ContainsAny(server, "?#")) {
 		err = usagef("the cache-host %s: give scheme, host, port and path alone; "+
 			"a token goes into FROMCACHE_TOKEN", key.Redact(server))
@@ -130,20 +140,20 @@ func (a *app) farServer() (string, error) {
 }
 
 // hasToken reports whether the environment names a token for the API.
-func (a *app) hasToken() bool {
-	return strings.TrimSpace(a.getenv("FROMCACHE_TOKEN")+a.getenv("FROMCACHE_TOKEN_FILE")) != ""
+func (w *where) hasToken() bool {
+	return strings.TrimSpace(w.getenv("FROMCACHE_TOKEN")+w.getenv("FROMCACHE_TOKEN_FILE")) != ""
 }
 
 // token returns the token for the API, or "".
-func (a *app) token() (string, error) {
-	if token := strings.TrimSpace(a.getenv("FROMCACHE_TOKEN")); token != "" {
+func (w *where) token() (string, error) {
+	if token := strings.TrimSpace(w.getenv("FROMCACHE_TOKEN")); token != "" {
 		if !isBearer(token) {
 			return "", errors.New("FROMCACHE_TOKEN is no token: give the one word that " +
 				"fromcache token add NAME printed")
 		}
 		return token, nil
 	}
-	file := a.getenv("FROMCACHE_TOKEN_FILE")
+	file := w.getenv("FROMCACHE_TOKEN_FILE")
 	if file == "" {
 		return "", nil
 	}
@@ -190,8 +200,8 @@ func readTokenFile(name string) ([]byte, error) {
 }
 
 // roots returns the CAs that FROMCACHE_CA_FILE names; nil: the system's.
-func (a *app) roots() (*x509.CertPool, error) {
-	file := a.getenv("FROMCACHE_CA_FILE")
+func (w *where) roots() (*x509.CertPool, error) {
+	file := w.getenv("FROMCACHE_CA_FILE")
 	if file == "" {
 		return nil, nil
 	}

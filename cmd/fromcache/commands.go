@@ -34,7 +34,7 @@ func (a *app) command() *cobra.Command {
 	must(root.MarkPersistentFlagDirname("data-dir"))
 	root.PersistentFlags().BoolP("help", "h", false, "show help")
 	root.SetHelpFunc(a.hideServer(root.HelpFunc()))
-	help := a.helpCommand()
+	help := helpCommand(a)
 	root.SetHelpCommand(help)
 	for _, g := range a.groups(help) {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
@@ -43,7 +43,7 @@ func (a *app) command() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(a.manCommand())
+	root.AddCommand(manCommand(a))
 	return root
 }
 
@@ -62,13 +62,13 @@ type group struct {
 // groups are the verbs in the order in which help shows them.
 func (a *app) groups(help *cobra.Command) []group {
 	return []group{
-		{"The server", append([]*cobra.Command{a.serveCommand(), a.healthCommand()}, fromAfar(a.statusCommand())...)},
-		{"What is there", fromAfar(a.lsCommand(), a.whyCommand(), a.logCommand(), a.statsCommand(), a.urlCommand())},
-		{"Decisions", fromAfar(a.moveCommands()...)},
-		{"Artifacts that nobody asked for", fromAfar(a.addCommand(), a.putCommand())},
-		{"Other caches", []*cobra.Command{a.importCommand(), a.exportCommand()}},
-		{"Upkeep", []*cobra.Command{a.fsckCommand(), a.gcCommand(), a.tokenCommand()}},
-		{"The program", []*cobra.Command{help, a.completionCommand(), a.versionCommand()}},
+		{"The server", append([]*cobra.Command{serveCommand(a), healthCommand(a)}, fromAfar(statusCommand(a))...)},
+		{"What is there", fromAfar(lsCommand(a), whyCommand(a), logCommand(a), statsCommand(a), urlCommand(a))},
+		{"Decisions", fromAfar(moveCommands(a)...)},
+		{"Artifacts that nobody asked for", fromAfar(addCommand(a), putCommand(a))},
+		{"Other caches", []*cobra.Command{importCommand(a), exportCommand(a)}},
+		{"Upkeep", []*cobra.Command{fsckCommand(a), gcCommand(a), tokenCommand(a)}},
+		{"The program", []*cobra.Command{help, completionCommand(a), versionCommand(a)}},
 		{"Help topics: fromcache help TOPIC", topicCommands()},
 	}
 }
@@ -109,7 +109,7 @@ func operands(min, max int) cobra.PositionalArgs {
 	}
 }
 
-func (a *app) helpCommand() *cobra.Command {
+func helpCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [VERB|TOPIC]",
 		Short: "Explain a verb, or a topic",
@@ -133,7 +133,7 @@ func (a *app) helpCommand() *cobra.Command {
 	}
 }
 
-func (a *app) completionCommand() *cobra.Command {
+func completionCommand(a *app) *cobra.Command {
 	shells := map[string]func(*cobra.Command, io.Writer) error{
 		"bash": func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
 		"zsh":  (*cobra.Command).GenZshCompletion,

@@ -20,7 +20,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-func (a *app) exportCommand() *cobra.Command {
+func exportCommand(a *app) *cobra.Command {
 	var wants, list string
 	c := &cobra.Command{
 		Use:   "export DEST [KEY|GLOB|URL...]",

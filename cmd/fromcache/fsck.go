@@ -11,7 +11,7 @@ import (
 	"fromcache/fsstore"
 )
 
-func (a *app) fsckCommand() *cobra.Command {
+func fsckCommand(a *app) *cobra.Command {
 	var o fsstore.FsckOptions
 	c := &cobra.Command{
 		Use:   "fsck",

@@ -9,7 +9,7 @@ import (
 	"fromcache/fsstore"
 )
 
-func (a *app) gcCommand() *cobra.Command {
+func gcCommand(a *app) *cobra.Command {
 	var o fsstore.GCOptions
 	older := span(24 * time.Hour)
 	c := &cobra.Command{

@@ -16,7 +16,7 @@ import (
 )
 
 // healthCommand is also the health check of a container that holds this binary and nothing else.
-func (a *app) healthCommand() *cobra.Command {
+func healthCommand(a *app) *cobra.Command {
 	var host string
 	listen := port(defaultPort)
 	c := &cobra.Command{

@@ -16,7 +16,7 @@ import (
 	"fromcache/fsstore/kind"
 )
 
-func (a *app) importCommand() *cobra.Command {
+func importCommand(a *app) *cobra.Command {
 	minFree := defaultMinFree
 	c := &cobra.Command{
 		Use:   "import DIR|LIST",

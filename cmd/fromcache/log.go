@@ -23,7 +23,7 @@ type logFlags struct {
 	since               span
 }
 
-func (a *app) logCommand() *cobra.Command {
+func logCommand(a *app) *cobra.Command {
 	o := &logFlags{}
 	c := &cobra.Command{
 		Use:   "log [KEY|GLOB|URL]",

@@ -17,7 +17,7 @@ import (
 
 const artifacts = "artifacts"
 
-func (a *app) lsCommand() *cobra.Command {
+func lsCommand(a *app) *cobra.Command {
 	var asJSON bool
 	lists := append(completeStates(operate.Spool[:]), artifacts)
 	c := &cobra.Command{

@@ -10,7 +10,6 @@ import (
 	"regexp"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -19,12 +18,9 @@ func main() {
 
 // app is one call of the program.
 type app struct {
-	getenv         func(string) string
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	store          storeFlags
-	server         string // of --server
-	serverFlag     *pflag.Flag
+	where
+	stdin  io.Reader
+	stdout io.Writer
 }
 
 // A usageError is a call that can't be understood: exit status 2.
@@ -41,7 +37,7 @@ var errReported = errors.New("failed")
 // run is the whole program but for the process: args[0] is the name that it was called by. It
 // returns the exit status: 0, 1 when it failed, 2 when the call can't be understood.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{where{getenv: getenv, stderr: stderr}, stdin, stdout}
 	root := a.command()
 	root.SetArgs(arguments(args))
 	root.SetIn(stdin)

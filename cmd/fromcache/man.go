@@ -13,14 +13,14 @@ import (
 
 // manCommand is for make man and make install: it writes fromcache(1) from the tree of commands,
 // and a page of section 7 from each help topic.
-func (a *app) manCommand() *cobra.Command {
+func manCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
 		Short:  "Write the manual pages into DIR/man1 and DIR/man7",
 		Hidden: true,
 		Args:   operands(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			clean := &app{getenv: func(string) string { return "" }} // whose defaults are the program's own
+			clean := &app{where: where{getenv: func(string) string { return "" }}} // the defaults are the program's own
 			pages := map[string]string{"man1/fromcache.1": manOfVerbs(clean.command())}
 			for _, t := range topics {
 				pages["man7/fromcache-"+t.name+".7"] = manOfTopic(t)

@@ -47,7 +47,7 @@ type file struct {
 const operandsLong = `An operand is a key, a file's name or path, the URL, or a glob. A glob is matched against the names
 that ls shows, and must match a whole name: quote it. A path as failed/NAME means that directory.`
 
-func (a *app) moveCommands() []*cobra.Command {
+func moveCommands(a *app) []*cobra.Command {
 	var commands []*cobra.Command
 	for _, m := range []moving{{
 		use: "approve KEY|GLOB|URL...", short: "Let misses be fetched: misses/ to queue/",
@@ -94,12 +94,12 @@ taken.`,
 tmp/DIGEST.gone, and go a day later. Until then fromcache put URL with that file holds them again.`,
 		past: "evicted", do: byName(operate.Cache.Evict),
 	}} {
-		commands = append(commands, a.moveCommand(m))
+		commands = append(commands, moveCommand(a, m))
 	}
 	return commands
 }
 
-func (a *app) moveCommand(m moving) *cobra.Command {
+func moveCommand(a *app, m moving) *cobra.Command {
 	dirs := completeStates(append(m.in, m.completes...))
 	if m.in == nil {
 		dirs = []string{"meta"}

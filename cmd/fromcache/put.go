@@ -16,7 +16,7 @@ import (
 	"fromcache/httpd/operate"
 )
 
-func (a *app) putCommand() *cobra.Command {
+func putCommand(a *app) *cobra.Command {
 	var add operate.Addition
 	minFree := defaultMinFree
 	c := &cobra.Command{

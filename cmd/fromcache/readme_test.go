@@ -301,7 +301,7 @@ func TestReadmeNamesWhatThereIs(t *testing.T) {
 			t.Errorf("it says make %s", m[1])
 		}
 	}
-	root := (&app{getenv: func(string) string { return "" }}).command()
+	root := (&app{where: where{getenv: func(string) string { return "" }}}).command()
 	_, list, _ := strings.Cut(text, "\n## Where to read on\n")
 	var listed []string
 	for _, line := range regexp.MustCompile("(?m)^- (`.*?): ").FindAllStringSubmatch(list, -1) {

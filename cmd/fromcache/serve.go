@@ -65,7 +65,7 @@ pages with FROMCACHE_ADMIN_PASSWORD.
 At a SIGTERM answers get 30 s to end, and downloads go back to queue/ with what they have. A second
 signal ends the server at once; nothing is lost by that.`
 
-func (a *app) serveCommand() *cobra.Command {
+func serveCommand(a *app) *cobra.Command {
 	o := &serveFlags{
 		history: span(fsstore.DefaultHistory), minFree: defaultMinFree,
 		scrubRate: fsstore.DefaultScrubRate, headerTimeout: span(time.Minute),

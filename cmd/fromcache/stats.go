@@ -10,7 +10,7 @@ import (
 	"fromcache/httpd/operate"
 )
 
-func (a *app) statsCommand() *cobra.Command {
+func statsCommand(a *app) *cobra.Command {
 	var days int
 	c := &cobra.Command{
 		Use:   "stats",

@@ -21,7 +21,7 @@ type statusRow struct {
 	*fsstore.Status
 }
 
-func (a *app) statusCommand() *cobra.Command {
+func statusCommand(a *app) *cobra.Command {
 	var host string
 	listen := port(defaultPort)
 	var asJSON bool

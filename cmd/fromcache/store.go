@@ -31,22 +31,22 @@ type storeFlags struct {
 	keep, drop bool
 }
 
-func (a *app) addStoreFlags(f *pflag.FlagSet) {
-	dir := cmp.Or(a.getenv("FROMCACHE_DATA_DIR"), defaultDataDir)
-	f.StringVar(&a.store.dir, "data-dir", dir, "`DIR` that holds the data; $FROMCACHE_DATA_DIR")
-	a.store.dirFlag = f.Lookup("data-dir")
-	f.BoolVar(&a.store.keep, "keep-query", false, "a URL's query is always a part of its key; FROMCACHE_QUERY=keep")
-	f.BoolVar(&a.store.drop, "drop-query", false, "a URL's query is never a part of its key; FROMCACHE_QUERY=drop")
+func (w *where) addStoreFlags(f *pflag.FlagSet) {
+	dir := cmp.Or(w.getenv("FROMCACHE_DATA_DIR"), defaultDataDir)
+	f.StringVar(&w.store.dir, "data-dir", dir, "`DIR` that holds the data; $FROMCACHE_DATA_DIR")
+	w.store.dirFlag = f.Lookup("data-dir")
+	f.BoolVar(&w.store.keep, "keep-query", false, "a URL's query is always a part of its key; FROMCACHE_QUERY=keep")
+	f.BoolVar(&w.store.drop, "drop-query", false, "a URL's query is never a part of its key; FROMCACHE_QUERY=drop")
 }
 
-func (a *app) rule() (key.Rule, error) {
-	word := strings.TrimSpace(a.getenv("FROMCACHE_QUERY"))
+func (w *where) rule() (key.Rule, error) {
+	word := strings.TrimSpace(w.getenv("FROMCACHE_QUERY"))
 	switch {
-	case a.store.keep && a.store.drop:
+	case w.store.keep && w.store.drop:
 		return 0, usagef("--keep-query and --drop-query exclude each other: give one")
-	case a.store.keep:
+	case w.store.keep:
 		return key.Keep, nil
-	case a.store.drop:
+	case w.store.drop:
 		return key.Drop, nil
 	}
 	switch word {
@@ -65,20 +65,20 @@ type noDataError struct{ error }
 
 // openStore opens the data directory for a verb. It makes no new one, because a name that does not
 // exist is most often a mistyped one.
-func (a *app) openStore(o fsstore.Options) (*fsstore.Store, error) {
-	if err := hasData(a.store.dir); err != nil {
-		return nil, a.noData(err)
+func (w *where) openStore(o fsstore.Options) (*fsstore.Store, error) {
+	if err := hasData(w.store.dir); err != nil {
+		return nil, w.noData(err)
 	}
-	return a.makeStore(o)
+	return w.makeStore(o)
 }
 
 // openNamed is openStore for what is brought in: a data directory that the call or the environment
 // names is made where there is none. ./data is not, because it may be meant on another machine.
-func (a *app) openNamed(o fsstore.Options) (*fsstore.Store, error) {
-	if a.store.dirFlag.Changed || a.getenv("FROMCACHE_DATA_DIR") != "" {
-		return a.makeStore(o)
+func (w *where) openNamed(o fsstore.Options) (*fsstore.Store, error) {
+	if w.store.dirFlag.Changed || w.getenv("FROMCACHE_DATA_DIR") != "" {
+		return w.makeStore(o)
 	}
-	return a.openStore(o)
+	return w.openStore(o)
 }
 
 // hasData returns why dir can be no data directory: it is not there, or it is empty. Whether it
@@ -96,9 +96,9 @@ func hasData(dir string) error {
 }
 
 // noData returns the error for a data directory that is not there, because of why.
-func (a *app) noData(why error) error {
+func (w *where) noData(why error) error {
 	err := fmt.Errorf("no data directory: %w; name it with --data-dir or FROMCACHE_DATA_DIR, "+
-		"or make one: fromcache serve --data-dir %s", why, a.store.dir)
+		"or make one: fromcache serve --data-dir %s", why, w.store.dir)
 	if here, wrong := filepath.Abs("."); wrong == nil {
 		if _, wrong := fsstore.OpenSource(here, key.Auto); wrong == nil {
 			err = fmt.Errorf("%w; this directory is one: --data-dir . names it", err)
@@ -108,23 +108,23 @@ func (a *app) noData(why error) error {
 }
 
 // makeStore opens the data directory, and makes it where there is none.
-func (a *app) makeStore(o fsstore.Options) (*fsstore.Store, error) {
+func (w *where) makeStore(o fsstore.Options) (*fsstore.Store, error) {
 	var err error
-	if o.Rule, err = a.rule(); err != nil {
+	if o.Rule, err = w.rule(); err != nil {
 		return nil, err
 	}
-	store, err := fsstore.Open(a.store.dir, o)
+	store, err := fsstore.Open(w.store.dir, o)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range store.Remade() {
-		fmt.Fprintf(a.stderr, "fromcache: %s was gone from the data directory, and was made again\n", name)
+		fmt.Fprintf(w.stderr, "fromcache: %s was gone from the data directory, and was made again\n", name)
 	}
 	return store, nil
 }
 
 // operator is who a job's log names for what this call does.
-func (a *app) operator() fsstore.Operator {
+func (w *where) operator() fsstore.Operator {
 	by := fsstore.Operator{Via: "cli", Addr: "uid-" + strconv.Itoa(os.Getuid())}
 	if u, err := user.Current(); err == nil {
 		by.Addr = u.Username

@@ -41,7 +41,7 @@ func (e expiry) at(now time.Time) time.Time {
 	return now.Add(time.Duration(e))
 }
 
-func (a *app) tokenCommand() *cobra.Command {
+func tokenCommand(a *app) *cobra.Command {
 	role, expires := string(fsstore.RoleRead), defaultTokenAge
 	c := &cobra.Command{
 		Use:   "token add NAME | ls | rm NAME...",

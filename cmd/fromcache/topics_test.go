@@ -28,7 +28,7 @@ var foreign = []string{
 
 // Topics and verbs name only verbs, topics and flags that there are, so that no help leads nowhere.
 func TestHelpNamesWhatThereIs(t *testing.T) {
-	root := (&app{getenv: func(string) string { return "" }}).command()
+	root := (&app{where: where{getenv: func(string) string { return "" }}}).command()
 	texts, flags := map[string]string{"README.md": readme(t)}, slices.Clone(foreign)
 	collect := func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) }
 	root.PersistentFlags().VisitAll(collect)

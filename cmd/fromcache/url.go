@@ -12,7 +12,7 @@ import (
 	"fromcache/fsstore/key"
 )
 
-func (a *app) urlCommand() *cobra.Command {
+func urlCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "url URL",
 		Short: "Print the address at which the cache serves URL",
@@ -48,8 +48,8 @@ func (a *app) url(asked string) error {
 
 // cacheHost returns the address of the cache-host as the shim reads it: the first of several, and
 // http where there is no scheme.
-func (a *app) cacheHost() (string, error) {
-	all := splitList(cmp.Or(a.server, a.shimServer()))
+func (w *where) cacheHost() (string, error) {
+	all := splitList(cmp.Or(w.server, w.shimServer()))
 	if len(all) == 0 {
 		return fmt.Sprintf("http://localhost:%d", defaultPort), nil
 	}
@@ -67,8 +67,8 @@ func (a *app) cacheHost() (string, error) {
 }
 
 // shimServer returns FROMCACHE_SERVER; "" where it is off, which turns the shim off and names none.
-func (a *app) shimServer() string {
-	if server := strings.TrimSpace(a.getenv("FROMCACHE_SERVER")); server != "off" {
+func (w *where) shimServer() string {
+	if server := strings.TrimSpace(w.getenv("FROMCACHE_SERVER")); server != "off" {
 		return server
 	}
 	return ""

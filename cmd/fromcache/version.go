@@ -11,7 +11,7 @@ import (
 // version is set by the linker: make passes what git describe says.
 var version string
 
-func (a *app) versionCommand() *cobra.Command {
+func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",

@@ -13,7 +13,7 @@ import (
 	"fromcache/httpd/operate"
 )
 
-func (a *app) whyCommand() *cobra.Command {
+func whyCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "why URL",
