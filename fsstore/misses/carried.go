@@ -13,7 +13,7 @@ import (
 )
 
 // ErrFull is the error for a miss that is not taken because misses/ is at its cap.
-var ErrFull = errors.New("misses/ is full: approve, dismiss or deny some, or raise --max-misses")
+var ErrFull = errors.New("misses/ is full: approve, dismiss or deny some first")
 
 // TakeMiss records a miss of another cache, with the requests that its clients made; of its other lines
 // it takes none. A request that the miss here has already is not counted again. TakeMiss reports false
