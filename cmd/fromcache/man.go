@@ -49,12 +49,23 @@ func manOfVerbs(root *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# fromcache 1 \"\" fromcache\n\n## NAME\n\nfromcache - %s\n\n"+
 		"## SYNOPSIS\n\n**fromcache** *VERB* [operands] [flags]\n\n## DESCRIPTION\n\n%s\n", root.Short, root.Long)
-	fmt.Fprintf(&b, "\n## FLAGS OF EVERY VERB\n\n%s", manOfFlags(root.PersistentFlags()))
+	b.WriteString("\n## FLAGS OF EVERY VERB\n\n")
+	var server string
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "server" {
+			server = manOfFlag(f)
+		} else {
+			b.WriteString(manOfFlag(f))
+		}
+	})
 	for _, g := range root.Groups() {
 		for _, c := range root.Commands() {
 			if c.GroupID == g.ID && c.Runnable() {
 				fmt.Fprintf(&b, "\n## fromcache %s\n\n%s\n\n%s",
 					literal(c.Use), longText(c), manOfFlags(c.LocalNonPersistentFlags()))
+				if c.Annotations[forAfar] != "" {
+					b.WriteString(server)
+				}
 			}
 		}
 	}
@@ -77,14 +88,16 @@ func longText(c *cobra.Command) string {
 
 func manOfFlags(f *pflag.FlagSet) string {
 	var b strings.Builder
-	f.VisitAll(func(f *pflag.Flag) {
-		value, about := pflag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
-			about += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(&b, "**--%s** %s\n:   %s\n\n", f.Name, value, literal(about))
-	})
+	f.VisitAll(func(f *pflag.Flag) { b.WriteString(manOfFlag(f)) })
 	return b.String()
+}
+
+func manOfFlag(f *pflag.Flag) string {
+	value, about := pflag.UnquoteUsage(f)
+	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
+		about += " (default " + f.DefValue + ")"
+	}
+	return fmt.Sprintf("**--%s** %s\n:   %s\n\n", f.Name, value, literal(about))
 }
 
 // literal keeps Markdown from reading the characters of globs and placeholders as marks.
