@@ -121,7 +121,7 @@ var rooms = []room{
 	},
 	{
 		path:  "fromcache/httpd/read",
-		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer"},
+		ours:  []string{"fromcache/fsstore", "fromcache/httpd/answer", "fromcache/httpd/crowd"},
 		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
@@ -156,8 +156,18 @@ var rooms = []room{
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
+		path: "fromcache/httpd/crowd",
+		ours: []string{"fromcache/fsstore", "fromcache/httpd/progress"},
+		not:  []string{"os", "path/filepath", "io/ioutil", "net/http"},
+	},
+	{
+		path: "fromcache/httpd/progress",
+		ours: []string{"fromcache/fsstore"},
+		not:  []string{"os", "path/filepath", "io/ioutil", "net/http"},
+	},
+	{
 		path: "fromcache/httpd/show",
-		ours: []string{"fromcache/fsstore", "fromcache/templates"},
+		ours: []string{"fromcache/fsstore", "fromcache/httpd/progress", "fromcache/templates"},
 		not:  []string{"os", "path/filepath", "io/ioutil", "net/http"},
 	},
 	{
@@ -225,18 +235,20 @@ var denied = map[string][]string{
 	"fromcache/fsstore/fetch/response": append([]string{
 		"fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/origins",
 	}, inner...),
-	"fromcache/fsstore/hooks": inner,
-	"fromcache/httpd":         append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/answer":  append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/metrics": append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/read":    append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/access":  append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/live":    append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/api":     append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/operate": append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/show":    append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/httpd/pages":   append([]string{"fromcache/fsstore/fetch"}, inner...),
-	"fromcache/cmd":           append([]string{sqlite}, inner...),
+	"fromcache/fsstore/hooks":  inner,
+	"fromcache/httpd":          append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/answer":   append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/metrics":  append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/read":     append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/access":   append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/live":     append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/api":      append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/operate":  append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/progress": append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/crowd":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/show":     append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/pages":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/cmd":            append([]string{sqlite}, inner...),
 }
 
 func TestRooms(t *testing.T) {

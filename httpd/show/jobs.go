@@ -11,6 +11,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/progress"
 	"fromcache/templates"
 )
 
@@ -231,7 +232,7 @@ func (m *Model) amounts(r *JobRow, j *fsstore.JobFile) {
 			r.Sizes = templates.Size(e.Size)
 		}
 	case j.State == fsstore.Active:
-		rate := m.rates.of(j, time.Now())
+		rate := m.rates.Of(j, time.Now())
 		if rate > 0 {
 			r.Rate = templates.Size(rate) + "/s"
 		}
@@ -242,8 +243,8 @@ func (m *Model) amounts(r *JobRow, j *fsstore.JobFile) {
 		r.Progress, r.Part, r.Total = true, min(j.Part, j.Total), j.Total
 		r.Percent = r.Part * 100 / r.Total
 		r.Sizes += " of " + templates.Size(j.Total)
-		if rate > 0 {
-			r.Left = timeLeft(time.Duration((r.Total - r.Part) / rate * int64(time.Second)))
+		if left, ok := progress.Left(j, rate); ok {
+			r.Left = timeLeft(left)
 		}
 	case j.Part > 0:
 		r.Sizes = templates.Size(j.Part)

@@ -2,6 +2,7 @@ package show
 
 import (
 	"fromcache/fsstore"
+	"fromcache/httpd/progress"
 	"fromcache/templates"
 )
 
@@ -10,7 +11,7 @@ type Model struct {
 	store    *fsstore.Store
 	view     *fsstore.View
 	computed computed
-	rates    rates
+	rates    progress.Rates
 }
 
 // New returns a model of s, whose directories are in v.

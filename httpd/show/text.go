@@ -1,6 +1,11 @@
 package show
 
-import "fromcache/fsstore/key"
+import (
+	"strconv"
+	"time"
+
+	"fromcache/fsstore/key"
+)
 
 // URL returns a URL as pages show it: redacted, and cut after 600 bytes. orElse stands where there
 // is none.
@@ -26,4 +31,19 @@ func Cut(s string, n int) string {
 		return s
 	}
 	return s[:n] + "…"
+}
+
+// timeLeft is a time left, no finer than it is known.
+func timeLeft(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return "a few seconds left"
+	case d < 2*time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + " s left"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min left"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h left"
+	}
+	return strconv.Itoa(int(d.Hours()/24)) + " days left"
 }

@@ -1,7 +1,7 @@
-package show
+// Package progress says how fast downloads are, and how long they will take.
+package progress
 
 import (
-	"strconv"
 	"sync"
 	"time"
 
@@ -9,9 +9,9 @@ import (
 	"fromcache/fsstore/job"
 )
 
-// rates remembers how large parts were a few seconds ago, because the rate of the
-// last seconds says more about the time left than that of the whole download.
-type rates struct {
+// Rates remembers how large parts were a few seconds ago, because the rate of the last seconds says
+// more about the time left than that of the whole download.
+type Rates struct {
 	mu   sync.Mutex
 	seen map[string][]sample
 }
@@ -24,8 +24,8 @@ type sample struct {
 // rateSpan is the span over which a rate is taken.
 const rateSpan = 8 * time.Second
 
-// of returns bytes a second, 0 where it is not known yet.
-func (r *rates) of(j *fsstore.JobFile, now time.Time) int64 {
+// Of returns bytes a second of a job in active/, 0 where it is not known yet.
+func (r *Rates) Of(j *fsstore.JobFile, now time.Time) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.seen) > 1000 || r.seen == nil {
@@ -54,17 +54,12 @@ func per(n int64, d time.Duration) int64 {
 	return int64(float64(n) / max(d.Seconds(), 0.5))
 }
 
-// timeLeft is a time left, no finer than it is known.
-func timeLeft(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return "a few seconds left"
-	case d < 2*time.Minute:
-		return strconv.Itoa(int(d.Seconds())) + " s left"
-	case d < 2*time.Hour:
-		return strconv.Itoa(int(d.Minutes())) + " min left"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d.Hours())) + " h left"
+// Left returns how long the rest of a job in active/ takes at a rate, and false where its size or
+// the rate is not known.
+func Left(j *fsstore.JobFile, rate int64) (time.Duration, bool) {
+	if j.Total <= 0 || rate <= 0 {
+		return 0, false
 	}
-	return strconv.Itoa(int(d.Hours()/24)) + " days left"
+	const longest = int64(1000 * 24 * time.Hour / time.Second)
+	return time.Duration(min(max(j.Total-j.Part, 0)/rate, longest)) * time.Second, true
 }
