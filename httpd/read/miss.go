@@ -53,6 +53,9 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrig
 		return answer.Outcome{Result: answer.ResultOfVerdict(v), Status: http.StatusTemporaryRedirect, URL: raw}
 	}
 	h := w.Header()
+	if v == fsstore.VerdictQueued || v == fsstore.VerdictActive {
+		h["Retry-After"] = []string{strconv.Itoa(s.crowd.AskAgain(raw, answer.ClientAddr(r), v))}
+	}
 	h["Cache-Control"] = answer.NoStore
 	h["Cache-Status"] = a.status
 	h["Content-Length"] = a.length

@@ -29,6 +29,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/crowd"
 )
 
 // Options of a server.
@@ -51,11 +52,12 @@ type Server struct {
 	redirectMisses bool
 	replies        replies
 	counts         counts
+	crowd          *crowd.Crowd
 }
 
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) *Server {
-	return &Server{store: s, errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told, redirectMisses: o.RedirectMisses}
+	return &Server{store: s, crowd: crowd.New(s), errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told, redirectMisses: o.RedirectMisses}
 }
 
 // handler answers a request, and returns what became of it, because to learn that from a wrapped
