@@ -38,6 +38,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"fromcache/cmd/internal/testbed"
 )
 
 var binary = flag.String("fromcache", "", "measure this `FILE` instead of building ./cmd/fromcache")
@@ -77,12 +79,7 @@ func build() error {
 		return nil
 	}
 	*binary = filepath.Join(dir, "fromcache")
-	c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", *binary, "fromcache/cmd/fromcache")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("building fromcache: %w\n%s", err, out)
-	}
-	return nil
+	return testbed.Build(*binary, "fromcache/cmd/fromcache")
 }
 
 // preamble says what is compared.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"fromcache/cmd/internal/testbed"
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 )
@@ -98,7 +99,7 @@ func firstAnswer(b *testing.B, data string) *server {
 	for n := choose(5, 3); ; n-- {
 		begin := time.Now()
 		s := serve(b, data)
-		s.verify(b, answer{tokenPath(a.url), http.StatusOK}, a.size, a.digest)
+		s.verify(b, answer{testbed.TokenPath(a.url), http.StatusOK}, a.size, a.digest)
 		took = append(took, time.Since(begin).Seconds())
 		if n == 1 {
 			most := spreadOf(took)
@@ -119,7 +120,7 @@ func residentAfterHits(b *testing.B, s *server) {
 		clients.Go(func() {
 			for i := client; i < largeHits; i += connections {
 				a := smallArtifact(i * (largeTree / largeHits))
-				s.verify(b, answer{tokenPath(a.url), http.StatusOK}, a.size, a.digest)
+				s.verify(b, answer{testbed.TokenPath(a.url), http.StatusOK}, a.size, a.digest)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package bench
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -160,11 +159,6 @@ func (s *server) timed(b *testing.B, run func() load) sample {
 		got.client = (p.UserTime() + p.SystemTime()).Seconds() / float64(l.n)
 	}
 	return got
-}
-
-// tokenPath is the address at which the cache-host answers for an origin URL.
-func tokenPath(url string) string {
-	return "/b/" + base64.RawURLEncoding.EncodeToString([]byte(url)) + "/" + filepath.Base(url)
 }
 
 // patient keeps as many connections as a load has.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"fromcache/cmd/internal/testbed"
 	"fromcache/fsstore/key"
 )
 
@@ -116,7 +117,7 @@ func short(path string) string {
 func (w *window) change(b *testing.B, data string, n int) {
 	must(b, writeArtifact(data, smallArtifact(largeTree+n), key.Auto))
 	late := fmt.Sprintf("late-%d.bin", n)
-	w.s.verify(b, answer{tokenPath("https://new.example/" + late), http.StatusNotFound}, 0, "")
+	w.s.verify(b, answer{testbed.TokenPath("https://new.example/" + late), http.StatusNotFound}, 0, "")
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if body, _ := w.get(b, "/misses?q="+late); bytes.Contains(body, []byte(late+"--")) {
 			return

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"fromcache/cmd/internal/testbed"
 )
 
 // server is a process that we started and that answers at an address. What it prints is kept, to be
@@ -82,15 +82,13 @@ func serve(b *testing.B, data string) *server {
 		"--max-misses", "10000000", "--allow-origin", "127.0.0.0/8", "--min-free", "0", "--log-level", "warn")
 }
 
-// cpuTime is the CPU time that the processes have used, to the nanosecond: user and system, of threads that
-// have ended too.
+// cpuTime is the CPU time that the processes have used.
 func cpuTime(b *testing.B, pids ...int) (sum time.Duration) {
 	b.Helper()
 	for _, pid := range pids {
-		var t unix.Timespec
-		// The clock of a process, as clock_getcpuclockid(3) makes its name: ~pid << 3 | CPUCLOCK_SCHED.
-		must(b, unix.ClockGettime(int32(^pid<<3|2), &t))
-		sum += time.Duration(t.Nano())
+		t, err := testbed.CPUTime(pid)
+		must(b, err)
+		sum += t
 	}
 	return sum
 }

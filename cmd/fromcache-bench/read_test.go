@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fromcache/cmd/internal/testbed"
 )
 
 // contest is two servers, and what each is asked in turn.
@@ -25,7 +27,7 @@ func newContest(b *testing.B, data string) *contest {
 // holding has both sides asked for artifacts, whose bytes are compared first.
 func (c *contest) holding(b *testing.B, artifacts []held) {
 	for _, a := range artifacts {
-		ours, theirs := answer{tokenPath(a.url), http.StatusOK}, answer{"/blobs/" + a.digest, http.StatusOK}
+		ours, theirs := answer{testbed.TokenPath(a.url), http.StatusOK}, answer{"/blobs/" + a.digest, http.StatusOK}
 		c.ours.verify(b, ours, a.size, a.digest)
 		c.theirs.verify(b, theirs, a.size, a.digest)
 		c.ours.asked, c.theirs.asked = append(c.ours.asked, ours), append(c.theirs.asked, theirs)
@@ -90,7 +92,7 @@ func BenchmarkMiss(b *testing.B) {
 	data, _ := dataDir(b, 1, 1)
 	c := newContest(b, data)
 	for i := range smallArtifacts {
-		ours := answer{tokenPath(originURL(1000 + i)), http.StatusNotFound}
+		ours := answer{testbed.TokenPath(originURL(1000 + i)), http.StatusNotFound}
 		header := c.ours.verify(b, ours, 0, "")
 		if status := header.Get("Cache-Status"); !strings.Contains(status, "detail=uri-miss") || strings.Contains(status, "not-noted") {
 			b.Fatalf("a miss was not noted: %s", status)

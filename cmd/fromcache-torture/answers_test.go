@@ -24,7 +24,7 @@ func (s *server) healthy() bool {
 
 // end judges a tree whose server is still there.
 func (l *lab) end(what string, s *server, row *Row) {
-	if !s.dead() && !s.stop() {
+	if !s.Dead() && !s.Stop() {
 		row.Errorf("%s: it does not end at SIGTERM", what)
 	}
 	for _, v := range l.finish() {

@@ -29,7 +29,7 @@ func (l *lab) worksAgain(s *server, when string, row *Row) {
 	for _, url := range l.known.Queued {
 		k := judge.KeyOf(url)
 		if err := until("what was approved is held", func() bool { l.hurry(store); return l.exists("done/"+k+".job") && l.exists("meta/"+k+".json") }); err != nil {
-			row.Errorf("%s: %v: %s\n%s", when, err, l.ls(), s.text())
+			row.Errorf("%s: %v: %s\n%s", when, err, l.ls(), s.Text())
 			return
 		}
 		row.Tried("jobs after it", 1)

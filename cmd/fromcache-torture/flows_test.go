@@ -180,7 +180,7 @@ var serveFlows = []flow{
 		}
 	}, over: isDone(one)},
 	{name: "cancel what runs", prepare: func(l *lab) { l.add(l.url(slow)); l.known.Queued = nil }, drive: func(l *lab, s *server) {
-		for !s.dead() && !l.exists("tmp/*.part") && !waitedLong(l) {
+		for !s.Dead() && !l.exists("tmp/*.part") && !waitedLong(l) {
 			time.Sleep(time.Millisecond)
 		}
 		k := l.key(slow)

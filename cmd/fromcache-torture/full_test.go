@@ -65,7 +65,7 @@ func (p *program) fillDisk(d disk, row *Row) error {
 			return fmt.Errorf("round %d: %w", n, err)
 		}
 	}
-	row.Tried("waits for room", strings.Count(s.text(), "download deferred"))
+	row.Tried("waits for room", strings.Count(s.Text(), "download deferred"))
 	l.end(d.name, s, row)
 	return nil
 }
@@ -161,7 +161,7 @@ func (l *lab) roomAgain(s *server, url string, taken bool) error {
 		err = errors.New("it failed for want of room")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s\n%s", url, err, l.ls(), s.text())
+		return fmt.Errorf("%s: %w: %s\n%s", url, err, l.ls(), s.Text())
 	}
 	return l.forget(store, url)
 }

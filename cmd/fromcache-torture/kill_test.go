@@ -116,18 +116,18 @@ func (p *program) runVerb(l *lab, s shot, prefix []string) {
 // effect, or nothing moves any more; what still lives then is killed.
 func (p *program) runServer(l *lab, s shot, prefix []string, trace string) (alive bool) {
 	srv := p.newServer(l.data, prefix, s.flow.flags...)
-	if srv.start(3*time.Second) != nil { // the line that says so may be the write that failed
+	if srv.Start(3*time.Second) != nil { // the line that says so may be the write that failed
 		return false
 	}
 	defer func() {
-		alive = !srv.dead()
-		srv.kill()
+		alive = !srv.Dead()
+		srv.Kill()
 	}()
 	if s.flow.drive != nil {
 		s.flow.drive(l, srv)
 	}
 	var since time.Time
-	for end := time.Now().Add(6 * time.Second); time.Now().Before(end) && !srv.dead(); time.Sleep(3 * time.Millisecond) {
+	for end := time.Now().Add(6 * time.Second); time.Now().Before(end) && !srv.Dead(); time.Sleep(3 * time.Millisecond) {
 		if s.flow.over(l, srv) {
 			return
 		}

@@ -61,8 +61,8 @@ func (l *lab) close() {
 
 func (l *lab) killServers() {
 	for _, s := range l.servers {
-		if !s.dead() {
-			s.kill()
+		if !s.Dead() {
+			s.Kill()
 		}
 	}
 }

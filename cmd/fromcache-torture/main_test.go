@@ -10,18 +10,12 @@
 package torture
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
-	"runtime"
-	"syscall"
 	"testing"
-)
 
-// insideEnv says that this process is in namespaces of its own.
-const insideEnv = "FROMCACHE_TORTURE_INSIDE"
+	"fromcache/cmd/internal/testbed"
+)
 
 // shared is what the parts have in common.
 var shared *program
@@ -31,11 +25,9 @@ func TestMain(m *testing.M) {
 		beSlow(spec)
 		return
 	}
-	if os.Getenv(insideEnv) == "" && os.Getuid() == 0 {
-		if code, err := runInside(); err == nil {
-			os.Exit(code)
-		} // in a container that may make no namespaces: what mounts is skipped
-	}
+	if code, ran := testbed.Inside("fromcache-torture-"); ran {
+		os.Exit(code)
+	} // in a container that may make no namespaces: what mounts is skipped
 	p, err := newProgram()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -46,49 +38,4 @@ func TestMain(m *testing.M) {
 	printTable(os.Stdout, p.rows)
 	p.close()
 	os.Exit(code)
-}
-
-// inside runs the tests below a shell that ends whatever they leave: it is process
-// 1 of its namespace, and the mounts go with the last process.
-const inside = `mount -t proc proc /proc 2>/dev/null || exit 125
-for dir in /dev/shm /run/netns; do [ ! -d $dir ] || mount -t tmpfs tmpfs $dir; done
-"$0" "$@"
-exit $?`
-
-// runInside runs this program again in a namespace of processes and one of mounts,
-// so that it leaves neither, however it ends. An error is that there are none.
-func runInside() (code int, err error) {
-	temp, err := os.MkdirTemp("", "fromcache-torture-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(temp)
-	cmd := exec.Command("/bin/sh", append([]string{"-c", inside}, os.Args...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp, insideEnv+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	runtime.LockOSThread() // Pdeathsig is of the thread
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	go func() {
-		<-signals
-		cmd.Process.Kill()
-	}()
-	err = cmd.Wait()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		return 0, err
-	}
-	switch code := cmd.ProcessState.ExitCode(); code {
-	case 125:
-		return 0, errors.New("nothing may be mounted")
-	case -1: // it was killed
-		return 1, nil
-	default:
-		return code, nil
-	}
 }

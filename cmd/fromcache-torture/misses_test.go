@@ -34,7 +34,7 @@ func TestMisses(t *testing.T) {
 	defer l.close()
 	var gate sync.RWMutex            // closed while a hit is to be alone
 	p.askFor(s, &gate, n/10, 0, row) // what it takes once, it has taken now
-	before := memory(s, "VmRSS")
+	before := s.Memory("VmRSS")
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
@@ -43,7 +43,7 @@ func TestMisses(t *testing.T) {
 	alone, among := l.hitTimes(s, &gate, row)
 	<-asked
 	answers(l, s, one, "among misses", row)
-	after := memory(s, "VmRSS")
+	after := s.Memory("VmRSS")
 	if after > before+32<<10 {
 		row.Errorf("memory grew from %d to %d KiB", before, after)
 	}
@@ -88,7 +88,7 @@ func (p *program) askFor(s *server, gate *sync.RWMutex, n, from int, row *Row) {
 }
 
 func askOnce(c *http.Client, s *server, rawURL string) (code int, err error) {
-	resp, err := c.Get("http://" + s.addr + "/blob?url=" + url.QueryEscape(rawURL))
+	resp, err := c.Get("http://" + s.Addr + "/blob?url=" + url.QueryEscape(rawURL))
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +131,7 @@ func median(all []time.Duration) time.Duration {
 func (l *lab) hits(c *http.Client, s *server, row *Row) (all []time.Duration) {
 	for range 25 {
 		began := time.Now()
-		resp, err := c.Get("http://" + s.addr + "/blob?url=" + url.QueryEscape(l.p.origin.URL+one))
+		resp, err := c.Get("http://" + s.Addr + "/blob?url=" + url.QueryEscape(l.p.origin.URL+one))
 		if err != nil {
 			row.Errorf("a hit: %v", err)
 			return nil

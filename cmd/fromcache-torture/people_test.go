@@ -92,8 +92,8 @@ func TestTwoServers(t *testing.T) {
 		row.Errorf("%d of %d are done: %v", l.count("done"), jobs, err)
 	}
 	for _, s := range l.servers {
-		if s.dead() {
-			row.Errorf("a server died:\n%s", s.text())
+		if s.Dead() {
+			row.Errorf("a server died:\n%s", s.Text())
 		}
 	}
 	l.killServers()
@@ -157,7 +157,7 @@ func TestMoves(t *testing.T) {
 	}
 	for n, way := range [][2]string{{"misses", "queue"}, {"queue", "misses"}, {"misses", "queue"}} {
 		if n == 0 { // a server that reads no event meanwhile: they overflow the kernel's queue of 16,384
-			syscall.Kill(s.cmd.Process.Pid, syscall.SIGSTOP)
+			syscall.Kill(s.Cmd.Process.Pid, syscall.SIGSTOP)
 		}
 		for i := range files {
 			k := judge.KeyOf(fmt.Sprintf("%s/80/move-%d.bin", p.origin.URL, i))
@@ -165,21 +165,21 @@ func TestMoves(t *testing.T) {
 				row.Errorf("%s was taken or lost: %v", k, err)
 			}
 		}
-		syscall.Kill(s.cmd.Process.Pid, syscall.SIGCONT)
+		syscall.Kill(s.Cmd.Process.Pid, syscall.SIGCONT)
 		answers(l, s, one, "amid moves", row)
 		row.Tried("moves", files)
 	}
 	l.add(l.url(two))
 	if err := until("a job behind all those is done", func() bool { return l.exists("done/" + l.key(two) + ".job") }); err != nil {
-		row.Errorf("%v\n%s", err, s.text())
+		row.Errorf("%v\n%s", err, s.Text())
 	}
-	if !strings.Contains(s.text(), "overflow") {
+	if !strings.Contains(s.Text(), "overflow") {
 		row.Errorf("%d moves unread, and the log says nothing of an overflow", files)
 	}
 	if n := l.count("queue"); n != files {
 		row.Errorf("%d of %d are left in queue/", n, files)
 	}
-	s.kill()
+	s.Kill()
 	for _, v := range l.judge() {
 		row.Errorf("%s", v)
 	}

@@ -38,16 +38,16 @@ func TestPlanted(t *testing.T) {
 	l.comeUpon(s, row)
 	for _, path := range []string{two, linked, linkedTwice} {
 		if err := until(path+", beside what is planted, is done", func() bool { return l.exists("done/" + l.key(path) + ".job") }); err != nil {
-			row.Errorf("%v: %s\n%s", err, l.ls(), s.text())
+			row.Errorf("%v: %s\n%s", err, l.ls(), s.Text())
 		}
 	}
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
 	swapper.Wait()
-	if s.dead() {
-		row.Errorf("it died:\n%s", s.text())
+	if s.Dead() {
+		row.Errorf("it died:\n%s", s.Text())
 	}
-	if !s.stop() { // its last flush writes to hits/ and stats/
+	if !s.Stop() { // its last flush writes to hits/ and stats/
 		row.Errorf("it does not end at SIGTERM beside planted files")
 	}
 	if after, _ := judge.Outside(l.root, l.data); after != outside {

@@ -64,7 +64,7 @@ func (p *program) cutOnce(m *mount, n int, row *Row) error {
 	close(stop)
 	done := l.done()
 	err = m.cut()
-	s.kill()
+	s.Kill()
 	<-stopped
 	if err != nil {
 		return fmt.Errorf("cut: %w", err)

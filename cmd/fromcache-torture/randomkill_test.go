@@ -70,7 +70,7 @@ func (p *program) killedAtWork(l *lab, while time.Duration, row *Row) error {
 		p.ask(l, s, row)
 	}()
 	time.Sleep(while)
-	s.kill()
+	s.Kill()
 	<-stopped
 	return nil
 }
@@ -79,22 +79,22 @@ func (p *program) killedAtWork(l *lab, while time.Duration, row *Row) error {
 // then or not.
 func (p *program) killedAtStart(l *lab, while time.Duration) error {
 	s := p.newServer(l.data, nil)
-	if err := s.cmd.Start(); err != nil {
+	if err := s.Cmd.Start(); err != nil {
 		return err
 	}
 	go func() {
-		s.cmd.Wait()
-		close(s.exited)
+		s.Cmd.Wait()
+		close(s.Exited)
 	}()
 	time.Sleep(while)
-	s.kill()
+	s.Kill()
 	return nil
 }
 
 // ask is a client and an operator, until the server dies. What is answered to
 // an approval counts from then on.
 func (p *program) ask(l *lab, s *server, row *Row) {
-	for i := 0; !s.dead(); i++ {
+	for i := 0; !s.Dead(); i++ {
 		code, b, err := s.get(p.origin.URL + killHeld)
 		if err == nil && (code != 200 || digest(b) != digest(body(killHeld, 0))) {
 			row.Errorf("I4: a GET of what is held: %d, %d bytes", code, len(b))

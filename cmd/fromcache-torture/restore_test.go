@@ -105,8 +105,8 @@ func (l *lab) restoreUnder(s *server, command string, urls []string, row *Row) {
 	}
 	close(stop)
 	clients.Wait()
-	if s.dead() {
-		row.Errorf("the server died:\n%s", s.text())
+	if s.Dead() {
+		row.Errorf("the server died:\n%s", s.Text())
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"fromcache/cmd/internal/testbed"
 )
 
 // A process has 20,000 descriptors, and the server wants most of its own: so
@@ -43,21 +44,21 @@ func TestSlow(t *testing.T) {
 	l.hold(slowPath)
 	l.hold(one)
 	s := l.serve(row, nil)
-	before := descriptors(s)
-	crowd := p.crowd(s.addr+" "+p.origin.URL+slowPath, n, row)
-	if err := until("they have come", func() bool { return descriptors(s) >= before+n*9/10 }); err != nil {
-		row.Errorf("only %d descriptors for %d slow clients: %v", descriptors(s), n, err)
+	before := s.Descriptors()
+	crowd := p.crowd(s.Addr+" "+p.origin.URL+slowPath, n, row)
+	if err := until("they have come", func() bool { return s.Descriptors() >= before+n*9/10 }); err != nil {
+		row.Errorf("only %d descriptors for %d slow clients: %v", s.Descriptors(), n, err)
 	}
-	most, kernel, resets := 0, 0, tcpCount("netstat", "TcpExt:", "TCPAbortOnMemory")
+	most, kernel, resets := 0, 0, testbed.TCPCount("self", "netstat", "TcpExt:", "TCPAbortOnMemory")
 	for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(lasts / 400) {
 		answers(l, s, one, "among slow clients", row)
-		most = max(most, descriptors(s))
-		kernel = max(kernel, tcpCount("sockstat", "TCP:", "mem")*os.Getpagesize())
+		most = max(most, s.Descriptors())
+		kernel = max(kernel, testbed.TCPCount("self", "sockstat", "TCP:", "mem")*os.Getpagesize())
 	}
-	if n := tcpCount("netstat", "TcpExt:", "TCPAbortOnMemory") - resets; n > 0 {
+	if n := testbed.TCPCount("self", "netstat", "TcpExt:", "TCPAbortOnMemory") - resets; n > 0 {
 		row.Errorf("the kernel had no memory left for connections, and reset %d", n)
 	}
-	peak := memory(s, "VmHWM")
+	peak := s.Memory("VmHWM")
 	if peak > slowMemory {
 		row.Errorf("%d KiB of memory for %d slow clients", peak, n)
 	}
@@ -67,8 +68,8 @@ func TestSlow(t *testing.T) {
 	if long && (sent < n || read < n/4) { // a third are of each kind, and each is cut some times
 		row.Errorf("only %d of those who send slowly and %d of those who read nothing were cut off", sent, read)
 	}
-	if err := until("their descriptors are free", func() bool { return descriptors(s) <= before+8 }); err != nil {
-		row.Errorf("%v: %d before, %d after", err, before, descriptors(s))
+	if err := until("their descriptors are free", func() bool { return s.Descriptors() <= before+8 }); err != nil {
+		row.Errorf("%v: %d before, %d after", err, before, s.Descriptors())
 	}
 	row.Tried("slow clients", n)
 	l.end("slow clients", s, row)
@@ -203,42 +204,4 @@ func readSlowly(c net.Conn, url string, stop <-chan struct{}) (cut bool) {
 			return false
 		}
 	}
-}
-
-// descriptors is how many the server has open.
-func descriptors(s *server) int {
-	list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	return len(list)
-}
-
-// memory is a line of the server's status, in KiB: VmRSS is what is resident,
-// VmHWM the most that ever was.
-func memory(s *server, line string) int {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	_, rest, _ := strings.Cut(string(b), line+":")
-	kib, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
-	return kib
-}
-
-// tcpCount is a number of the kernel's in /proc/net: in netstat a line of names
-// stands above the line of numbers, in sockstat each name before its number.
-func tcpCount(file, line, name string) int {
-	b, _ := os.ReadFile("/proc/net/" + file)
-	var names []string
-	for text := range strings.Lines(string(b)) {
-		words := strings.Fields(text)
-		if len(words) == 0 || words[0] != line {
-			continue
-		}
-		if i := slices.Index(names, name); i >= 0 {
-			n, _ := strconv.Atoi(words[i])
-			return n
-		}
-		if i := slices.Index(words, name); file == "sockstat" && i >= 0 {
-			n, _ := strconv.Atoi(words[i+1])
-			return n
-		}
-		names = words
-	}
-	return 0
 }

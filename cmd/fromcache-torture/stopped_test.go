@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fromcache/cmd/internal/testbed"
 )
 
 // TestStopped interrupts a part that mounts and has servers, some of them under
@@ -17,13 +19,13 @@ func TestStopped(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not with -short")
 	}
-	if os.Getenv(insideEnv) == "" {
+	if os.Getenv(testbed.InsideEnv) == "" {
 		t.Skip("no namespaces here: who interrupts a run removes what it has left")
 	}
 	for _, part := range []string{"TestPowerCut", "TestKill"} {
 		temp := t.TempDir()
 		cmd := exec.Command(os.Args[0], "-test.run=^"+part+"$")
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, insideEnv) })
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, testbed.InsideEnv) })
 		cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func (p *program) withoutWatch(limit string, rounds int, row *Row) {
 		l.moveIn(s, fmt.Sprintf("/75/%s-%d.bin", limit, n), limit, row)
 		row.Tried("moves that no event told of", 1)
 	}
-	if !strings.Contains(s.text(), "watch") {
+	if !strings.Contains(s.Text(), "watch") {
 		row.Errorf("%s is 0, and the log says nothing of a watch", limit)
 	}
 	l.end(limit, s, row)
@@ -72,7 +72,7 @@ func (l *lab) moveIn(s *server, path, what string, row *Row) {
 	l.move("misses/"+k, "queue/"+k)
 	l.known.Queued = append(l.known.Queued, url)
 	if err := until("it is done", func() bool { return l.exists("done/" + k + ".job") }); err != nil {
-		row.Errorf("%s: %v: %s\n%s", what, err, l.ls(), s.text())
+		row.Errorf("%s: %v: %s\n%s", what, err, l.ls(), s.Text())
 		return
 	}
 	answers(l, s, one, what, row)
