@@ -55,13 +55,16 @@ test: needs assets ## install what tests need, and run every test
 
 # The packages left out run programs that were built without the detector.
 race: needs assets ## run the tests under the race detector
-	CGO_ENABLED=1 GORACE=atexit_sleep_ms=20 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture$$ -e /deploy -e /shim/replay)
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=20 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v -e /httpd/browser -e /cmd/fromcache-torture$$ -e /cmd/fromcache-storm$$ -e /deploy -e /shim/replay)
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
 torture: needs ## try to break it: kills, errors, power cuts, full disks, lies, crowds; prints a table (4 hours): PARTS='Rot|Slow'
 	FROMCACHE_LONG=1 $(GO) test -v -count=1 -timeout 0 -run '$(PARTS)' ./cmd/fromcache-torture
+
+storm: needs ## have 10,000 nodes come at once, wait, and lose their cache-host; prints a table (minutes): PARTS='Probes'
+	FROMCACHE_LONG=1 $(GO) test -v -count=1 -timeout 30m -run '$(PARTS)' ./cmd/fromcache-storm
 
 replay: needs ## run many command lines directly and through the shim, and compare: COMMANDS=FILE, JSON lines {"argv": [...], "n": 1}
 	FROMCACHE_COMMANDS=$(abspath $(COMMANDS)) $(GO) test -v -count=1 -timeout 8h ./shim/replay
@@ -140,4 +143,4 @@ clean: ## remove what was built; ./data stays
 needs:
 	@.ci/needs
 
-.PHONY: help assets build original run demo test race fuzz torture replay bench lint shims image images dist man install uninstall clean needs
+.PHONY: help assets build original run demo test race fuzz torture storm replay bench lint shims image images dist man install uninstall clean needs

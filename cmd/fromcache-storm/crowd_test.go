@@ -1,0 +1,303 @@
+package storm
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// crowd is many nodes that ask in the same moment, each from an address of its own. One thread plays
+// them all with non-blocking sockets, because 10,000 goroutines would take the processors from the
+// server that is looked at.
+type crowd struct {
+	server unix.SockaddrInet4
+	paths  []string      // node i asks for the one at i modulo their number
+	limit  time.Duration // after which a node gives up
+	poll   int
+	calls  map[int32]*call // by descriptor
+	starts []start         // that are to come, the soonest first
+	seen   census
+	asked  func(c *call, a answer) // what a node does with an answer; may open another call
+}
+
+// start is a call that is to come.
+type start struct {
+	at   time.Time
+	node int
+	path string
+	n    int
+}
+
+// call is one request of one node.
+type call struct {
+	fd      int
+	node, n int // the n-th of that node's
+	path    string
+	began   time.Time
+	wrote   bool
+	lag     time.Duration // from the kernel's SYN-ACK to our write: the node's own slowness
+	got     []byte
+}
+
+// answer is what a call came to.
+type answer struct {
+	status     int // 0: none
+	pin        string
+	detail     string        // of Cache-Status
+	retryAfter time.Duration // 0: none
+}
+
+// census counts what calls came to.
+type census struct {
+	calls      int
+	status     map[int]int
+	refused    int           // connections that were refused or reset
+	silent     int           // no answer in the crowd's limit
+	retransmit int           // calls of which the kernel sent something twice
+	burst      time.Duration // in which all had connected
+	took       []time.Duration
+	lag        []time.Duration
+	nodes      map[int]time.Duration // what a node waited for all its answers; one that had none is not in it
+}
+
+func newCrowd(host string, port int, paths []string) (*crowd, error) {
+	c := &crowd{paths: paths, limit: 20 * time.Second, calls: map[int32]*call{}}
+	c.seen.status, c.seen.nodes = map[int]int{}, map[int]time.Duration{}
+	c.server.Port = port
+	var a, b, d, e byte
+	if _, err := fmt.Sscanf(host, "%d.%d.%d.%d", &a, &b, &d, &e); err != nil {
+		return nil, err
+	}
+	c.server.Addr = [4]byte{a, b, d, e}
+	var err error
+	c.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	return c, err
+}
+
+// run has n nodes ask at once, and returns when each has what it wants.
+func (c *crowd) run(n int) error {
+	defer unix.Close(c.poll)
+	defer atWireSpeed()()
+	began := time.Now()
+	for i := range n {
+		if err := c.open(start{node: i, path: c.paths[i%len(c.paths)]}); err != nil {
+			return err
+		}
+		if i%64 == 63 {
+			if err := c.events(0); err != nil {
+				return err
+			}
+		}
+	}
+	c.seen.burst = time.Since(began)
+	for len(c.calls)+len(c.starts) > 0 {
+		if err := c.events(20); err != nil {
+			return err
+		}
+		c.giveUp()
+		if err := c.due(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atWireSpeed has this thread wait for no processor, as what comes over a wire does not, where it may
+// have that right; end takes it back.
+func atWireSpeed() (end func()) {
+	policy := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	if unix.SchedSetAttr(0, policy, 0) != nil {
+		return func() {}
+	}
+	return func() {
+		policy.Policy, policy.Priority = unix.SCHED_NORMAL, 0
+		unix.SchedSetAttr(0, policy, 0)
+	}
+}
+
+// due opens the calls whose time has come.
+func (c *crowd) due() error {
+	now := time.Now()
+	for len(c.starts) > 0 && !c.starts[0].at.After(now) {
+		s := c.starts[0]
+		c.starts = c.starts[1:]
+		if err := c.open(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// later has a node ask again.
+func (c *crowd) later(s start) {
+	i, _ := slices.BinarySearchFunc(c.starts, s.at, func(x start, at time.Time) int { return x.at.Compare(at) })
+	c.starts = slices.Insert(c.starts, i, s)
+}
+
+// open connects from the node's own address.
+func (c *crowd) open(s start) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	from := &unix.SockaddrInet4{Addr: [4]byte{10, 1, byte(s.node / 250), byte(s.node%250 + 1)}}
+	if err := unix.Bind(fd, from); err != nil {
+		return fmt.Errorf("bind %v: %w", from.Addr, err)
+	}
+	k := &call{fd: fd, node: s.node, n: s.n, path: s.path, began: time.Now()}
+	c.calls[int32(fd)] = k
+	c.seen.calls++
+	if err := unix.Connect(fd, &c.server); err != nil && err != unix.EINPROGRESS {
+		c.end(k, answer{}, true)
+		return nil
+	}
+	return unix.EpollCtl(c.poll, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET&0xffffffff, Fd: int32(fd)})
+}
+
+// events does what sockets are ready for.
+func (c *crowd) events(wait int) error {
+	var ready [256]unix.EpollEvent
+	n, err := unix.EpollWait(c.poll, ready[:], wait)
+	if err == unix.EINTR {
+		return nil
+	}
+	for _, e := range ready[:max(n, 0)] {
+		if k := c.calls[e.Fd]; k != nil {
+			c.ready(k, e.Events)
+		}
+	}
+	return err
+}
+
+func (c *crowd) ready(k *call, events uint32) {
+	if !k.wrote && events&(unix.EPOLLOUT|unix.EPOLLERR) != 0 {
+		if info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			k.lag = time.Duration(info.Last_ack_recv) * time.Millisecond
+		}
+		if _, err := unix.Write(k.fd, []byte(request(k.path))); err != nil {
+			c.end(k, answer{}, true)
+			return
+		}
+		k.wrote = true
+	}
+	if !k.wrote {
+		return
+	}
+	var buf [4096]byte
+	for {
+		n, err := unix.Read(k.fd, buf[:])
+		switch {
+		case err == unix.EAGAIN:
+			return
+		case err != nil, n == 0:
+			c.end(k, answer{}, true)
+			return
+		}
+		k.got = append(k.got, buf[:n]...)
+		if head, _, whole := bytes.Cut(k.got, []byte("\r\n\r\n")); whole {
+			c.end(k, parse(string(head)), false)
+			return
+		}
+	}
+}
+
+// end counts what a call came to, and closes its connection.
+func (c *crowd) end(k *call, a answer, broken bool) {
+	took := time.Since(k.began)
+	if info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && !broken {
+		took -= time.Duration(info.Last_data_recv) * time.Millisecond // since it came, whenever we read it
+		if info.Total_retrans > 0 {
+			c.seen.retransmit++
+		}
+	}
+	unix.Close(k.fd)
+	delete(c.calls, int32(k.fd))
+	if broken {
+		c.seen.refused++
+		delete(c.seen.nodes, k.node)
+	} else {
+		c.seen.status[a.status]++
+		c.seen.took = append(c.seen.took, took)
+		c.seen.lag = append(c.seen.lag, k.lag)
+		c.seen.nodes[k.node] += took
+	}
+	if c.asked != nil {
+		c.asked(k, a)
+	}
+}
+
+// giveUp ends the calls that had no answer for too long.
+func (c *crowd) giveUp() {
+	for fd, k := range c.calls {
+		if time.Since(k.began) > c.limit {
+			c.seen.silent++
+			delete(c.seen.nodes, k.node)
+			unix.Close(k.fd)
+			delete(c.calls, fd)
+		}
+	}
+}
+
+// request is the shim's.
+func request(path string) string {
+	return "HEAD " + path + " HTTP/1.1\r\nHost: " + cacheHost + "\r\nUser-Agent: curl+fromcache-shim\r\n" +
+		"Accept: */*\r\nConnection: close\r\n\r\n"
+}
+
+// parse reads what the shim looks at.
+func parse(head string) (a answer) {
+	lines := strings.Split(head, "\r\n")
+	if words := strings.Fields(lines[0]); len(words) > 1 {
+		a.status, _ = strconv.Atoi(words[1])
+	}
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ": ")
+		switch strings.ToLower(name) {
+		case "x-fromcache-sha256":
+			a.pin = value
+		case "cache-status":
+			_, a.detail, _ = strings.Cut(value, "detail=")
+		case "retry-after":
+			if n, err := strconv.Atoi(value); err == nil {
+				a.retryAfter = time.Duration(n) * time.Second
+			}
+		}
+	}
+	return a
+}
+
+// quantile is the least time in which a share of the answers came.
+func quantile(took []time.Duration, share float64) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
+}
+
+// over is how many took longer.
+func over(took []time.Duration, limit time.Duration) (n int) {
+	for _, t := range took {
+		if t > limit {
+			n++
+		}
+	}
+	return n
+}
+
+// late is how many of n nodes did not have all their answers within a limit.
+func (s *census) late(n int, limit time.Duration) int {
+	for _, took := range s.nodes {
+		if took <= limit {
+			n--
+		}
+	}
+	return n
+}
