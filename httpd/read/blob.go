@@ -130,8 +130,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.Rea
 		a.put(h)
 	}
 	w.WriteHeader(http.StatusOK)
-	s.count(r, a, true)
-	o := answer.Outcome{Result: a.result(true), Status: http.StatusOK, Key: a.key}
+	hit := !isPrefetch(r)
+	s.count(r, a, hit)
+	o := answer.Outcome{Result: a.result(hit), Status: http.StatusOK, Key: a.key}
 	if r.Method == http.MethodGet && a.size > 0 {
 		o.Bytes = sendAll(w, c, f, a.size)
 		s.counts.served.Add(o.Bytes)
@@ -154,12 +155,12 @@ func (s *Server) sendChosen(w http.ResponseWriter, r *http.Request, a *reply, f 
 		to = rangeless{w}
 	}
 	http.ServeContent(to, r, "", a.modified, f)
-	fromStart := a.startsAtZero(h)
-	s.count(r, a, fromStart)
+	hit := a.startsAtZero(h) && !isPrefetch(r)
+	s.count(r, a, hit)
 	o := answer.Outcome{Status: a.chosenStatus(h), Key: a.key, Bytes: sentBytes(r, h)}
 	s.counts.served.Add(o.Bytes)
 	if o.Result = answer.ResultOf(o.Status); o.Result == answer.Page {
-		o.Result = a.result(fromStart)
+		o.Result = a.result(hit)
 	}
 	return o
 }
@@ -198,8 +199,16 @@ func conditional(h http.Header) bool {
 	return false
 }
 
-func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
-	if fromStart && a.key != "" && r.Method == http.MethodGet {
+// isPrefetch reports whether the bytes are not for use now (Sec-Purpose, of the Fetch standard). An
+// edge says so that fetches them to keep them, and that tells of its own hits.
+func isPrefetch(r *http.Request) bool {
+	v := r.Header["Sec-Purpose"]
+	return len(v) == 1 && v[0] == "prefetch"
+}
+
+// count counts a GET that was a hit.
+func (s *Server) count(r *http.Request, a *reply, hit bool) {
+	if hit && a.key != "" && r.Method == http.MethodGet {
 		s.counts.hits.Add(1)
 		s.store.Hit(a.key)
 		s.hit(a.key)
@@ -207,11 +216,11 @@ func (s *Server) count(r *http.Request, a *reply, fromStart bool) {
 }
 
 // result returns the result of an answer that sent the artifact, or its header.
-func (a *reply) result(fromStart bool) answer.Result {
+func (a *reply) result(hit bool) answer.Result {
 	switch {
 	case a.key == "":
 		return answer.Digest
-	case fromStart:
+	case hit:
 		return answer.Hit
 	}
 	return answer.Part
