@@ -22,11 +22,13 @@ PREFIX  ?= /usr/local
 PREBUILT = $(DIST)/image
 BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root --runroot $(abspath $(DIST))/buildah/run
 
+EDGE = $(notdir $(wildcard deploy/edge/*.conf deploy/edge/*.vcl))
 TO = $(DESTDIR)$(PREFIX)
 INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
 	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env \
-	share/fromcache/alerts.yml share/fromcache/grafana-dashboard.json $(addprefix share/fromcache/hooks/,$(notdir $(wildcard deploy/hooks/*)))
+	share/fromcache/alerts.yml share/fromcache/grafana-dashboard.json $(addprefix share/fromcache/hooks/,$(notdir $(wildcard deploy/hooks/*))) \
+	$(addprefix share/fromcache/edge/,$(EDGE))
 
 .DEFAULT_GOAL := help
 
@@ -130,6 +132,7 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls ## ins
 	install -m 0644 README.md LICENSE deploy/fromcache.env $(TO)/share/doc/fromcache
 	install -m 0644 deploy/alerts.yml deploy/grafana-dashboard.json $(TO)/share/fromcache
 	install deploy/hooks/* $(TO)/share/fromcache/hooks
+	install -m 0644 $(addprefix deploy/edge/,$(EDGE)) $(TO)/share/fromcache/edge
 
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))

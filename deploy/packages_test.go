@@ -103,7 +103,7 @@ func TestRpm(t *testing.T) {
 	files := strings.Split(list, "\n")
 	for _, name := range []string{
 		"/usr/bin/fromcache", "/usr/lib/systemd/system/fromcache.socket", "/usr/share/man/man1/fromcache.1.gz",
-		"/usr/share/fromcache/alerts.yml", "/usr/share/fromcache/hooks/check-gpg", "/etc/fromcache/fromcache.env",
+		"/usr/share/fromcache/alerts.yml", "/usr/share/fromcache/hooks/check-gpg", "/usr/share/fromcache/edge/nginx.conf", "/etc/fromcache/fromcache.env",
 		"/usr/bin/fromcache-shim", "/usr/bin/curlfromcache", "/usr/bin/wgetfromcache",
 	} {
 		if !slices.Contains(files, name) {

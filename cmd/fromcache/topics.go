@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fromcache/deploy"
+	"fromcache/deploy/edge"
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/origins"
 	"fromcache/fsstore/hooks"
@@ -32,6 +33,7 @@ var topics = []topic{
 	{"backup", fsstore.BackupHelp},
 	{"clients", read.Help},
 	{"deploy", deploy.Help},
+	{"edge", edge.Help},
 	{"environment", environmentHelp},
 	{"faults", fsstore.FaultsHelp},
 	{"hooks", hooks.Help},
