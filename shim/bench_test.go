@@ -110,7 +110,7 @@ func BenchmarkDeadCache(b *testing.B) {
 
 // swallowing returns an address at which connections are neither accepted nor refused: a listener
 // whose queue is full.
-func swallowing(b *testing.B) string {
+func swallowing(b testing.TB) string {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		b.Fatal(err)

@@ -11,3 +11,8 @@ var Help string
 //
 //go:embed https.md
 var HTTPSHelp string
+
+// WaitHelp is the help topic about caches that are slow, busy or gone: fromcache help wait.
+//
+//go:embed wait.md
+var WaitHelp string

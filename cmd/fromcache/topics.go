@@ -48,6 +48,7 @@ var topics = []topic{
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},
 	{"transfer", fsstore.TransferHelp},
+	{"wait", shim.WaitHelp},
 }
 
 // split returns the heading and what follows it.

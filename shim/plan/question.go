@@ -40,7 +40,7 @@ func (q Question) Judge(r Reply) Answer {
 	switch {
 	case r.Status == 0 || r.Reason != "":
 		return Answer{Reason: r.Reason}
-	case r.Status == 404 || r.Status == 400: // 400 also stands for what curl -f does not show
+	case r.Status == 404 || r.Status == 400: // 400 is for a URL that no cache-host holds
 		return Answer{Outcome: Miss, Reason: "not held"}
 	case r.Status != 200:
 		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) +

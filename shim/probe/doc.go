@@ -15,8 +15,17 @@
 // and the URL is re-pointed to it if it gives the same answer. A call that goes on with a file is
 // compared with what is held: its first and last 64 KiB are fetched.
 //
-// A cache to which no connection could be made, that said nothing to a whole call until its time
-// was over, or that is none, is noted by a stamp: a file in $XDG_RUNTIME_DIR, or in a directory of
-// the user's own under the temp directory, that says why. It is not asked again for thirty seconds.
-// Removing the file is allowed at any time.
+// # Caches that do not answer
+//
+// A cache that refuses connections, has no address or route, or is none, is down, and not asked for
+// thirty seconds. One that does not answer in time may have a crowd before it: within the time for
+// the connection three are begun, and within the time for the answer it is asked three times. A 503
+// with Retry-After is asked again if its time comes before the end. After three time-outs in a row,
+// of one call or of several, a cache is not asked for two seconds, which double with each further
+// one up to thirty; the first call after such a time waits for a quarter of the connection's time
+// only. So a script loses half a second to a cache that is gone, and not half a second in each call.
+//
+// What is to be remembered of a cache is its stamp: a file in $XDG_RUNTIME_DIR, or in a directory of
+// the user's own under the temp directory. It says why in words and how often the time was over, and
+// goes when the cache answers. Removing it is allowed at any time.
 package probe

@@ -32,7 +32,10 @@ func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline ti
 		return readError(err)
 	}
 	rep := readReply(in)
-	rep.state, rep.doubtful = answered, why.doubtful
+	rep.doubtful = why.doubtful
+	if rep.state != busy {
+		rep.state, rep.timeouts = answered, 0
+	}
 	if rep.Status == 400 && c.URL.Scheme == "http" && !rep.Pins {
 		rep.Reason = perhapsHTTPS(c)
 	}
@@ -76,19 +79,6 @@ func (p *Prober) part(
 // errOtherVersion says that a cache did not give the part that was asked for.
 var errOtherVersion = errors.New("not the part of this version")
 
-// dialError says why there is no connection. A cache is down if the connection failed, and silent
-// if the time for the whole probe was over first; but with -4 or -6 it may just have no such
-// address.
-func dialError(family int, deadline time.Time) reply {
-	s := unsure
-	if family == 0 && time.Now().Before(deadline) {
-		s = down
-	} else if family == 0 {
-		s = silent
-	}
-	return failed(s, "the cache can't be reached")
-}
-
 // readError tells a cache that hangs from one that broke off. Neither is down by itself: the next
 // URL may be answered.
 func readError(err error) reply {
@@ -106,25 +96,15 @@ func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net
 			return nil, failed(unsure, plan.EnvCAFile+"="+p.caFile+" can't be used: "+err.Error())
 		}
 	}
-	conn, err := p.dial(q, c, deadline)
+	conn, began, err := p.dial(q, c, deadline)
 	if err != nil {
-		return nil, dialError(q.Family, deadline)
+		return nil, dialError(q.Family, began, err)
 	}
 	conn.SetDeadline(deadline)
 	if c.URL.Scheme == "https" {
 		return p.secure(conn, c)
 	}
 	return conn, reply{}
-}
-
-// dial connects to a cache in the address family of the question.
-func (p *Prober) dial(q plan.Question, c plan.Cache, deadline time.Time) (net.Conn, error) {
-	network := "tcp"
-	if q.Family != 0 {
-		network += strconv.Itoa(q.Family)
-	}
-	d := net.Dialer{Timeout: p.connectTimeout, Deadline: deadline}
-	return d.Dial(network, net.JoinHostPort(strings.Trim(c.URL.Host, "[]"), c.URL.EffectivePort()))
 }
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The
@@ -153,6 +133,9 @@ func readReply(in *bufio.Reader) reply {
 		if err != nil {
 			return readError(err)
 		}
+		if status == 503 && rep.retryAfter >= 0 {
+			rep.state, rep.Reason = busy, "the cache is busy"
+		}
 		if status >= 200 {
 			return rep
 		}
@@ -176,7 +159,7 @@ func readStatus(in *bufio.Reader) (int, error) {
 
 // readFields reads header fields up to the blank line.
 func readFields(in *bufio.Reader, status int) (reply, error) {
-	rep := reply{state: answered, Reply: plan.Reply{Status: status}, size: -1}
+	rep := reply{state: answered, Reply: plan.Reply{Status: status}, size: -1, retryAfter: -1}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -188,6 +171,9 @@ func readFields(in *bufio.Reader, status int) (reply, error) {
 		rep.field(line)
 	}
 }
+
+// maxRetryAfter is the most seconds that a Retry-After field counts for.
+const maxRetryAfter = 24 * 60 * 60
 
 // isDigest reports whether s is a SHA-256 in hexadecimal.
 func isDigest(s string) bool {
@@ -210,6 +196,10 @@ func (r *reply) field(line string) {
 		}
 	case "date":
 		r.date = value
+	case "retry-after": // seconds; a date is left alone, because the clocks may differ
+		if n, err := strconv.Atoi(value); err == nil && n >= 0 {
+			r.retryAfter = min(n, maxRetryAfter)
+		}
 	case "content-length":
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
 			r.size = n

@@ -19,6 +19,7 @@ type Prober struct {
 	env            call.Env
 	connectTimeout time.Duration
 	timeout        time.Duration
+	tries          int // how often a connection is begun, and an answer asked for, in these times
 	stamps         stamps
 	tls            TLS
 	anchors        func() anchors // of caFile, which is read once
@@ -40,6 +41,7 @@ func New(tool call.Tool, env call.Env, path string, tls TLS) *Prober {
 		anchors:        sync.OnceValue(func() anchors { return readCAFile(caFile, tls) }),
 		connectTimeout: timeout(env.Get(plan.EnvConnectTimeout), defaultConnectTimeout),
 		timeout:        timeout(env.Get(plan.EnvTimeout), defaultTimeout),
+		tries:          tries,
 		stamps:         openStamps(env, os.Geteuid()),
 	}
 }
@@ -50,7 +52,10 @@ const maxProbes = 32
 // reply is what a cache said to a question, and what that tells of the cache itself.
 type reply struct {
 	plan.Reply
-	state  state
+	state      state
+	timeouts   int // how many connections or answers were waited for in vain, one after the other
+	retryAfter int // the Retry-After field in seconds, -1 without one
+
 	digest string // of the version that is held, 64 hex digits; empty: it proves no cache-host
 	size   int64  // of that version, -1 unknown
 	date   string // the Date field
@@ -64,126 +69,25 @@ type state int
 const (
 	unsure   state = iota // nothing: this call may just not be able to reach it
 	answered              // something came back, or the connection was ended
-	silent                // the time was over before a byte came back
-	down                  // no connection could be made, or what answers is no cache-host
+	silent                // the time was over before a connection was made, or a byte came back
+	busy                  // a 503 with Retry-After came back
+	down                  // the connection was refused, or what answers is no cache-host
 	refused               // the TLS handshake, which the real tool may begin in another way
 )
 
 // failed returns a reply without an answer of HTTP, and why there is none.
 func failed(s state, reason string) reply {
-	return reply{state: s, Reply: plan.Reply{Reason: reason}}
-}
-
-// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
-// question can use wins; it is a miss when every cache has answered or the deadline is over.
-func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
-	r := &round{
-		Prober:   p,
-		deadline: time.Now().Add(p.timeout),
-		slots:    make(chan struct{}, maxProbes),
-		answered: map[string]bool{},
+	r := reply{state: s, Reply: plan.Reply{Reason: reason}, retryAfter: -1}
+	if s == silent {
+		r.timeouts = 1
 	}
-	out := make([]plan.Answer, len(questions))
-	var all sync.WaitGroup
-	for i, q := range questions {
-		all.Go(func() { out[i] = r.ask(q) })
-	}
-	all.Wait()
-	r.stampSilent()
-	return out
-}
-
-// round is one call of Ask.
-type round struct {
-	*Prober
-	deadline time.Time
-	slots    chan struct{}
-
-	mu       sync.Mutex
-	answered map[string]bool // by a cache's address, false for one that was silent so far
-}
-
-// record notes what a reply told of the cache with an address.
-func (r *round) record(base string, s state) {
-	if s != silent && s != answered {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.answered[base] = r.answered[base] || s == answered
-}
-
-// stampSilent leaves stamps of the caches that said nothing to any question. Such a cache is as
-// good as down: a stopped process for instance, whose connections the kernel still accepts.
-func (r *round) stampSilent() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for base, spoke := range r.answered {
-		if !spoke {
-			r.stamps.write(base, "the cache did not answer in time")
-		}
-	}
-}
-
-// cacheReply is the reply of one of a question's caches.
-type cacheReply struct {
-	cache int
-	reply
-}
-
-// start sends a question to all its caches, save those with a stamp, and returns how many that are;
-// an answer has the text of a stamp as its reason.
-func (r *round) start(q plan.Question, replies chan<- cacheReply) (waiting int, none plan.Answer) {
-	for i, c := range q.Caches {
-		if why := r.stamps.read(c.Base); why != "" {
-			none.Reason = why
-			continue
-		}
-		waiting++
-		go func() {
-			r.slots <- struct{}{}
-			said := r.probe(q, c, r.deadline)
-			r.record(c.Base, said.state)
-			replies <- cacheReply{i, said}
-			<-r.slots
-		}()
-	}
-	return waiting, none
-}
-
-// ask puts a question to all its caches at once.
-func (r *round) ask(q plan.Question) plan.Answer {
-	replies := make(chan cacheReply, len(q.Caches))
-	waiting, best := r.start(q, replies)
-	// The probes end by themselves; the timer is for one that can't, on a dead file system for
-	// instance.
-	late := time.NewTimer(time.Until(r.deadline) + time.Second)
-	defer late.Stop()
-	for known := false; waiting > 0; waiting-- {
-		select {
-		case said := <-replies:
-			if said.state == down {
-				r.stamps.write(q.Caches[said.cache].Base, said.Reason)
-			}
-			a := q.Judge(said.Reply)
-			a.Cache = said.cache
-			switch {
-			case a.Outcome == plan.Hit:
-				return a
-			case !known || a.Outcome == plan.Pass && said.Status != 0: // held, of no use: more than a miss
-				best, known = a, known || said.Status != 0
-			}
-		case <-late.C:
-			return best
-		}
-	}
-	return best
+	return r
 }
 
 // probe asks one cache, and where it holds what a question can use, also for that very version and
 // for the parts that the output file should have.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
-	r := p.head(q, c, c.Address(q.URL, ""), deadline)
+	r := p.persist(q, c, c.Address(q.URL, ""), deadline)
 	if r.Status == 200 && r.digest == "" { //guard:shim.TestAnswers
 		return failed(down, notCacheHost)
 	}

@@ -15,6 +15,7 @@ import (
 // headByTool asks an https cache by the real tool, which knows whom this machine trusts. It costs a
 // process, some ten milliseconds.
 func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+	start := time.Now()
 	args := p.headArgs(q, url, time.Until(deadline))
 	header, status, err := p.runTool(args, p.toolEnv(c), deadline)
 	if err != nil {
@@ -22,22 +23,28 @@ func (p *Prober) headByTool(q plan.Question, c plan.Cache, url string, deadline 
 	}
 	rep := readReply(bufio.NewReader(strings.NewReader(header)))
 	switch {
-	case rep.Status == 0 && p.tool == call.Curl && status == 22: // -f, of an answer of 400 or more
-		rep.Status, rep.Reason = 400, "" // it prints no header then
 	case rep.Status == 0 && p.untrusted(status):
 		return failed(answered, p.distrust())
 	case status != 0 && (rep.Status == 200 || rep.Status == 0):
-		s := answered
-		if q.Family == 0 && (status < 0 || p.unreachable(status)) && strings.TrimSpace(header) == "" {
-			s = silent
-			if status > 0 && time.Now().Before(deadline) {
-				s = down
-			}
-		}
-		return failed(s, "the cache did not answer")
+		return failed(p.silence(q, status, header, time.Since(start)), "the cache did not answer")
 	}
 	return rep
 }
+
+// silence is what an exit status of the real tool without an answer tells of the cache. wget's does
+// not tell a refusal from a time that was over, and the time that it took does.
+func (p *Prober) silence(q plan.Question, status int, header string, took time.Duration) state {
+	switch {
+	case q.Family != 0 || status >= 0 && !p.unreachable(status) || strings.TrimSpace(header) != "":
+		return answered
+	case status < 0 || status == curlTimeout && p.tool == call.Curl || took >= p.connectTimeout:
+		return silent
+	}
+	return down
+}
+
+// curlTimeout is the exit status by which curl says that its time was over (curl(1)).
+const curlTimeout = 28
 
 // distrust says that the real tool refused the cache's certificate, and what may help.
 func (p *Prober) distrust() string {
@@ -55,7 +62,7 @@ func (p *Prober) unreachable(status int) bool {
 	if p.tool == call.Wget {
 		return status == 4
 	}
-	return status == 6 || status == 7 || status == 28
+	return status == 6 || status == 7 || status == curlTimeout
 }
 
 // untrusted reports whether the tool's exit status says that the server's certificate was refused,
@@ -93,7 +100,7 @@ func (p *Prober) headArgs(q plan.Question, url string, left time.Duration) []str
 	if p.tool == call.Wget {
 		return p.toolArgs(q, url, left, "--spider", "-S")
 	}
-	return p.toolArgs(q, url, left, "-fsSI")
+	return p.toolArgs(q, url, left, "-sSI")
 }
 
 // toolArgs returns the arguments for one request without configuration files and redirects.

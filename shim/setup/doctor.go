@@ -147,6 +147,9 @@ func (m *program) checkCache(p *probe.Prober, c plan.Cache, say func(bool, strin
 	default:
 		say(false, "cache "+c.Base+" answers "+strconv.Itoa(status))
 	}
+	if why := p.Unasked(c); why != "" {
+		m.out("note  calls do not ask cache " + c.Base + " now: " + plan.Printable(why))
+	}
 	if skew, ok := clockSkew(date, time.Now()); ok {
 		seconds := strconv.Itoa(int(skew / time.Second))
 		say(skew < maxSkew && skew > -maxSkew, "clock differs from the cache's by "+seconds+" s")

@@ -1,0 +1,154 @@
+package shim_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// stampsOf returns the texts of the stamps below a directory of calls, and their paths.
+func stampsOf(t *testing.T, tmp string) (texts, paths []string) {
+	paths, _ = filepath.Glob(fmt.Sprintf("%s/fromcache-%d/fromcache-down-*", tmp, os.Geteuid()))
+	for _, p := range paths {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(data))
+	}
+	return texts, paths
+}
+
+// storm is one call of curl in a directory of its own for stamps.
+func storm(t *testing.T, tmp, server string, env ...string) result {
+	return shimRun(t, "curl "+vendorURL, append([]string{"FROMCACHE_SERVER=" + server, "TMPDIR=" + tmp, "FROMCACHE_VERBOSE=1"}, env...)...)
+}
+
+// TestTimeoutIsNotDown holds that a cache that loses a request is asked again within the time of the
+// call, and that it leaves no stamp then.
+func TestTimeoutIsNotDown(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	addr, _ := rawCache(t, func(c net.Conn) {
+		if n.Add(1) < 3 {
+			io.Copy(io.Discard, c)
+		}
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nX-Fromcache-Sha256: %s\r\n\r\n", aDigest)
+	})
+	tmp := t.TempDir()
+	if r := storm(t, tmp, addr, "FROMCACHE_TIMEOUT=3"); !strings.Contains(r.stdout, addr+"/b/") {
+		t.Errorf("%q %q", r.stdout, r.stderr)
+	}
+	if texts, _ := stampsOf(t, tmp); len(texts) != 0 || n.Load() != 3 {
+		t.Errorf("stamps %q, asked %d times", texts, n.Load())
+	}
+}
+
+// TestSwallowed holds that a cache whose queue of connections is full, or whose host is gone, costs
+// one call the time for the connection, in which several are begun; that the next calls do not ask
+// it; that the times for which it is not asked double up to half a minute; and that a call after
+// such a time asks once, and in a fraction of the time.
+func TestSwallowed(t *testing.T) {
+	t.Parallel()
+	addr, tmp := swallowing(t), t.TempDir()
+	for i, lifetime := range []int{2, 4, 8, 16, 30, 30} {
+		start := time.Now()
+		if r := storm(t, tmp, addr, "FROMCACHE_CONNECT_TIMEOUT=1"); !strings.Contains(r.stdout, "curl|"+vendorURL) || !strings.Contains(r.stderr, "can't be reached in time") {
+			t.Fatalf("%d: %q %q", i, r.stdout, r.stderr)
+		}
+		t.Logf("call %d took %v", i, time.Since(start))
+		texts, paths := stampsOf(t, tmp)
+		if len(texts) != 1 || texts[0] != fmt.Sprintf("the cache did not answer in time\n%d", i+3) {
+			t.Fatalf("%d: %q", i, texts)
+		}
+		age := func(d time.Duration) {
+			if err := os.Chtimes(paths[0], time.Now().Add(-d), time.Now().Add(-d)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		age(max(0, time.Duration(lifetime)*time.Second/2-time.Second)) // longer than the one before
+		if r := storm(t, tmp, addr); !strings.Contains(r.stderr, "was down a moment ago: the cache did not answer in time)") {
+			t.Errorf("%d: %q", i, r.stderr)
+		}
+		if i == 5 {
+			want(t, tmp, "export TMPDIR="+tmp+" FROMCACHE_SERVER="+addr+" FROMCACHE_CONNECT_TIMEOUT=0.1; $S doctor", 1,
+				"note  calls do not ask cache http://"+addr+" now: the cache was down", ", 8 times in a row. They do in", " s, or once "+paths[0]+" is removed")
+		}
+		age(time.Duration(lifetime) * time.Second)
+	}
+}
+
+// TestStampEnds holds that an answer ends what time-outs began, and that a refusal is no time-out.
+func TestStampEnds(t *testing.T) {
+	t.Parallel()
+	url, _ := cacheOf(t, http.NotFound)
+	tmp := t.TempDir()
+	storm(t, tmp, "127.0.0.1:1")
+	texts, paths := stampsOf(t, tmp)
+	if len(texts) != 1 || texts[0] != "the cache can't be reached" {
+		t.Fatalf("%q", texts)
+	}
+	os.Remove(paths[0])
+	mine := strings.Replace(paths[0], "http___127.0.0.1_1", strings.NewReplacer(":", "_", "/", "_").Replace(url), 1)
+	for _, n := range []int{1, 2, 3, 7} {
+		os.WriteFile(mine, fmt.Appendf(nil, "the cache did not answer in time\n%d", n), 0o600)
+		old := time.Now().Add(-31 * time.Second)
+		if n < 3 {
+			old = time.Now() // so few are no reason not to ask
+		}
+		os.Chtimes(mine, old, old)
+		if r := storm(t, tmp, url); !strings.Contains(r.stderr, "not held") {
+			t.Errorf("%d: %q", n, r.stderr)
+		}
+		if texts, _ := stampsOf(t, tmp); len(texts) != 0 {
+			t.Errorf("%d: %q", n, texts)
+		}
+	}
+}
+
+// TestBusy holds that a cache that says for how long it is busy is asked again where the time for
+// its answer allows that, and that it is not down.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		after   string
+		busy    int32 // so many times
+		timeout string
+		asked   int32
+		hit     bool
+	}{
+		{"1", 1, "15", 2, true},
+		{"0", 3, "15", 4, true},
+		{"1", 99, "2", 2, false},
+		{"60", 1, "15", 1, false},
+		{"", 1, "15", 1, false},
+		{"Fri, 31 Dec 1999 23:59:59 GMT", 1, "15", 1, false},
+	} {
+		var n atomic.Int32
+		url, asked := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) > c.busy {
+				holds(w, r)
+				return
+			}
+			if c.after != "" {
+				w.Header().Set("Retry-After", c.after)
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		tmp := t.TempDir()
+		r := storm(t, tmp, url, "FROMCACHE_TIMEOUT="+c.timeout)
+		if hit := strings.Contains(r.stdout, url+"/b/"); hit != c.hit || asked.Load() != c.asked {
+			t.Errorf("%+v: asked %d times, %q", c, asked.Load(), r.stderr)
+		}
+		if texts, _ := stampsOf(t, tmp); len(texts) != 0 {
+			t.Errorf("%+v: %q", c, texts)
+		}
+	}
+}
