@@ -81,6 +81,7 @@ const (
 	VerdictQueued    = misses.VerdictQueued
 	Misses           = tree.Misses
 	VerdictNoted     = misses.VerdictNoted
+	VerdictAbsent    = misses.VerdictAbsent
 	Queue            = tree.Queue
 	RoleOperate      = tokens.Operate
 	RoleRead         = tokens.Read

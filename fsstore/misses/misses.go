@@ -49,14 +49,15 @@ type Asker struct {
 // Verdict says why a URL is not held, in the words of Cache-Status details.
 type Verdict string
 
-// The verdicts of NoteMiss.
+// The verdicts of NoteMiss and VerdictOf.
 const (
 	VerdictNoted  Verdict = "uri-miss" // in misses/, or recorded there now
 	VerdictQueued Verdict = "queued"
 	VerdictActive Verdict = "active"
 	VerdictDenied Verdict = "denied"
-	VerdictFull   Verdict = "uri-miss-not-noted" // misses/ is at its cap, or this client's share is
-	VerdictIll    Verdict = "uri-miss-ill"       // meta/ or blobs/ can't be read: it may be held
+	VerdictAbsent Verdict = "uri-miss-only-if-cached" // VerdictOf alone: nobody asked for it so far
+	VerdictFull   Verdict = "uri-miss-not-noted"      // misses/ is at its cap, or this client's share is
+	VerdictIll    Verdict = "uri-miss-ill"            // meta/ or blobs/ can't be read: it may be held
 )
 
 const (
@@ -116,20 +117,8 @@ func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict,
 	if !errors.Is(err, fs.ErrNotExist) {
 		return VerdictNoted, err
 	}
-	if name := s.spool.DenialOf(u); name != "" { //guard:fsstore/verbs.TestDenied
-		return VerdictDenied, nil
-	}
-	if s.spool.FindQueued(id) != "" {
-		return VerdictQueued, nil
-	}
-	if s.spool.FindActive(id) != "" {
-		return VerdictActive, nil
-	}
-	if s.held.Holds(u) {
-		return VerdictNoted, nil // published while we looked
-	}
-	if s.health.HeldUnreadable() { //guard:fsstore/health.TestHealthOfParts
-		return VerdictIll, nil
+	if v := s.decided(u, id); v != "" {
+		return v, nil
 	}
 	return s.makeMiss(a)
 }

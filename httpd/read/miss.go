@@ -30,12 +30,13 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictActive: newMissAnswer(fsstore.VerdictActive, "not held yet; being fetched"),
 	fsstore.VerdictDenied: newMissAnswer(fsstore.VerdictDenied, "not held; the operator has denied it"),
 	fsstore.VerdictFull:   newMissAnswer(fsstore.VerdictFull, "not held, and not recorded: too many misses wait"),
+	fsstore.VerdictAbsent: newMissAnswer(fsstore.VerdictAbsent, "not held, and not recorded: the request was for what is held alone"),
 	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
 // miss notes that raw was asked for, and answers 404 with the verdict, or redirects to the origin.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
-	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
+	v, err := s.verdict(r, raw)
 	if errors.Is(err, key.ErrBadURL) {
 		return s.errs.Fail(w, err)
 	}
