@@ -27,12 +27,15 @@ var (
 	redirected   = []string{"1"}
 	direct       = []string{"0"}
 	statusHit    = []string{"fromcache; hit"}
-	aMinute      = []string{"max-age=60"}
 	digestMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-digest"}
 
 	nameMissed    = []string{"fromcache; fwd=uri-miss; detail=unknown-name"}
 	versionMissed = []string{"fromcache; fwd=uri-miss; detail=unknown-version"}
 )
+
+// aMinute lets caches answer for a minute without asking, and for ten seconds more while they ask. When
+// the server can't be had they may go on for 30 days (RFC 5861), as it can be mended in that time.
+var aMinute = []string{"max-age=60, stale-while-revalidate=10, stale-if-error=2592000"}
 
 // reply is an artifact's header fields, formatted once. It is immutable.
 type reply struct {
