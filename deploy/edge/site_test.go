@@ -41,16 +41,44 @@ func newSite(t *testing.T) *site {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	s := &site{t: t, dir: t.TempDir()}
-	s.data, s.fromcache = filepath.Join(s.dir, "data"), filepath.Join(s.dir, "fromcache")
-	build := exec.Command("go", "build", "-o", s.fromcache, "fromcache/cmd/fromcache")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	s := &site{t: t, dir: t.TempDir(), fromcache: built(t)}
+	s.data = filepath.Join(s.dir, "data")
 	s.host = start(t, s.fromcache, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", s.data,
 		"--min-free", "0", "--trusted-proxy", "127.0.0.1")
 	s.line = newLine(t, s.host.word("addr="))
 	return s
+}
+
+// built returns the path of the program, which is built once.
+func built(t *testing.T) string {
+	t.Helper()
+	build.once.Do(func() {
+		out, err := exec.Command("go", "build", "-o", build.path, "fromcache/cmd/fromcache").CombinedOutput()
+		if err != nil {
+			build.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if build.err != nil {
+		t.Fatal(build.err)
+	}
+	return build.path
+}
+
+var build struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "edge")
+	if err != nil {
+		panic(err)
+	}
+	build.path = filepath.Join(dir, "fromcache")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // run runs a verb on the data directory and returns what it prints.
