@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"fromcache/fsstore/active"
@@ -147,6 +148,9 @@ func (s *Store) Close() error {
 // removes. It returns after a last flush. A process runs it once; any number of processes may do
 // so.
 func (s *Store) Run(ctx context.Context) error {
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	watch.Go(func() { s.Monitor.WatchDisk(ctx) })
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
 	second := time.NewTicker(time.Second)

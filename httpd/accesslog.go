@@ -15,6 +15,9 @@ import (
 // told counts a request of the read path, and logs it.
 func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
 	took := time.Since(began)
+	if c := answer.ConnOf(r); c != nil && c.Refused() {
+		o = answer.Outcome{Result: answer.Failed, Status: http.StatusServiceUnavailable}
+	}
 	s.metrics.Requests.Artifact(r.Method, o, took)
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fromcache/httpd/answer"
 )
 
 // connLimit is a listener that takes no more connections than the process may
@@ -157,6 +159,17 @@ func (l *connLimit) cutIdle() (any bool) {
 		l.change.Broadcast()
 	}
 	return any
+}
+
+// refuse answers for every connection that waits for the first bytes of its answer, and closes it.
+func (l *connLimit) refuse(with []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c, g := range l.conns {
+		if c, ok := c.(*answer.Conn); ok && g.busy && !g.shared {
+			c.Refuse(with)
+		}
+	}
 }
 
 // awaitRequests waits until each connection has sent its first request, for patience at most. It is

@@ -11,7 +11,11 @@ import (
 // ServeMetrics answers /metrics alone on ln until ctx ends, and closes ln.
 func (s *Server) ServeMetrics(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if s.awaitDisk(w, r) {
+			s.metrics.ServeHTTP(w, r)
+		}
+	})
 	hs := &http.Server{
 		Handler:           s.watched(mux.ServeHTTP, slog.LevelDebug),
 		ReadHeaderTimeout: s.opt.HeaderTimeout,

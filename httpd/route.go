@@ -70,7 +70,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}, slog.LevelInfo)(w, r)
 		return
 	}
-	s.router.ServeHTTP(w, r)
+	if s.awaitDisk(w, r) {
+		s.router.ServeHTTP(w, r)
+	}
 }
 
 // notInTable answers addresses that begin with a scheme, which the table can't hold.

@@ -140,6 +140,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	hs.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	limit := newConnLimit(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
 	defer limit.reports.Wait()
+	defer s.refuseWaiting(limit)() // a drain may hang, too
 	hs.Handler = s.streams(limit)
 	hs.ConnState = limit.state
 	stop := context.AfterFunc(ctx, func() { _ = limit.Close() })

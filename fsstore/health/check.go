@@ -14,15 +14,52 @@ import (
 )
 
 // Check checks the directory if the last Check is older than age. It lists the first trouble that
-// it finds, because most others would follow from it.
+// it finds, because most others would follow from it. It takes at most 2 s: where the storage has not
+// answered by then it says so, and that check goes on without it.
 func (s *Monitor) Check(age time.Duration) status {
+	if last := s.LastCheck(); s.Hangs() || age > 0 && time.Since(last.at) < age {
+		return last
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.checkInTurn(age)
+	}()
+	tick := time.NewTicker(hangAfter / 20)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < hangAfter && !s.Hangs(); {
+		select {
+		case <-done:
+			return s.LastCheck()
+		case <-tick.C:
+		}
+	}
+	return s.LastCheck()
+}
+
+// checkInTurn checks when no other check runs any more, unless that was young enough. It notes that
+// writes hang while it does.
+func (s *Monitor) checkInTurn(age time.Duration) {
 	h := &s.state
 	h.checking.Lock()
 	defer h.checking.Unlock()
-	if last := s.LastCheck(); age > 0 && time.Since(last.at) < age {
-		return last
+	if age > 0 && time.Since(s.LastCheck().at) < age {
+		return
 	}
-	var l status
+	told := make(chan struct{})
+	slow := time.AfterFunc(hangAfter, func() {
+		defer close(told)
+		s.beginHang(&h.hangs.writes)
+	})
+	l := s.checkNow()
+	if !slow.Stop() {
+		<-told
+	}
+	h.last.Store(&l)
+	s.endHang(&h.hangs.writes)
+}
+
+func (s *Monitor) checkNow() (l status) {
 	t, err := s.checkRoot()
 	if err == nil {
 		t, err = s.checkParts()
@@ -40,7 +77,6 @@ func (s *Monitor) Check(age time.Duration) status {
 	}
 	s.checkClock()
 	l.at = time.Now()
-	h.last.Store(&l)
 	return l
 }
 

@@ -57,6 +57,7 @@ type Trouble struct {
 type findings struct {
 	checking sync.Mutex // one Check at a time
 	last     atomic.Pointer[status]
+	hangs    hangs
 	missing  map[string]time.Time // the directories that Check misses, and since when
 	clock    clock
 
@@ -79,6 +80,8 @@ const (
 	troubleData  = "data"
 	troubleSpace = "space"
 	troubleClock = "clock"
+
+	troubleStorage = "storage" // found by WatchDisk, too
 )
 
 // Health lists what is wrong now, grave troubles first. It checks the directory again if the last

@@ -100,6 +100,9 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	if s.countRepeat(a) { //guard:TestNewURLsAreSeenAtOnce
 		return VerdictNoted, nil
 	}
+	if s.health.Hangs() { //guard:cmd/fromcache.TestStorageThatHangs
+		return VerdictIll, nil // to record it would wait, too
+	}
 	id := s.spool.IDOf(u)
 	if !tree.Exists(s.tree.JobPath(tree.Misses, a.key)) {
 		a.key = cmp.Or(s.spool.FindMiss(id), a.key) // an earlier server may have recorded it

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -77,6 +78,8 @@ type Conn struct {
 	armed  time.Time // when the deadline was set
 	queued int       // bytes in the kernel at the last deadline, -1 unknown
 	credit int64     // bytes that were taken, less what resting has cost
+
+	awaited atomic.Int32 // see Await
 }
 
 // Read answers a read of a single byte with none, unless it is asked twice.
@@ -100,6 +103,9 @@ const slice = 4 << 20
 
 // Write writes b whole, or fails when the reader takes nothing for a while.
 func (c *Conn) Write(b []byte) (int, error) {
+	if !c.beginAnswer() {
+		return 0, net.ErrClosed
+	}
 	if c.fields == nil {
 		return c.write(b)
 	}
