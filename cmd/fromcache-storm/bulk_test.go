@@ -3,6 +3,7 @@ package storm
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -13,15 +14,16 @@ import (
 
 // bulk is downloads that never end: each gets a large artifact again and again.
 type bulk struct {
+	from  string
 	bytes atomic.Int64
 	stop  atomic.Bool
 	err   atomic.Value
 	all   sync.WaitGroup
 }
 
-// download starts n of them, and waits until each has its first bytes.
-func (s *site) download(n int, url string) *bulk {
-	b := new(bulk)
+// download starts n of them from a host, and waits until each has its first bytes.
+func (s *site) download(n int, from, url string) *bulk {
+	b := &bulk{from: from}
 	var begun sync.WaitGroup
 	for i := range n {
 		begun.Add(1)
@@ -51,11 +53,8 @@ func (b *bulk) fetch(node int, path string, begun func()) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		defer unix.Close(fd)
-		var to unix.SockaddrInet4
-		to.Port = cachePort
-		fmt.Sscanf(cacheHost, "%d.%d.%d.%d", &to.Addr[0], &to.Addr[1], &to.Addr[2], &to.Addr[3])
 		unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 1, 200, byte(node + 1)}})
-		err = unix.Connect(fd, &to)
+		err = unix.Connect(fd, &unix.SockaddrInet4{Port: cachePort, Addr: netip.MustParseAddr(b.from).As4()})
 	}
 	for err == nil && !b.stop.Load() {
 		err = b.once(fd, path, begun)

@@ -2,7 +2,10 @@ package storm
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,27 +24,34 @@ type crowd struct {
 	poll   int
 	calls  map[int32]*call // by descriptor
 	starts []start         // that are to come, the soonest first
+	wait   time.Duration   // for what is approved, FROMCACHE_WAIT
+	nodes  []node
 	seen   census
-	asked  func(c *call, a answer) // what a node does with an answer; may open another call
+}
+
+// node is what one of them came to.
+type node struct {
+	began time.Time
+	took  time.Duration // until it knew
+	hit   bool          // it knows that the URL is held; else it goes to the origin
 }
 
 // start is a call that is to come.
 type start struct {
-	at   time.Time
-	node int
-	path string
-	n    int
+	at     time.Time
+	node   int
+	path   string
+	pinned bool // it asks for the version that an answer named
 }
 
 // call is one request of one node.
 type call struct {
-	fd      int
-	node, n int // the n-th of that node's
-	path    string
-	began   time.Time
-	wrote   bool
-	lag     time.Duration // from the kernel's SYN-ACK to our write: the node's own slowness
-	got     []byte
+	start
+	fd    int
+	began time.Time
+	wrote bool
+	lag   time.Duration // from the kernel's SYN-ACK to our write: the node's own slowness
+	got   []byte
 }
 
 // answer is what a call came to.
@@ -56,24 +66,19 @@ type answer struct {
 type census struct {
 	calls      int
 	status     map[int]int
-	refused    int           // connections that were refused or reset
-	silent     int           // no answer in the crowd's limit
-	retransmit int           // calls of which the kernel sent something twice
-	burst      time.Duration // in which all had connected
+	turned     map[string]int // answers with which nodes went to the origin, status and detail
+	refused    int            // connections that were refused or reset
+	silent     int            // no answer in the crowd's limit
+	retransmit int            // calls of which the kernel sent something twice
+	burst      time.Duration  // in which all had connected
 	took       []time.Duration
 	lag        []time.Duration
-	nodes      map[int]time.Duration // what a node waited for all its answers; one that had none is not in it
 }
 
-func newCrowd(host string, port int, paths []string) (*crowd, error) {
+func newCrowd(host string, paths []string) (*crowd, error) {
 	c := &crowd{paths: paths, limit: 20 * time.Second, calls: map[int32]*call{}}
-	c.seen.status, c.seen.nodes = map[int]int{}, map[int]time.Duration{}
-	c.server.Port = port
-	var a, b, d, e byte
-	if _, err := fmt.Sscanf(host, "%d.%d.%d.%d", &a, &b, &d, &e); err != nil {
-		return nil, err
-	}
-	c.server.Addr = [4]byte{a, b, d, e}
+	c.seen.status, c.seen.turned = map[int]int{}, map[string]int{}
+	c.server.Port, c.server.Addr = cachePort, netip.MustParseAddr(host).As4()
 	var err error
 	c.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	return c, err
@@ -83,26 +88,24 @@ func newCrowd(host string, port int, paths []string) (*crowd, error) {
 func (c *crowd) run(n int) error {
 	defer unix.Close(c.poll)
 	defer atWireSpeed()()
+	c.nodes = make([]node, n)
 	began := time.Now()
 	for i := range n {
 		if err := c.open(start{node: i, path: c.paths[i%len(c.paths)]}); err != nil {
 			return err
 		}
 		if i%64 == 63 {
-			if err := c.events(0); err != nil {
+			if err := cmp.Or(c.events(0), c.due()); err != nil {
 				return err
 			}
 		}
 	}
 	c.seen.burst = time.Since(began)
 	for len(c.calls)+len(c.starts) > 0 {
-		if err := c.events(20); err != nil {
+		if err := cmp.Or(c.events(20), c.due()); err != nil {
 			return err
 		}
 		c.giveUp()
-		if err := c.due(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -150,7 +153,10 @@ func (c *crowd) open(s start) error {
 	if err := unix.Bind(fd, from); err != nil {
 		return fmt.Errorf("bind %v: %w", from.Addr, err)
 	}
-	k := &call{fd: fd, node: s.node, n: s.n, path: s.path, began: time.Now()}
+	k := &call{fd: fd, start: s, began: time.Now()}
+	if c.nodes[s.node].began.IsZero() {
+		c.nodes[s.node].began = k.began
+	}
 	c.calls[int32(fd)] = k
 	c.seen.calls++
 	if err := unix.Connect(fd, &c.server); err != nil && err != unix.EINPROGRESS {
@@ -221,15 +227,32 @@ func (c *crowd) end(k *call, a answer, broken bool) {
 	delete(c.calls, int32(k.fd))
 	if broken {
 		c.seen.refused++
-		delete(c.seen.nodes, k.node)
 	} else {
 		c.seen.status[a.status]++
 		c.seen.took = append(c.seen.took, took)
 		c.seen.lag = append(c.seen.lag, k.lag)
-		c.seen.nodes[k.node] += took
 	}
-	if c.asked != nil {
-		c.asked(k, a)
+	c.step(k, a, k.began.Add(took))
+}
+
+// step does what the shim does with an answer that came at a time.
+func (c *crowd) step(k *call, a answer, came time.Time) {
+	n := &c.nodes[k.node]
+	again := k.start
+	again.at = time.Now().Add(time.Duration((0.5 + rand.Float64()) * float64(a.retryAfter)))
+	approved := a.detail == "queued" || a.detail == "active"
+	switch {
+	case a.status == 200 && !k.pinned: // it asks for that very version
+		again.path, again.pinned = pinned(k.path, a.pin), true
+		c.later(again)
+	case a.status == 404 && approved && a.retryAfter > 0 && again.at.Before(n.began.Add(c.wait)),
+		a.status == 503 && a.retryAfter > 0 && again.at.Before(n.began.Add(max(patience, c.wait))):
+		c.later(again)
+	default:
+		n.took, n.hit = came.Sub(n.began), a.status == 200
+		if !n.hit {
+			c.seen.turned[fmt.Sprint(a.status, " ", a.detail)]++
+		}
 	}
 }
 
@@ -238,7 +261,6 @@ func (c *crowd) giveUp() {
 	for fd, k := range c.calls {
 		if time.Since(k.began) > c.limit {
 			c.seen.silent++
-			delete(c.seen.nodes, k.node)
 			unix.Close(k.fd)
 			delete(c.calls, fd)
 		}
@@ -292,11 +314,11 @@ func over(took []time.Duration, limit time.Duration) (n int) {
 	return n
 }
 
-// late is how many of n nodes did not have all their answers within a limit.
-func (s *census) late(n int, limit time.Duration) int {
-	for _, took := range s.nodes {
-		if took <= limit {
-			n--
+// late is how many nodes did not know within a limit that the URL is held.
+func (c *crowd) late(limit time.Duration) (n int) {
+	for _, node := range c.nodes {
+		if !node.hit || node.took > limit {
+			n++
 		}
 	}
 	return n

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -78,6 +79,15 @@ func (s *site) hold(name string, n, size int) (urls []string) {
 		urls = append(urls, url)
 	}
 	return urls
+}
+
+// add has an operator approve URLs.
+func (s *site) add(urls []string) {
+	s.t.Helper()
+	c := exec.Command(fromcache, append([]string{"add", "--data-dir", s.data}, urls...)...)
+	if out, err := c.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v: %s", c, err, out)
+	}
 }
 
 // endless is a text again and again.

@@ -31,16 +31,11 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	urls := s.hold("small", 100, 1000)
 	large := s.hold("large", 1, bulkSize)[0]
 	h := s.serve(somaxconn)
-	load := s.download(bulkDownloads, large)
-	c := s.crowd(urls)
-	c.asked = func(k *call, a answer) { // as the shim, it asks for that very version then
-		if k.n == 0 && a.status == 200 {
-			c.open(start{node: k.node, n: 1, path: pinned(k.path, a.pin)})
-		}
-	}
+	load := s.download(bulkDownloads, cacheHost, large)
+	c := s.crowd(cacheHost, urls)
 	before, r := h.since().cpu, row{name: fmt.Sprintf("%d probes, somaxconn %d", nodes, somaxconn)}
-	began := time.Now()
-	r.fill(s, h, c, nodes, func() {
+	machine, began := h.usage(), time.Now()
+	r.fill(s, h, c, func() {
 		real := s.shims()
 		var waves sync.WaitGroup
 		waves.Go(func() { must(t, s.run(c, nodes)) })
@@ -55,8 +50,8 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	r.cpu = (h.since().cpu - before) / time.Duration(max(1, c.seen.calls))
 	must(t, load.end())
 	r.print()
-	note("%s: connected within %v, all within %v, %d retransmitted, bulk %.0f MB/s; a node's own delay p99 %v", r.name, ms(c.seen.burst), ms(took), c.seen.retransmit,
-		float64(load.bytes.Load())/1e6/took.Seconds(), ms(quantile(c.seen.lag, 0.99)))
+	note("%s: connected within %v, all within %v, %d retransmitted, bulk %.0f MB/s; a node's own delay p99 %v; other programs had %.0f %% of the machine", r.name, ms(c.seen.burst), ms(took), c.seen.retransmit,
+		float64(load.bytes.Load())/1e6/took.Seconds(), ms(quantile(c.seen.lag, 0.99)), 100*machine.others(h.usage()))
 	if n := c.seen.status[200]; n != c.seen.calls {
 		t.Logf("%d of %d calls were hits: %v, %d refused, %d without an answer", n, c.seen.calls, c.seen.status, c.seen.refused, c.seen.silent)
 	}
@@ -68,14 +63,14 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	}
 }
 
-// crowd is nodes that ask for URLs.
-func (s *site) crowd(urls []string) *crowd {
+// crowd is nodes that ask a host for URLs.
+func (s *site) crowd(host string, urls []string) *crowd {
 	s.t.Helper()
 	paths := make([]string, len(urls))
 	for i, url := range urls {
 		paths[i] = testbed.TokenPath(url)
 	}
-	c, err := newCrowd(cacheHost, cachePort, paths)
+	c, err := newCrowd(host, paths)
 	must(s.t, err)
 	return c
 }
@@ -89,7 +84,7 @@ func (s *site) run(c *crowd, n int) (err error) {
 }
 
 // fill counts while do runs.
-func (r *row) fill(s *site, h *host, c *crowd, nodes int, do func()) {
+func (r *row) fill(s *site, h *host, c *crowd, do func()) {
 	stop := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() { h.watch(stop) })
@@ -98,7 +93,7 @@ func (r *row) fill(s *site, h *host, c *crowd, nodes int, do func()) {
 	watching.Wait()
 	r.calls, r.refused = c.seen.calls, c.seen.refused
 	r.p50, r.p99, r.slow = quantile(c.seen.took, 0.5), quantile(c.seen.took, 0.99), over(c.seen.took, patience)+c.seen.silent
-	r.late = c.seen.late(nodes, patience)
+	r.late = c.late(max(patience, c.wait))
 	r.lost = h.since().drops
 	r.memory, r.descriptors = h.Memory("VmHWM"), int(h.descriptors.Load())
 	r.requests, r.sent = s.origin.requests.Load(), s.origin.bytes.Load()
