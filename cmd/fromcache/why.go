@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/operate"
 )
@@ -84,9 +85,11 @@ func states(r *operate.Why) string {
 
 func explainArtifact(w io.Writer, m *operate.Artifact) {
 	fmt.Fprintf(w, "size\t%s (%d bytes)\nsha256\t%s\nfetched\t%s\n", bytes(m.Size), m.Size, printable(m.SHA256), when(m.Fetched))
-	if m.Approved != nil {
-		fmt.Fprintf(w, "approved\t%s, %s\n", printable(strings.TrimSpace(m.Approved.Via+" "+m.Approved.Addr)), when(m.Approved.Time))
+	explainApproval(w, "approved", m.Approved)
+	for _, u := range m.Via {
+		fmt.Fprintf(w, "came from\tfromcache %s\n", printable(u))
 	}
+	explainApproval(w, "approved there", m.UpstreamApproved)
 	for _, u := range m.Redirects {
 		fmt.Fprintf(w, "redirect\t%s\n", printable(u))
 	}
@@ -96,6 +99,12 @@ func explainArtifact(w io.Writer, m *operate.Artifact) {
 	fmt.Fprintf(w, "hits\t%d\nmisses before\t%s\n", m.Hits, times(m.Misses, m.AtLeast))
 	for _, v := range m.History {
 		fmt.Fprintf(w, "earlier\t%s  %s, %s\n", printable(v.SHA256), bytes(v.Size), when(v.Fetched))
+	}
+}
+
+func explainApproval(w io.Writer, what string, by *fsstore.Approval) {
+	if by != nil {
+		fmt.Fprintf(w, "%s\t%s, %s\n", what, printable(strings.TrimSpace(by.Via+" "+by.Addr)), when(by.Time))
 	}
 }
 

@@ -130,6 +130,10 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	for _, n := range o.Notes {
 		m.Notes = append(m.Notes, key.RedactText(n))
 	}
+	for _, u := range o.Via {
+		m.Via = append(m.Via, key.Redact(u))
+	}
+	m.UpstreamApproved = o.UpstreamApproved
 	for name, v := range o.Header {
 		if m.Header == nil {
 			m.Header = map[string]string{}

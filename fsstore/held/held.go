@@ -66,10 +66,17 @@ type Meta struct {
 	Notes  []string          `json:"notes,omitempty"`   // what was odd about the fetch
 
 	Approved *Approval `json:"approved,omitempty"`
-	Misses   int       `json:"misses"`                    // times asked for before it was held
-	AtLeast  bool      `json:"misses_at_least,omitempty"` // there were more
-	Claim    string    `json:"claim"`                     // the claim that published it
-	History  []Version `json:"history,omitempty"`         // earlier versions, newest first, at most ten
+
+	// Via are the URLs of the fromcaches through which the bytes came, the one that was asked
+	// first, and UpstreamApproved is who approved the artifact there. Both are empty where the
+	// origin was asked.
+	Via              []string  `json:"via,omitempty"`
+	UpstreamApproved *Approval `json:"upstream_approved,omitempty"`
+
+	Misses  int       `json:"misses"`                    // times asked for before it was held
+	AtLeast bool      `json:"misses_at_least,omitempty"` // there were more
+	Claim   string    `json:"claim"`                     // the claim that published it
+	History []Version `json:"history,omitempty"`         // earlier versions, newest first, at most ten
 }
 
 // Replaced reports whether a version with that digest was held before.
@@ -111,7 +118,7 @@ func (m *Meta) AskedFor(rawURL string) bool {
 
 // Approval says who approved an artifact, and how.
 type Approval struct {
-	Via  string    `json:"via"` // web, cli, shell, add, put, import, batch
+	Via  string    `json:"via"` // web, cli, shell, add, put, import, batch, upstream
 	Addr string    `json:"by,omitempty"`
 	Time time.Time `json:"at"`
 }
@@ -127,3 +134,15 @@ type Version struct {
 
 // ViaPut is the Via of an approval by put or upload.
 const ViaPut = "put"
+
+// ViaUpstream is the Via of an approval because an upstream holds the artifact; Addr is that one.
+const ViaUpstream = "upstream"
+
+// DecidedBy returns the nearest approval that a person gave: where the artifact was approved
+// because an upstream holds it, that is the approval there. nil: none is known.
+func (m *Meta) DecidedBy() *Approval {
+	if m.Approved != nil && m.Approved.Via == ViaUpstream && m.UpstreamApproved != nil {
+		return m.UpstreamApproved
+	}
+	return m.Approved
+}

@@ -33,11 +33,8 @@ func clean(m held.Meta) held.Meta {
 		m.Misses, m.AtLeast = counts.MostCarried, true
 	}
 	m.Misses = max(m.Misses, 0)
-	if by := m.Approved; by != nil {
-		m.Approved = &held.Approval{
-			Via: printable(by.Via, maxVia), Addr: printable(by.Addr, maxAddr), Time: past(by.Time),
-		}
-	}
+	m.Via = cleanAll(m.Via, key.Redact)
+	m.Approved, m.UpstreamApproved = cleanApproval(m.Approved), cleanApproval(m.UpstreamApproved)
 	var versions []held.Version
 	for _, v := range m.History {
 		if held.IsDigest(v.SHA256) && v.Size >= 0 {
@@ -47,6 +44,15 @@ func clean(m held.Meta) held.Meta {
 	}
 	m.History = versions
 	return m
+}
+
+func cleanApproval(by *held.Approval) *held.Approval {
+	if by == nil {
+		return nil
+	}
+	return &held.Approval{
+		Via: printable(by.Via, maxVia), Addr: printable(by.Addr, maxAddr), Time: past(by.Time),
+	}
 }
 
 func redactSome(rawURL string) string {

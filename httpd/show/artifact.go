@@ -22,6 +22,8 @@ type Artifact struct {
 	Headers       [][2]string
 	Notes         []string
 	Approved      string
+	Via           []string // fromcaches through which it came
+	ApprovedThere string
 	Jobs          []JobRow
 	Acts          []templates.Action
 	Lost          string // why it is not held, and what is done about it
@@ -60,12 +62,21 @@ func (m *Model) Artifact(k, base string) (*Artifact, error) {
 	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
 		p.Headers = append(p.Headers, [2]string{name, Cut(key.RedactText(a.Header[name]), 600)})
 	}
-	if ap := a.Approved; ap != nil {
-		p.Approved = strings.TrimSpace(ap.Via + " " + ap.Addr)
+	for _, u := range a.Via {
+		p.Via = append(p.Via, URL(u, ""))
 	}
+	p.Approved, p.ApprovedThere = approver(a.Approved), approver(a.UpstreamApproved)
 	p.Acts = []templates.Action{m.againAction(a.Key), evictAction(a.Key)}
 	m.jobsOf(p)
 	return p, nil
+}
+
+// approver says who approved, or "".
+func approver(by *fsstore.Approval) string {
+	if by == nil {
+		return ""
+	}
+	return strings.TrimSpace(by.Via + " " + by.Addr)
 }
 
 // againAction is the button that fetches an artifact again. It names the file of its job where
