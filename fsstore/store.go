@@ -128,6 +128,9 @@ func (s *Store) BlobPath(digest string) string { return s.tree.Path("blobs", dig
 // SessionSecret returns the key of the sign-in cookies, and makes it if there is none.
 func (s *Store) SessionSecret() ([]byte, error) { return s.tree.SessionSecret() }
 
+// Name returns the name of this directory's servers for other servers. A copy has another one.
+func (s *Store) Name() (string, error) { return s.tree.Name() }
+
 // Dir returns the absolute path of the data directory, for messages.
 func (s *Store) Dir() string { return s.tree.Root }
 

@@ -40,6 +40,10 @@ type Options struct {
 	RedirectMisses bool
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For, -Proto and -Prefix count.
 	TrustedProxies []netip.Prefix
+	// Name is that of this server for other fromcaches; see read.Options.
+	Name string
+	// WaitsFor returns the names of the servers that the job of a URL waits for; see read.Options.
+	WaitsFor func(rawURL string) []string
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
 
@@ -99,7 +103,10 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, api: a, metrics: m}
-	srv.read = read.New(s, read.Options{Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses})
+	srv.read = read.New(s, read.Options{
+		Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses,
+		Name: o.Name, WaitsFor: o.WaitsFor,
+	})
 	srv.router = srv.routes()
 	return srv, nil
 }

@@ -123,6 +123,7 @@ func artifactReply(held *fsstore.Artifact) *reply {
 	if held.Ranges {
 		h["Accept-Ranges"] = bytesRanges
 	}
+	putProvenance(h, held)
 	a := newReply(held.Size, h)
 	a.key, a.modified, a.ranges = held.Key, modified, held.Ranges
 	return a

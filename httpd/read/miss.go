@@ -36,6 +36,9 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 
 // miss notes that raw was asked for, and answers 404 with the verdict, or redirects to the origin.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
+	if s.isLoop(raw, r.Header["Via"]) {
+		return loopDetected(w)
+	}
 	v, err := s.verdict(r, raw)
 	if errors.Is(err, key.ErrBadURL) {
 		return s.errs.Fail(w, err)
@@ -57,6 +60,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrig
 	if v == fsstore.VerdictQueued || v == fsstore.VerdictActive {
 		h["Retry-After"] = []string{strconv.Itoa(s.crowd.AskAgain(raw, answer.ClientAddr(r), v))}
 	}
+	s.putChain(h, r, raw)
 	h["Cache-Control"] = answer.NoStore
 	h["Cache-Status"] = a.status
 	h["Content-Length"] = a.length

@@ -38,6 +38,11 @@ type Options struct {
 	Hit            func(key string) // is called with the key of each artifact served, by many goroutines
 	Told           Told             // is called at the end of each request, by many goroutines
 	RedirectMisses bool             // the door redirects misses to the origin
+	Name           string           // of this server in Via (RFC 9110, 7.6.3); "": none
+
+	// WaitsFor returns the names of the servers that the job of a URL waits for. nil: no job waits
+	// for a server.
+	WaitsFor func(rawURL string) []string
 }
 
 // Told is a function that is told what became of a request, and when its answer began.
@@ -50,6 +55,8 @@ type Server struct {
 	hit            func(key string)
 	tell           Told
 	redirectMisses bool
+	name           string
+	waitsFor       func(string) []string
 	replies        replies
 	counts         counts
 	crowd          *crowd.Crowd
@@ -57,7 +64,8 @@ type Server struct {
 
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) *Server {
-	return &Server{store: s, crowd: crowd.New(s), errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told, redirectMisses: o.RedirectMisses}
+	return &Server{store: s, crowd: crowd.New(s), errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told,
+		redirectMisses: o.RedirectMisses, name: o.Name, waitsFor: o.WaitsFor}
 }
 
 // handler answers a request, and returns what became of it, because to learn that from a wrapped

@@ -1,11 +1,16 @@
 package tree
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 const secretSize = 32
@@ -25,6 +30,23 @@ func (t *Tree) SessionSecret() ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s vanishes as it is made", path)
+}
+
+// Name returns a name of this directory for others: 16 hex digits, the same for all servers on it
+// and at each start, which tell nothing of the secret. A copy of the directory has another name,
+// because the number of the secret's file is part of it.
+func (t *Tree) Name() (string, error) {
+	secret, err := t.SessionSecret()
+	if err != nil {
+		return "", err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(t.Root+"/session-secret", &st); err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, secret)
+	fmt.Fprintf(mac, "name %d", st.Ino)
+	return hex.EncodeToString(mac.Sum(nil)[:8]), nil
 }
 
 func (t *Tree) readSecret(path string) ([]byte, error) {
