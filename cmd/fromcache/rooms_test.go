@@ -106,6 +106,15 @@ var rooms = []room{
 		},
 		not: []string{"os", "path/filepath", "syscall"},
 	},
+	{
+		path: "fromcache/fsstore/fetch/upstream",
+		ours: []string{
+			"fromcache/fsstore", "fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client",
+			"fromcache/fsstore/fetch/failure", "fromcache/fsstore/fetch/origins",
+		},
+		third: []string{"golang.org/x/time/rate"},
+		not:   []string{"os", "path/filepath", "syscall"},
+	},
 	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},
 	{
 		path:  "fromcache/httpd",
@@ -234,6 +243,9 @@ var denied = map[string][]string{
 	"fromcache/fsstore/fetch": inner,
 	"fromcache/fsstore/fetch/response": append([]string{
 		"fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/origins",
+	}, inner...),
+	"fromcache/fsstore/fetch/upstream": append([]string{
+		"fromcache/fsstore/fetch/response",
 	}, inner...),
 	"fromcache/fsstore/hooks":  inner,
 	"fromcache/httpd":          append([]string{"fromcache/fsstore/fetch"}, inner...),
@@ -370,6 +382,9 @@ func TestObjection(t *testing.T) {
 		{"fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/response"},
 		{"fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch"},
 		{"fromcache/fsstore/fetch/client", "fromcache/fsstore"},
+		{"fromcache/fsstore/fetch/upstream", "fromcache/fsstore/active"},
+		{"fromcache/fsstore/fetch/client", "fromcache/fsstore/fetch/upstream"},
+		{"fromcache/httpd/read", "fromcache/fsstore/fetch/upstream"},
 		{"fromcache/fsstore/key", "fromcache/fsstore"},
 		{"fromcache/fsstore/job", "fromcache/fsstore/internal/tree"},
 		{"fromcache/fsstore/internal/tree", "fromcache/fsstore/health"},

@@ -24,6 +24,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch"
+	"fromcache/fsstore/fetch/upstream"
 	"fromcache/fsstore/hooks"
 	"fromcache/httpd"
 	"fromcache/httpd/access"
@@ -44,6 +45,9 @@ type serveFlags struct {
 	allowOrigin          []netip.Prefix
 	publicHosts          []string
 	trustedProxies       []netip.Prefix
+	upstreams            []string
+	upstreamCredentials  string
+	upstreamOnly         bool
 	redirectMisses       bool
 	tlsCert, tlsKey      string
 	logFormat, logLevel  string
@@ -91,6 +95,7 @@ func serveCommand(a *app) *cobra.Command {
 	must(c.MarkFlagFilename("tls-key"))
 	must(c.MarkFlagDirname("origins"))
 	must(c.MarkFlagDirname("credentials"))
+	must(c.MarkFlagDirname("upstream-credentials"))
 	must(c.MarkFlagDirname("hooks"))
 	must(c.RegisterFlagCompletionFunc("access-log", completeWords("on", "off")))
 	must(c.RegisterFlagCompletionFunc("log-format", completeWords("text", "json")))
@@ -118,6 +123,11 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 		"give an origin up that does not begin to answer for this `SPAN` while other jobs wait, or for ten times as long while none do")
 	f.Func("allow-origin", "let origins be in this `CIDR` although it is refused by default; may be repeated",
 		addPrefixes(&o.allowOrigin))
+	f.Func("upstream", "ask the fromcache at this `URL` before an origin; may be repeated: fromcache help upstream",
+		addURLs(&o.upstreams))
+	f.StringVar(&o.upstreamCredentials, "upstream-credentials", "",
+		"`DIR` of what upstreams need, a file a host as for --origins, outside the data directory")
+	f.BoolVar(&o.upstreamOnly, "upstream-only", false, "ask no origin: what no upstream holds waits in queue/")
 	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
 		addHosts(&o.publicHosts))
 	f.Func("trusted-proxy", "believe X-Forwarded-For, -Proto and -Prefix of proxies in this `CIDR`; may be repeated: fromcache help proxy",
@@ -195,12 +205,21 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	fetches := newFetchMetrics()
-	pool, err := a.newPool(store, o, hooks, fetches.ended, log)
+	upstreams, err := newUpstreams(store, o)
+	if err != nil {
+		return err
+	}
+	pool, err := a.newPool(store, o, hooks, upstreams, fetches.ended, log)
+	if err != nil {
+		return err
+	}
+	name, err := store.Name()
 	if err != nil {
 		return err
 	}
 	server, err := a.newServer(store, o, pool, password, log, httpd.Options{
 		TLS: certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
+		Name: name, WaitsFor: upstreams.WaitsFor,
 	})
 	if err != nil {
 		return err
@@ -292,11 +311,11 @@ func newHooks(store *fsstore.Store, o *serveFlags, log *slog.Logger) (*hooks.Hoo
 	return hooks.New(store, hooks.Options{Dir: dir, Timeout: time.Duration(o.hookTimeout), Logger: log})
 }
 
-func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, ended func(fetch.End), log *slog.Logger) (*fetch.Pool, error) {
+func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, up *upstream.Group, ended func(fetch.End), log *slog.Logger) (*fetch.Pool, error) {
 	if o.origins != "" && o.credentials != "" && o.origins != o.credentials {
 		return nil, usagef("--credentials is the older name of --origins: give one of them")
 	}
-	origins, err := openOrigins(cmp.Or(o.origins, o.credentials), store.Dir())
+	origins, err := openOrigins("--origins", cmp.Or(o.origins, o.credentials), store.Dir())
 	if origins == nil && err == nil {
 		origins, err = openOriginsCredential(a.getenv("CREDENTIALS_DIRECTORY"))
 	}
@@ -313,6 +332,7 @@ func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, ended
 		MaxSize:     int64(o.maxSize),
 		AllowOrigin: o.allowOrigin,
 		Origins:     origins,
+		Upstreams:   up,
 		Root:        os.DirFS("/"),
 		Header:      time.Duration(o.headerTimeout),
 		UserAgent:   "fromcache/" + versionName(),
@@ -322,18 +342,18 @@ func (a *app) newPool(store *fsstore.Store, o *serveFlags, h *hooks.Hooks, ended
 	})
 }
 
-// openOrigins returns a file system that no link leads out of.
-func openOrigins(dir, dataDir string) (fs.FS, error) {
+// openOrigins returns the directory of a flag as a file system that no link leads out of.
+func openOrigins(flag, dir, dataDir string) (fs.FS, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	real, err := outside("--origins", dir, dataDir)
+	real, err := outside(flag, dir, dataDir)
 	if err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(real)
 	if err != nil {
-		return nil, fmt.Errorf("--origins: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	return root.FS(), nil
 }

@@ -10,6 +10,7 @@ import (
 	"fromcache/deploy/edge"
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/origins"
+	"fromcache/fsstore/fetch/upstream"
 	"fromcache/fsstore/hooks"
 	"fromcache/fsstore/key"
 	"fromcache/httpd"
@@ -48,6 +49,7 @@ var topics = []topic{
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},
 	{"transfer", fsstore.TransferHelp},
+	{"upstream", upstream.Help},
 	{"wait", shim.WaitHelp},
 }
 

@@ -141,6 +141,14 @@ func addPrefixes(to *[]netip.Prefix) func(string) error {
 	}
 }
 
+// addURLs returns a flag's function that adds addresses, separated by commas.
+func addURLs(to *[]string) func(string) error {
+	return func(v string) error {
+		*to = append(*to, splitList(v)...)
+		return nil
+	}
+}
+
 // addHosts returns a flag's function that adds names of this machine, separated by commas.
 func addHosts(to *[]string) func(string) error {
 	return func(v string) error {

@@ -10,6 +10,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/failure"
 	"fromcache/fsstore/fetch/response"
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
@@ -25,6 +26,8 @@ type attempt struct {
 	received  int64 // bytes of the body
 
 	isUnchanged bool // the origin says that what is held is still right
+
+	passed []string // why upstreams that should have brought it did not, for meta
 }
 
 // try fetches and publishes.
@@ -83,7 +86,7 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 	}
 }
 
-// run requests, receives and checks.
+// run requests, receives and checks: from the upstreams, and then from the origin.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
 	start, resume := response.Resumable(&a.c.Job)
 	part, err := a.c.Part(ctx, resume)
@@ -96,7 +99,18 @@ func (a *attempt) run(ctx context.Context) (*delivery, error) {
 			return nil, err
 		}
 	}
-	d, err := a.get(ctx, start)
+	if d, err := a.fromUpstreams(ctx); d != nil || err != nil {
+		return d, err
+	}
+	return a.download(ctx, a.get)
+}
+
+// download requests by get, receives and checks.
+func (a *attempt) download(ctx context.Context,
+	get func(context.Context, job.Event) (*delivery, error)) (*delivery, error) {
+	start, _ := response.Resumable(&a.c.Job)
+	a.started = false
+	d, err := get(ctx, start)
 	if err != nil || d.StatusCode == http.StatusNotModified {
 		return d, err
 	}
@@ -123,7 +137,8 @@ func (a *attempt) publish(d *delivery) error {
 	took := time.Since(a.began)
 	a.log.Info("downloaded", "key", a.c.Key, "url", key.Redact(a.c.URL),
 		"size", art.Size, "sha256", art.SHA256,
-		"resumed_from", d.from, "seconds", took.Round(time.Millisecond).Seconds())
+		"from", key.Redact(d.URL()), "resumed_from", d.from,
+		"seconds", took.Round(time.Millisecond).Seconds())
 	if err != nil && !errors.Is(err, fsstore.ErrLost) {
 		a.pause("published, but its job can't be moved to done/: "+a.c.Key, err)
 		return nil
@@ -144,6 +159,9 @@ func (a *attempt) unchanged() error {
 
 // provenance returns what meta tells of where the bytes came from.
 func provenance(d *delivery) fsstore.Origin {
+	if d.upstream != nil {
+		return upstreamProvenance(d)
+	}
 	return fsstore.Origin{
 		Header:    response.KeptFields(d.Header),
 		FinalURL:  d.URL(),

@@ -14,7 +14,7 @@ import (
 // checkHeader checks the header and reserves space, before the body is read.
 func (a *attempt) checkHeader(d *delivery) error {
 	j := &a.c.Job
-	if !j.AcceptAny && j.Sha256 == "" {
+	if !j.AcceptAny && j.Sha256 == "" && d.upstream == nil {
 		if err := response.CheckCoding(d.name, d.Header); err != nil {
 			return err
 		}
@@ -52,6 +52,9 @@ func deferNoSpace(err error) error {
 // what the name says.
 func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
+	if d.upstream != nil {
+		return a.checkUpstreamDigest(d, got)
+	}
 	if j.Sha256 != "" && j.Sha256 != got {
 		return retryIfResumed(d, a.digestMismatch(d, got))
 	}

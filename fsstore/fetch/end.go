@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -36,7 +37,10 @@ func (a *attempt) end(err error) error {
 	case errors.Is(err, errStopped), errors.Is(err, fsstore.ErrAdded):
 		err = a.c.Requeue(reason)
 	case f.End == failure.Retry && a.mayRetry():
-		err = a.retry(reason, f.After)
+		err = a.retry(reason, f)
+	case f.End == failure.Defer && f.Delay > 0:
+		a.log.Info("download waits", "key", a.c.Key, "reason", reason, "in", f.Delay.String())
+		err = a.c.Defer(reason, time.Now().Add(f.Delay))
 	case f.End == failure.Defer:
 		a.warn("download deferred", reason)
 		err = a.c.Defer(reason, time.Now().Add(min(a.o.delay(a.c.Job.Waits()+1, f.After), maxDefer)))
@@ -68,9 +72,9 @@ func (a *attempt) mayRetry() bool { return a.c.Job.Attempts()+1 < a.o.Retries }
 const maxDefer = 2 * time.Minute
 
 // retry puts the job back into queue/ with a delay, never less than asked.
-func (a *attempt) retry(reason string, asked time.Duration) error {
+func (a *attempt) retry(reason string, f *failure.Failure) error {
 	n := a.c.Job.Attempts() + 1
-	d := a.o.delay(n, asked)
+	d := cmp.Or(f.Delay, a.o.delay(n, f.After))
 	a.warn("download will be retried", reason, "attempt", n, "in", d.Round(time.Second).String())
 	return a.c.Retry(reason, time.Now().Add(d))
 }

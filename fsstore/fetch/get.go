@@ -6,6 +6,7 @@ import (
 
 	"fromcache/fsstore/fetch/client"
 	"fromcache/fsstore/fetch/response"
+	"fromcache/fsstore/fetch/upstream"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/kind"
 )
@@ -18,6 +19,9 @@ type delivery struct {
 	total int64    // size of the artifact in bytes; -1: unknown
 	name  string   // of the file, from the URL
 	notes []string // for meta
+
+	upstream *upstream.Server // that answered; nil: the origin
+	asked    string           // URL of the job
 
 	response.Validator // for a later resume
 }
@@ -101,7 +105,7 @@ func (a *attempt) resume(ctx context.Context, start job.Event) (*delivery, error
 // fromStart returns the delivery of a whole answer.
 func (a *attempt) fromStart(ans *client.Answer) *delivery {
 	d := &delivery{Answer: ans, total: ans.ContentLength, Validator: response.ValidatorOf(ans.Header),
-		name: kind.Name(a.c.URL)}
+		name: kind.Name(a.c.URL), asked: a.c.URL, notes: a.passed}
 	a.canResume = !d.IsNone() && d.total > 0
 	return d
 }

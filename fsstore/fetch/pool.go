@@ -21,6 +21,7 @@ import (
 	"fromcache/fsstore/fetch/address"
 	"fromcache/fsstore/fetch/client"
 	"fromcache/fsstore/fetch/origins"
+	"fromcache/fsstore/fetch/upstream"
 )
 
 // Options of a pool. The zero value of each field is its default.
@@ -32,7 +33,11 @@ type Options struct {
 	Origins     fs.FS          // a file <host> for what it needs; nil: none
 	Root        fs.FS          // for absolute paths of certificates in Origins; nil: none
 	UserAgent   string         // "": fromcache
-	Logger      *slog.Logger   // nil: discard
+
+	// Upstreams are asked before the origin, or instead of it. nil: none.
+	Upstreams *upstream.Group
+
+	Logger *slog.Logger // nil: discard
 
 	// Check judges what has passed all other checks, before it is published: nil publishes it, a
 	// *RejectedError fails the job, any other error is an attempt that failed. nil: no check.
@@ -106,8 +111,11 @@ func New(s *fsstore.Store, o Options) (*Pool, error) {
 	return p, p.client.Origins.Check()
 }
 
-// Head asks an origin what it has: see Client.Head.
+// Head asks an origin what it has: see Client.Head. Where no origin may be asked it returns an error.
 func (p *Pool) Head(ctx context.Context, raw, agent string) (client.Facts, error) {
+	if p.o.Upstreams != nil && p.o.Upstreams.Only {
+		return client.Facts{}, errUpstreamOnly
+	}
 	return p.client.Head(ctx, raw, agent)
 }
 

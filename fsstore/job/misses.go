@@ -124,15 +124,22 @@ func Addresses(clients []Client) int {
 // shimSuffix is what the shim appends to the name of the tool that it stands in for.
 const shimSuffix = "+fromcache-shim"
 
+// SiteSuffix is what a fromcache that asks another one appends to the name of its host.
+const SiteSuffix = "+fromcache-site"
+
 // agents are the User-Agents of the tools, because the shim does not know the tool's version.
 var agents = map[string]string{"curl": "curl/8.5.0", "wget": "Wget/1.21.4", "wget2": "wget2/2.1.0"}
 
 // UserAgent returns the User-Agent of the tool that asked first, or "". Some origins answer by it:
 // install hosts give curl a script and a browser a page. Later misses don't change it, because they
-// must not change what was approved.
+// must not change what was approved. For a fromcache below it is curl's, as its clients' most
+// likely is.
 func (j *Job) UserAgent() string {
 	for i := range j.Events {
 		if e := &j.Events[i]; e.Kind == Miss && e.Tool != "-" {
+			if strings.HasSuffix(e.Tool, SiteSuffix) {
+				return agents["curl"]
+			}
 			return cmp.Or(agents[strings.TrimSuffix(e.Tool, shimSuffix)], e.Tool)
 		}
 	}

@@ -57,6 +57,7 @@ type Request struct {
 	cookies http.CookieJar // of this chain alone
 
 	AcceptHTTP, AcceptPrivate bool // the job's lines `accept http` and `accept private`
+	NoRedirects               bool // an answer that redirects is returned as it is
 }
 
 // Ask requests a URL and follows redirects, each checked as the URL itself is. The caller closes
@@ -82,7 +83,7 @@ func (c *Client) Ask(ctx context.Context, q Request) (*Answer, error) {
 		}
 		a.hops = hops
 		q.cookies.SetCookies(h.site(), a.Cookies())
-		if !isRedirect(a.StatusCode) {
+		if q.NoRedirects || !isRedirect(a.StatusCode) {
 			return a, nil
 		}
 		next, err := c.follow(a, q.AcceptHTTP)

@@ -33,6 +33,12 @@ func retryAfter(field string, now time.Time) time.Duration {
 	return min(max(t.Sub(now), 0), maxRetryAfter)
 }
 
+// RetryAfter returns after how long to ask again, by the answer's Retry-After, up to a day; 0: it
+// doesn't say.
+func (a *Answer) RetryAfter() time.Duration {
+	return retryAfter(a.Header.Get("Retry-After"), time.Now())
+}
+
 // StatusFailure makes a failure of a status that brings no artifact.
 func (a *Answer) StatusFailure() *failure.Failure {
 	f := statusFailure(a.Response, a.final(), time.Now())

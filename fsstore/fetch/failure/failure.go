@@ -11,6 +11,7 @@ type Failure struct {
 	Text    string // for people: what happened, what to do
 	End     Ending
 	After   time.Duration // least delay until the next attempt, from Retry-After
+	Delay   time.Duration // until the next attempt, instead of one that grows; 0: it grows
 	Discard bool          // the part can't be resumed
 	Reason  Reason        // in one word; "": see Because
 }
@@ -55,13 +56,14 @@ const (
 	Interrupted Reason = "interrupted" // the body broke off
 	Content     Reason = "content"     // the bytes are not what was wanted
 	Disk        Reason = "disk"        // no room, or the data directory is in trouble
+	Upstream    Reason = "upstream"    // no upstream has it yet
 	Other       Reason = "other"       // a refused address, a bad redirect, …
 )
 
 // Reasons are all that End.Reason may be.
 var Reasons = []Reason{
 	Status4xx, Status5xx, DNS, TLS, Connection, Timeout,
-	Interrupted, Content, Disk, Other,
+	Interrupted, Content, Disk, Upstream, Other,
 }
 
 // Because says why a failure happened, where nothing closer to it has.

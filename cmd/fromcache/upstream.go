@@ -1,0 +1,35 @@
+package main
+
+import (
+	"os"
+
+	"fromcache/fsstore"
+	"fromcache/fsstore/fetch/upstream"
+)
+
+// newUpstreams returns nil where no upstream is named.
+func newUpstreams(store *fsstore.Store, o *serveFlags) (*upstream.Group, error) {
+	if len(o.upstreams) == 0 {
+		if o.upstreamOnly || o.upstreamCredentials != "" {
+			return nil, usagef("--upstream-only and --upstream-credentials need an --upstream")
+		}
+		return nil, nil
+	}
+	credentials, err := openOrigins("--upstream-credentials", o.upstreamCredentials, store.Dir())
+	if err != nil {
+		return nil, err
+	}
+	name, err := store.Name()
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	return upstream.New(upstream.Options{
+		URLs: o.upstreams, Only: o.upstreamOnly,
+		Credentials: credentials, Root: os.DirFS("/"),
+		Name: name, Host: host, Version: versionName(),
+	})
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// line is the way to an upstream: it notes what is asked, and does to the answers what a test says.
+type line struct {
+	*httptest.Server
+	mu     sync.Mutex
+	to     string
+	asked  []string
+	answer func(w http.ResponseWriter, r *http.Request, from *http.Response) // nil: as it comes
+}
+
+func newLine(t *testing.T, to string) *line {
+	l := &line{to: to}
+	l.Server = httptest.NewServer(l)
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	l.asked = append(l.asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("Range")))
+	to, answer := l.to, l.answer
+	l.mu.Unlock()
+	target, _ := url.Parse(to + r.URL.RequestURI())
+	out := &http.Request{Method: r.Method, URL: target, Header: r.Header.Clone()}
+	from, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(out.WithContext(r.Context()))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer from.Body.Close()
+	for k, v := range from.Header {
+		w.Header()[k] = v
+	}
+	if answer != nil {
+		answer(w, r, from)
+		return
+	}
+	w.WriteHeader(from.StatusCode)
+	if _, err := io.Copy(w, from.Body); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (l *line) set(answer func(http.ResponseWriter, *http.Request, *http.Response)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answer = answer
+}
+
+func (l *line) requests() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.asked, "\n")
+}
+
+// vendor is an origin with one file; it counts the GETs.
+func vendor(t *testing.T, size int) (*origin, string, []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	content := []byte(strings.Repeat("fromcache ", size/10))
+	if err := os.WriteFile(filepath.Join(dir, "tool.bin"), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := newOrigin(dir)
+	t.Cleanup(o.close)
+	return o, o.server.URL + "/tool.bin", content
+}
+
+func (o *origin) requests() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.log)
+}
+
+// run calls a verb on the process' data directory.
+func (p *process) run(args ...string) string {
+	p.t.Helper()
+	out, err := p.program(args...).CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("fromcache %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// text returns the files of a glob below data/.
+func (p *process) text(pattern string) string {
+	found, _ := filepath.Glob(p.data(pattern))
+	var all strings.Builder
+	for _, path := range found {
+		b, _ := os.ReadFile(path)
+		all.Write(b)
+	}
+	return all.String()
+}
+
+func (p *process) saysIn(pattern, text string) {
+	p.t.Helper()
+	p.eventually(fmt.Sprintf("%s says %q", pattern, text), func() bool { return strings.Contains(p.text(pattern), text) })
+}
+
+// A top that was killed in the middle of a transfer and came back is asked for the rest, by digest.
+func TestUpstreamKilledInATransfer(t *testing.T) {
+	o, file, content := vendor(t, 8<<20)
+	top, site := newProcess(t, ""), newProcess(t, "")
+	top.start()
+	port := top.url[strings.LastIndexByte(top.url, ':')+1:]
+	top.run("add", file)
+	top.eventually("the top holds it", func() bool { return top.there("done/*tool*") })
+	l := newLine(t, top.url)
+	half := make(chan bool)
+	var once sync.Once
+	l.set(func(w http.ResponseWriter, r *http.Request, from *http.Response) {
+		w.WriteHeader(from.StatusCode)
+		if from.ContentLength <= 4<<20 || r.Method != http.MethodGet {
+			io.Copy(w, from.Body) //nolint:errcheck // it may have been killed
+			return
+		}
+		io.CopyN(w, from.Body, 4<<20) //nolint:errcheck // as above
+		w.(http.Flusher).Flush()
+		once.Do(func() { close(half) })
+		<-r.Context().Done()
+	})
+	site.start("--upstream", l.URL)
+	site.run("add", file)
+	<-half
+	site.eventually("half of it is here", func() bool {
+		parts, _ := filepath.Glob(site.data("tmp", "*.part"))
+		if len(parts) == 0 {
+			return false
+		}
+		part, err := os.Stat(parts[0])
+		return err == nil && part.Size() >= 3<<20
+	})
+	top.end(syscall.SIGKILL) //nolint:errcheck // it was killed
+	l.set(nil)
+	l.CloseClientConnections()
+	site.saysIn("queue/*tool*", "error upstream "+l.URL)
+	top.start("--port", port)
+	site.eventually("it goes on", func() bool { return site.there("done/*tool*") })
+	if got := site.text("blobs/*"); got != string(content) {
+		t.Errorf("%d bytes that are not the origin's", len(got))
+	}
+	if n := o.requests(); n != 1 {
+		t.Errorf("the origin was asked %d times", n)
+	}
+	if s := site.text("done/*tool*"); !strings.Contains(s, " from ") {
+		t.Errorf("it began anew:\n%s", s)
+	}
+	if s := l.requests(); !strings.Contains(s, "bytes=") || !strings.Contains(s, ".") {
+		t.Errorf("the rest was not asked for by digest:\n%s", s)
+	}
+}
+
+// Bytes that have not the digest that the upstream says are never held: the origin is asked.
+func TestUpstreamThatLies(t *testing.T) {
+	o, file, content := vendor(t, 100_000)
+	top, site := newProcess(t, ""), newProcess(t, "")
+	top.start()
+	top.run("add", file)
+	top.eventually("the top holds it", func() bool { return top.there("done/*tool*") })
+	l := newLine(t, top.url)
+	l.set(func(w http.ResponseWriter, r *http.Request, from *http.Response) {
+		w.Header().Del("Repr-Digest") // it alone would give the lie away
+		w.WriteHeader(from.StatusCode)
+		b, _ := io.ReadAll(from.Body)
+		if len(b) > 1000 {
+			b[500] ^= 1
+		}
+		w.Write(b) //nolint:errcheck // the client may have gone
+	})
+	site.start("--upstream", l.URL)
+	site.run("add", file)
+	site.eventually("it is held", func() bool { return site.there("done/*tool*") })
+	if site.text("blobs/*") != string(content) || o.requests() != 2 {
+		t.Errorf("not what the origin has, after %d requests", o.requests())
+	}
+	site.saysIn("meta/*", "it sent bytes with the SHA-256")
+}
+
+// No redirect of an upstream is followed, and credentials go nowhere else.
+func TestUpstreamThatRedirects(t *testing.T) {
+	o, file, _ := vendor(t, 10_000)
+	site := newProcess(t, "")
+	elsewhere := newLine(t, "http://127.0.0.1:1")
+	l := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/b/x", http.StatusFound))
+	t.Cleanup(l.Close)
+	site.start("--upstream", l.URL)
+	site.run("add", file)
+	site.eventually("it is held", func() bool { return site.there("done/*tool*") })
+	if o.requests() != 1 || elsewhere.requests() != "" {
+		t.Errorf("%d requests at the origin, elsewhere %q", o.requests(), elsewhere.requests())
+	}
+	site.saysIn("meta/*", "it redirects (302 Found), which is not followed")
+}
+
+// Two servers that name each other don't wait for each other for ever.
+func TestUpstreamsThatNameEachOther(t *testing.T) {
+	o, file, content := vendor(t, 10_000)
+	one, two := newProcess(t, ""), newProcess(t, "")
+	toOne, toTwo := newLine(t, ""), newLine(t, "")
+	one.start("--upstream", toTwo.URL)
+	two.start("--upstream", toOne.URL)
+	toOne.mu.Lock()
+	toOne.to = one.url
+	toOne.mu.Unlock()
+	toTwo.mu.Lock()
+	toTwo.to = two.url
+	toTwo.mu.Unlock()
+	one.run("add", file)
+	two.run("add", file)
+	for _, p := range []*process{one, two} {
+		p.eventually("it is held", func() bool { return p.there("done/*tool*") })
+		if p.text("blobs/*") != string(content) {
+			t.Error("not what the origin has")
+		}
+	}
+	if n := o.requests(); n > 2 {
+		t.Errorf("the origin was asked %d times", n)
+	}
+}
+
+// A server that is its own upstream hears 508, and says what is wrong.
+func TestUpstreamOfItself(t *testing.T) {
+	_, file, _ := vendor(t, 10_000)
+	p := newProcess(t, "")
+	self := newLine(t, "")
+	p.start("--upstream", self.URL)
+	self.mu.Lock()
+	self.to = p.url
+	self.mu.Unlock()
+	p.run("add", file)
+	p.eventually("it is held", func() bool { return p.there("done/*tool*") })
+	p.saysIn("meta/*", "a loop (508)")
+	if p.there("misses/*") {
+		t.Error("its own question is a miss")
+	}
+}
