@@ -16,6 +16,7 @@
 //	                           and failed/ earlier jobs of the key have a number, <key>.2.job
 //	denied/<key>               never to be recorded or fetched; also <host> and *.<domain>. To take
 //	                           a deny back, rm the file or call Allow
+//	allowed/<host>             a standing approval; also *.<domain> and <key>
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
 //	tokens/<name>              what a program that has the token may do, and until when
@@ -84,6 +85,7 @@
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
 //	misses          misses/: what clients asked for
 //	verbs           approve, add, dismiss, deny, allow, cancel, retry, evict
+//	allowed         allowed/: approvals that stand, what they took, and what they would have
 //	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
 //	transfer        import and export: artifacts of another cache, and bundles
 //	upkeep          gc, and the checker behind fsck and scrub

@@ -3,6 +3,7 @@ package fsstore
 import (
 	_ "embed"
 
+	"fromcache/fsstore/allowed"
 	"fromcache/fsstore/transfer"
 )
 
@@ -17,6 +18,9 @@ var (
 	//go:embed limits.md
 	LimitsHelp string
 )
+
+// AllowedHelp is the help topic of allowed/.
+var AllowedHelp = allowed.Help
 
 // TransferHelp is the help topic of import and export.
 var TransferHelp = transfer.Help

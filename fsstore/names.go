@@ -2,6 +2,7 @@ package fsstore
 
 import (
 	"fromcache/fsstore/active"
+	"fromcache/fsstore/allowed"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -22,6 +23,11 @@ import (
 type (
 	Addition       = verbs.Addition
 	Approval       = held.Approval
+	AllowedLimits  = allowed.Limits
+	AllowedRule    = allowed.Rule
+	AllowedTrial   = allowed.Trial
+	AllowedUse     = allowed.Use
+	AllowedWish    = allowed.Suggestion
 	Artifact       = held.Artifact
 	ArtifactRow    = view.ArtifactRow
 	Asker          = misses.Asker
@@ -45,6 +51,7 @@ type (
 	OvertakenError = spool.OvertakenError
 	Part           = active.Part
 	Problem        = health.Problem
+	RefusalError   = allowed.RefusalError
 	ScrubOptions   = upkeep.ScrubOptions
 	ScrubState     = upkeep.ScrubState
 	Shown          = verbs.Shown
@@ -105,5 +112,6 @@ var (
 	OpenSource = transfer.OpenSource
 	ReadList   = transfer.ReadList
 	IsDigest   = held.IsDigest
+	ParseRule  = allowed.Parse
 	ParseShown = verbs.ParseShown
 )

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fromcache/fsstore/active"
+	"fromcache/fsstore/allowed"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -49,6 +50,7 @@ type Store struct {
 	*active.Claims
 	*transfer.Carrier
 	*upkeep.Keeper
+	Allowed *allowed.Rules // allowed/
 }
 
 // Open opens the data directory dir, and makes it if it does not exist. It refuses a directory that
@@ -99,12 +101,14 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 	s.Spool = spool.New(s.tree, s.Monitor, s.Rules, s.Cache)
 	s.Misses = misses.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, o.MaxMisses)
 	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
+	s.Allowed = allowed.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Verbs)
+	s.Misses.OnRecord(s.Allowed.Approve)
 	s.Claims = active.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
-		host)
+		s.Allowed, host)
 	s.Carrier = transfer.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
 		s.Claims)
 	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Tokens, s.Rules, s.Cache, s.Spool,
-		s.Verbs, s.Claims, o.History)
+		s.Verbs, s.Allowed, s.Claims, o.History)
 	return s, nil
 }
 
@@ -160,6 +164,9 @@ func (s *Store) Run(ctx context.Context) error {
 	defer second.Stop()
 	hour := time.NewTimer(time.Minute) // the first round is late, because clients come first
 	defer hour.Stop()
+	var rules sync.WaitGroup
+	rules.Go(func() { s.Allowed.Run(ctx) })
+	defer rules.Wait()
 	s.beat()
 	for {
 		select {

@@ -21,6 +21,7 @@ func (s *Store) Why(rawURL string) (*Report, error) {
 	}
 	r := &Report{URL: key.Redact(u.String()), Key: u.Key()}
 	r.Rule, r.Denied = s.Rules.RuleInWords(rawURL), s.Spool.DenialOf(u)
+	r.Allowed = s.Allowed.Explain(u)
 	if r.Artifact, err = s.Cache.Lookup(rawURL); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -85,6 +86,7 @@ type Report struct {
 	Hints    []string  `json:"hints,omitempty"`    // what to know before approving it
 	Broken   string    `json:"broken,omitempty"`   // why what was fetched isn't held, and what to do
 	Hits     int64     `json:"hits"`
-	Jobs     []JobFile `json:"jobs,omitempty"`   // by state as they flow, the newest first
-	Denied   string    `json:"denied,omitempty"` // the name of the file in denied/ that denies it
+	Jobs     []JobFile `json:"jobs,omitempty"`    // by state as they flow, the newest first
+	Denied   string    `json:"denied,omitempty"`  // the name of the file in denied/ that denies it
+	Allowed  string    `json:"allowed,omitempty"` // what allowed/ makes of it
 }

@@ -33,7 +33,7 @@ const (
 
 // storeRooms are the rooms of the store from the ground up: each may import those before it.
 var storeRooms = []string{
-	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/tokens", "/queries", "/held", "/spool", "/misses", "/verbs", "/active", "/transfer", "/upkeep",
+	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/tokens", "/queries", "/held", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
 }
 
 // under are the packages of the store's rooms before one; all of them where it is none of those.
@@ -63,6 +63,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/spool", ours: under("/spool"), third: []string{unix, "github.com/fsnotify/fsnotify"}, not: noNetwork},
 	{path: "fromcache/fsstore/misses", ours: under("/misses"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/verbs", ours: under("/verbs"), not: noNetwork},
+	{path: "fromcache/fsstore/allowed", ours: under("/allowed"), third: []string{"github.com/dustin/go-humanize", unix}, not: noNetwork},
 	{path: "fromcache/fsstore/active", ours: under("/active"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/transfer", ours: under("/transfer"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/upkeep", ours: under("/upkeep"), third: []string{unix}, not: noNetwork},

@@ -30,6 +30,7 @@ var environmentHelp string
 
 // topics are written beside the code that keeps what they promise.
 var topics = []topic{
+	{"allowed", fsstore.AllowedHelp},
 	{"api", api.Help},
 	{"backup", fsstore.BackupHelp},
 	{"clients", read.Help},

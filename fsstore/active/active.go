@@ -15,6 +15,7 @@ import (
 	"errors"
 	"time"
 
+	"fromcache/fsstore/allowed"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -38,6 +39,7 @@ type shared struct {
 	spool   *spool.Spool
 	misses  *misses.Misses
 	verbs   *verbs.Verbs
+	allowed *allowed.Rules
 	host    string
 	boot    string // 8 random hex digits of this start of the machine
 	space   space
@@ -47,9 +49,9 @@ type shared struct {
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs
 // that this host made them.
 func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache,
-	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, host string) *Claims {
+	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, l *allowed.Rules, host string) *Claims {
 	return &Claims{shared{
-		tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v,
+		tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, allowed: l,
 		host: host, boot: tree.BootID(),
 	}}
 }

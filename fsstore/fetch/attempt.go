@@ -24,6 +24,7 @@ type attempt struct {
 	canResume bool  // the part's bytes can be resumed by the next attempt
 	reserved  int64 // bytes on the disk, for a body of unknown length
 	received  int64 // bytes of the body
+	limits    fsstore.AllowedLimits
 
 	isUnchanged bool // the origin says that what is held is still right
 
@@ -88,6 +89,9 @@ func (a *attempt) watch(ctx, mine context.Context, cancel func(error)) {
 
 // run requests, receives and checks: from the upstreams, and then from the origin.
 func (a *attempt) run(ctx context.Context) (*delivery, error) {
+	if err := a.readLimits(); err != nil {
+		return nil, err
+	}
 	start, resume := response.Resumable(&a.c.Job)
 	part, err := a.c.Part(ctx, resume)
 	if err != nil {
@@ -123,6 +127,11 @@ func (a *attempt) download(ctx context.Context,
 	}
 	if err := a.checkBytes(ctx, d, have); err != nil {
 		return d, failure.Because(failure.Content, err)
+	}
+	if d.total < 0 { // only now it is known
+		if err := a.checkLimits(a.part.Size()); err != nil {
+			return d, err
+		}
 	}
 	return d, a.askCheck(ctx)
 }

@@ -22,6 +22,9 @@ func (a *attempt) checkHeader(d *delivery) error {
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
+	if err := a.checkLimits(d.total); err != nil {
+		return err
+	}
 	isDigestKnown := j.Sha256 != "" || len(response.Announced(d.Header, false)) > 0
 	if !response.EndIsCertain(d.Response) && !isDigestKnown { //guard:TestBehaviours
 		return failure.Failf("%s says neither how long the file is nor what its digest is, so it can't "+
@@ -69,6 +72,9 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sum
 			"origin is wrong; retry, and report it to the origin if it stays so", wrong))
 	case wrong != "":
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
+	}
+	if err := a.checkHasDigest(len(list) > 0); err != nil {
+		return err
 	}
 	if j.AcceptAny || j.Sha256 != "" {
 		return nil

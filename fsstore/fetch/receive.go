@@ -84,6 +84,9 @@ func (a *attempt) checkSize(d *delivery, size int64) error {
 	case d.total >= 0 || size <= a.reserved:
 		return nil
 	}
+	if err := a.checkLimits(size); err != nil {
+		return err
+	}
 	a.reserved = size + reserveStep
 	err := a.c.Reserve(a.reserved)          //guard:TestNoSpace
 	if errors.Is(err, fsstore.ErrNoSpace) { // retry, as the body may be endless

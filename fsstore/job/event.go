@@ -75,7 +75,7 @@ func (e Event) via(s string) (Event, string) {
 		}
 		e.URL, f = f[n-1], f[:n-1]
 	}
-	if len(f) > 2 || len(f) > 0 && !all(f[0], inField) || len(f) > 1 && !all(f[1], inAddr) {
+	if len(f) > 2 || len(f) > 0 && via(f[0]) != f[0] || len(f) > 1 && !all(f[1], inAddr) {
 		return e, want
 	}
 	if len(f) > 0 {

@@ -17,6 +17,7 @@ const (
 	maxTool = 40
 	maxAddr = 64 // an IPv6 address with a zone
 	maxVia  = 16
+	maxRule = 255 // name of a file in allowed/
 	maxHost = 64
 	maxETag = 512
 )
@@ -72,7 +73,7 @@ func appendMiss(b []byte, e *Event) []byte {
 }
 
 func appendVia(b []byte, e *Event) []byte {
-	b = append(append(b, ' '), field(e.Via, maxVia, inField)...)
+	b = append(append(b, ' '), via(e.Via)...)
 	if e.Addr != "" && e.Addr != "-" {
 		b = append(append(b, ' '), field(e.Addr, maxAddr, inAddr)...)
 	}
@@ -208,6 +209,20 @@ func inAddr(c byte) bool {
 }
 
 func inKind(c byte) bool { return c > 0x20 && c < 0x7f }
+
+// byRule begins the Via of an approval by a file in allowed/, whose name follows.
+const byRule = "allowed/"
+
+// via is e.Via as a line holds it.
+func via(s string) string {
+	if rule, ok := strings.CutPrefix(s, byRule); ok {
+		return byRule + field(rule, maxRule, inRule)
+	}
+	return field(s, maxVia, inField)
+}
+
+// inRule is what a file in allowed/ can be called: a key, a host, or *.domain.
+func inRule(c byte) bool { return inField(c) || c == '*' || c == '+' || c == ':' }
 
 // inField allows no comma, because a comma ends the fields.
 func inField(c byte) bool { return alnum(c) || c == '.' || c == '_' || c == '-' }

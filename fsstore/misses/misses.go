@@ -31,14 +31,20 @@ type Misses struct {
 	repeats   repeats
 	quota     quota
 	maxMisses int // most files in misses/
+	onRecord  func(k string, u key.URL) (approved bool)
 }
 
 // New returns the Misses of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *spool.Spool,
 	maxMisses int) *Misses {
 	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, maxMisses: maxMisses,
-		repeats: repeats{m: map[interest]*repeat{}}}
+		repeats:  repeats{m: map[interest]*repeat{}},
+		onRecord: func(string, key.URL) bool { return false }}
 }
+
+// OnRecord has approve called after a miss of u was recorded under the key k for the first time.
+// NoteMiss answers VerdictQueued where it returns true. Call it before any NoteMiss.
+func (s *Misses) OnRecord(approve func(k string, u key.URL) bool) { s.onRecord = approve }
 
 // Asker is the client behind a request.
 type Asker struct {
@@ -123,7 +129,7 @@ func (s *Misses) findOrMake(u key.URL, id spool.ArtifactID, a request) (Verdict,
 	if v := s.decided(u, id); v != "" {
 		return v, nil
 	}
-	return s.makeMiss(a)
+	return s.makeMiss(u, a)
 }
 
 // refuseNote logs why a miss can't be recorded in the file of its name.
@@ -197,7 +203,7 @@ func firstLine(f *os.File) (string, error) {
 
 // makeMiss makes the file of a miss: written in tmp/, then linked, because a rename would replace
 // what another server made at this moment.
-func (s *Misses) makeMiss(a request) (Verdict, error) {
+func (s *Misses) makeMiss(u key.URL, a request) (Verdict, error) {
 	done, err := s.takeQuota(a.key, a.client, max(1, s.maxMisses/10))
 	if err != nil {
 		return VerdictNoted, err
@@ -217,6 +223,9 @@ func (s *Misses) makeMiss(a request) (Verdict, error) {
 	if err == nil {
 		s.countLine(a)
 		s.spool.Arrived(tree.Misses, a.key)
+		if s.onRecord(a.key, u) {
+			return VerdictQueued, nil
+		}
 	}
 	return VerdictNoted, err
 }

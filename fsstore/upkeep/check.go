@@ -38,6 +38,7 @@ var checks = []struct {
 	{"hits", []func(*checker, *file){(*checker).checkHits}},
 	{"stats", nil},
 	{"queries", nil},
+	{"allowed", nil},
 	{tokens.Dir, []func(*checker, *file){(*checker).checkReadable, (*checker).checkToken}},
 	{"tmp", []func(*checker, *file){(*checker).checkTemp}},
 	{"", nil},
@@ -121,6 +122,10 @@ func (c *checker) run() error {
 	c.addHardLinks()
 	flaws, err := c.s.queries.QueryFlaws()
 	c.r.Problems = append(c.r.Problems, flaws...)
+	if err == nil {
+		flaws, err = c.s.allowed.Flaws()
+		c.r.Problems = append(c.r.Problems, flaws...)
+	}
 	if err == nil && c.o.Repair {
 		err = c.sweep()
 	}

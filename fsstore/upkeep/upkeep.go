@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fromcache/fsstore/active"
+	"fromcache/fsstore/allowed"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -27,6 +28,7 @@ type Keeper struct {
 	held     *held.Cache
 	spool    *spool.Spool
 	verbs    *verbs.Verbs
+	allowed  *allowed.Rules
 	active   *active.Claims
 	problems problemBook
 	scrub    scrubBook
@@ -36,9 +38,11 @@ type Keeper struct {
 
 // New returns the Keeper of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, k *tokens.Tokens, q *queries.Rules,
-	a *held.Cache, p *spool.Spool, v *verbs.Verbs, j *active.Claims, history time.Duration) *Keeper {
+	a *held.Cache, p *spool.Spool, v *verbs.Verbs, l *allowed.Rules, j *active.Claims,
+	history time.Duration) *Keeper {
 	return &Keeper{
-		tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, active: j,
+		tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, allowed: l,
+		active:  j,
 		history: history,
 	}
 }

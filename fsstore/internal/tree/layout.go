@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,9 +15,12 @@ import (
 
 // Directories lists the directories of a data directory.
 var Directories = []string{
-	"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied",
+	"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "allowed",
 	"hits", "stats", "queries", "tokens", "tmp",
 }
+
+// newer are those that an earlier server did not make, so that they are not reported as gone.
+var newer = []string{"queries", "tokens", "allowed"}
 
 // dirMode lets the group of operators write to the directories, with setgid, so that what they make
 // belongs to the group. Others can't read, because a URL may hold a signature.
@@ -107,8 +111,7 @@ func makeDirectories(dir string) (made []string, err error) {
 		return nil, err
 	}
 	for _, name := range Directories {
-		// An earlier server made no queries/ and tokens/, so that they are not reported as gone.
-		if !Exists(dir+"/"+name) && name != "queries" && name != "tokens" {
+		if !Exists(dir+"/"+name) && !slices.Contains(newer, name) {
 			made = append(made, name+"/")
 		}
 		if err := PrepareSub(dir+"/"+name, root); err != nil {
