@@ -117,7 +117,7 @@ func prepare(t *testing.T, hog string) *process {
 	return p
 }
 
-// calls are the verbs from afar, one call after the other. Behind a | is standard input; KEY(URL) and
+// calls are the verbs from afar, one call after the other. Behind a | is standard input; § is a blank in an operand; KEY(URL) and
 // SUM(URL) stand for what belongs to a URL.
 const calls = `
 status
@@ -174,6 +174,33 @@ allow *.ads.example.com
 ls denied
 allow ads.example.com https://vendor.example/m5.run
 allow ads.example.com
+rules ls
+rules add *.rules.example
+rules add dl.rules.example path§/cuda/* max-size§1GiB budget§2GiB/7d until§2099-01-31 digest§required
+rules add dl.rules.example
+rules add KEY(https://vendor.example/m1.run)
+rules add HOST
+rules add a/b
+rules add -- -x
+rules add *
+rules add x.rules.example max-size§huge
+rules add
+rules ls
+rules ls --json
+rules test
+rules test --json
+rules test nofile
+rules test vendor.example
+rules test --json vendor.example
+rules suggest
+rules suggest --json
+rules rm *.rules.example nothing ..
+rules rm
+rules
+rules ls x
+why https://dl.rules.example/cuda/x
+why --json https://dl.rules.example/rocm/x
+rules ls
 cancel *a.bin* *nothing*
 cancel https://vendor.example/b.bin
 cancel . .. /
@@ -224,6 +251,7 @@ func TestVerbsFromAfar(t *testing.T) {
 	for _, p := range []way{here, far} {
 		write(t, p.dir+"/file", "a file\n")
 		write(t, p.dir+"/empty", "")
+		write(t, p.dir+"/vendor.example", "path /*.run\n")
 	}
 	try := func(line string) {
 		call, stdin, _ := strings.Cut(strings.TrimSpace(line), " | ")
@@ -241,6 +269,9 @@ func TestVerbsFromAfar(t *testing.T) {
 			return
 		}
 		args := strings.Fields(call)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "§", " ")
+		}
 		inPlace := args
 		if args[0] == "status" { // it asks the server, too
 			inPlace = append(slices.Clone(args), "--port", here.url[strings.LastIndexByte(here.url, ':')+1:])
@@ -256,7 +287,7 @@ func TestVerbsFromAfar(t *testing.T) {
 	for line := range strings.Lines(strings.TrimSpace(calls)) {
 		try(line)
 	}
-	for _, dir := range []string{"misses", "queue", "cancelled", "failed", "done", "denied", "meta", "blobs"} {
+	for _, dir := range []string{"misses", "queue", "cancelled", "failed", "done", "denied", "allowed", "meta", "blobs"} {
 		if a, b := here.listed(dir), far.listed(dir); a != b {
 			t.Errorf("%s/ here: %s\nfar: %s", dir, a, b)
 		}

@@ -64,7 +64,7 @@ func (a *app) groups(help *cobra.Command) []group {
 	return []group{
 		{"The server", append([]*cobra.Command{serveCommand(a), healthCommand(a)}, fromAfar(statusCommand(a))...)},
 		{"What is there", fromAfar(lsCommand(a), whyCommand(a), logCommand(a), statsCommand(a), urlCommand(a))},
-		{"Decisions", fromAfar(moveCommands(a)...)},
+		{"Decisions", fromAfar(append(moveCommands(a), rulesCommand(a))...)},
 		{"Artifacts that nobody asked for", fromAfar(addCommand(a), putCommand(a))},
 		{"Other caches", []*cobra.Command{importCommand(a), exportCommand(a)}},
 		{"Upkeep", []*cobra.Command{fsckCommand(a), gcCommand(a), tokenCommand(a)}},

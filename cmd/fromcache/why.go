@@ -54,6 +54,9 @@ func (a *app) explain(r *operate.Why) error {
 	if r.Denied != "" {
 		fmt.Fprintf(w, "denied by\tdenied/%s\n", printable(r.Denied))
 	}
+	if r.Allowed != "" {
+		fmt.Fprintf(w, "allowed by\t%s\n", printable(r.Allowed))
+	}
 	if r.Artifact != nil {
 		explainArtifact(w, r.Artifact)
 	}

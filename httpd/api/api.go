@@ -67,6 +67,7 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	srv.addMisses()
 	srv.addJobs()
 	srv.addDenied()
+	srv.addRules()
 	srv.addAbout()
 	srv.addLog()
 	var err error

@@ -27,12 +27,17 @@ type Cache interface {
 	Why(ctx context.Context, url string) (Why, error)
 	Stats(ctx context.Context, days int) (Stats, error)
 	Status(ctx context.Context) (*fsstore.Status, error)
+	Rules(ctx context.Context) ([]Rule, error)
+	TryRules(ctx context.Context, rules []RuleText) ([]Trial, error)
+	SuggestRules(ctx context.Context) ([]Suggestion, error)
 	Log(ctx context.Context, w LogWish, tell func([]fsstore.JournalEntry) error) error
 
 	Approve(ctx context.Context, m fsstore.Shown) error
 	Dismiss(ctx context.Context, st fsstore.State, name string) error
 	Deny(ctx context.Context, name string) error
 	Allow(ctx context.Context, name string) error
+	AddRule(ctx context.Context, name string, lines []string) error
+	RemoveRule(ctx context.Context, name string) error
 	Cancel(ctx context.Context, name string) error
 	Retry(ctx context.Context, st fsstore.State, name string, more Addition) error
 	Evict(ctx context.Context, key string) error

@@ -17,6 +17,7 @@ type Why struct {
 	Hits     int64     `json:"hits"`
 	Jobs     []Job     `json:"jobs,omitempty"`
 	Denied   string    `json:"denied,omitempty" doc:"The name in denied/ that speaks for it"`
+	Allowed  string    `json:"allowed,omitempty" doc:"Which rule in allowed/ approves it, or why those that are about it do not"`
 }
 
 // Why tells all that is known of a URL.
@@ -25,7 +26,8 @@ func (l *Local) Why(_ context.Context, url string) (Why, error) {
 	if err != nil {
 		return Why{}, err
 	}
-	w := Why{URL: key.Redact(r.URL), Key: r.Key, Rule: r.Rule, Broken: r.Broken, Hits: r.Hits, Denied: r.Denied}
+	w := Why{URL: key.Redact(r.URL), Key: r.Key, Rule: r.Rule, Broken: r.Broken, Hits: r.Hits, Denied: r.Denied,
+		Allowed: key.RedactText(r.Allowed)}
 	for _, hint := range r.Hints {
 		w.Hints = append(w.Hints, key.RedactText(hint))
 	}
