@@ -51,6 +51,19 @@ func TestNotesLeaveTheOtherNameAlone(t *testing.T) {
 	}
 }
 
+// A client may look for an artifact just before it is published and ask for its verdict just after:
+// it is told to ask again, because one that waits would else go to the origin.
+func TestWhatIsPublishedMeanwhileIsWorthAsking(t *testing.T) {
+	s := storetest.TestStore(t)
+	storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	if v := storetest.NoteMiss(t, s, storetest.CudaURL, storetest.Client1); v != fsstore.VerdictActive {
+		t.Errorf("the client is told %q", v)
+	}
+	if n, err := s.Count(fsstore.Misses); n != 0 || err != nil {
+		t.Errorf("%d misses of what is held, %v", n, err)
+	}
+}
+
 func TestHostileURLsAreNotNoted(t *testing.T) {
 	s := storetest.TestStore(t)
 	for _, url := range []string{"", "ftp://example.com/x", "http://", "http://exa mple/x", "http://e/\x00", "http://e/\n", "http://e/ü", "file:///etc/passwd", "http://e/" + strings.Repeat("x", key.MaxURL)} {

@@ -36,7 +36,7 @@ func (s *Misses) decided(u key.URL, id spool.ArtifactID) Verdict {
 		return VerdictActive
 	}
 	if s.held.Holds(u) {
-		return VerdictNoted // published while we looked
+		return VerdictActive // published while we looked: who waits for it is to ask again
 	}
 	if s.health.HeldUnreadable() { //guard:fsstore/health.TestHealthOfParts
 		return VerdictIll
