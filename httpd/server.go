@@ -42,6 +42,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Name is that of this server for other fromcaches; see read.Options.
 	Name string
+	// Missed is told of each miss that was noted; see read.Options.
+	Missed func(rawURL string, via []string)
 	// WaitsFor returns the names of the servers that the job of a URL waits for; see read.Options.
 	WaitsFor func(rawURL string) []string
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
@@ -105,7 +107,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, api: a, metrics: m}
 	srv.read = read.New(s, read.Options{
 		Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses,
-		Name: o.Name, WaitsFor: o.WaitsFor,
+		Name: o.Name, WaitsFor: o.WaitsFor, Missed: o.Missed,
 	})
 	srv.router = srv.routes()
 	return srv, nil

@@ -113,7 +113,7 @@ var rooms = []room{
 			"fromcache/fsstore", "fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client",
 			"fromcache/fsstore/fetch/failure", "fromcache/fsstore/fetch/origins",
 		},
-		third: []string{"golang.org/x/time/rate"},
+		third: []string{"golang.org/x/sync/errgroup"},
 		not:   []string{"os", "path/filepath", "syscall"},
 	},
 	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},

@@ -48,6 +48,7 @@ type serveFlags struct {
 	upstreams            []string
 	upstreamCredentials  string
 	upstreamOnly         bool
+	follow               bool
 	redirectMisses       bool
 	tlsCert, tlsKey      string
 	logFormat, logLevel  string
@@ -128,6 +129,7 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&o.upstreamCredentials, "upstream-credentials", "",
 		"`DIR` of what upstreams need, a file a host as for --origins, outside the data directory")
 	f.BoolVar(&o.upstreamOnly, "upstream-only", false, "ask no origin: what no upstream holds waits in queue/")
+	f.BoolVar(&o.follow, "follow", false, "approve by itself what an upstream holds")
 	f.Func("public-host", "a `NAME` by which browsers reach the pages while no password is set; may be repeated",
 		addHosts(&o.publicHosts))
 	f.Func("trusted-proxy", "believe X-Forwarded-For, -Proto and -Prefix of proxies in this `CIDR`; may be repeated: fromcache help proxy",
@@ -217,15 +219,17 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
+	wishes := upstream.NewWishes(upstreams, store, o.follow, log)
 	server, err := a.newServer(store, o, pool, password, log, httpd.Options{
 		TLS: certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
-		Name: name, WaitsFor: upstreams.WaitsFor,
+		Name: name, WaitsFor: upstreams.WaitsFor, Missed: wishes.Add,
 	})
 	if err != nil {
 		return err
 	}
 	work := []func(context.Context) error{
 		pool.Run,
+		wishes.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
 		func(ctx context.Context) error {
 			urls := localURLs(listener.Addr(), certificate.scheme())

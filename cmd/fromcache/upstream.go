@@ -10,8 +10,8 @@ import (
 // newUpstreams returns nil where no upstream is named.
 func newUpstreams(store *fsstore.Store, o *serveFlags) (*upstream.Group, error) {
 	if len(o.upstreams) == 0 {
-		if o.upstreamOnly || o.upstreamCredentials != "" {
-			return nil, usagef("--upstream-only and --upstream-credentials need an --upstream")
+		if o.upstreamOnly || o.follow || o.upstreamCredentials != "" {
+			return nil, usagef("--upstream-only, --follow and --upstream-credentials need an --upstream")
 		}
 		return nil, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // line is the way to an upstream: it notes what is asked, and does to the answers what a test says.
@@ -20,6 +21,8 @@ type line struct {
 	mu     sync.Mutex
 	to     string
 	asked  []string
+	bytes  int64 // of bodies
+	delay  time.Duration
 	answer func(w http.ResponseWriter, r *http.Request, from *http.Response) // nil: as it comes
 }
 
@@ -33,8 +36,11 @@ func newLine(t *testing.T, to string) *line {
 func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	l.asked = append(l.asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("Range")))
-	to, answer := l.to, l.answer
+	to, answer, delay := l.to, l.answer, l.delay
 	l.mu.Unlock()
+	if r.Method == http.MethodGet {
+		time.Sleep(delay)
+	}
 	target, _ := url.Parse(to + r.URL.RequestURI())
 	out := &http.Request{Method: r.Method, URL: target, Header: r.Header.Clone()}
 	from, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(out.WithContext(r.Context()))
@@ -50,9 +56,22 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(from.StatusCode)
-	if _, err := io.Copy(w, from.Body); err != nil {
+	n, err := io.Copy(w, from.Body)
+	l.mu.Lock()
+	if from.StatusCode < 300 && r.Method == http.MethodGet {
+		l.bytes += n
+	}
+	l.mu.Unlock()
+	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// sent is the number of bytes of artifacts that came through.
+func (l *line) sent() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
 }
 
 func (l *line) set(answer func(http.ResponseWriter, *http.Request, *http.Response)) {
@@ -247,5 +266,161 @@ func TestUpstreamOfItself(t *testing.T) {
 	p.saysIn("meta/*", "a loop (508)")
 	if p.there("misses/*") {
 		t.Error("its own question is a miss")
+	}
+}
+
+// head asks as a shim does, and returns the status.
+func head(t *testing.T, server, origin string) int {
+	t.Helper()
+	answer, err := fresh(nil).Head(server + "/blob?url=" + url.QueryEscape(origin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// What a client of a leaf asks for is a wish at the top; approved there, it comes down by itself.
+// What is denied on the way does not.
+func TestFollow(t *testing.T) {
+	o, file, _ := vendor(t, 100_000)
+	top, mid, leaf := newProcess(t, ""), newProcess(t, ""), newProcess(t, "")
+	top.start()
+	mid.start("--upstream", top.url, "--follow", "--upstream-only")
+	leaf.start("--upstream", mid.url, "--follow", "--upstream-only")
+	began := time.Now()
+	for range 20 {
+		head(t, leaf.url, file)
+	}
+	top.eventually("the wish is seen", func() bool { return top.there("misses/*tool*") })
+	seen := time.Since(began)
+	if s := top.text("misses/*"); strings.Count(s, "miss") != 1 || !strings.Contains(s, "+fromcache-site") {
+		t.Errorf("not one wish of a site:\n%s", s)
+	}
+	began = time.Now()
+	top.run("approve", "*tool*")
+	leaf.eventually("a hit", func() bool { return head(t, leaf.url, file) == http.StatusOK })
+	t.Logf("the wish was seen after %v, the hit after %v", seen, time.Since(began))
+	leaf.saysIn("done/*tool*", "approve upstream "+strings.TrimPrefix(mid.url, "http://"))
+	if n := o.requests(); n != 1 {
+		t.Errorf("the origin was asked %d times", n)
+	}
+	if s := leaf.run("why", file); !strings.Contains(s, "fromcache "+mid.url) || !strings.Contains(s, "fromcache "+top.url) || !strings.Contains(s, "approved there") {
+		t.Errorf("why does not tell the way:\n%s", s)
+	}
+	other := o.server.URL + "/other.bin"
+	if err := os.WriteFile(filepath.Join(o.dir, "other.bin"), []byte("other"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	head(t, leaf.url, other)
+	leaf.run("deny", "*other*")
+	top.run("add", other)
+	top.eventually("it is held", func() bool { return top.there("done/*other*") })
+	mid.run("add", other)
+	mid.eventually("it is held", func() bool { return mid.there("done/*other*") })
+	if head(t, leaf.url, other) != http.StatusNotFound {
+		t.Error("what is denied here is held")
+	}
+	time.Sleep(2 * time.Second) // a follower would have approved it by now
+	if leaf.there("queue/*other*") || leaf.there("done/*other*") {
+		t.Error("what is denied here was fetched, because it is held above")
+	}
+}
+
+// Two servers that follow each other pass a wish on once, and not to and fro.
+func TestFollowersOfEachOther(t *testing.T) {
+	_, file, _ := vendor(t, 10_000)
+	one, two := newProcess(t, ""), newProcess(t, "")
+	toOne, toTwo := newLine(t, ""), newLine(t, "")
+	one.start("--upstream", toTwo.URL, "--follow")
+	two.start("--upstream", toOne.URL, "--follow")
+	for l, p := range map[*line]*process{toOne: one, toTwo: two} {
+		l.mu.Lock()
+		l.to = p.url
+		l.mu.Unlock()
+	}
+	head(t, one.url, file)
+	two.saysIn("misses/*", "+fromcache-site")
+	time.Sleep(3 * time.Second)
+	if s := one.text("misses/*"); strings.Contains(s, "+fromcache-site") {
+		t.Errorf("the wish came back:\n%s", s)
+	}
+}
+
+// tiers is a tree of servers below one origin: a top, sites that follow it, and leaves that follow
+// those.
+type tiers struct {
+	top    *process
+	toTop  *line
+	sites  []*process
+	leaves []*process
+}
+
+func newTiers(t *testing.T, sites, leaves int) *tiers {
+	s := &tiers{top: newProcess(t, "")}
+	s.top.start()
+	s.toTop = newLine(t, s.top.url)
+	for range sites {
+		site := newProcess(t, "")
+		site.start("--upstream", s.toTop.URL, "--follow", "--upstream-only", "--workers", "4")
+		s.sites = append(s.sites, site)
+		for range leaves {
+			leaf := newProcess(t, "")
+			leaf.start("--upstream", site.url, "--follow", "--upstream-only", "--workers", "4")
+			s.leaves = append(s.leaves, leaf)
+		}
+	}
+	return s
+}
+
+// Seven servers in three tiers ask the origin once for each artifact, and the top for each twice,
+// although it is killed meanwhile.
+func TestThreeTiers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seven servers")
+	}
+	const n, size = 40, 256 << 10
+	o, _, _ := vendor(t, 10)
+	var files []string
+	for i := range n {
+		name := fmt.Sprintf("file%d.bin", i)
+		if err := os.WriteFile(filepath.Join(o.dir, name), []byte(strings.Repeat(fmt.Sprintf("%07d\n", i), size/8)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, o.server.URL+"/"+name)
+	}
+	s := newTiers(t, 2, 2)
+	port := s.top.url[strings.LastIndexByte(s.top.url, ':')+1:]
+	for _, leaf := range s.leaves {
+		for _, f := range files {
+			head(t, leaf.url, f)
+		}
+	}
+	done := func(p *process) int {
+		found, _ := filepath.Glob(p.data("meta/*.json"))
+		return len(found)
+	}
+	s.top.eventually("all wishes are seen", func() bool {
+		found, _ := filepath.Glob(s.top.data("misses/*"))
+		return len(found) == n
+	})
+	s.toTop.mu.Lock()
+	s.toTop.delay = 300 * time.Millisecond // so that the top is killed before all have come down
+	s.toTop.mu.Unlock()
+	s.top.run("approve", "*")
+	s.top.eventually("the top holds all", func() bool { return done(s.top) == n })
+	s.sites[0].eventually("some have come down", func() bool { return done(s.sites[0]) >= 5 })
+	s.top.end(syscall.SIGKILL) //nolint:errcheck // it was killed
+	s.top.start("--port", port)
+	for _, p := range append(s.sites, s.leaves...) {
+		p.eventually("all are held", func() bool { return done(p) == n })
+	}
+	if got := o.requests(); got != n {
+		t.Errorf("the origin had %d requests for %d artifacts", got, n)
+	}
+	sent := float64(s.toTop.sent()) / (n * size)
+	t.Logf("the top has sent %.2f times the bytes", sent)
+	if sent < 2 || sent > 2.2 {
+		t.Errorf("the top has sent %.2f times the bytes to two sites", sent)
 	}
 }

@@ -15,7 +15,11 @@ func (s *Server) verdict(r *http.Request, raw string) (fsstore.Verdict, error) {
 	if onlyIfCached(r.Header) {
 		return s.store.VerdictOf(raw)
 	}
-	return s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
+	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
+	if v == fsstore.VerdictNoted && s.missed != nil {
+		s.missed(raw, viaNames(r.Header["Via"]))
+	}
+	return v, err
 }
 
 func onlyIfCached(h http.Header) bool {

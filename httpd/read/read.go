@@ -40,6 +40,10 @@ type Options struct {
 	RedirectMisses bool             // the door redirects misses to the origin
 	Name           string           // of this server in Via (RFC 9110, 7.6.3); "": none
 
+	// Missed is called with each URL that was noted as a miss and the names of the servers that the
+	// request came through, by many goroutines. nil: nobody is told.
+	Missed func(rawURL string, via []string)
+
 	// WaitsFor returns the names of the servers that the job of a URL waits for. nil: no job waits
 	// for a server.
 	WaitsFor func(rawURL string) []string
@@ -57,6 +61,7 @@ type Server struct {
 	redirectMisses bool
 	name           string
 	waitsFor       func(string) []string
+	missed         func(string, []string)
 	replies        replies
 	counts         counts
 	crowd          *crowd.Crowd
@@ -65,7 +70,7 @@ type Server struct {
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) *Server {
 	return &Server{store: s, crowd: crowd.New(s), errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told,
-		redirectMisses: o.RedirectMisses, name: o.Name, waitsFor: o.WaitsFor}
+		redirectMisses: o.RedirectMisses, name: o.Name, waitsFor: o.WaitsFor, missed: o.Missed}
 }
 
 // handler answers a request, and returns what became of it, because to learn that from a wrapped

@@ -228,8 +228,10 @@ func newRequest(q Request, h hop, site origins.Host, agent string, proxied bool)
 	}
 	req := &http.Request{Method: cmp.Or(q.Method, http.MethodGet), URL: h.url(proxied),
 		Host: h.authority, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	for _, c := range q.cookies.Cookies(h.site()) {
-		req.AddCookie(c)
+	if q.cookies != nil {
+		for _, c := range q.cookies.Cookies(h.site()) {
+			req.AddCookie(c)
+		}
 	}
 	return req
 }

@@ -12,6 +12,9 @@
 //   - anything else, a redirect among it, or no answer. The error is a *PassError: the next one is
 //     asked.
 //
+// Wishes are the misses of this server: they are asked for above, too, and what is held there may
+// be approved by itself.
+//
 // No answer is remembered, but for a moment that an upstream could not be reached, so that a broken
 // line does not cost each job the time of a connection.
 package upstream

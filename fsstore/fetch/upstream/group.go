@@ -59,7 +59,9 @@ func New(o Options) (*Group, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.Servers = append(g.Servers, &Server{URL: base, client: asker, name: o.Name})
+		g.Servers = append(g.Servers, &Server{
+			URL: base, client: asker, kept: &client.Kept{Client: asker}, name: o.Name,
+		})
 	}
 	if err := asker.Origins.Check(); err != nil {
 		return nil, fmt.Errorf("--upstream-credentials: %w", err)

@@ -22,7 +22,8 @@ type Server struct {
 	URL string // without a slash at its end
 
 	client *client.Client
-	name   string // of this server in Via
+	kept   *client.Kept // for wishes
+	name   string       // of this server in Via
 
 	mu        sync.Mutex
 	downUntil time.Time

@@ -1,0 +1,32 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/fetch/client"
+)
+
+// has reports whether the server holds a URL. With wanted it notes a miss there; via are the names
+// of the servers from which the wish comes.
+func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string) (bool, error) {
+	if down := s.isDown(); down != nil {
+		return false, down
+	}
+	fields := http.Header{}
+	if !wanted {
+		fields.Set("Cache-Control", "only-if-cached")
+	}
+	chain := append(append([]string{}, via...), s.name)
+	fields.Set("Via", "1.1 "+strings.Join(chain, ", 1.1 "))
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	began := time.Now()
+	r, err := s.kept.Head(ctx, client.Request{URL: s.address(raw, ""), Fields: fields})
+	if err != nil {
+		return false, s.setDown(began, err)
+	}
+	return r.StatusCode == http.StatusOK && len(r.Header.Get("X-Fromcache-Sha256")) == 64, nil
+}
