@@ -28,7 +28,7 @@ INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
 	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env \
 	share/fromcache/alerts.yml share/fromcache/grafana-dashboard.json $(addprefix share/fromcache/hooks/,$(notdir $(wildcard deploy/hooks/*))) \
-	$(addprefix share/fromcache/edge/,$(EDGE))
+	$(addprefix share/fromcache/edge/,$(EDGE) count-hits)
 
 .DEFAULT_GOAL := help
 
@@ -133,6 +133,7 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls ## ins
 	install -m 0644 deploy/alerts.yml deploy/grafana-dashboard.json $(TO)/share/fromcache
 	install deploy/hooks/* $(TO)/share/fromcache/hooks
 	install -m 0644 $(addprefix deploy/edge/,$(EDGE)) $(TO)/share/fromcache/edge
+	install deploy/edge/count-hits $(TO)/share/fromcache/edge
 
 uninstall: ## remove what make install installed
 	rm -f $(addprefix $(TO)/,$(INSTALLED))

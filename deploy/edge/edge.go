@@ -1,5 +1,5 @@
-// Package edge holds configurations of caching proxies that keep what a cache-host serves beside the
-// clients of another site, and the help topic about them.
+// Package edge holds configurations of nginx, Varnish and Squid that keep what a cache-host serves
+// beside the clients of another site, and the help topic about them.
 package edge
 
 import _ "embed"

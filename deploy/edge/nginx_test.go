@@ -45,7 +45,7 @@ func TestNginx(t *testing.T) {
 		{"many GETs over new versions", replacedOften},
 		{"a miss", missed},
 		{"an evict", evicted},
-		{"hits are counted", counted},
+		{"hits are counted", counted("6")},
 		{"the cache-host is killed", killed},
 	})
 }

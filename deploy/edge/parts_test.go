@@ -83,6 +83,9 @@ func sameAnswers(s *site, t *testing.T) {
 			from, to = pinned(direct), pinned(at)
 		}
 		want, got := ask(r.method, from, r.fields...), ask(r.method, to, r.fields...)
+		if want.status == http.StatusRequestedRangeNotSatisfiable && got.status == http.StatusOK && got.digest == digest {
+			continue // RFC 9110, 14.2: Range may be ignored
+		}
 		if got.status != want.status || got.status < 300 && got.digest != want.digest {
 			t.Errorf("%s %v: %d %s, the cache-host %d %s", r.method, r.fields, got.status, got.digest, want.status, want.digest)
 		}
@@ -101,7 +104,7 @@ func sameAnswers(s *site, t *testing.T) {
 	if status := get(s.edge + "/").status; status != http.StatusForbidden {
 		t.Errorf("the pages are answered %d", status)
 	}
-	if status := ask(http.MethodPost, at).status; status != http.StatusMethodNotAllowed {
+	if status := ask(http.MethodPost, at).status; status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
 		t.Errorf("a POST is answered %d", status)
 	}
 }
@@ -146,7 +149,7 @@ func replacedMidway(s *site, t *testing.T) {
 	}
 	defer r.Body.Close()
 	second := s.put(url, size)
-	time.Sleep(2 * time.Second) // the edge knows the new version from now on, as it says
+	time.Sleep(s.asksAfter)
 	if a := get(s.at(url)); a.digest != second {
 		t.Errorf("two seconds after a new version a GET brought %d, %s", a.status, a.digest)
 	}
@@ -162,8 +165,7 @@ func replacedOften(s *site, t *testing.T) {
 	if os.Getenv("FROMCACHE_LONG") != "" {
 		gets, versions = 1000, 20
 	}
-	var known sync.Map
-	known.Store(s.put(large, size), true)
+	s.put(large, size)
 	at := s.at(large)
 	var begun, whole atomic.Int64
 	var readers sync.WaitGroup
@@ -171,11 +173,10 @@ func replacedOften(s *site, t *testing.T) {
 		readers.Go(func() {
 			for begun.Add(1) <= int64(gets) {
 				a := get(at)
-				if a.status != http.StatusOK || a.digest == "" {
+				if _, ok := s.versions.Load(a.digest); a.status != http.StatusOK || !ok {
 					t.Errorf("a GET over a new version: %d, %q", a.status, a.digest)
 					continue
 				}
-				known.LoadOrStore(a.digest, false)
 				whole.Add(1)
 			}
 		})
@@ -184,15 +185,9 @@ func replacedOften(s *site, t *testing.T) {
 		for begun.Load() < int64(gets*v/versions) {
 			time.Sleep(10 * time.Millisecond)
 		}
-		known.Store(s.put(large, size), true)
+		s.put(large, size)
 	}
 	readers.Wait()
-	known.Range(func(digest, put any) bool {
-		if put == false {
-			t.Errorf("a GET brought %s, which was never put", digest)
-		}
-		return true
-	})
 	t.Logf("%d of %d GETs were whole over %d new versions", whole.Load(), gets, versions)
 }
 
@@ -240,7 +235,7 @@ func p99OfMisses(t *testing.T, address string) time.Duration {
 	return rounds[2]
 }
 
-// readSome makes six hits of an artifact, and two answers that are none.
+// readSome makes five hits of an artifact, a part from byte 0, and two answers that are no hits.
 func readSome(s *site, _ *testing.T) {
 	s.put(someRead, 1000)
 	at := s.at(someRead)
@@ -252,17 +247,25 @@ func readSome(s *site, _ *testing.T) {
 
 const someRead = "https://vendor.example/some-read.run"
 
-// counted holds that each GET from byte 0 is one hit, whether the edge had the bytes or not. It
-// comes long after readSome, because hits are written every few seconds.
-func counted(s *site, _ *testing.T) {
-	s.eventually("6 hits are counted", func() bool {
-		files, _ := filepath.Glob(filepath.Join(s.data, "hits", "*some-read*"))
-		if len(files) != 1 {
-			return false
+// counted holds that each GET is one hit, whether the edge had the bytes or not. It comes long after
+// readSome, because hits are written every few seconds.
+func counted(want string) func(*site, *testing.T) {
+	return func(s *site, t *testing.T) {
+		var got string
+		hits := func() bool {
+			files, _ := filepath.Glob(filepath.Join(s.data, "hits", "*some-read*"))
+			if len(files) == 1 {
+				b, _ := os.ReadFile(files[0])
+				got = strings.TrimSpace(string(b))
+			}
+			return got == want
 		}
-		b, _ := os.ReadFile(files[0])
-		return strings.TrimSpace(string(b)) == "6"
-	})
+		for end := time.Now().Add(patience); !hits(); time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%q hits are counted, not %s", got, want)
+			}
+		}
+	}
 }
 
 // evicted holds that an evict is seen within two seconds.
@@ -271,7 +274,7 @@ func evicted(s *site, t *testing.T) {
 	s.put(url, 1000)
 	get(s.at(url))
 	s.run("evict", url)
-	time.Sleep(2 * time.Second)
+	time.Sleep(s.asksAfter)
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		for _, a := range atOnce(20, func() answer { return ask(method, s.at(url)) }) {
 			if a.status != http.StatusNotFound {
@@ -284,16 +287,16 @@ func evicted(s *site, t *testing.T) {
 // killed holds that what is kept at the edge is served when the cache-host is dead, and nothing
 // else is said to be held.
 func killed(s *site, t *testing.T) {
-	const asked = "https://vendor.example/asked.run"
-	want := s.put(large, size)
-	get(s.at(large))
+	const url, asked = "https://vendor.example/kept.run", "https://vendor.example/asked.run"
+	want := s.put(url, size)
+	get(s.at(url))
 	s.put(asked, 1000)
 	if a := ask(http.MethodHead, s.at(asked)); a.status != http.StatusOK {
 		t.Fatal(a.status)
 	}
 	s.host.signal(syscall.SIGKILL)
-	time.Sleep(2 * time.Second) // so that the edge asks
-	at, size := s.at(large), fmt.Sprint(size)
+	time.Sleep(s.asksAfter)
+	at, size := s.at(url), fmt.Sprint(size)
 	for range 20 {
 		if a := get(at); a.status != http.StatusOK || a.digest != want {
 			t.Errorf("a GET is answered %d, %q", a.status, a.digest)

@@ -32,7 +32,9 @@ type site struct {
 	fromcache string
 	host      *program
 	line      *line
-	edge      string // http://address
+	edge      string        // http://address
+	asksAfter time.Duration // the edge asks for what it keeps when this time has passed
+	versions  sync.Map      // digests of all that was put
 }
 
 // newSite starts a cache-host that believes what an edge on this machine says of its clients.
@@ -41,7 +43,7 @@ func newSite(t *testing.T) *site {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	s := &site{t: t, dir: t.TempDir(), fromcache: built(t)}
+	s := &site{t: t, dir: t.TempDir(), fromcache: built(t), asksAfter: 2 * time.Second}
 	s.data = filepath.Join(s.dir, "data")
 	s.host = start(t, s.fromcache, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", s.data,
 		"--min-free", "0", "--trusted-proxy", "127.0.0.1")
@@ -101,8 +103,10 @@ func (s *site) put(url string, size int) string {
 	if err := os.WriteFile(file, b, 0o644); err != nil {
 		s.t.Fatal(err)
 	}
+	digest := fmt.Sprintf("%x", sha256.Sum256(b))
+	s.versions.Store(digest, true)
 	s.run("put", url, file)
-	return fmt.Sprintf("%x", sha256.Sum256(b))
+	return digest
 }
 
 // at returns the address of a URL at the edge.

@@ -80,6 +80,8 @@ sub vcl_hash {
 
 sub vcl_backend_fetch {
     if (bereq.http.X-Version) {
+        # Set, where count-hits runs beside (see fromcache help edge), so that none counts twice:
+        # set bereq.http.Sec-Purpose = "prefetch";
         set bereq.method = "GET";
         set bereq.url = "/b/" + bereq.http.X-Version + "/-";
     } elsif (bereq.http.X-Token) {
@@ -146,7 +148,8 @@ sub vcl_deliver {
     if (!req.http.X-Token || resp.status != 200 || (req.method == "HEAD" && !req.http.X-Away)) {
         return (deliver);
     }
-    if (req.http.If-Match && req.http.If-Match != "*" && !std.strstr(req.http.If-Match, resp.http.X-Fromcache-Sha256)) {
+    if (req.http.If-Match && req.http.If-Match != "*" &&
+        !std.strstr(req.http.If-Match, resp.http.X-Fromcache-Sha256)) {
         return (synth(412));
     }
     set req.http.X-Version = regsub(req.http.X-Token, "\..*", "") + "." + resp.http.X-Fromcache-Sha256;

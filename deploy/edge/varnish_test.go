@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -11,11 +12,20 @@ func (s *site) startVarnish() {
 	s.t.Helper()
 	varnishd, port := find(s.t, "varnishd"), freePort(s.t)
 	host, at, _ := net.SplitHostPort(s.line.Addr().String())
-	vcl := s.fill("varnish.vcl", `.host = "cache-host"`, `.host = "`+host+`"`, `.port = "3000"`, `.port = "`+at+`"`)
+	vcl := s.fill("varnish.vcl", `.host = "cache-host"`, `.host = "`+host+`"`, `.port = "3000"`, `.port = "`+at+`"`,
+		`# set bereq.http.Sec-Purpose`, `set bereq.http.Sec-Purpose`)
 	start(s.t, varnishd, "-F", "-j", "none", "-n", filepath.Join(s.dir, "varnish"), "-a", "127.0.0.1:"+port, "-f", vcl,
 		"-s", "file,"+filepath.Join(s.dir, "kept")+",512M")
 	s.edge = "http://127.0.0.1:" + port
 	s.waitForEdge()
+	log := filepath.Join(s.dir, "log")
+	start(s.t, "sh", "-c", `varnishncsa -n "$1" -q 'ReqMethod eq "GET" and not RespStatus != 200' -F '%h %U' |
+		tee "$2" | ./count-hits "$3"`, "-", filepath.Join(s.dir, "varnish"), log, "http://"+s.line.to)
+	s.eventually("a log is written", func() bool {
+		get(s.edge + "/healthz")
+		st, err := os.Stat(log)
+		return err == nil && st.Size() > 0
+	})
 }
 
 // TestVarnish is a day at an edge that keeps whole artifacts.
@@ -23,6 +33,7 @@ func TestVarnish(t *testing.T) {
 	s := newSite(t)
 	s.startVarnish()
 	s.parts([]part{
+		{"hits", readSome},
 		{"one copy for all", oneCopy},
 		{"an answer is the cache-host's", sameAnswers},
 		{"a rangeless artifact", rangeless},
@@ -30,6 +41,7 @@ func TestVarnish(t *testing.T) {
 		{"many GETs over new versions", replacedOften},
 		{"a miss", missed},
 		{"an evict", evicted},
+		{"hits are counted", counted("5")},
 		{"the cache-host is killed", killed},
 	})
 }
