@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -150,5 +152,82 @@ func TestBusy(t *testing.T) {
 		if texts, _ := stampsOf(t, tmp); len(texts) != 0 {
 			t.Errorf("%+v: %q", c, texts)
 		}
+	}
+}
+
+// TestTurns holds that of several caches each is asked first about its share of the URLs, whatever
+// their order; that one of them notes the miss, also where the first fails; and that one which is
+// slow costs one call the time until the next is asked, and then comes last.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	var log sync.Map // by port: what was asked of it last
+	caching := func(w http.ResponseWriter, r *http.Request) {
+		log.Store("http://"+r.Host, r.Header.Get("Cache-Control"))
+		http.NotFound(w, r)
+	}
+	var caches []string
+	for range 3 {
+		url, _ := cacheOf(t, caching)
+		caches = append(caches, url)
+	}
+	first := map[string]int{}
+	for i := range 12 {
+		list := strings.Join(append(slices.Clone(caches[i%3:]), caches[:i%3]...), ",")
+		seen := ""
+		for range 2 {
+			log.Clear()
+			shimRun(t, fmt.Sprintf("curl https://vendor.example/%d", i), "FROMCACHE_SERVER="+list)
+			noted := ""
+			for _, c := range caches {
+				switch asked, _ := log.Load(c); asked {
+				case "":
+					noted += c
+				case "only-if-cached":
+				default:
+					t.Errorf("%s: asked %v", c, asked)
+				}
+			}
+			if strings.Count(noted, "http") != 1 || seen != "" && noted != seen {
+				t.Errorf("noted by %q, before by %q", noted, seen)
+			}
+			seen, list = noted, strings.Join(caches, " ")
+		}
+		first[seen]++
+	}
+	if len(first) == 1 { // by chance once in 177,147 times
+		t.Errorf("all ask first: %v", first)
+	}
+	for i := range 8 { // of which some ask first what is down
+		log.Clear()
+		shimRun(t, fmt.Sprintf("curl https://vendor.example/%d", i), "FROMCACHE_SERVER="+caches[0]+" 127.0.0.1:1")
+		if asked, ok := log.Load(caches[0]); !ok || asked != "" {
+			t.Errorf("beside one that is down: %q %v", asked, ok)
+		}
+	}
+}
+
+// TestOvertaken holds that a cache that does not answer is not waited for by each call where another
+// holds the URL.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	hanging, asked := rawCache(t, hang)
+	held, _ := cacheOf(t, holds)
+	tmp := t.TempDir()
+	for i := range 20 {
+		r := shimRun(t, fmt.Sprintf("curl https://vendor.example/%d", i), "FROMCACHE_SERVER="+hanging+","+held, "TMPDIR="+tmp)
+		if !strings.Contains(r.stdout, held+"/b/") {
+			t.Fatalf("%q", r.stdout)
+		}
+		texts, paths := stampsOf(t, tmp)
+		if n := asked.Load(); n > 1 || n == 1 && (len(texts) != 1 || !strings.HasSuffix(texts[0], "\n1")) {
+			t.Fatalf("call %d: asked %d times, %q", i, n, texts)
+		}
+		for _, p := range paths { // as if the calls were one
+			now := time.Now()
+			os.Chtimes(p, now, now)
+		}
+	}
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times", asked.Load())
 	}
 }

@@ -6,7 +6,7 @@ import "strconv"
 // re-pointed.
 type Question struct {
 	URL         URL
-	Caches      []Cache  // to be asked, in the order of the environment; never empty
+	Caches      []Cache  // that may be asked, in the order of the environment; never empty
 	Family      int      // 4 or 6 for that address family alone, 0 for either
 	TLS         []string // options of the tool that say which TLS, for a probe to say the same
 	MayRedirect bool     // the tool would follow the origin's redirect too

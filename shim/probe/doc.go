@@ -8,8 +8,10 @@
 // FROMCACHE_CA_FILE the shim knows whom to trust, and the tool is told: then the build with package
 // secure asks by itself.
 //
-// Several URLs and several caches are asked at once under one deadline. The cache's name is looked
-// up in DNS and /etc/hosts, not by the C library.
+// Several URLs are asked about at once under one deadline. Of several caches one is asked first, drawn
+// by machine and URL, and the next fifty milliseconds later, or at once where that one can't be had or
+// does not hold the URL. All but one are asked without being told to note a miss. The cache's name is
+// looked up in DNS and /etc/hosts, not by the C library.
 //
 // Where the answer has Cache-Status: fromcache, the address of that very version is asked for, too,
 // and the URL is re-pointed to it if it gives the same answer. A call that goes on with a file is

@@ -107,10 +107,16 @@ func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net
 	return conn, reply{}
 }
 
+// onlyIfCached asks for what is held alone (RFC 9111, 5.2.1.7), by which a cache-host notes no miss.
+const onlyIfCached = "Cache-Control: only-if-cached"
+
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The
 // first word of the User-Agent is what a cache-host notes of the tool.
 func (p *Prober) request(method string, c plan.Cache, url, fields string) string {
 	target := strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority())
+	if p.quiet {
+		fields += onlyIfCached + "\r\n"
+	}
 	return method + " " + target + " HTTP/1.1\r\n" +
 		"Host: " + c.URL.Authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +

@@ -20,15 +20,15 @@ const tries = 3
 // trial is the part of the connection's time that a cache gets that has timed out before.
 const trial = 4
 
-// patience returns how a cache with a stamp is asked, and until when. One that timed out a moment
+// patience returns a Prober by which a cache with a stamp is asked, and until when. One that timed out a moment
 // ago is asked once, in a short time, because each call of a script would else pay for it in full.
 // Where its stamp has grown to stampLifetime it has its whole time again: a cache far away needs
 // that.
 func (p *Prober) patience(s stamp, deadline time.Time) (*Prober, time.Time) {
-	if s.timeouts < tries || s.lifetime() >= stampLifetime {
-		return p, deadline
-	}
 	short := *p
+	if s.timeouts < tries || s.lifetime() >= stampLifetime {
+		return &short, deadline
+	}
 	short.tries, short.connectTimeout = 1, p.connectTimeout/trial
 	if end := time.Now().Add(short.connectTimeout); end.Before(deadline) {
 		deadline = end
@@ -48,8 +48,8 @@ func jittered(d time.Duration) time.Duration {
 func (p *Prober) persist(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
 	replies := make(chan reply, p.tries)
 	send := func() { replies <- p.head(q, c, url, deadline) }
-	part := time.Until(deadline) / time.Duration(p.tries)
-	again := time.NewTimer(jittered(max(part, 0)))
+	part := max(time.Until(deadline)/time.Duration(p.tries), 0)
+	again := time.NewTimer(jittered(part))
 	defer again.Stop()
 	go send()
 	for more, waiting, timeouts := p.tries-1, 1, 0; ; {
@@ -109,8 +109,8 @@ func (p *Prober) dial(
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	results := make(chan dialed, p.tries)
-	part := time.Until(deadline) / time.Duration(p.tries)
-	again := time.NewTimer(jittered(max(part, 0)))
+	part := max(time.Until(deadline)/time.Duration(p.tries), 0)
+	again := time.NewTimer(jittered(part))
 	defer again.Stop()
 	go func() { results <- dialOnce(ctx, q, c) }()
 	for began = 1; ; {

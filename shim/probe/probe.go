@@ -19,7 +19,8 @@ type Prober struct {
 	env            call.Env
 	connectTimeout time.Duration
 	timeout        time.Duration
-	tries          int // how often a connection is begun, and an answer asked for, in these times
+	quiet          bool // asks without being noted
+	tries          int  // how often a connection is begun, and an answer asked for, in these times
 	stamps         stamps
 	tls            TLS
 	anchors        func() anchors // of caFile, which is read once

@@ -7,14 +7,15 @@ import (
 	"fromcache/shim/plan"
 )
 
-// Ask puts all questions to all their caches at once, under one deadline. The first 200 that a
-// question can use wins; it is a miss when every cache has answered or the deadline is over.
+// Ask puts all questions at once, under one deadline. The first 200 that a question can use wins; it
+// is a miss when every cache has answered or the deadline is over.
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	r := &round{
 		Prober:   p,
 		deadline: time.Now().Add(p.timeout),
 		slots:    make(chan struct{}, maxProbes),
 		known:    map[string]*cacheState{},
+		machine:  sync.OnceValue(machine),
 	}
 	out := make([]plan.Answer, len(questions))
 	var all sync.WaitGroup
@@ -31,6 +32,7 @@ type round struct {
 	*Prober
 	deadline time.Time
 	slots    chan struct{}
+	machine  func() string // the host's name
 
 	mu    sync.Mutex
 	known map[string]*cacheState // by the cache's address
@@ -38,9 +40,10 @@ type round struct {
 
 // cacheState is what a round knows of one cache.
 type cacheState struct {
-	stamp    stamp // as it was at the beginning
-	answered bool  // something came back
-	timeouts int   // of all questions
+	stamp     stamp // as it was at the beginning
+	answered  bool  // something came back
+	overtaken bool  // another cache that was asked later was sooner
+	timeouts  int   // of all questions
 }
 
 // state returns what is known of a cache; the first time it reads the stamp.
@@ -67,9 +70,21 @@ func (r *round) record(base string, said reply) {
 	s.answered = s.answered || said.state == answered || said.state == busy
 }
 
+// overtakes notes that the caches that were asked before one, and did not reply so far, are slower.
+func (a *asking) overtakes(cache int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, asked := range a.waiting {
+		if asked < a.waiting[cache] {
+			a.known[a.q.Caches[i].Base].overtaken = true
+		}
+	}
+}
+
 // remember leaves stamps of the caches that said nothing to any question, because such a cache is
 // as good as down: a stopped process for instance, whose connections the kernel still accepts. It
-// takes away that of a cache that said something.
+// takes away that of a cache that said something. One that another overtook gets a stamp that lets
+// it be asked, but last: else each call of a script would lose that moment.
 func (r *round) remember() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,57 +94,43 @@ func (r *round) remember() {
 			r.stamps.remove(base)
 		case !s.answered && s.timeouts > 0:
 			r.stamps.timedOut(base, s.stamp.timeouts, s.timeouts)
+		case !s.answered && s.overtaken && s.stamp.timeouts == 0:
+			r.stamps.timedOut(base, 0, 1)
 		}
 	}
 }
 
-// cacheReply is the reply of one of a question's caches.
-type cacheReply struct {
-	cache int
-	reply
-}
-
-// start sends a question to all its caches, save those with a stamp, and returns how many that are;
-// an answer has the text of a stamp as its reason.
-func (r *round) start(q plan.Question, replies chan<- cacheReply) (waiting int, none plan.Answer) {
-	for i, c := range q.Caches {
-		s := r.state(c.Base).stamp
-		if s.down() {
-			none.Reason = s.why()
-			continue
-		}
-		waiting++
-		go func() {
-			r.slots <- struct{}{}
-			p, deadline := r.patience(s, r.deadline)
-			said := p.probe(q, c, deadline)
-			r.record(c.Base, said)
-			replies <- cacheReply{i, said}
-			<-r.slots
-		}()
+// ask puts a question to its caches: to one, and to the next where that is refused, does not hold
+// the URL, or has not answered a moment later.
+func (r *round) ask(q plan.Question) (best plan.Answer) {
+	a := asking{
+		round: r, q: q, replies: make(chan cacheReply, len(q.Caches)),
+		waiting: map[int]int{}, noting: -1, quiet: -1,
 	}
-	return waiting, none
-}
-
-// ask puts a question to all its caches at once.
-func (r *round) ask(q plan.Question) plan.Answer {
-	replies := make(chan cacheReply, len(q.Caches))
-	waiting, best := r.start(q, replies)
+	a.turn, best.Reason = r.inTurn(q)
+	a.next()
+	next := time.NewTicker(nextAfter)
+	defer next.Stop()
 	// The probes end by themselves; the timer is for one that can't, on a dead file system for
 	// instance.
 	late := time.NewTimer(time.Until(r.deadline) + time.Second)
 	defer late.Stop()
-	for known := false; waiting > 0; waiting-- {
+	for known := false; len(a.waiting) > 0; {
 		select {
-		case said := <-replies:
-			a := q.Judge(said.Reply)
-			a.Cache = said.cache
-			switch {
-			case a.Outcome == plan.Hit:
-				return a
-			case !known || a.Outcome == plan.Pass && said.Status != 0: // held, of no use: more than a miss
-				best, known = a, known || said.Status != 0
+		case said := <-a.replies:
+			is := q.Judge(said.Reply)
+			is.Cache = said.cache
+			if is.Outcome == plan.Hit {
+				a.overtakes(said.cache)
+				return is
 			}
+			if !known || is.Outcome == plan.Pass && said.Status != 0 { // held, of no use: more than a miss
+				best, known = is, known || said.Status != 0
+			}
+			a.replied(said)
+			next.Reset(nextAfter)
+		case <-next.C:
+			a.next()
 		case <-late.C:
 			return best
 		}

@@ -119,9 +119,12 @@ func (p *Prober) toolArgs(
 	if q.Family != 0 {
 		args = append(args, "-"+strconv.Itoa(q.Family))
 	}
-	agent := "-A"
+	agent, header := "-A", "-H"
 	if p.tool == call.Wget {
-		agent = "-U"
+		agent, header = "-U", "--header"
+	}
+	if p.quiet {
+		args = append(args, header, onlyIfCached)
 	}
 	args = append(args, agent, p.tool.String()+"+fromcache-shim", url)
 	args, _ = p.tool.Trust(args, nil, p.caFile)
