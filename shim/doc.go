@@ -17,17 +17,18 @@
 //
 // Each package imports only those to its left:
 //
-//	options <- call <- plan <- realtool <- probe <- setup <- shim
+//	options <- call <- plan <- realtool <- probe <- wait <- setup <- shim
 //
 // and secure imports probe; only the build fromcache-shim-tls has it, and hands it to Main.
 //
 // Package options is the tables of what the tools take on their command lines. Package call reads a
-// call as the tool does, and lets most of them pass. Package plan decides about the rest, from text alone. Package realtool finds the
-// tool that stands behind the shim. Package probe answers what a plan asks: of this machine's
-// files, and of the caches. Package secure begins TLS with https caches: the plain build becomes
-// fromcache-shim-tls where that lies beside it and FROMCACHE_CA_FILE is set; tls.go says why that is
-// another program. Package setup is the program under its own name: install, env, status,
-// doctor and plan. Package replay has no code but the proof of the law.
+// call as the tool does, and lets most of them pass. Package plan decides about the rest, from text
+// alone. Package realtool finds the tool that stands behind the shim. Package probe answers what a
+// plan asks: of this machine's files, and of the caches. Package wait asks again about what is
+// approved and not held yet. Package secure begins TLS with https caches: the plain build becomes
+// fromcache-shim-tls where that lies beside it and FROMCACHE_CA_FILE is set; tls.go says why that
+// is another program. Package setup is the program under its own name: install, env, status, doctor
+// and plan. Package replay has no code but the proof of the law.
 //
 // # Before Go
 //

@@ -10,6 +10,7 @@ import (
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
 	"fromcache/shim/setup"
+	"fromcache/shim/wait"
 )
 
 // version is set by the linker.
@@ -53,9 +54,11 @@ func run(tool call.Tool, argv []string, env call.Env, tls probe.TLS) int {
 	if ok && !f.Judged() {
 		d := plan.Decision{Args: args, Env: env, Whole: "no cache is set"}
 		if plan.ServerList(env, tool) != "" {
-			d = plan.Decide(probe.Input(tool, args, env, path, tls))
-		}
-		if plan.IsOn(env.Get(plan.EnvVerbose)) {
+			status := 0
+			if d, status = decide(probe.Input(tool, args, env, path, tls)); status != 0 {
+				return status
+			}
+		} else if plan.IsOn(env.Get(plan.EnvVerbose)) {
 			complain(d.Line(tool))
 		}
 		args, env = d.Args, d.Env
@@ -68,6 +71,47 @@ func run(tool call.Tool, argv []string, env call.Env, tls probe.TLS) int {
 	complain("fromcache: no real " + tool.String() + " on PATH, nor in " + realtool.DefaultPath +
 		"; set REAL_" + strings.ToUpper(tool.String()) + " to its path")
 	return 127
+}
+
+// decide decides about a call, and waits before that where it is told to. The status is not 0 where
+// the call is to end because what it waited for was late.
+func decide(in plan.Input) (d plan.Decision, status int) {
+	tool := in.Tool.String()
+	verbose := plan.IsOn(in.Env.Get(plan.EnvVerbose))
+	settings, wrong := wait.Read(in.Env)
+	if settings.For > 0 {
+		w := wait.Waiter{Ask: in.Ask, Settings: settings}
+		if verbose {
+			w.Say = func(what string) { complain("fromcache: " + tool + ": " + what) }
+		}
+		in.Ask = w.Answers
+	}
+	d = plan.Decide(in)
+	if verbose {
+		if d.Wrong != "" {
+			wrong = append([]string{d.Wrong}, wrong...)
+		}
+		d.Wrong = strings.Join(wrong, "; ")
+		complain(d.Line(in.Tool))
+	}
+	for _, v := range d.Verdicts {
+		if v.Late && settings.Fail {
+			complain("fromcache: " + tool + ": " + v.URL + " is " + v.Reason +
+				", and the time to wait is over: " + plan.EnvWait + "=" +
+				plan.Printable(in.Env.Get(plan.EnvWait)) + " " + plan.EnvOnTimeout + "=fail")
+			status = lateStatus(in.Tool)
+		}
+	}
+	return d, status
+}
+
+// lateStatus is the exit status of a tool whose time was over: curl's 28 (curl(1)), and wget's 4, a
+// failure of the network (wget(1)). Scripts that try again do so for these.
+func lateStatus(tool call.Tool) int {
+	if tool == call.Wget {
+		return 4
+	}
+	return 28
 }
 
 // become replaces this process; it returns only if that did not work. A script without a first line

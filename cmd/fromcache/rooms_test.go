@@ -196,6 +196,7 @@ var rooms = []room{
 		path: "fromcache/shim",
 		ours: []string{
 			"fromcache/shim/call", "fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool", "fromcache/shim/setup",
+			"fromcache/shim/wait",
 		},
 		not: heavy,
 	},
@@ -212,11 +213,14 @@ var rooms = []room{
 	},
 	{path: "fromcache/shim/realtool", ours: []string{"fromcache/shim/call", "fromcache/shim/plan"}, not: append([]string{"net"}, heavy...)},
 	{path: "fromcache/shim/probe", ours: []string{"fromcache/shim/call", "fromcache/shim/plan", "fromcache/shim/realtool"}, not: heavy},
+	{path: "fromcache/shim/wait", ours: []string{"fromcache/shim/call", "fromcache/shim/plan", "fromcache/shim/probe"}, not: append([]string{"net"}, heavy...)},
 	{path: "fromcache/shim/secure", ours: []string{"fromcache/shim/probe"}, not: []string{"net/http", "os/exec", "fmt"}},
 	{
 		path: "fromcache/shim/setup",
-		ours: []string{"fromcache/shim/call", "fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool"},
-		not:  append([]string{"net"}, heavy...),
+		ours: []string{
+			"fromcache/shim/call", "fromcache/shim/plan", "fromcache/shim/probe", "fromcache/shim/realtool", "fromcache/shim/wait",
+		},
+		not: append([]string{"net"}, heavy...),
 	},
 	{path: "fromcache/shim/replay"},
 	{path: "fromcache/cmd", ours: []string{"fromcache"}, third: []string{""}},

@@ -34,6 +34,7 @@ type Group struct {
 	Proto        ProtoLists // curl --proto
 	RedirProto   ProtoLists // curl --proto-redir
 	MaxRedirs    string     // curl --max-redirs, wget --max-redirect
+	MaxTime      Word       // curl --max-time, the last of them
 	UserAgent    string     // the option that names a User-Agent
 	showsSize    bool       // curl -w with the size of the download
 	compressed   bool       // curl asks for a compressed answer
@@ -65,7 +66,8 @@ func (g *Group) Pass(reason string) {
 	}
 }
 
-// Word is a URL on the command line: arguments[Arg] from byte Skip on.
+// Word is a URL or a value on the command line: arguments[Arg] from byte Skip on. One of a
+// configuration file has an Arg of -1.
 type Word struct {
 	Arg, Skip int
 	Text      string
@@ -84,7 +86,7 @@ type given struct {
 	shown string // as it was written, for the reason
 	value string
 	no    bool // the --no- form
-	Arg   int  // where the value stands, for --url
+	Arg   int  // where the value stands
 	Skip  int
 }
 

@@ -216,6 +216,7 @@ func (p *curlCall) configOption(o given, set bool) {
 	case !o.TakesValue() && set:
 		p.passWhole(o.shown + " takes no value")
 	default:
+		o.Arg = -1
 		p.option(o)
 	}
 }

@@ -269,6 +269,8 @@ func (g *Group) neutralCurl(o given) {
 		g.Follow = !o.no
 	case "proto-redir":
 		g.RedirProto = append(g.RedirProto, o.value)
+	case "max-time":
+		g.MaxTime = Word{o.Arg, o.Skip, o.value}
 	case "max-redirs":
 		g.MaxRedirs = o.value
 	case "ipv4":

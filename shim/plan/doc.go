@@ -26,8 +26,9 @@
 //
 // [Question.Judge] says it: 200 is a hit, unless the call needs ranges that the origin has not, or
 // does not follow a redirect that the origin made, or goes on with a file that is not the beginning
-// of what is held; 404 is a miss; anything else lets the call pass. A hit is re-pointed to the
-// version that the probe found, so that retries and parts never mix versions.
+// of what is held; 404 is a miss, and where the cache-host says that it will fetch the URL a
+// pending one, which package wait may ask about again; anything else lets the call pass. A hit is
+// re-pointed to the version that the probe found, so that retries and parts never mix versions.
 //
 // # Environment
 //
@@ -35,6 +36,7 @@
 //
 // The tool must reach the cache directly: where it would use a proxy, the cache's host joins
 // no_proxy. With FROMCACHE_CA_FILE it must trust the CA of an https cache: curl gets
-// CURL_CA_BUNDLE, wget an argument, and only where all URLs of the call are re-pointed. Nothing
-// else changes beside FROMCACHE_TRIED of package realtool.
+// CURL_CA_BUNDLE, wget an argument, and only where all URLs of the call are re-pointed. Where a
+// call waited, curl's --max-time is what is left of it. Nothing else changes beside FROMCACHE_TRIED
+// of package realtool.
 package plan

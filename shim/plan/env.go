@@ -25,6 +25,9 @@ const (
 	EnvConnectTimeout = "FROMCACHE_CONNECT_TIMEOUT" // for a connection to the cache
 	EnvTimeout        = "FROMCACHE_TIMEOUT"         // for its whole answer
 
+	EnvWait      = "FROMCACHE_WAIT"       // for what is approved and not held yet
+	EnvOnTimeout = "FROMCACHE_ON_TIMEOUT" // origin or fail: what to do where that time is over
+
 	EnvTried = "FROMCACHE_TRIED" // set by the shim itself: the files that it has been or become
 )
 

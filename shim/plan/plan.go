@@ -31,6 +31,7 @@ type Verdict struct {
 	Outcome Outcome
 	Reason  string
 	Base    string // of the cache that holds it
+	Late    bool   // it was waited for in vain
 }
 
 // Decision is what the real tool is to be given.
@@ -63,6 +64,7 @@ func Decide(in Input) Decision {
 	if out.Whole = c.Whole; c.Whole != "" {
 		return out
 	}
+	p.groups = c.Groups
 	for _, g := range c.Groups {
 		p.group(g)
 	}
@@ -77,10 +79,12 @@ func Decide(in Input) Decision {
 type planner struct {
 	Input
 	settings
-	netrc    string          // contents, of wget's
+	netrc    string // contents, of wget's
+	groups   []*call.Group
 	saved    map[string]bool // the files that wget -N finds absent, and makes
 	verdicts []Verdict
 	asked    []candidate
+	waited   float64 // seconds
 }
 
 // candidate is a URL that is asked about.
@@ -108,6 +112,7 @@ func (p *planner) group(g *call.Group) {
 		c.q = Question{
 			URL: t, Family: g.Family, NeedsRanges: g.Resume != "",
 			MayRedirect: p.followsAll(g, t.Scheme), TLS: g.TLSVersion,
+			Limit: limit(g.MaxTime),
 		}
 		if c.q.Caches, reason = p.usable(g); reason == "" && g.Resume != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)
@@ -263,7 +268,8 @@ func (p *planner) ask() {
 	for i, a := range p.Ask(questions) {
 		v := &p.verdicts[p.asked[i].verdict]
 		p.asked[i].answer = a
-		v.Outcome, v.Reason = a.Outcome, a.Reason
+		v.Outcome, v.Reason, v.Late = a.Outcome, a.Reason, a.Late
+		p.waited = max(p.waited, a.Waited)
 		if a.Outcome == Hit {
 			v.Base = p.asked[i].q.Caches[a.Cache].Base
 		}
@@ -272,7 +278,8 @@ func (p *planner) ask() {
 
 // result returns the arguments and the environment for the real tool.
 func (p *planner) result() ([]string, call.Env) {
-	args, env, changed, caFile := p.Args, p.Env, false, ""
+	args, changed := p.leftOver()
+	env, caFile := p.Env, ""
 	for _, c := range p.asked {
 		if c.answer.Outcome != Hit {
 			continue

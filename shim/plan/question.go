@@ -12,6 +12,9 @@ type Question struct {
 	MayRedirect bool     // the tool would follow the origin's redirect too
 	NeedsRanges bool
 	Resumes     string // the output file, which must be the beginning of what is held; empty for none
+	// Limit is in how many seconds the call wants its transfer to be over, and waits for it with
+	// that; 0 where it does not say, and less where it wants nothing to be waited for.
+	Limit float64
 }
 
 // Answer says what became of a Question: a Hit on Caches[Cache], a Miss, or a Pass, where a cache
@@ -22,11 +25,19 @@ type Answer struct {
 	Cache   int // index in the Caches of the Question
 	Reason  string
 	Pin     string // of a Hit: the digest of a version with an address of its own; empty without
+
+	Unknown    bool    // no cache said whether it is held
+	Pending    bool    // of a Miss: a cache-host is about to fetch it
+	RetryAfter int     // then: in how many seconds to ask again, -1 where it does not say
+	Late       bool    // it was waited for and is still Pending
+	Waited     float64 // for how many seconds it was waited for
 }
 
 // Reply is what one cache said to a Question.
 type Reply struct {
 	Status     int    // of HTTP; 0 for no answer
+	RetryAfter int    // the Retry-After field in seconds, -1 without one
+	Detail     string // of a cache-host: why it is not held
 	Reason     string // why there is no answer, or none that counts
 	Ranges     bool   // Accept-Ranges: bytes
 	Redirected bool   // X-Fromcache-Redirected: the origin redirects
@@ -39,12 +50,16 @@ type Reply struct {
 func (q Question) Judge(r Reply) Answer {
 	switch {
 	case r.Status == 0 || r.Reason != "":
-		return Answer{Reason: r.Reason}
+		return Answer{Reason: r.Reason, Unknown: true}
+	case r.Status == 404 && r.Detail == "queued":
+		return pending("not held yet; approved", r)
+	case r.Status == 404 && r.Detail == "active":
+		return pending("not held yet; being fetched", r)
 	case r.Status == 404 || r.Status == 400: // 400 is for a URL that no cache-host holds
 		return Answer{Outcome: Miss, Reason: "not held"}
 	case r.Status != 200:
-		return Answer{Reason: "what answers for the cache says " + strconv.Itoa(r.Status) +
-			", not whether it is held"}
+		return Answer{Unknown: true, Reason: "what answers for the cache says " +
+			strconv.Itoa(r.Status) + ", not whether it is held"}
 	case q.NeedsRanges && !r.Ranges:
 		return Answer{Reason: "the origin has no ranges"}
 	case r.Redirected && !q.MayRedirect:
@@ -55,6 +70,10 @@ func (q Question) Judge(r Reply) Answer {
 		return Answer{Outcome: Hit, Reason: unpinned}
 	}
 	return Answer{Outcome: Hit, Pin: r.Pin}
+}
+
+func pending(reason string, r Reply) Answer {
+	return Answer{Outcome: Miss, Reason: reason, Pending: true, RetryAfter: r.RetryAfter}
 }
 
 // unpinned warns of such a hit because a retry may get another version.

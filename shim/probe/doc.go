@@ -8,10 +8,10 @@
 // FROMCACHE_CA_FILE the shim knows whom to trust, and the tool is told: then the build with package
 // secure asks by itself.
 //
-// Several URLs are asked about at once under one deadline. Of several caches one is asked first, drawn
-// by machine and URL, and the next fifty milliseconds later, or at once where that one can't be had or
-// does not hold the URL. All but one are asked without being told to note a miss. The cache's name is
-// looked up in DNS and /etc/hosts, not by the C library.
+// Several URLs are asked about at once under one deadline. Of several caches one is asked first,
+// drawn by machine and URL, and the next fifty milliseconds later, or at once where that one can't
+// be had or does not hold the URL. All but one are asked without being told to note a miss. The
+// cache's name is looked up in DNS and /etc/hosts, not by the C library.
 //
 // Where the answer has Cache-Status: fromcache, the address of that very version is asked for, too,
 // and the URL is re-pointed to it if it gives the same answer. A call that goes on with a file is
@@ -25,9 +25,10 @@
 // with Retry-After is asked again if its time comes before the end. After three time-outs in a row,
 // of one call or of several, a cache is not asked for two seconds, which double with each further
 // one up to thirty; the first call after such a time waits for a quarter of the connection's time
-// only. So a script loses half a second to a cache that is gone, and not half a second in each call.
+// only. So a script loses half a second to a cache that is gone, and not half a second in each
+// call.
 //
-// What is to be remembered of a cache is its stamp: a file in $XDG_RUNTIME_DIR, or in a directory of
-// the user's own under the temp directory. It says why in words and how often the time was over, and
-// goes when the cache answers. Removing it is allowed at any time.
+// What is to be remembered of a cache is its stamp: a file in $XDG_RUNTIME_DIR, or in a directory
+// of the user's own under the temp directory. It says why in words and how often the time was over,
+// and goes when the cache answers. Removing it is allowed at any time.
 package probe

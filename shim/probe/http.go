@@ -107,7 +107,8 @@ func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net
 	return conn, reply{}
 }
 
-// onlyIfCached asks for what is held alone (RFC 9111, 5.2.1.7), by which a cache-host notes no miss.
+// onlyIfCached asks for what is held alone (RFC 9111, 5.2.1.7), by which a cache-host notes no
+// miss.
 const onlyIfCached = "Cache-Control: only-if-cached"
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The
@@ -139,7 +140,7 @@ func readReply(in *bufio.Reader) reply {
 		if err != nil {
 			return readError(err)
 		}
-		if status == 503 && rep.retryAfter >= 0 {
+		if status == 503 && rep.RetryAfter >= 0 {
 			rep.state, rep.Reason = busy, "the cache is busy"
 		}
 		if status >= 200 {
@@ -165,7 +166,7 @@ func readStatus(in *bufio.Reader) (int, error) {
 
 // readFields reads header fields up to the blank line.
 func readFields(in *bufio.Reader, status int) (reply, error) {
-	rep := reply{state: answered, Reply: plan.Reply{Status: status}, size: -1, retryAfter: -1}
+	rep := reply{state: answered, Reply: plan.Reply{Status: status, RetryAfter: -1}, size: -1}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -180,6 +181,16 @@ func readFields(in *bufio.Reader, status int) (reply, error) {
 
 // maxRetryAfter is the most seconds that a Retry-After field counts for.
 const maxRetryAfter = 24 * 60 * 60
+
+// detail returns the value of a member's parameter detail (RFC 9211, 2.8), empty without one.
+func detail(parameters string) string {
+	for p := range strings.SplitSeq(parameters, ";") {
+		if v, ok := strings.CutPrefix(strings.Trim(p, " \t"), "detail="); ok {
+			return v
+		}
+	}
+	return ""
+}
 
 // isDigest reports whether s is a SHA-256 in hexadecimal.
 func isDigest(s string) bool {
@@ -197,14 +208,16 @@ func (r *reply) field(line string) {
 		}
 	case "cache-status": // RFC 9211: a member for each cache on the way
 		for member := range strings.SplitSeq(value, ",") {
-			name, _, _ := strings.Cut(member, ";")
-			r.Pins = r.Pins || strings.Trim(name, " \t") == "fromcache"
+			name, parameters, _ := strings.Cut(member, ";")
+			if strings.Trim(name, " \t") == "fromcache" {
+				r.Pins, r.Detail = true, detail(parameters)
+			}
 		}
 	case "date":
 		r.date = value
 	case "retry-after": // seconds; a date is left alone, because the clocks may differ
 		if n, err := strconv.Atoi(value); err == nil && n >= 0 {
-			r.retryAfter = min(n, maxRetryAfter)
+			r.RetryAfter = min(n, maxRetryAfter)
 		}
 	case "content-length":
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {

@@ -10,8 +10,8 @@ import (
 	"fromcache/shim/realtool"
 )
 
-// Input returns what a call is decided by on this machine; path is the real tool's, and tls is for
-// https caches.
+// Input returns what a call is decided by on this machine, without waiting for anything; path is
+// the real tool's, and tls is for https caches.
 func Input(tool call.Tool, args []string, env call.Env, path string, tls TLS) plan.Input {
 	name := tool.String()
 	if tool == call.Wget { // the one name by which systems have other programs

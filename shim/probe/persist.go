@@ -20,10 +20,10 @@ const tries = 3
 // trial is the part of the connection's time that a cache gets that has timed out before.
 const trial = 4
 
-// patience returns a Prober by which a cache with a stamp is asked, and until when. One that timed out a moment
-// ago is asked once, in a short time, because each call of a script would else pay for it in full.
-// Where its stamp has grown to stampLifetime it has its whole time again: a cache far away needs
-// that.
+// patience returns a Prober by which a cache with a stamp is asked, and until when. One that timed
+// out a moment ago is asked once, in a short time, because each call of a script would else pay for
+// it in full. Where its stamp has grown to stampLifetime it has its whole time again: a cache far
+// away needs that.
 func (p *Prober) patience(s stamp, deadline time.Time) (*Prober, time.Time) {
 	short := *p
 	if s.timeouts < tries || s.lifetime() >= stampLifetime {
@@ -36,8 +36,8 @@ func (p *Prober) patience(s stamp, deadline time.Time) (*Prober, time.Time) {
 	return &short, deadline
 }
 
-// jittered returns a time from d to four thirds of it, so that clients that were turned away together
-// do not come back together.
+// jittered returns a time from d to four thirds of it, so that clients that were turned away
+// together do not come back together.
 func jittered(d time.Duration) time.Duration {
 	return d + rand.N(d/3+1)
 }
@@ -84,7 +84,7 @@ func (r reply) comesAgain(deadline time.Time) (wait time.Duration, ok bool) {
 	if r.state != busy {
 		return 0, false
 	}
-	wait = max(time.Duration(r.retryAfter)*time.Second, minRetry)
+	wait = max(time.Duration(r.RetryAfter)*time.Second, minRetry)
 	spare := time.Until(deadline) - wait - minRetry
 	if spare < 0 {
 		return 0, false

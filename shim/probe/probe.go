@@ -53,9 +53,8 @@ const maxProbes = 32
 // reply is what a cache said to a question, and what that tells of the cache itself.
 type reply struct {
 	plan.Reply
-	state      state
-	timeouts   int // how many connections or answers were waited for in vain, one after the other
-	retryAfter int // the Retry-After field in seconds, -1 without one
+	state    state
+	timeouts int // how many connections or answers were waited for in vain, one after the other
 
 	digest string // of the version that is held, 64 hex digits; empty: it proves no cache-host
 	size   int64  // of that version, -1 unknown
@@ -78,7 +77,7 @@ const (
 
 // failed returns a reply without an answer of HTTP, and why there is none.
 func failed(s state, reason string) reply {
-	r := reply{state: s, Reply: plan.Reply{Reason: reason}, retryAfter: -1}
+	r := reply{state: s, Reply: plan.Reply{Reason: reason, RetryAfter: -1}}
 	if s == silent {
 		r.timeouts = 1
 	}
@@ -141,18 +140,25 @@ func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.T
 // would give its own page for the download.
 const notCacheHost = "what answers there is no cache-host: its 200 has no X-Fromcache-Sha256"
 
-// timeout reads a duration: "0.5" and "2" are seconds, "500ms" and "2s" what they say. Anything
-// else and what is not above zero gives the default; more than maxTimeout gives that.
+// timeout returns the duration that a variable says, maxTimeout at most, and the default where it
+// says none.
 func timeout(v string, otherwise time.Duration) time.Duration {
+	d, ok := Duration(v)
+	if !ok {
+		return otherwise
+	}
+	return min(d, maxTimeout)
+}
+
+// Duration reads a duration: "0.5" and "2" are seconds, "500ms" and "10m" what they say. It is not
+// ok for anything else, nor for what is not above zero.
+func Duration(v string) (d time.Duration, ok bool) {
 	v = strings.TrimSpace(v)
 	d, err := time.ParseDuration(v)
 	if err != nil {
 		d, err = time.ParseDuration(v + "s")
 	}
-	if err != nil || d <= 0 {
-		return otherwise
-	}
-	return min(d, maxTimeout)
+	return d, err == nil && d > 0
 }
 
 // Head sends a cache HEAD for a path, and returns the status of its answer and the Date field. The

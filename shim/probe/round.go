@@ -7,8 +7,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// Ask puts all questions at once, under one deadline. The first 200 that a question can use wins; it
-// is a miss when every cache has answered or the deadline is over.
+// Ask puts all questions at once, under one deadline. The first 200 that a question can use wins;
+// it is a miss when every cache has answered or the deadline is over.
 func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 	r := &round{
 		Prober:   p,
@@ -107,6 +107,7 @@ func (r *round) ask(q plan.Question) (best plan.Answer) {
 		round: r, q: q, replies: make(chan cacheReply, len(q.Caches)),
 		waiting: map[int]int{}, noting: -1, quiet: -1,
 	}
+	best.Unknown = true
 	a.turn, best.Reason = r.inTurn(q)
 	a.next()
 	next := time.NewTicker(nextAfter)
@@ -124,7 +125,7 @@ func (r *round) ask(q plan.Question) (best plan.Answer) {
 				a.overtakes(said.cache)
 				return is
 			}
-			if !known || is.Outcome == plan.Pass && said.Status != 0 { // held, of no use: more than a miss
+			if !known || !is.Unknown && is.Outcome == plan.Pass || is.Pending { // more than a miss
 				best, known = is, known || said.Status != 0
 			}
 			a.replied(said)

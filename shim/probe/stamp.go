@@ -12,13 +12,13 @@ import (
 	"fromcache/shim/plan"
 )
 
-// stampLifetime is how long a cache that was down is not asked, so that it is found within that time
-// when it comes back.
+// stampLifetime is how long a cache that was down is not asked, so that it is found within that
+// time when it comes back.
 const stampLifetime = 30 * time.Second
 
 // stamps is a directory of stamps, which counts only while it is uid's own. A stamp says by its
-// name which cache was down, by its modification time when, and by its text why: a line in words, and
-// where it did not answer in time a second one with how often that was so in a row.
+// name which cache was down, by its modification time when, and by its text why: a line in words,
+// and where it did not answer in time a second one with how often that was so in a row.
 type stamps struct {
 	dir string
 	uid int

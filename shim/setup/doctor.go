@@ -10,6 +10,7 @@ import (
 	"fromcache/shim/plan"
 	"fromcache/shim/probe"
 	"fromcache/shim/realtool"
+	"fromcache/shim/wait"
 )
 
 // maxSkew is a difference of clocks that begins to matter for signed URLs and certificates.
@@ -33,6 +34,7 @@ func (m *program) doctor(urls []string) int {
 		m.out("note  for root, by sudo: " + m.lookUp(t, m.env.With("PATH", rootPath)).line(t))
 	}
 	m.checkCaches(say)
+	m.checkTimes(say)
 	m.noteProxies()
 	for _, t := range []call.Tool{call.Curl, call.Wget} {
 		m.checkConfig(t, say)
@@ -95,6 +97,23 @@ func (m *program) checkCA(p *probe.Prober, say func(bool, string)) {
 			certificates = "1 certificate"
 		}
 		say(true, line+" has "+certificates)
+	}
+}
+
+// checkTimes says which times can't be used, and for how long calls wait.
+func (m *program) checkTimes(say func(bool, string)) {
+	s, wrong := wait.Read(m.env)
+	for _, w := range wrong {
+		say(false, w)
+	}
+	if s.For > 0 {
+		then := "the origin is asked"
+		if s.Fail {
+			then = "they fail"
+		}
+		m.out("note  calls wait up to " + s.For.String() + " for what is approved; then " + then)
+	} else if s.Fail {
+		say(false, plan.EnvOnTimeout+"=fail does nothing without "+plan.EnvWait)
 	}
 }
 

@@ -60,6 +60,8 @@ environment:
   FROMCACHE_CA_FILE          certificates (PEM) of the private CA of an https cache-host
   FROMCACHE_CONNECT_TIMEOUT  seconds for the connection to the cache (0.5)
   FROMCACHE_TIMEOUT          seconds for its answer (2)
+  FROMCACHE_WAIT             time to wait for what is approved and not held yet: 600 or 10m (none)
+  FROMCACHE_ON_TIMEOUT       fail: end with an error when that is over; origin: go there
   FROMCACHE_VERBOSE=1        one line on standard error: hit, miss or pass, and why
   FROMCACHE_LOOPBACK=1       ask about URLs of this machine too, for tests
   REAL_CURL, REAL_WGET       the real tools, if PATH should not decide`

@@ -1,0 +1,38 @@
+package plan
+
+import (
+	"strconv"
+
+	"fromcache/shim/call"
+)
+
+// limit returns the seconds of curl's --max-time; less than zero where it stands in a configuration
+// file or is no number, because then the time that was waited for can't be taken off it.
+func limit(w call.Word) float64 {
+	if w.Text == "" {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(w.Text, 64)
+	if err != nil || seconds != 0 && w.Arg < 0 {
+		return -1
+	}
+	return seconds
+}
+
+// leftOver returns the arguments for a call that waited, and whether they are a copy: --max-time is
+// what is left of it, so that the call ends when it would have ended.
+func (p *planner) leftOver() (args []string, changed bool) {
+	args = p.Args
+	for _, g := range p.groups {
+		most := limit(g.MaxTime)
+		if p.waited == 0 || most <= 0 {
+			continue
+		}
+		if !changed {
+			args, changed = append([]string(nil), args...), true
+		}
+		left := strconv.FormatFloat(max(most-p.waited, 1), 'f', 3, 64) // 0 would be no limit
+		args[g.MaxTime.Arg] = args[g.MaxTime.Arg][:g.MaxTime.Skip] + left
+	}
+	return args, changed
+}

@@ -1,0 +1,129 @@
+package shim_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// fetching is a cache that holds nothing for so many requests, and says that it will.
+func fetching(t *testing.T, requests int32, field string) (url string, asked *atomic.Int32) {
+	var n atomic.Int32
+	return cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) > requests {
+			holds(w, r)
+			return
+		}
+		w.Header().Set("Cache-Status", "fromcache; fwd=uri-miss; "+field)
+		w.Header().Set("Retry-After", "1")
+		http.NotFound(w, r)
+	})
+}
+
+// TestWaitAnswers holds after which answers a call waits: those of a cache-host that is about to
+// fetch the URL.
+func TestWaitAnswers(t *testing.T) {
+	t.Parallel()
+	for field, asked := range map[string]int32{
+		"detail=queued": 2, "detail=active": 2, "collapsed;detail=active": 2,
+		"detail=uri-miss": 1, "detail=denied": 1, "detail=uri-miss-ill": 1, "x=queued": 1, "detail=queued2": 1,
+	} {
+		url, n := fetching(t, 1, field)
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+url, "FROMCACHE_WAIT=60")
+		if hit := strings.Contains(r.stdout, url); hit != (asked == 2) || n.Load() != asked || r.stderr != "" {
+			t.Errorf("%s: hit %v, asked %d times, %q", field, hit, n.Load(), r.stderr)
+		}
+	}
+	url, n := fetching(t, 1, "detail=queued")
+	if r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+url); n.Load() != 1 || strings.Contains(r.stdout, url) {
+		t.Errorf("waited without being told to: asked %d times", n.Load())
+	}
+	if want(t, t.TempDir(), "export FROMCACHE_WAIT=60 FROMCACHE_SERVER="+url+"; $S plan -- curl "+vendorURL, 0, "curl: hit: "); n.Load() != 2 {
+		t.Errorf("plan asked %d times", n.Load()-1)
+	}
+}
+
+// TestWaitOfACallWithALimit holds that a call of curl that says how long all may take is over in
+// that time, waiting and all, and that the origin has half of it where it is to be asked.
+func TestWaitOfACallWithALimit(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	os.WriteFile(home+"/.curlrc", []byte("max-time = 20\n"), 0o644)
+	for _, c := range []struct {
+		args, env string
+		requests  int32
+		want      string // a regular expression
+		asked     int32  // at least; 0: once
+	}{
+		{"-m 20 U", "", 1, `^curl\|-m\|(18|19)\.\d\d\d\|http://127`, 2},
+		{"-sm20 -o x U", "", 1, `^curl\|-sm(18|19)\.\d\d\d\|-o\|x\|http://127`, 2},
+		{"--max-time 5 --max-time 20 U", "", 1, `^curl\|--max-time\|5\|--max-time\|(18|19)\.\d\d\d\|http://127`, 2},
+		{"-m 2 U", "", 99, `^curl\|-m\|1.000\|https://vendor`, 2}, // half of it is over
+		{"-m 0 U", "", 1, `^curl\|-m\|0\|http://127`, 2},
+		{"-m 0.5 U", "FROMCACHE_ON_TIMEOUT=fail", 99, `^$`, 2},
+		{"-m x U", "", 99, `^curl\|-m\|x\|https://vendor`, 0},
+		{"-m 20 U", "FROMCACHE_WAIT=", 99, `^curl\|-m\|20\|https://vendor`, 0},
+		{"U", "HOME=" + home, 99, `^curl\|https://vendor`, 0},
+		{"-q U", "HOME=" + home, 1, `^curl\|-q\|http://127`, 2},
+	} {
+		url, n := fetching(t, c.requests, "detail=active")
+		r := shimRun(t, "curl "+strings.ReplaceAll(c.args, "U", vendorURL), "FROMCACHE_SERVER="+url, "FROMCACHE_WAIT=60", c.env)
+		if !regexp.MustCompile(c.want).MatchString(r.stdout) || n.Load() < c.asked || c.asked == 0 && n.Load() != 1 {
+			t.Errorf("%s %s: asked %d times: %s", c.args, c.env, n.Load(), r.stdout)
+		}
+		if failed := strings.Contains(c.env, "fail"); failed != (r.status == 28) {
+			t.Errorf("%s %s: status %d", c.args, c.env, r.status)
+		}
+	}
+}
+
+// TestWaitThroughAnOutage holds that a cache that gives no answer for a while is waited for.
+func TestWaitThroughAnOutage(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+		switch n.Add(1) {
+		case 1:
+			w.Header().Set("Cache-Status", "fromcache; detail=queued")
+			w.Header().Set("Retry-After", "1")
+			http.NotFound(w, r)
+		case 2:
+			http.Error(w, "the cache-host restarts", http.StatusBadGateway)
+		default:
+			holds(w, r)
+		}
+	})
+	if r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+url, "FROMCACHE_WAIT=60"); !strings.Contains(r.stdout, url) {
+		t.Errorf("%q %q", r.stdout, r.stderr)
+	}
+}
+
+// TestDoctorKnowsTimes holds what doctor says of times that can't be used, and of the waiting.
+func TestDoctorKnowsTimes(t *testing.T) {
+	t.Parallel()
+	url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			http.NotFound(w, r)
+		}
+	})
+	front := "export PATH=" + tools + ":$PATH FROMCACHE_SERVER=" + url + "; "
+	for _, c := range []struct {
+		set    string
+		status int
+		say    string
+	}{
+		{"FROMCACHE_WAIT=10m", 0, "note  calls wait up to 10m0s for what is approved; then the origin is asked"},
+		{"FROMCACHE_WAIT=90 FROMCACHE_ON_TIMEOUT=fail", 0, "note  calls wait up to 1m30s for what is approved; then they fail"},
+		{"FROMCACHE_WAIT=-5", 1, "wrong FROMCACHE_WAIT=-5 is no time, as 30, 0.5 or 10m is"},
+		{"FROMCACHE_TIMEOUT=2sec", 1, "wrong FROMCACHE_TIMEOUT=2sec is no time"},
+		{"FROMCACHE_ON_TIMEOUT=error", 1, "wrong FROMCACHE_ON_TIMEOUT=error is neither origin nor fail"},
+		{"FROMCACHE_ON_TIMEOUT=fail", 1, "wrong FROMCACHE_ON_TIMEOUT=fail does nothing without FROMCACHE_WAIT"},
+		{"FROMCACHE_WAIT= FROMCACHE_ON_TIMEOUT=origin", 0, "!wait up to"},
+	} {
+		want(t, t.TempDir(), front+fmt.Sprintf("%s $S doctor", c.set), c.status, c.say)
+	}
+}
