@@ -79,7 +79,8 @@ func (p *Prober) persist(q plan.Question, c plan.Cache, url string, deadline tim
 }
 
 // comesAgain returns in what time a cache that is busy is asked again: when its Retry-After field
-// (RFC 9110, 10.2.3) says, and up to half as long after that. It is not ok where that is too late.
+// (RFC 9110, 10.2.3) says, or up to as long after that, so that those who were turned away together
+// come back one by one. It is not ok where that is too late.
 func (r reply) comesAgain(deadline time.Time) (wait time.Duration, ok bool) {
 	if r.state != busy {
 		return 0, false
@@ -89,7 +90,7 @@ func (r reply) comesAgain(deadline time.Time) (wait time.Duration, ok bool) {
 	if spare < 0 {
 		return 0, false
 	}
-	return wait + rand.N(min(wait/2, spare)+1), true
+	return wait + rand.N(min(wait, spare)+1), true
 }
 
 // minRetry is the least time between two requests to a busy cache, and what is left to it for the
