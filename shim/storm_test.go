@@ -231,3 +231,18 @@ func TestOvertaken(t *testing.T) {
 		t.Errorf("asked %d times", asked.Load())
 	}
 }
+
+// TestTurnsByTool holds that the real tool, where it asks, has the miss noted by one cache, too.
+func TestTurnsByTool(t *testing.T) {
+	t.Parallel()
+	for tool, says := range map[string]string{"curl": "printf 'HTTP/1.1 404 No\\n\\n'", "wget": "printf '  HTTP/1.1 404 No\\n\\n' >&2; exit 8"} {
+		log := t.TempDir() + "/log"
+		dir := place(t, tool, script("#!/bin/sh\ncase \"$*\" in *+fromcache-shim*) echo \"$*\" >>"+log+"; "+says+"; exit;; esac\necho \"$@\"\n"))
+		r := run(t, tool+" "+vendorURL, []string{"PATH=" + tools + ":" + dir + ":/usr/bin:/bin", "TMPDIR=" + t.TempDir(), "HOME=/nonexistent",
+			"FROMCACHE_SERVER=https://a.example https://b.example https://c.example", "FROMCACHE_VERBOSE=1"})
+		asked, _ := os.ReadFile(log)
+		if strings.Count(string(asked), "\n") != 3 || strings.Count(string(asked), " Cache-Control: only-if-cached ") != 2 || !strings.Contains(r.stderr, "not held") {
+			t.Errorf("%s: %s\n%s", tool, asked, r.stderr)
+		}
+	}
+}
