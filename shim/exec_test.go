@@ -289,7 +289,7 @@ func TestTimeouts(t *testing.T) {
 			t.Errorf("%s: %v, %s", c.timeout, took, r.stdout)
 		}
 	}
-	if asked.Load() != 9 { // each call asks three times in its time
+	if n := asked.Load(); n < 3 || n > 9 { // each call asks three times if it is not starved of time
 		t.Errorf("asked %d times", asked.Load())
 	}
 }
@@ -311,24 +311,28 @@ func TestSilentCache(t *testing.T) {
 	for _, c := range []struct {
 		server, args string
 		asked        *atomic.Int32
-		want         int32
+		once         bool
 	}{
-		{hanging, vendorURL, asked, 3},
-		{hanging, vendorURL + " " + vendorURL + "2", asked, 6},
-		{hanging, "-4 " + vendorURL, asked, 3},
-		{dripping, vendorURL, dripped, 9},
-		{partly, vendorURL + " https://vendor.example/silent", part, 12},
+		{hanging, vendorURL, asked, true},
+		{hanging, vendorURL + " " + vendorURL + "2", asked, true},
+		{hanging, "-4 " + vendorURL, asked, true},
+		{dripping, vendorURL, dripped, false},
+		{partly, vendorURL + " https://vendor.example/silent", part, false},
 	} {
-		scratch := t.TempDir()
+		scratch, first := t.TempDir(), int32(0)
 		c.asked.Store(0)
 		for i := range 3 {
 			r := shimRun(t, "curl "+c.args, "FROMCACHE_SERVER="+c.server, "FROMCACHE_TIMEOUT=3", "TMPDIR="+scratch)
 			if !strings.Contains(r.stdout, vendorURL) || strings.Contains(r.stdout, "/b/") {
 				t.Errorf("%s, call %d: %s", c.args, i, r.stdout)
 			}
+			if i == 0 {
+				first = c.asked.Load()
+			}
+			freshen(t, scratch)
 		}
-		if n := c.asked.Load(); n != c.want {
-			t.Errorf("%s: asked %d times by three calls, want %d", c.args, n, c.want)
+		if n := c.asked.Load(); first < 2 || c.once != (n == first) {
+			t.Errorf("%s: asked %d times by the first of three calls, %d by all", c.args, first, n)
 		}
 	}
 }
@@ -336,16 +340,19 @@ func TestSilentCache(t *testing.T) {
 // TestSilentTLSCache holds the same for a cache that the real tool asks.
 func TestSilentTLSCache(t *testing.T) {
 	t.Parallel()
-	log, scratch := t.TempDir()+"/log", t.TempDir()
+	log, scratch, first := t.TempDir()+"/log", t.TempDir(), 0
 	for _, tool := range []string{"curl", "wget"} {
 		dir := place(t, tool, script("#!/bin/sh\ncase \"$*\" in *+fromcache-shim*) echo >>"+log+"; exec sleep 60;; esac\necho \"$@\"\n"))
-		for range 3 {
+		for i := range 3 {
 			run(t, tool+" -q "+vendorURL, []string{"PATH=" + tools + ":" + dir + ":/usr/bin:/bin", "TMPDIR=" + scratch, "FROMCACHE_SERVER=https://" + tool + ".example",
 				"FROMCACHE_TIMEOUT=3", "HOME=/nonexistent"})
+			if data, _ := os.ReadFile(log); i == 0 {
+				first = len(data)
+			} else if len(data) != first {
+				t.Errorf("asked %d times by the first call, %d by %d", first, len(data), i+1)
+			}
+			freshen(t, scratch)
 		}
-	}
-	if data, _ := os.ReadFile(log); len(data) != 2*3 {
-		t.Errorf("asked %d times by three calls of each tool", len(data))
 	}
 }
 

@@ -28,6 +28,16 @@ func stampsOf(t *testing.T, tmp string) (texts, paths []string) {
 	return texts, paths
 }
 
+// freshen makes the stamps of calls as old as if they had ended now: a busy machine may take seconds
+// for a call.
+func freshen(t *testing.T, tmp string) {
+	_, paths := stampsOf(t, tmp)
+	for _, p := range paths {
+		now := time.Now()
+		os.Chtimes(p, now, now)
+	}
+}
+
 // storm is one call of curl in a directory of its own for stamps.
 func storm(t *testing.T, tmp, server string, env ...string) result {
 	return shimRun(t, "curl "+vendorURL, append([]string{"FROMCACHE_SERVER=" + server, "TMPDIR=" + tmp, "FROMCACHE_VERBOSE=1"}, env...)...)
@@ -39,16 +49,16 @@ func TestTimeoutIsNotDown(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32
 	addr, _ := rawCache(t, func(c net.Conn) {
-		if n.Add(1) < 3 {
+		if n.Add(1) < 2 {
 			io.Copy(io.Discard, c)
 		}
 		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nX-Fromcache-Sha256: %s\r\n\r\n", aDigest)
 	})
 	tmp := t.TempDir()
-	if r := storm(t, tmp, addr, "FROMCACHE_TIMEOUT=3"); !strings.Contains(r.stdout, addr+"/b/") {
+	if r := storm(t, tmp, addr); !strings.Contains(r.stdout, addr+"/b/") {
 		t.Errorf("%q %q", r.stdout, r.stderr)
 	}
-	if texts, _ := stampsOf(t, tmp); len(texts) != 0 || n.Load() != 3 {
+	if texts, _ := stampsOf(t, tmp); len(texts) != 0 || n.Load() != 2 {
 		t.Errorf("stamps %q, asked %d times", texts, n.Load())
 	}
 }
@@ -62,7 +72,7 @@ func TestSwallowed(t *testing.T) {
 	addr, tmp := swallowing(t), t.TempDir()
 	for i, lifetime := range []int{2, 4, 8, 16, 30, 30} {
 		start := time.Now()
-		if r := storm(t, tmp, addr, "FROMCACHE_CONNECT_TIMEOUT=1"); !strings.Contains(r.stdout, "curl|"+vendorURL) || !strings.Contains(r.stderr, "can't be reached in time") {
+		if r := storm(t, tmp, addr, "FROMCACHE_CONNECT_TIMEOUT=2"); !strings.Contains(r.stdout, "curl|"+vendorURL) || !strings.Contains(r.stderr, "can't be reached in time") {
 			t.Fatalf("%d: %q %q", i, r.stdout, r.stderr)
 		}
 		t.Logf("call %d took %v", i, time.Since(start))
@@ -146,7 +156,7 @@ func TestBusy(t *testing.T) {
 		})
 		tmp := t.TempDir()
 		r := storm(t, tmp, url, "FROMCACHE_TIMEOUT="+c.timeout)
-		if hit := strings.Contains(r.stdout, url+"/b/"); hit != c.hit || asked.Load() != c.asked {
+		if hit := strings.Contains(r.stdout, url+"/b/"); hit != c.hit || asked.Load() > c.asked || c.timeout != "2" && asked.Load() != c.asked {
 			t.Errorf("%+v: asked %d times, %q", c, asked.Load(), r.stderr)
 		}
 		if texts, _ := stampsOf(t, tmp); len(texts) != 0 {
@@ -218,18 +228,15 @@ func TestOvertaken(t *testing.T) {
 		if !strings.Contains(r.stdout, held+"/b/") {
 			t.Fatalf("%q", r.stdout)
 		}
-		texts, paths := stampsOf(t, tmp)
-		if n := asked.Load(); n > 1 || n == 1 && (len(texts) != 1 || !strings.HasSuffix(texts[0], "\n1")) {
-			t.Fatalf("call %d: asked %d times, %q", i, n, texts)
-		}
-		for _, p := range paths { // as if the calls were one
-			now := time.Now()
-			os.Chtimes(p, now, now)
+		texts, _ := stampsOf(t, tmp)
+		if len(texts) > 0 {
+			if asked.Load() == 0 || len(texts) != 1 || texts[0] != "the cache did not answer in time\n1" {
+				t.Errorf("call %d: asked %d times, %q", i, asked.Load(), texts)
+			}
+			return // package probe holds that it comes last now
 		}
 	}
-	if asked.Load() != 1 {
-		t.Errorf("asked %d times", asked.Load())
-	}
+	t.Error("no call asked first the one that does not answer")
 }
 
 // TestTurnsByTool holds that the real tool, where it asks, has the miss noted by one cache, too.

@@ -59,12 +59,12 @@ func TestWaitOfACallWithALimit(t *testing.T) {
 		want      string // a regular expression
 		asked     int32  // at least; 0: once
 	}{
-		{"-m 20 U", "", 1, `^curl\|-m\|(18|19)\.\d\d\d\|http://127`, 2},
-		{"-sm20 -o x U", "", 1, `^curl\|-sm(18|19)\.\d\d\d\|-o\|x\|http://127`, 2},
-		{"--max-time 5 --max-time 20 U", "", 1, `^curl\|--max-time\|5\|--max-time\|(18|19)\.\d\d\d\|http://127`, 2},
-		{"-m 2 U", "", 99, `^curl\|-m\|1.000\|https://vendor`, 2}, // half of it is over
+		{"-m 20 U", "", 1, `^curl\|-m\|1\d\.\d\d\d\|http://127`, 2},
+		{"-sm20 -o x U", "", 1, `^curl\|-sm1\d\.\d\d\d\|-o\|x\|http://127`, 2},
+		{"--max-time 5 --max-time 20 U", "", 1, `^curl\|--max-time\|5\|--max-time\|1\d\.\d\d\d\|http://127`, 2},
+		{"-m 2 U", "", 99, `^curl\|-m\|1.000\|https://vendor`, 1}, // half of it is over
 		{"-m 0 U", "", 1, `^curl\|-m\|0\|http://127`, 2},
-		{"-m 0.5 U", "FROMCACHE_ON_TIMEOUT=fail", 99, `^$`, 2},
+		{"-m 0.5 U", "FROMCACHE_ON_TIMEOUT=fail", 99, `^$`, 1},
 		{"-m x U", "", 99, `^curl\|-m\|x\|https://vendor`, 0},
 		{"-m 20 U", "FROMCACHE_WAIT=", 99, `^curl\|-m\|20\|https://vendor`, 0},
 		{"U", "HOME=" + home, 99, `^curl\|https://vendor`, 0},
