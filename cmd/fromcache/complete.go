@@ -59,6 +59,13 @@ func farNames(ctx context.Context, c operate.Cache, dirs, args []string, begun s
 			}
 			continue
 		}
+		if dir == "allowed" {
+			rules, _ := c.Rules(ctx) //nolint:errcheck // then there is nothing to complete
+			for i := range rules {
+				add(rules[i].Name)
+			}
+			continue
+		}
 		list, _ := c.Jobs(ctx, fsstore.State(dir), page) //nolint:errcheck // then there is nothing to complete
 		for i := range list.Jobs {
 			add(list.Jobs[i].Name)

@@ -23,8 +23,9 @@ func lsCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ls [LIST]",
 		Short: "List misses, jobs or artifacts; without LIST: counts, and what waits",
-		Long: `List one directory. LIST is misses, queue, active, done, failed, cancelled, denied or artifacts.
-Without it ls prints how much is in each, and the first of what waits for a decision or a worker.
+		Long: `List one directory. LIST is misses, queue, active, done, failed, cancelled, denied or artifacts;
+fromcache rules ls lists what is approved without a person. Without it ls prints
+how much is in each, and the first of what waits for a decision or a worker.
 
 --json prints an object a line, for programs. URLs are shown redacted; the job files hold them whole.`,
 		Args:      operands(0, 1),
@@ -87,6 +88,7 @@ func (a *app) summary(ctx context.Context, cache operate.Cache, asJSON bool) err
 	for _, st := range operate.Spool {
 		fmt.Fprintf(w, "%s\t%d\n", st, c.Jobs[st])
 	}
+	fmt.Fprintf(w, "rules\t%d\n", c.Rules)
 	fmt.Fprintf(w, "artifacts\t%d, %s, %s\n", c.Artifacts, bytes(c.Bytes), hits(c.Hits))
 	fmt.Fprintf(w, "free\t%s of %s\n", bytes(c.Free), bytes(c.Total))
 	if err := w.Flush(); err != nil {

@@ -154,6 +154,17 @@ func (r *Rules) For(u key.URL) (rule *Rule, why string) {
 	return nil, strings.Join(no, "; ")
 }
 
+// NameFor returns the name of the first rule that speaks for a host or a domain that it is in, be
+// it that the rule allows something or not; "" where there is none.
+func (r *Rules) NameFor(host string) string {
+	for _, name := range queries.HostPatterns(host) {
+		if _, err := r.Rule(name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
 // Explain says what allowed/ makes of u: which rule approves it, or why those that are about it do
 // not; "" where none is.
 func (r *Rules) Explain(u key.URL) string {

@@ -39,7 +39,7 @@ func (r *Rules) Suggest() ([]Suggestion, error) {
 	}
 	var list []Suggestion
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
-		if r.hasRule(hosts[host][0].url) {
+		if r.NameFor(host) != "" {
 			continue
 		}
 		if s, ok := suggest(host, hosts[host]); ok {
@@ -48,14 +48,6 @@ func (r *Rules) Suggest() ([]Suggestion, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Suggestion) int { return cmp.Compare(b.Approved, a.Approved) })
 	return list, nil
-}
-
-// hasRule reports whether a rule speaks for the host of u.
-func (r *Rules) hasRule(u key.URL) bool {
-	return slices.ContainsFunc(about(u)[1:], func(name string) bool {
-		_, err := r.Rule(name)
-		return err == nil
-	})
 }
 
 // suggest proposes the whole host where nothing of it was refused, else those of its first

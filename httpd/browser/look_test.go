@@ -29,7 +29,7 @@ func TestLook(t *testing.T) {
 	held := b.leads(`document.querySelector('#l-meta a')`)
 	log := b.leads(`document.querySelector('#l-failed a')`)
 	for name, path := range map[string]string{"all": "/", "misses": "/misses", "grouped": "/misses?group=1&sort=asked", "downloads": "/downloads",
-		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats"} {
+		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats", "rules": "/rules?host=vendor.example"} {
 		b.size(1280)
 		b.open(path)
 		b.live()

@@ -13,6 +13,7 @@ import (
 // Counts is how much there is.
 type Counts struct {
 	Jobs      map[fsstore.State]int `json:"jobs" doc:"How many files each directory of the spool has"`
+	Rules     int                   `json:"rules" doc:"Files in allowed/"`
 	Artifacts int                   `json:"artifacts"`
 	Bytes     int64                 `json:"bytes" doc:"Of all artifacts; a blob of several counts once"`
 	Hits      int64                 `json:"hits"`
@@ -30,6 +31,11 @@ func (l *Local) Counts(context.Context) (Counts, error) {
 		}
 		c.Jobs[st] = len(names)
 	}
+	rules, err := l.Store.Allowed.List()
+	if err != nil {
+		return c, err
+	}
+	c.Rules = len(rules)
 	c.Artifacts, c.Bytes = l.held()
 	hits, err := l.hits()
 	if err != nil {

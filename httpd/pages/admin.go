@@ -44,7 +44,7 @@ func (s *Server) finishWithUndo(
 	return nil
 }
 
-var lists = []string{"misses", "downloads", "artifacts", "add", "stats"}
+var lists = []string{"misses", "downloads", "artifacts", "add", "stats", "rules"}
 
 // backTo returns the page that the form was on, if the Referer names one of ours,
 // else a page where its outcome is. It names it from the root of the pages.

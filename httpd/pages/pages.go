@@ -32,6 +32,7 @@ type frame struct {
 	Artifact  *show.Artifact
 	Facts     *facts
 	Stats     *show.Stats
+	Rules     show.Rules
 	Problems  []fsstore.Problem
 	Dir       string // of the data
 }
@@ -45,6 +46,7 @@ var titles = map[string]string{
 	"artifact":  "Artifact – fromcache",
 	"add":       "Add – fromcache",
 	"stats":     "Plots – fromcache",
+	"rules":     "Rules – fromcache",
 	"ask":       "What the origin says – fromcache",
 	"sure":      "Are you sure? – fromcache",
 	"login":     "fromcache",

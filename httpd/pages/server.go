@@ -98,6 +98,7 @@ func (s *Server) Routes() []answer.Route {
 		{Methods: "GET HEAD", Path: "/job", Handle: s.page(s.showJob)},
 		{Methods: "GET HEAD", Path: "/add", Handle: s.page(s.showAdd)},
 		{Methods: "GET HEAD", Path: "/stats", Handle: s.page(s.showStats)},
+		{Methods: "GET HEAD", Path: "/rules", Handle: s.page(s.showRules)},
 		{Methods: "GET HEAD", Path: "/events", Handle: s.page(s.events)},
 		{Methods: "GET HEAD", Path: "/ui/login", Handle: s.public(s.showLogin)},
 		{Methods: "GET HEAD", Path: "/static/*name", Handle: s.static},

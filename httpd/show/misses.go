@@ -74,7 +74,7 @@ type MissRow struct {
 
 // hostRow heads the misses of one host.
 type hostRow struct {
-	Name          string
+	Name, Rule    string // the rule in allowed/ that speaks for the host; "": none
 	Misses, Asked int
 }
 
@@ -177,6 +177,7 @@ func (m *Model) Misses(q MissQuery, page, rows int) Misses {
 		if q.Group && facts[i].host != host {
 			host = facts[i].host
 			row.Host = hostRowOf(facts, found, host)
+			row.Host.Rule = m.store.Allowed.NameFor(host)
 		}
 		l.Rows = append(l.Rows, row)
 	}
