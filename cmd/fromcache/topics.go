@@ -28,6 +28,9 @@ type topic struct{ name, text string }
 //go:embed environment.md
 var environmentHelp string
 
+//go:embed scale.md
+var scaleHelp string
+
 // topics are written beside the code that keeps what they promise.
 var topics = []topic{
 	{"allowed", fsstore.AllowedHelp},
@@ -47,6 +50,7 @@ var topics = []topic{
 	{"pages", pages.Help},
 	{"proxy", httpd.ProxyHelp},
 	{"query", key.QueryHelp},
+	{"scale", scaleHelp},
 	{"security", httpd.SecurityHelp},
 	{"shim", shim.Help},
 	{"transfer", fsstore.TransferHelp},
