@@ -160,18 +160,6 @@ func (h *host) watch(stop <-chan struct{}) {
 	}
 }
 
-// get asks the cache-host for a page.
-func (s *site) get(path string) string {
-	s.t.Helper()
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, Dial: s.dial}}
-	resp, err := client.Get(fmt.Sprintf("http://%s:%d%s", cacheHost, cachePort, path))
-	must(s.t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	must(s.t, err)
-	return string(b)
-}
-
 // dial connects from the nodes' namespace.
 func (s *site) dial(network, addr string) (c net.Conn, err error) {
 	if entered := s.enter("nodes", func() { c, err = net.Dial(network, addr) }); entered != nil {
