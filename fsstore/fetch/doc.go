@@ -2,7 +2,8 @@
 // publishes what arrived complete.
 //
 // What asks an origin is package client, what an answer's header means is package response, and why
-// an attempt brought nothing is package failure. Here are the pool and its attempts.
+// an attempt brought nothing is package failure. What asks other fromcaches, before the origin, is
+// package upstream. Here are the pool and its attempts.
 //
 // It opens no file. What is on the disk belongs to package fsstore: a Claim is a job of ours in
 // active/, a Part holds the bytes under way in tmp/, and Publish is the one commit point. So a
@@ -63,7 +64,8 @@
 //     connections that can't be made or break, short bodies, silence. Retry-After is obeyed, up to
 //     a day. After Options.Retries attempts the job fails. A resume that brought bytes resets the
 //     count.
-//   - defer, which counts no attempt: no space, or a file of --origins that can't be used.
+//   - defer, which counts no attempt: no space, a file of --origins that can't be used, or an
+//     upstream that has the URL queued or is fetching it.
 //   - fail: everything else, among it certificates that can't be verified, TLS without common
 //     ground and a proxy that refuses to connect, because only a person can mend those. The reason
 //     says what happened and what to do.

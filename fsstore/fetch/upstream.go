@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,14 +88,14 @@ func (a *attempt) afterUpstreams(said *outcomes) error {
 	switch {
 	case wait != nil && (g.Only || !wait.Busy || a.c.Job.Waits() < maxBusy):
 		g.Await(a.c.URL, wait.Names)
-		return &failure.Failure{Text: wait.Why, End: failure.Defer, Delay: wait.After,
+		return &failure.Failure{Text: wait.Why, End: failure.Defer, Delay: a.longer(wait.After),
 			Reason: failure.Upstream}
 	case said.broken && a.hasUpstreamPart() && a.c.Job.Attempts() < maxBroken:
 		return &failure.Failure{Text: reasons, End: failure.Retry, Delay: brokenDelay,
 			Reason: failure.Interrupted}
 	case g.Only:
 		return &failure.Failure{Text: "no upstream brings it, and --upstream-only asks no origin: " +
-			reasons, End: failure.Defer, Delay: onlyDelay, Reason: failure.Upstream}
+			reasons, End: failure.Defer, Delay: a.longer(onlyDelay), Reason: failure.Upstream}
 	}
 	if a.passed = said.odd; len(said.odd) > 0 {
 		a.warn("no upstream brings it: the origin is asked", reasons)
@@ -102,6 +103,12 @@ func (a *attempt) afterUpstreams(said *outcomes) error {
 		a.log.Info("no upstream holds it: the origin is asked", "key", a.c.Key)
 	}
 	return nil
+}
+
+// longer returns the delay d of a wait. It grows by d with each twelve waits in a row, up to a
+// minute, so that the log of a job that waits for hours stays readable.
+func (a *attempt) longer(d time.Duration) time.Duration {
+	return max(d, min(d*time.Duration(1+a.c.Job.Waits()/12), time.Minute))
 }
 
 // hasUpstreamPart reports whether an upstream has sent a part that can be resumed.
@@ -232,13 +239,10 @@ func (e *wrongDigestError) Error() string {
 // empties it if it has another.
 func (a *attempt) checkUpstreamDigest(d *delivery, got string) error {
 	want := upstream.Digest(d.Answer)
-	if got == want { //guard:cmd/fromcache.TestUpstreamThatLies
-		return nil
+	if got != want { //guard:cmd/fromcache.TestUpstreamThatLies
+		return cmp.Or(a.part.Restart(), error(&wrongDigestError{d.upstream.URL, got, want}))
 	}
-	if err := a.part.Restart(); err != nil {
-		return err
-	}
-	return &wrongDigestError{d.upstream.URL, got, want}
+	return nil
 }
 
 // upstreamProvenance returns what meta tells of bytes from an upstream. The origin's final URL is

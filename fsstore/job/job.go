@@ -42,7 +42,7 @@ type Event struct {
 	Count     int       // how many misses; 1 for all other kinds
 	Addr      string    // of the client or operator; "" where there is none
 	Tool      string    // of the client; "-" where there is none
-	Via       string    // web, cli, shell, add, put, import, batch
+	Via       string    // web, cli, shell, add, put, import, batch, upstream
 	URL       string    // of a miss, approve or retry, when it differs from line 1
 	Size      int64     // bytes, of start, kept and done; -1 is unknown. 0 for other kinds
 	ETag      string    // strong, with its quotes; "" when there is none

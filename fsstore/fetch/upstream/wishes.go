@@ -200,7 +200,7 @@ func (w *Wishes) missOf(rawURL string) (key.URL, error) {
 
 // approve queues a miss because an upstream holds it, unless it is denied here.
 func (w *Wishes) approve(u key.URL, s *Server) {
-	if w.store.DenialOf(u) != "" { //guard:cmd/fromcache.TestFollow
+	if w.store.DenialOf(u) != "" {
 		return
 	}
 	by := fsstore.Operator{Via: "upstream", Addr: s.Host()}
