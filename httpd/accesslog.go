@@ -18,7 +18,7 @@ func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
 	if c := answer.ConnOf(r); c != nil && c.Refused() {
 		o = answer.Outcome{Result: answer.Failed, Status: http.StatusServiceUnavailable}
 	}
-	s.metrics.Requests.Artifact(r.Method, o, took)
+	s.metrics.Requests.Artifact(r.Method, o, took-o.Waited)
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" {
 		level = slog.LevelDebug

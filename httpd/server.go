@@ -36,6 +36,7 @@ type Options struct {
 	HeaderTimeout time.Duration  // for a whole request head, and a form's body; 0: 15 s
 	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
+	MaxHeld       int            // requests that wait at once for what is approved (Prefer: wait); 0: 5000
 	// RedirectMisses has the door redirect a miss to its origin; see read.Server.ByPrefix.
 	RedirectMisses bool
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For, -Proto and -Prefix count.
@@ -58,6 +59,7 @@ func (o *Options) setDefaults() {
 	orElse(&o.HeaderTimeout, 15*time.Second)
 	orElse(&o.IdleTimeout, 2*time.Minute)
 	orElse(&o.StallTimeout, time.Minute)
+	orElse(&o.MaxHeld, 5000)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -108,6 +110,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	srv.read = read.New(s, read.Options{
 		Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses,
 		Name: o.Name, WaitsFor: o.WaitsFor, Missed: o.Missed,
+		MaxHeld: min(o.MaxHeld, descriptorRoom()/8),
 	})
 	srv.router = srv.routes()
 	return srv, nil
@@ -135,6 +138,7 @@ const maxHeader = 28 << 10
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.beside(ctx)()
 	defer context.AfterFunc(ctx, s.api.Stop)()
+	defer context.AfterFunc(ctx, s.read.Stop)()
 	hs := &http.Server{
 		// One deadline for head and body: a body that never comes would hold
 		// the connection otherwise. It ends when the request has been read.

@@ -260,21 +260,37 @@ func (c *Conn) unsent() int {
 	return n
 }
 
-// HungUp returns a channel that is closed when the reader of a stream leaves. It
-// finds out by a read that ends then, because net/http does not watch for that
-// here (see Conn.Read). forget ends the watch and waits for it.
+// HungUp returns a channel that is closed when the reader of an answer that takes long leaves, also
+// one that only ends its side, as net/http has it. It looks at what comes next and takes nothing of
+// it, because net/http does not watch for that here (see Conn.Read); once the next request has come
+// it can't tell any more. The read deadline must be lifted before. forget ends the watch and waits
+// for it.
 func HungUp(r *http.Request) (gone <-chan struct{}, forget func()) {
 	c := ConnOf(r)
 	if c == nil {
 		return r.Context().Done(), func() {}
 	}
-	left := make(chan struct{})
+	left, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(left)
-		c.TCPConn.Read(make([]byte, 1))
+		defer close(ended)
+		if c.awaitEnd() {
+			close(left)
+		}
 	}()
 	return left, func() {
 		c.SetReadDeadline(time.Now())
-		<-left
+		<-ended
 	}
+}
+
+// awaitEnd waits for the next byte, and reports whether the connection ends instead; false at the
+// read deadline.
+func (c *Conn) awaitEnd() (ends bool) {
+	var b [1]byte
+	err := c.raw.Read(func(fd uintptr) bool {
+		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK)
+		ends = n <= 0
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	return ends && err == nil
 }

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"net/http"
+	"time"
 
 	"fromcache/fsstore"
 )
@@ -10,9 +11,10 @@ import (
 type Outcome struct {
 	Result Result
 	Status int
-	Key    string // of the artifact that was sent, of one where a digest was asked for; "" where there is none
-	URL    string // that was asked for where there is no Key, whole: a key can be made of it
-	Bytes  int64  // of the body
+	Key    string        // of the artifact that was sent, of one where a digest was asked for; "" where there is none
+	URL    string        // that was asked for where there is no Key, whole: a key can be made of it
+	Bytes  int64         // of the body
+	Waited time.Duration // that the request was held for what is approved, because its client prefers to wait
 }
 
 // Result is what became of a request in one word.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -55,7 +54,7 @@ func (s *Server) addLog() {
 }
 
 func (s *Server) getLog(ctx context.Context, in *logging) (*logAnswer, error) {
-	wait, waits := Waiting{in.Prefer}.seconds()
+	wait, waits := answer.Wait([]string{in.Prefer}, maxWait)
 	w := operate.LogWish{Match: in.Match, Last: in.Last, All: in.All, Follow: waits && wait > 0}
 	if in.Since != "" {
 		var err error
@@ -66,7 +65,7 @@ func (s *Server) getLog(ctx context.Context, in *logging) (*logAnswer, error) {
 	}
 	out := &logAnswer{Type: "application/x-ndjson", Buffering: "no"}
 	if waits {
-		out.Applied = "wait=" + strconv.Itoa(int(wait/time.Second))
+		out.Applied = answer.WaitApplied(wait)
 	}
 	select {
 	case s.logs <- struct{}{}:

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/answer"
 	"fromcache/httpd/operate"
 )
 
@@ -19,19 +18,6 @@ const maxWait = 10 * time.Minute
 // Waiting is the header field by which a client waits for the end of a job (RFC 7240).
 type Waiting struct {
 	Prefer string `header:"Prefer" maxLength:"200" doc:"wait=SECONDS answers once the job has ended, or as it is after so many seconds, 600 at most" example:"wait=30"`
-}
-
-// seconds returns how long the client wants to wait. What is no such preference is ignored, as RFC
-// 7240 demands.
-func (w Waiting) seconds() (time.Duration, bool) {
-	for pref := range strings.SplitSeq(w.Prefer, ",") {
-		name, value, _ := strings.Cut(pref, "=")
-		n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
-		if strings.EqualFold(strings.TrimSpace(name), "wait") && err == nil {
-			return min(time.Duration(n)*time.Second, maxWait), true
-		}
-	}
-	return 0, false
 }
 
 // jobAnswer is a job, and 200 where it has ended, else 202.
@@ -45,11 +31,11 @@ type jobAnswer struct {
 // is over.
 func (s *Server) follow(ctx context.Context, name string, w Waiting) (*jobAnswer, error) {
 	cache := s.cache(ctx)
-	wait, waits := w.seconds()
+	wait, waits := answer.Wait([]string{w.Prefer}, maxWait)
 	out := &jobAnswer{}
 	var err error
 	if waits {
-		out.Applied = "wait=" + strconv.Itoa(int(wait/time.Second))
+		out.Applied = answer.WaitApplied(wait)
 		var end context.CancelFunc
 		ctx, end = s.until(ctx, wait)
 		defer end()

@@ -12,6 +12,7 @@ import (
 type Crowd struct {
 	store  *fsstore.Store
 	askers *Distinct // address and URL
+	waits  waits
 
 	mu    sync.Mutex
 	lefts map[string]timeLeft // by URL
@@ -24,9 +25,12 @@ type timeLeft struct {
 	left time.Duration
 }
 
-// New returns the Crowd of a store.
-func New(s *fsstore.Store) *Crowd {
-	return &Crowd{store: s, askers: NewDistinct(askSpan), lefts: map[string]timeLeft{}}
+// New returns the Crowd of a store, which holds as many requests as most says.
+func New(s *fsstore.Store, most int) *Crowd {
+	return &Crowd{
+		store: s, askers: NewDistinct(askSpan), lefts: map[string]timeLeft{},
+		waits: waits{most: most, watches: map[string]*watch{}},
+	}
 }
 
 const (

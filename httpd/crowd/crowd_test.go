@@ -43,7 +43,7 @@ func TestDistinct(t *testing.T) {
 // Never more than 500 of those who wait ask in a second, however many they are.
 func TestAskAgainGrowsWithTheCrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(nil)
+		c := New(nil, 0)
 		last := 0
 		for n := 1; n <= 200_000; n++ {
 			got := c.AskAgain("https://example.com/x", strconv.Itoa(n), fsstore.VerdictQueued)
@@ -70,4 +70,32 @@ func TestAskAgainGrowsWithTheCrowd(t *testing.T) {
 			t.Errorf("when all have left, one is told %d s", got)
 		}
 	})
+}
+
+// Who waits for one artifact waits by one watch, and the watch ends with the last of them.
+func TestOneWatchForAllWhoWait(t *testing.T) {
+	s, err := fsstore.Open(t.TempDir()+"/data", fsstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const url = "https://example.com/x"
+	if _, err := s.Add(fsstore.Addition{URL: url}, fsstore.Operator{Via: "cli", Addr: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	c := New(s, 100)
+	var waiters []*Waiter
+	for range 50 {
+		waiters = append(waiters, c.Wait(url))
+	}
+	watch := c.waits.watches
+	if len(watch) != 1 || c.Held() != 50 {
+		t.Errorf("%d watches for %d", len(watch), c.Held())
+	}
+	for _, w := range waiters {
+		w.Leave()
+	}
+	if len(watch) != 0 || c.Held() != 0 {
+		t.Errorf("%d watches are left, %d wait", len(watch), c.Held())
+	}
 }

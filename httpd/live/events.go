@@ -23,9 +23,6 @@ func (h *Hub) Events(w http.ResponseWriter, r *http.Request, may func(*http.Requ
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if answer.ConnOf(r) != nil {
-		f["Connection"] = []string{"close"} // HungUp may have read what came after the request
-	}
 	gone, forget := answer.HungUp(r)
 	defer forget()
 	w.Write([]byte("retry: 1000\n\n"))

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/julienschmidt/httprouter"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/crowd"
 )
 
 var (
@@ -87,29 +89,48 @@ func (s *Server) byVersion(w http.ResponseWriter, r *http.Request, raw, digest s
 	return s.send(w, r, s.replies.of(held).pinned(), f)
 }
 
-// byURL answers with what is held of a URL, or notes the miss, and redirects it if orOrigin. HEAD
-// opens no blob, because the lookup has just checked it.
+// byURL answers with what is held of a URL, or notes the miss, and redirects it if orOrigin. Where
+// the client prefers to wait for what is approved, it is answered once that is held, or will not be.
 func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
+	var waited time.Duration
+	for {
+		o, err := s.sendHeld(w, r, raw)
+		if errors.Is(err, fs.ErrNotExist) {
+			if s.isLoop(raw, r.Header["Via"]) {
+				return loopDetected(w)
+			}
+			var v fsstore.Verdict
+			if v, err = s.note(r, raw); err == nil {
+				if crowd.IsComing(v) && s.await(w, r, raw, &waited) {
+					continue
+				}
+				o = s.miss(w, r, raw, v, orOrigin)
+			}
+		}
+		if err != nil {
+			o = s.errs.Fail(w, err)
+		}
+		o.Waited = waited
+		return o
+	}
+}
+
+// sendHeld answers with what is held of a URL. HEAD opens no blob, because the lookup has just
+// checked it.
+func (s *Server) sendHeld(w http.ResponseWriter, r *http.Request, raw string) (answer.Outcome, error) {
 	if r.Method == http.MethodHead {
 		held, err := s.store.Lookup(raw)
 		if err != nil {
-			return s.notHeld(w, r, raw, orOrigin, err)
+			return answer.Outcome{}, err
 		}
-		return s.send(w, r, s.replies.of(held), nil)
+		return s.send(w, r, s.replies.of(held), nil), nil
 	}
 	held, f, err := s.store.Open(raw)
 	if err != nil {
-		return s.notHeld(w, r, raw, orOrigin, err)
+		return answer.Outcome{}, err
 	}
 	defer f.Close()
-	return s.send(w, r, s.replies.of(held), f)
-}
-
-func (s *Server) notHeld(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool, err error) answer.Outcome {
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.miss(w, r, raw, orOrigin)
-	}
-	return s.errs.Fail(w, err)
+	return s.send(w, r, s.replies.of(held), f), nil
 }
 
 // send answers a hit: a plain request by itself, one with conditions or ranges by

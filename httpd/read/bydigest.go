@@ -52,9 +52,17 @@ func (s *Server) unknownDigest(w http.ResponseWriter, r *http.Request) answer.Ou
 	var urls []string
 	json.Unmarshal([]byte(r.Header.Get("X-Conan-Origin-Urls")), &urls)
 	for _, raw := range urls {
-		if _, err := key.FetchURL(raw); err == nil {
-			return s.miss(w, r, raw, false)
+		if _, err := key.FetchURL(raw); err != nil {
+			continue
 		}
+		if s.isLoop(raw, r.Header["Via"]) {
+			return loopDetected(w)
+		}
+		v, err := s.note(r, raw)
+		if err != nil {
+			return s.errs.Fail(w, err)
+		}
+		return s.miss(w, r, raw, v, false)
 	}
 	w.Header()["Cache-Status"] = digestMissed
 	answer.Text(w, http.StatusNotFound, "not held")

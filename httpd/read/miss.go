@@ -8,6 +8,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
+	"fromcache/httpd/crowd"
 )
 
 // missAnswer is the 404 for one verdict, formatted once.
@@ -34,19 +35,21 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
-// miss notes that raw was asked for, and answers 404 with the verdict, or redirects to the origin.
-func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrigin bool) answer.Outcome {
-	if s.isLoop(raw, r.Header["Via"]) {
-		return loopDetected(w)
-	}
+// note notes that raw was asked for, and is not held, as verdict does. An error is about the URL.
+func (s *Server) note(r *http.Request, raw string) (fsstore.Verdict, error) {
 	v, err := s.verdict(r, raw)
 	if errors.Is(err, key.ErrBadURL) {
-		return s.errs.Fail(w, err)
+		return v, err
 	}
 	if err != nil {
 		s.errs.Error("a miss could not be noted", err)
 		v = fsstore.VerdictIll
 	}
+	return v, nil
+}
+
+// miss answers 404 with the verdict, or redirects to the origin.
+func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, v fsstore.Verdict, orOrigin bool) answer.Outcome {
 	s.counts.misses.Add(1)
 	a, ok := missAnswers[v]
 	if !ok {
@@ -57,7 +60,7 @@ func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, orOrig
 		return answer.Outcome{Result: answer.ResultOfVerdict(v), Status: http.StatusTemporaryRedirect, URL: raw}
 	}
 	h := w.Header()
-	if v == fsstore.VerdictQueued || v == fsstore.VerdictActive {
+	if crowd.IsComing(v) {
 		h["Retry-After"] = []string{strconv.Itoa(s.crowd.AskAgain(raw, answer.ClientAddr(r), v))}
 	}
 	s.putChain(h, r, raw)

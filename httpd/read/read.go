@@ -23,6 +23,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -47,6 +48,7 @@ type Options struct {
 	// WaitsFor returns the names of the servers that the job of a URL waits for. nil: no job waits
 	// for a server.
 	WaitsFor func(rawURL string) []string
+	MaxHeld  int // requests that may wait at once for what is approved
 }
 
 // Told is a function that is told what became of a request, and when its answer began.
@@ -65,13 +67,24 @@ type Server struct {
 	replies        replies
 	counts         counts
 	crowd          *crowd.Crowd
+	stop           sync.Once
+	stopped        chan struct{}
 }
 
 // New returns a server for s.
 func New(s *fsstore.Store, o Options) *Server {
-	return &Server{store: s, crowd: crowd.New(s), errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told,
-		redirectMisses: o.RedirectMisses, name: o.Name, waitsFor: o.WaitsFor, missed: o.Missed}
+	return &Server{
+		store: s, errs: answer.NewLog(o.Logger, s.Faulty), hit: o.Hit, tell: o.Told, redirectMisses: o.RedirectMisses,
+		name: o.Name, waitsFor: o.WaitsFor, missed: o.Missed,
+		crowd: crowd.New(s, o.MaxHeld), stopped: make(chan struct{}),
+	}
 }
+
+// Stop has those answered who wait for what is approved.
+func (s *Server) Stop() { s.stop.Do(func() { close(s.stopped) }) }
+
+// Crowd returns who waits for what is approved.
+func (s *Server) Crowd() *crowd.Crowd { return s.crowd }
 
 // handler answers a request, and returns what became of it, because to learn that from a wrapped
 // http.ResponseWriter would lose sendfile.
