@@ -61,7 +61,9 @@ func newWorld(t testing.TB, o Options) *world {
 	if w.srv, err = New(w.store, o); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	how := net.ListenConfig{KeepAlive: -1} // as fromcache serve listens
+	how.SetMultipathTCP(false)
+	ln, err := how.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

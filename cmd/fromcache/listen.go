@@ -16,7 +16,10 @@ func listen(ctx context.Context, o *serveFlags) (net.Listener, error) {
 	if socket, err := inherited(); socket != nil || err != nil {
 		return socket, err
 	}
-	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(int(o.port))))
+	// Connections inherit their keep-alive (answer.Listen), and package net need not set it on each.
+	how := net.ListenConfig{KeepAlive: -1}
+	how.SetMultipathTCP(false) // it costs each connection time, and no client of downloads uses it
+	socket, err := how.Listen(ctx, "tcp", net.JoinHostPort(o.host, strconv.Itoa(int(o.port))))
 	if err != nil {
 		return nil, fmt.Errorf("%w: choose another --host or --port", err)
 	}

@@ -19,11 +19,23 @@ import (
 // something every now and then: a slow download of 10 GiB goes on, and a stalled
 // reader is cut off after one to two times stall, or when it has rested for as
 // long as what it took has earned it.
-func Listen(ln net.Listener, stall time.Duration) net.Listener { return listener{ln, stall} }
+//
+// It sets the options of ln that its connections inherit, so that none of them costs each
+// connection a call. A failure to set one is ignored: they are about speed.
+func Listen(ln net.Listener, stall time.Duration) net.Listener {
+	l := listener{Listener: ln, stall: stall}
+	if socket, ok := ln.(syscall.Conn); ok {
+		if raw, err := socket.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { l.prepared = prepareListener(int(fd)) }) //nolint:errcheck // it is closed, as Accept says
+		}
+	}
+	return l
+}
 
 type listener struct {
 	net.Listener
-	stall time.Duration
+	stall    time.Duration
+	prepared bool // connections inherit limitUnsent
 }
 
 // Accept waits for the next connection.
@@ -34,12 +46,14 @@ func (l listener) Accept() (net.Conn, error) {
 		return c, err
 	}
 	raw, err := tcp.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
-		})
+	if err == nil && !l.prepared { //guard:httpd.TestStalledReaderHoldsLittle
+		err = raw.Control(func(fd uintptr) { limitUnsent(int(fd)) })
 	}
 	return &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
+}
+
+func limitUnsent(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
 }
 
 // unsentMost bounds what the kernel takes from us before the network wants it,
@@ -293,4 +307,27 @@ func (c *Conn) awaitEnd() (ends bool) {
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	return ends && err == nil
+}
+
+// Peek copies what has come and was not read into b, without waiting, and returns how much that is.
+func (c *Conn) Peek(b []byte) (n int) {
+	c.raw.Control(func(fd uintptr) { //nolint:errcheck // then nothing comes
+		n, _, _ = unix.Recvfrom(int(fd), b, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return max(n, 0)
+}
+
+// Queue returns how many connections of a listening socket wait to be accepted, and how many may;
+// false where the system does not tell.
+func Queue(ln net.Listener) (waiting, room int, known bool) {
+	socket, ok := ln.(syscall.Conn)
+	if !ok {
+		return 0, 0, false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0, 0, false
+	}
+	raw.Control(func(fd uintptr) { waiting, room, known = queueOf(int(fd)) }) //nolint:errcheck // it is closed
+	return waiting, room, known
 }
