@@ -110,7 +110,7 @@ func (c *Crowd) watch(w *watch, raw string, u key.URL) {
 			return
 		case <-time.After(c.waits.pause()):
 		}
-		if !c.isComing(raw, u) {
+		if !c.isComing(raw) {
 			c.waits.mu.Lock()
 			c.waits.forget(w, u)
 			c.waits.mu.Unlock()
@@ -121,13 +121,16 @@ func (c *Crowd) watch(w *watch, raw string, u key.URL) {
 }
 
 // isComing reports whether an artifact is queued or active, and not held yet.
-func (c *Crowd) isComing(raw string, u key.URL) bool {
+func (c *Crowd) isComing(raw string) bool {
 	if _, err := c.store.Lookup(raw); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	id := c.store.IDOf(u)
-	return c.store.FindQueued(id) != "" || c.store.FindActive(id) != "" ||
-		c.store.FindQueued(id) != "" // a job may have gone back meanwhile
+	for range 2 { // a job may go from active/ back to queue/ between two looks
+		if v, err := c.store.VerdictOf(raw); err == nil && IsComing(v) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsComing reports whether what has this verdict may be held soon.
