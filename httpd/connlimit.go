@@ -29,14 +29,18 @@ type connLimit struct {
 	room int             // descriptors for connections and answers
 	tell func(err error) // why it is full, or with nil that it isn't any more
 
-	telling sync.Mutex // so that what was told last is so
-	reports sync.WaitGroup
-	mu      sync.Mutex
-	change  sync.Cond // somebody left or was answered, or time has passed
-	conns   map[net.Conn]*connState
-	busy    int   // connections that are being answered
-	full    error // why there is no room; nil again when a quarter has left
-	closed  bool
+	telling   sync.Mutex // so that what was told last is so
+	reports   sync.WaitGroup
+	mu        sync.Mutex
+	change    sync.Cond // somebody left or was answered, or time has passed
+	conns     map[net.Conn]*connState
+	answering int   // connections
+	full      error // why there is no room; nil again when a quarter has left
+	closed    bool
+
+	busy    busy
+	turned  func()         // is called for each probe that was turned away
+	request [16 << 10]byte // of the connection that Accept looks at
 }
 
 type connState struct {
@@ -51,7 +55,7 @@ type connState struct {
 const patience = time.Second
 
 func newConnLimit(ln net.Listener, room int, tell func(error)) *connLimit {
-	l := &connLimit{Listener: ln, room: room, tell: tell, conns: map[net.Conn]*connState{}}
+	l := &connLimit{Listener: ln, room: room, tell: tell, conns: map[net.Conn]*connState{}, turned: func() {}}
 	l.change.L = &l.mu
 	return l
 }
@@ -71,9 +75,18 @@ func descriptorRoom() int {
 // answers, so that some always get on.
 func (l *connLimit) most() int { return l.room * 3 / 4 }
 
-// Accept waits for room, and for the next connection.
+// Accept waits for room, and for the next connection that is not turned away.
 func (l *connLimit) Accept() (net.Conn, error) {
-	l.makeRoom()
+	for {
+		l.makeRoom()
+		c, err := l.accept()
+		if err != nil || !l.turnsAway(c) {
+			return c, err
+		}
+	}
+}
+
+func (l *connLimit) accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	for errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
 		l.mu.Lock()
@@ -82,11 +95,6 @@ func (l *connLimit) Accept() (net.Conn, error) {
 		l.mu.Unlock()
 		time.Sleep(patience / 10)
 		c, err = l.Listener.Accept()
-	}
-	if err == nil {
-		l.mu.Lock()
-		l.conns[c] = &connState{since: time.Now()}
-		l.mu.Unlock()
 	}
 	return c, err
 }
@@ -122,6 +130,9 @@ func (l *connLimit) isFull(why error) {
 }
 
 func (l *connLimit) leave(c net.Conn) {
+	if g := l.conns[c]; g != nil {
+		l.begin(g)
+	}
 	delete(l.conns, c)
 	if l.full != nil && len(l.conns) < l.most()*3/4 {
 		l.full = nil
@@ -209,19 +220,19 @@ func (l *connLimit) state(c net.Conn, st http.ConnState) {
 	}
 	switch st {
 	case http.StateActive:
-		g.asked = true
+		l.begin(g)
 		if shared {
 			g.busy, g.shared = true, true
 			return
 		}
-		for !l.closed && l.conns[c] == g && len(l.conns)+l.busy >= l.room {
+		for !l.closed && l.conns[c] == g && len(l.conns)+l.answering >= l.room {
 			l.change.Wait()
 		}
 		if l.conns[c] != g { //guard:TestWhoIsCutWhileItWaitsLeavesItsPlace
 			return // it was cut while it waited
 		}
 		g.busy = true
-		l.busy++
+		l.answering++
 	case http.StateIdle:
 		l.answered(g)
 	case http.StateClosed, http.StateHijacked:
@@ -230,9 +241,17 @@ func (l *connLimit) state(c net.Conn, st http.ConnState) {
 	}
 }
 
+// begin takes a connection out of those that wait for their first answer.
+func (l *connLimit) begin(g *connState) {
+	if !g.asked {
+		g.asked = true
+		l.busy.waiting.add(-1, g.since)
+	}
+}
+
 func (l *connLimit) answered(g *connState) {
 	if g.busy && !g.shared {
-		l.busy--
+		l.answering--
 	}
 	g.busy, g.since = false, time.Now()
 	l.change.Broadcast()
@@ -243,14 +262,14 @@ func (l *connLimit) answered(g *connState) {
 func (l *connLimit) stream() (end func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !l.closed && len(l.conns)+l.busy >= l.room { //guard:TestStreamsShareTheRoom
+	for !l.closed && len(l.conns)+l.answering >= l.room { //guard:TestStreamsShareTheRoom
 		l.change.Wait()
 	}
-	l.busy++
+	l.answering++
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.busy--
+		l.answering--
 		l.change.Broadcast()
 	}
 }

@@ -57,8 +57,8 @@ func TestWhoIsCutWhileItWaitsLeavesItsPlace(t *testing.T) {
 		for _, c := range readers {
 			l.state(c, http.StateClosed)
 		}
-		if len(l.conns) != 0 || l.busy != 0 {
-			t.Errorf("all have gone, and %d connections and %d answers are counted", len(l.conns), l.busy)
+		if len(l.conns) != 0 || l.answering != 0 {
+			t.Errorf("all have gone, and %d connections and %d answers are counted", len(l.conns), l.answering)
 		}
 		l.Listener = nowhere{}
 		l.Close() // ends who waits all the same

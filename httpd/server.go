@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +39,7 @@ type Options struct {
 	IdleTimeout   time.Duration  // between two requests of a connection; 0: 2 min
 	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	MaxHeld       int            // requests that wait at once for what is approved (Prefer: wait); 0: 5000
+	BusyAt        int            // probes are told to come again while more connections wait; 0: 1000 a core
 	// RedirectMisses has the door redirect a miss to its origin; see read.Server.ByPrefix.
 	RedirectMisses bool
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For, -Proto and -Prefix count.
@@ -154,7 +157,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	limit := newConnLimit(answer.Listen(ln, s.opt.StallTimeout), descriptorRoom(), s.crowded)
 	defer limit.reports.Wait()
 	defer s.refuseWaiting(limit)() // a drain may hang, too
-	hs.Handler = s.streams(limit)
+	limit.busy.mark, limit.busy.queue = s.busyAt(ln)
+	limit.turned = func() { s.turnedAway(limit.busy.mark) }
+	hs.Handler = s.handler(limit)
 	hs.ConnState = limit.state
 	stop := context.AfterFunc(ctx, func() { _ = limit.Close() })
 	err := s.serve(hs, limit)
@@ -164,6 +169,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	limit.awaitRequests() //guard:TestWhoConnectedIsAnswered
 	s.drain(hs)
 	return nil
+}
+
+// busyAt returns how many connections may wait until probes are told to come again, and how many wait
+// before they are accepted.
+func (s *Server) busyAt(ln net.Listener) (mark int, queue func() (waiting, room int, known bool)) {
+	queue = func() (waiting, room int, known bool) { return answer.Queue(ln) }
+	_, room, _ := queue()
+	return cmp.Or(s.opt.BusyAt, ownMark(runtime.GOMAXPROCS(0), room)), queue
 }
 
 func (s *Server) serve(hs *http.Server, ln net.Listener) error {

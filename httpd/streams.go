@@ -7,25 +7,50 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fromcache/httpd/answer"
 )
 
 // maxStreams is how many answers one connection of HTTP/2 may carry at once; RFC 9113, 6.5.2
 // recommends no less.
 const maxStreams = 100
 
-// streams returns the handler for the server's connections. An answer of HTTP/2 has no connection of
-// its own, so what connections are held to, an answer is held to by itself: it waits for a
-// descriptor, and a reader that takes nothing for the stall time-out is cut off.
-func (s *Server) streams(limit *connLimit) http.Handler {
+// handler returns the handler for the server's connections. It has probes come again while the server
+// is busy.
+func (s *Server) handler(limit *connLimit) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProbe(r) && r.Header["Prefer"] == nil { // one that waits is no work
+			if !limit.probe() {
+				answerBusy(w)
+				limit.turned()
+				return
+			}
+			defer limit.busy.probes.Add(-1)
+		}
 		if r.ProtoMajor < 2 {
 			s.ServeHTTP(w, r)
 			return
 		}
-		defer limit.stream()()
-		p := newStreamWriter(w, s.opt.StallTimeout)
-		s.ServeHTTP(p, r)
-		p.FlushError() // net/http would write the rest without a time-out
+		s.stream(limit, w, r)
+	})
+}
+
+// stream answers a request of HTTP/2. It has no connection of its own, so what connections are held
+// to, an answer is held to by itself: it waits for a descriptor, and a reader that takes nothing for
+// the stall time-out is cut off.
+func (s *Server) stream(limit *connLimit, w http.ResponseWriter, r *http.Request) {
+	defer limit.stream()()
+	p := newStreamWriter(w, s.opt.StallTimeout)
+	s.ServeHTTP(p, r)
+	p.FlushError() // net/http would write the rest without a time-out
+}
+
+// turnedAway counts a probe that is to come again. Such probes have no line in the log each.
+func (s *Server) turnedAway(mark int) {
+	s.metrics.Requests.Artifact(http.MethodHead, answer.Outcome{Result: answer.Busy, Status: http.StatusServiceUnavailable}, 0)
+	s.store.OnceAMinute("busy", func() {
+		s.log.Warn("busy: probes are told to come again in a second (503), for more clients ask at once than --busy-at allows",
+			"busy-at", mark)
 	})
 }
 

@@ -151,8 +151,8 @@ func TestStreamsShareTheRoom(t *testing.T) {
 			end <- true
 			synctest.Wait()
 		}
-		if l.busy != 0 {
-			t.Errorf("%d answers are counted when all have ended", l.busy)
+		if l.answering != 0 {
+			t.Errorf("%d answers are counted when all have ended", l.answering)
 		}
 	})
 }

@@ -37,6 +37,7 @@ type serveFlags struct {
 	port                 port
 	workers, retries     int
 	maxMisses            int
+	busyAt               uint
 	history              span
 	minFree, maxSize     size
 	scrubRate            size
@@ -112,6 +113,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.IntVar(&o.retries, "retries", 8, "give a job up after `N` attempts in a row that brought nothing")
 	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses,
 		"record at most `N` misses; one client may fill a tenth of them")
+	f.UintVar(&o.busyAt, "busy-at", 0,
+		"tell clients that only ask whether a URL is held to come again (503) while more than `N` connections wait; 0: 1000 a core, but no more than half of the listen backlog")
 	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
 	f.Var(&o.minFree, "min-free", "a download that would leave less than this `SIZE` free waits; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "fail what is larger than this `SIZE`")
@@ -401,6 +404,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	to.Version = versionName()
 	to.Logger = log
 	to.RedirectMisses = o.redirectMisses
+	to.BusyAt = int(o.busyAt)
 	to.TrustedProxies = o.trustedProxies
 	to.Head = func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 		f, err := pool.Head(ctx, rawURL, agent)

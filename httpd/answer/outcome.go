@@ -34,6 +34,7 @@ const (
 	NotRecorded               // not held, and no room to record it
 	Ill                       // the data directory can't be read or written
 	Absent                    // no such digest, version or address
+	Busy                      // a probe that is to come again
 	Page                      // the operator's pages, the API and other answers
 	Refused                   // the request is not understood or not allowed: status 4xx
 	Failed                    // the server's fault: status 5xx
@@ -42,7 +43,7 @@ const (
 
 var resultNames = [Results]string{
 	"hit", "part", "digest", "not_modified", "miss", "queued", "active", "denied", "not_recorded",
-	"ill", "absent", "page", "refused", "failed",
+	"ill", "absent", "busy", "page", "refused", "failed",
 }
 
 // String returns the word that the log and the metrics have.
