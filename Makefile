@@ -24,7 +24,7 @@ BUILDAH  = buildah --storage-driver vfs --root $(abspath $(DIST))/buildah/root -
 
 EDGE = $(notdir $(wildcard deploy/edge/*.conf deploy/edge/*.vcl))
 TO = $(DESTDIR)$(PREFIX)
-INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket \
+INSTALLED = bin/fromcache bin/fromcache-shim bin/fromcache-shim-tls lib/systemd/system/fromcache.service lib/systemd/system/fromcache.socket lib/sysctl.d/10-fromcache.conf \
 	share/bash-completion/completions/fromcache share/zsh/site-functions/_fromcache share/fish/vendor_completions.d/fromcache.fish \
 	share/man/man1/fromcache.1 share/man/man7/fromcache-*.7 share/doc/fromcache/README.md share/doc/fromcache/LICENSE share/doc/fromcache/fromcache.env \
 	share/fromcache/alerts.yml share/fromcache/grafana-dashboard.json $(addprefix share/fromcache/hooks/,$(notdir $(wildcard deploy/hooks/*))) \
@@ -125,6 +125,7 @@ install: $(BIN)/fromcache $(BIN)/fromcache-shim $(BIN)/fromcache-shim-tls ## ins
 	install -m 0755 $^ $(TO)/bin
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/fromcache.service >$(TO)/lib/systemd/system/fromcache.service
 	install -m 0644 deploy/fromcache.socket $(TO)/lib/systemd/system
+	install -m 0644 deploy/sysctl.conf $(TO)/lib/sysctl.d/10-fromcache.conf
 	$< completion bash >$(TO)/share/bash-completion/completions/fromcache
 	$< completion zsh >$(TO)/share/zsh/site-functions/_fromcache
 	$< completion fish >$(TO)/share/fish/vendor_completions.d/fromcache.fish

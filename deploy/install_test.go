@@ -18,7 +18,7 @@ func TestInstall(t *testing.T) {
 	output(t, "make", append(to, "install")...)
 	installed := filesBelow(t, root)
 	for _, name := range []string{
-		"bin/fromcache", "bin/fromcache-shim", "bin/fromcache-shim-tls", "lib/systemd/system/fromcache.service", "lib/systemd/system/fromcache.socket", "share/doc/fromcache/LICENSE", "share/doc/fromcache/fromcache.env",
+		"bin/fromcache", "bin/fromcache-shim", "bin/fromcache-shim-tls", "lib/systemd/system/fromcache.service", "lib/systemd/system/fromcache.socket", "lib/sysctl.d/10-fromcache.conf", "share/doc/fromcache/LICENSE", "share/doc/fromcache/fromcache.env",
 		"share/fromcache/alerts.yml", "share/fromcache/grafana-dashboard.json", "share/fromcache/hooks/check-gpg", "share/fromcache/edge/nginx.conf",
 		"share/bash-completion/completions/fromcache", "share/zsh/site-functions/_fromcache",
 		"share/fish/vendor_completions.d/fromcache.fish", "share/man/man1/fromcache.1", "share/man/man7/fromcache-environment.7",

@@ -22,6 +22,8 @@ func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" {
 		level = slog.LevelDebug
+	} else {
+		s.clients.Add(answer.ClientAddr(r), "")
 	}
 	if s.logs(r, level) {
 		what := slog.String("path", pathOf(r))

@@ -22,6 +22,7 @@ import (
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/api"
+	"fromcache/httpd/crowd"
 	"fromcache/httpd/metrics"
 	"fromcache/httpd/pages"
 	"fromcache/httpd/read"
@@ -87,7 +88,9 @@ type Server struct {
 	metrics *metrics.Server
 	access  *slog.Logger // nil: requests are not logged
 	router  *httprouter.Router
-	full    atomic.Bool // connections wait for room
+	full    atomic.Bool     // connections wait for room
+	clients *crowd.Distinct // of the read path, by address
+	longest atomic.Int64    // that the kernel's queue of connections was
 
 	stranger sync.Once // was told of: somebody who is no proxy of ours sent what proxies send
 }
@@ -109,7 +112,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, api: a, metrics: m}
+	srv := &Server{clients: crowd.NewDistinct(time.Hour), store: s, opt: o, log: o.Logger, access: o.AccessLog, pages: p, api: a, metrics: m}
 	srv.read = read.New(s, read.Options{
 		Logger: o.Logger, Hit: p.Served, Told: srv.told, RedirectMisses: o.RedirectMisses,
 		Name: o.Name, WaitsFor: o.WaitsFor, Missed: o.Missed,
@@ -171,10 +174,22 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
+// Clients returns how many clients asked for artifacts within the last hour or two, as an estimate.
+// Those behind one address are one.
+func (s *Server) Clients() int { return s.clients.Count() }
+
+// LongestQueue returns how many connections the kernel had queued at the most since it was called
+// last, as far as that was seen.
+func (s *Server) LongestQueue() int { return int(s.longest.Swap(0)) }
+
 // busyAt returns how many connections may wait until probes are told to come again, and how many wait
 // before they are accepted.
 func (s *Server) busyAt(ln net.Listener) (mark int, queue func() (waiting, room int, known bool)) {
-	queue = func() (waiting, room int, known bool) { return answer.Queue(ln) }
+	queue = func() (waiting, room int, known bool) {
+		waiting, room, known = answer.Queue(ln)
+		s.longest.Store(max(s.longest.Load(), int64(waiting)))
+		return waiting, room, known
+	}
 	_, room, _ := queue()
 	return cmp.Or(s.opt.BusyAt, ownMark(runtime.GOMAXPROCS(0), room)), queue
 }

@@ -234,6 +234,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		pool.Run,
 		wishes.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
+		(&backlog{socket: listener, clients: server.Clients, longest: server.LongestQueue, tell: store.SetTrouble}).run,
 		func(ctx context.Context) error {
 			urls := localURLs(listener.Addr(), certificate.scheme())
 			return watchdog(ctx, log, answersItself(urls, server.Crowded))
