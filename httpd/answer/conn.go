@@ -297,8 +297,8 @@ func HungUp(r *http.Request) (gone <-chan struct{}, forget func()) {
 	}
 }
 
-// awaitEnd waits for the next byte, and reports whether the connection ends instead; false at the
-// read deadline.
+// awaitEnd waits for the next byte, and reports whether the connection ends instead, here or there;
+// false at the read deadline.
 func (c *Conn) awaitEnd() (ends bool) {
 	var b [1]byte
 	err := c.raw.Read(func(fd uintptr) bool {
@@ -306,7 +306,11 @@ func (c *Conn) awaitEnd() (ends bool) {
 		ends = n <= 0
 		return !errors.Is(err, unix.EAGAIN)
 	})
-	return ends && err == nil
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return false
+	}
+	return ends || err != nil
 }
 
 // Peek copies what has come and was not read into b, without waiting, and returns how much that is.
