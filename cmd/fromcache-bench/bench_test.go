@@ -8,6 +8,7 @@
 // can't do; 32 keep-alive connections, one request at a time on each.
 //
 //	Head     HEAD of a held artifact, against nginx's static file
+//	Connect  the same on a new connection each, as a shim asks
 //	Get64k   GET of a held artifact of 64 KiB, likewise
 //	CPU      server CPU seconds for 1 GiB of a large artifact, likewise
 //	Miss     HEAD of what is noted in misses/ already, against nginx's 404

@@ -76,11 +76,11 @@ type load struct {
 
 var abLine = regexp.MustCompile(`(Complete requests|Non-2xx responses|Failed requests): +(\d+)|Time taken for tests: +([0-9.]+)`)
 
-// ab sends n times HEAD.
-func (s *server) ab(b *testing.B, n int, a answer) load {
+// ab sends n times HEAD, with options of ab(1): -k keeps connections.
+func (s *server) ab(b *testing.B, n int, a answer, options ...string) load {
 	b.Helper()
-	c := exec.CommandContext(b.Context(), "ab", "-i", "-k", "-q", "-c", strconv.Itoa(connections), "-n", strconv.Itoa(n),
-		"http://"+s.addr+a.path)
+	c := exec.CommandContext(b.Context(), "ab", append(options, "-i", "-q", "-c", strconv.Itoa(connections), "-n", strconv.Itoa(n),
+		"http://"+s.addr+a.path)...)
 	out := s.client(b, c)
 	said := map[string]int{}
 	var took float64

@@ -45,10 +45,10 @@ func (c *contest) play(b *testing.B, name, theirs string, t target, turn func(*s
 }
 
 // heads is one round of HEAD, of the next of the answers.
-func heads(b *testing.B) func(*side) load {
+func heads(b *testing.B, options ...string) func(*side) load {
 	return func(s *side) load {
 		s.turn++
-		return s.ab(b, choose(20_000, 8_000), s.asked[s.turn%len(s.asked)])
+		return s.ab(b, choose(20_000, 8_000), s.asked[s.turn%len(s.asked)], options...)
 	}
 }
 
@@ -59,7 +59,15 @@ func BenchmarkHead(b *testing.B) {
 	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
 	c := newContest(b, data)
 	c.holding(b, artifacts)
-	c.play(b, "head", "nginx", target{hold: 0.6, aim: 0.7}, heads(b))
+	c.play(b, "head", "nginx", target{hold: 0.6, aim: 0.7}, heads(b, "-k"))
+}
+
+// BenchmarkConnect is what shims do: a connection for each HEAD.
+func BenchmarkConnect(b *testing.B) {
+	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
+	c := newContest(b, data)
+	c.holding(b, artifacts)
+	c.play(b, "connect", "nginx", target{hold: 0.6, aim: 0.7}, heads(b))
 }
 
 func BenchmarkGet64k(b *testing.B) {
@@ -100,5 +108,5 @@ func BenchmarkMiss(b *testing.B) {
 		c.ours.asked = append(c.ours.asked, ours)
 		c.theirs.asked = append(c.theirs.asked, answer{fmt.Sprintf("/blobs/%064x", i), http.StatusNotFound})
 	}
-	c.play(b, "miss", "nginx 404", target{hold: 0.3, aim: 0.4}, heads(b))
+	c.play(b, "miss", "nginx 404", target{hold: 0.3, aim: 0.4}, heads(b, "-k"))
 }
