@@ -34,6 +34,7 @@ func (s *site) startNginx() {
 
 // TestNginx is a day at the edge of one site.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.startNginx()
 	s.parts([]part{

@@ -58,6 +58,7 @@ func openDir(t *testing.T) string {
 // TestSquid is a day at an edge that asks once a minute. What shows after that minute is tried in the
 // long run.
 func TestSquid(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.startSquid()
 	all := []part{

@@ -18,7 +18,7 @@ backend cachehost {
     .host = "cache-host";
     .port = "3000";
     .connect_timeout = 2s;
-    .first_byte_timeout = 120s;         # a GET of a miss may wait for what is being fetched
+    .first_byte_timeout = 5s;
     .probe = {
         .url = "/healthz";
         .interval = 2s;
@@ -51,6 +51,7 @@ sub vcl_recv {
         } else {
             set req.grace = 0s;
             if (req.method == "HEAD") {
+                unset req.http.Prefer;          # it does not wait
                 return (pass);
             }
         }

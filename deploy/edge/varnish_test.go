@@ -30,6 +30,7 @@ func (s *site) startVarnish() {
 
 // TestVarnish is a day at an edge that keeps whole artifacts.
 func TestVarnish(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.startVarnish()
 	s.parts([]part{
