@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestWait has nodes wait that all want what an operator has just approved: the origin is asked once for
-// each, and nobody else goes there.
+// TestWait has nodes wait that all want what an operator has just approved, some of them with the real
+// shim: the origin is asked once for each, and nobody else goes there.
 func TestWait(t *testing.T) {
 	const jobs = 5
 	nodes := size(1000, 10_000)
@@ -24,7 +24,14 @@ func TestWait(t *testing.T) {
 	c.wait = 10 * time.Minute
 	before, r := h.since().cpu, row{name: fmt.Sprintf("%d nodes wait for %d jobs", nodes, jobs)}
 	began := time.Now()
-	r.fill(s, h, c, func() { must(t, s.run(c, nodes)) })
+	real := s.shims("FROMCACHE_WAIT=10m", "FROMCACHE_ON_TIMEOUT=fail")
+	r.fill(s, h, c, func() {
+		for i := range size(5, 50) {
+			real.start(i, urls[i%jobs:][:1])
+		}
+		must(t, s.run(c, nodes))
+		real.wait()
+	})
 	r.cpu = (h.since().cpu - before) / time.Duration(max(1, c.seen.calls))
 	r.print()
 	var took []time.Duration
