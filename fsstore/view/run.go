@@ -86,15 +86,7 @@ func (v *View) list(dir string, age time.Duration) {
 		v.health.Complain("view", err)
 		return
 	}
-	var changed []string
-	switch dir {
-	case "meta":
-		changed = v.metas.Rescan(names)
-	case "hits":
-		changed = v.hits.Rescan(names)
-	default:
-		changed = v.jobs[tree.State(dir)].Rescan(names)
-	}
+	changed := v.mirrorOf(dir).Rescan(names)
 	v.mu.Lock()
 	if !v.listed[dir].IsZero() { // the first one reads every file, and later ones don't
 		v.took[dir] = time.Since(began)
@@ -102,6 +94,40 @@ func (v *View) list(dir string, age time.Duration) {
 	v.listed[dir] = time.Now()
 	v.mu.Unlock()
 	v.notify(dir, changed...)
+}
+
+// listNames lists a directory where names may have come or gone since the last time, as by another
+// host, of whose changes no event tells.
+func (v *View) listNames(dir string) {
+	v.listing.Lock()
+	defer v.listing.Unlock()
+	differ, err := v.seen[dir].NamesMayDiffer(v.tree, dir)
+	var names []string
+	if err == nil && differ {
+		names, err = v.tree.Names(dir)
+	}
+	if err != nil {
+		v.health.Complain("view", err)
+	} else if differ {
+		v.notify(dir, v.mirrorOf(dir).RescanNames(names)...)
+	}
+}
+
+// mirror is a tree.Mirror of whatever rows.
+type mirror interface {
+	Rescan(names []string) (changed []string)
+	RescanNames(names []string) (changed []string)
+	Reset()
+}
+
+func (v *View) mirrorOf(dir string) mirror {
+	switch dir {
+	case "meta":
+		return &v.metas
+	case "hits":
+		return &v.hits
+	}
+	return v.jobs[tree.State(dir)]
 }
 
 // notify sends changes to every reader. More than a hundred become one of the whole directory,
@@ -222,8 +248,10 @@ func (v *View) tick() {
 		case !subscribed && used.IsZero():
 		case !subscribed && time.Since(used) > forgetAfter:
 			v.forget(dir)
-		default:
+		case v.isDue(dir, age):
 			v.list(dir, age)
+		default:
+			v.listNames(dir)
 		}
 	}
 }
@@ -251,12 +279,5 @@ func (v *View) forget(dir string) {
 	delete(v.listed, dir)
 	v.mu.Unlock()
 	v.order.reset(dir)
-	switch dir {
-	case "meta":
-		v.metas.Reset()
-	case "hits":
-		v.hits.Reset()
-	default:
-		v.jobs[tree.State(dir)].Reset()
-	}
+	v.mirrorOf(dir).Reset()
 }

@@ -22,13 +22,14 @@ import (
 )
 
 const (
-	// listSpool and listMeta are how often Run lists a directory without an event, because changes
-	// made through another mount bring none.
+	// listSpool and listMeta are how often Run looks at each file of a directory without an event,
+	// because changes made through another mount bring none. Names that come and go it finds each
+	// readParts.
 	listSpool = time.Second
 	listMeta  = 30 * time.Second
 	// listRest makes that rarer for large directories: one is listed again after so many times what
-	// its last listing took. 100,000 metas take 0.3 s, so they are listed every 30 s.
-	listRest = 50
+	// its last listing took. 100,000 metas take 0.3 s, so they are listed every 60 s.
+	listRest = 200
 	// overdue is after how many of these intervals a page lists by itself, because Run does not.
 	overdue = 4
 	// readParts is how often the size of a part is read, for progress.
@@ -64,7 +65,8 @@ type View struct {
 	running bool                     // Run does the listing
 	order   orders
 	blobs   blobs
-	listing sync.Mutex       // one listing at a time
+	listing sync.Mutex // one listing at a time
+	seen    map[string]*tree.DirSeen
 	parts   map[string]int64 // Run's: sizes last told, by name in active/
 }
 
@@ -110,6 +112,7 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 		listed:  map[string]time.Time{},
 		took:    map[string]time.Duration{},
 		parts:   map[string]int64{},
+		seen:    map[string]*tree.DirSeen{},
 		jobs:    map[tree.State]*tree.Mirror[spool.JobFile]{},
 		blobs:   blobs{named: map[string]int{}},
 	}
@@ -117,6 +120,9 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 		Dir: t.Path("meta", ""), Ours: held.IsMetaName, Load: v.loadMeta, Tally: v.blobs.count,
 	}
 	v.hits = tree.Mirror[hitRow]{Dir: t.Path("hits", ""), Ours: tree.Plain, Load: v.loadHits}
+	for _, dir := range directories {
+		v.seen[dir] = &tree.DirSeen{}
+	}
 	for _, st := range viewed {
 		v.jobs[st] = &tree.Mirror[spool.JobFile]{
 			Dir:  t.JobPath(st, ""),

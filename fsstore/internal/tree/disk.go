@@ -3,6 +3,8 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"os"
 	"time"
 
@@ -35,11 +37,18 @@ func DirIDOf(st *unix.Stat_t) DirID { return DirID{uint64(st.Dev), st.Ino} }
 func Now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 // Free returns how many bytes an unprivileged user may still write to the file system, and its
-// size in bytes.
+// size in bytes, each at most 2^63-1: s3fs says more.
 func (t *Tree) Free() (free, total int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(t.Root, &st); err != nil {
 		return 0, 0, fmt.Errorf("statfs %s: %w", t.Root, err)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+	return clampedBytes(st.Bavail, uint64(st.Bsize)), clampedBytes(st.Blocks, uint64(st.Bsize)), nil //nolint:gosec // a size
+}
+
+func clampedBytes(blocks, size uint64) int64 {
+	if high, low := bits.Mul64(blocks, size); high == 0 && low <= math.MaxInt64 {
+		return int64(low)
+	}
+	return math.MaxInt64
 }

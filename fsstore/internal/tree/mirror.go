@@ -2,6 +2,7 @@ package tree
 
 import (
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,23 +63,65 @@ type row[T any] struct {
 // Rescan refreshes every name of a listing of the directory, and those that are not listed any
 // more, and returns the names whose rows changed. It catches what events of fsnotify missed.
 func (m *Mirror[T]) Rescan(names []string) (changed []string) {
-	present := make(map[string]bool, len(names))
+	return m.refreshAll(append(m.unlisted(names), names...)) // one that is not listed may have been made since
+}
+
+// RescanNames is Rescan of those names alone that came or went. It finds no change within a file.
+func (m *Mirror[T]) RescanNames(names []string) (changed []string) {
+	came := m.unlisted(names)
 	for _, name := range names {
-		present[name] = true
-		if m.Refresh(name) {
-			changed = append(changed, name)
+		if _, had := m.Get(name); !had {
+			came = append(came, name)
 		}
 	}
-	for _, name := range m.unlisted(present) {
-		if m.Refresh(name) { // it may have been made since the listing
+	return m.refreshAll(came)
+}
+
+// A storage behind a network is asked for many files at once, because all the time goes into waiting
+// for its answers. It is one if the first files took longer than slowFile each. From a local disk
+// files come one after the other, because clients need the other cores.
+const (
+	firstFiles = 32
+	slowFile   = 100 * time.Microsecond
+	atOnce     = 16
+)
+
+func (m *Mirror[T]) refreshAll(names []string) (changed []string) {
+	first, began := min(firstFiles, len(names)), time.Now()
+	changed = m.refresh(names[:first])
+	rest := names[first:]
+	if time.Since(began) < time.Duration(first)*slowFile {
+		return append(changed, m.refresh(rest)...)
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for part := range slices.Chunk(rest, len(rest)/atOnce+1) {
+		all.Go(func() {
+			found := m.refresh(part)
+			mu.Lock()
+			defer mu.Unlock()
+			changed = append(changed, found...)
+		})
+	}
+	all.Wait()
+	return changed
+}
+
+func (m *Mirror[T]) refresh(names []string) (changed []string) {
+	for _, name := range names {
+		if m.Refresh(name) {
 			changed = append(changed, name)
 		}
 	}
 	return changed
 }
 
-// unlisted returns the names of rows that are not present in a listing.
-func (m *Mirror[T]) unlisted(present map[string]bool) (names []string) {
+// unlisted returns the names of rows that are not in a listing.
+func (m *Mirror[T]) unlisted(listing []string) (names []string) {
+	present := make(map[string]bool, len(listing))
+	for _, name := range listing {
+		present[name] = true
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name := range m.rows {

@@ -53,6 +53,9 @@ func SplitPart(name string) (k, worker string, ok bool) {
 	return k, worker, ok && found && len(worker) == 16
 }
 
+// HostPrefix begins the names in tmp/ of the files that servers lock, one a host.
+const HostPrefix = "host-"
+
 // State is the name of the directory that a job file is in, which is the job's state.
 type State string
 

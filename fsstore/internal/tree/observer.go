@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"os"
 	"sync"
 	"time"
 
@@ -44,4 +45,33 @@ func (o *Observer) UnchangedFor(long time.Duration, path, beside string) bool {
 		return false
 	}
 	return time.Since(before.since) >= long
+}
+
+// DirSeen is what was last seen of a directory, to tell cheaply whether names came or went.
+type DirSeen struct {
+	Identity
+	since time.Time // that it has this Identity
+	asked time.Time
+}
+
+// NamesMayDiffer reports whether names may have come to a directory, or gone from it, since the last
+// call: its times changed, or had changed so short before that call that a further change may have
+// left them as they are. It opens the directory, because NFS asks its server then.
+func (s *DirSeen) NamesMayDiffer(t *Tree, dir string) (bool, error) {
+	d, err := os.Open(t.Path(dir, ""))
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
+		return false, &os.PathError{Op: "fstat", Path: dir, Err: err}
+	}
+	before := *s
+	s.asked = time.Now()
+	if now := Identify(&st); now != s.Identity {
+		s.Identity, s.since = now, s.asked
+		return true, nil
+	}
+	return before.asked.Sub(s.since) <= clockStep, nil
 }

@@ -91,13 +91,18 @@ func Slurp(f *os.File, limit int64) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(f, 0, limit))
 }
 
-// ReadFile reads at most limit bytes from the start of a regular file.
+// ReadFile reads at most limit bytes from the start of a regular file. It takes one read if the file
+// does not grow meanwhile, because each may be a question to a file server.
 func ReadFile(path string, limit int64) ([]byte, error) {
-	f, err := Open(path, os.O_RDONLY)
+	f, size, err := OpenSized(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	b := make([]byte, min(size, limit)+1)
+	if n, err := f.Read(b); err == nil && int64(n) == size {
+		return b[:n], nil
+	}
 	return Slurp(f, limit)
 }
 
