@@ -30,6 +30,7 @@ type Part struct {
 	f    *os.File // nil once the part is closed
 	path string
 	size int64
+	kept int64     // bytes that were on the disk when keep last ran, or the part was adopted
 	sum  hash.Hash // of the bytes in the file
 	head []byte
 }
@@ -108,7 +109,24 @@ func (p *Part) Write(b []byte) (int, error) {
 	<-hashed
 	p.setSize(p.size + int64(n))
 	p.flushBehind(int64(n))
+	if err == nil && p.size >= p.kept+max(keepStep, p.kept/4) {
+		err = p.keep()
+	}
 	return n, err
+}
+
+// keepStep is after how many new bytes, or a quarter of those before where that is more, a part is
+// fsynced while it is written: a power cut, or the death of another host, costs no more of it. A log
+// has room for these lines, because a part of a TiB gets 40.
+const keepStep = 64 << 20
+
+// keep makes the part durable, and has the log say how much that is.
+func (p *Part) keep() error {
+	if err := p.f.Sync(); err != nil {
+		return err
+	}
+	p.kept = p.size
+	return p.c.log(job.Event{Kind: job.Kept, Count: 1, Size: p.size})
 }
 
 func (p *Part) hash(b []byte) {
@@ -149,6 +167,7 @@ func (p *Part) reset() {
 	p.sum.Reset()
 	p.head = p.head[:0]
 	p.setSize(0)
+	p.kept = 0
 }
 
 // SHA256 is the digest of what is in the part, in 64 hex digits.

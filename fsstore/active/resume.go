@@ -128,6 +128,7 @@ func (p *Part) rehash(ctx context.Context) error {
 		p.hash(buf[:n])
 		p.setSize(p.size + int64(n))
 		if err == io.EOF {
+			p.kept = p.size
 			return nil
 		}
 		if err != nil {
