@@ -160,6 +160,8 @@ func (s *Store) Run(ctx context.Context) error {
 	watch.Go(func() { s.Monitor.WatchDisk(ctx) })
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
+	hosts := time.NewTicker(meetEvery)
+	defer hosts.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	hour := time.NewTimer(time.Minute) // the first round is late, because clients come first
@@ -168,12 +170,15 @@ func (s *Store) Run(ctx context.Context) error {
 	rules.Go(func() { s.Allowed.Run(ctx) })
 	defer rules.Wait()
 	s.beat()
+	s.meetHosts()
 	for {
 		select {
 		case <-ctx.Done():
-			return s.Close()
+			return errors.Join(s.Close(), s.Claims.LeaveHosts())
 		case <-flush.C:
 			s.beat()
+		case <-hosts.C:
+			s.meetHosts()
 		case <-second.C:
 			s.watchTrouble()
 		case <-hour.C:
@@ -183,7 +188,17 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-const flushEvery = 10 * time.Second
+const (
+	flushEvery = 10 * time.Second
+	meetEvery  = 5 * time.Second
+)
+
+// meetHosts looks whether other hosts live, and takes the jobs of those that don't.
+func (s *Store) meetHosts() {
+	if !s.Monitor.LastCheck().Incomplete {
+		s.Monitor.Complain("hosts", errors.Join(s.Claims.MeetHosts(), s.Claims.RecoverActive()))
+	}
+}
 
 // beat recovers orphans and writes what is gathered in memory. It does nothing while a part of the
 // directory is missing, because what it wrote might go to the wrong place.

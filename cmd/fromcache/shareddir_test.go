@@ -3,7 +3,10 @@ package main
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,3 +113,70 @@ func (p *process) wantStatus(url string, want int) {
 		p.t.Errorf("%s: %d %s", url, code, text)
 	}
 }
+
+// asHost has p run as a machine of its own: another host name, and another start of the kernel.
+func (p *process) asHost(name string) {
+	p.path = filepath.Join(p.dir, "as-host")
+	boot := filepath.Join(p.dir, "boot")
+	p.must(os.WriteFile(boot, []byte("0123"+name+"\n"), 0o600))
+	p.must(os.WriteFile(p.path, []byte("#!/bin/bash\nexec unshare --uts --mount bash -c 'hostname "+name+
+		" && mount --bind "+boot+" /proc/sys/kernel/random/boot_id && exec -a fromcache \"$0\" \"$@\"' "+os.Args[0]+" \"$@\"\n"), 0o700))
+}
+
+// TestHostThatDies: another host on the shared directory goes on with what a killed one was
+// fetching, long before the ten minutes that it would wait where locks are not seen across hosts.
+func TestHostThatDies(t *testing.T) {
+	const size, paced = 96 << 20, 80 << 20
+	m := sharedDir(t)
+	froms := make(chan string, 9)
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		froms <- r.Header.Get("Range")
+		w.Header().Set("ETag", `"one"`)
+		body := io.NewSectionReader(zeros{}, 0, size)
+		if r.Header.Get("Range") != "" {
+			http.ServeContent(w, r, "", time.Time{}, body)
+			return
+		}
+		w.Header().Set("Accept-Ranges", "bytes")
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		io.CopyN(w, body, paced) //nolint:errcheck // it may be killed
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer origin.Close()
+	dying, other := onMount(t, m.Mounts[0]), onMount(t, m.Mounts[1])
+	dying.asHost("dying")
+	dying.start()
+	if s := (way{process: dying}).run("", "add", origin.URL+"/large.bin"); s.status != 0 {
+		t.Fatal(s.stderr)
+	}
+	other.asHost("other")
+	dir := filepath.Join(m.Mounts[1], "data")
+	has := func(glob, text string) func() bool {
+		return func() bool {
+			paths, _ := filepath.Glob(filepath.Join(dir, glob))
+			for _, path := range paths {
+				if b, _ := os.ReadFile(path); strings.Contains(string(b), text) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	dying.eventually("it is being fetched, and a good part of it is on the disk", has("active/*large*", " kept 6"))
+	other.start("--workers", "1")
+	other.eventually("the other host shows that it lives", has("tmp/host-other.*", ""))
+	time.Sleep(7 * time.Second) // it looks every 5 s who else does
+	began := time.Now()
+	dying.cmd.Process.Kill() //nolint:errcheck // it runs
+	other.eventually("it is done", has("done/*large*", " done "))
+	t.Logf("done %v after the kill", time.Since(began))
+	if first, then := <-froms, <-froms; first != "" || !strings.HasPrefix(then, "bytes=6") {
+		t.Errorf("the origin was asked for %q, then %q", first, then)
+	}
+}
+
+// zeros is a file without end.
+type zeros struct{}
+
+func (zeros) ReadAt(b []byte, _ int64) (int, error) { clear(b); return len(b), nil }

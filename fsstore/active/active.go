@@ -6,6 +6,7 @@
 //	publish.go  commit an artifact          end.go      the other ways in which a claim ends
 //	added.go    lines that people append meanwhile
 //	recover.go  jobs whose owner has died   put.go      a file that an operator carries in
+//	hosts.go    whose locks are seen here
 //	reserve.go  room on the disk            renamed.go  artifacts that an earlier rule named
 //
 // The owner of a file in active/ holds its flock, so that everybody sees when the owner has died.
@@ -44,6 +45,7 @@ type shared struct {
 	boot    string // 8 random hex digits of this start of the machine
 	space   space
 	idle    tree.Observer // of the files of other hosts
+	hosts   hosts
 }
 
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs
@@ -52,7 +54,7 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a 
 	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, l *allowed.Rules, host string) *Claims {
 	return &Claims{shared{
 		tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, allowed: l,
-		host: host, boot: tree.BootID(),
+		host: host, boot: tree.BootID(), hosts: hosts{seen: map[string]bool{}},
 	}}
 }
 

@@ -20,6 +20,11 @@ const foreignIdle = 10 * time.Minute
 // says that its claim was committed, else back to queue/. It may run at any time, in any number of
 // processes, and be killed itself.
 func (cs *Claims) Recover() error {
+	return errors.Join(append(cs.recoverNames(), cs.RecoverActive())...)
+}
+
+// RecoverActive is Recover, without a look at the directories in which jobs end.
+func (cs *Claims) RecoverActive() error {
 	names, err := cs.tree.Names(string(tree.Active))
 	if err != nil {
 		return err
@@ -30,7 +35,7 @@ func (cs *Claims) Recover() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, cs.recoverNames()...)...)
+	return errors.Join(errs...)
 }
 
 // RecoverFile does so for one name in active/. It returns tree.ErrLocked where the owner lives.
@@ -54,7 +59,7 @@ func (cs *Claims) RecoverFile(name string) error {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
 	part := cs.tree.Path("tmp", tree.PartName(stem, worker))
-	if cs.OfOtherHost(&j) &&
+	if cs.OfOtherHost(&j) && !cs.seesLocksOf(&j) &&
 		!cs.idle.UnchangedFor(foreignIdle, path, part) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
@@ -90,14 +95,20 @@ func (c *Claim) recover() error {
 // OfOtherHost reports whether another host made the newest claim of a job. A claim was made here if
 // it names this host, or this start of the machine: a container may have had another host name.
 func (cs *Claims) OfOtherHost(j *job.Job) bool {
+	host, boot, ok := claimant(j)
+	return ok && host != cs.host &&
+		boot != cs.boot //guard:TestOrphanOfThisBootIsTakenAtOnce
+}
+
+// claimant returns the host that made the newest claim of a job, and that start of it. ok is false
+// where its owner died before it wrote its line.
+func claimant(j *job.Job) (host, boot string, ok bool) {
 	e, ok := j.Newest(job.Claim)
-	if !ok {
-		return false // its owner died before it wrote its line
-	}
 	words := strings.Fields(e.Text)
-	n := len(words)
-	return n == 0 || words[0] != cs.host &&
-		(n < 2 || words[n-2] != cs.boot) //guard:TestOrphanOfThisBootIsTakenAtOnce
+	if n := len(words); n > 0 {
+		host, boot = words[0], words[max(0, n-2)]
+	}
+	return host, boot, ok
 }
 
 // recoverNames renames jobs that an operator moved out of active/ after their owner had died, as

@@ -227,6 +227,8 @@ func (c *checker) ruleOf(name string) (time.Duration, string) {
 		return goneFor, "a blob that nothing names, out of service for more than a day"
 	case strings.HasSuffix(name, rottenSuffix):
 		return 0, ""
+	case strings.HasPrefix(name, tree.HostPrefix):
+		return oldTemp, "the lock of a host that has gone"
 	case strings.HasSuffix(name, ".part"):
 		if c.s.partWanted(name) {
 			return 0, ""

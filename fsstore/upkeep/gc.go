@@ -214,7 +214,7 @@ func (s *Keeper) sweep(wanted digests, o GCOptions, r *GCReport) error {
 			if !s.partWanted(name) { //guard:TestGCKeepsThePartsOfJobs
 				err = s.unlinkOld(name, oldPart, o, r)
 			}
-		case name[0] == '.':
+		case name[0] == '.', strings.HasPrefix(name, tree.HostPrefix):
 			err = s.unlinkOld(name, oldTemp, o, r)
 		}
 		if err != nil {
