@@ -52,6 +52,8 @@ type (
 	Part           = active.Part
 	Problem        = health.Problem
 	RefusalError   = allowed.RefusalError
+	Replica        = tree.Replica
+	ReplicaError   = tree.ReplicaError
 	ScrubOptions   = upkeep.ScrubOptions
 	ScrubState     = upkeep.ScrubState
 	Shown          = verbs.Shown
@@ -78,10 +80,12 @@ const (
 	Cancelled        = tree.Cancelled
 	DefaultScrubRate = upkeep.DefaultScrubRate
 	MaxWants         = transfer.MaxWants
+	ReplicaMark      = tree.MarkName
 	Denied           = tree.Denied
 	Done             = tree.Done
 	Failed           = tree.Failed
 	VerdictActive    = misses.VerdictActive
+	VerdictCopy      = misses.VerdictCopy
 	VerdictDenied    = misses.VerdictDenied
 	VerdictFull      = misses.VerdictFull
 	VerdictIll       = misses.VerdictIll

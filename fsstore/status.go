@@ -14,7 +14,7 @@ func (s *Store) Status() (*Status, error) {
 	st := &Status{
 		Time: tree.Now().UTC(), Troubles: []Trouble{}, Problems: []Problem{}, NotNoted: s.NotNoted(),
 		Jobs: map[State]int{}, Scrub: s.Scrubbed(),
-		Running: []StatusJob{}, Retried: []StatusJob{}, Failed: []StatusJob{},
+		Running: []StatusJob{}, Retried: []StatusJob{}, Failed: []StatusJob{}, Replica: s.Replica(),
 	}
 	for _, t := range s.Health() {
 		t.Since = t.Since.UTC()

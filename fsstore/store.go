@@ -1,6 +1,7 @@
 package fsstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,7 +63,12 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	remade, err := tree.Prepare(dir)
+	var remade []string
+	if o.Replica {
+		err = tree.CheckReplica(dir)
+	} else {
+		remade, err = prepare(dir)
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: run this as the user of the directory or as one of its group, "+
 			"or give it to this user", err)
@@ -81,6 +88,30 @@ func Open(dir string, o Options) (*Store, error) {
 	return wire(dir, remade, o)
 }
 
+// prepare is tree.Prepare, and refuses a replica, because what is written to one is in the way of the
+// next sync, and its jobs may be copies of what another server fetches.
+func prepare(dir string) (remade []string, err error) {
+	if of, marked := tree.ReadMark(dir); marked { //guard:TestAReplicaIsNotWritten
+		return nil, fmt.Errorf("%s is a replica of %s: serve it with --replica; "+
+			"to make a cache of its own of it, rm %s/%s", dir, cmp.Or(of.Of, "another cache"), dir, tree.MarkName)
+	}
+	remade, err = tree.Prepare(dir)
+	if err != nil && tree.IsReadOnly(dir) {
+		err = fmt.Errorf("%w; where it is meant to be read only, serve it with --replica", err)
+	}
+	return remade, err
+}
+
+// IsReplica reports whether a directory can be opened with Options.Replica alone: it is marked, or
+// lacks directories that can't be made, because its file system is read-only.
+func IsReplica(dir string) bool {
+	if _, marked := tree.ReadMark(dir); marked {
+		return true
+	}
+	lacks := func(name string) bool { return !tree.Exists(dir + "/" + name) }
+	return tree.IsReadOnly(dir) && slices.ContainsFunc(tree.Directories, lacks)
+}
+
 // wire makes the rooms, each on those below it.
 func wire(dir string, remade []string, o Options) (*Store, error) {
 	host, err := os.Hostname()
@@ -91,6 +122,7 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 		o.Logger.Warn(name + " was gone from the data directory, and was made again")
 	}
 	s := &Store{tree: tree.New(dir, o.Logger)}
+	s.tree.ReadOnly, s.tree.Main = o.Replica, o.Main
 	if s.Monitor, err = health.New(s.tree, o.MinFree, remade); err != nil {
 		return nil, err
 	}
@@ -135,6 +167,12 @@ func (s *Store) SessionSecret() ([]byte, error) { return s.tree.SessionSecret() 
 // Name returns the name of this directory's servers for other servers. A copy has another one.
 func (s *Store) Name() (string, error) { return s.tree.Name() }
 
+// Replica says what the directory is a replica of; nil: it is none.
+func (s *Store) Replica() *Replica { return s.tree.Replica() }
+
+// Writable returns a *ReplicaError where the directory is a replica. Verbs ask it first.
+func (s *Store) Writable() error { return s.tree.Writable() }
+
 // Dir returns the absolute path of the data directory, for messages.
 func (s *Store) Dir() string { return s.tree.Root }
 
@@ -146,6 +184,7 @@ func (s *Store) Remade() []string { return s.Monitor.Remade }
 func (s *Store) Rule() key.Rule { return s.Rules.Rule }
 
 // Close writes what is gathered in memory: hits, the day's numbers and repeated misses.
+// Of a replica nothing is written.
 func (s *Store) Close() error {
 	return errors.Join(s.Misses.FlushRepeats(0), s.Counts.FlushHits(), s.Counts.FlushStats())
 }
@@ -153,7 +192,7 @@ func (s *Store) Close() error {
 // Run keeps the directory in order until ctx ends: it recovers orphans, writes what is gathered in
 // memory, checks the directory's health, and removes what is older than History and what gc
 // removes. It returns after a last flush. A process runs it once; any number of processes may do
-// so.
+// so. Of a replica it checks the health alone.
 func (s *Store) Run(ctx context.Context) error {
 	var watch sync.WaitGroup
 	defer watch.Wait()
@@ -167,8 +206,12 @@ func (s *Store) Run(ctx context.Context) error {
 	hour := time.NewTimer(time.Minute) // the first round is late, because clients come first
 	defer hour.Stop()
 	var rules sync.WaitGroup
-	rules.Go(func() { s.Allowed.Run(ctx) })
 	defer rules.Wait()
+	if s.tree.ReadOnly {
+		hour.Stop()
+	} else {
+		rules.Go(func() { s.Allowed.Run(ctx) })
+	}
 	s.beat()
 	s.meetHosts()
 	for {
@@ -206,6 +249,10 @@ func (s *Store) beat() {
 	if s.Monitor.Check(flushEvery).Incomplete { //guard:fsstore/active.TestHalfATreeIsLeftAlone
 		return
 	}
+	if s.tree.ReadOnly {
+		s.Rules.CheckQueries()
+		return
+	}
 	trouble := func(name, what string, err error) {
 		s.Monitor.SetTrouble(name, what+"; the log says more", err)
 	}
@@ -226,6 +273,9 @@ func (s *Store) watchTrouble() {
 		if l = s.Monitor.Check(0); !l.Faulty && !l.NoSpace {
 			s.beat()
 		}
+	}
+	if s.tree.ReadOnly {
+		return
 	}
 	if l.NoSpace || s.Claims.FoundNoRoom() {
 		s.Monitor.OnceAMinute("room", s.Keeper.Collect)
@@ -251,4 +301,7 @@ type Options struct {
 	History   time.Duration // how long done/ and cancelled/ keep a job; 0: DefaultHistory
 	MinFree   int64         // bytes that no download may take from the file system; 0: no reserve
 	Logger    *slog.Logger  // nil: discard
+
+	Replica bool   // only read the directory, which may lack all but blobs/ and meta/
+	Main    string // the server that a replica is a copy of, for people; "": as its mark says
 }

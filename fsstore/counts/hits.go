@@ -83,7 +83,11 @@ func (s *Counts) AddUnflushed(all map[string]int64) {
 }
 
 // FlushHits adds the hits in memory to hits/. Those that it can't write stay in memory.
+// In a replica all stay there.
 func (s *Counts) FlushHits() error {
+	if s.tree.ReadOnly {
+		return nil
+	}
 	s.served.mu.Lock()
 	gathered := s.served.n
 	s.served.n = nil

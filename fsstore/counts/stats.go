@@ -129,7 +129,11 @@ func parseStats(b []byte) map[string]int64 {
 }
 
 // FlushStats adds the numbers in memory to stats/. Those that it can't write stay in memory.
+// In a replica all stay there.
 func (s *Counts) FlushStats() error {
+	if s.tree.ReadOnly {
+		return nil
+	}
 	s.stats.mu.Lock()
 	gathered := s.stats.n
 	s.stats.n = nil

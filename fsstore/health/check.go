@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -65,12 +66,12 @@ func (s *Monitor) checkNow() (l status) {
 		t, err = s.checkParts()
 	}
 	l.Incomplete, l.unreadable = err != nil, err != nil && t.Grave
-	if err == nil {
+	if err == nil && !s.tree.ReadOnly {
 		t, err = s.checkWriting()
 	}
 	s.setTrouble(troubleData, t, err)
 	l.Faulty, l.NoSpace = err != nil, errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-	if err == nil {
+	if err == nil && !s.tree.ReadOnly {
 		t, err = s.checkSpace()
 		s.setTrouble(troubleSpace, t, err)
 		l.NoSpace = err != nil
@@ -117,10 +118,32 @@ func grave(what string) Trouble { return Trouble{What: what, Grave: true} }
 var vital = []string{"blobs", "meta", "tmp"}
 
 func (s *Monitor) checkParts() (Trouble, error) {
+	if s.tree.ReadOnly {
+		return s.checkReplica()
+	}
 	for _, name := range append(slices.Clone(vital), tree.Directories...) {
 		what, err := s.checkPart(name)
 		if err != nil {
 			return Trouble{What: what, Grave: slices.Contains(vital, name)}, err
+		}
+	}
+	return Trouble{}, nil
+}
+
+// checkReplica checks that what a replica serves can be read. It makes nothing again.
+func (s *Monitor) checkReplica() (Trouble, error) {
+	for _, name := range []string{"blobs", "meta"} {
+		d, err := os.Open(s.tree.Path(name, ""))
+		if err == nil {
+			_, err = d.Readdirnames(1)
+			d.Close()
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return grave(name + "/ is gone from the replica: mount it, or run fromcache sync again"), err
+		}
+		if err != nil && err != io.EOF {
+			return grave("the server may not read " + name + "/ of the replica: give it to the " +
+				"server's user or group, or mend the mount"), err
 		}
 	}
 	return Trouble{}, nil
@@ -211,7 +234,8 @@ func remedy(err error) string {
 		return "the disk quota is used up: " + servedOnly + "; raise it, or " + evictSome
 	case errors.Is(err, unix.EROFS):
 		return "the disk is read-only: " + servedOnly +
-			"; dmesg may say why, mount -o remount,rw makes it writable"
+			"; dmesg may say why, mount -o remount,rw makes it writable; where it is meant to be so, " +
+			"serve it with --replica"
 	case errors.Is(err, unix.EIO):
 		return "the disk has errors: what can be read is served, nothing new can be written; " +
 			"look at dmesg"

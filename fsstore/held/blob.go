@@ -128,6 +128,9 @@ func (s *Cache) RestoreBlobFrom(name, digest string) error {
 	if tree.IsRegular(blob) {
 		return nil
 	}
+	if err := s.tree.Writable(); err != nil {
+		return err
+	}
 	if err := tree.RenameNew(s.tree.Path("tmp", name), blob); err != nil && !tree.IsRegular(blob) {
 		return err
 	}

@@ -34,6 +34,7 @@ type Status struct {
 	Failed   []StatusJob        `json:"failed" nullable:"false" doc:"What failed in the last day; the newest first"`
 	Fetched  *StatusJob         `json:"fetched,omitempty" doc:"What came from an origin last"`
 	Scrub    upkeep.ScrubState  `json:"scrub" doc:"How far the check of all blobs is"`
+	Replica  *tree.Replica      `json:"replica,omitempty" doc:"What the directory is a replica of; left out where it is none"`
 }
 
 // StatusJob is a job in a Status.
@@ -90,9 +91,13 @@ func (st *Status) Judge() {
 		add("files that the scrub found wrong: %d, the newest is %s: %s; %s", n,
 			st.Problems[0].Path, st.Problems[0].Text, st.Problems[0].Do)
 	}
-	if st.Rotten > 0 {
+	if st.Rotten > 0 && st.Replica == nil {
 		add("blobs in tmp/ that were rotten: %d; run fromcache fsck, which says how to have them back",
 			st.Rotten)
+	}
+	if st.Replica != nil { // what waits and fails is the main server's
+		st.Well = len(st.ToDo) == 0
+		return
 	}
 	if n := st.Jobs[tree.Misses]; n > 0 {
 		add("misses that wait for approve, dismiss or deny: %d; fromcache ls misses", n)

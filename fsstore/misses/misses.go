@@ -64,6 +64,7 @@ const (
 	VerdictAbsent Verdict = "uri-miss-only-if-cached" // VerdictOf alone: nobody asked for it so far
 	VerdictFull   Verdict = "uri-miss-not-noted"      // misses/ is at its cap, or this client's share is
 	VerdictIll    Verdict = "uri-miss-ill"            // meta/ or blobs/ can't be read: it may be held
+	VerdictCopy   Verdict = "uri-miss-replica"        // a replica records no misses
 )
 
 const (
@@ -95,11 +96,14 @@ type request struct {
 
 // NoteMiss records that a client asked for rawURL, which is not held, unless it is queued, active
 // or denied already. The verdict says which, and is right even when the error says that the miss
-// could not be recorded. A miss is not fsynced.
+// could not be recorded. A miss is not fsynced. A replica records none.
 func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	u, err := s.queries.Parse(rawURL)
 	if err != nil {
 		return "", err
+	}
+	if s.tree.ReadOnly {
+		return cmp.Or(s.decided(u, s.spool.IDOf(u)), VerdictCopy), nil
 	}
 	addr := Address(by.Addr)
 	a := request{interest{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -71,6 +72,7 @@ func (s *Spool) NewWatcher(states []tree.State) *watcher {
 }
 
 func (s *Spool) watchAll(states []tree.State) (*watcher, error) {
+	states = s.present(states)
 	n, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
@@ -88,6 +90,13 @@ func (s *Spool) watchAll(states []tree.State) (*watcher, error) {
 		w.at = append(w.at, p)
 	}
 	return w, nil
+}
+
+// present returns the directories that are to be watched: in a replica those that it has.
+func (s *Spool) present(states []tree.State) []tree.State {
+	return slices.DeleteFunc(slices.Clone(states), func(st tree.State) bool {
+		return s.tree.MayLack(string(st)) && !tree.Exists(s.tree.Root+"/"+string(st))
+	})
 }
 
 func (s *Spool) placeOf(st tree.State) (tree.DirID, error) {
@@ -109,6 +118,7 @@ func (s *Spool) Rewatch(w *watcher, states []tree.State) *watcher {
 // watches reports whether w watches the directories that have the names of the states now. A
 // directory that is absent is skipped, because it may come back.
 func (s *Spool) watches(w *watcher, states []tree.State) bool {
+	states = s.present(states)
 	if w == nil || len(w.WatchList()) != len(states) {
 		return false
 	}

@@ -87,9 +87,17 @@ type file struct {
 //
 // Repair takes rotten blobs out of service, writes lost and malformed metas anew, ends orphans and
 // sweeps tmp/. It fetches nothing, and never deletes the only copy of anything.
+//
+// Of a replica it checks what is served: meta/, blobs/ and queries/. It repairs none.
 func (s *Keeper) Fsck(ctx context.Context, o FsckOptions) (FsckReport, error) {
 	c := newChecker(ctx, s, o)
-	err := c.run()
+	err := s.tree.Writable()
+	if err == nil || !o.Repair {
+		err = c.run()
+	}
+	if s.tree.ReadOnly {
+		c.adviseReplica()
+	}
 	slices.SortStableFunc(c.r.Problems, func(a, b health.Problem) int {
 		return strings.Compare(a.Path, b.Path)
 	})
@@ -107,13 +115,16 @@ func (c *checker) run() error {
 		return err
 	}
 	for _, check := range checks {
+		if c.s.tree.MayLack(check.dir) && check.dir != "" {
+			continue
+		}
 		if check.dir == "tmp" {
 			c.readWanted()
 		}
 		if err := c.walk(check.dir, check.of); err != nil {
 			return err
 		}
-		if check.dir == "blobs" {
+		if check.dir == "blobs" && !c.s.tree.ReadOnly {
 			if err := c.findLostMetas(); err != nil {
 				return err
 			}

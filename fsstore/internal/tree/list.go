@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// Names lists the plain names of a directory, in no order. See Plain.
+// Names lists the plain names of a directory, in no order. See Plain. A directory that a replica
+// lacks is empty.
 func (t *Tree) Names(dir string) ([]string, error) {
 	var all []string
 	err := t.EachNames(dir, func(names []string) error {
@@ -24,6 +25,9 @@ const namesAtOnce = 1024
 // the slice.
 func (t *Tree) EachNames(dir string, do func(names []string) error) error {
 	d, err := os.Open(filepath.Join(t.Root, dir))
+	if t.isAbsent(dir, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -49,6 +53,9 @@ func (t *Tree) TmpNames() ([]string, error) { return t.AllNames("tmp") }
 // AllNames lists every name of a directory, also those that are not Plain.
 func (t *Tree) AllNames(dir string) ([]string, error) {
 	d, err := os.Open(t.Path(dir, ""))
+	if t.isAbsent(dir, err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -149,5 +149,5 @@ func writeReadme(dir string) error {
 // BelongsInRoot reports whether a name may be in the data directory itself.
 func BelongsInRoot(name string) bool {
 	return slices.Contains(Directories, name) || !Plain(name) ||
-		name == "README" || name == "session-secret" || name == "lost+found"
+		name == "README" || name == "session-secret" || name == "lost+found" || name == MarkName
 }

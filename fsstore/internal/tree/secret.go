@@ -16,8 +16,14 @@ import (
 const secretSize = 32
 
 // SessionSecret returns the key of the sign-in cookies: 32 random bytes, which the first call makes
-// and keeps in session-secret, mode 0600. It makes a new key if others could read or change it.
+// and keeps in session-secret, mode 0600. It makes a new key if others could read or change it. For
+// a replica the key is new each time, and kept nowhere.
 func (t *Tree) SessionSecret() ([]byte, error) {
+	if t.ReadOnly {
+		b := make([]byte, secretSize)
+		rand.Read(b)
+		return b, nil
+	}
 	path := t.Root + "/session-secret"
 	for range 3 {
 		b, err := t.readSecret(path)
@@ -36,6 +42,9 @@ func (t *Tree) SessionSecret() ([]byte, error) {
 // and at each start, which tell nothing of the secret. A copy of the directory has another name,
 // because the number of the secret's file is part of it.
 func (t *Tree) Name() (string, error) {
+	if t.ReadOnly {
+		return RandomID(), nil
+	}
 	secret, err := t.SessionSecret()
 	if err != nil {
 		return "", err

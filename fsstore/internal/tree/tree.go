@@ -11,8 +11,10 @@ import (
 
 // Tree is an open data directory as files: paths, names, locks and new files.
 type Tree struct {
-	Root string
-	Log  *slog.Logger
+	Root     string
+	Log      *slog.Logger
+	ReadOnly bool   // a replica, of which nothing is written
+	Main     string // the server that a replica is a copy of, where that was said
 }
 
 // New returns the Tree of the data directory root. log may be nil where nothing is logged.

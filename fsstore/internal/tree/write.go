@@ -66,6 +66,9 @@ const TempPrefix = "new-"
 // The file is renameio's, but the rename is not: renameio closes the file first, which would drop
 // the lock, and always fsyncs and replaces.
 func (t *Tree) WriteTemp(b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
+	if err := t.Writable(); err != nil { //guard:fsstore.TestAReplicaIsNotWritten
+		return nil, err
+	}
 	p, err := renameio.NewPendingFile(TempPrefix, renameio.WithTempDir(t.Path("tmp", "")),
 		renameio.WithStaticPermissions(mode))
 	if err != nil {
