@@ -27,10 +27,12 @@ var files embed.FS
 // Pages are the parsed templates. They may be used by many goroutines.
 type Pages struct{ set *template.Template }
 
-// Parse parses the embedded templates.
-func Parse() (*Pages, error) {
+// Parse parses the embedded templates. The pages of a replica have no buttons, because nothing can be
+// changed in one.
+func Parse(replica bool) (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
 		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "asking": asking, "many": many,
+		"replica": func() bool { return replica },
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err

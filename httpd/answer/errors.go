@@ -31,9 +31,12 @@ func Status(err error) (code int, text string) {
 	var no *Refusal
 	var tooLarge *http.MaxBytesError
 	var unseen *fsstore.UnseenError
+	var replica *fsstore.ReplicaError
 	switch {
 	case errors.As(err, &no):
 		return no.code, no.text
+	case errors.As(err, &replica):
+		return http.StatusForbidden, key.RedactText(err.Error())
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge, "the form is too large"
 	case errors.Is(err, key.ErrBadURL):

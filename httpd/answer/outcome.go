@@ -31,7 +31,7 @@ const (
 	Queued                    // not held, approved
 	Active                    // not held, being fetched
 	Denied                    // not held, denied by the operator
-	NotRecorded               // not held, and no room to record it
+	NotRecorded               // not held, and no room to record it, or a replica
 	Ill                       // the data directory can't be read or written
 	Absent                    // no such digest, version or address
 	Busy                      // a probe that is to come again
@@ -70,6 +70,7 @@ func ResultOf(status int) Result {
 var verdictResults = map[fsstore.Verdict]Result{
 	fsstore.VerdictNoted: Miss, fsstore.VerdictQueued: Queued, fsstore.VerdictActive: Active,
 	fsstore.VerdictDenied: Denied, fsstore.VerdictFull: NotRecorded, fsstore.VerdictIll: Ill,
+	fsstore.VerdictCopy: NotRecorded,
 }
 
 // ResultOfVerdict returns the result of a request for what is not held.

@@ -93,6 +93,8 @@ func (s *Server) visitor(r *http.Request) (access.Visitor, error) {
 			"send a token, as Authorization: Bearer TOKEN; fromcache token add NAME makes one on the cache-host")
 	case !v.Act && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return v, answer.Refuse(http.StatusForbidden, "this token may only read; fromcache token add NAME --role operate makes one that may do this")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return v, s.store.Writable()
 	}
 	return v, nil
 }

@@ -61,6 +61,9 @@ var (
 	rotten  = desc("problems", "Artifacts and blobs that the scrub found rotten, missing or unreadable, "+
 		"and that nobody has mended, at most 100.")
 	scrubbed = desc("scrub_checked_bytes_total", "Bytes of blobs that the scrub has read.")
+	replica  = desc("replica", "1 where this server serves a replica, else 0.")
+	synced   = desc("replica_synced_timestamp_seconds", "When fromcache sync began to copy what the replica has now; "+
+		"left out where that is not known.")
 	lastDone = desc("scrub_last_round_timestamp_seconds", "When the scrub ended its newest round over all blobs, "+
 		"else when this server began its first.")
 )
@@ -69,6 +72,7 @@ var (
 func (c *storeCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		jobs, artifacts, heldBytes, oldest, fetched, free, size, reserve, trouble, ills, rotten, scrubbed, lastDone,
+		replica, synced,
 	} {
 		to <- d
 	}
@@ -94,6 +98,7 @@ func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(reserve, float64(c.store.MinFree))
 	gauge(rotten, float64(len(c.store.Problems())))
 	c.collectHealth(gauge)
+	c.collectReplica(gauge)
 	count := func(d *prometheus.Desc, n int64) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
 	}
@@ -107,6 +112,18 @@ func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
 		scrub.Last = scrub.Since
 	}
 	gauge(lastDone, float64(scrub.Last.Unix()))
+}
+
+func (c *storeCollector) collectReplica(gauge func(*prometheus.Desc, float64, ...string)) {
+	r := c.store.Replica()
+	if r == nil {
+		gauge(replica, 0)
+		return
+	}
+	gauge(replica, 1)
+	if !r.Synced.IsZero() {
+		gauge(synced, float64(r.Synced.Unix()))
+	}
 }
 
 func (c *storeCollector) collectHealth(gauge func(*prometheus.Desc, float64, ...string)) {

@@ -36,6 +36,11 @@ func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 		if !v.Read || r.Method == http.MethodPost && !v.Act { //guard:httpd.TestSignIn
 			return signInFirst(w, r)
 		}
+		if r.Method == http.MethodPost {
+			if err := s.store.Writable(); err != nil {
+				return err
+			}
+		}
 		if err := readForm(w, r, limit); err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	parsed, err := templates.Parse()
+	parsed, err := templates.Parse(s.Replica() != nil)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictDenied: newMissAnswer(fsstore.VerdictDenied, "not held; the operator has denied it"),
 	fsstore.VerdictFull:   newMissAnswer(fsstore.VerdictFull, "not held, and not recorded: too many misses wait"),
 	fsstore.VerdictAbsent: newMissAnswer(fsstore.VerdictAbsent, "not held, and not recorded: the request was for what is held alone"),
+	fsstore.VerdictCopy:   newMissAnswer(fsstore.VerdictCopy, "not held; this is a replica, which records no misses"),
 	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 

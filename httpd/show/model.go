@@ -22,10 +22,12 @@ type Summary struct {
 	Artifacts, Misses, Queued, Running, Failed, Jobs, Problems int
 	Bytes, NotNoted, Free, Total                               int64
 	Troubles                                                   []fsstore.Trouble
+	Replica                                                    *fsstore.Replica // nil: it is none
 }
 
-// Summary reads no disk, because it also tells what is wrong with the disk.
+// Summary reads no disk, because it also tells what is wrong with the disk; of a replica its mark.
 func (m *Model) Summary() (sum Summary) {
+	sum.Replica = m.store.Replica()
 	sum.Troubles = m.store.Health()
 	sum.Free, sum.Total, _ = m.store.Free() // no number says enough
 	sum.Misses = m.view.Count(fsstore.Misses)
