@@ -31,6 +31,9 @@ func (a *app) fsck(ctx context.Context, o fsstore.FsckOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	s, err := a.openStore(fsstore.Options{})
+	if err == nil && o.Repair {
+		err = s.Writable()
+	}
 	if err != nil {
 		return err
 	}

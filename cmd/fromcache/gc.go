@@ -33,7 +33,7 @@ would go that no verb has evicted or replaced: then meta/ may have been lost. --
 }
 
 func (a *app) gc(o fsstore.GCOptions) error {
-	s, err := a.openStore(fsstore.Options{})
+	s, err := writable(a.openStore(fsstore.Options{}))
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,9 @@ func (a *app) move(ctx context.Context, m moving, operands []string) error {
 		}
 	}
 	c, err := a.openCache()
+	if here, ok := c.(*operate.Local); ok && err == nil {
+		err = here.Store.Writable()
+	}
 	if err != nil {
 		return err
 	}

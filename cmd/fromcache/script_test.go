@@ -44,6 +44,7 @@ import (
 //	keep NAME                   set $NAME to what the last command printed
 //	mkfile FILE SIZE            make FILE of SIZE bytes, different for each name and size
 //	smalldisk DIR SIZE          mount a tmpfs of SIZE at DIR (as root)
+//	readonly DIR AT             mount DIR read-only at AT, where the condition [mount] holds
 //	relay NAME URL N            make $NAME a line to URL: the first answer of more than N bytes stands still after them
 //	relay held|cut NAME         wait until one does, or break it off
 //	nginx NAME URL              make $NAME an nginx before URL, with the lines of fromcache help proxy for a path
@@ -85,8 +86,11 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: setup,
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "mount":
+				return mayMount(t), nil
 			}
 			return false, fmt.Errorf("no condition %q", cond)
 		},
@@ -99,6 +103,7 @@ func TestScripts(t *testing.T) {
 			"keep":      keepCmd,
 			"mkfile":    mkfileCmd,
 			"smalldisk": smallDiskCmd,
+			"readonly":  readOnlyCmd,
 			"relay":     relayCmd,
 			"nginx":     nginxCmd(t),
 		},
@@ -316,4 +321,26 @@ func smallDiskCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() {
 		syscall.Unmount(dir, syscall.MNT_DETACH) //nolint:errcheck // the work directory's removal would tell
 	})
+}
+
+// mayMount reports whether this process can mount file systems: root in a container often can't.
+func mayMount(t *testing.T) bool {
+	dir := t.TempDir()
+	if syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k") != nil {
+		return false
+	}
+	return syscall.Unmount(dir, syscall.MNT_DETACH) == nil
+}
+
+func readOnlyCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: readonly DIR AT")
+	}
+	from, at := ts.MkAbs(args[0]), ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(at, 0o755))
+	ts.Check(syscall.Mount(from, at, "", syscall.MS_BIND, ""))
+	ts.Defer(func() {
+		syscall.Unmount(at, syscall.MNT_DETACH) //nolint:errcheck // the work directory's removal would tell
+	})
+	ts.Check(syscall.Mount("", at, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""))
 }

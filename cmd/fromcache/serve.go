@@ -57,6 +57,7 @@ type serveFlags struct {
 	metricsListen        string
 	hooks                string
 	hookTimeout          span
+	replica              bool
 }
 
 const serveLong = `Answer clients, show the operator's pages, and fetch what was approved.
@@ -142,6 +143,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
 	f.BoolVar(&o.redirectMisses, "redirect-misses", false,
 		"redirect clients that put the cache before a URL to the origin where it is not held: fromcache help clients")
+	f.BoolVar(&o.replica, "replica", false,
+		"only read the data directory, a copy or a mount of another server's: serve what is held, fetch and write nothing: fromcache help backup")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "answer over TLS by this certificate: PEM `FILE`, with those that lead to its CA")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its key in PEM; both are read again when they change")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`, text or json, to standard error")
@@ -214,9 +217,11 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	pool, err := a.newPool(store, o, hooks, upstreams, fetches.ended, log)
-	if err != nil {
-		return err
+	var pool *fetch.Pool // of a replica nil
+	if !o.replica {
+		if pool, err = a.newPool(store, o, hooks, upstreams, fetches.ended, log); err != nil {
+			return err
+		}
 	}
 	name, err := store.Name()
 	if err != nil {
@@ -231,7 +236,6 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	work := []func(context.Context) error{
-		pool.Run,
 		wishes.Run,
 		func(ctx context.Context) error { return server.Serve(ctx, listener) },
 		(&backlog{socket: listener, clients: server.Clients, longest: server.LongestQueue, tell: store.SetTrouble}).run,
@@ -243,18 +247,21 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return certificate.watch(ctx, log, func(err error) { store.SetTrouble("certificate", certificateTrouble, err) })
 		},
 	}
+	if pool != nil {
+		work = append(work, pool.Run)
+	}
 	if forMetrics != nil {
 		work = append(work, func(ctx context.Context) error { return server.ServeMetrics(ctx, forMetrics) })
 	}
 	if hooks != nil {
 		work = append(work, hooks.Run)
 	}
-	if o.scrubRate > 0 {
+	if o.scrubRate > 0 && !o.replica {
 		work = append(work, func(ctx context.Context) error {
 			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
 		})
 	}
-	announce(browserURL(ctx, listener.Addr(), certificate.scheme()), listener.Addr(), store.Dir(), password != "", log)
+	announce(browserURL(ctx, listener.Addr(), certificate.scheme()), listener.Addr(), store, password != "", log)
 	if forMetrics != nil {
 		log.Info("metrics have a port of their own", "metrics", "http://"+forMetrics.Addr().String()+"/metrics")
 	}
@@ -262,9 +269,11 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 }
 
 // announce says in the log, and to the service manager, that clients get answers from now on.
-func announce(url string, addr net.Addr, dir string, hasPassword bool, log *slog.Logger) {
-	log.Info("serving", "addr", addr.String(), "data", dir, "version", versionName(), "url", url)
-	if !hasPassword {
+func announce(url string, addr net.Addr, store *fsstore.Store, hasPassword bool, log *slog.Logger) {
+	log.Info("serving", "addr", addr.String(), "data", store.Dir(), "version", versionName(), "url", url)
+	if r := store.Replica(); r != nil {
+		log.Info("this is a replica: it fetches and writes nothing, and hits are counted in memory alone", "of", r.Of)
+	} else if !hasPassword {
 		log.Warn("no FROMCACHE_ADMIN_PASSWORD is set: whoever reaches this port may approve, cancel and evict")
 	}
 	tellManager(log, daemon.SdNotifyReady, "STATUS=serving "+url)
@@ -276,9 +285,13 @@ func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, er
 			return fsstore.Options{}, usagef("--%s %d: give 1 or more", name, n)
 		}
 	}
+	if o.replica && o.hooks != "" {
+		return fsstore.Options{}, usagef("--hooks is not for a --replica, in which nothing happens: leave one out")
+	}
 	rule, err := a.rule()
 	return fsstore.Options{
 		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
+		Replica: o.replica,
 	}, err
 }
 
@@ -407,6 +420,9 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, p
 	to.RedirectMisses = o.redirectMisses
 	to.BusyAt = int(o.busyAt)
 	to.TrustedProxies = o.trustedProxies
+	if pool == nil {
+		return httpd.New(store, to)
+	}
 	to.Head = func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error) {
 		f, err := pool.Head(ctx, rawURL, agent)
 		return pages.OriginFacts(f), err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,36 @@ func (a *app) printStatus(r *statusRow) error {
 	w := columns(a.stdout)
 	fmt.Fprintf(w, "server\t%s\n", printable(r.Server))
 	fmt.Fprintf(w, "disk\t%s of %s free\n", bytes(r.Free), bytes(r.Total))
+	if r.Replica != nil {
+		fmt.Fprintf(w, "replica\t%s\n", printable(replicaOf(r)))
+	} else {
+		printWork(w, r)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if r.Well {
+		_, err := fmt.Fprintln(a.stdout, "\nall is well")
+		return err
+	}
+	fmt.Fprintln(a.stdout, "\nto do:")
+	for _, line := range r.ToDo {
+		fmt.Fprintf(a.stdout, "- %s\n", printable(line))
+	}
+	return nil
+}
+
+// replicaOf says what a replica is a copy of, and how old that is.
+func replicaOf(r *statusRow) string {
+	line := "of " + cmp.Or(r.Replica.Of, "a cache that is not named")
+	if !r.Replica.Synced.IsZero() {
+		line += ", as of " + ago(r.Time, r.Replica.Synced) + " ago"
+	}
+	return line + "; what waits, runs and fails is shown by the main server"
+}
+
+// printWork prints what waits, runs and has failed.
+func printWork(w io.Writer, r *statusRow) {
 	misses := strconv.Itoa(r.Jobs[fsstore.Misses]) + " wait"
 	if !r.Oldest.IsZero() {
 		misses += ", the oldest for " + ago(r.Time, r.Oldest)
@@ -131,18 +162,6 @@ func (a *app) printStatus(r *statusRow) error {
 	statusJobs(w, r.Failed, tried)
 	fmt.Fprintf(w, "way out\t%s\n", wayOut(r))
 	fmt.Fprintf(w, "scrub\t%s\n", scrubbed(r))
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if r.Well {
-		_, err := fmt.Fprintln(a.stdout, "\nall is well")
-		return err
-	}
-	fmt.Fprintln(a.stdout, "\nto do:")
-	for _, line := range r.ToDo {
-		fmt.Fprintf(a.stdout, "- %s\n", printable(line))
-	}
-	return nil
 }
 
 // statusRows is how many jobs of a kind a status shows, to stay on one screen.

@@ -76,9 +76,17 @@ func (w *where) openStore(o fsstore.Options) (*fsstore.Store, error) {
 // names is made where there is none. ./data is not, because it may be meant on another machine.
 func (w *where) openNamed(o fsstore.Options) (*fsstore.Store, error) {
 	if w.store.dirFlag.Changed || w.getenv("FROMCACHE_DATA_DIR") != "" {
-		return w.makeStore(o)
+		return writable(w.makeStore(o))
 	}
-	return w.openStore(o)
+	return writable(w.openStore(o))
+}
+
+// writable passes a store on for what changes it, and refuses a replica.
+func writable(s *fsstore.Store, err error) (*fsstore.Store, error) {
+	if err == nil {
+		err = s.Writable()
+	}
+	return s, err
 }
 
 // hasData returns why dir can be no data directory: it is not there, or it is empty. Whether it
@@ -113,6 +121,9 @@ func (w *where) makeStore(o fsstore.Options) (*fsstore.Store, error) {
 	if o.Rule, err = w.rule(); err != nil {
 		return nil, err
 	}
+	if o.Replica, err = w.isReplica(); err != nil {
+		return nil, err
+	}
 	store, err := fsstore.Open(w.store.dir, o)
 	if err != nil {
 		return nil, err
@@ -121,6 +132,19 @@ func (w *where) makeStore(o fsstore.Options) (*fsstore.Store, error) {
 		fmt.Fprintf(w.stderr, "fromcache: %s was gone from the data directory, and was made again\n", name)
 	}
 	return store, nil
+}
+
+// isReplica reports whether the data directory is only to be read: serve's variable says so, or it
+// can't be used otherwise.
+func (w *where) isReplica() (bool, error) {
+	if v := strings.TrimSpace(w.getenv("FROMCACHE_REPLICA")); v != "" {
+		yes, err := strconv.ParseBool(v)
+		if err != nil {
+			return false, usagef("FROMCACHE_REPLICA is %q: set it to true or false", v)
+		}
+		return yes, nil
+	}
+	return fsstore.IsReplica(w.store.dir), nil
 }
 
 // operator is who a job's log names for what this call does.

@@ -135,7 +135,7 @@ func endOf(t *fsstore.Token) string {
 
 // removeTokens revokes each token. One that fails does not keep the rest from being revoked.
 func (a *app) removeTokens(names []string) error {
-	s, err := a.openStore(fsstore.Options{})
+	s, err := writable(a.openStore(fsstore.Options{}))
 	if err != nil {
 		return err
 	}
