@@ -291,7 +291,7 @@ func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, er
 	rule, err := a.rule()
 	return fsstore.Options{
 		Rule: rule, MaxMisses: o.maxMisses, History: time.Duration(o.history), MinFree: int64(o.minFree), Logger: log,
-		Replica: o.replica,
+		Replica: o.replica, Main: mainServer(o),
 	}, err
 }
 

@@ -5,7 +5,16 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/upstream"
+	"fromcache/fsstore/key"
 )
+
+// mainServer is what a replica tells operators of: its first upstream, or "".
+func mainServer(o *serveFlags) string {
+	if len(o.upstreams) == 0 {
+		return ""
+	}
+	return key.Redact(o.upstreams[0])
+}
 
 // newUpstreams returns nil where no upstream is named.
 func newUpstreams(store *fsstore.Store, o *serveFlags) (*upstream.Group, error) {

@@ -40,10 +40,10 @@ func (t *Tree) SessionSecret() ([]byte, error) {
 
 // Name returns a name of this directory for others: 16 hex digits, the same for all servers on it
 // and at each start, which tell nothing of the secret. A copy of the directory has another name,
-// because the number of the secret's file is part of it.
+// because the number of the secret's file is part of it. That of a replica is new at each start.
 func (t *Tree) Name() (string, error) {
 	if t.ReadOnly {
-		return RandomID(), nil
+		return t.id, nil
 	}
 	secret, err := t.SessionSecret()
 	if err != nil {

@@ -15,9 +15,10 @@ type Tree struct {
 	Log      *slog.Logger
 	ReadOnly bool   // a replica, of which nothing is written
 	Main     string // the server that a replica is a copy of, where that was said
+	id       string // the Name of a replica
 }
 
 // New returns the Tree of the data directory root. log may be nil where nothing is logged.
 func New(root string, log *slog.Logger) *Tree {
-	return &Tree{Root: root, Log: log}
+	return &Tree{Root: root, Log: log, id: RandomID()}
 }
