@@ -24,7 +24,7 @@ func backUp(t *testing.T, data, to string) {
 	t.Helper()
 	script := "set -e; rsync() { command rsync \"$@\" || test $? = 24; }\n"
 	for line := range strings.Lines(fsstore.BackupHelp) {
-		if code, ok := strings.CutPrefix(line, "    "); ok {
+		if code, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(code, "fromcache ") {
 			script += code
 		}
 	}
@@ -36,6 +36,18 @@ func backUp(t *testing.T, data, to string) {
 	}
 	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s%s", err, script, out)
+	}
+}
+
+// backUpBySync runs fromcache sync --backup, twice, the second time with --delete.
+func backUpBySync(t *testing.T, data, to string) {
+	t.Helper()
+	for _, more := range [][]string{nil, {"--delete"}} {
+		args := append([]string{"fromcache", "sync", "--data-dir", data, "--backup", to}, more...)
+		var out, errs strings.Builder
+		if code := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &out, &errs); code != 0 {
+			t.Fatalf("%q: %d\n%s%s", args, code, out.String(), errs.String())
+		}
 	}
 }
 
@@ -55,7 +67,11 @@ func TestBackupIsWhole(t *testing.T) {
 		var churn sync.WaitGroup
 		churn.Go(func() { churnStore(ctx, t, s, round) })
 		to := fmt.Sprintf("%s/backup-%d", dir, round)
-		backUp(t, dir+"/data", to)
+		if round == 0 {
+			backUp(t, dir+"/data", to)
+		} else {
+			backUpBySync(t, dir+"/data", to)
+		}
 		stop()
 		churn.Wait()
 		judge(t, to)

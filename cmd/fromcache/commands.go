@@ -66,7 +66,7 @@ func (a *app) groups(help *cobra.Command) []group {
 		{"What is there", fromAfar(lsCommand(a), whyCommand(a), logCommand(a), statsCommand(a), urlCommand(a))},
 		{"Decisions", fromAfar(append(moveCommands(a), rulesCommand(a))...)},
 		{"Artifacts that nobody asked for", fromAfar(addCommand(a), putCommand(a))},
-		{"Other caches", []*cobra.Command{importCommand(a), exportCommand(a)}},
+		{"Other caches", []*cobra.Command{importCommand(a), exportCommand(a), syncCommand(a)}},
 		{"Upkeep", []*cobra.Command{fsckCommand(a), gcCommand(a), tokenCommand(a)}},
 		{"The program", []*cobra.Command{help, completionCommand(a), versionCommand(a)}},
 		{"Help topics: fromcache help TOPIC", topicCommands()},

@@ -116,6 +116,7 @@ var rooms = []room{
 		third: []string{"golang.org/x/sync/errgroup"},
 		not:   []string{"os", "path/filepath", "syscall"},
 	},
+	{path: "fromcache/fsstore/rsync", ours: []string{"fromcache/fsstore"}, third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},
 	{
 		path:  "fromcache/httpd",
@@ -253,6 +254,7 @@ var denied = map[string][]string{
 		"fromcache/fsstore/fetch/response",
 	}, inner...),
 	"fromcache/fsstore/hooks":  inner,
+	"fromcache/fsstore/rsync":  inner,
 	"fromcache/httpd":          append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/answer":   append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/metrics":  append([]string{"fromcache/fsstore/fetch"}, inner...),

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MarkName is the file in the root of a replica by which it is known for one. A mount of a cache's
-// own directory has none.
+// MarkName is the file in the root of a replica by which it is known for one. fromcache sync writes
+// it; a mount of a cache's own directory has none.
 const MarkName = "replica"
 
 // Replica says what a replica is a copy of, as far as that is known.
