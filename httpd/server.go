@@ -48,7 +48,7 @@ type Options struct {
 	// Name is that of this server for other fromcaches; see read.Options.
 	Name string
 	// Missed is told of each miss that was noted; see read.Options.
-	Missed func(rawURL string, via []string)
+	Missed func(rawURL string, via []string) fsstore.Verdict
 	// WaitsFor returns the names of the servers that the job of a URL waits for; see read.Options.
 	WaitsFor func(rawURL string) []string
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.

@@ -285,6 +285,9 @@ func (a *app) serveOptions(o *serveFlags, log *slog.Logger) (fsstore.Options, er
 			return fsstore.Options{}, usagef("--%s %d: give 1 or more", name, n)
 		}
 	}
+	if o.replica && (o.follow || o.upstreamOnly) {
+		return fsstore.Options{}, usagef("--follow and --upstream-only are not for a --replica, which fetches nothing: fromcache sync brings what the main server holds")
+	}
 	if o.replica && o.hooks != "" {
 		return fsstore.Options{}, usagef("--hooks is not for a --replica, in which nothing happens: leave one out")
 	}

@@ -16,8 +16,10 @@ func (s *Server) verdict(r *http.Request, raw string) (fsstore.Verdict, error) {
 		return s.store.VerdictOf(raw)
 	}
 	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
-	if v == fsstore.VerdictNoted && s.missed != nil {
-		s.missed(raw, viaNames(r.Header["Via"]))
+	if (v == fsstore.VerdictNoted || v == fsstore.VerdictCopy) && s.missed != nil {
+		if above := s.missed(raw, viaNames(r.Header["Via"])); above != "" && v == fsstore.VerdictCopy {
+			v = above
+		}
 	}
 	return v, err
 }

@@ -42,8 +42,9 @@ type Options struct {
 	Name           string           // of this server in Via (RFC 9110, 7.6.3); "": none
 
 	// Missed is called with each URL that was noted as a miss and the names of the servers that the
-	// request came through, by many goroutines. nil: nobody is told.
-	Missed func(rawURL string, via []string)
+	// request came through, by many goroutines. It returns what an upstream has said of the URL, which
+	// is what a replica answers; "": that is not known. nil: nobody is told.
+	Missed func(rawURL string, via []string) fsstore.Verdict
 
 	// WaitsFor returns the names of the servers that the job of a URL waits for. nil: no job waits
 	// for a server.
@@ -63,7 +64,7 @@ type Server struct {
 	redirectMisses bool
 	name           string
 	waitsFor       func(string) []string
-	missed         func(string, []string)
+	missed         func(string, []string) fsstore.Verdict
 	replies        replies
 	counts         counts
 	crowd          *crowd.Crowd

@@ -6,14 +6,16 @@ import (
 	"strings"
 	"time"
 
+	"fromcache/fsstore"
 	"fromcache/fsstore/fetch/client"
 )
 
-// has reports whether the server holds a URL. With wanted it notes a miss there; via are the names
-// of the servers from which the wish comes.
-func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string) (bool, error) {
+// has reports whether the server holds a URL, and if not why, as far as it says so. With wanted it
+// notes a miss there; via are the names of the servers from which the wish comes.
+func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string) (bool,
+	fsstore.Verdict, error) {
 	if down := s.isDown(); down != nil {
-		return false, down
+		return false, "", down
 	}
 	fields := http.Header{}
 	if !wanted {
@@ -26,7 +28,11 @@ func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string)
 	began := time.Now()
 	r, err := s.kept.Head(ctx, client.Request{URL: s.address(raw, ""), Fields: fields})
 	if err != nil {
-		return false, s.setDown(began, err)
+		return false, "", s.setDown(began, err)
 	}
-	return r.StatusCode == http.StatusOK && len(r.Header.Get("X-Fromcache-Sha256")) == 64, nil
+	var why fsstore.Verdict
+	if r.StatusCode == http.StatusNotFound {
+		why = fsstore.Verdict(verdictOf(r.Header))
+	}
+	return r.StatusCode == http.StatusOK && len(r.Header.Get("X-Fromcache-Sha256")) == 64, why, nil
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -50,6 +51,8 @@ type wish struct {
 	asked time.Time // when a client asked last
 	noted time.Time // when it was noted above; zero: never
 	look  time.Time // when to ask above again
+
+	said fsstore.Verdict // why no upstream holds it; "": that is not known
 }
 
 // NewWishes returns the wishes of a store. With a group that is nil they are passed on to nobody.
@@ -58,10 +61,11 @@ func NewWishes(g *Group, s *fsstore.Store, follow bool, log *slog.Logger) *Wishe
 }
 
 // Add notes that a client asked for a URL that is a miss here, and the names of the servers that
-// its request came through.
-func (w *Wishes) Add(rawURL string, via []string) {
+// its request came through. It returns why no upstream held the URL when one was asked last, or ""
+// if that is not known.
+func (w *Wishes) Add(rawURL string, via []string) fsstore.Verdict {
 	if w.group == nil {
-		return
+		return ""
 	}
 	now := time.Now()
 	w.mu.Lock()
@@ -69,7 +73,7 @@ func (w *Wishes) Add(rawURL string, via []string) {
 	x := w.all[rawURL]
 	if x == nil {
 		if len(w.all) >= maxWishes {
-			return
+			return ""
 		}
 		x = &wish{url: rawURL, look: now}
 		w.all[strings.Clone(rawURL)] = x
@@ -77,6 +81,7 @@ func (w *Wishes) Add(rawURL string, via []string) {
 	if x.asked, x.via = now, via; now.Sub(x.noted) >= wishEvery {
 		x.look = now
 	}
+	return x.said
 }
 
 // Run asks the upstreams until ctx ends. It begins with what is in misses/, which a client may have
@@ -158,12 +163,13 @@ func (w *Wishes) ask(ctx context.Context, x *wish) {
 	url, via := x.url, x.via
 	wanted := x.asked.After(x.noted) && now.Sub(x.noted) >= wishEvery
 	w.mu.Unlock()
-	holder := w.holder(ctx, url, wanted, via)
+	holder, said := w.holder(ctx, url, wanted, via)
 	if holder != nil && w.follow {
 		w.approve(u, holder)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	x.said = said
 	if wanted {
 		x.noted = now
 	}
@@ -177,14 +183,19 @@ func (w *Wishes) ask(ctx context.Context, x *wish) {
 	}
 }
 
-// holder returns the first upstream that holds a URL, or nil.
-func (w *Wishes) holder(ctx context.Context, url string, wanted bool, via []string) *Server {
+// holder returns the first upstream that holds a URL, or nil and what the first one said that
+// answered.
+func (w *Wishes) holder(ctx context.Context, url string, wanted bool, via []string) (*Server,
+	fsstore.Verdict) {
+	var said fsstore.Verdict
 	for _, s := range w.group.Servers {
-		if has, err := s.has(ctx, url, wanted, via); err == nil && has {
-			return s
+		has, why, err := s.has(ctx, url, wanted, via)
+		if err == nil && has {
+			return s, ""
 		}
+		said = cmp.Or(said, why)
 	}
-	return nil
+	return nil, said
 }
 
 // missOf returns the URL of a miss. Its error is fs.ErrNotExist where there is none any more,
@@ -193,6 +204,12 @@ func (w *Wishes) missOf(rawURL string) (key.URL, error) {
 	u, err := w.store.Parse(rawURL)
 	if err != nil {
 		return u, fs.ErrNotExist
+	}
+	if w.store.Replica() != nil { // it has no misses/, and each wish is one until a sync brings it
+		if _, err := w.store.Lookup(rawURL); err == nil {
+			return u, fs.ErrNotExist
+		}
+		return u, nil
 	}
 	_, err = w.store.JobFile(fsstore.Misses, u.Key())
 	return u, err
