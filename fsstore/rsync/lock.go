@@ -20,12 +20,23 @@ func lock(dest string) (unlock func(), err error) {
 		return nil, err
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	if errors.Is(err, unix.EWOULDBLOCK) || err == nil && !stillNames(f, path) {
 		err = fmt.Errorf("another sync to %s runs: wait for its end", dest)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		os.Remove(path)
+		f.Close()
+	}, nil
+}
+
+// stillNames reports whether path names the open file f: another sync may have ended, and removed it,
+// since f was opened.
+func stillNames(f *os.File, path string) bool {
+	ours, err := f.Stat()
+	now, gone := os.Lstat(path)
+	return err == nil && gone == nil && os.SameFile(ours, now)
 }
