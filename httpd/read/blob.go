@@ -139,10 +139,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a *reply, f io.Rea
 	if !a.ranges || !isByteRange(r.Header) { //guard:httpd.TestScripts/rangeless
 		delete(r.Header, "Range")
 	}
+	h := w.Header()
+	a.putProvenance(h, r)
 	if conditional(r.Header) {
 		return s.sendChosen(w, r, a, f)
 	}
-	h := w.Header()
 	h["Content-Length"] = a.length
 	c := answer.ConnOf(r)
 	if c != nil {

@@ -48,6 +48,8 @@ type reply struct {
 	fields http.Header // what GET and HEAD share, but the length
 	wire   []byte      // fields as they are sent
 
+	provenance http.Header // what a fromcache below is told beside them
+
 	forever atomic.Pointer[reply] // see pinned
 }
 
@@ -63,7 +65,7 @@ func (a *reply) pinned() *reply {
 	h := maps.Clone(a.fields)
 	h["Cache-Control"] = answer.AYear
 	p := newReply(a.size, h)
-	p.key, p.modified, p.ranges = a.key, a.modified, a.ranges
+	p.key, p.modified, p.ranges, p.provenance = a.key, a.modified, a.ranges, a.provenance
 	a.forever.Store(p)
 	return p
 }
@@ -123,8 +125,8 @@ func artifactReply(held *fsstore.Artifact) *reply {
 	if held.Ranges {
 		h["Accept-Ranges"] = bytesRanges
 	}
-	putProvenance(h, held)
 	a := newReply(held.Size, h)
+	a.provenance = provenance(held)
 	a.key, a.modified, a.ranges = held.Key, modified, held.Ranges
 	return a
 }

@@ -2,6 +2,7 @@ package read
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,9 +64,9 @@ func loopDetected(w http.ResponseWriter) answer.Outcome {
 	return answer.Outcome{Result: answer.Failed, Status: http.StatusLoopDetected}
 }
 
-// putProvenance says who approved an artifact, and the servers that it came through, for a
-// fromcache below.
-func putProvenance(h http.Header, held *fsstore.Artifact) {
+// provenance says who approved an artifact, and the servers that it came through.
+func provenance(held *fsstore.Artifact) http.Header {
+	h := http.Header{}
 	if by := held.DecidedBy(); by != nil && isSafeWord(by.Via) {
 		v := by.Via
 		if by.Addr != "" && isSafeWord(by.Addr) {
@@ -81,6 +82,15 @@ func putProvenance(h http.Header, held *fsstore.Artifact) {
 	}
 	if via != nil {
 		h["X-Fromcache-Via"] = []string{strings.Join(via, ", ")}
+	}
+	return h
+}
+
+// putProvenance tells a fromcache below whence an artifact came. Other clients are not told, because
+// it names who approved it.
+func (a *reply) putProvenance(h http.Header, r *http.Request) {
+	if len(r.Header["Via"]) > 0 {
+		maps.Copy(h, a.provenance)
 	}
 }
 
