@@ -98,7 +98,7 @@ const (
 
 // turnAway answers a connection whose only request has come whole and is a probe, and closes it. It
 // reports false, and has taken nothing from the connection, if it is anything else. By way of
-// net/http such an answer would cost several times as much.
+// net/http such an answer would cost twice as much.
 func turnAway(c net.Conn, room []byte) bool {
 	socket, ok := c.(*answer.Conn)
 	if !ok {

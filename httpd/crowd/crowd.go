@@ -36,8 +36,8 @@ func New(s *fsstore.Store, most int) *Crowd {
 const (
 	// soonest is how soon a client should ask again at the earliest.
 	soonest = 2 * time.Second
-	// asksPerSecond is how many clients should ask again each second: a tenth of what one core
-	// answers on new connections.
+	// asksPerSecond is how many clients should ask again each second: a twentieth of what one
+	// core answers on new connections.
 	asksPerSecond = 500
 	// longestLeft bounds what a download's time left counts for, because its rate may change, and it
 	// may fail.
