@@ -217,6 +217,9 @@ func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			if s.tree.ReadOnly {
+				return s.Close()
+			}
 			return errors.Join(s.Close(), s.Claims.LeaveHosts())
 		case <-flush.C:
 			s.beat()
@@ -238,6 +241,9 @@ const (
 
 // meetHosts looks whether other hosts live, and takes the jobs of those that don't.
 func (s *Store) meetHosts() {
+	if s.tree.ReadOnly {
+		return
+	}
 	if !s.Monitor.LastCheck().Incomplete {
 		s.Monitor.Complain("hosts", errors.Join(s.Claims.MeetHosts(), s.Claims.RecoverActive()))
 	}
