@@ -67,7 +67,7 @@ func (a *app) groups(help *cobra.Command) []group {
 		{"Decisions", fromAfar(append(moveCommands(a), rulesCommand(a))...)},
 		{"Artifacts that nobody asked for", fromAfar(addCommand(a), putCommand(a))},
 		{"Other caches", []*cobra.Command{importCommand(a), exportCommand(a), syncCommand(a)}},
-		{"Upkeep", []*cobra.Command{fsckCommand(a), gcCommand(a), tokenCommand(a)}},
+		{"Upkeep", []*cobra.Command{fsckCommand(a), gcCommand(a), doctorCommand(a), tokenCommand(a)}},
 		{"The program", []*cobra.Command{help, completionCommand(a), versionCommand(a)}},
 		{"Help topics: fromcache help TOPIC", topicCommands()},
 	}

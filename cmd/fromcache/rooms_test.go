@@ -116,6 +116,7 @@ var rooms = []room{
 		third: []string{"golang.org/x/sync/errgroup"},
 		not:   []string{"os", "path/filepath", "syscall"},
 	},
+	{path: "fromcache/fsstore/fitness", third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/rsync", ours: []string{"fromcache/fsstore"}, third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/hooks", ours: []string{"fromcache/fsstore"}, third: []string{"golang.org/x/sync/errgroup"}, not: noNetwork},
 	{

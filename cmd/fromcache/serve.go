@@ -205,6 +205,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	defer buffer.start()()
 	tellManager(log, "STATUS=opening "+a.store.dir)
 	store, err := fsstore.Open(a.store.dir, options)
+	if err == nil && !o.replica {
+		err = refuseUnfit(a.store.dir, log)
+	}
 	if err != nil {
 		return err
 	}
