@@ -224,6 +224,12 @@ func (a *attempt) askUpstream(ctx context.Context, s *upstream.Server, want stri
 		ans.Close()
 		ans, err = s.Get(ctx, a.c.URL, want, fields)
 	}
+	if err == nil && want != "" && upstream.Digest(ans) != want { //guard:cmd/fromcache.TestUpstreamWithAnotherDigestThanTheJobs
+		ans.Close()
+		return nil, &upstream.PassError{Why: fmt.Sprintf("upstream %s: it was asked for the SHA-256 %s, "+
+			"and sends %s: a cache before it leaves the digest out of its key", s.URL, want,
+			upstream.Digest(ans))}
+	}
 	return ans, err
 }
 
