@@ -54,7 +54,7 @@ func (r *Rules) Approve(k string, u key.URL) bool {
 }
 
 func (r *Rules) approve(k string, u key.URL, rule *Rule) bool {
-	if r.isDecided(u) {
+	if r.IsDecided(u) {
 		return false
 	}
 	if r.isUnderWay(u) { // this miss was recorded while another server's was approved

@@ -174,7 +174,7 @@ func (r *Rules) Explain(u key.URL) string {
 		return ""
 	case rule == nil:
 		return "nothing: " + why
-	case r.isDecided(u):
+	case r.IsDecided(u):
 		return via + rule.Name + ", but an earlier job failed or was cancelled, so that a person decides"
 	case r.room() == 0:
 		return fmt.Sprintf("%s%s, once fewer than %d jobs wait in queue/", via, rule.Name, maxQueued)
@@ -182,9 +182,9 @@ func (r *Rules) Explain(u key.URL) string {
 	return via + rule.Name
 }
 
-// isDecided reports whether an earlier job of u failed or was cancelled: what to do then is a
+// IsDecided reports whether an earlier job of u failed or was cancelled: what to do then is a
 // person's decision, because each further request would only try the same again.
-func (r *Rules) isDecided(u key.URL) bool {
+func (r *Rules) IsDecided(u key.URL) bool {
 	for _, k := range r.spool.IDOf(u).Names {
 		for _, st := range []tree.State{tree.Failed, tree.Cancelled} {
 			if tree.Exists(r.tree.JobPath(st, k+".job")) {

@@ -215,9 +215,10 @@ func (w *Wishes) missOf(rawURL string) (key.URL, error) {
 	return u, err
 }
 
-// approve queues a miss because an upstream holds it, unless it is denied here.
+// approve queues a miss because an upstream holds it, unless it is denied here, or an earlier job
+// failed or was cancelled.
 func (w *Wishes) approve(u key.URL, s *Server) {
-	if w.store.DenialOf(u) != "" {
+	if w.store.DenialOf(u) != "" || w.store.Allowed.IsDecided(u) { //guard:cmd/fromcache.TestFollowAfterAFailure
 		return
 	}
 	by := fsstore.Operator{Via: "upstream", Addr: s.Host()}
