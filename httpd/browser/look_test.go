@@ -15,6 +15,7 @@ func TestLook(t *testing.T) {
 			l.miss(fmt.Sprintf("/compute/%d/installers/driver_%d.run", i, i))
 		}
 	}
+	l.sh("curl -s -o /dev/null " + l.url + "/m/https/developer.download.hardware-vendor.example/long.run")
 	for _, p := range []string{"/fw/mft-4.30.0.bin", "/models/weights-00001.data", "/moved/three.iso"} {
 		l.add(p)
 	}
