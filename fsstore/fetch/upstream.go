@@ -94,8 +94,12 @@ func (a *attempt) afterUpstreams(said *outcomes) error {
 		return &failure.Failure{Text: reasons, End: failure.Retry, Delay: brokenDelay,
 			Reason: failure.Interrupted}
 	case g.Only:
-		return &failure.Failure{Text: "no upstream brings it, and --upstream-only asks no origin: " +
+		f := &failure.Failure{Text: "no upstream brings it, and --upstream-only asks no origin: " +
 			reasons, End: failure.Defer, Delay: a.longer(onlyDelay), Reason: failure.Upstream}
+		if said.broken {
+			f.Reason = failure.Connection // an alert is to tell a line that is cut from a wait
+		}
+		return f
 	}
 	if a.passed = said.odd; len(said.odd) > 0 {
 		a.warn("no upstream brings it: the origin is asked", reasons)
