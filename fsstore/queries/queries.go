@@ -189,9 +189,14 @@ func (s *Rules) CheckQueries() {
 }
 
 // IsHostPattern reports whether s is a host or *.<domain>, spelt as in denied/ and queries/: in
-// lower case, without scheme and port.
+// lower case, without scheme and port, an IPv6 address without brackets.
 func IsHostPattern(s string) bool {
-	s = strings.TrimPrefix(s, "*.")
-	u, err := key.Parse("http://"+s+"/", key.Auto)
+	authority := strings.TrimPrefix(s, "*.")
+	if strings.Contains(s, ":") {
+		authority = "[" + s + "]"
+	} else {
+		s = authority
+	}
+	u, err := key.Parse("http://"+authority+"/", key.Auto)
 	return err == nil && u.Host() == s
 }
