@@ -49,7 +49,7 @@ func Parse(name, text string) Rule {
 		r.Flaw = "its last line has no end, so that more of it may be to come: end it with a newline"
 		return r
 	}
-	n := 0
+	n, said := 0, map[string]bool{}
 	for line := range strings.Lines(text) {
 		n++
 		line, _, _ = strings.Cut(line, "#")
@@ -57,10 +57,15 @@ func Parse(name, text string) Rule {
 		if len(words) == 0 {
 			continue
 		}
-		if why := r.take(words); why != "" {
+		why := r.take(words)
+		if why == "" && said[words[0]] && words[0] != "path" {
+			why = "there is an earlier line of " + words[0] + ": keep one"
+		}
+		if why != "" {
 			r.Flaw = fmt.Sprintf("its line %d can't be taken: %s", n, why)
 			return r
 		}
+		said[words[0]] = true
 	}
 	return r
 }

@@ -37,6 +37,9 @@ func TestRule(t *testing.T) {
 		{"digest maybe", "https://h.example/a", false},
 		{"path cuda", "https://h.example/cuda", false},
 		{"paths /cuda/*", "https://h.example/cuda/x", false},
+		{"max-size 5GiB\nmax-size 20GiB", "https://h.example/a", false},
+		{"budget 10GiB/1d\nbudget 100GiB/30d", "https://h.example/a", false},
+		{"until 2026-12-03\nuntil 2026-12-02", "https://h.example/a", false},
 		{"path /a /b", "https://h.example/a", false},
 	} {
 		u, err := key.Parse(c.url, key.Auto)
@@ -57,5 +60,17 @@ func TestLimits(t *testing.T) {
 	r := Parse("h.example", "max-size 20GiB\nbudget 500G/30d # a month\ndigest required\n")
 	if r.MaxSize != 20<<30 || r.Budget != 500<<30 || r.Span != 30*24*time.Hour || !r.Digest || r.Flaw != "" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"h.example": true, "*.h.example": true, "xn--bcher-kva.example": true, "127.0.0.1": true,
+		"2001:db8::1": true, "[2001:db8::1]": false, "*.::1": false, "h.example:8080": false,
+		"H.example": false, "bücher.example": false, "*": false, "*.*.example": false, "a b": false,
+	} {
+		if r := Parse(name, ""); (r.Flaw == "") != ok {
+			t.Errorf("%q: flaw %q, want a rule %v", name, r.Flaw, ok)
+		}
 	}
 }

@@ -76,9 +76,12 @@ func (r *Rules) load(name string) (Rule, error) {
 }
 
 // Rule returns the rule of a file in allowed/ as it is now. Its error is fs.ErrNotExist where there
-// is none.
+// is none. What is no regular file, such as a link, is a rule with a Flaw.
 func (r *Rules) Rule(name string) (Rule, error) {
 	rule, _, err := r.files.Look(name)
+	if errors.Is(err, tree.ErrNotRegular) {
+		return Rule{Name: name, Flaw: "it is not a regular file: put one in its place"}, nil
+	}
 	return rule, err
 }
 

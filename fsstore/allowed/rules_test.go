@@ -109,6 +109,20 @@ func TestTwoServersApproveOnce(t *testing.T) {
 	}
 }
 
+// A link allows nothing, because it may lead out of the data directory, and rules ls says so.
+func TestALinkIsNoRule(t *testing.T) {
+	s := storetest.TestStore(t)
+	storetest.Run(t, s.Dir(), "ln -s /dev/null allowed/h.example; mkfifo allowed/f.example")
+	if v := storetest.NoteMiss(t, s, "https://h.example/x.bin", client); v != fsstore.VerdictNoted {
+		t.Error(v)
+	}
+	all, err := s.Allowed.List()
+	storetest.Must(t, err)
+	if len(all) != 2 || all[0].Flaw == "" || all[1].Flaw == "" {
+		t.Errorf("%+v", all)
+	}
+}
+
 // A client that makes up URLs fills neither queue/ nor, where the origin has none of them, failed/.
 func TestInventedURLs(t *testing.T) {
 	s := storetest.TestStore(t)
