@@ -23,18 +23,10 @@ type busy struct {
 	probes  atomic.Int64 // that are being answered
 }
 
-// eachCore is how many may wait for each core where no mark is set: what it answers in a tenth of a
-// second. On two cores, beside the 10,000 clients that asked at once, it was a third of a second.
-const eachCore = 1000
-
-// ownMark is the mark where none is set, for a listener whose queue has so much room; 0: not known.
-// It is half of that at most, because what comes beyond is lost.
-func ownMark(cores, room int) int {
-	if room == 0 {
-		return eachCore * cores
-	}
-	return max(1, min(eachCore*cores, room/2))
-}
+// eachCore is how many may wait for each core where no mark is set: what it answers in half a second.
+// A client that waits so long still has its answer in time; one that is told to come again a second
+// later mostly does not.
+const eachCore = 5000
 
 // lookEvery is how often the kernel is asked how many connections it has queued.
 const lookEvery = 5 * time.Millisecond

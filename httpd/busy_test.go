@@ -154,11 +154,3 @@ func TestArrivals(t *testing.T) {
 		want(1)
 	})
 }
-
-func TestOwnMark(t *testing.T) {
-	for _, tt := range [][3]int{{2, 4096, 2000}, {8, 4096, 2048}, {8, 32768, 8000}, {1, 128, 64}, {4, 0, 4000}, {1, 1, 1}} {
-		if got := ownMark(tt[0], tt[1]); got != tt[2] {
-			t.Errorf("%d cores, room for %d: %d, want %d", tt[0], tt[1], got, tt[2])
-		}
-	}
-}

@@ -190,8 +190,7 @@ func (s *Server) busyAt(ln net.Listener) (mark int, queue func() (waiting, room 
 		s.longest.Store(max(s.longest.Load(), int64(waiting)))
 		return waiting, room, known
 	}
-	_, room, _ := queue()
-	return cmp.Or(s.opt.BusyAt, ownMark(runtime.GOMAXPROCS(0), room)), queue
+	return cmp.Or(s.opt.BusyAt, eachCore*runtime.GOMAXPROCS(0)), queue
 }
 
 func (s *Server) serve(hs *http.Server, ln net.Listener) error {

@@ -47,6 +47,27 @@ func TestWaitAnswers(t *testing.T) {
 	}
 }
 
+// TestWaitThroughACrowd holds that a call waits for a cache-host that is too busy to answer.
+func TestWaitThroughACrowd(t *testing.T) {
+	t.Parallel()
+	for wait, hits := range map[string]bool{"FROMCACHE_WAIT=60": true, "FROMCACHE_WAIT=": false} {
+		var n atomic.Int32
+		url, _ := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) > 2 {
+				holds(w, r)
+				return
+			}
+			w.Header().Set("Cache-Status", "fromcache; detail=busy")
+			w.Header().Set("Retry-After", "3") // more than FROMCACHE_TIMEOUT
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		r := shimRun(t, "curl "+vendorURL, "FROMCACHE_SERVER="+url, "FROMCACHE_TIMEOUT=2", wait)
+		if hit := strings.Contains(r.stdout, url); hit != hits || hits != (n.Load() > 1) {
+			t.Errorf("%s: hit %v, asked %d times", wait, hit, n.Load())
+		}
+	}
+}
+
 // TestWaitOfACallWithALimit holds that a call of curl that says how long all may take is over in
 // that time, waiting and all, and that the origin has half of it where it is to be asked.
 func TestWaitOfACallWithALimit(t *testing.T) {

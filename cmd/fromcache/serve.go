@@ -115,7 +115,7 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.IntVar(&o.maxMisses, "max-misses", fsstore.DefaultMaxMisses,
 		"record at most `N` misses; one client may fill a tenth of them")
 	f.UintVar(&o.busyAt, "busy-at", 0,
-		"tell clients that only ask whether a URL is held to come again (503) while more than `N` connections wait; 0: 1000 a core, but no more than half of the listen backlog")
+		"tell clients that only ask whether a URL is held to come again (503) while more than `N` connections wait; 0: 5000 a core")
 	f.Var(&o.history, "history", "keep jobs in done/ and cancelled/ for this `SPAN`")
 	f.Var(&o.minFree, "min-free", "a download that would leave less than this `SIZE` free waits; 0 or off: no reserve")
 	f.Var(&o.maxSize, "max-artifact-size", "fail what is larger than this `SIZE`")

@@ -12,10 +12,8 @@ func unsentOf(fd int) int {
 }
 
 // prepareListener sets what connections inherit, tcp(7) and socket(7): the bound on what is unsent,
-// and keep-alive as package net would set it on each. Deferred, a connection is accepted when its
-// request is there, or after a second, so that the goroutine that answers it need not wait for it: a
-// fifth of the time of a probe. It reports false for a socket of MPTCP, from which nothing is
-// inherited.
+// and keep-alive as package net would set it on each. It reports false for a socket of MPTCP, from
+// which nothing is inherited.
 func prepareListener(fd int) bool {
 	if protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
 		return false
@@ -26,7 +24,6 @@ func prepareListener(fd int) bool {
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-		{unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1},
 	} {
 		_ = unix.SetsockoptInt(fd, o.level, o.name, o.value)
 	}

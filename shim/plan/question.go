@@ -27,7 +27,7 @@ type Answer struct {
 	Pin     string // of a Hit: the digest of a version with an address of its own; empty without
 
 	Unknown    bool    // no cache said whether it is held
-	Pending    bool    // of a Miss: a cache-host is about to fetch it
+	Pending    bool    // a cache-host is about to fetch it, or too busy to say whether it is held
 	RetryAfter int     // then: in how many seconds to ask again, -1 where it does not say
 	Late       bool    // it was waited for and is still Pending
 	Waited     float64 // for how many seconds it was waited for
@@ -49,6 +49,8 @@ type Reply struct {
 // Judge says what a reply means for q. It leaves Cache to the caller.
 func (q Question) Judge(r Reply) Answer {
 	switch {
+	case r.Status == 503 && r.Detail == "busy":
+		return Answer{Reason: r.Reason, Unknown: true, Pending: true, RetryAfter: r.RetryAfter}
 	case r.Status == 0 || r.Reason != "":
 		return Answer{Reason: r.Reason, Unknown: true}
 	case r.Status == 404 && r.Detail == "queued":
