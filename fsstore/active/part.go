@@ -109,7 +109,8 @@ func (p *Part) Write(b []byte) (int, error) {
 	<-hashed
 	p.setSize(p.size + int64(n))
 	p.flushBehind(int64(n))
-	if err == nil && p.size >= p.kept+max(keepStep, p.kept/4) {
+	isJob := p.c.f != nil // a put is none, and is not resumed
+	if err == nil && isJob && p.size >= p.kept+max(keepStep, p.kept/4) {
 		err = p.keep()
 	}
 	return n, err

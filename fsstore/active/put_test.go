@@ -254,3 +254,14 @@ func TestPutKeepsTheReserve(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+
+// TestPutOfALargeFile: what is carried in has no job whose log could say how much of it is kept.
+func TestPutOfALargeFile(t *testing.T) {
+	s := storetest.TestStore(t)
+	const size = 65 << 20
+	a, err := s.Put(fsstore.Addition{URL: storetest.CarriedURL}, io.LimitReader(zeros{}, size), size, storetest.Operator,
+		func(int64) error { return nil })
+	if err != nil || a.Size != size {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
