@@ -91,6 +91,39 @@ func TestWhatHasNoBlobIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestOptionsDontHideALiveCache: where options keep rsync from listing what a destination holds, it is
+// not taken for empty.
+func TestOptionsDontHideALiveCache(t *testing.T) {
+	s, live := openMain(t), openMain(t)
+	a := carry(t, live, "https://example.com/live")
+	if _, err := live.SessionSecret(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-q"}, {"-avhq"}, {"--stderr=all"}, {"--exclude=session-secret"}, {"-f-_*"}} {
+		y, err := rsync.New(s, rsync.Options{Args: args, Delete: true})
+		if err != nil {
+			continue // it is refused
+		}
+		if _, err := y.Replica(t.Context(), live.Dir()); err == nil {
+			t.Errorf("%q: a live cache was made a replica", args)
+		}
+		if err := y.Backup(t.Context(), live.Dir()); err == nil {
+			t.Errorf("%q: a live cache was made a backup", args)
+		}
+	}
+	if exists(live.Dir()+"/"+fsstore.ReplicaMark) || !exists(live.Dir()+"/meta/"+a.Key+".json") {
+		t.Error("it was written to")
+	}
+	y, err := rsync.New(s, rsync.Options{Args: []string{"-avhh"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	carry(t, s, "https://example.com/one")
+	if r, err := y.Replica(t.Context(), t.TempDir()+"/replica"); err != nil || r.Artifacts != 1 {
+		t.Errorf("with sizes for people: %+v, %v", r, err)
+	}
+}
+
 // TestABlobOutlivesItsMetaByASync: a replaced blob goes with the sync after the one that brought the
 // new one, and what is named stays.
 func TestABlobOutlivesItsMetaByASync(t *testing.T) {

@@ -71,7 +71,9 @@ var harmful = []struct {
 	{regexp.MustCompile(`^--partial$|^-[A-Za-z]*P$`), "what is half copied would get the name of the whole: " +
 		"a transfer of a blob that was broken off is resumed without it"},
 	{regexp.MustCompile(`^--remove-source-files$`), "it would remove what this cache holds"},
-	{regexp.MustCompile(`^--(del|delete.*|existing|ignore-existing|ignore-non-existing|files-from.*|max-delete.*)$`),
+	{regexp.MustCompile(`^--(del|delete.*|existing|ignore-existing|ignore-non-existing|files-from.*|max-delete.*` +
+		`|exclude.*|include.*|filter.*|cvs-exclude|max-size.*|min-size.*|prune-empty-dirs|update|size-only` +
+		`|relative|compare-dest.*|backup.*)$|^-[A-Za-z]*[CFRbmu][A-Za-z]*$|^-f`),
 		"what is copied and removed is for sync to say"},
 	{regexp.MustCompile(`^(--dry-run|-[A-Za-z]*n|--list-only)$`), "it is --dry-run, before the --"},
 }
@@ -143,8 +145,8 @@ func (s *Syncer) list(ctx context.Context, dir string) (map[string]int64, error)
 	var out, complaint bytes.Buffer
 	quiet := *s
 	quiet.o.Stderr = &complaint
-	args := append([]string{"--list-only", "--no-human-readable"}, s.o.Args...)
-	err := quiet.run(ctx, &out, nil, append(args, dir))
+	args := append([]string{"--list-only"}, s.o.Args...)
+	err := quiet.run(ctx, &out, nil, append(args, "--no-human-readable", dir))
 	if exit, ok := errors.AsType[*ExitError](err); ok && exit.Status == 23 &&
 		strings.Contains(complaint.String(), "No such file") {
 		return nil, nil
@@ -152,12 +154,17 @@ func (s *Syncer) list(ctx context.Context, dir string) (map[string]int64, error)
 	if err != nil && s.o.Stderr != nil {
 		s.o.Stderr.Write(complaint.Bytes()) //nolint:errcheck // err says that it failed
 	}
-	found := map[string]int64{}
+	found, shown := map[string]int64{}, false
 	for _, m := range listLine.FindAllStringSubmatch(out.String(), -1) {
 		n, _ := strconv.ParseInt(strings.NewReplacer(",", "", ".", "").Replace(m[1]), 10, 64)
 		if m[2][0] != '.' {
 			found[m[2]] = n
 		}
+		shown = shown || m[2] == "."
+	}
+	if err == nil && !shown { // what can't be read is not empty
+		err = fmt.Errorf("rsync's list of %s names not even the directory: "+
+			"leave out the option that changes what it prints", dir)
 	}
 	return found, err
 }
