@@ -59,6 +59,11 @@ type DirSeen struct {
 // left them as they are. It opens the directory, because NFS asks its server then.
 func (s *DirSeen) NamesMayDiffer(t *Tree, dir string) (bool, error) {
 	d, err := os.Open(t.Path(dir, ""))
+	if t.isAbsent(dir, err) {
+		was := *s
+		*s = DirSeen{}
+		return was != DirSeen{}, nil
+	}
 	if err != nil {
 		return false, err
 	}
