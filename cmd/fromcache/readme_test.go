@@ -179,8 +179,8 @@ func distantOrigin(t *testing.T, dir string) []string {
 }
 
 // unlike are the rows whose verb leaves what the shell does not: a line in done/, a job in
-// cancelled/ where no worker sees to that, a job for each URL of a list.
-var unlike = []string{"| evict", "| cancel: the job goes to `cancelled/`", "| fetch many"}
+// cancelled/ where no worker sees to that.
+var unlike = []string{"| evict", "| cancel: the job goes to `cancelled/`"}
 
 // TestReadmeTable runs each command of the table of what to do, in the shell and as a verb, each on
 // a data directory of its own.
@@ -227,7 +227,7 @@ func runOnTree(t *testing.T, call string) string {
 		t.Fatal(err)
 	}
 	job := []byte(url + "\n2026-11-22T21:27:26Z miss 10.0.0.7 curl/7.88.1\n")
-	files := []string{"misses/" + why.Key, "failed/" + why.Key + ".job", "../list-of-urls", "../FILE"}
+	files := []string{"misses/" + why.Key, "failed/" + why.Key + ".job", "../FILE"}
 	if strings.Contains(call, "active/") || strings.Contains(call, "cancel") {
 		files = append(files, "active/"+why.Key+"@0123456789abcdef.job")
 	}
@@ -245,7 +245,7 @@ func runOnTree(t *testing.T, call string) string {
 	}
 	before := countFiles(t, data)
 	script := strings.NewReplacer("HOST/FILE", "vendor.example.com/x.iso", "KEY", why.Key,
-		"URL FILE", "--accept any "+url+" ../FILE", "URL", url, "list-of-urls", "../list-of-urls").Replace(call)
+		"URL FILE", "--accept any "+url+" ../FILE", "URL", url).Replace(call)
 	c := exec.Command("sh", "-ec", `fromcache() { FROMCACHE_DATA_DIR=. "$PROGRAM" "$@"; }; `+script)
 	c.Dir = data
 	c.Env = append(os.Environ(), "PROGRAM="+fromcacheLink(t, dir))
@@ -254,7 +254,7 @@ func runOnTree(t *testing.T, call string) string {
 	}
 	var moved []string
 	after := countFiles(t, data)
-	for _, st := range append(completeStates(operate.Spool[:]), "meta") {
+	for _, st := range append(completeStates(operate.Spool[:]), "meta", "allowed") {
 		if n := after[st] - before[st]; n != 0 {
 			moved = append(moved, fmt.Sprintf("%s%+d", st, n))
 		}
