@@ -54,6 +54,7 @@ func run(tool call.Tool, argv []string, env call.Env, tls probe.TLS) int {
 	if ok && !f.Judged() {
 		d := plan.Decision{Args: args, Env: env, Whole: "no cache is set"}
 		if plan.ServerList(env, tool) != "" {
+			leaveSignals(tool)
 			status := 0
 			if d, status = decide(probe.Input(tool, args, env, path, tls)); status != 0 {
 				return status
@@ -96,7 +97,7 @@ func decide(in plan.Input) (d plan.Decision, status int) {
 	}
 	for _, v := range d.Verdicts {
 		if v.Late && settings.Fail {
-			complain("fromcache: " + tool + ": " + v.URL + " is " + v.Reason +
+			complain("fromcache: " + tool + ": " + v.URL + ": " + v.Reason +
 				", and the time to wait is over: " + plan.EnvWait + "=" +
 				plan.Printable(in.Env.Get(plan.EnvWait)) + " " + plan.EnvOnTimeout + "=fail")
 			status = lateStatus(in.Tool)

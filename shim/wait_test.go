@@ -1,13 +1,21 @@
 package shim_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // fetching is a cache that holds nothing for so many requests, and says that it will.
@@ -123,6 +131,50 @@ func TestWaitThroughAnOutage(t *testing.T) {
 	}
 }
 
+// TestWaitEndsBySignals holds that a call that waits is ended by the signals by which its tool is.
+func TestWaitEndsBySignals(t *testing.T) {
+	t.Parallel()
+	silent, asked := rawCache(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	for _, c := range []struct {
+		tool   string
+		signal syscall.Signal
+	}{
+		{"curl", syscall.SIGALRM}, {"curl", syscall.SIGUSR1}, {"curl", syscall.SIGUSR2}, {"curl", syscall.SIGQUIT},
+		{"curl", syscall.SIGTERM}, {"curl", syscall.SIGINT}, {"curl", syscall.SIGHUP}, {"wget", syscall.SIGALRM},
+	} {
+		if signal.Ignored(c.signal) { // by nohup, for instance
+			continue
+		}
+		before := asked.Load()
+		cmd := exec.Command(tools+"/"+c.tool, vendorURL)
+		var errs bytes.Buffer
+		cmd.Dir, cmd.Stderr = t.TempDir(), &errs // of a core, if any
+		cmd.Env = append(slices.Clone(patient), "FROMCACHE_SERVER="+silent, "PATH="+fake(t, "curl", "wget"), "TMPDIR="+t.TempDir())
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for asked.Load() == before {
+			time.Sleep(time.Millisecond)
+		}
+		cmd.Process.Signal(c.signal)
+		cmd.Wait()
+		if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != c.signal || errs.Len() > 0 {
+			t.Errorf("%s, %v: %v %.200q", c.tool, c.signal, cmd.ProcessState, &errs)
+		}
+	}
+}
+
+// TestWaitIsNotForTheBackground holds that wget -b goes to the background at once.
+func TestWaitIsNotForTheBackground(t *testing.T) {
+	t.Parallel()
+	for args, asked := range map[string]int32{"-b": 1, "-qb": 1, "--background": 1, "-b --no-background": 2} {
+		url, n := fetching(t, 1, "detail=queued")
+		if shimRun(t, "wget "+args+" "+vendorURL, "FROMCACHE_SERVER="+url, "FROMCACHE_WAIT=60"); n.Load() != asked {
+			t.Errorf("wget %s: asked %d times", args, n.Load())
+		}
+	}
+}
+
 // TestDoctorKnowsTimes holds what doctor says of times that can't be used, and of the waiting.
 func TestDoctorKnowsTimes(t *testing.T) {
 	t.Parallel()
@@ -144,6 +196,7 @@ func TestDoctorKnowsTimes(t *testing.T) {
 		{"FROMCACHE_ON_TIMEOUT=error", 1, "wrong FROMCACHE_ON_TIMEOUT=error is neither origin nor fail"},
 		{"FROMCACHE_ON_TIMEOUT=fail", 1, "wrong FROMCACHE_ON_TIMEOUT=fail does nothing without FROMCACHE_WAIT"},
 		{"FROMCACHE_WAIT= FROMCACHE_ON_TIMEOUT=origin", 0, "!wait up to"},
+		{"FROMCACHE_WAIT=0", 0, "!wait up to"},
 	} {
 		want(t, t.TempDir(), front+fmt.Sprintf("%s $S doctor", c.set), c.status, c.say)
 	}

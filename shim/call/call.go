@@ -56,6 +56,7 @@ type Group struct {
 	Quiet              bool   // wget -q, the last of them
 	NonVerbose         bool   // wget -nv without a later -v
 	LogFile            bool   // wget -o FILE, which is not standard output
+	Background         bool   // wget -b
 	VolumeByE          bool   // wget -e quiet or -e verbose, which wget2 reads in its own way
 }
 

@@ -196,6 +196,8 @@ func (g *Group) neutralWget(o given) {
 	switch o.Name {
 	case "output-document":
 		g.OutFile = true
+	case "background":
+		g.Background = !o.no
 	case "directories":
 		g.Dirs = !o.no
 	case "inet4-only":

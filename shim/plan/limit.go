@@ -6,6 +6,14 @@ import (
 	"fromcache/shim/call"
 )
 
+// waitLimit returns a question's Limit. A caller of wget -b expects it to return at once.
+func waitLimit(g *call.Group) float64 {
+	if g.Background {
+		return -1
+	}
+	return limit(g.MaxTime)
+}
+
 // limit returns the seconds of curl's --max-time; less than zero where it stands in a configuration
 // file or is no number, because then the time that was waited for can't be taken off it.
 func limit(w call.Word) float64 {

@@ -112,7 +112,7 @@ func (p *planner) group(g *call.Group) {
 		c.q = Question{
 			URL: t, Family: g.Family, NeedsRanges: g.Resume != "",
 			MayRedirect: p.followsAll(g, t.Scheme), TLS: g.TLSVersion,
-			Limit: limit(g.MaxTime),
+			Limit: waitLimit(g),
 		}
 		if c.q.Caches, reason = p.usable(g); reason == "" && g.Resume != "" {
 			c.q.Resumes, reason = p.resumed(g, i, t)

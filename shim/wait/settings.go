@@ -23,6 +23,9 @@ const maxWait = 24 * time.Hour
 func Read(env call.Env) (s Settings, wrong []string) {
 	for _, name := range []string{plan.EnvWait, plan.EnvConnectTimeout, plan.EnvTimeout} {
 		v := strings.TrimSpace(env.Get(name))
+		if name == plan.EnvWait && !plan.IsOn(v) {
+			continue
+		}
 		d, ok := probe.Duration(v)
 		if v != "" && !ok {
 			wrong = append(wrong, name+"="+plan.Printable(v)+" is no time, as 30, 0.5 or 10m is")

@@ -95,14 +95,15 @@ func pause(answers []plan.Answer, open []int) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// again asks about what is open, and reports whether a cache answered. Where none did, what it said
-// before counts.
+// again asks about what is open, and reports whether a cache answered, if only that it is busy. What
+// was said before counts where none says more.
 func (w Waiter) again(questions []plan.Question, answers []plan.Answer, open []int) (heard bool) {
 	asked := make([]plan.Question, len(open))
 	for j, i := range open {
 		asked[j] = questions[i]
 	}
 	for j, a := range w.Ask(asked) {
+		heard = heard || a.Pending && !answers[open[j]].Unknown // it is busy, and had said more
 		if !a.Unknown {
 			answers[open[j]], heard = a, true
 		}
