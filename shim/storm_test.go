@@ -43,6 +43,24 @@ func storm(t *testing.T, tmp, server string, env ...string) result {
 	return shimRun(t, "curl "+vendorURL, append([]string{"FROMCACHE_SERVER=" + server, "TMPDIR=" + tmp, "FROMCACHE_VERBOSE=1"}, env...)...)
 }
 
+// TestEmptyStamp holds that a stamp that another call is writing, or could not on a full disk, does
+// not keep a call from asking.
+func TestEmptyStamp(t *testing.T) {
+	t.Parallel()
+	tmp := t.TempDir()
+	gone, _ := rawCache(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\n\r\n") })
+	for _, empty := range []bool{false, true} {
+		r := storm(t, tmp, gone)
+		if strings.Contains(r.stderr, "a moment ago") {
+			t.Errorf("%v: %q", empty, r.stderr)
+		}
+		_, paths := stampsOf(t, tmp)
+		if len(paths) != 1 || os.Truncate(paths[0], 0) != nil {
+			t.Fatal(paths)
+		}
+	}
+}
+
 // TestTimeoutIsNotDown holds that a cache that loses a request is asked again within the time of the
 // call, and that it leaves no stamp then.
 func TestTimeoutIsNotDown(t *testing.T) {

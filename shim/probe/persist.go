@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"fromcache/shim/plan"
@@ -159,7 +160,7 @@ func closeAll(results <-chan dialed, n int) {
 func dialError(family, began int, err error) reply {
 	timeout := net.Error(nil)
 	switch late := errors.As(err, &timeout) && timeout.Timeout(); {
-	case family != 0:
+	case family != 0, isOwnLimit(err):
 		return failed(unsure, "the cache can't be reached")
 	case late:
 		r := failed(silent, "the cache can't be reached in time")
@@ -167,4 +168,18 @@ func dialError(family, began int, err error) reply {
 		return r
 	}
 	return failed(down, "the cache can't be reached")
+}
+
+// isOwnLimit reports whether a connection failed by what this process may have or do, which tells
+// nothing of the cache: another call may well reach it.
+func isOwnLimit(err error) bool {
+	for _, own := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL,
+		syscall.EPERM, syscall.EACCES,
+	} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
 }

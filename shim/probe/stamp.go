@@ -122,6 +122,9 @@ func (s stamps) read(base string) (found stamp) {
 		return found
 	}
 	found.age = max(age, 1)
+	if info.Size() == 0 {
+		return stamp{} // another call is writing it, or the disk is full
+	}
 	if text, err := ReadFile(s.path(base)); err == nil && len(text) < 200 {
 		why, timeouts, _ := strings.Cut(string(text), "\n")
 		found.text = why
