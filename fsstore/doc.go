@@ -93,7 +93,8 @@
 //	journal         what happened, from the logs of all jobs, and how things are
 //
 // Beside them, pure: key names URLs, job reads and writes job files, kind tells what bytes are.
-// Package fetch downloads what a Claim says, package hooks runs an operator's programs.
+// Package fetch downloads what a Claim says, package hooks runs an operator's programs, package rsync
+// copies the directory while it is in use, and package fitness says what a file system is fit for.
 //
 // # To add a state
 //

@@ -19,8 +19,9 @@ func whyCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "why URL",
 		Short: "Say what is known of URL: key, rule, state, who and when",
-		Long: `Say what is known of URL: its key, what the rule of keys made of its query, whether it is held, which
-directories have a job of it, and the job's log.`,
+		Long: `Say what is known of URL: its key, what the rule of keys made of its query, whether it is held and who
+or which file in allowed/ approved it, which of these would, which directories have a job of it, and the
+job's log.`,
 		Args:              operands(1, 1),
 		ValidArgsFunction: noFiles,
 		RunE:              func(c *cobra.Command, args []string) error { return a.why(c.Context(), args[0], asJSON) },

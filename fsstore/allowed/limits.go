@@ -27,7 +27,7 @@ func (e *RefusalError) Error() string { return e.Why }
 
 func refuse(name, why string) error {
 	return &RefusalError{Why: fmt.Sprintf("approved by %s%s, which does not allow it: %s; "+
-		"retry it, and that is your approval", via, name, why)}
+		"to approve it yourself, retry it", via, name, why)}
 }
 
 // LimitsOf returns the limits of a job for u. The rule is read at this moment, because an operator
@@ -41,7 +41,7 @@ func (r *Rules) LimitsOf(j *job.Job, u key.URL) (Limits, error) {
 	rule, err := r.Rule(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Limits{}, refuse(name, "it is gone")
+		return Limits{}, refuse(name, "the file is gone")
 	case err != nil:
 		return Limits{}, err
 	case rule.Flaw != "":
@@ -67,7 +67,7 @@ func (r *Rules) CheckSize(l Limits, key string, n int64) error {
 	rule, err := r.Rule(l.Rule)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return refuse(l.Rule, "it is gone")
+		return refuse(l.Rule, "the file is gone")
 	case err != nil:
 		return err
 	case rule.MaxSize > 0 && n > rule.MaxSize:

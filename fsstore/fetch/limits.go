@@ -27,7 +27,7 @@ func (a *attempt) checkHasDigest(announced bool) error {
 		return nil
 	}
 	return failure.Discardf("approved by allowed/%s, which requires a digest, and the origin names "+
-		"none: retry it, and that is your approval", a.limits.Rule)
+		"none; to approve it yourself, retry it", a.limits.Rule)
 }
 
 // refusal makes a failure of what a standing approval does not allow.
