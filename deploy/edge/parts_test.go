@@ -101,6 +101,10 @@ func sameAnswers(s *site, t *testing.T) {
 			t.Errorf("%s %v: Accept-Ranges: %q, the cache-host's %q", r.method, r.fields, a, b)
 		}
 	}
+	several := ask(http.MethodGet, at, "Range", "bytes=0-0,5-6")
+	if several.status != http.StatusPartialContent && (several.status != http.StatusOK || several.digest != digest) {
+		t.Errorf("several ranges are answered %d %s", several.status, several.digest)
+	}
 	if status := get(s.edge + "/").status; status != http.StatusForbidden {
 		t.Errorf("the pages are answered %d", status)
 	}

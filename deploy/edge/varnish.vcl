@@ -41,6 +41,9 @@ sub vcl_recv {
         return (synth(405));
     }
     unset req.http.Cookie;
+    if (req.http.Range ~ ",") {
+        unset req.http.Range;                   # Varnish answers several ranges 416, not the whole
+    }
     if (req.url ~ "^/b/[A-Za-z0-9_-]+(\.[0-9a-f]+)?(/|\?|$)") {
         set req.http.X-Token = regsub(req.url, "^/b/([A-Za-z0-9_.-]+).*", "\1");
         if (!std.healthy(req.backend_hint)) {
