@@ -93,6 +93,7 @@ func TestWaitOfACallWithALimit(t *testing.T) {
 		{"--max-time 5 --max-time 20 U", "", 1, `^curl\|--max-time\|5\|--max-time\|1\d\.\d\d\d\|http://127`, 2},
 		{"-m 2 U", "", 99, `^curl\|-m\|1.000\|https://vendor`, 1}, // half of it is over
 		{"-m 0 U", "", 1, `^curl\|-m\|0\|http://127`, 2},
+		{"-m 1 U", "", 99, `^curl\|-m\|0.500\|https://vendor`, 1},
 		{"-m 0.5 U", "FROMCACHE_ON_TIMEOUT=fail", 99, `^$`, 1},
 		{"-m x U", "", 99, `^curl\|-m\|x\|https://vendor`, 0},
 		{"-m 20 U", "FROMCACHE_WAIT=", 99, `^curl\|-m\|20\|https://vendor`, 0},

@@ -39,8 +39,9 @@ func (p *planner) leftOver() (args []string, changed bool) {
 		if !changed {
 			args, changed = append([]string(nil), args...), true
 		}
-		left := strconv.FormatFloat(max(most-p.waited, 1), 'f', 3, 64) // 0 would be no limit
-		args[g.MaxTime.Arg] = args[g.MaxTime.Arg][:g.MaxTime.Skip] + left
+		left := max(most-p.waited, min(1, most/2), 0.001) // 0 would be no limit
+		args[g.MaxTime.Arg] = args[g.MaxTime.Arg][:g.MaxTime.Skip] +
+			strconv.FormatFloat(left, 'f', 3, 64)
 	}
 	return args, changed
 }
