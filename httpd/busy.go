@@ -98,7 +98,8 @@ func turnAway(c net.Conn, room []byte) bool {
 	}
 	request := room[:socket.Peek(room)]
 	if !bytes.HasPrefix(request, []byte("HEAD /b/")) && !bytes.HasPrefix(request, []byte("HEAD /blob?")) ||
-		!bytes.HasSuffix(request, []byte("\r\n\r\n")) {
+		!bytes.HasSuffix(request, []byte("\r\n\r\n")) ||
+		bytes.Contains(bytes.ToLower(request), []byte("\r\nprefer:")) { // one that waits is no work
 		return false
 	}
 	if _, err := c.Read(request); err == nil { // what is not read would reset the connection, and the answer with it

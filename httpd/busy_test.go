@@ -99,6 +99,12 @@ func TestProbesComeAgainWhileTheServerIsBusy(t *testing.T) {
 				t.Errorf("GET %s: %s", path, resp.Status)
 			}
 		}
+		waits, err := http.NewRequest(http.MethodHead, w.url(path), nil)
+		w.must(err)
+		waits.Header.Set("Prefer", "wait=5")
+		if resp, err := fresh.Do(waits); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("one that waits: %v, %v", resp, err)
+		}
 	}
 	if m := w.scrape(); strings.Contains(m, `fromcache_requests_total{method="HEAD",result="busy"} 0`) ||
 		!strings.Contains(m, `fromcache_requests_total{method="HEAD",result="busy"} `) {
