@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -71,5 +73,49 @@ func TestFollowAfterAFailure(t *testing.T) {
 	}
 	if n := strings.Count(l.requests(), "GET "); n != gets {
 		t.Errorf("%d more downloads of what fails", n-gets)
+	}
+}
+
+// What --upstream-credentials say goes to the upstream alone: over http only if the file allows it,
+// not to where it redirects, nor to an origin on the same host. The files of --origins are not used
+// for it.
+func TestUpstreamCredentials(t *testing.T) {
+	type noted struct {
+		sync.Mutex
+		seen []string
+	}
+	listener := func(answer http.HandlerFunc) (*httptest.Server, *noted) {
+		n := &noted{}
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n.Lock()
+			n.seen = append(n.seen, r.Header.Get("Authorization"))
+			n.Unlock()
+			answer(w, r)
+		}))
+		t.Cleanup(s.Close)
+		return s, n
+	}
+	elsewhere, there := listener(http.NotFound)
+	above, seen := listener(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+	vendor, atOrigin := listener(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "bytes") }) //nolint:errcheck // the client may have gone
+	site := newProcess(t, "")
+	for dir, text := range map[string]string{"above": "Authorization: Bearer above\n", "origins": "# allow http\nAuthorization: Bearer origin\n"} {
+		site.must(os.Mkdir(filepath.Join(site.dir, dir), 0o700))
+		site.must(os.WriteFile(filepath.Join(site.dir, dir, "127.0.0.1"), []byte(text), 0o600))
+	}
+	site.start("--upstream", above.URL, "--upstream-credentials", "above", "--origins", "origins")
+	site.run("add", vendor.URL+"/one.bin")
+	site.eventually("it is held", func() bool { return site.there("done/*one*") })
+	site.must(os.WriteFile(filepath.Join(site.dir, "above", "127.0.0.1"), []byte("# allow http\nAuthorization: Bearer above\n"), 0o600))
+	site.run("add", vendor.URL+"/two.bin")
+	site.eventually("it is held", func() bool { return site.there("done/*two*") })
+	got := fmt.Sprint(seen.seen, there.seen, atOrigin.seen)
+	if got != "[ Bearer above] [] [Bearer origin Bearer origin]" {
+		t.Errorf("the upstream, where it redirects to, and the origin heard %s", got)
+	}
+	if all := site.text("*/*"); strings.Contains(all, "Bearer") || strings.Contains(site.log(), "Bearer") {
+		t.Error("the data directory or the log has the secret")
 	}
 }
