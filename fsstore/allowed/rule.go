@@ -106,7 +106,8 @@ func (r *Rule) take(words []string) string {
 			err = errors.New("digest takes the word required")
 		}
 	default:
-		return fmt.Sprintf("%.40q is none of path, max-size, budget, until and digest", words[0])
+		return fmt.Sprintf("%.40q is none of path, max-size, budget, until and digest",
+			key.RedactText(words[0]))
 	}
 	if err != nil {
 		return err.Error()

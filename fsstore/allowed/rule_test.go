@@ -74,3 +74,11 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAFlawShowsNoSecret(t *testing.T) {
+	for _, text := range []string{"token=hunter2 5\n", "https://u:hunter2@h.example/ x\n", "path /?token=hunter2\n"} {
+		if r := Parse("h.example", text); r.Flaw == "" || strings.Contains(r.Flaw, "hunter2") {
+			t.Errorf("%q: %s", text, r.Flaw)
+		}
+	}
+}
