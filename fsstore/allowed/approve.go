@@ -28,7 +28,8 @@ func (r *Rules) WhyStopped(rule *Rule) string {
 	if rule.Budget == 0 {
 		return ""
 	}
-	if spent, err := r.spent(rule, ""); err != nil || spent >= rule.Budget {
+	// The download asks again for what a budget has left, and then of done/ as it is.
+	if spent, err := r.spent(rule, "", time.Second); err != nil || spent >= rule.Budget {
 		return "its " + rule.budgetInWords() + " is used up"
 	}
 	return ""

@@ -59,11 +59,12 @@ func costOf(j *job.Job, end job.Kind) cost {
 // ledger knows what the jobs of one directory have cost. It holds in memory what the files say, and
 // reads again those that have changed.
 type ledger struct {
-	tree  *tree.Tree
-	in    tree.State
-	files tree.Mirror[cost]
-	mu    sync.Mutex
-	dir   tree.Identity // of the directory when it was listed; zero if it might change without a new one
+	tree   *tree.Tree
+	in     tree.State
+	files  tree.Mirror[cost]
+	mu     sync.Mutex
+	listed time.Time     // when the directory was listed
+	dir    tree.Identity // of the directory when it was listed; zero if it might change without a new one
 }
 
 // open makes it the ledger of a directory whose jobs ended with an event of kind end.
@@ -77,28 +78,33 @@ func (l *ledger) open(t *tree.Tree, p *spool.Spool, st tree.State, end job.Kind)
 	}
 }
 
-// refresh lists the directory if it has changed. A file that only grew cost nothing more.
-func (l *ledger) refresh() {
+// refresh lists the directory if it has changed, unless it did so less than old ago. While jobs come
+// and go it reads those alone that it does not know, because a stat of each of many thousands for each
+// miss would make clients wait; and all that have changed once the directory has stood still.
+func (l *ledger) refresh(old time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var st unix.Stat_t
-	if unix.Stat(l.files.Dir, &st) != nil || l.dir == tree.Identify(&st) {
+	if time.Since(l.listed) < old || unix.Stat(l.files.Dir, &st) != nil || l.dir == tree.Identify(&st) {
 		return
 	}
 	names, err := l.tree.Names(string(l.in))
 	if err != nil {
 		return
 	}
-	l.files.Rescan(names)
-	l.dir = tree.Identity{}
-	if tree.IsSettled(&st) {
-		l.dir = tree.Identify(&st)
+	l.listed, l.dir = time.Now(), tree.Identity{}
+	if !tree.IsSettled(&st) {
+		l.files.RescanNames(names)
+		return
 	}
+	l.files.Rescan(names)
+	l.dir = tree.Identify(&st)
 }
 
-// sum returns how many jobs a rule approved that ended after since, and their bytes.
-func (l *ledger) sum(rule string, since time.Time) (jobs int, bytes int64) {
-	l.refresh()
+// sum returns how many jobs a rule approved that ended after since, and their bytes, as the
+// directory was less than old ago.
+func (l *ledger) sum(rule string, since time.Time, old time.Duration) (jobs int, bytes int64) {
+	l.refresh(old)
 	for _, c := range l.files.All() {
 		if c.rule == rule && c.at.After(since) {
 			jobs++
@@ -110,6 +116,6 @@ func (l *ledger) sum(rule string, since time.Time) (jobs int, bytes int64) {
 
 // count returns how many jobs of a rule there are.
 func (l *ledger) count(rule string) int {
-	n, _ := l.sum(rule, time.Time{})
+	n, _ := l.sum(rule, time.Time{}, 0)
 	return n
 }

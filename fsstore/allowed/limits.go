@@ -75,7 +75,7 @@ func (r *Rules) CheckSize(l Limits, key string, n int64) error {
 	case rule.Budget == 0:
 		return nil
 	}
-	spent, err := r.spent(&rule, key)
+	spent, err := r.spent(&rule, key, 0)
 	if err == nil && spent+n > rule.Budget {
 		return refuse(l.Rule, fmt.Sprintf("it has %s, and of the %s %s are left", inWords(n),
 			rule.budgetInWords(), inWords(rule.Budget-spent)))
@@ -97,18 +97,18 @@ type Use struct {
 
 // UseOf returns what a rule has taken.
 func (r *Rules) UseOf(rule *Rule) (u Use, err error) {
-	u.Jobs, u.Bytes = r.done.sum(rule.Name, time.Time{})
+	u.Jobs, u.Bytes = r.done.sum(rule.Name, time.Time{}, 0)
 	u.Failed = r.failed.count(rule.Name)
 	if rule.Budget > 0 {
-		u.Spent, err = r.spent(rule, "")
+		u.Spent, err = r.spent(rule, "", 0)
 	}
 	return u, err
 }
 
 // spent returns the bytes that were fetched under a rule in the Span of its budget, and those that
-// are being fetched, save for the job of the key but.
-func (r *Rules) spent(rule *Rule, but string) (int64, error) {
-	_, sum := r.done.sum(rule.Name, time.Now().Add(-rule.Span))
+// are being fetched, save for the job of the key but. What ended less than old ago may be missing.
+func (r *Rules) spent(rule *Rule, but string, old time.Duration) (int64, error) {
+	_, sum := r.done.sum(rule.Name, time.Now().Add(-rule.Span), old)
 	running, err := r.spool.Jobs(tree.Active)
 	for i := range running {
 		if j := &running[i]; j.Key != but && ApprovedBy(&j.Job) == rule.Name {

@@ -193,9 +193,40 @@ func TestABudgetIsCountedFromTheJobs(t *testing.T) {
 		t.Errorf("401 more bytes: %v", err)
 	}
 	done("f", "allowed/h.example", time.Minute, 400)
+	time.Sleep(time.Second) // a miss goes by what was in done/ so long ago
 	if v := storetest.NoteMiss(t, s, "https://h.example/g", client); v != fsstore.VerdictNoted {
 		t.Errorf("with nothing left: %s", v)
 	}
+}
+
+// While jobs end, those that are known are not looked at again, because with many of them each miss
+// would wait for that. What was changed by hand counts once done/ has stood still.
+func TestKnownJobsAreNotReadAgainWhileJobsEnd(t *testing.T) {
+	s := storetest.TestStore(t)
+	dir := filepath.Join(s.Dir(), "done")
+	done := func(name string, size int) {
+		write(t, s, "done", name+".job", fmt.Sprintf("https://h.example/%s\n2026-01-31T02:00:00Z approve "+
+			"allowed/h.example\n2026-01-31T02:00:01Z done %d -\n", name, size))
+	}
+	later := time.Now().Add(time.Hour)
+	want := func(bytes int64) {
+		t.Helper()
+		use, err := s.Allowed.UseOf(&fsstore.AllowedRule{Name: "h.example"})
+		storetest.Must(t, err)
+		if use.Bytes != bytes {
+			t.Errorf("%d bytes, want %d", use.Bytes, bytes)
+		}
+	}
+	done("a", 100)
+	storetest.Must(t, os.Chtimes(dir, later, later)) // it has not stood still
+	want(100)
+	done("a", 1000)
+	done("b", 10)
+	storetest.Must(t, os.Chtimes(dir, later, later))
+	want(110)
+	storetest.Must(t, os.Chtimes(dir, time.Unix(0, 0), time.Unix(0, 0)))
+	stoodStill(t)
+	want(1010)
 }
 
 // A person who moves a failed job back has approved it, whatever its rule says.
