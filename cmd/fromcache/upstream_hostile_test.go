@@ -119,3 +119,45 @@ func TestUpstreamCredentials(t *testing.T) {
 		t.Error("the data directory or the log has the secret")
 	}
 }
+
+// Three servers that name each other in a ring, all of which are to fetch the same, don't wait for
+// each other for ever.
+func TestUpstreamsInARing(t *testing.T) {
+	o, file, content := vendor(t, 10_000)
+	const n = 3
+	var servers [n]*process
+	var lines [n]*line
+	for i := range n {
+		servers[i], lines[i] = newProcess(t, ""), newLine(t, "")
+	}
+	for i, p := range servers {
+		p.start("--upstream", lines[(i+1)%n].URL, "--follow")
+	}
+	for i, l := range lines {
+		l.mu.Lock()
+		l.to = servers[i].url
+		l.mu.Unlock()
+	}
+	head(t, servers[0].url, o.server.URL+"/wish.bin")
+	for _, p := range servers {
+		p.run("add", file)
+	}
+	for _, p := range servers {
+		p.eventually("it is held", func() bool { return p.there("done/*tool*") })
+		if p.text("blobs/*") != string(content) {
+			t.Error("not what the origin has")
+		}
+	}
+	if n := o.requests(); n > 3 {
+		t.Errorf("the origin was asked %d times", n)
+	}
+	for _, p := range servers[1:] {
+		p.eventually("the wish is seen", func() bool { return p.there("misses/*wish*") })
+	}
+	time.Sleep(2 * time.Second)
+	for _, p := range servers {
+		if n := strings.Count(p.text("misses/*wish*"), " miss "); n != 1 {
+			t.Errorf("%d misses of one wish", n)
+		}
+	}
+}
