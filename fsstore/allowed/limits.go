@@ -30,6 +30,25 @@ func refuse(name, why string) error {
 		"to approve it yourself, retry it", via, name, why)}
 }
 
+// standing returns a rule by which a download goes on. Its error is a *RefusalError where the rule is
+// gone, is being written, or has a line that can't be taken, which may be the one that narrows it.
+func (r *Rules) standing(name string) (Rule, error) {
+	rule, err := r.Rule(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return rule, refuse(name, "the file is gone")
+	case err != nil:
+		return rule, err
+	case rule.Flaw != "":
+		return rule, &RefusalError{Mends: true, Why: fmt.Sprintf(
+			"approved by %s%s, which allows nothing until it is mended: %s", via, name, rule.Flaw)}
+	case !r.isQuiet(name):
+		return rule, &RefusalError{Mends: true,
+			Why: "approved by " + via + name + ", which is being written"}
+	}
+	return rule, nil
+}
+
 // LimitsOf returns the limits of a job for u. The rule is read at this moment, because an operator
 // who narrows it means what waits in queue/ as well. Its error is a *RefusalError where the rule
 // allows the job no more, or not before it is mended.
@@ -38,18 +57,9 @@ func (r *Rules) LimitsOf(j *job.Job, u key.URL) (Limits, error) {
 	if name == "" {
 		return Limits{}, nil
 	}
-	rule, err := r.Rule(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Limits{}, refuse(name, "the file is gone")
-	case err != nil:
+	rule, err := r.standing(name)
+	if err != nil {
 		return Limits{}, err
-	case rule.Flaw != "":
-		return Limits{}, &RefusalError{Mends: true,
-			Why: fmt.Sprintf("approved by %s%s, which allows nothing until it is mended: %s", via, name, rule.Flaw)}
-	case !r.isQuiet(name):
-		return Limits{}, &RefusalError{Mends: true,
-			Why: "approved by " + via + name + ", which is being written"}
 	}
 	if why := rule.WhyNot(u, time.Now()); why != "" {
 		return Limits{}, refuse(name, why)
@@ -64,10 +74,8 @@ func (r *Rules) CheckSize(l Limits, key string, n int64) error {
 	if l.Rule == "" {
 		return nil
 	}
-	rule, err := r.Rule(l.Rule)
+	rule, err := r.standing(l.Rule)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return refuse(l.Rule, "the file is gone")
 	case err != nil:
 		return err
 	case rule.MaxSize > 0 && n > rule.MaxSize:

@@ -192,6 +192,14 @@ func TestABudgetIsCountedFromTheJobs(t *testing.T) {
 	if err := c.CheckLimits(limits, 401); !errors.As(err, new(*fsstore.RefusalError)) {
 		t.Errorf("401 more bytes: %v", err)
 	}
+	for _, text := range []string{"budget lots\n", ""} { // a download runs while the rule is written
+		write(t, s, "allowed", "h.example", text)
+		var no *fsstore.RefusalError
+		if err := c.CheckLimits(limits, 401); !errors.As(err, &no) || !no.Mends {
+			t.Errorf("with %q in the file: %v", text, err)
+		}
+	}
+	makeRule(t, s, "h.example", "budget 500/7d\n")
 	done("f", "allowed/h.example", time.Minute, 400)
 	time.Sleep(time.Second) // a miss goes by what was in done/ so long ago
 	if v := storetest.NoteMiss(t, s, "https://h.example/g", client); v != fsstore.VerdictNoted {
