@@ -63,8 +63,10 @@ func TestNamesMayDiffer(t *testing.T) {
 		storetest.Must(t, err)
 		return differ
 	}
-	if !ask() || !ask() {
-		t.Error("a directory that has just changed need not be listed")
+	for range 2 {
+		if !ask() {
+			t.Error("a directory that has just changed need not be listed")
+		}
 	}
 	for end := time.Now().Add(time.Minute); ask(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
