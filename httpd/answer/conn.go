@@ -23,7 +23,7 @@ import (
 // It sets the options of ln that its connections inherit, so that none of them costs each
 // connection a call. A failure to set one is ignored: they are about speed.
 func Listen(ln net.Listener, stall time.Duration) net.Listener {
-	l := listener{Listener: ln, stall: stall}
+	l := listener{Listener: ln, stall: stall, since: time.Now()}
 	if socket, ok := ln.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { l.prepared = prepareListener(int(fd)) }) //nolint:errcheck // it is closed, as Accept says
@@ -36,7 +36,12 @@ type listener struct {
 	net.Listener
 	stall    time.Duration
 	prepared bool // connections inherit limitUnsent
+	since    time.Time
 }
+
+// waitedBefore is how long after Listen connections are accepted that were made before it, and so
+// inherit nothing: a server listens while it opens its data.
+const waitedBefore = 10 * time.Second
 
 // Accept waits for the next connection.
 func (l listener) Accept() (net.Conn, error) {
@@ -46,14 +51,14 @@ func (l listener) Accept() (net.Conn, error) {
 		return c, err
 	}
 	raw, err := tcp.SyscallConn()
-	if err == nil && !l.prepared { //guard:httpd.TestStalledReaderHoldsLittle
+	if err == nil && (!l.prepared || time.Since(l.since) < waitedBefore) {
 		err = raw.Control(func(fd uintptr) { limitUnsent(int(fd)) })
 	}
 	return &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
 }
 
 func limitUnsent(fd int) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost) //guard:httpd.TestStalledReaderHoldsLittle
 }
 
 // unsentMost bounds what the kernel takes from us before the network wants it,
