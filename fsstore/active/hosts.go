@@ -66,11 +66,18 @@ func (cs *Claims) holdOwn(path string) error {
 		h.own.Close()
 		h.own = nil
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
+	f, err := openHost(path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
-	if err = tree.Lock(f); err != nil {
+	if err = tree.Lock(f); errors.Is(err, unix.EBADF) {
+		f.Close()
+		if f, err = openHost(path, os.O_RDWR); err != nil {
+			return err
+		}
+		err = tree.Lock(f)
+	}
+	if err != nil {
 		f.Close()
 	} else {
 		h.own = f
@@ -79,6 +86,13 @@ func (cs *Claims) holdOwn(path string) error {
 		return nil
 	}
 	return err
+}
+
+// openHost opens a host's file, or makes it. It is open for as long as the server runs: for reading,
+// because one that is open for writing keeps a file system from being made read-only. NFS wants it
+// open for writing, flock(2).
+func openHost(path string, how int) (*os.File, error) {
+	return os.OpenFile(path, how|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o660)
 }
 
 // isHeld reports whether somebody has the lock of a host's file. A shared lock is asked for, so that
