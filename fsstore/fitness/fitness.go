@@ -5,6 +5,7 @@
 package fitness
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -32,17 +33,15 @@ type Report struct {
 	Why        []string // each a sentence, with what to do
 }
 
-// Test tries the file system of dir, which exists, in a directory that it makes in dir and removes
-// again. An error is that it could not be tried: dir can't be written to, for instance.
+// Test tries the file system of dir, which exists, with files that it makes in dir and removes again.
+// Their names begin with a dot: what a kill leaves of them in tmp/ is half-written, and gc removes it.
+// An error is that it could not be tried: dir can't be written to, for instance.
 func Test(dir string) (r Report, err error) {
 	r = known(fileSystem(dir))
-	scratch, err := os.MkdirTemp(dir, ".fitness-")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	prefix := ".fitness-" + rand.Text() + "-"
+	defer func() { err = errors.Join(err, removeAll(dir, prefix)) }()
 	for _, try := range tries {
-		why := try(scratch)
+		why := try(dir + "/" + prefix)
 		if why == nil {
 			continue
 		}
@@ -61,6 +60,17 @@ type cannotError struct{ what string }
 func (e cannotError) Error() string { return e.what }
 
 func cannot(format string, args ...any) error { return cannotError{fmt.Sprintf(format, args...)} }
+
+// removeAll removes the files in dir whose names have a prefix.
+func removeAll(dir, prefix string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.Remove(dir+"/"+e.Name()))
+		}
+	}
+	return err
+}
 
 // tried are the file systems of which more is known than one host can see.
 var tried = map[string]struct {

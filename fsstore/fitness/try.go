@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tries are what the server relies on. Each gets an empty directory of its own file names, and
-// returns a cannotError for what the file system can't do.
-var tries = []func(dir string) error{
+// tries are what the server relies on. Each gets the beginning of the names of its files, and returns
+// a cannotError for what the file system can't do.
+var tries = []func(at string) error{
 	tellsSizes, makesOnce, locks, renames, keepsOpenFiles, keepsModes, lists,
 }
 
 // tellsSizes: the reserve of --min-free is kept by statfs.
-func tellsSizes(dir string) error {
+func tellsSizes(at string) error {
 	var st unix.Statfs_t
+	dir := filepath.Dir(at)
 	if err := unix.Statfs(dir, &st); err != nil {
 		return &fs.PathError{Op: "statfs", Path: dir, Err: err}
 	}
@@ -37,8 +38,8 @@ func tellsSizes(dir string) error {
 }
 
 // makesOnce: two can't make one name.
-func makesOnce(dir string) error {
-	name := dir + "/once"
+func makesOnce(at string) error {
+	name := at + "once"
 	if err := write(name, "1"); err != nil {
 		return err
 	}
@@ -52,8 +53,8 @@ func makesOnce(dir string) error {
 }
 
 // locks: flock keeps a second opener out, and ends with its file.
-func locks(dir string) error {
-	name := dir + "/lock"
+func locks(at string) error {
+	name := at + "lock"
 	if err := write(name, ""); err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func flock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.
 
 // renames: a rename takes the old name away, gives the new one at once, keeps an open file's lock
 // with it, and fails when the old name is gone.
-func renames(dir string) error {
-	from, to := dir+"/from", dir+"/to"
+func renames(at string) error {
+	from, to := at+"from", at+"to"
 	if err := write(from, "it"); err != nil {
 		return err
 	}
@@ -105,16 +106,16 @@ func renames(dir string) error {
 		return cannot("A name is still there after a rename.")
 	case err != nil || ownErr != nil || !os.SameFile(now, own):
 		return cannot("A file is another one after a rename: an owner could not tell that it is its own.")
-	case os.Rename(from, dir+"/third") == nil:
+	case os.Rename(from, at+"third") == nil:
 		return cannot("A file can be renamed twice: two could win the same job.")
 	}
 	return nil
 }
 
 // keepsOpenFiles: who reads a file reads it to its end, though it is replaced or removed.
-func keepsOpenFiles(dir string) error {
-	name := dir + "/open"
-	if err := errors.Join(write(name, "old"), write(dir+"/next", "new")); err != nil {
+func keepsOpenFiles(at string) error {
+	name := at + "open"
+	if err := errors.Join(write(name, "old"), write(at+"next", "new")); err != nil {
 		return err
 	}
 	f, err := os.Open(name)
@@ -122,7 +123,7 @@ func keepsOpenFiles(dir string) error {
 		return err
 	}
 	defer f.Close()
-	if err := os.Rename(dir+"/next", name); err != nil {
+	if err := os.Rename(at+"next", name); err != nil {
 		return cannot("A rename can't replace a file that is open (%v).", err)
 	}
 	if b, err := io.ReadAll(f); err != nil || string(b) != "old" {
@@ -135,8 +136,8 @@ func keepsOpenFiles(dir string) error {
 }
 
 // keepsModes: a blob is 0444.
-func keepsModes(dir string) error {
-	name := dir + "/mode"
+func keepsModes(at string) error {
+	name := at + "mode"
 	if err := write(name, ""); err != nil {
 		return err
 	}
@@ -150,8 +151,8 @@ func keepsModes(dir string) error {
 }
 
 // lists: a name is in the listing as soon as it is there, and gone as soon as it is removed.
-func lists(dir string) error {
-	name := dir + "/listed"
+func lists(at string) error {
+	name := at + "listed"
 	if err := write(name, ""); err != nil {
 		return err
 	}
