@@ -211,6 +211,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
+	if _, err := a.sessionSecret(store); err != nil { // before the store is asked for its name, which makes one
+		return err
+	}
 	hooks, err := newHooks(store, o, log)
 	if err != nil {
 		return err
