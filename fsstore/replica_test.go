@@ -17,7 +17,7 @@ func TestAReplicaIsNotWritten(t *testing.T) {
 	dir := t.TempDir() + "/data"
 	main := storetest.OpenAt(t, dir, fsstore.Options{})
 	storetest.Hold(t, main, storetest.CudaURL, "bytes")
-	storetest.Run(t, dir, "rm -r misses queue active tmp hits stats tokens queries")
+	storetest.Run(t, dir, "rm -r misses queue active tmp hits stats tokens queries allowed")
 
 	s := storetest.OpenAt(t, dir, fsstore.Options{Replica: true, Main: "main.example.com"})
 	if _, f, err := s.Open(storetest.CudaURL); err != nil {
