@@ -211,7 +211,12 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	if _, err := a.sessionSecret(store); err != nil { // before the store is asked for its name, which makes one
+	secret, err := a.sessionSecret(store)
+	if err != nil {
+		return err
+	}
+	name, err := store.Name() // makes a secret where there is none, so that one of the environment is judged first
+	if err != nil {
 		return err
 	}
 	hooks, err := newHooks(store, o, log)
@@ -219,7 +224,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		return err
 	}
 	fetches := newFetchMetrics()
-	upstreams, err := newUpstreams(store, o)
+	upstreams, err := newUpstreams(store, o, name)
 	if err != nil {
 		return err
 	}
@@ -229,13 +234,10 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return err
 		}
 	}
-	name, err := store.Name()
-	if err != nil {
-		return err
-	}
 	wishes := upstream.NewWishes(upstreams, store, o.follow, log)
-	server, err := a.newServer(store, o, pool, password, log, httpd.Options{
-		TLS: certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
+	server, err := a.newServer(store, o, pool, log, httpd.Options{
+		Access: access.Options{Password: password, SessionSecret: secret},
+		TLS:    certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
 		Name: name, WaitsFor: upstreams.WaitsFor, Missed: wishes.Add,
 	})
 	if err != nil {
@@ -409,21 +411,12 @@ func outside(flag, dir, dataDir string) (string, error) {
 	return real, nil
 }
 
-func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, password string, log *slog.Logger, to httpd.Options) (*httpd.Server, error) {
-	secret, err := a.sessionSecret(store)
-	if err != nil {
-		return nil, err
-	}
+func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, log *slog.Logger, to httpd.Options) (*httpd.Server, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
 		return nil, err
 	}
-	to.Access = access.Options{
-		Password:      password,
-		SessionSecret: secret,
-		PublicHosts:   o.publicHosts,
-		Hostname:      hostname,
-	}
+	to.Access.PublicHosts, to.Access.Hostname = o.publicHosts, hostname
 	to.Version = versionName()
 	to.Logger = log
 	to.RedirectMisses = o.redirectMisses

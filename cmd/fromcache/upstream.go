@@ -16,8 +16,8 @@ func mainServer(o *serveFlags) string {
 	return key.Redact(o.upstreams[0])
 }
 
-// newUpstreams returns nil where no upstream is named.
-func newUpstreams(store *fsstore.Store, o *serveFlags) (*upstream.Group, error) {
+// newUpstreams returns nil where no upstream is named. name is that of this server's data directory.
+func newUpstreams(store *fsstore.Store, o *serveFlags, name string) (*upstream.Group, error) {
 	if len(o.upstreams) == 0 {
 		if o.upstreamOnly || o.follow || o.upstreamCredentials != "" {
 			return nil, usagef("--upstream-only, --follow and --upstream-credentials need an --upstream")
@@ -25,10 +25,6 @@ func newUpstreams(store *fsstore.Store, o *serveFlags) (*upstream.Group, error) 
 		return nil, nil
 	}
 	credentials, err := openOrigins("--upstream-credentials", o.upstreamCredentials, store.Dir())
-	if err != nil {
-		return nil, err
-	}
-	name, err := store.Name()
 	if err != nil {
 		return nil, err
 	}
