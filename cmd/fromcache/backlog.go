@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"fromcache/httpd/answer"
 )
 
@@ -99,26 +101,15 @@ func maxBacklog() int {
 }
 
 // listenOverflows returns how many connections found no room in any listening socket's queue since
-// the machine, or its network namespace, began; 0 where that is not known. It is a counter of
-// netstat(8): TcpExt has a line of names, and one of numbers.
+// the machine, or its network namespace, began; 0 where that is not known.
 func listenOverflows() int64 {
-	b, _ := os.ReadFile("/proc/self/net/netstat")
-	var names []string
-	for line := range strings.Lines(string(b)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != "TcpExt:" {
-			continue
-		}
-		if names == nil {
-			names = fields
-			continue
-		}
-		for i, name := range names {
-			if name == "ListenOverflows" && i < len(fields) {
-				n, _ := strconv.ParseInt(fields[i], 10, 64)
-				return n
-			}
-		}
+	self, err := procfs.Self()
+	if err != nil {
+		return 0
 	}
-	return 0
+	counts, err := self.Netstat()
+	if err != nil || counts.ListenOverflows == nil {
+		return 0
+	}
+	return int64(*counts.ListenOverflows)
 }
