@@ -117,5 +117,7 @@ var (
 	ReadList   = transfer.ReadList
 	IsDigest   = held.IsDigest
 	ParseRule  = allowed.Parse
+	ParseSize  = allowed.ParseSize
 	ParseShown = verbs.ParseShown
+	ShellWord  = verbs.ShellWord
 )

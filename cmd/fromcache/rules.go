@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fromcache/fsstore"
 	"fromcache/httpd/operate"
 )
 
@@ -250,20 +251,11 @@ func suggestRules(ctx context.Context, a *app, c operate.Cache, asJSON bool) err
 	}
 	for _, s := range list {
 		fmt.Fprintf(a.stdout, "# %s approved, %s, none refused\nfromcache rules add %s", counted(s.Approved, "artifact"),
-			bytes(s.Bytes), shellQuote(s.Name))
+			bytes(s.Bytes), fsstore.ShellWord(printable(s.Name)))
 		for _, line := range s.Lines {
-			fmt.Fprint(a.stdout, " ", shellQuote(line))
+			fmt.Fprint(a.stdout, " ", fsstore.ShellWord(printable(line)))
 		}
 		fmt.Fprintln(a.stdout)
 	}
 	return nil
-}
-
-// shellQuote returns s as one word of a shell.
-func shellQuote(s string) string {
-	s = printable(s)
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_/:") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"fromcache/fsstore"
 )
 
 // size is a number of bytes: 1GiB, 500MB, 12G (which is GiB), 4096; 0 and off are none.
@@ -22,11 +22,8 @@ func (s *size) Set(v string) error {
 		*s = 0
 		return nil
 	}
-	if v != "" && strings.ContainsAny(v[len(v)-1:], "KMGTPkmgtp") {
-		v += "iB" // humanize takes 12G for powers of ten
-	}
-	n, err := humanize.ParseBytes(v)
-	if err != nil || n > math.MaxInt64 {
+	n, err := fsstore.ParseSize(v)
+	if err != nil {
 		return errors.New("a size is a number and K, M, G, T, KiB … or KB …; 0 or off is none")
 	}
 	*s = size(n)

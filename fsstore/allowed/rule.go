@@ -115,16 +115,24 @@ func (r *Rule) take(words []string) string {
 	return ""
 }
 
-// parseSize reads bytes: 20GiB, 500MB, 12G (which is GiB), 4096.
-func parseSize(v string) (int64, error) {
+// ParseSize reads a number of bytes: 20GiB, 500MB, 12G (which is GiB), 4096.
+func ParseSize(v string) (int64, error) {
 	if v != "" && strings.ContainsAny(v[len(v)-1:], "KMGTPkmgtp") {
 		v += "iB" // humanize takes 12G for powers of ten
 	}
 	n, err := humanize.ParseBytes(v)
-	if err != nil || n == 0 || n > math.MaxInt64 {
+	if err == nil && n > math.MaxInt64 {
+		err = strconv.ErrRange
+	}
+	return int64(n), err //nolint:gosec // else there is an error
+}
+
+func parseSize(v string) (int64, error) {
+	n, err := ParseSize(v)
+	if err != nil || n == 0 {
 		return 0, errors.New("a size is a number and KiB, MiB, GiB or TiB, as in 20GiB")
 	}
-	return int64(n), nil
+	return n, nil
 }
 
 // maxDays is the longest span of a budget. Budgets longer than done/ keeps jobs count too little.

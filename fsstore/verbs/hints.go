@@ -48,7 +48,7 @@ func (s *Verbs) dropHint(u key.URL, name string) string {
 	if strings.HasPrefix(dir, "-") {
 		dir = "./" + dir
 	}
-	line := "echo " + quote("drop "+name) + " >> " + quote(dir+"/queries/"+u.Host())
+	line := "echo " + ShellWord("drop "+name) + " >> " + ShellWord(dir+"/queries/"+u.Host())
 	return fmt.Sprintf("other URLs were asked for that differ from it in %s alone; if that does not "+
 		"choose the content, make one artifact of them: %s", shorten(name), line)
 }
@@ -78,9 +78,9 @@ func (s *Verbs) NotedBeside(u key.URL) func(yield func(string) bool) {
 	}
 }
 
-// quote returns s as one word for a POSIX shell (XCU 2.2.2): bare where no character is special,
+// ShellWord returns s as one word for a POSIX shell (XCU 2.2.2): bare where no character is special,
 // else in single quotes.
-func quote(s string) string {
+func ShellWord(s string) string {
 	special := func(r rune) bool {
 		letter := 'a' <= r|0x20 && r|0x20 <= 'z'
 		return !letter && !strings.ContainsRune("0123456789/._+-:@%,", r)
