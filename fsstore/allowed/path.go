@@ -25,12 +25,12 @@ func (r *Rule) allowsPath(u key.URL) bool {
 	if len(r.Paths) == 0 {
 		return true
 	}
-	p := pathOf(u)
+	p := u.Path()
 	if isAmbiguous(p) {
 		return false
 	}
 	for _, pattern := range r.Paths {
-		if Match(pattern, p) {
+		if match(pattern, p) {
 			return true
 		}
 	}
@@ -48,19 +48,9 @@ func isAmbiguous(p string) bool {
 	return p != "/" && path.Clean(p) != strings.TrimSuffix(p, "/")
 }
 
-// pathOf is the path of a normalised URL.
-func pathOf(u key.URL) string {
-	_, rest, _ := strings.Cut(u.Whole(), "://")
-	rest, _, _ = strings.Cut(rest, "?")
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		return rest[i:]
-	}
-	return "/"
-}
-
-// Match reports whether s is what pattern says, in which * is any number of bytes. It takes time in
+// match reports whether s is what pattern says, in which * is any number of bytes. It takes time in
 // proportion to the product of their lengths at most.
-func Match(pattern, s string) bool {
+func match(pattern, s string) bool {
 	first, rest, star := strings.Cut(pattern, "*")
 	if !star {
 		return pattern == s

@@ -97,7 +97,7 @@ func mayBePath(dir string, list []Decision) bool {
 
 // firstDir is the first directory of a URL's path, with its slashes.
 func firstDir(u key.URL) string {
-	dir := strings.TrimPrefix(path.Dir(pathOf(u)), "/")
+	dir := strings.TrimPrefix(path.Dir(u.Path()), "/")
 	first, _, _ := strings.Cut(dir, "/")
 	if first == "" || first == "." {
 		return "/"

@@ -15,7 +15,7 @@ var installers = [...]string{"install", "setup", "bootstrap", "get", "rustup", "
 // a branch, or the name of an install script or host without a version. It is "" where there is
 // none, or where the file's own name has a version.
 func (u URL) Moving() string {
-	path, query, _ := strings.Cut(u.full[strings.Index(u.full, u.host)+len(u.host):], "?")
+	path, query := u.pathAndQuery()
 	base := u.base
 	if w := movingWord(base); w != "" {
 		return w

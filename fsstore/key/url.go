@@ -115,6 +115,17 @@ func (u URL) Sum() string {
 // key.
 func (u URL) QueryDropped() bool { return len(u.whole) != len(u.full) }
 
+// Path returns the path as it is written; "/" at least.
+func (u URL) Path() string {
+	path, _ := u.pathAndQuery()
+	return path
+}
+
+func (u URL) pathAndQuery() (path, query string) {
+	path, query, _ = strings.Cut(u.full[strings.Index(u.full, u.host)+len(u.host):], "?")
+	return path, query
+}
+
 // Basename returns the last path segment as it is written, or "" where the path ends in a slash. It
 // holds bytes of 0x21–0x7E but no slash, and is neither "." nor "..". It is no safe name for a
 // file: "%2f" and "\" occur.
