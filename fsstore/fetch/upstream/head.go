@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"fromcache/fsstore"
@@ -17,12 +16,10 @@ func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string)
 	if down := s.isDown(); down != nil {
 		return false, "", down
 	}
-	fields := http.Header{}
+	fields := s.withVia(nil, via...)
 	if !wanted {
 		fields.Set("Cache-Control", "only-if-cached")
 	}
-	chain := append(append([]string{}, via...), s.name)
-	fields.Set("Via", "1.1 "+strings.Join(chain, ", 1.1 "))
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	began := time.Now()
@@ -34,5 +31,5 @@ func (s *Server) has(ctx context.Context, raw string, wanted bool, via []string)
 	if r.StatusCode == http.StatusNotFound {
 		why = fsstore.Verdict(verdictOf(r.Header))
 	}
-	return r.StatusCode == http.StatusOK && len(r.Header.Get("X-Fromcache-Sha256")) == 64, why, nil
+	return r.StatusCode == http.StatusOK && digestOf(r.Header) != "", why, nil
 }

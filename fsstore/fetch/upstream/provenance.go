@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -10,8 +11,10 @@ import (
 )
 
 // Digest returns the SHA-256 that the bytes of the whole artifact must have, or "".
-func Digest(a *client.Answer) string {
-	if d := a.Header.Get("X-Fromcache-Sha256"); fsstore.IsDigest(d) {
+func Digest(a *client.Answer) string { return digestOf(a.Header) }
+
+func digestOf(h http.Header) string {
+	if d := h.Get("X-Fromcache-Sha256"); fsstore.IsDigest(d) {
 		return d
 	}
 	return ""

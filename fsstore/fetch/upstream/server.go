@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -99,13 +100,14 @@ func (s *Server) Get(ctx context.Context, raw, digest string, fields http.Header
 	return a, nil
 }
 
-// withVia returns fields and this server's line of Via.
-func (s *Server) withVia(fields http.Header) http.Header {
+// withVia returns fields and the line of Via that names the servers that a request came through, this
+// one last.
+func (s *Server) withVia(fields http.Header, via ...string) http.Header {
 	h := maps.Clone(fields)
 	if h == nil {
 		h = http.Header{}
 	}
-	h.Set("Via", "1.1 "+s.name)
+	h.Set("Via", "1.1 "+strings.Join(append(slices.Clone(via), s.name), ", 1.1 "))
 	return h
 }
 
