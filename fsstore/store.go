@@ -194,9 +194,9 @@ func (s *Store) Close() error {
 // removes. It returns after a last flush. A process runs it once; any number of processes may do
 // so. Of a replica it checks the health alone.
 func (s *Store) Run(ctx context.Context) error {
-	var watch sync.WaitGroup
-	defer watch.Wait()
-	watch.Go(func() { s.Monitor.WatchDisk(ctx) })
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.Monitor.WatchDisk(ctx) })
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
 	hosts := time.NewTicker(meetEvery)
@@ -205,21 +205,16 @@ func (s *Store) Run(ctx context.Context) error {
 	defer second.Stop()
 	hour := time.NewTimer(time.Minute) // the first round is late, because clients come first
 	defer hour.Stop()
-	var rules sync.WaitGroup
-	defer rules.Wait()
 	if s.tree.ReadOnly {
 		hour.Stop()
 	} else {
-		rules.Go(func() { s.Allowed.Run(ctx) })
+		beside.Go(func() { s.Allowed.Run(ctx) })
 	}
 	s.beat()
 	s.meetHosts()
 	for {
 		select {
 		case <-ctx.Done():
-			if s.tree.ReadOnly {
-				return s.Close()
-			}
 			return errors.Join(s.Close(), s.Claims.LeaveHosts())
 		case <-flush.C:
 			s.beat()
