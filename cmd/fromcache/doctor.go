@@ -17,7 +17,7 @@ func doctorCommand(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say whether the data directory's file system is fit for one host or several",
 		Long: `Say whether the file system of the data directory is fit for it: for several hosts, for one, or not
-at all, and why. It tries locks, renames, modes and sizes in a directory that it makes there and removes
+at all, and why. It tries locks, renames, modes and sizes with files that it makes there and removes
 again. The directory may be any that exists and can be written to: --data-dir /mnt/new. The exit
 status is 1 when it is not fit. A server says the same in its log at the start, and does not start where
 the file system is not fit.`,
