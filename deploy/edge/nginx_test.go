@@ -37,16 +37,5 @@ func TestNginx(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.startNginx()
-	s.parts([]part{
-		{"hits", readSome},
-		{"one copy for all", oneCopy},
-		{"an answer is the cache-host's", sameAnswers},
-		{"a rangeless artifact", rangeless},
-		{"a new version in the midst of a GET", replacedMidway},
-		{"many GETs over new versions", replacedOften},
-		{"a miss", missed},
-		{"an evict", evicted},
-		{"hits are counted", counted("6")},
-		{"the cache-host is killed", killed},
-	})
+	s.day("6")
 }

@@ -27,6 +27,22 @@ func (s *site) parts(all []part) {
 	}
 }
 
+// day is all parts, for an edge that keeps every promise; hits are what counted wants.
+func (s *site) day(hits string) {
+	s.parts([]part{
+		{"hits", readSome},
+		{"one copy for all", oneCopy},
+		{"an answer is the cache-host's", sameAnswers},
+		{"a rangeless artifact", rangeless},
+		{"a new version in the midst of a GET", replacedMidway},
+		{"many GETs over new versions", replacedOften},
+		{"a miss", missed},
+		{"an evict", evicted},
+		{"hits are counted", counted(hits)},
+		{"the cache-host is killed", killed},
+	})
+}
+
 // oneCopy holds that eight clients at once cost the cache-host one copy, and later ones none.
 func oneCopy(s *site, t *testing.T) {
 	want, at := s.put(large, size), s.at(large)
