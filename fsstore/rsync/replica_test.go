@@ -19,30 +19,24 @@ import (
 	"testing"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/rsync"
 	"fromcache/httpd"
 )
-
-var operator = fsstore.Operator{Via: "cli"}
 
 func openMain(t *testing.T) *fsstore.Store {
 	t.Helper()
 	if _, err := exec.LookPath("rsync"); err != nil {
 		t.Fatal("rsync is not installed; make needs installs it")
 	}
-	s, err := fsstore.Open(t.TempDir()+"/data", fsstore.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return storetest.TestStore(t)
 }
 
 // carry holds random bytes as the artifact of a URL, and returns it.
 func carry(t *testing.T, s *fsstore.Store, url string) *fsstore.Artifact {
 	b := make([]byte, 20_000)
 	rand.Read(b)
-	add := fsstore.Addition{URL: url, AcceptAny: true}
-	a, err := s.Put(add, strings.NewReader(string(b)), int64(len(b)), operator, func(int64) error { return nil })
+	a, err := storetest.Put(s, fsstore.Addition{URL: url, AcceptAny: true}, string(b))
 	if err != nil {
 		t.Error(err)
 	}
@@ -187,7 +181,7 @@ func churn(ctx context.Context, t *testing.T, s *fsstore.Store, artifacts int) {
 	for i := 0; ctx.Err() == nil; i++ {
 		a := carry(t, s, urlOf(i%artifacts))
 		if i%3 == 0 && i%2 == 0 && a != nil {
-			if err := s.Evict(a.Key, operator); err != nil {
+			if err := s.Evict(a.Key, storetest.Operator); err != nil {
 				t.Error(err)
 			}
 		}
