@@ -25,7 +25,6 @@ func TestDown(t *testing.T) {
 func down(t *testing.T, name string, take func(*site, *host)) {
 	const calls = 50
 	s := newSite(t)
-	s.hold("small", 1, 1000)
 	h := s.serve(4096)
 	var urls []string
 	for i := range calls {

@@ -13,7 +13,6 @@ func TestWait(t *testing.T) {
 	nodes := size(1000, 10_000)
 	s := newSite(t)
 	s.origin.slow = 3 * time.Second
-	s.hold("small", 1, 1000)
 	h := s.serve(32768, "--workers", "2")
 	var urls []string
 	for i := range jobs {
