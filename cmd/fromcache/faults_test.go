@@ -45,9 +45,7 @@ func (w *ward) open(flags ...string) {
 
 func (w *ward) add(path string) {
 	w.t.Helper()
-	if out, err := w.program("add", w.origin.URL+path).CombinedOutput(); err != nil {
-		w.t.Fatalf("%v\n%s", err, out)
-	}
+	w.run("add", w.origin.URL+path)
 }
 
 func (w *ward) fetched(path string) {
@@ -55,18 +53,7 @@ func (w *ward) fetched(path string) {
 	w.eventually(path+" is fetched", func() bool { return w.there("done/*" + strings.TrimPrefix(path, "/") + "*") })
 }
 
-func (w *ward) get(path string) (code int, body string) {
-	resp, err := fresh(nil).Get(w.url + path)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return resp.StatusCode, string(b)
-}
+func (w *ward) get(path string) (code int, body string) { return w.process.get(w.url + path) }
 
 func (w *ward) blob(path string) (code int, body string) {
 	return w.get("/blob?url=" + w.origin.URL + path)

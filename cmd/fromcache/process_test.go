@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -120,4 +122,43 @@ func fresh(jar http.CookieJar) *http.Client {
 		Jar: jar, Transport: &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// run calls a verb on the process' data directory.
+func (p *process) run(args ...string) string {
+	p.t.Helper()
+	out, err := p.program(args...).CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("fromcache %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// text returns the files of a glob below data/.
+func (p *process) text(pattern string) string {
+	found, _ := filepath.Glob(p.data(pattern))
+	var all strings.Builder
+	for _, path := range found {
+		b, _ := os.ReadFile(path)
+		all.Write(b)
+	}
+	return all.String()
+}
+
+func (p *process) saysIn(pattern, text string) {
+	p.t.Helper()
+	p.eventually(fmt.Sprintf("%s says %q", pattern, text), func() bool { return strings.Contains(p.text(pattern), text) })
+}
+
+func (p *process) get(url string) (code int, body string) {
+	resp, err := fresh(nil).Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(b)
 }

@@ -105,32 +105,6 @@ func (o *origin) requests() int {
 	return len(o.log)
 }
 
-// run calls a verb on the process' data directory.
-func (p *process) run(args ...string) string {
-	p.t.Helper()
-	out, err := p.program(args...).CombinedOutput()
-	if err != nil {
-		p.t.Fatalf("fromcache %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// text returns the files of a glob below data/.
-func (p *process) text(pattern string) string {
-	found, _ := filepath.Glob(p.data(pattern))
-	var all strings.Builder
-	for _, path := range found {
-		b, _ := os.ReadFile(path)
-		all.Write(b)
-	}
-	return all.String()
-}
-
-func (p *process) saysIn(pattern, text string) {
-	p.t.Helper()
-	p.eventually(fmt.Sprintf("%s says %q", pattern, text), func() bool { return strings.Contains(p.text(pattern), text) })
-}
-
 // A top that was killed in the middle of a transfer and came back is asked for the rest, by digest.
 func TestUpstreamKilledInATransfer(t *testing.T) {
 	o, file, content := vendor(t, 8<<20)
