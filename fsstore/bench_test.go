@@ -1,7 +1,10 @@
 package fsstore_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 
 	"fromcache/fsstore"
@@ -19,31 +22,44 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-func BenchmarkArtifacts100k(b *testing.B) {
-	s := storetest.TestStore(b)
-	storetest.FillMeta(b, s, 100_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		n := 0
-		for _, err := range s.Artifacts() {
-			if err != nil {
-				b.Fatal(err)
-			}
-			n++
-		}
-		if n != 100_000 {
-			b.Fatal(n)
-		}
+// BenchmarkLarge walks a data directory with 100,000 artifacts, or FROMCACHE_BENCH_ARTIFACTS.
+func BenchmarkLarge(b *testing.B) {
+	n, dir := 100_000, b.TempDir()+"/data"
+	if v := os.Getenv("FROMCACHE_BENCH_ARTIFACTS"); v != "" {
+		var err error
+		n, err = strconv.Atoi(v)
+		storetest.Must(b, err)
 	}
-}
-
-func BenchmarkKeys100k(b *testing.B) {
-	s := storetest.TestStore(b)
-	storetest.FillMeta(b, s, 100_000)
-	for b.Loop() {
-		if keys, err := s.Keys(); err != nil || len(keys) != 100_000 {
-			b.Fatal(err)
-		}
+	storetest.Must(b, storetest.FillLarge(dir, n))
+	s := storetest.OpenAt(b, dir, fsstore.Options{})
+	for name, walk := range map[string]func() (int, error){
+		"Artifacts": func() (found int, err error) {
+			for _, wrong := range s.Artifacts() {
+				found, err = found+1, errors.Join(err, wrong)
+			}
+			return found, err
+		},
+		"Keys": func() (int, error) {
+			keys, err := s.Keys()
+			return len(keys), err
+		},
+		"FsckQuick": func() (int, error) {
+			r, err := s.Fsck(b.Context(), fsstore.FsckOptions{Quick: true})
+			return r.Artifacts - len(r.Problems), err
+		},
+		"GC": func() (int, error) {
+			r, err := s.GC(fsstore.GCOptions{})
+			return n - len(r.Gone), err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if found, err := walk(); err != nil || found != n {
+					b.Fatal(found, err)
+				}
+			}
+		})
 	}
 }
 
