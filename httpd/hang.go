@@ -34,9 +34,10 @@ func (s *Server) awaitDisk(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// isInMemory reports whether what is at an address needs no storage.
+// isInMemory reports whether what is at an address is answered without the storage. /metrics then
+// has the numbers of the last scrape, and the trouble.
 func isInMemory(path string) bool {
-	return path == "/healthz" || strings.HasPrefix(path, "/static/")
+	return path == "/healthz" || path == "/metrics" || strings.HasPrefix(path, "/static/")
 }
 
 // hungRetry is the Retry-After of who is refused because the storage hangs, in seconds.

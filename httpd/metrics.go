@@ -11,11 +11,7 @@ import (
 // ServeMetrics answers /metrics alone on ln until ctx ends, and closes ln.
 func (s *Server) ServeMetrics(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		if s.awaitDisk(w, r) {
-			s.metrics.ServeHTTP(w, r)
-		}
-	})
+	mux.Handle("GET /metrics", s.metrics)
 	hs := &http.Server{
 		Handler:           s.watched(mux.ServeHTTP, slog.LevelDebug),
 		ReadHeaderTimeout: s.opt.HeaderTimeout,

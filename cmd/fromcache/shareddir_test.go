@@ -56,6 +56,7 @@ func TestStorageThatHangs(t *testing.T) {
 	held, miss := p.url+"/m/https/example.com/held.bin", p.url+"/m/https/example.com/miss.bin"
 	p.wantStatus(held, http.StatusOK)
 	p.wantStatus(miss, http.StatusNotFound)
+	p.wantStatus(p.url+"/metrics", http.StatusOK)
 	p.must(m.Signal(0, syscall.SIGSTOP))
 	began := time.Now()
 	early := make(chan *http.Response, 1) // asks before the server can know
@@ -66,6 +67,7 @@ func TestStorageThatHangs(t *testing.T) {
 		}
 		early <- r
 	}()
+	p.wantStatus(p.url+"/metrics", http.StatusOK) // is answered before the server can know
 	p.eventually("/healthz says that the storage hangs", func() bool {
 		code, text := p.get(p.url + "/healthz")
 		return code == http.StatusServiceUnavailable && strings.Contains(text, "does not answer")
@@ -74,6 +76,10 @@ func TestStorageThatHangs(t *testing.T) {
 	p.eventually("who asks is refused", func() bool { code, _ := p.get(held); return code == http.StatusServiceUnavailable })
 	p.wantStatus(miss, http.StatusServiceUnavailable)
 	p.wantStatus(p.url+"/artifacts", http.StatusServiceUnavailable)
+	if code, text := p.get(p.url + "/metrics"); code != http.StatusOK ||
+		!strings.Contains(text, `fromcache_health_trouble{kind="storage"} 1`) || !strings.Contains(text, "fromcache_artifacts 1\n") {
+		t.Errorf("/metrics while the storage hangs: %d %s", code, text)
+	}
 	if r := <-early; r != nil && (r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
 		t.Errorf("who had asked before got %s, Retry-After %q", r.Status, r.Header.Get("Retry-After"))
 	}

@@ -4,8 +4,9 @@
 //
 // Numbers of requests are counted as they are answered, in counters that are looked up once. What
 // lies in the data directory is read at each scrape, from the View that the operator's pages use, so
-// that both show the same. No label holds a URL, a host or a client: those are chosen by
-// strangers, and each value would stay in the memory of the server and of Prometheus.
+// that both show the same; while the storage hangs, a scrape has what the one before it read. No label
+// holds a URL, a host or a client: those are chosen by strangers, and each value would stay in the
+// memory of the server and of Prometheus.
 package metrics
 
 import (

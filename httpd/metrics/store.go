@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,18 +13,15 @@ import (
 
 // storeCollector asks the store when it is scraped.
 type storeCollector struct {
-	store *fsstore.Store
-	view  *fsstore.View
-	one   singleflight.Group
-	last  atomic.Pointer[contents]
+	store          *fsstore.Store
+	view           *fsstore.View
+	contents, disk reading
 }
 
-// contents is how much lies in the data directory.
-type contents struct {
-	jobs      map[fsstore.State]int
-	artifacts int
-	bytes     int64
-	oldest    time.Time // when the miss that waits longest was asked for first; zero: none waits
+// reading is numbers that are read from the storage, by one scrape at a time.
+type reading struct {
+	one  singleflight.Group
+	last atomic.Pointer[[]prometheus.Metric]
 }
 
 // states are the label values of fromcache_jobs.
@@ -31,9 +29,9 @@ var states = []fsstore.State{
 	fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Done, fsstore.Failed, fsstore.Cancelled, fsstore.Denied,
 }
 
-// patience is how long a scrape waits for the picture, because Prometheus gives up after 10 s and
-// the first picture of a million artifacts takes longer. A scrape then has the numbers of the one
-// before, or none of them, and the picture goes on being made.
+// patience is how long a scrape waits for what is read, because Prometheus gives up after 10 s, and
+// the first picture of a million artifacts takes longer, as does a storage that hangs. A scrape then
+// has the numbers of the one before, or none of them, and the reading goes on.
 const patience = 3 * time.Second
 
 func newStoreCollector(s *fsstore.Store, v *fsstore.View) *storeCollector {
@@ -78,55 +76,74 @@ func (c *storeCollector) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is of prometheus.Collector.
+// Collect is of prometheus.Collector. While reads of the storage hang it sends what was read last, and
+// the trouble that health lists for it.
 func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	hangs := c.store.ReadsHang
+	for _, m := range slices.Concat(c.contents.now(hangs, c.count), c.disk.now(hangs, c.readDisk), c.health()) {
+		to <- m
 	}
-	if now := c.contents(); now != nil {
-		for _, st := range states {
-			gauge(jobs, float64(now.jobs[st]), string(st))
+}
+
+// now returns the numbers that read returns, or after some patience, and at once while reads of the
+// storage hang, those of the last time, which may be nil.
+func (r *reading) now(hangs func() bool, read func() []prometheus.Metric) []prometheus.Metric {
+	if !hangs() {
+		made := r.one.DoChan("", func() (any, error) {
+			now := read()
+			r.last.Store(&now)
+			return nil, nil
+		})
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-made:
+		case <-timer.C:
 		}
-		gauge(artifacts, float64(now.artifacts))
-		gauge(heldBytes, float64(now.bytes))
-		gauge(oldest, ageOf(now.oldest))
+	}
+	if last := r.last.Load(); last != nil {
+		return *last
+	}
+	return nil
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(d *prometheus.Desc, n int64) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
+}
+
+// readDisk reads what takes a few calls of the storage.
+func (c *storeCollector) readDisk() []prometheus.Metric {
+	list := []prometheus.Metric{
+		gauge(reserve, float64(c.store.MinFree)), gauge(rotten, float64(len(c.store.Problems()))),
+		counter(fetched, c.store.Counted(fsstore.StatFetchedBytes)),
 	}
 	if f, total, err := c.store.Free(); err == nil {
-		gauge(free, float64(f))
-		gauge(size, float64(total))
+		list = append(list, gauge(free, float64(f)), gauge(size, float64(total)))
 	}
-	gauge(reserve, float64(c.store.MinFree))
-	gauge(rotten, float64(len(c.store.Problems())))
-	c.collectHealth(gauge)
-	c.collectReplica(gauge)
-	count := func(d *prometheus.Desc, n int64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
+	if r := c.store.Replica(); r == nil {
+		list = append(list, gauge(replica, 0))
+	} else {
+		list = append(list, gauge(replica, 1))
+		if !r.Synced.IsZero() {
+			list = append(list, gauge(synced, float64(r.Synced.Unix())))
+		}
 	}
-	count(fetched, c.store.Counted(fsstore.StatFetchedBytes))
 	scrub := c.store.Scrubbed()
 	if !scrub.Running {
-		return
+		return list
 	}
-	count(scrubbed, scrub.Bytes)
 	if scrub.Last.IsZero() {
 		scrub.Last = scrub.Since
 	}
-	gauge(lastDone, float64(scrub.Last.Unix()))
+	return append(list, counter(scrubbed, scrub.Bytes), gauge(lastDone, float64(scrub.Last.Unix())))
 }
 
-func (c *storeCollector) collectReplica(gauge func(*prometheus.Desc, float64, ...string)) {
-	r := c.store.Replica()
-	if r == nil {
-		gauge(replica, 0)
-		return
-	}
-	gauge(replica, 1)
-	if !r.Synced.IsZero() {
-		gauge(synced, float64(r.Synced.Unix()))
-	}
-}
-
-func (c *storeCollector) collectHealth(gauge func(*prometheus.Desc, float64, ...string)) {
+// health lists what /healthz says, which is known without the storage.
+func (c *storeCollector) health() (list []prometheus.Metric) {
 	grave, light := 0, 0
 	seen := map[string]bool{}
 	for _, t := range c.store.Health() {
@@ -136,42 +153,26 @@ func (c *storeCollector) collectHealth(gauge func(*prometheus.Desc, float64, ...
 			light++
 		}
 		if !seen[t.Kind] {
-			gauge(trouble, 1, t.Kind)
+			list = append(list, gauge(trouble, 1, t.Kind))
 		}
 		seen[t.Kind] = true
 	}
-	gauge(ills, float64(grave), "true")
-	gauge(ills, float64(light), "false")
+	return append(list, gauge(ills, float64(grave), "true"), gauge(ills, float64(light), "false"))
 }
 
-// contents returns the numbers of now, or after some patience those of the last time, which may be
-// nil.
-func (c *storeCollector) contents() *contents {
-	made := c.one.DoChan("", func() (any, error) {
-		c.last.Store(c.count())
-		return nil, nil
-	})
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-made:
-	case <-timer.C:
-	}
-	return c.last.Load()
-}
-
-func (c *storeCollector) count() *contents {
-	now := &contents{jobs: map[fsstore.State]int{}}
+// count reads how much lies in the data directory.
+func (c *storeCollector) count() (list []prometheus.Metric) {
 	for _, st := range states {
-		now.jobs[st] = c.view.Count(st)
+		list = append(list, gauge(jobs, float64(c.view.Count(st)), string(st)))
 	}
-	now.artifacts, now.bytes = c.view.Held()
+	n, bytes := c.view.Held()
+	var first time.Time                             // when the miss that waits longest was asked for first
 	for _, j := range c.view.Jobs(fsstore.Misses) { // at most --max-misses
-		if first := firstAsked(&j); now.oldest.IsZero() || !first.IsZero() && first.Before(now.oldest) {
-			now.oldest = first
+		if asked := firstAsked(&j); first.IsZero() || !asked.IsZero() && asked.Before(first) {
+			first = asked
 		}
 	}
-	return now
+	return append(list, gauge(artifacts, float64(n)), gauge(heldBytes, float64(bytes)), gauge(oldest, ageOf(first)))
 }
 
 func firstAsked(j *fsstore.JobFile) time.Time {
