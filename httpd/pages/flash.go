@@ -38,7 +38,7 @@ func undoIn(text string) *undo {
 
 // flash leaves a message for the next page, and the undo of what it tells. Both
 // travel in a signed cookie, so that no link can put a message on a page.
-func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
+func (s *screen) flash(w http.ResponseWriter, r *http.Request, text string, back *undo) {
 	err := s.flashes.Set(w, r, map[string]string{"text": show.Cut(text, 500), "undo": back.String()})
 	if err != nil {
 		s.errs.Error("a message for the next page is lost", err)
@@ -46,7 +46,7 @@ func (s *Server) flash(w http.ResponseWriter, r *http.Request, text string, back
 }
 
 // takeFlash returns the message and removes the cookie.
-func (s *Server) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
+func (s *screen) takeFlash(w http.ResponseWriter, r *http.Request) (text string, back *undo) {
 	if fromScript(r) {
 		return "", nil // a part of a page has no place for them
 	}

@@ -18,6 +18,7 @@ package pages
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"fromcache/fsstore"
@@ -38,16 +39,11 @@ type Options struct {
 
 // Server answers the pages of one store.
 type Server struct {
-	store   *fsstore.Store
-	opt     Options
-	log     *slog.Logger
-	errs    *answer.Log
-	pages   *templates.Pages
-	guard   *access.Guard
-	flashes *access.Cookie
-	view    *fsstore.View // what the pages show
-	model   *show.Model
-	hub     *live.Hub
+	screen
+	opt  Options
+	log  *slog.Logger
+	view *fsstore.View // what the pages show
+	hub  *live.Hub
 }
 
 // New returns a server for s, behind g.
@@ -59,11 +55,11 @@ func New(s *fsstore.Store, g *access.Guard, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{store: s, opt: o, log: o.Logger, pages: parsed, guard: g}
-	srv.errs = answer.NewLog(srv.log, s.Faulty)
-	srv.flashes = g.Cookie(flashCookie, "flash", flashAge)
-	srv.view = s.NewView()
-	srv.model = show.New(s, srv.view)
+	view := s.NewView()
+	srv := &Server{opt: o, log: o.Logger, view: view, screen: screen{
+		store: s, version: o.Version, pages: parsed, guard: g, model: show.New(s, view),
+		errs: answer.NewLog(o.Logger, s.Faulty), flashes: g.Cookie(flashCookie, "flash", flashAge),
+	}}
 	srv.hub = live.New(srv.view, srv.header, srv.errs)
 	return srv, nil
 }
@@ -106,4 +102,9 @@ func (s *Server) Routes() []answer.Route {
 		{Methods: "POST", Path: "/ui/login", Handle: s.public(s.login)},
 		{Methods: "POST", Path: "/ui/logout", Handle: s.public(s.logout)},
 	}, s.verbs()...)
+}
+
+// events answers with the stream of hints that a page keeps open.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	return s.hub.Events(w, r, func(r *http.Request) bool { return s.guard.Visitor(r).Read })
 }

@@ -8,10 +8,23 @@ import (
 	"sync"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/live"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
+
+// screen writes pages: what is on every one of them, messages that wait for the next, and errors.
+type screen struct {
+	store   *fsstore.Store
+	version string // for the foot of the pages
+	pages   *templates.Pages
+	guard   *access.Guard
+	flashes *access.Cookie
+	model   *show.Model
+	errs    *answer.Log
+}
 
 // frame is what every page has.
 type frame struct {
@@ -54,16 +67,16 @@ var titles = map[string]string{
 }
 
 // frame begins a page for an operator.
-func (s *Server) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
+func (s *screen) frame(w http.ResponseWriter, r *http.Request, page string) *frame {
 	f := s.bareFrame(r, page)
-	f.Version, f.SignedIn = s.opt.Version, true
+	f.Version, f.SignedIn = s.version, true
 	f.Flash, f.Undo = s.takeFlash(w, r)
 	f.Summary, f.Problems = s.model.Summary(), s.store.Problems()
 	return f
 }
 
 // bareFrame begins a page for anybody.
-func (s *Server) bareFrame(r *http.Request, page string) *frame {
+func (s *screen) bareFrame(r *http.Request, page string) *frame {
 	prefix := answer.Prefix(r)
 	return &frame{
 		Page:  page,
@@ -76,7 +89,7 @@ func (s *Server) bareFrame(r *http.Request, page string) *frame {
 
 // header is the line at the head of each page as HTML. It tells free space in steps of 64 MiB,
 // because each change of it is sent to every open page.
-func (s *Server) header() (string, error) {
+func (s *screen) header() (string, error) {
 	sum := s.model.Summary()
 	sum.Free -= sum.Free % (64 << 20)
 	var b bytes.Buffer
@@ -84,22 +97,17 @@ func (s *Server) header() (string, error) {
 	return b.String(), err
 }
 
-// events answers with the stream of hints that a page keeps open.
-func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	return s.hub.Events(w, r, func(r *http.Request) bool { return s.guard.Visitor(r).Read })
-}
-
 // Triggers returns what has htmx fetch the page again.
 func (f *frame) Triggers() string { return live.Triggers(f.Page) }
 
 // render writes the sign-in or an error. Who is not signed in learns nothing of the
 // cache from it.
-func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, text string) {
+func (s *screen) render(w http.ResponseWriter, r *http.Request, code int, page, text string) {
 	f := s.bareFrame(r, page)
 	f.Text, f.Back = text, backTo(r)
 	f.Status = strconv.Itoa(code) + " " + http.StatusText(code)
 	if page == "error" && s.guard.Visitor(r).Read {
-		f.Version, f.Summary, f.SignedIn = s.opt.Version, s.model.Summary(), true
+		f.Version, f.Summary, f.SignedIn = s.version, s.model.Summary(), true
 	}
 	if err := s.write(w, r, code, f); err != nil {
 		answer.Text(w, code, text)
@@ -107,7 +115,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, page, 
 }
 
 // fail answers a request that ended in err, and logs what is the server's fault.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (s *screen) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := s.errs.Judge(w, err)
 	if wantsHTML(r) {
 		s.render(w, r, code, "error", text)
@@ -118,7 +126,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // write renders the whole page before it sends anything, so that an error is never
 // half a page.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, f *frame) error {
+func (s *screen) write(w http.ResponseWriter, r *http.Request, code int, f *frame) error {
 	var b bytes.Buffer
 	if err := s.pages.Execute(&b, f.Page, f); err != nil {
 		return err
@@ -157,7 +165,7 @@ func gzipped(b []byte) []byte {
 }
 
 // fragment is a piece of a page, for the script that asked for it.
-func (s *Server) fragment(w http.ResponseWriter, name string, data any) error {
+func (s *screen) fragment(w http.ResponseWriter, name string, data any) error {
 	var b bytes.Buffer
 	if err := s.pages.Execute(&b, name, data); err != nil {
 		return err
