@@ -17,6 +17,10 @@
 // and the URL is re-pointed to it if it gives the same answer. A call that goes on with a file is
 // compared with what is held: its first and last 64 KiB are fetched.
 //
+// All requests of a call to a cache go over one connection, one after the other, and over another
+// one where an answer does not come at once, or where the server ends the connection, or sends what
+// was not asked for. None is kept once all questions have their answer.
+//
 // # Caches that do not answer
 //
 // A cache that refuses connections, has no address or route, or is none, is down, and not asked for

@@ -3,8 +3,6 @@ package probe
 import (
 	"bufio"
 	"errors"
-	"io"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -16,30 +14,41 @@ import (
 // maxHeader bounds what is read of an answer.
 const maxHeader = 64 << 10
 
-// headHTTP sends one HEAD (RFC 9110, HTTP/1.1) over a connection of its own. No credentials and no
-// cookies go with it.
-func (p *Prober) headHTTP(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
-	conn, why := p.connect(q, c, deadline)
-	if conn == nil {
-		return why
+// headHTTP sends one HEAD (RFC 9110, HTTP/1.1), the last one of a call if nothing is to follow. No
+// credentials and no cookies go with it.
+func (p *Prober) headHTTP(
+	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
+) reply {
+	l, rep := p.exchange(q, c, p.request("HEAD", c, url, last, ""), deadline)
+	if l == nil {
+		return rep
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, p.request("HEAD", c, url, "")); err != nil {
-		return readError(err)
-	}
-	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader), 4096)
-	if _, err := in.Peek(1); err != nil {
-		return readError(err)
-	}
-	rep := readReply(in)
-	rep.doubtful = why.doubtful
-	if rep.state != busy {
-		rep.state, rep.timeouts = answered, 0
-	}
+	p.lines.leave(l, rep.keeps && !last)
 	if rep.Status == 400 && c.URL.Scheme == "http" && !rep.Pins {
 		rep.Reason = perhapsHTTPS(c)
 	}
 	return rep
+}
+
+// exchange sends a request over a connection that is free, or over a new one where there is none,
+// or where that one gives no answer: a server may end a connection after any answer (RFC 9112,
+// 9.6). It returns the connection, or nil and why there is none.
+func (p *Prober) exchange(
+	q plan.Question, c plan.Cache, request string, deadline time.Time,
+) (*line, reply) {
+	if l := p.lines.take(); l != nil {
+		rep := l.ask(request, deadline)
+		if rep.Status != 0 || time.Until(deadline) <= 0 { //guard:shim.TestOneConnection
+			return l, rep
+		}
+		p.lines.end(l)
+	}
+	l, why := p.connect(q, c, deadline)
+	if l == nil {
+		p.lines.end(nil)
+		return nil, why
+	}
+	return l, l.ask(request, deadline)
 }
 
 // perhapsHTTPS says what a 400 to plain HTTP may mean, because servers of TLS answer so.
@@ -54,25 +63,20 @@ func (p *Prober) part(
 	if p.byTool(c) {
 		return p.partByTool(q, c, r, from, to, deadline)
 	}
-	conn, why := p.connect(q, c, deadline)
-	if why.state == refused {
-		return p.partByTool(q, c, r, from, to, deadline)
-	}
-	if conn == nil {
-		return nil, errors.New(why.Reason)
-	}
-	defer conn.Close()
 	ranges := "Range: bytes=" + strconv.FormatInt(from, 10) + "-" + strconv.FormatInt(to-1, 10)
-	request := p.request("GET", c, c.Address(q.URL, r.Pin), ranges+"\r\n")
-	if _, err := io.WriteString(conn, request); err != nil {
-		return nil, err
-	}
-	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader+to-from), 4096)
-	if said := readReply(in); said.Status != 206 || said.digest != r.digest {
+	request := p.request("GET", c, c.Address(q.URL, r.Pin), p.lines.alone && from == 0, ranges+"\r\n")
+	l, said := p.exchange(q, c, request, deadline)
+	switch {
+	case said.state == refused:
+		return p.partByTool(q, c, r, from, to, deadline)
+	case l == nil:
+		return nil, errors.New(said.Reason)
+	case said.Status != 206 || said.digest != r.digest:
+		p.lines.leave(l, false)
 		return nil, errOtherVersion
 	}
-	b := make([]byte, to-from)
-	_, err := io.ReadFull(in, b)
+	b, err := l.body(to - from)
+	p.lines.leave(l, err == nil && said.keeps && said.size == to-from)
 	return b, err
 }
 
@@ -88,9 +92,9 @@ func readError(err error) reply {
 	return failed(answered, "the cache broke off its answer")
 }
 
-// connect returns a connection to a cache with the deadline set, over TLS for an https one, and
-// whether the tool may refuse to make it; nil and why where there is none.
-func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net.Conn, reply) {
+// connect returns a new connection to a cache, over TLS for an https one; nil and why where there is
+// none.
+func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (*line, reply) {
 	if c.URL.Scheme == "https" {
 		if err := p.anchors().err; err != nil {
 			return nil, failed(unsure, plan.EnvCAFile+"="+p.caFile+" can't be used: "+err.Error())
@@ -100,11 +104,11 @@ func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net
 	if err != nil {
 		return nil, dialError(q.Family, began, err)
 	}
-	conn.SetDeadline(deadline)
 	if c.URL.Scheme == "https" {
+		conn.SetDeadline(deadline)
 		return p.secure(conn, c)
 	}
-	return conn, reply{}
+	return newLine(conn, conn, false), reply{}
 }
 
 // onlyIfCached asks for what is held alone (RFC 9111, 5.2.1.7), by which a cache-host notes no
@@ -112,70 +116,72 @@ func (p *Prober) connect(q plan.Question, c plan.Cache, deadline time.Time) (net
 const onlyIfCached = "Cache-Control: only-if-cached"
 
 // request returns a request for a URL of the cache, with more fields, each with its line's end. The
-// first word of the User-Agent is what a cache-host notes of the tool.
-func (p *Prober) request(method string, c plan.Cache, url, fields string) string {
+// last one of a call says so (RFC 9112, 9.6). The first word of the User-Agent is what a cache-host
+// notes of the tool.
+func (p *Prober) request(method string, c plan.Cache, url string, last bool, fields string) string {
 	target := strings.TrimPrefix(url, c.URL.Scheme+"://"+c.URL.Authority())
 	if p.quiet {
 		fields += onlyIfCached + "\r\n"
 	}
+	if last {
+		fields += "Connection: close\r\n"
+	}
 	return method + " " + target + " HTTP/1.1\r\n" +
 		"Host: " + c.URL.Authority() + "\r\n" +
 		"User-Agent: " + p.tool.String() + "+fromcache-shim\r\n" +
-		"Accept: */*\r\n" + fields +
-		"Connection: close\r\n\r\n"
+		"Accept: */*\r\n" + fields + "\r\n"
 }
 
 // readReply reads the header of an answer, skipping interim ones (1xx). A header that is cut short,
 // too long or no HTTP has status 0.
 func readReply(in *bufio.Reader) reply {
 	for {
-		status, err := readStatus(in)
+		rep, err := readStatus(in)
 		if err != nil {
 			return readError(err)
 		}
-		if status == 0 {
+		if rep.Status == 0 {
 			return failed(answered, "the cache does not speak HTTP")
 		}
-		rep, err := readFields(in, status)
-		if err != nil {
+		if err := rep.readFields(in); err != nil {
 			return readError(err)
 		}
-		if status == 503 && rep.RetryAfter >= 0 {
+		if rep.Status == 503 && rep.RetryAfter >= 0 {
 			rep.state, rep.Reason = busy, "the cache is busy"
 		}
-		if status >= 200 {
+		if rep.Status >= 200 {
 			return rep
 		}
 	}
 }
 
-// readStatus reads a status line and returns its code, 0 if it is none.
-func readStatus(in *bufio.Reader) (int, error) {
+// readStatus reads a status line; the Status is 0 if it is none.
+func readStatus(in *bufio.Reader) (reply, error) {
+	rep := reply{state: answered, Reply: plan.Reply{RetryAfter: -1}, size: -1}
 	line, err := in.ReadString('\n')
 	if err != nil {
-		return 0, err
+		return rep, err
 	}
 	version, rest, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 	code, _, _ := strings.Cut(rest, " ")
 	n, err := strconv.Atoi(code)
-	if !ok || err != nil || !strings.HasPrefix(version, "HTTP/") || len(code) != 3 || n < 100 {
-		return 0, nil
+	if ok && err == nil && strings.HasPrefix(version, "HTTP/") && len(code) == 3 && n >= 100 {
+		rep.Status, rep.keeps = n, version == "HTTP/1.1"
 	}
-	return n, nil
+	return rep, nil
 }
 
 // readFields reads header fields up to the blank line.
-func readFields(in *bufio.Reader, status int) (reply, error) {
-	rep := reply{state: answered, Reply: plan.Reply{Status: status, RetryAfter: -1}, size: -1}
+func (r *reply) readFields(in *bufio.Reader) error {
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			return rep, err
+			return err
 		}
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return rep, nil
+			return nil
 		}
-		rep.field(line)
+		r.field(line)
 	}
 }
 
@@ -215,6 +221,10 @@ func (r *reply) field(line string) {
 		}
 	case "date":
 		r.date = value
+	case "connection":
+		r.keeps = r.keeps && !strings.Contains(strings.ToLower(value), "close")
+	case "transfer-encoding": // where the answer ends is not looked for
+		r.keeps = false
 	case "retry-after": // seconds; a date is left alone, because the clocks may differ
 		if n, err := strconv.Atoi(value); err == nil && n >= 0 {
 			r.RetryAfter = min(n, maxRetryAfter)

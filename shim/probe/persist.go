@@ -46,9 +46,11 @@ func jittered(d time.Duration) time.Duration {
 // persist asks a cache for a URL until something comes back. Where nothing does for a third of the
 // time, it asks again over another connection, and goes on listening to the first. It also asks
 // again where the cache says that it is busy, when it is told to.
-func (p *Prober) persist(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+func (p *Prober) persist(
+	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
+) reply {
 	replies := make(chan reply, p.tries)
-	send := func() { replies <- p.head(q, c, url, deadline) }
+	send := func() { replies <- p.head(q, c, url, last, deadline) }
 	part := max(time.Until(deadline)/time.Duration(p.tries), 0)
 	again := time.NewTimer(jittered(part))
 	defer again.Stop()

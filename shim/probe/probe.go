@@ -23,6 +23,7 @@ type Prober struct {
 	tries          int  // how often a connection is begun, and an answer asked for, in these times
 	stamps         stamps
 	tls            TLS
+	lines          *lines         // to the cache that is asked
 	anchors        func() anchors // of caFile, which is read once
 }
 
@@ -59,6 +60,7 @@ type reply struct {
 	digest string // of the version that is held, 64 hex digits; empty: it proves no cache-host
 	size   int64  // of that version, -1 unknown
 	date   string // the Date field
+	keeps  bool   // the server keeps the connection
 
 	doubtful bool // the tool may refuse the certificate that the shim took
 }
@@ -87,7 +89,7 @@ func failed(s state, reason string) reply {
 // probe asks one cache, and where it holds what a question can use, also for that very version and
 // for the parts that the output file should have.
 func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply {
-	r := p.persist(q, c, c.Address(q.URL, ""), deadline)
+	r := p.persist(q, c, c.Address(q.URL, ""), false, deadline)
 	if r.Status == 200 && r.digest == "" { //guard:shim.TestAnswers
 		return failed(down, notCacheHost)
 	}
@@ -110,9 +112,11 @@ func (p *Prober) probe(q plan.Question, c plan.Cache, deadline time.Time) reply 
 
 // pin holds a hit to its version, if that has an address at the cache. What stands in front of a
 // cache-host may not pass on such addresses. It may also have kept the first answer since before an
-// evict: then the 404 of the cache-host itself is the answer.
+// evict: then the 404 of the cache-host itself is the answer. So this request is never spared: the
+// tool, once re-pointed, could not go back to the origin. It goes over the connection of the first.
 func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time) {
-	switch same := p.head(q, c, c.Address(q.URL, r.digest), deadline); {
+	last := p.lines.alone && q.Resumes == ""
+	switch same := p.persist(q, c, c.Address(q.URL, r.digest), last, deadline); {
 	case same.Status == 200 && same.digest == r.digest: //guard:shim.TestPin
 		r.Pin = r.digest
 	case same.Status == 404 && same.Pins:
@@ -122,14 +126,16 @@ func (p *Prober) pin(q plan.Question, c plan.Cache, r *reply, deadline time.Time
 
 // head asks for a URL of a cache: by the shim itself, or by the real tool where the cache's
 // certificate is one that the tool must judge.
-func (p *Prober) head(q plan.Question, c plan.Cache, url string, deadline time.Time) reply {
+func (p *Prober) head(
+	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
+) reply {
 	if time.Until(deadline) <= 0 {
 		return failed(unsure, "no time was left to ask")
 	}
 	if p.byTool(c) {
 		return p.headByTool(q, c, url, deadline)
 	}
-	r := p.headHTTP(q, c, url, deadline)
+	r := p.headHTTP(q, c, url, last, deadline)
 	if r.state == refused { //guard:shim.TestCAFileNewerTLS
 		return p.headByTool(q, c, url, deadline)
 	}
@@ -164,7 +170,9 @@ func Duration(v string) (d time.Duration, ok bool) {
 // Head sends a cache HEAD for a path, and returns the status of its answer and the Date field. The
 // reason says why there is no answer in time (the status is 0), or none of a cache-host.
 func (p *Prober) Head(c plan.Cache, path string) (status int, date, reason string) {
-	r := p.head(plan.Question{}, c, c.Base+path, time.Now().Add(p.timeout))
+	one := *p
+	one.lines = newLines(true)
+	r := one.head(plan.Question{}, c, c.Base+path, true, time.Now().Add(p.timeout))
 	return r.Status, r.date, r.Reason
 }
 

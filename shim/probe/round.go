@@ -15,6 +15,8 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 		deadline: time.Now().Add(p.timeout),
 		slots:    make(chan struct{}, maxProbes),
 		known:    map[string]*cacheState{},
+		kept:     map[network]*lines{},
+		alone:    len(questions) == 1,
 		machine:  sync.OnceValue(machine),
 	}
 	out := make([]plan.Answer, len(questions))
@@ -23,6 +25,7 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 		all.Go(func() { out[i] = r.ask(q) })
 	}
 	all.Wait()
+	r.hangUp()
 	r.remember()
 	return out
 }
@@ -33,9 +36,11 @@ type round struct {
 	deadline time.Time
 	slots    chan struct{}
 	machine  func() string // the host's name
+	alone    bool          // there is one question
 
 	mu    sync.Mutex
 	known map[string]*cacheState // by the cache's address
+	kept  map[network]*lines
 }
 
 // cacheState is what a round knows of one cache.
@@ -56,6 +61,33 @@ func (r *round) state(base string) *cacheState {
 		r.known[base] = s
 	}
 	return s
+}
+
+// network is a cache's address, and the address family in which it is asked.
+type network struct {
+	base   string
+	family int
+}
+
+// lines returns the connections to a cache.
+func (r *round) lines(to network) *lines {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.kept[to]
+	if l == nil {
+		l = newLines(r.alone)
+		r.kept[to] = l
+	}
+	return l
+}
+
+// hangUp closes the connections that no request uses.
+func (r *round) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.kept {
+		l.close()
+	}
 }
 
 // record notes what a reply told of a cache. One that is down is stamped at once.

@@ -65,10 +65,10 @@ func (p *Prober) byTool(c plan.Cache) bool {
 
 // secure begins TLS with an https cache. A failure leaves no stamp unless the time was over,
 // because another call may have another FROMCACHE_CA_FILE.
-func (p *Prober) secure(conn net.Conn, c plan.Cache) (net.Conn, reply) {
+func (p *Prober) secure(conn net.Conn, c plan.Cache) (*line, reply) {
 	t, sure, err := p.anchors().handshake(conn, strings.Trim(c.URL.Host, "[]"))
 	if err == nil {
-		return t, reply{doubtful: !sure}
+		return newLine(t, conn, !sure), reply{}
 	}
 	conn.Close()
 	switch {

@@ -93,6 +93,7 @@ func (a *asking) send(i int) {
 		a.slots <- struct{}{}
 		p, deadline := a.patience(a.state(c.Base).stamp, a.deadline)
 		p.quiet = quiet
+		p.lines = a.lines(network{c.Base, a.q.Family})
 		said := p.probe(a.q, c, deadline)
 		a.record(c.Base, said)
 		a.replies <- cacheReply{i, said}
