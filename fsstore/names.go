@@ -59,6 +59,7 @@ type (
 	Shown          = verbs.Shown
 	Role           = tokens.Role
 	Source         = transfer.Source
+	StatsBy        = counts.By
 	Started        = active.Started
 	State          = tree.State
 	Status         = journal.Status
@@ -101,6 +102,12 @@ const (
 	StatMisses       = counts.StatMisses
 	StatScrubbed     = counts.StatScrubbed
 	StatServedBytes  = counts.StatServedBytes
+	StatTimedBytes   = counts.StatTimedBytes
+	StatTimedMillis  = counts.StatTimedMillis
+	StatsByArtifact  = counts.ByArtifact
+	StatsByHost      = counts.ByHost
+	StatsByNetwork   = counts.ByNetwork
+	StatsOfOthers    = counts.Others
 )
 
 var (
@@ -116,6 +123,7 @@ var (
 	OpenSource = transfer.OpenSource
 	ReadList   = transfer.ReadList
 	IsDigest   = held.IsDigest
+	SplitShare = counts.SplitShare
 	ParseRule  = allowed.Parse
 	ParseSize  = allowed.ParseSize
 	ParseShown = verbs.ParseShown

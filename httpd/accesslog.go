@@ -19,6 +19,7 @@ func (s *Server) told(r *http.Request, began time.Time, o answer.Outcome) {
 		o = answer.Outcome{Result: answer.Failed, Status: http.StatusServiceUnavailable}
 	}
 	s.metrics.Requests.Artifact(r.Method, o, took-o.Waited)
+	s.shares.add(r, o)
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" {
 		level = slog.LevelDebug

@@ -90,7 +90,8 @@ type Server struct {
 	router  *httprouter.Router
 	full    atomic.Bool     // connections wait for room
 	clients *crowd.Distinct // of the read path, by address
-	longest atomic.Int64    // that the kernel's queue of connections was
+	shares  shares
+	longest atomic.Int64 // that the kernel's queue of connections was
 
 	stranger sync.Once // was told of: somebody who is no proxy of ours sent what proxies send
 }
@@ -216,12 +217,14 @@ func (s *Server) beside(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { s.read.Run(ctx) })
+	work.Go(func() { s.shares.run(ctx, s.store) })
 	wait := s.pages.Start(ctx)
 	return func() {
 		cancel()
 		wait()
 		work.Wait()
 		s.read.Flush()
+		s.shares.flush(s.store)
 	}
 }
 

@@ -143,7 +143,8 @@ var rooms = []room{
 		third: []string{"github.com/gorilla/sessions", "golang.org/x/time/rate"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},
 	},
-	{path: "fromcache/httpd/operate", ours: []string{"fromcache/fsstore"}, not: append([]string{"os", "path/filepath", "io/ioutil"}, noNetwork...)},
+	{path: "fromcache/httpd/savings", ours: []string{"fromcache/fsstore"}, not: append([]string{"os", "path/filepath"}, noNetwork...)},
+	{path: "fromcache/httpd/operate", ours: []string{"fromcache/fsstore", "fromcache/httpd/savings"}, not: append([]string{"os", "path/filepath", "io/ioutil"}, noNetwork...)},
 	{
 		path:  "fromcache/httpd/api",
 		ours:  []string{"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/httpd/operate"},
@@ -152,7 +153,7 @@ var rooms = []room{
 	},
 	{
 		path: "fromcache/httpd/api/client",
-		ours: []string{"fromcache/fsstore", "fromcache/httpd/operate"},
+		ours: []string{"fromcache/fsstore", "fromcache/httpd/operate", "fromcache/httpd/savings"},
 		not:  []string{"os", "path/filepath", "io/ioutil"},
 	},
 	{
@@ -179,7 +180,7 @@ var rooms = []room{
 	},
 	{
 		path: "fromcache/httpd/show",
-		ours: []string{"fromcache/fsstore", "fromcache/httpd/progress", "fromcache/templates"},
+		ours: []string{"fromcache/fsstore", "fromcache/httpd/progress", "fromcache/httpd/savings", "fromcache/templates"},
 		not:  []string{"os", "path/filepath", "io/ioutil", "net/http"},
 	},
 	{
@@ -266,6 +267,7 @@ var denied = map[string][]string{
 	"fromcache/httpd/operate":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/progress": append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/crowd":    append([]string{"fromcache/fsstore/fetch"}, inner...),
+	"fromcache/httpd/savings":  append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/show":     append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/httpd/pages":    append([]string{"fromcache/fsstore/fetch"}, inner...),
 	"fromcache/cmd":            append([]string{sqlite}, inner...),
@@ -365,6 +367,7 @@ func TestObjection(t *testing.T) {
 		{"fromcache/httpd/live", "fromcache/templates"},
 		{"fromcache/httpd/show", "net/http"},
 		{"fromcache/httpd/show", "fromcache/httpd/answer"},
+		{"fromcache/httpd/savings", "fromcache/httpd/show"},
 		{"fromcache/httpd/pages", "github.com/gorilla/sessions"},
 		{"fromcache/httpd/api", "fromcache/httpd/pages"},
 		{"fromcache/httpd/pages", "github.com/danielgtaylor/huma/v2"},

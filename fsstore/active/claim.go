@@ -35,12 +35,14 @@ type Claim struct {
 	part    *Part
 	written atomic.Int64 // bytes in the part
 
-	author    string   // the person who wrote the file in queue/, or ""
-	givenName string   // the name that the person gave it, without .job, or ""
-	ownURL    string   // the last URL in the file when it was claimed: added options belong to it
-	read      int64    // bytes of f that Job was read from
-	orig      *os.File // another user's file, of which f is a copy, or nil
-	origRead  int64    // bytes of orig that have been copied
+	author    string    // the person who wrote the file in queue/, or ""
+	givenName string    // the name that the person gave it, without .job, or ""
+	ownURL    string    // the last URL in the file when it was claimed: added options belong to it
+	read      int64     // bytes of f that Job was read from
+	began     time.Time // when the first bytes of the last answer came; zero: none has
+	from      int64     // where in the part those bytes stand
+	orig      *os.File  // another user's file, of which f is a copy, or nil
+	origRead  int64     // bytes of orig that have been copied
 }
 
 // Claim takes the job queue/<name>. It returns nil and no error where there is nothing to do under

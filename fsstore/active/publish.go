@@ -29,6 +29,7 @@ func (c *Claim) Start(e Started) error {
 	if err := c.log(start); err != nil {
 		return err
 	}
+	c.began, c.from = time.Now(), e.From
 	return c.f.Sync() //guard:TestEachStepIsSynced
 }
 
@@ -70,6 +71,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 	if c.hasNewOption() { //guard:TestAnOptionThatIsAddedLateCounts
 		return nil, ErrAdded
 	}
+	took := time.Since(c.began)
 	if err := p.seal(); err != nil {
 		return nil, err
 	}
@@ -90,8 +92,22 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 		return nil, err
 	}
 	p.close()
-	c.counts.Stat(counts.StatFetchedBytes, a.Size)
+	c.count(a.Size, took, o)
 	return a, c.finish(job.Event{Kind: job.Done, Count: 1, Size: a.Size, Sha256: digest})
+}
+
+// count counts an artifact that was fetched, in all and of its host. What came from another
+// fromcache does not tell how fast the origin is.
+func (c *Claim) count(size int64, took time.Duration, o Origin) {
+	add := func(name string, n int64) {
+		c.counts.Stat(name, n)
+		c.counts.StatOf(counts.ByHost, c.url.Host(), name, n)
+	}
+	add(counts.StatFetchedBytes, size)
+	if len(o.Via) == 0 && !c.began.IsZero() && size > c.from {
+		add(counts.StatTimedBytes, size-c.from)
+		add(counts.StatTimedMillis, max(1, took.Milliseconds()))
+	}
 }
 
 // checkOvertaken returns an *OvertakenError where an operator has evicted, carried in or denied the

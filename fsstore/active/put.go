@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"fromcache/fsstore/counts"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
@@ -106,7 +105,7 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	// carried in where the origin can't be reached, so that a client can resume from nobody else.
 	a, err := c.commitPut(by, func() *held.Meta { return c.meta(digest, p.size, Origin{Ranges: true}) })
 	if err == nil {
-		c.counts.Stat(counts.StatFetchedBytes, a.Size)
+		c.count(a.Size, 0, Origin{})
 	}
 	return a, err
 }

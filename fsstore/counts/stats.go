@@ -23,6 +23,10 @@ const (
 	StatFetchedBytes = "fetched-bytes"  // bytes of artifacts published
 	StatScrubbed     = "scrubbed-bytes" // bytes of blobs that a scrub has read
 	StatScrubs       = "scrubs"         // rounds that a scrub has ended
+
+	// How fast origins are: bytes that came from them without a break, and how long those took.
+	StatTimedBytes  = "timed-bytes"
+	StatTimedMillis = "timed-ms"
 )
 
 const (
@@ -59,9 +63,11 @@ func (d Day) IsQuiet() bool {
 	return d.N[StatHits]+d.N[StatMisses]+d.N[StatServedBytes]+d.N[StatFetchedBytes] == 0
 }
 
+func today() string { return time.Now().UTC().Format(dayFormat) }
+
 // Stat adds n to a number of today's (UTC).
 func (s *Counts) Stat(name string, n int64) {
-	day := time.Now().UTC().Format(dayFormat)
+	day := today()
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	s.stats.add(day, name, n)
@@ -170,6 +176,7 @@ func (s *Counts) addStats(day string, n map[string]int64) error {
 	for name, more := range n {
 		all[name] = AddCapped(all[name], more, maxDay)
 	}
+	foldSmall(all) //guard:TestSharesHaveRoom
 	return rewriteStats(f, all)
 }
 

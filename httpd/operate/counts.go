@@ -3,11 +3,13 @@ package operate
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
+	"fromcache/httpd/savings"
 )
 
 // Counts is how much there is.
@@ -76,29 +78,31 @@ func (l *Local) hits() (map[string]int64, error) {
 	return l.Store.AllHits()
 }
 
-// served calls f with every artifact that has hits.
-func (l *Local) served(hits map[string]int64, f func(url string, hits, size int64)) {
+// eachHeld calls f with every artifact that can be read.
+func (l *Local) eachHeld(f func(k, url string, size int64, misses int)) {
 	if l.View != nil {
 		l.View.RelistArtifacts()
 		for _, a := range l.View.Artifacts() {
-			if n := hits[a.Key]; n > 0 && a.SHA256 != "" {
-				f(a.URL, n, a.Size)
+			if a.SHA256 != "" {
+				f(a.Key, a.URL, a.Size, a.Misses)
 			}
 		}
 		return
 	}
 	for a, err := range l.Store.Artifacts() {
-		if err == nil && hits[a.Key] > 0 {
-			f(a.URL, hits[a.Key], a.Size)
+		if err == nil {
+			f(a.Key, a.URL, a.Size, a.Misses)
 		}
 	}
 }
 
-// Stats is what was counted day by day, and what mattered most.
+// Stats is what was counted day by day, what that has saved, and what mattered most.
 type Stats struct {
-	Days   []fsstore.Day `json:"days" nullable:"false" doc:"Oldest first, today last; UTC"`
-	Saved  []Saving      `json:"saved" nullable:"false" doc:"The artifacts that spared origins the most bytes"`
-	Costly []Cost        `json:"costly" nullable:"false" doc:"The misses that were asked for most"`
+	Days      []fsstore.Day     `json:"days" nullable:"false" doc:"Oldest first, today last; UTC"`
+	Report    *savings.Report   `json:"savings,omitempty" doc:"What the page of savings shows"`
+	Undecided savings.Undecided `json:"undecided" doc:"What it costs that nobody has decided"`
+	Saved     []Saving          `json:"saved" nullable:"false" doc:"The artifacts that spared origins the most bytes"`
+	Costly    []Cost            `json:"costly" nullable:"false" doc:"The misses that were asked for most"`
 }
 
 // Saving is an artifact that was served.
@@ -119,24 +123,48 @@ const topRows = 10
 
 // Stats returns the last so many days.
 func (l *Local) Stats(_ context.Context, days int) (s Stats, err error) {
-	if s.Days, err = l.Store.Stats(days); err != nil {
+	all, err := l.Store.Stats(max(days, savings.RateDays))
+	if err != nil {
 		return s, err
 	}
-	if s.Saved, err = l.saved(); err != nil {
+	s.Report = savings.Of(all, days)
+	s.Days = wholeDays(all[len(all)-days:])
+	if s.Saved, err = l.saved(&s.Undecided); err != nil {
 		return s, err
 	}
-	s.Costly, err = l.costly()
+	s.Report.Name(func(k string) string {
+		a, err := l.Store.Artifact(k)
+		if err != nil {
+			return ""
+		}
+		return key.Redact(a.URL)
+	})
+	s.Costly, err = l.costly(&s.Undecided)
 	return s, err
 }
 
-func (l *Local) saved() ([]Saving, error) {
+// wholeDays returns days without the shares that hosts, networks and artifacts have.
+func wholeDays(days []fsstore.Day) []fsstore.Day {
+	for i := range days {
+		maps.DeleteFunc(days[i].N, func(name string, _ int64) bool {
+			_, _, _, share := fsstore.SplitShare(name)
+			return share
+		})
+	}
+	return days
+}
+
+func (l *Local) saved(u *savings.Undecided) ([]Saving, error) {
 	hits, err := l.hits()
 	if err != nil {
 		return nil, err
 	}
 	list := []Saving{}
-	l.served(hits, func(url string, n, size int64) {
-		list = append(list, Saving{key.Redact(url), n, size})
+	l.eachHeld(func(k, url string, size int64, misses int) {
+		u.Held(misses, size)
+		if hits[k] > 0 {
+			list = append(list, Saving{key.Redact(url), hits[k], size})
+		}
 	})
 	slices.SortFunc(list, func(a, b Saving) int {
 		return cmp.Or(cmp.Compare(b.Hits*b.Size, a.Hits*a.Size), strings.Compare(a.URL, b.URL))
@@ -144,7 +172,7 @@ func (l *Local) saved() ([]Saving, error) {
 	return list[:min(topRows, len(list))], nil
 }
 
-func (l *Local) costly() ([]Cost, error) {
+func (l *Local) costly(u *savings.Undecided) ([]Cost, error) {
 	jobs, err := l.Store.Jobs(fsstore.Misses)
 	if err != nil {
 		return nil, err
@@ -152,6 +180,7 @@ func (l *Local) costly() ([]Cost, error) {
 	list := make([]Cost, len(jobs))
 	for i := range jobs {
 		n, _ := jobs[i].Job.Misses()
+		u.Miss(n)
 		list[i] = Cost{key.Redact(jobs[i].Job.FetchURL()), n}
 	}
 	slices.SortStableFunc(list, func(a, b Cost) int { return cmp.Compare(b.Asked, a.Asked) })
