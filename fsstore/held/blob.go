@@ -70,7 +70,9 @@ func (s *Cache) OpenBlob(digest string) (*os.File, error) {
 
 // IsDigest reports whether s is a SHA-256 as blobs are named: 64 hexadecimal
 // digits in lower case.
-func IsDigest(s string) bool {
+func IsDigest(s string) bool { return isDigest(s) }
+
+func isDigest[T string | []byte](s T) bool {
 	if len(s) != 64 {
 		return false
 	}

@@ -5,3 +5,5 @@ package held
 func (m *Meta) Encode() ([]byte, error) { return m.encode() }
 
 func (m *Meta) Decode(b []byte) error { return m.decode(b) }
+
+var ScanMeta = scanMeta

@@ -153,6 +153,10 @@ func DigestIn(b []byte) string {
 }
 
 func digestAndURL(b []byte) (digest, url string) {
+	var known Meta
+	if scanMeta(b, &known, true) {
+		return known.SHA256, known.URL
+	}
 	var m struct {
 		URL    string `json:"url"`
 		SHA256 string `json:"sha256"`

@@ -142,23 +142,39 @@ func IsMetaName(name string) bool { return strings.HasSuffix(name, ".json") }
 
 // ReadArtifact reads meta/<name>.
 func (s *Cache) ReadArtifact(name string) (*Artifact, error) {
-	path, k := s.tree.Path("meta", name), strings.TrimSuffix(name, ".json")
-	b, err := tree.ReadFile(path, maxMeta)
+	b, err := tree.ReadFile(s.tree.Path("meta", name), maxMeta)
 	if err != nil {
 		return nil, err
 	}
-	a := &Artifact{Key: k}
+	return s.artifactOf(name, b)
+}
+
+// artifactOf returns the artifact of meta/<name>, whose text is b. The error of one that is
+// malformed is logged.
+func (s *Cache) artifactOf(name string, b []byte) (*Artifact, error) {
+	a := &Artifact{Key: strings.TrimSuffix(name, ".json")}
 	if err := a.decode(b); err != nil {
-		s.health.OnceAMinute("malformed meta", func() {
-			s.tree.Log.Error("a malformed meta is not served: run fromcache fsck",
-				"key", k, "err", err)
-		})
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrMalformed, err)
+		return nil, s.logMalformed(name, err)
 	}
 	return a, nil
 }
 
-func (m *Meta) decode(b []byte) error {
+func (s *Cache) logMalformed(name string, err error) error {
+	s.health.OnceAMinute("malformed meta", func() {
+		s.tree.Log.Error("a malformed meta is not served: run fromcache fsck",
+			"key", strings.TrimSuffix(name, ".json"), "err", err)
+	})
+	return fmt.Errorf("%s: %w: %w", s.tree.Path("meta", name), ErrMalformed, err)
+}
+
+func (m *Meta) decode(b []byte) error { return m.decodeAs(b, false) }
+
+// decodeAs is decode. With brief the fields that a Brief has not may stay empty.
+func (m *Meta) decodeAs(b []byte, brief bool) error {
+	if scanMeta(b, m, brief) {
+		return nil
+	}
+	*m = Meta{}
 	if err := json.Unmarshal(b, m); err != nil {
 		return err
 	}
