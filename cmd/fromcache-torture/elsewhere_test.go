@@ -13,7 +13,8 @@ import (
 // `go test ./...` runs a slice of them.
 var elsewhere = []struct{ threat, pkg, tests string }{
 	{"4 11 faults of a machine", "cmd/fromcache", "DiskFaults FewDescriptors NoWatch"},
-	{"10 clock steps", "fsstore", "AClockSetBack ClockBook ScrubKeepsItsRate"},
+	{"10 clock steps", "fsstore/health", "AClockSetBack ClockBook"},
+	{"10 clock steps", "fsstore/upkeep", "ScrubKeepsItsRate"},
 	{"10 clock steps", "httpd", "SessionAge"},
 	{"17 ways inside", "fsstore/fetch", "Inside Classify AllowSeesThrough Rebinding RedirectInside Proxy"},
 	{"18 hostile pages", "httpd", "CrossSite OnlyFormsChange Rebound Framing Fixation SignedOutPosts HostileText FormCap OpenHost SessionCookie"},
