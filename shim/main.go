@@ -75,7 +75,7 @@ func run(tool call.Tool, argv []string, env call.Env, tls probe.TLS) int {
 }
 
 // decide decides about a call, and waits before that where it is told to. The status is not 0 where
-// the call is to end because what it waited for was late.
+// the call is to end because it waited in vain.
 func decide(in plan.Input) (d plan.Decision, status int) {
 	tool := in.Tool.String()
 	verbose := plan.IsOn(in.Env.Get(plan.EnvVerbose))
@@ -96,19 +96,18 @@ func decide(in plan.Input) (d plan.Decision, status int) {
 		complain(d.Line(in.Tool))
 	}
 	for _, v := range d.Verdicts {
-		if v.Late && settings.Fail {
-			complain("fromcache: " + tool + ": " + v.URL + ": " + v.Reason +
-				", and the time to wait is over: " + plan.EnvWait + "=" +
-				plan.Printable(in.Env.Get(plan.EnvWait)) + " " + plan.EnvOnTimeout + "=fail")
-			status = lateStatus(in.Tool)
+		if v.Vain != "" && settings.Fail {
+			complain("fromcache: " + tool + ": " + v.URL + ": " + v.Reason + ", and " + v.Vain + ": " +
+				plan.EnvWait + "=" + plan.Printable(in.Env.Get(plan.EnvWait)) + " " + plan.EnvOnTimeout + "=fail")
+			status = vainStatus(in.Tool)
 		}
 	}
 	return d, status
 }
 
-// lateStatus is the exit status of a tool whose time was over: curl's 28 (curl(1)), and wget's 4, a
-// failure of the network (wget(1)). Scripts that try again do so for these.
-func lateStatus(tool call.Tool) int {
+// vainStatus is the exit status of a tool that waited in vain: curl's 28, its time is over (curl(1)),
+// and wget's 4, a failure of the network (wget(1)). Scripts that try again do so for these.
+func vainStatus(tool call.Tool) int {
 	if tool == call.Wget {
 		return 4
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -74,6 +75,53 @@ func TestWaitThroughACrowd(t *testing.T) {
 			t.Errorf("%s: hit %v, asked %d times", wait, hit, n.Load())
 		}
 	}
+}
+
+// TestWaitInVain holds what a call does that has waited in vain: the origin is asked, or with
+// FROMCACHE_ON_TIMEOUT=fail nobody. Where nothing was waited for the origin is asked in any case.
+func TestWaitInVain(t *testing.T) {
+	t.Parallel()
+	queued, busy := "404 detail=queued", "503 detail=busy"
+	for _, c := range []struct {
+		wait string
+		says []string // of the cache, the last one again and again
+		why  string   // of the failure; empty: the origin is asked
+	}{
+		{"60", []string{queued, "404 detail=uri-miss"}, "not held, and the job that this call waited for has failed"},
+		{"60", []string{queued, busy, queued, "404 detail=denied"}, "not held, and the job that this call waited for has failed"},
+		{"2", []string{busy, queued}, "approved, and the time to wait is over"},
+		{"2", []string{busy}, ", and the time to wait is over"},
+		{"60", []string{busy, "404 detail=uri-miss"}, ""},
+		{"60", []string{"404 detail=uri-miss"}, ""},
+	} {
+		for on, fails := range map[string]bool{"origin": false, "fail": c.why != ""} {
+			for tool, status := range map[string]int{"curl": 28, "wget": 4} {
+				t.Run(strings.Join(append(c.says, on, tool), " "), func(t *testing.T) {
+					t.Parallel()
+					r := shimRun(t, tool+" "+vendorURL, "FROMCACHE_SERVER="+saying(t, c.says),
+						"FROMCACHE_TIMEOUT=1", "FROMCACHE_WAIT="+c.wait, "FROMCACHE_ON_TIMEOUT="+on)
+					failed := r.status == status && r.stdout == "" && strings.Contains(r.stderr, c.why)
+					asked := strings.Contains(r.stdout, vendorURL) && r.stderr == ""
+					if failed != fails || asked == fails {
+						t.Errorf("%d %q %q", r.status, r.stdout, r.stderr)
+					}
+				})
+			}
+		}
+	}
+}
+
+// saying is a cache that gives one answer after the other, and the last one again and again.
+func saying(t *testing.T, answers []string) (url string) {
+	var n atomic.Int32
+	url, _ = cacheOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		status, field, _ := strings.Cut(answers[min(int(n.Add(1)), len(answers))-1], " ")
+		w.Header().Set("Cache-Status", "fromcache; fwd=uri-miss; "+field)
+		w.Header().Set("Retry-After", "1")
+		code, _ := strconv.Atoi(status)
+		w.WriteHeader(code)
+	})
+	return url
 }
 
 // TestWaitOfACallWithALimit holds that a call of curl that says how long all may take is over in

@@ -35,6 +35,9 @@ func (s *Misses) decided(u key.URL, id spool.ArtifactID) Verdict {
 	if s.spool.FindActive(id) != "" {
 		return VerdictActive
 	}
+	if s.spool.FindQueued(id) != "" { // it went back from active/ while we looked
+		return VerdictQueued
+	}
 	if s.held.Holds(u) {
 		return VerdictActive // published while we looked: who waits for it is to ask again
 	}

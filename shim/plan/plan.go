@@ -31,7 +31,7 @@ type Verdict struct {
 	Outcome Outcome
 	Reason  string
 	Base    string // of the cache that holds it
-	Late    bool   // it was waited for in vain
+	Vain    string // why it was waited for in vain; empty if it was not
 }
 
 // Decision is what the real tool is to be given.
@@ -268,7 +268,7 @@ func (p *planner) ask() {
 	for i, a := range p.Ask(questions) {
 		v := &p.verdicts[p.asked[i].verdict]
 		p.asked[i].answer = a
-		v.Outcome, v.Reason, v.Late = a.Outcome, a.Reason, a.Late
+		v.Outcome, v.Reason, v.Vain = a.Outcome, a.Reason, a.Vain
 		p.waited = max(p.waited, a.Waited)
 		if a.Outcome == Hit {
 			v.Base = p.asked[i].q.Caches[a.Cache].Base

@@ -29,7 +29,7 @@ type Answer struct {
 	Unknown    bool    // no cache said whether it is held
 	Pending    bool    // a cache-host is about to fetch it, or too busy to say whether it is held
 	RetryAfter int     // then: in how many seconds to ask again, -1 where it does not say
-	Late       bool    // it was waited for and is still Pending
+	Vain       string  // why it was waited for in vain; empty if it was not
 	Waited     float64 // for how many seconds it was waited for
 }
 

@@ -12,7 +12,7 @@ import (
 // Settings are those of the environment.
 type Settings struct {
 	For  time.Duration // how long a call waits; 0: not at all
-	Fail bool          // what is late then is an error, and not asked of the origin
+	Fail bool          // what is waited for in vain is an error, and not asked of the origin
 }
 
 // maxWait is the longest time that a call waits.

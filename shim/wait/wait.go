@@ -27,17 +27,18 @@ const (
 	lostAfter = time.Minute
 )
 
-// Answers returns the last answers to the questions. Those whose time was over are late.
+// Answers returns the last answers to the questions, and why what was waited for is not held.
 func (w Waiter) Answers(questions []plan.Question) []plan.Answer {
 	began := time.Now()
 	out := w.Ask(questions)
 	end := w.end(began, questions, out)
-	heard, told := time.Now(), map[int]string{}
+	heard, told, approved := time.Now(), map[int]string{}, map[int]bool{}
 	for {
 		var open []int
 		for i := range out {
 			if out[i].Pending {
 				open = append(open, i)
+				approved[i] = approved[i] || !out[i].Unknown
 			}
 		}
 		left := time.Until(end)
@@ -52,12 +53,27 @@ func (w Waiter) Answers(questions []plan.Question) []plan.Answer {
 			break
 		}
 	}
-	for i := range out {
-		if out[i].Late = out[i].Pending && time.Now().After(end) && end.After(began); end.After(began) {
+	if end.After(began) {
+		for i := range out {
 			out[i].Waited = time.Since(began).Seconds()
+			out[i].Vain = vain(out[i], approved[i], end)
 		}
 	}
 	return out
+}
+
+// vain says why a wait has ended without the artifact; empty where it is held, or nothing was waited
+// for. What a cache-host is too busy to tell of and then says that nobody approved was not waited for.
+func vain(a plan.Answer, approved bool, end time.Time) string {
+	switch {
+	case a.Pending && !time.Now().Before(end):
+		return "the time to wait is over"
+	case a.Pending:
+		return "the cache has given no answer for " + lostAfter.String()
+	case approved && a.Outcome == plan.Miss:
+		return "the job that this call waited for has failed, or was cancelled or denied"
+	}
+	return ""
 }
 
 // end returns when the waiting is over. A call that limits the time of its whole transfer spends no
@@ -103,7 +119,7 @@ func (w Waiter) again(questions []plan.Question, answers []plan.Answer, open []i
 		asked[j] = questions[i]
 	}
 	for j, a := range w.Ask(asked) {
-		heard = heard || a.Pending && !answers[open[j]].Unknown // it is busy, and had said more
+		heard = heard || a.Pending
 		if !a.Unknown {
 			answers[open[j]], heard = a, true
 		}

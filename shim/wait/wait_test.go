@@ -6,8 +6,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// TestBusyIsHeard holds that a cache-host that is busy, and had said that it would hold the URL, is
-// not one that is silent, and that what it said counts.
+// TestBusyIsHeard holds that a cache-host that is busy is not one that is silent, and that what it
+// had said counts.
 func TestBusyIsHeard(t *testing.T) {
 	queued := plan.Answer{Outcome: plan.Miss, Pending: true, Reason: "queued"}
 	busy := plan.Answer{Unknown: true, Pending: true, Reason: "busy"}
@@ -19,7 +19,7 @@ func TestBusyIsHeard(t *testing.T) {
 		{queued, plan.Reply{Status: 503, Detail: "busy", RetryAfter: 1}, true},
 		{queued, plan.Reply{Status: 503, RetryAfter: 1}, false},
 		{queued, plan.Reply{}, false},
-		{busy, plan.Reply{Status: 503, Detail: "busy", RetryAfter: 1}, false},
+		{busy, plan.Reply{Status: 503, Detail: "busy", RetryAfter: 1}, true},
 	} {
 		answers := []plan.Answer{c.before}
 		w := Waiter{Ask: func(q []plan.Question) []plan.Answer { return []plan.Answer{q[0].Judge(c.now)} }}
