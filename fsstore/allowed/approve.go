@@ -11,14 +11,13 @@ import (
 
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
+	"fromcache/fsstore/misses"
 	"fromcache/fsstore/spool"
 )
 
-// What stops rules, because a client may ask for URLs that it has made up.
-const (
-	maxQueued = 1000 // with so many jobs in queue/ a miss waits in misses/ until there are fewer
-	maxFailed = 100  // with so many jobs of a rule in failed/ the rule stops, until a person looks
-)
+// maxFailed is with how many of its jobs in failed/ a rule stops, until a person looks, because a
+// client may ask for URLs that it has made up.
+const maxFailed = 100
 
 // WhyStopped says why a rule that has no flaw approves nothing for now, or "".
 func (r *Rules) WhyStopped(rule *Rule) string {
@@ -35,20 +34,15 @@ func (r *Rules) WhyStopped(rule *Rule) string {
 	return ""
 }
 
-// room returns how many jobs rules may add to queue/.
-func (r *Rules) room() int {
-	names, err := r.tree.Names(string(tree.Queue))
-	if err != nil {
-		return 0
-	}
-	return max(0, maxQueued-len(names))
-}
-
 // Approve approves the miss of u that has just been recorded under the key k, where a rule says so,
 // and reports whether u waits or is fetched now. It is the verb of an operator, done at once.
 func (r *Rules) Approve(k string, u key.URL) bool {
 	rule, _ := r.For(u)
-	if rule == nil || r.room() == 0 {
+	if rule == nil {
+		return false
+	}
+	if r.lookForRoom().refusal(r.clientOf(k)) != "" {
+		r.left.Store(true)
 		return false
 	}
 	return r.approve(k, u, rule)
@@ -98,6 +92,9 @@ func (r *Rules) Run(ctx context.Context) {
 				r.setTrouble()
 				told = now
 			}
+			if r.left.Swap(false) {
+				due = earlier(due, now.Add(lookAgain))
+			}
 			if due.IsZero() || now.Before(due) {
 				continue
 			}
@@ -107,6 +104,14 @@ func (r *Rules) Run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// earlier returns the earlier of two times; a zero one is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // lookAgain is when misses/ is looked through again where queue/ had no room for all that is
@@ -135,10 +140,10 @@ func (r *Rules) approveWaiting(ctx context.Context) (left bool) {
 		return false
 	}
 	slices.Sort(names)
-	room := r.room()
+	room := r.lookForRoom()
 	for _, name := range names {
-		if ctx.Err() != nil || room == 0 {
-			return room == 0
+		if ctx.Err() != nil || room.all <= 0 {
+			return true
 		}
 		f, err := r.spool.JobFile(tree.Misses, name)
 		if err != nil || f.Job.URL == "" || len(f.Job.URLs()) > 1 {
@@ -148,11 +153,18 @@ func (r *Rules) approveWaiting(ctx context.Context) (left bool) {
 		if err != nil || r.spool.DenialOf(u) != "" {
 			continue
 		}
-		if rule, _ := r.For(u); rule != nil && r.approve(name, u, rule) {
-			room--
+		rule, _ := r.For(u)
+		if rule == nil {
+			continue
+		}
+		client := misses.FirstNetwork(&f.Job)
+		if room.refusal(client) != "" {
+			left = true
+		} else if r.approve(name, u, rule) {
+			room.take(client)
 		}
 	}
-	return false
+	return left
 }
 
 // setTrouble has Health list the files that allow nothing, and the rules that have stopped.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,9 @@ type Rules struct {
 	still   tree.Observer // of files whose times are in the future
 	done    ledger
 	failed  ledger
-	replay  sync.Mutex // held while all jobs are read, one reader at a time
+	queued  tree.Mirror[string] // the client of each job in queue/, see loadQueued
+	left    atomic.Bool         // a miss that is allowed found no room in queue/
+	replay  sync.Mutex          // held while all jobs are read, one reader at a time
 }
 
 // dir is the directory's name.
@@ -56,6 +59,7 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *sp
 	r.files = tree.Mirror[Rule]{
 		Dir: t.Path(dir, ""), Ours: tree.Plain, Load: r.load, ReloadUnsettled: true,
 	}
+	r.queued = tree.Mirror[string]{Dir: t.Dir(tree.Queue), Ours: tree.Plain, Load: r.loadQueued}
 	r.done.open(t, p, tree.Done, job.Done)
 	r.failed.open(t, p, tree.Failed, job.Failed)
 	return r
@@ -179,8 +183,9 @@ func (r *Rules) Explain(u key.URL) string {
 		return "nothing: " + why
 	case r.IsDecided(u):
 		return via + rule.Name + ", but an earlier job failed or was cancelled, so that a person decides"
-	case r.room() == 0:
-		return fmt.Sprintf("%s%s, once fewer than %d jobs wait in queue/", via, rule.Name, maxQueued)
+	}
+	if why := r.lookForRoom().refusal(r.clientOfURL(u)); why != "" {
+		return via + rule.Name + ", " + why
 	}
 	return via + rule.Name
 }

@@ -1,6 +1,7 @@
 package allowed_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -153,6 +154,53 @@ func TestInventedURLs(t *testing.T) {
 	if v := storetest.NoteMiss(t, s, "https://h.example/3.bin", client); v != fsstore.VerdictQueued {
 		t.Errorf("after a person has looked: %s", v)
 	}
+}
+
+// A client that makes up URLs leaves room in queue/ for others, by whichever address of its network it
+// asks. What found no room is taken when there is some.
+func TestOneClientLeavesRoom(t *testing.T) {
+	s := storetest.TestStore(t)
+	makeRule(t, s, "h.example", "")
+	for i := range 50 { // a person's do not count
+		write(t, s, "queue", fmt.Sprintf("x%d.job", i), fmt.Sprintf("https://elsewhere.example/%d\n"+
+			"2030-01-31T02:00:00Z miss 2001:db8::1 curl\n2030-01-31T02:00:01Z approve cli x\n", i))
+	}
+	for i := range 102 {
+		url := fmt.Sprintf("https://h.example/%d.bin", i)
+		v := storetest.NoteMiss(t, s, url, fmt.Sprintf("2001:db8::%x", i+1))
+		if want := map[bool]fsstore.Verdict{true: fsstore.VerdictQueued, false: fsstore.VerdictNoted}[i < 100]; v != want {
+			t.Fatalf("%d: %s, want %s", i, v, want)
+		}
+	}
+	const last = "https://h.example/101.bin"
+	if why := s.Allowed.Explain(storetest.MustURL(last)); why != "allowed/h.example, once fewer than 100 jobs of its client wait in queue/" {
+		t.Error(why)
+	}
+	if v := storetest.NoteMiss(t, s, "https://h.example/other.bin", "2001:db8:1::1"); v != fsstore.VerdictQueued {
+		t.Errorf("of another client: %s", v)
+	}
+	storetest.Run(t, s.Dir(), "rm queue/h.example--1.bin--*")
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { s.Allowed.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	left := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); len(storetest.Ls(t, s, fsstore.Misses)) != want; time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("left in misses/: %q", storetest.Ls(t, s, fsstore.Misses))
+			}
+		}
+	}
+	left(1)
+	storetest.Run(t, s.Dir(), "rm queue/h.example--2.bin--*")
+	left(0)
+	if v := storetest.NoteMiss(t, s, "https://h.example/late.bin", "2001:db8::1"); v != fsstore.VerdictNoted {
+		t.Errorf("once more: %s", v)
+	}
+	storetest.Run(t, s.Dir(), "rm queue/h.example--3.bin--*")
+	left(0)
 }
 
 // What a rule took is in the jobs, for each process, and only within the days of its budget.

@@ -35,7 +35,7 @@ func (s *Misses) TakeMiss(j *job.Job) (bool, error) {
 		s.held.Holds(u) {
 		return false, nil
 	}
-	done, err := s.takeQuota(u.Key(), firstNetwork(j), s.maxMisses) // an operator brings it: no share
+	done, err := s.takeQuota(u.Key(), FirstNetwork(j), s.maxMisses) // an operator brings it: no share
 	if err != nil {
 		return false, err
 	}

@@ -101,15 +101,16 @@ func (s *Misses) networkOf(k string) string {
 	}
 	jobs := job.Parse(b).Jobs
 	for i := range jobs {
-		if n := firstNetwork(&jobs[i]); n != "" {
+		if n := FirstNetwork(&jobs[i]); n != "" {
 			return n
 		}
 	}
 	return ""
 }
 
-// firstNetwork returns the network of a job's first client, or "".
-func firstNetwork(j *job.Job) string {
+// FirstNetwork returns the network of a job's first client, which is what has a share; "" where it has
+// none.
+func FirstNetwork(j *job.Job) string {
 	if c := j.Clients(); len(c) > 0 {
 		return network(c[0].Addr)
 	}
