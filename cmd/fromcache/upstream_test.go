@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/md5"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -396,5 +398,59 @@ func TestThreeTiers(t *testing.T) {
 	t.Logf("the top has sent %.2f times the bytes", sent)
 	if sent < 2 || sent > 2.2 {
 		t.Errorf("the top has sent %.2f times the bytes to two sites", sent)
+	}
+}
+
+// A rule that requires a digest wants the origin's, over several tiers as well, and has the bytes
+// checked by it. Where an upstream has none, or a wrong one, the origin is asked.
+func TestUpstreamAndARequiredDigest(t *testing.T) {
+	o, file, content := vendor(t, 100_000)
+	sum := md5.Sum(content)
+	announced := base64.StdEncoding.EncodeToString(sum[:])
+	files := []string{file}
+	for _, name := range []string{"/plain.bin", "/wrong.bin"} {
+		if err := os.WriteFile(o.dir+name, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, o.server.URL+name)
+	}
+	for _, path := range []string{"/tool.bin", "/wrong.bin"} {
+		announces, err := parseRule([]string{"field=Content-Md5:" + announced})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.set(path, announces)
+	}
+	top, middle, site := newProcess(t, ""), newProcess(t, ""), newProcess(t, "")
+	top.start()
+	middle.start("--upstream", top.url)
+	for _, p := range []*process{top, middle} {
+		p.run(append([]string{"add"}, files...)...)
+		p.eventually("all are held", func() bool {
+			return p.there("done/*tool*") && p.there("done/*plain*") && p.there("done/*wrong*")
+		})
+	}
+	l := newLine(t, middle.url)
+	l.set(func(w http.ResponseWriter, r *http.Request, from *http.Response) {
+		if strings.Contains(r.URL.Path, "wrong") {
+			w.Header().Set("X-Fromcache-Origin-Digest", "md5=:"+base64.StdEncoding.EncodeToString(make([]byte, 16))+":")
+		}
+		w.WriteHeader(from.StatusCode)
+		io.Copy(w, from.Body) //nolint:errcheck // the client may have gone
+	})
+	site.start("--upstream", l.URL)
+	site.run("rules", "add", "127.0.0.1", "digest required")
+	for _, f := range files {
+		site.get(site.url + "/blob?url=" + url.QueryEscape(f))
+	}
+	site.eventually("each job has ended", func() bool {
+		return site.there("done/*tool*") && site.there("failed/*plain*") && site.there("done/*wrong*")
+	})
+	site.saysIn("meta/*tool*", `"origin_digest": "md5=:`+announced+`:"`)
+	site.saysIn("meta/*tool*", `"via": [`)
+	site.saysIn("failed/*plain*", "requires a digest, and the origin names none")
+	site.saysIn("meta/*wrong*", "the origin's X-Fromcache-Origin-Digest says md5 0000")
+	if n := o.requests(); n != 3+2 {
+		t.Errorf("the origin was asked %d times", n)
 	}
 }

@@ -101,6 +101,9 @@ func explainArtifact(w io.Writer, m *operate.Artifact) {
 		fmt.Fprintf(w, "final url\t%s\n", printable(m.FinalURL))
 	}
 	fmt.Fprintf(w, "hits\t%d\nmisses before\t%s\n", m.Hits, times(m.Misses, m.AtLeast))
+	if m.OriginDigest != "" {
+		fmt.Fprintf(w, "origin's digest\t%s\n", printable(m.OriginDigest))
+	}
 	for _, v := range m.History {
 		fmt.Fprintf(w, "earlier\t%s  %s, %s\n", printable(v.SHA256), bytes(v.Size), when(v.Fetched))
 	}

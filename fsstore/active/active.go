@@ -76,6 +76,7 @@ type Origin struct {
 	Header    map[string]string
 	Ranges    bool     // it answered 206, or said Accept-Ranges: bytes
 	Notes     []string // for people
+	Digest    string   // see held.Meta
 
 	Via              []string       // see held.Meta
 	UpstreamApproved *held.Approval // see held.Meta

@@ -130,6 +130,7 @@ func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
 	m := &held.Meta{
 		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: tree.Now(),
 		Ranges: o.Ranges, Approved: approvalOf(&c.Job), Misses: n, AtLeast: atLeast, Claim: c.Worker,
+		OriginDigest: o.Digest,
 	}
 	if asked, err := key.Parse(c.URL, key.Auto); err == nil {
 		m.AskedSum = asked.Sum()

@@ -177,5 +177,6 @@ func provenance(d *delivery) fsstore.Origin {
 		Redirects: d.Redirects(),
 		Ranges:    response.ServesRanges(d.Response),
 		Notes:     d.notes,
+		Digest:    d.originDigest,
 	}
 }

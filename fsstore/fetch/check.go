@@ -19,6 +19,9 @@ func (a *attempt) checkHeader(d *delivery) error {
 			return err
 		}
 	}
+	if err := a.checkOriginDigest(d); err != nil {
+		return err
+	}
 	if a.o.MaxSize > 0 && d.total > a.o.MaxSize {
 		return tooLarge(d.total, a.o.MaxSize)
 	}
@@ -56,13 +59,13 @@ func deferNoSpace(err error) error {
 func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sums) error {
 	j, got := &a.c.Job, a.part.SHA256()
 	if d.upstream != nil {
-		return a.checkUpstreamDigest(d, got)
+		return a.checkUpstreamDigest(ctx, d, got, have)
 	}
 	if j.Sha256 != "" && j.Sha256 != got {
 		return retryIfResumed(d, a.digestMismatch(d, got))
 	}
-	list := response.Announced(d.Header, d.StatusCode == http.StatusPartialContent)
-	list = append(list, response.Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)...)
+	trailer := response.Announced(d.Trailer, d.StatusCode == http.StatusPartialContent)
+	list := append(a.announced(d), trailer...)
 	wrong, err := response.Verify(ctx, list, have, a.part)
 	switch {
 	case err != nil:
@@ -70,7 +73,9 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sum
 	case wrong != "" && j.Sha256 == "":
 		return retryIfResumed(d, failure.Discardf("%s: they were changed on the way, or the "+
 			"origin is wrong; retry, and report it to the origin if it stays so", wrong))
-	case wrong != "":
+	case wrong == "":
+		d.originDigest = response.Format(list)
+	default:
 		d.notes = append(d.notes, wrong+"; the sha256 of the job says that the bytes are right")
 	}
 	if err := a.checkHasDigest(len(list) > 0); err != nil {
@@ -88,6 +93,17 @@ func (a *attempt) checkBytes(ctx context.Context, d *delivery, have response.Sum
 		return mismatch(m)
 	}
 	return nil
+}
+
+// announced returns the digests of the origin's by which the bytes of an answer are checked.
+func (a *attempt) announced(d *delivery) []response.Digest {
+	if d.upstream == nil {
+		return response.Announced(d.Header, d.StatusCode == http.StatusPartialContent)
+	}
+	if !a.limits.Digest { // the upstream's own is enough
+		return nil
+	}
+	return response.OriginDigests(d.Header)
 }
 
 // mismatch says what to do where the bytes are not what the URL's name says.

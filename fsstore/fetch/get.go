@@ -20,6 +20,8 @@ type delivery struct {
 	name  string   // of the file, from the URL
 	notes []string // for meta
 
+	originDigest string // see held.Meta; known once the bytes were checked
+
 	upstream *upstream.Server // that answered; nil: the origin
 	asked    string           // URL of the job
 

@@ -3,7 +3,6 @@ package fetch
 import (
 	"errors"
 	"io"
-	"net/http"
 	"time"
 
 	"fromcache/fsstore"
@@ -20,7 +19,7 @@ const bufferSize = 256 << 10
 func (a *attempt) receive(d *delivery) (response.Sums, error) {
 	var have response.Sums
 	if d.from == 0 {
-		have = response.NewSums(response.Announced(d.Header, d.StatusCode == http.StatusPartialContent))
+		have = response.NewSums(a.announced(d))
 	}
 	idle := time.AfterFunc(a.o.Idle, func() { d.Stop(errIdle) })
 	defer idle.Stop()

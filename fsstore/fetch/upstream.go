@@ -245,14 +245,31 @@ func (e *wrongDigestError) Error() string {
 		"changed on the way, or run fromcache fsck there", e.url, e.got, e.want)
 }
 
-// checkUpstreamDigest checks the complete part against the digest that the upstream said, and
-// empties it if it has another.
-func (a *attempt) checkUpstreamDigest(d *delivery, got string) error {
+// checkUpstreamDigest checks the complete part against the digest that the upstream said, and where
+// a rule requires it against the origin's. It empties the part if it has another.
+func (a *attempt) checkUpstreamDigest(ctx context.Context, d *delivery, got string,
+	have response.Sums) error {
 	want := upstream.Digest(d.Answer)
 	if got != want { //guard:cmd/fromcache.TestUpstreamThatLies
 		return cmp.Or(a.part.Restart(), error(&wrongDigestError{d.upstream.URL, got, want}))
 	}
-	return nil
+	wrong, err := response.Verify(ctx, a.announced(d), have, a.part)
+	if wrong != "" {
+		return cmp.Or(a.part.Restart(), error(&upstream.PassError{Why: "upstream " + d.upstream.URL +
+			": " + wrong}))
+	}
+	return err
+}
+
+// checkOriginDigest refuses what an upstream sends without a digest of the origin's where the
+// standing approval requires one: another upstream may have it, or the origin.
+func (a *attempt) checkOriginDigest(d *delivery) error {
+	if d.upstream == nil || !a.limits.Digest || a.c.Job.Sha256 != "" ||
+		len(a.announced(d)) > 0 { //guard:cmd/fromcache.TestUpstreamAndARequiredDigest
+		return nil
+	}
+	return &upstream.PassError{Why: fmt.Sprintf("upstream %s: its origin announced no digest, and "+
+		"allowed/%s requires one", d.upstream.URL, a.limits.Rule)}
 }
 
 // upstreamProvenance returns what meta tells of bytes from an upstream. The origin's final URL is
@@ -260,7 +277,8 @@ func (a *attempt) checkUpstreamDigest(d *delivery, got string) error {
 func upstreamProvenance(d *delivery) fsstore.Origin {
 	o := fsstore.Origin{
 		Header: response.KeptFields(d.Header), Ranges: response.ServesRanges(d.Response),
-		Notes: d.notes, Via: d.upstream.Via(d.Answer), UpstreamApproved: upstream.ApprovedBy(d.Answer),
+		Notes: d.notes, Digest: response.Format(response.OriginDigests(d.Header)),
+		Via: d.upstream.Via(d.Answer), UpstreamApproved: upstream.ApprovedBy(d.Answer),
 	}
 	for _, own := range []string{"Etag", "Date", "Repr-Digest"} { // of the upstream's answer
 		delete(o.Header, own)

@@ -65,6 +65,10 @@ type Meta struct {
 	Ranges bool              `json:"ranges,omitempty"`  // the origin serves ranges
 	Notes  []string          `json:"notes,omitempty"`   // what was odd about the fetch
 
+	// OriginDigest are the digests of the bytes that the origin announced and that were checked, as
+	// Repr-Digest writes them (RFC 9530, 3); empty where it announced none.
+	OriginDigest string `json:"origin_digest,omitempty"`
+
 	Approved *Approval `json:"approved,omitempty"`
 
 	// Via are the URLs of the fromcaches through which the bytes came, the one that was asked

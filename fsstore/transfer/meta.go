@@ -29,6 +29,7 @@ func clean(m held.Meta) held.Meta {
 	m.Header = cleanFields(m.Header)
 	m.Redirects = cleanAll(m.Redirects, key.Redact)
 	m.Notes = cleanAll(m.Notes, key.RedactText)
+	m.OriginDigest = printable(m.OriginDigest, maxField)
 	if m.Misses > counts.MostCarried {
 		m.Misses, m.AtLeast = counts.MostCarried, true
 	}

@@ -64,7 +64,8 @@ func loopDetected(w http.ResponseWriter) answer.Outcome {
 	return answer.Outcome{Result: answer.Failed, Status: http.StatusLoopDetected}
 }
 
-// provenance says who approved an artifact, and the servers that it came through.
+// provenance says who approved an artifact, what digests its origin announced, and the servers that it
+// came through.
 func provenance(held *fsstore.Artifact) http.Header {
 	h := http.Header{}
 	if by := held.DecidedBy(); by != nil && isSafeWord(by.Via) {
@@ -73,6 +74,9 @@ func provenance(held *fsstore.Artifact) http.Header {
 			v += fmt.Sprintf(`;by="%s"`, by.Addr)
 		}
 		h["X-Fromcache-Approved"] = []string{fmt.Sprintf("%s;at=@%d", v, by.Time.Unix())}
+	}
+	if v := held.OriginDigest; v != "" && safeValue(v) {
+		h["X-Fromcache-Origin-Digest"] = []string{v}
 	}
 	var via []string
 	for _, u := range held.Via {

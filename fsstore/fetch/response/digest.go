@@ -51,6 +51,25 @@ func Announced(h http.Header, partial bool) []Digest {
 	return list
 }
 
+// OriginDigests are those that the origin announced of an artifact that another fromcache sends.
+func OriginDigests(h http.Header) []Digest {
+	const field = "X-Fromcache-Origin-Digest"
+	return dictionary(field, h.Values(field))
+}
+
+// Format writes digests as Repr-Digest does (RFC 9530, 3), one of each algorithm.
+func Format(list []Digest) string {
+	var members []string
+	seen := map[string]bool{}
+	for _, d := range list {
+		if !seen[d.Algorithm] {
+			members = append(members, d.Algorithm+"=:"+base64.StdEncoding.EncodeToString(d.sum)+":")
+		}
+		seen[d.Algorithm] = true
+	}
+	return strings.Join(members, ", ")
+}
+
 // dictionary reads `sha-256=:base64:, sha-512=:base64:;parameters` (RFC 9651, 3.2 and 3.3.5), and
 // with it what origins get wrong: capitals, no padding, a bad member beside a good one.
 func dictionary(field string, values []string) []Digest {
