@@ -126,13 +126,13 @@ func TestLarge(t *testing.T) {
 	b := w.browser()
 	for path, want := range map[string][]string{
 		"/":                                {"<b>3,000</b> artifacts", "<b>1,000</b> misses"},
-		"/misses?sort=asked":               {"1–100 of 1000"},
+		"/misses?sort=asked":               {"1–100 of 1,000"},
 		"/misses?group=1":                  {`<div class="host"`},
 		"/misses?q=model-77":               {"All 11 that match", "model-770"},
 		"/misses?q=10.0.7.0":               {"All 5 that match"},
 		"/artifacts?q=driver-PACKAGE_2999": {"driver-package_2999.run"},
-		"/artifacts?sort=size":             {"driver-package_2999.run", "1–100 of 3000"},
-		"/artifacts?sort=hits&page=30":     {"2901–3000 of 3000"},
+		"/artifacts?sort=size":             {"driver-package_2999.run", "1–100 of 3,000"},
+		"/artifacts?sort=hits&page=30":     {"2,901–3,000 of 3,000"},
 	} {
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // the view hears of 4,300 files
 			_, body := b.get(path)

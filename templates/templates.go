@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ type Pages struct{ set *template.Template }
 // changed in one.
 func Parse(replica bool) (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"size": Size, "when": When, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "asking": asking, "many": many,
+		"size": Size, "when": When, "ago": Ago, "stamp": stamp, "short": short, "asset": assetPath, "count": grouped, "action": newAction, "asking": asking, "many": many,
+		"say": Say, "word": Word, "words": scriptWords, "place": PlaceOf, "menu": MenuOf,
 		"replica": func() bool { return replica },
 	}).ParseFS(files, "*.html")
 	if err != nil {
@@ -50,7 +52,7 @@ type Action struct {
 	File         string // the row's file in the data directory, for Line
 	Ask          string // the question that is asked first
 	Accept       string // what is accepted from now on
-	Into         string // id of the element that takes the answer, else it is a new page
+	First        bool   // it stands in the row, the others in its menu
 }
 
 // Post returns the address that the button sends its form to, from the root of the pages.
@@ -96,7 +98,40 @@ func (a Action) accepting() string {
 	return "{ echo; echo accept " + a.Accept + "; } >> " + a.File + " && " // its last line may have no end
 }
 
-func newAction(verb, label, look string) Action { return Action{Verb: verb, Label: label, Look: look} }
+// newAction is a button of a verb. Without a label it has the verb's own.
+func newAction(verb, label, look string) Action {
+	if label == "" {
+		label = Word("verb." + verb)
+	}
+	return Action{Verb: verb, Label: label, Look: look}
+}
+
+// Menu is what a row has to press: at most one button in sight, the others and the lines for a
+// shell behind another.
+type Menu struct {
+	Of    string // what they act on, for those who can't see the row
+	First []Action
+	More  []Action
+	Lines []Action
+}
+
+// MenuOf returns the menu of a row. Its lines are those of lines.
+func MenuOf(of string, acts, lines []Action) Menu {
+	m := Menu{Of: of, Lines: lines}
+	for _, a := range acts {
+		if a.First && len(m.First) == 0 {
+			m.First = append(m.First, a)
+		} else {
+			m.More = append(m.More, a)
+		}
+	}
+	return m
+}
+
+// HasLines reports whether there is a line for a shell.
+func (m Menu) HasLines() bool {
+	return slices.ContainsFunc(m.Lines, func(a Action) bool { return a.Line() != "" })
+}
 
 // asking is a where a question is asked first, in which {} is the form's key.
 func asking(question string, a Action) Action {
@@ -152,6 +187,28 @@ func When(t time.Time) string {
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
+
+// Ago is a time as people say it beside now; "–" where there is none.
+func Ago(t time.Time) string {
+	d := time.Since(t)
+	switch {
+	case t.IsZero():
+		return "–"
+	case d < -time.Minute:
+		return When(t)
+	case d < time.Minute:
+		return Word("script.now")
+	case d < time.Hour:
+		return Word("script.minutes", int(d.Minutes()))
+	case d < 2*day:
+		return Word("script.hours", int(d.Hours()))
+	case d < 60*day:
+		return Word("script.days", int(d/day))
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+const day = 24 * time.Hour
 
 // stamp is a time for programs.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -125,6 +125,8 @@ func TestAsked(t *testing.T) {
 	b.live()
 	b.until(`document.querySelectorAll('#l-meta tr').length === 2`)
 	b.hourglass()
+	menus := `document.querySelectorAll('#l-meta .menu').forEach(e => { e.name = ''; e.open = true })`
+	b.eval(menus)
 	x, y := b.at(button("#l-meta tr", "Evict"))
 	b.run(chromedp.MouseClickXY(x, y), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 	b.until(`document.querySelector('#ask')?.open`)
@@ -133,6 +135,7 @@ func TestAsked(t *testing.T) {
 	if n := l.names("meta"); len(n) != 2 {
 		t.Errorf("held: %v", n)
 	}
+	b.eval(menus)
 	b.run(chromedp.MouseClickXY(x, y))
 	b.press("#ask", "Evict")
 	b.until(`document.querySelector('#l-meta tr .fate')?.textContent.startsWith('Evicted')`)

@@ -20,7 +20,7 @@ func TestAimedAt(t *testing.T) {
 	b.run(chromedp.MouseEvent("mouseMoved", x, y))
 	l.miss(signed + "evil")
 	l.miss("/c.bin")
-	b.until(`document.querySelector('#sum').innerText.includes('2 misses waiting')`)
+	b.until(`document.querySelector('#sum').textContent.includes('2 misses waiting')`)
 	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
 	b.run(chromedp.MouseClickXY(x, y))
 	l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })

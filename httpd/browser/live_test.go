@@ -24,7 +24,7 @@ func TestLive(t *testing.T) {
 	l.miss("/a.bin")
 	b.text("/a.bin")
 	b.text("curl/8.5.0")
-	b.until(`document.querySelector('#sum').innerText.includes('1 miss waiting')`)
+	b.until(`document.querySelector('#sum').textContent.includes('1 miss waiting')`)
 	l.sh("mv misses/*a.bin* queue/")
 	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
 	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/a.bin')`)

@@ -66,7 +66,7 @@ func TestSafety(t *testing.T) {
 		b.open("/downloads?state=failed")
 		b.open(b.leads(fmt.Sprintf(`document.querySelectorAll('#l-failed a')[%d]`, i*4)))
 		b.open("/artifacts")
-		b.open(b.leads(fmt.Sprintf(`document.querySelectorAll('#l-meta td.url a')[%d]`, i*4)))
+		b.open(b.leads(fmt.Sprintf(`document.querySelectorAll('#l-meta a.name')[%d]`, i*4)))
 		b.open("/misses?q=" + url.QueryEscape(put(scripts[i*4])))
 	}
 	b.open("/misses?sort=asked")

@@ -12,6 +12,7 @@ import (
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 // fetch queues what was pasted: one URL, or a list in the format of a file in
@@ -27,7 +28,7 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		s.queued(r, n)
-		return s.finish(w, r, "Queued "+n)
+		return s.finish(w, r, templates.Word("did.fetch", n))
 	}
 	queued, refused := 0, []string(nil)
 	for _, a := range list {
@@ -45,9 +46,9 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	text := "Queued " + strconv.Itoa(queued) + " of " + strconv.Itoa(len(list))
+	text := templates.Word("did.fetch", templates.Word("did.of", queued, len(list)))
 	if len(refused) > 0 {
-		text += "; not " + strings.Join(refused, "; ")
+		text += "; " + templates.Word("did.not", strings.Join(refused, "; "))
 	}
 	return s.finish(w, r, text)
 }

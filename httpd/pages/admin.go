@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/templates"
 )
 
 // The form posts. Each is one verb of the store, the same rename that the
@@ -82,14 +82,14 @@ func byName(do func(string, fsstore.Operator) error) func(fsstore.Shown, fsstore
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "key", "Approved", func(m fsstore.Shown, by fsstore.Operator) error {
+	return s.doEach(w, r, "key", "approve", func(m fsstore.Shown, by fsstore.Operator) error {
 		return s.store.Approve(m.Name, m.Sum, by)
 	})
 }
 
 func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	st := dirOf(r)
-	return s.doEach(w, r, "key", "Dismissed", func(m fsstore.Shown, by fsstore.Operator) error {
+	return s.doEach(w, r, "key", "dismiss", func(m fsstore.Shown, by fsstore.Operator) error {
 		return s.store.DismissIn(st, m.Name, by)
 	})
 }
@@ -98,11 +98,11 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request) error {
 	if asked, err := s.asksWhether(w, r, denyHost); asked || err != nil {
 		return err
 	}
-	return s.doEach(w, r, "key", "Denied", byName(s.store.Deny))
+	return s.doEach(w, r, "key", "deny", byName(s.store.Deny))
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "id", "Cancelled", byName(s.store.Cancel))
+	return s.doEach(w, r, "id", "cancel", byName(s.store.Cancel))
 }
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
@@ -111,7 +111,7 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.doEach(w, r, "id", "Retried", func(m fsstore.Shown, by fsstore.Operator) error {
+	return s.doEach(w, r, "id", "retry", func(m fsstore.Shown, by fsstore.Operator) error {
 		return s.store.RetryWith(st, m.Name, more, by)
 	})
 }
@@ -126,7 +126,7 @@ func (s *Server) evict(w http.ResponseWriter, r *http.Request) error {
 	if asked, err := s.asksWhether(w, r, s.evictHeld); asked || err != nil {
 		return err
 	}
-	return s.doEach(w, r, "key", "Evicted", byName(s.store.Evict))
+	return s.doEach(w, r, "key", "evict", byName(s.store.Evict))
 }
 
 func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
@@ -136,8 +136,5 @@ func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.view.Relist(fsstore.Done)
 	s.view.Relist(fsstore.Cancelled)
-	if n == 1 {
-		return s.finish(w, r, "Cleared one finished job")
-	}
-	return s.finish(w, r, "Cleared "+strconv.Itoa(n)+" finished jobs")
+	return s.finish(w, r, templates.Word("did.clear", n))
 }

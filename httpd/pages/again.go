@@ -6,6 +6,7 @@ import (
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
+	"fromcache/templates"
 )
 
 // fetchAgain fetches an artifact again: its job goes back into the queue, or a new
@@ -27,7 +28,7 @@ func (s *Server) fetchAgain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.view.Reread(names[0].Name)
-	return s.finishWithUndo(w, r, "Queued "+names[0].Name, undoOf("Approved", names[0].Name))
+	return s.finishWithUndo(w, r, templates.Word("did.fetch", names[0].Name), undoOf("approve", names[0].Name))
 }
 
 // fetchedAgain returns the job that fetched an artifact, or its URL if that job is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"fromcache/fsstore"
@@ -13,57 +14,81 @@ import (
 	"fromcache/templates"
 )
 
-// OriginFacts is what an origin says of a URL when it is asked for its header
-// alone.
-type OriginFacts struct {
-	Status    int
-	Size      int64 // -1: it doesn't say
-	Type      string
-	Modified  time.Time // zero: it doesn't say
-	Final     string    // URL that answered
-	Redirects int
-}
+// OriginFacts is what an origin says of a URL when it is asked for its header alone.
+type OriginFacts = show.OriginFacts
 
-// facts are OriginFacts as text, redacted.
-type facts struct {
-	Key, URL, Trouble            string
-	Status, Size, Type, Modified string
-	Final, Host                  string
-	Redirects                    int
-	Acts                         []templates.Action
-}
+const (
+	// askTimeout is how long an origin may take: an operator waits for it.
+	askTimeout = 20 * time.Second
+	// maxAsked is how many misses are asked about at once: a page of them.
+	maxAsked = 100
+	// askParallel is how many origins are asked at the same time, because each of them may be slow
+	// and none is to be stormed.
+	askParallel = 8
+)
 
-// askTimeout is how long an origin may take: an operator waits for it.
-const askTimeout = 20 * time.Second
-
-// ask asks the origin of one miss for its header. Nothing but this button does.
+// ask asks the origins of misses for their headers. Nothing but this button does. What they say
+// stands in the rows of these misses from then on.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	names, err := namesOf(r.PostForm["key"], "key")
 	if err != nil {
 		return err
 	}
-	j, err := s.store.JobFile(fsstore.Misses, names[0].Name)
+	if len(names) > maxAsked {
+		return answer.Refuse(http.StatusBadRequest, templates.Word("facts.toomany", maxAsked))
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*askTimeout)
+	defer cancel()
+	found := s.askEach(ctx, names)
+	s.log.Info("asked origins", "misses", len(names), "answers", found, "addr", answer.ClientAddr(r))
+	if found == 0 {
+		return answer.Refuse(http.StatusNotFound, templates.Word("did.nomiss"))
+	}
+	if len(names) > 1 || fromScript(r) {
+		return s.finish(w, r, templates.Word("did.ask", templates.Word("did.of", found, len(names))))
+	}
+	f := s.frame(w, r, "ask")
+	if f.Miss, err = s.model.Miss(names[0]); err != nil {
+		return err
+	}
+	return s.write(w, r, http.StatusOK, f)
+}
+
+// askEach asks about each miss that is left, and returns how many there were.
+func (s *Server) askEach(ctx context.Context, names []fsstore.Shown) (found int) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	room := make(chan struct{}, askParallel)
+	for _, m := range names {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			if s.askOne(ctx, m) == nil {
+				mu.Lock()
+				found++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return found
+}
+
+// askOne keeps what the origin of a miss says, or why it can't be asked. An error is that of the
+// miss.
+func (s *Server) askOne(ctx context.Context, m fsstore.Shown) error {
+	j, err := s.store.JobFile(fsstore.Misses, m.Name)
 	if err != nil {
 		return err
 	}
-	raw := variantURL(&j, names[0].Sum)
-	found := &facts{Key: j.Name, URL: show.URL(raw, j.Name)}
 	if s.opt.Head == nil {
-		found.Trouble = "this server has no way to ask"
-	} else {
-		ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
-		defer cancel()
-		o, err := s.opt.Head(ctx, raw, j.Job.UserAgent())
-		found.say(o, err)
+		s.model.Said(j.Name, &show.Facts{Trouble: templates.Word("facts.noway"), Bytes: -1})
+		return nil
 	}
-	s.log.Info("asked the origin", "name", j.Name, "addr", answer.ClientAddr(r))
-	if fromScript(r) {
-		return s.fragment(w, "facts", found)
-	}
-	f := s.frame(w, r, "ask")
-	found.Acts = show.Deciding(&j, raw)
-	f.Facts = found
-	return s.write(w, r, http.StatusOK, f)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	s.model.Said(j.Name, factsOf(s.opt.Head(ctx, variantURL(&j, m.Sum), j.Job.UserAgent())))
+	return nil
 }
 
 // variantURL returns the URL of a miss that has this sum, or the newest.
@@ -76,21 +101,14 @@ func variantURL(j *fsstore.JobFile, sum string) string {
 	return j.Job.FetchURL()
 }
 
-func (f *facts) say(o OriginFacts, err error) {
+// factsOf returns what an origin has answered.
+func factsOf(o OriginFacts, err error) *show.Facts {
 	if err != nil {
-		f.Trouble = show.Cut(key.RedactText(err.Error()), 600)
-		return
+		return &show.Facts{Trouble: show.Cut(key.RedactText(err.Error()), 600), Bytes: -1}
 	}
-	f.Status = strconv.Itoa(o.Status) + " " + http.StatusText(o.Status)
-	f.Size, f.Type, f.Modified = "not said", "not said", "not said"
-	if o.Size >= 0 {
-		f.Size = templates.Size(o.Size)
+	return &show.Facts{
+		Status: strconv.Itoa(o.Status) + " " + http.StatusText(o.Status), Bytes: max(o.Size, -1),
+		Type: show.Cut(key.RedactText(o.Type), 200), Modified: o.Modified,
+		Final: show.URL(o.Final, ""), Host: show.HostOf(o.Final), Redirects: o.Redirects,
 	}
-	if o.Type != "" {
-		f.Type = show.Cut(key.RedactText(o.Type), 200)
-	}
-	if !o.Modified.IsZero() {
-		f.Modified = templates.When(o.Modified)
-	}
-	f.Final, f.Host, f.Redirects = show.URL(o.Final, ""), show.HostOf(o.Final), o.Redirects
 }

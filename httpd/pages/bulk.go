@@ -5,13 +5,13 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 // maxParallel is how many verbs run in parallel. fsyncs of one file system end together,
@@ -22,13 +22,14 @@ const maxParallel = 16
 // form's search matches. Files that are gone by then are counted as gone; a miss
 // whose URL is no longer the one that was shown is left alone and counted.
 func (s *Server) doEach(
-	w http.ResponseWriter, r *http.Request, field, did string,
+	w http.ResponseWriter, r *http.Request, field, verb string,
 	do func(fsstore.Shown, fsstore.Operator) error,
 ) error {
 	list, err := s.operands(r.PostForm, field)
 	if err != nil {
 		return err
 	}
+	did := templates.Word("did." + verb)
 	if len(list) == 1 {
 		name := list[0].Name
 		err := do(list[0], s.by(r))
@@ -39,7 +40,7 @@ func (s *Server) doEach(
 			return err
 		}
 		s.log.Info(strings.ToLower(did), "name", name, "addr", answer.ClientAddr(r))
-		return s.finishWithUndo(w, r, did+" "+name, undoOf(did, name))
+		return s.finishWithUndo(w, r, did+" "+name, undoOf(verb, name))
 	}
 	who := s.by(r)
 	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, who) })
@@ -47,13 +48,12 @@ func (s *Server) doEach(
 	if err != nil {
 		return err
 	}
-	text := did + " " + strconv.Itoa(n.done) + " of " + strconv.Itoa(len(list))
+	text := did + " " + templates.Word("did.of", n.done, len(list))
 	if n.gone > 0 {
-		text += "; " + strconv.Itoa(n.gone) + " were not there any more"
+		text += "; " + templates.Word("did.gone", n.gone)
 	}
 	if n.unseen > 0 {
-		text += "; " + strconv.Itoa(n.unseen) +
-			" changed since you looked, or hold several URLs: look at them again"
+		text += "; " + templates.Word("did.unseen", n.unseen)
 	}
 	if n.unseen > 0 && n.done == 0 {
 		return answer.Refuse(http.StatusConflict, text)
@@ -64,11 +64,11 @@ func (s *Server) doEach(
 // undoOf returns the post that undoes a verb on one file, or nil: an approval is
 // cancelled, a cancelled job goes back into the queue. A dismissed miss comes back
 // when it is asked for again.
-func undoOf(did, name string) *undo {
-	switch did {
-	case "Approved", "Retried":
+func undoOf(verb, name string) *undo {
+	switch verb {
+	case "approve", "retry":
 		return &undo{"admin/cancel", url.Values{"id": {name}}}
-	case "Cancelled":
+	case "cancel":
 		return &undo{"admin/retry", url.Values{"in": {string(fsstore.Cancelled)}, "id": {name}}}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (s *Server) operands(form url.Values, field string) ([]fsstore.Shown, error
 	}
 	list := s.model.Matching(q)
 	if len(list) == 0 {
-		return nil, answer.Refuse(http.StatusNotFound, "no miss matches any more")
+		return nil, answer.Refuse(http.StatusNotFound, templates.Word("did.nomiss"))
 	}
 	return list, nil
 }

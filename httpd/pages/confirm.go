@@ -11,6 +11,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 // Verbs that no button can undo ask for confirmation: with JavaScript in a dialog
@@ -29,7 +30,7 @@ func (s *Server) evictHeld(k string) string {
 	if _, err := s.store.Artifact(k); errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	return show.EvictQuestion
+	return show.EvictQuestion()
 }
 
 // denyHost is the question for what a form would deny; "": a single key, of which
@@ -38,8 +39,7 @@ func denyHost(name string) string {
 	if name == "" || key.Valid(strings.TrimSuffix(name, ".job")) {
 		return ""
 	}
-	return "Deny all of " + show.Cut(key.RedactText(name), 300) +
-		"? Nothing of it is recorded or fetched any more; what is held stays held."
+	return templates.Word("denyhost.ask", show.Cut(key.RedactText(name), 300))
 }
 
 // asksWhether answers with a page that asks, where one is to.
@@ -62,7 +62,7 @@ func (s *Server) asksWhether(
 	f.Back = backTo(r)
 	f.Sure = &confirmation{
 		question(name),
-		"Yes",
+		templates.Word("sure.yes"),
 		strings.TrimPrefix(r.URL.Path, "/"),
 		url.Values{"sure": {"1"}, "key": r.PostForm["key"]},
 	}

@@ -7,6 +7,7 @@ import (
 
 	"fromcache/httpd/access"
 	"fromcache/httpd/answer"
+	"fromcache/templates"
 )
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
@@ -24,11 +25,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, ".")
 		return nil
 	}
-	code, text := http.StatusUnauthorized, "That is not the password."
+	code, text := http.StatusUnauthorized, templates.Word("login.wrong")
 	if early, ok := errors.AsType[*access.TooFast](err); ok {
 		after := strconv.Itoa(early.Wait)
 		w.Header()["Retry-After"] = []string{after}
-		code, text = http.StatusTooManyRequests, "Too many tries. Wait "+after+" s and try again."
+		code, text = http.StatusTooManyRequests, templates.Word("login.wait", after)
 	} else if !errors.Is(err, access.ErrWrongPassword) {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 func (s *Server) showRules(w http.ResponseWriter, r *http.Request) (err error) {
@@ -34,7 +35,7 @@ func (s *Server) addRule(w http.ResponseWriter, r *http.Request) error {
 	if err := s.store.Allowed.Add(name, lines, s.by(r)); err != nil {
 		return err
 	}
-	text := "Made the rule " + name
+	text := templates.Word("did.rule", name)
 	if rule, err := s.store.Allowed.Rule(name); err == nil && rule.Warning() != "" {
 		text += ": " + rule.Warning()
 	}
@@ -42,9 +43,9 @@ func (s *Server) addRule(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) removeRule(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "key", "Removed", byName(s.store.Allowed.Remove))
+	return s.doEach(w, r, "key", "unrule", byName(s.store.Allowed.Remove))
 }
 
 func (s *Server) undeny(w http.ResponseWriter, r *http.Request) error {
-	return s.doEach(w, r, "key", "Took back the denial of", byName(s.store.Allow))
+	return s.doEach(w, r, "key", "undeny", byName(s.store.Allow))
 }

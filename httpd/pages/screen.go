@@ -43,27 +43,22 @@ type frame struct {
 	Job       show.Job
 	Artifacts show.Artifacts
 	Artifact  *show.Artifact
-	Facts     *facts
+	Miss      show.MissRow
 	Stats     *show.Stats
 	Rules     show.Rules
 	Problems  []fsstore.Problem
 	Dir       string // of the data
 }
 
-var titles = map[string]string{
-	"all":       "fromcache",
-	"misses":    "Misses – fromcache",
-	"downloads": "Downloads – fromcache",
-	"job":       "Job – fromcache",
-	"artifacts": "Artifacts – fromcache",
-	"artifact":  "Artifact – fromcache",
-	"add":       "Add – fromcache",
-	"stats":     "Plots – fromcache",
-	"rules":     "Rules – fromcache",
-	"ask":       "What the origin says – fromcache",
-	"sure":      "Are you sure? – fromcache",
-	"login":     "fromcache",
-	"error":     "Error – fromcache",
+// titleOf returns what a browser calls a page.
+func titleOf(page string) string {
+	switch page {
+	case "all", "login":
+		return "fromcache"
+	case "ask":
+		page = "facts"
+	}
+	return templates.Word(page+".title") + " – fromcache"
 }
 
 // frame begins a page for an operator.
@@ -80,7 +75,7 @@ func (s *screen) bareFrame(r *http.Request, page string) *frame {
 	prefix := answer.Prefix(r)
 	return &frame{
 		Page:  page,
-		Title: titles[page],
+		Title: titleOf(page),
 		Root:  prefix + "/",
 		Self:  prefix + r.URL.RequestURI(),
 		Open:  s.guard.Open(),
@@ -162,15 +157,4 @@ func gzipped(b []byte) []byte {
 	w.Write(b)
 	w.Close()
 	return z.Bytes()
-}
-
-// fragment is a piece of a page, for the script that asked for it.
-func (s *screen) fragment(w http.ResponseWriter, name string, data any) error {
-	var b bytes.Buffer
-	if err := s.pages.Execute(&b, name, data); err != nil {
-		return err
-	}
-	w.Header()["Content-Type"] = textHTML
-	w.Write(b.Bytes())
-	return nil
 }

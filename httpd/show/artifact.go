@@ -82,7 +82,7 @@ func approver(by *fsstore.Approval) string {
 // againAction is the button that fetches an artifact again. It names the file of its job where
 // that is still in done/.
 func (m *Model) againAction(k string) templates.Action {
-	again := action("again", "Fetch again", "quiet", "key", k)
+	again := first(action("again", "quiet", "key", k))
 	if _, err := m.store.JobFile(fsstore.Done, k+".job"); err == nil {
 		again.File = "done/" + k + ".job"
 	}
@@ -117,11 +117,11 @@ func cachePath(raw string) string {
 	return p + "/" + url.PathEscape(u.Basename())
 }
 
-// EvictQuestion is asked before an artifact is evicted.
-const EvictQuestion = "Evict it? It is held no longer, and clients get it from its origin again."
+// EvictQuestion returns what is asked before an artifact is evicted.
+func EvictQuestion() string { return templates.Word("evict.ask") }
 
 func evictAction(k string) templates.Action {
-	a := action("evict", "Evict", "quiet warn", "key", k)
-	a.Ask = EvictQuestion
+	a := action("evict", "quiet warn", "key", k)
+	a.Ask = EvictQuestion()
 	return a
 }

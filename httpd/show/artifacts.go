@@ -67,12 +67,12 @@ func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
 
 func sortLinks(q url.Values, on string) []sortLink {
 	list := []sortLink{
-		{Name: "name", Label: "URL"},
-		{Name: "size", Label: "Size", Number: true},
-		{Name: "hits", Label: "Hits", Number: true},
-		{Name: "misses", Label: "Misses", Number: true},
-		{Label: "SHA-256"},
-		{Name: "new", Label: "Fetched"},
+		{Name: "name", Label: templates.Word("artifacts.url")},
+		{Name: "size", Label: templates.Word("artifacts.size"), Number: true},
+		{Name: "hits", Label: templates.Word("artifacts.hits"), Number: true},
+		{Name: "misses", Label: templates.Word("artifacts.misses"), Number: true},
+		{Label: templates.Word("artifacts.digest")},
+		{Name: "new", Label: templates.Word("artifacts.fetched")},
 	}
 	for i := range list {
 		v := url.Values{}
@@ -121,9 +121,9 @@ func (m *Model) artifactRow(a *fsstore.ArtifactRow) ArtifactRow {
 		Misses: a.Misses, AtLeast: a.AtLeast, Fetched: a.Fetched, Page: pageOf(a.Key),
 	}
 	if a.SHA256 == "" {
-		r.Why = "its meta can't be read: run fromcache fsck"
+		r.Why = templates.Word("artifacts.unreadable")
 	} else if !m.store.HasBlob(a.SHA256, a.Size) {
-		r.Why = "not in the cache: its blob is missing, has another size or can't be read"
+		r.Why = templates.Word("artifacts.noblob")
 	}
 	r.Acts = []templates.Action{evictAction(a.Key)}
 	return r

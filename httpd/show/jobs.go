@@ -33,32 +33,32 @@ type Section struct {
 
 // JobRow is one job.
 type JobRow struct {
-	ID, Dir, Name, URL, State, Why, Sizes string
-	Rate, Left                            string // of a download that runs
-	Batch                                 int
-	Part, Total, Percent                  int64
-	Progress                              bool
-	When                                  time.Time
-	CanRetry                              bool
-	WantsSum                              bool   // it was given up for want of a SHA-256
-	Calm                                  bool   // Why is no trouble: somebody wanted it so
-	Log                                   string // address of the page with its log
-	Acts                                  []templates.Action
+	ID, Dir, Name, URL, State, Word, Why, Sizes string
+	Rate, Left                                  string // of a download that runs
+	Batch                                       int
+	Part, Total, Percent                        int64
+	Progress                                    bool
+	When                                        time.Time
+	CanRetry                                    bool
+	WantsSum                                    bool   // it was given up for want of a SHA-256
+	Calm                                        bool   // Why is no trouble: somebody wanted it so
+	Log                                         string // address of the page with its log
+	Acts                                        []templates.Action
 }
 
 // directory is one directory of the spool as the downloads page shows it.
 type directory struct {
-	state       fsstore.State
-	word, empty string
-	rows        int // on the page that shows all
+	state fsstore.State
+	word  string // in addresses; words.txt has what is shown
+	rows  int    // on the page that shows all
 }
 
 var directories = []directory{
-	{fsstore.Active, "running", "Nothing is being fetched.", 50},
-	{fsstore.Queue, "queued", "Nothing waits.", 25},
-	{fsstore.Failed, "failed", "Nothing has failed.", 25},
-	{fsstore.Done, "completed", "Nothing has been fetched yet, or the history was cleared.", 15},
-	{fsstore.Cancelled, "cancelled", "Nothing was cancelled.", 15},
+	{fsstore.Active, "running", 50},
+	{fsstore.Queue, "queued", 25},
+	{fsstore.Failed, "failed", 25},
+	{fsstore.Done, "completed", 15},
+	{fsstore.Cancelled, "cancelled", 15},
 }
 
 func directoryOf(st fsstore.State) *directory {
@@ -113,11 +113,12 @@ func (m *Model) section(c *directory, page, rows int) Section {
 	jobs := m.jobs(c.state)
 	p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
 	p.All = "downloads?state=" + c.word
+	word := templates.Word("state." + c.word)
 	sec := Section{
 		State: string(c.state),
 		Word:  c.word,
-		Title: strings.ToUpper(c.word[:1]) + c.word[1:],
-		Empty: c.empty,
+		Title: strings.ToUpper(word[:1]) + word[1:],
+		Empty: templates.Word("state." + c.word + ".none"),
 		Pager: p,
 	}
 	for i := range jobs[p.lo:p.hi] {
@@ -156,7 +157,7 @@ func (m *Model) jobRow(j *fsstore.JobFile) JobRow {
 		Why:   why(j),
 	}
 	if c := directoryOf(j.State); c != nil {
-		r.State = c.word
+		r.State, r.Word = c.word, templates.Word("state."+c.word)
 	}
 	r.Calm = j.PutOff || j.State == fsstore.Cancelled || onPurpose(&j.Job)
 	r.CanRetry = j.State == fsstore.Failed || j.State == fsstore.Cancelled || j.State == fsstore.Done
@@ -182,31 +183,33 @@ func onPurpose(j *job.Job) bool {
 
 // jobActs returns the buttons of a job, by the directory that it is in.
 func jobActs(j *fsstore.JobFile) []templates.Action {
-	act := func(verb, label, look, field string) templates.Action {
-		a := action(verb, label, look, field, j.Name)
+	act := func(verb, look, field string) templates.Action {
+		a := action(verb, look, field, j.Name)
 		a.In, a.File = string(j.State), string(j.State)+"/"+j.Name
 		return a
 	}
 	switch j.State {
 	case fsstore.Active, fsstore.Queue:
-		cancel := act("cancel", "Cancel", "quiet warn", "id")
+		cancel := first(act("cancel", "quiet warn", "id"))
 		cancel.In = "" // wherever it is by now
 		return []templates.Action{cancel}
 	case fsstore.Done:
-		return []templates.Action{act("retry", "Fetch again", "quiet", "id")}
+		again := act("retry", "quiet", "id")
+		again.Label = templates.Word("verb.again")
+		return []templates.Action{first(again)}
 	case fsstore.Failed, fsstore.Cancelled:
 		list := []templates.Action{
-			act("retry", "Retry", "quiet", "id"),
-			act("dismiss", "Dismiss", "quiet", "key"),
+			first(act("retry", "quiet", "id")),
+			act("dismiss", "quiet", "key"),
 		}
 		if option := missingOption(why(j)); option != "" {
-			with := act("retry", "Accept "+option+" and retry", "quiet", "id")
-			with.Accept = option
+			with := first(act("retry", "quiet", "id"))
+			with.Label, with.Accept = templates.Word("verb.retry.with", option), option
 			list = append([]templates.Action{with}, list...)
 		}
 		return list
 	case fsstore.Misses:
-		return missActs(variantsOf(j, j.Job.Variants(), math.MaxInt), "")
+		return missActs(variantsOf(j, j.Job.Variants(), math.MaxInt))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package show
 
 import (
 	"cmp"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strconv"
@@ -59,11 +60,13 @@ type Misses struct {
 
 // MissRow is one miss.
 type MissRow struct {
-	ID, Key                     string
+	ID, Key, URL                string
 	Host                        *hostRow // before the first row of a host
 	Shown                       string   // in a form: its key, and the first of its URLs
 	Variants                    Variants
-	Count, Clients, MoreClients int // of clients their addresses
+	Count, Clients, MoreClients int    // of clients their addresses
+	Tools                       int    // how many addresses with each of their tools
+	Facts                       *Facts // nil: the origin was not asked
 	AtLeast                     bool
 	First, Last                 time.Time
 	Askers                      []asker
@@ -195,6 +198,24 @@ func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
 	return h
 }
 
+// Miss returns the row of one URL of a miss, whose buttons approve that and no other. Its error is
+// fs.ErrNotExist where there is no such miss.
+func (m *Model) Miss(s fsstore.Shown) (MissRow, error) {
+	j, ok := m.view.Job(fsstore.Misses, s.Name)
+	if !ok {
+		return MissRow{}, fs.ErrNotExist
+	}
+	for _, v := range j.Asked.Variants {
+		if v.Sum() == s.Sum {
+			asked := *j.Asked // the view's own stays as it is
+			asked.Variants = []job.Variant{v}
+			j.Asked = &asked
+			break
+		}
+	}
+	return m.missRow(&j), nil
+}
+
 func (m *Model) missRow(j *fsstore.JobFile) MissRow {
 	a := j.Asked
 	r := MissRow{
@@ -207,12 +228,15 @@ func (m *Model) missRow(j *fsstore.JobFile) MissRow {
 		Clients: a.AddrCount,
 		Askers:  askers(a.Clients),
 		Note:    key.RedactText(j.Note),
+		Tools:   len(a.Clients),
 	}
 	r.MoreClients = r.Clients - len(r.Askers)
 	r.Variants = variantsOf(j, a.Variants, maxShown)
 	r.Variants.More = a.URLCount - len(r.Variants.Rows)
 	r.Shown = r.Variants.Rows[0].shown.String()
-	r.Acts = missActs(r.Variants, "f"+r.ID)
+	r.URL = r.Variants.Rows[0].URL
+	r.Acts = missActs(r.Variants)
+	r.Facts = m.origins.of(j.Name)
 	r.Lines = r.Variants.lines(r.Acts)
 	r.Hints = m.hints(j)
 	return r

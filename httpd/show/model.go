@@ -11,6 +11,7 @@ type Model struct {
 	store    *fsstore.Store
 	view     *fsstore.View
 	computed computed
+	origins  origins
 	rates    progress.Rates
 }
 
@@ -42,8 +43,15 @@ func (m *Model) Summary() (sum Summary) {
 }
 
 // action is a button in a row, of the form that all rows share.
-func action(verb, label, look, field, name string) templates.Action {
+func action(verb, look, field, name string) templates.Action {
 	return templates.Action{
-		Verb: verb, Label: label, Look: look, Form: "act", Field: field, Value: name,
+		Verb: verb, Label: templates.Word("verb." + verb), Look: look, Form: "act", Field: field,
+		Value: name,
 	}
+}
+
+// first is a as the button that stands in its row.
+func first(a templates.Action) templates.Action {
+	a.First = true
+	return a
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/url"
 	"strconv"
+
+	"fromcache/templates"
 )
 
 // rowID is the id of a row on every page, whatever the file is called.
@@ -24,7 +26,7 @@ type pager struct {
 func newPager(path string, q url.Values, page, rows, total int) pager {
 	pages := max(1, (total+rows-1)/rows)
 	page = min(max(1, page), pages)
-	p := pager{Label: "Pages of " + path, All: path, Total: total}
+	p := pager{Label: templates.Word("pager.label", path), All: path, Total: total}
 	p.lo, p.hi = (page-1)*rows, min(page*rows, total)
 	p.From, p.To, p.Many, p.More = p.lo+1, p.hi, pages > 1, total > p.hi
 	if page > 1 {

@@ -83,7 +83,7 @@ func (m *Model) ruleRow(r *fsstore.AllowedRule) (RuleRow, error) {
 	if r.Flaw != "" {
 		row.Why = "it allows nothing: " + key.RedactText(r.Flaw)
 	}
-	row.Acts = []templates.Action{action("unrule", "Remove", "quiet warn", "key", r.Name)}
+	row.Acts = []templates.Action{action("unrule", "quiet warn", "key", r.Name)}
 	return row, err
 }
 
@@ -109,6 +109,6 @@ func (m *Model) denialRow(name string) DenialRow {
 	if j, err := m.store.JobFile(fsstore.Denied, name); err == nil && j.Job.URL != "" {
 		row.URL = URL(j.Job.FetchURL(), "")
 	}
-	row.Acts = []templates.Action{action("undeny", "Take back", "quiet", "key", name)}
+	row.Acts = []templates.Action{action("undeny", "quiet", "key", name)}
 	return row
 }

@@ -1,10 +1,10 @@
 package show
 
 import (
-	"strconv"
 	"time"
 
 	"fromcache/fsstore/key"
+	"fromcache/templates"
 )
 
 // URL returns a URL as pages show it: redacted, and cut after 600 bytes. orElse stands where there
@@ -37,13 +37,13 @@ func Cut(s string, n int) string {
 func timeLeft(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
-		return "a few seconds left"
+		return templates.Word("left.seconds")
 	case d < 2*time.Minute:
-		return strconv.Itoa(int(d.Seconds())) + " s left"
+		return templates.Word("left.s", int(d.Seconds()))
 	case d < 2*time.Hour:
-		return strconv.Itoa(int(d.Minutes())) + " min left"
+		return templates.Word("left.min", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return strconv.Itoa(int(d.Hours())) + " h left"
+		return templates.Word("left.h", int(d.Hours()))
 	}
-	return strconv.Itoa(int(d.Hours()/24)) + " days left"
+	return templates.Word("left.days", int(d.Hours()/24))
 }

@@ -53,7 +53,7 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) Variants {
 		m := fsstore.Shown{Name: j.Name, Sum: o.Sum()}
 		v.Rows = append(v.Rows, variantRow{
 			URL(o.URL, j.Name), o.Addr, o.Tool, m.Sum[:12], o.First,
-			action("approve", "Approve", "", "key", m.String()), m,
+			action("approve", "", "key", m.String()), m,
 		})
 	}
 	if len(all) > 1 {
@@ -85,30 +85,19 @@ func toInt(b bool) int {
 }
 
 // missActs are the buttons of one miss; where it has several URLs each of them
-// has its own to approve it. into is the element that takes what the origin
-// says, "" on the page that says it.
-func missActs(v Variants, into string) []templates.Action {
+// has its own to approve it.
+func missActs(v Variants) []templates.Action {
 	m := v.Rows[0].shown
 	file := string(fsstore.Misses) + "/" + m.Name
 	list := []templates.Action{
-		action("dismiss", "Dismiss", "quiet", "key", m.Name),
-		action("deny", "Deny", "quiet warn", "key", m.Name),
+		action("dismiss", "quiet", "key", m.Name),
+		action("deny", "quiet warn", "key", m.Name),
 	}
 	list[0].File, list[1].File = file, file
 	list[0].In = string(fsstore.Misses)
 	if len(v.Rows) == 1 {
-		list = append([]templates.Action{v.Rows[0].Act}, list...)
+		list = append([]templates.Action{first(v.Rows[0].Act)}, list...)
 		list[0].File = file
 	}
-	if into == "" {
-		return list
-	}
-	ask := action("ask", "Ask the origin", "quiet", "key", m.String())
-	ask.Into = into
-	return append(list, ask)
-}
-
-// Deciding returns the buttons of a miss for a page that shows one URL of it: they approve that.
-func Deciding(j *fsstore.JobFile, rawURL string) []templates.Action {
-	return missActs(variantsOf(j, []job.Variant{{URL: rawURL}}, 1), "")
+	return append(list, action("ask", "quiet", "key", m.String()))
 }

@@ -9,6 +9,8 @@
     t.innerHTML = html
     return t.content
   }
+  const words = JSON.parse(document.documentElement.dataset.words)
+  const say = (name, n) => words[name].replace('%s', n)
   document.documentElement.classList.add('js')
 
   const flash = (words, bad) => {
@@ -20,13 +22,13 @@
   document.addEventListener('click', (e) => { if (e.target.id === 'flash') e.target.textContent = '' })
 
   // A hint has the page fetched again, and idiomorph makes of what is there what came. These stay as they are: what was
-  // chosen, for it is what was shown then; a disclosure that is open; what an origin said; a row that was acted on; and what
-  // somebody is at, at the edge of a list.
+  // chosen, for it is what was shown then; a disclosure that is open; a row that was acted on; and what somebody is at, at the
+  // edge of a list.
 
   const page = () => $('#page')
   const again = () => { if ($('#again')) window.htmx?.trigger('#again', 'again') }
   const acted = (el) => el.classList?.contains('acted') && el.dataset.over === undefined
-  const inUse = (el) => el.matches?.('input:checked, .facts:not(:empty)') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
+  const inUse = (el) => el.matches?.('input:checked') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
   const keepPlaces = (list, fresh) => { // of rows that were acted on, and are in the list no more
     const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
     for (const el of list.children) {
@@ -36,6 +38,18 @@
       before ? twin(before).after(el.cloneNode()) : fresh.prepend(el.cloneNode())
     }
   }
+  // Times are told as the server tells them, and go on.
+  const ago = (seconds, was) => seconds < 60 ? say('now') : seconds < 3600 ? say('minutes', Math.floor(seconds / 60))
+    : seconds < 172800 ? say('hours', Math.floor(seconds / 3600)) : seconds < 5184000 ? say('days', Math.floor(seconds / 86400)) : was
+  const tellTimes = () => {
+    for (const el of $$('time[datetime]')) {
+      const seconds = (Date.now() - Date.parse(el.dateTime)) / 1000
+      const word = seconds > -60 ? ago(seconds, el.textContent) : el.textContent
+      if (seconds > -60 && el.textContent !== word) el.textContent = word
+    }
+  }
+  setInterval(tellTimes, 20000)
+
   let focus = null // where it goes when the row that has it is taken away
   if (window.Idiomorph) {
     Object.assign(window.Idiomorph.defaults.callbacks, {
@@ -48,10 +62,11 @@
         if (el.contains(document.activeElement)) focus = el.nextElementSibling || el.previousElementSibling
         return true
       },
-      afterNodeAdded: (el) => { if (el.matches?.('li[id], tr[id]')) el.classList.add('new') },
+      afterNodeAdded: (el) => { if (el.matches?.('.row')) el.classList.add('new') },
     })
   }
   document.addEventListener('htmx:afterSwap', () => {
+    tellTimes()
     if (focus) $('button, a', focus.isConnected ? focus : page())?.focus()
     focus = null
     $$('.acted:empty').forEach((place) => place.remove()) // of a row that was not found again, because the order is another
@@ -101,7 +116,8 @@
     fate.textContent = words.split(' ')[0] + ' '
     if (undo) {
       const [to, fields] = undo.split('?')
-      const button = parse('<button type="button" class="quiet undo">Undo</button>').firstElementChild
+      const button = parse('<button type="button" class="quiet undo"></button>').firstElementChild
+      button.textContent = say('undo')
       button.addEventListener('click', () => act(el, to, new URLSearchParams(fields)))
       fate.append(button)
     }
@@ -132,15 +148,15 @@
   const says = (word) => {
     const el = $('#live')
     if (el && el.textContent !== word) el.textContent = word
-    el?.classList.toggle('on', word === 'live')
+    el?.classList.toggle('on', word === say('live'))
   }
   document.addEventListener('htmx:sseOpen', () => {
     heard = Date.now()
-    says('live')
+    says(say('live'))
     if (opened) again()
     opened = true
   })
-  document.addEventListener('htmx:sseError', () => says('reconnecting'))
+  document.addEventListener('htmx:sseError', () => says(say('lost')))
   // A computer that slept holds a stream that is dead and doesn't know it; a page that nobody looks at needs none.
   const restart = () => {
     const el = $('#stream')
@@ -184,17 +200,17 @@
       button?.removeAttribute('aria-busy')
     }
   }
-  const noAnswer = 'The server does not answer. Nothing is known to have been done.'
   const act = async (el, to, body) => { // by the button of a row that was acted on
     hold(el)
     const answer = await fetch(to, { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } }).catch(() => null)
-    const words = answer ? (await answer.text()).trim() : noAnswer
+    const words = answer ? (await answer.text()).trim() : say('silent')
     flash(words, !answer?.ok)
     answer?.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
   }
   const send = async (form, button) => {
     const of = form.getAttribute('id') // form.id is what a button named id makes it
-    const el = of === 'act' ? button?.closest('#page li[id], #page tr[id]') : null
+    const asks = button?.dataset.verb === 'ask' // it changes nothing
+    const el = of === 'act' && !asks ? button?.closest('#page .row') : null
     if (el && acted(el)) return
     if (el) hold(el)
     try {
@@ -202,10 +218,10 @@
       flash(words, !answer.ok)
       if (el) answer.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
       if (answer.ok && form.dataset.clear !== undefined) form.reset()
-      if (answer.ok && of === 'bulk') $$('input[type=checkbox]').forEach((box) => { box.checked = false })
+      if (answer.ok && of === 'bulk' && !asks) $$('input[type=checkbox]').forEach((box) => { box.checked = false })
       again()
     } catch {
-      flash(noAnswer, true)
+      flash(say('silent'), true)
       if (el) release(el)
     }
   }
@@ -219,7 +235,8 @@
 
   // What no button takes back is asked about once.
   const sure = (button, form) => new Promise((done) => {
-    const box = parse('<dialog id="ask" aria-labelledby="question"><p id="question"></p><form method="dialog"><button value="yes" class="warn"></button> <button value="" class="quiet" autofocus>No</button></form></dialog>').firstElementChild
+    const box = parse('<dialog id="ask" aria-labelledby="question"><p id="question"></p><form method="dialog"><button value="yes" class="warn"></button> <button value="" class="quiet" autofocus></button></form></dialog>').firstElementChild
+    $('.quiet', box).textContent = say('no')
     $('p', box).textContent = button.dataset.ask.replace('{}', form.elements.key?.value)
     $('button', box).textContent = button.textContent
     box.addEventListener('close', () => { box.remove(); done(box.returnValue === 'yes') })
@@ -233,7 +250,7 @@
     if (form.dataset.upload !== undefined) {
       e.preventDefault()
       upload(form)
-    } else if (form.dataset.act !== undefined && e.submitter?.getAttribute('formaction') !== 'admin/ask') {
+    } else if (form.dataset.act !== undefined) {
       e.preventDefault()
       if (!button?.dataset.ask || await sure(button, form)) send(form, button)
     }
@@ -253,7 +270,7 @@
     request.onloadend = () => {
       bar.hidden = true
       button.disabled = false
-      flash(request.responseText.trim() || 'The upload broke off: send it again.', request.status !== 200)
+      flash(request.responseText.trim() || say('broke'), request.status !== 200)
       if (request.status === 200) form.reset()
     }
     bar.value = 0
@@ -284,8 +301,20 @@
   document.addEventListener('click', async (e) => {
     const button = e.target.closest?.('.copy')
     if (!button) return
-    button.textContent = await copy(button.previousElementSibling.textContent) ? 'Copied' : 'Select it to copy'
-    setTimeout(() => { button.textContent = 'Copy' }, 1500)
+    button.textContent = await copy(button.previousElementSibling.textContent) ? say('copied') : say('select')
+    setTimeout(() => { button.textContent = say('copy') }, 1500)
+  })
+  // A menu is shut by a press outside, by Escape and by what is pressed in it.
+  const shut = (but) => $$('details.menu[open]').forEach((menu) => { if (menu !== but) menu.open = false })
+  document.addEventListener('click', (e) => {
+    const menu = e.target.closest?.('details.menu')
+    shut(e.target.closest?.('.menu button[formaction]') ? null : menu)
+  })
+  document.addEventListener('keydown', (e) => {
+    const menu = e.key === 'Escape' && (document.activeElement.closest('details.menu[open]') || $('details.menu[open]'))
+    if (!menu) return
+    menu.open = false
+    $('summary', menu).focus()
   })
   document.addEventListener('change', (e) => {
     if (e.target.dataset?.all) $$(`#page input[name="${e.target.dataset.all}"]`).forEach((box) => { box.checked = e.target.checked })
