@@ -37,8 +37,9 @@
 // cmd/fromcache-shim/early, which becomes the real tool where no cache is set, where Go could not
 // start, and where standard output or error is closed; it finds the tool as package realtool does.
 // It is built for Linux on amd64 and arm64 where there is a C compiler. It also hides the variables
-// of Go's runtime from it, because a wrong GOMEMLIMIT for instance would end the program. Without
-// it all calls begin in Go, and nothing else differs.
+// of Go's runtime from it, because a wrong GOMEMLIMIT for instance would end the program, and has
+// it use one processor, which makes a hit cheaper. Without it all calls begin in Go, and nothing
+// else differs.
 //
 // # Limits
 //

@@ -127,7 +127,7 @@ func TestClosedStreams(t *testing.T) {
 }
 
 // TestVariablesOfGo holds that what the environment says to programs in Go neither ends a call nor
-// is kept from the real tool.
+// is kept from the real tool, which gets no other variable than FROMCACHE_TRIED.
 func TestVariablesOfGo(t *testing.T) {
 	if withoutEarly != "" {
 		t.Skip(withoutEarly)
@@ -142,12 +142,45 @@ func TestVariablesOfGo(t *testing.T) {
 		for _, server := range []string{"FROMCACHE_SERVER=http://127.0.0.1:1", "FROMCACHE_SERVER="} {
 			cmd := exec.Command(tools + "/curl")
 			cmd.Env = []string{"PATH=" + realPath(), "REAL_CURL=/usr/bin/env", kv, server}
-			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains("\n"+string(out), "\n"+kv+"\n") {
+			want := strings.Join(cmd.Env, "\n") + "\nFROMCACHE_TRIED="
+			out, err := cmd.CombinedOutput()
+			if rest, ok := strings.CutPrefix(string(out), want); err != nil || !ok || strings.Count(rest, "\n") != 1 {
 				t.Errorf("%s, %s: the real tool got %q %v", kv, server, out, err)
 			}
 		}
 	}
 	if w.count("origin", "variables") != 0 {
 		t.Error("a variable of Go's cost the hit")
+	}
+}
+
+// TestManyWords holds that arguments and variables come through Go to the real tool whole, however
+// many there are.
+func TestManyWords(t *testing.T) {
+	missing, asked := cacheOf(t, http.NotFound)
+	dir := place(t, "curl", script("#!/bin/sh\necho $# \"$*\" | cksum; env | grep -v -e ^FROMCACHE_TRIED= -e ^_= | sort | cksum\n"))
+	counts := []int{0, 1, 2, 3, 1000, 3900, 4100}
+	for _, n := range counts {
+		env, args := []string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=/nonexistent", "TMPDIR=" + t.TempDir(), "FROMCACHE_SERVER=" + missing}, []string{vendorURL}
+		env = append(env, patient...)
+		for i := range n {
+			env = append(env, fmt.Sprintf("V%d=%d", i, i))
+			args = append(args, "-A", fmt.Sprint("agent-", i))
+		}
+		var got [2]string
+		for i, path := range []string{dir, tools} {
+			cmd := exec.Command(path+"/curl", args...)
+			cmd.Env = env
+			out, err := cmd.CombinedOutput()
+			if got[i] = string(out); err != nil {
+				t.Error(err)
+			}
+		}
+		if got[0] != got[1] {
+			t.Errorf("%d more: %q, through the shim %q", n, got[0], got[1])
+		}
+	}
+	if int(asked.Load()) != len(counts) {
+		t.Errorf("asked %d times", asked.Load())
 	}
 }

@@ -24,19 +24,22 @@ func Main(argv, env []string, tls probe.TLS) int {
 	if len(argv) == 0 {
 		return 2
 	}
+	env = shown(env)
 	if tls == nil {
 		becomeTLS(argv, env)
 	}
-	env = shown(env)
 	if tool, ok := realtool.CalledAs(argv[0], env); ok {
 		return run(tool, argv, env, tls)
 	}
 	return setup.Run(argv, env, version, tls)
 }
 
-// shown returns an environment with the variables of Go's runtime that were hidden from it before
-// it began, see early.c.
+// shown returns the environment as the program got it: with the variables of Go's runtime that were
+// hidden before it began, and without those that were added at its end, see early.c.
 func shown(env call.Env) call.Env {
+	if n := len(env) - 2; n >= 0 && env[n+1] == "\x01" {
+		env = env[:n]
+	}
 	for i, kv := range env {
 		if strings.HasPrefix(kv, "\x01O") {
 			env[i] = "G" + kv[1:]

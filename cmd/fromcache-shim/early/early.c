@@ -10,7 +10,8 @@
  *   - Standard output or error is closed. Go's runtime would open /dev/null for it, and the tool would not notice.
  *
  * Variables of Go's own runtime are hidden from it, and Main shows them to the tool again: a GOMEMLIMIT or GODEBUG that is meant for
- * another program, or is wrong, would end this one.
+ * another program, or is wrong, would end this one. Go gets a GOMAXPROCS of its own: one processor starts sooner, and needs fewer
+ * threads, which an exec has to end.
  *
  * The tool is found as package shim/realtool finds it; where that takes more than is done here, Go decides. There is no
  * libc, no memory but the stack, and no data that can be written: this is linked to one piece that runs wherever it lies.
@@ -132,7 +133,7 @@ enum {
 	MEMORY = 64 << 20,   /* private and writable, what ulimit -d limits */
 	STACK = 64 << 10,
 	DESCRIPTORS = 8,
-	THREADS = 6, /* 4 were counted; the more of them there are, the longer each call takes */
+	THREADS = 5, /* 3 were counted; the more of them there are, the longer each call takes */
 };
 
 static int has_memory(word size, int protection)
@@ -333,12 +334,25 @@ static void become_tool(word *argc, char **env, int variables, const char *tool,
 	attempt_tool(&s, tool);
 }
 
-/* hide takes the variables of Go's runtime away from it, by another first letter. */
-static void hide(char **env)
+/* begin is what the entry does before Go begins: it moves so many words down by two, and puts two variables behind them. */
+struct begin {
+	word words;
+	const char *variables;
+};
+
+/* OWN is these variables: the second, by which Main knows that the first is ours, is FIRST bytes behind it. */
+#define OWN "GOMAXPROCS=1\0\1"
+enum { FIRST = 13 }; /* in early_linux_*.s, too */
+_Static_assert(sizeof OWN == FIRST + 2, "FIRST");
+
+/* go has the runtime begin with a variable of our own. It hides the user's by another first letter. */
+static struct begin go(word *argc, char **env)
 {
-	for (; *env; env++)
+	struct begin b = {1 + *argc + 1, OWN};
+	for (; *env; env++, b.words++)
 		if (after(*env, "GODEBUG=") || after(*env, "GOGC=") || after(*env, "GOMAXPROCS=") || after(*env, "GOMEMLIMIT=") || after(*env, "GOTRACEBACK="))
 			**env = 1;
+	return b;
 }
 
 /* executed is the path that was given to execve, which the kernel leaves in the auxiliary vector behind the environment. */
@@ -360,30 +374,26 @@ static void say_why(char **env, const char *tool, int streams)
 	say(streams ? "the limits of this process are too low to ask\n" : "standard output or error is closed\n");
 }
 
-__attribute__((section(".text.first"))) void earlymain(word *argc)
+__attribute__((section(".text.first"))) struct begin earlymain(word *argc)
 {
 	char **argv = (char **)argc + 1, **env = argv + *argc + 1, *called = argv[0];
 	int variables = 0, set = 0, streams = streams_open();
 	if (!*argc)
-		return;
+		return (struct begin){0, 0};
 	for (; env[variables]; variables++)
 		set = set || is_setting(env[variables]);
 	const char *self = executed((word *)(env + variables + 1)), *tool = tool_of(called);
-	if (variables > MOST_VARIABLES || (!set && !tool) || (set && streams && go_can_start())) {
-		hide(env);
-		return;
-	}
+	if (variables > MOST_VARIABLES || (!set && !tool) || (set && streams && go_can_start()))
+		return go(argc, env);
 	if (!tool && self)
 		tool = tool_of(self); /* a name of another kind: Go would look closer */
-	if (!tool) {
-		hide(env);
-		return;
-	}
+	if (!tool)
+		return go(argc, env);
 	if (set)
 		say_why(env, tool, streams);
 	become_tool(argc, env, variables, tool, self);
 	argv[0] = called;
 	if (set)
 		no_tool(tool);
-	hide(env);
+	return go(argc, env);
 }
