@@ -15,6 +15,7 @@
 //	NewMiss  GET of what was never asked for: notes made a second, against a plain write and rename
 //	Fetch    a download from queue/ to the commit, against curl | tee FILE | sha256sum && sync FILE
 //	Large    100,000 artifacts: the first answer after the start, memory after 10,000 hits, ls artifacts
+//	Shim     a call of curl through the shim, against the bare call, and a C program that only execs
 //	Pages    the same with 10,000 misses and 200 open pages: each page, an mv to its event, first paint
 //
 // # How to read it
