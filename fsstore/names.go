@@ -31,6 +31,7 @@ type (
 	Artifact       = held.Artifact
 	ArtifactRow    = view.ArtifactRow
 	Asker          = misses.Asker
+	Blob           = held.Blob
 	Change         = view.Change
 	Claim          = active.Claim
 	Day            = counts.Day
@@ -38,6 +39,7 @@ type (
 	FsckReport     = upkeep.FsckReport
 	GCOptions      = upkeep.GCOptions
 	ForeignError   = tree.ForeignError
+	Handle         = held.Handle
 	Incoming       = transfer.Incoming
 	JobFile        = spool.JobFile
 	JournalEntry   = journal.Entry

@@ -183,28 +183,6 @@ func (l *connLimit) refuse(with []byte) {
 	}
 }
 
-// awaitRequests waits until each connection has sent its first request, for patience at most. It is
-// called before a shutdown, because net/http drops what it reads during one.
-func (l *connLimit) awaitRequests() {
-	const pause = patience / 100
-	for end := time.Now().Add(patience); l.silent() && time.Now().Before(end); {
-		time.Sleep(pause)
-	}
-	time.Sleep(pause) // net/http tells us of a request a moment before it asks whether it is shutting down
-}
-
-// silent reports whether a connection has sent nothing yet.
-func (l *connLimit) silent() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, g := range l.conns {
-		if !g.asked {
-			return true
-		}
-	}
-	return false
-}
-
 // state is an http.Server's ConnState. A request waits here for a descriptor
 // that its answer can have.
 func (l *connLimit) state(c net.Conn, st http.ConnState) {

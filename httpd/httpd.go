@@ -1,6 +1,7 @@
 // Package httpd is the cache-host's HTTP server. It puts parts that know
 // nothing of each other behind one port:
 //
+//	httpd/front     answers the plainest requests of the read path before net/http sees them
 //	httpd/read      the open read path that clients and shims use
 //	httpd/pages     the operator's pages and forms, behind a sign-in
 //	httpd/api       what the pages show and do, for programs

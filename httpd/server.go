@@ -41,6 +41,8 @@ type Options struct {
 	StallTimeout  time.Duration  // a reader that takes nothing is cut off after one to two of these; 0: 60 s
 	MaxHeld       int            // requests that wait at once for what is approved (Prefer: wait); 0: 5000
 	BusyAt        int            // probes are told to come again while more connections wait; 0: 1000 a core
+	// PlainHTTPServer has net/http answer every request; see front.Listener.
+	PlainHTTPServer bool
 	// RedirectMisses has the door redirect a miss to its origin; see read.Server.ByPrefix.
 	RedirectMisses bool
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For, -Proto and -Prefix count.
@@ -165,13 +167,20 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	limit.turned = func() { s.turnedAway(limit.busy.mark) }
 	hs.Handler = s.handler(limit)
 	hs.ConnState = limit.state
-	stop := context.AfterFunc(ctx, func() { _ = limit.Close() })
-	err := s.serve(hs, limit)
+	first := s.front(ctx, limit)
+	stop := context.AfterFunc(ctx, func() {
+		_ = limit.Close()
+		<-first.Below()
+		limit.awaitRequests() //guard:TestWhoConnectedIsAnswered
+		_ = first.Close()
+	})
+	err := s.serve(hs, first)
 	if stop() {
-		return errors.Join(err, hs.Close())
+		err = errors.Join(err, hs.Close())
+		limit.cut()
+		return err
 	}
-	limit.awaitRequests() //guard:TestWhoConnectedIsAnswered
-	s.drain(hs)
+	s.drain(hs, limit)
 	return nil
 }
 
@@ -225,14 +234,5 @@ func (s *Server) beside(ctx context.Context) (end func()) {
 		work.Wait()
 		s.read.Flush()
 		s.shares.flush(s.store)
-	}
-}
-
-func (s *Server) drain(hs *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.opt.DrainTimeout)
-	defer cancel()
-	if err := hs.Shutdown(ctx); err != nil {
-		s.log.Warn("answers were cut short", "after", s.opt.DrainTimeout)
-		hs.Close()
 	}
 }

@@ -28,11 +28,11 @@ type share struct {
 type served struct{ hits, bytes int64 }
 
 // add counts an answer of the read path.
-func (t *shares) add(r *http.Request, o answer.Outcome) {
-	if o.Key == "" || r.Method != http.MethodGet || o.Result != answer.Hit && o.Bytes == 0 {
+func (t *shares) add(r request, o answer.Outcome) {
+	if o.Key == "" || r.method != http.MethodGet || o.Result != answer.Hit && o.Bytes == 0 {
 		return
 	}
-	of := share{o.Key, networkOf(r.RemoteAddr)}
+	of := share{o.Key, networkOf(r.client)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.n == nil {
@@ -48,12 +48,13 @@ func (t *shares) add(r *http.Request, o answer.Outcome) {
 
 // networkOf returns the /24 of an IPv4 address, or the /64 of an IPv6 address, because that is what
 // a lab mostly gives to one room or one cluster.
-func networkOf(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
+func networkOf(client string) netip.Prefix {
+	addr, err := netip.ParseAddr(client)
 	if err != nil {
 		return netip.Prefix{}
 	}
-	addr, bits := ap.Addr().Unmap().WithZone(""), 64
+	addr = addr.Unmap().WithZone("")
+	bits := 64
 	if addr.Is4() {
 		bits = 24
 	}

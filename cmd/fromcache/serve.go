@@ -51,6 +51,7 @@ type serveFlags struct {
 	upstreamOnly         bool
 	follow               bool
 	redirectMisses       bool
+	plainHTTPServer      bool
 	tlsCert, tlsKey      string
 	logFormat, logLevel  string
 	accessLog            string
@@ -143,6 +144,8 @@ func (o *serveFlags) add(f *pflag.FlagSet) {
 	f.Var(&o.hookTimeout, "hook-timeout", "kill such a program after this `SPAN`")
 	f.BoolVar(&o.redirectMisses, "redirect-misses", false,
 		"redirect clients that put the cache before a URL to the origin where it is not held: fromcache help clients")
+	f.BoolVar(&o.plainHTTPServer, "plain-http-server", false,
+		"have Go's HTTP server answer hits and misses too, not only the rest; slower, the same answers")
 	f.BoolVar(&o.replica, "replica", false,
 		"only read the data directory, a copy or a mount of another server's: serve what is held, fetch and write nothing: fromcache help backup")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "answer over TLS by this certificate: PEM `FILE`, with those that lead to its CA")
@@ -420,6 +423,7 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, l
 	to.Version = versionName()
 	to.Logger = log
 	to.RedirectMisses = o.redirectMisses
+	to.PlainHTTPServer = o.plainHTTPServer
 	to.BusyAt = int(o.busyAt)
 	to.TrustedProxies = o.trustedProxies
 	if pool == nil {

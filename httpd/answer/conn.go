@@ -99,7 +99,11 @@ type Conn struct {
 	credit int64     // bytes that were taken, less what resting has cost
 
 	awaited atomic.Int32 // see Await
+	unread  []byte       // see Unread
 }
+
+// Unread has the next reads return b, which was read already, before anything else.
+func (c *Conn) Unread(b []byte) { c.unread = b }
 
 // Read answers a read of a single byte with none, unless it is asked twice.
 // net/http asks for one while a handler runs, in a goroutine of its own that
@@ -108,6 +112,11 @@ type Conn struct {
 // when we write to it. A bufio.Reader with room for one byte asks again at
 // once (io.ErrNoProgress says after how many times it would not), and waits.
 func (c *Conn) Read(b []byte) (int, error) {
+	if len(c.unread) > 0 {
+		n := copy(b, c.unread)
+		c.unread = c.unread[n:]
+		return n, nil
+	}
 	if len(b) == 1 && !c.asked {
 		c.asked = true
 		return 0, nil
@@ -154,7 +163,7 @@ func (c *Conn) write(b []byte) (n int, err error) {
 	c.arm()
 	if c.more {
 		c.more = false
-		n = c.hold(b)
+		n = c.try(b, msgMore)
 	}
 	for n < len(b) {
 		m, err := c.TCPConn.Write(b[n:])
@@ -167,14 +176,74 @@ func (c *Conn) write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// hold hands b to the kernel and asks it to wait for what follows, so that
-// header and file leave in one packet and wake their reader once. What it does not take, if only for an error, Write sends.
-func (c *Conn) hold(b []byte) (n int) {
-	c.raw.Write(func(fd uintptr) bool {
-		n, _ = unix.SendmsgN(int(fd), b, nil, nil, msgMore)
+// try hands b to the kernel once, without a deadline, because it does not wait. With msgMore it asks
+// the kernel to wait for what follows, so that header and file leave in one packet and wake their
+// reader once. What it does not take, if only for an error, write sends.
+func (c *Conn) try(b []byte, flags int) (n int) {
+	c.raw.Write(func(fd uintptr) bool { //nolint:errcheck // it is closed, as write says
+		n, _ = unix.SendmsgN(int(fd), b, nil, nil, flags)
 		return true
 	})
 	return max(n, 0)
+}
+
+// WriteHead writes the header of an answer, whole, or fails as Write does. With more a file follows
+// at once, and both leave in one packet.
+func (c *Conn) WriteHead(b []byte, more bool) error {
+	if !c.beginAnswer() {
+		return net.ErrClosed
+	}
+	flags := 0
+	if more {
+		flags = msgMore
+	}
+	n := c.try(b, flags)
+	c.took(int64(n))
+	if n == len(b) {
+		return nil
+	}
+	_, err := c.write(b[n:])
+	return err
+}
+
+// SendFile sends the first size bytes of a regular file that is open by sendfile(2). It fails
+// where the file is shorter, and when the reader takes nothing for a while. Its descriptor need not
+// be known to the poller of the runtime, which saves a call for each file.
+func (c *Conn) SendFile(file int, size int64) (sent int64, err error) {
+	for sent < size {
+		n, err := c.sendPart(file, sent, min(slice, size-sent))
+		sent += n
+		c.took(n)
+		if err == nil && n == 0 {
+			return sent, io.ErrUnexpectedEOF
+		}
+		if err != nil && !c.onward(int(n), err) {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// sendPart sends at most size bytes. It sets a deadline only if it has to wait for the reader.
+func (c *Conn) sendPart(file int, from, size int64) (int64, error) {
+	n, failed := 0, error(nil)
+	send := func(fd uintptr) bool {
+		n, failed = unix.Sendfile(int(fd), file, &from, int(size))
+		return n > 0 || failed != unix.EAGAIN && failed != unix.EINTR
+	}
+	done := false
+	err := c.raw.Write(func(fd uintptr) bool {
+		done = send(fd)
+		return true
+	})
+	if err == nil && !done {
+		c.arm()
+		err = c.raw.Write(send)
+	}
+	if err == nil && n <= 0 {
+		err = failed
+	}
+	return int64(max(n, 0)), err
 }
 
 // ReadFrom sends from r, a file by sendfile.
@@ -316,6 +385,15 @@ func (c *Conn) awaitEnd() (ends bool) {
 		return false
 	}
 	return ends || err != nil
+}
+
+// TryRead reads what has come without waiting. It reports false where nothing has, and at an error,
+// which Read has then.
+func (c *Conn) TryRead(b []byte) (n int, ok bool) {
+	c.raw.Control(func(fd uintptr) { //nolint:errcheck // then Read says so
+		n, _, _ = unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
+	})
+	return n, n > 0
 }
 
 // Peek copies what has come and was not read into b, without waiting, and returns how much that is.

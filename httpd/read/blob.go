@@ -100,7 +100,7 @@ func (s *Server) byURL(w http.ResponseWriter, r *http.Request, raw string, orOri
 				return loopDetected(w)
 			}
 			var v fsstore.Verdict
-			if v, err = s.note(r, raw); err == nil {
+			if v, err = s.note(raw, askerOf(r)); err == nil {
 				if crowd.IsComing(v) && s.await(w, r, raw, &waited) {
 					continue
 				}
@@ -231,10 +231,14 @@ func isPrefetch(r *http.Request) bool {
 // count counts a GET that was a hit.
 func (s *Server) count(r *http.Request, a *reply, hit bool) {
 	if hit && a.key != "" && r.Method == http.MethodGet {
-		s.counts.hits.Add(1)
-		s.store.Hit(a.key)
-		s.hit(a.key)
+		s.hitOnce(a.key)
 	}
+}
+
+func (s *Server) hitOnce(k string) {
+	s.counts.hits.Add(1)
+	s.store.Hit(k)
+	s.hit(k)
 }
 
 // result returns the result of an answer that sent the artifact, or its header.

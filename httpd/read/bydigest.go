@@ -58,7 +58,7 @@ func (s *Server) unknownDigest(w http.ResponseWriter, r *http.Request) answer.Ou
 		if s.isLoop(raw, r.Header["Via"]) {
 			return loopDetected(w)
 		}
-		v, err := s.note(r, raw)
+		v, err := s.note(raw, askerOf(r))
 		if err != nil {
 			return s.errs.Fail(w, err)
 		}

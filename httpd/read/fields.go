@@ -7,6 +7,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ type reply struct {
 	length []string
 	fields http.Header // what GET and HEAD share, but the length
 	wire   []byte      // fields as they are sent
+	sized  []byte      // the same with the length behind them
 
 	provenance http.Header // what a fromcache below is told beside them
 
@@ -80,9 +82,16 @@ func blobReply(digest string, size int64) *reply {
 }
 
 func newReply(size int64, fields http.Header) *reply {
-	var wire bytes.Buffer
-	fields.Write(&wire)
-	return &reply{size: size, length: []string{strconv.FormatInt(size, 10)}, fields: fields, wire: wire.Bytes()}
+	a := &reply{size: size, length: []string{strconv.FormatInt(size, 10)}, fields: fields, wire: wire(fields)}
+	a.sized = append(slices.Clip(a.wire), "Content-Length: "+a.length[0]+"\r\n"...)
+	return a
+}
+
+// wire returns header fields as they are sent.
+func wire(fields http.Header) []byte {
+	var b bytes.Buffer
+	fields.Write(&b) //nolint:errcheck // a Buffer takes all
+	return b.Bytes()
 }
 
 func blobFields(digest string) http.Header {

@@ -1,12 +1,10 @@
 package read
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/crowd"
 )
@@ -15,14 +13,20 @@ import (
 type missAnswer struct {
 	status, length []string
 	text           []byte
+	begin, end     []byte // fields as they are sent, before and behind Retry-After
 }
 
 func newMissAnswer(v fsstore.Verdict, text string) missAnswer {
-	return missAnswer{
+	a := missAnswer{
 		status: []string{"fromcache; fwd=uri-miss; detail=" + string(v)},
 		length: []string{strconv.Itoa(len(text) + 1)},
 		text:   []byte(text + "\n"),
 	}
+	a.begin = wire(http.Header{
+		"Cache-Control": answer.NoStore, "Cache-Status": a.status, "Content-Length": a.length, "Content-Type": answer.TextPlain,
+	})
+	a.end = wire(http.Header{"X-Content-Type-Options": answer.Nosniff})
+	return a
 }
 
 var missAnswers = map[fsstore.Verdict]missAnswer{
@@ -36,26 +40,17 @@ var missAnswers = map[fsstore.Verdict]missAnswer{
 	fsstore.VerdictIll:    newMissAnswer(fsstore.VerdictIll, "not to be had, and not recorded: the cache-host can't read or write its data directory, as /healthz or its log says"),
 }
 
-// note notes that raw was asked for, and is not held, as verdict does. An error is about the URL.
-func (s *Server) note(r *http.Request, raw string) (fsstore.Verdict, error) {
-	v, err := s.verdict(r, raw)
-	if errors.Is(err, key.ErrBadURL) {
-		return v, err
+func missAnswerOf(v fsstore.Verdict) missAnswer {
+	if a, ok := missAnswers[v]; ok {
+		return a
 	}
-	if err != nil {
-		s.errs.Error("a miss could not be noted", err)
-		v = fsstore.VerdictIll
-	}
-	return v, nil
+	return missAnswers[fsstore.VerdictNoted]
 }
 
 // miss answers 404 with the verdict, or redirects to the origin.
 func (s *Server) miss(w http.ResponseWriter, r *http.Request, raw string, v fsstore.Verdict, orOrigin bool) answer.Outcome {
 	s.counts.misses.Add(1)
-	a, ok := missAnswers[v]
-	if !ok {
-		a = missAnswers[fsstore.VerdictNoted]
-	}
+	a := missAnswerOf(v)
 	if orOrigin {
 		s.toOrigin(w, raw, a.status)
 		return answer.Outcome{Result: answer.ResultOfVerdict(v), Status: http.StatusTemporaryRedirect, URL: raw}

@@ -1,23 +1,49 @@
 package read
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
 	"fromcache/fsstore"
+	"fromcache/fsstore/key"
 	"fromcache/httpd/answer"
 )
 
-// verdict notes that raw was asked for, unless the request is for what is held alone (RFC 9111,
-// 5.2.1.7: only-if-cached). Its answer is the 404 of any miss and not 504, because that would count
-// as a fault of the server wherever answers are watched.
-func (s *Server) verdict(r *http.Request, raw string) (fsstore.Verdict, error) {
-	if onlyIfCached(r.Header) {
+// asker is the client that asks for what is not held.
+type asker struct {
+	addr, agent string
+	heldOnly    bool     // it wants what is held alone, and nothing noted (RFC 9111, 5.2.1.7: only-if-cached)
+	via         []string // its fields Via
+}
+
+func askerOf(r *http.Request) asker {
+	return asker{answer.ClientAddr(r), r.UserAgent(), onlyIfCached(r.Header), r.Header["Via"]}
+}
+
+// note notes that raw was asked for, and is not held, as verdict does. An error is about the URL.
+func (s *Server) note(raw string, by asker) (fsstore.Verdict, error) {
+	v, err := s.verdict(raw, by)
+	if errors.Is(err, key.ErrBadURL) {
+		return v, err
+	}
+	if err != nil {
+		s.errs.Error("a miss could not be noted", err)
+		v = fsstore.VerdictIll
+	}
+	return v, nil
+}
+
+// verdict notes that raw was asked for, unless the request is for what is held alone. Its answer is
+// the 404 of any miss and not 504, because that would count as a fault of the server wherever
+// answers are watched.
+func (s *Server) verdict(raw string, by asker) (fsstore.Verdict, error) {
+	if by.heldOnly {
 		return s.store.VerdictOf(raw)
 	}
-	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: answer.ClientAddr(r), UserAgent: r.UserAgent()})
+	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: by.addr, UserAgent: by.agent})
 	if (v == fsstore.VerdictNoted || v == fsstore.VerdictCopy) && s.missed != nil {
-		if above := s.missed(raw, viaNames(r.Header["Via"])); above != "" && v == fsstore.VerdictCopy {
+		if above := s.missed(raw, viaNames(by.via)); above != "" && v == fsstore.VerdictCopy {
 			v = above
 		}
 	}

@@ -66,6 +66,7 @@ type Server struct {
 	waitsFor       func(string) []string
 	missed         func(string, []string) fsstore.Verdict
 	replies        replies
+	handles        handles
 	counts         counts
 	crowd          *crowd.Crowd
 	stop           sync.Once
