@@ -50,13 +50,15 @@ type call struct {
 	fd    int
 	began time.Time
 	wrote bool
+	kept  bool          // an answer came over this connection before
 	lag   time.Duration // from the kernel's SYN-ACK to our write: the node's own slowness
 	got   []byte
 }
 
 // answer is what a call came to.
 type answer struct {
-	status     int // 0: none
+	status     int  // 0: none
+	keeps      bool // the connection
 	pin        string
 	detail     string        // of Cache-Status
 	retryAfter time.Duration // 0: none
@@ -69,7 +71,7 @@ type census struct {
 	turned     map[string]int // answers with which nodes went to the origin, status and detail
 	refused    int            // connections that were refused or reset
 	silent     int            // no answer in the crowd's limit
-	retransmit int            // calls of which the kernel sent something twice
+	retransmit int            // connections on which the kernel sent something twice
 	burst      time.Duration  // in which all had connected
 	took       []time.Duration
 	lag        []time.Duration
@@ -187,7 +189,7 @@ func (c *crowd) ready(k *call, events uint32) {
 		if info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 			k.lag = time.Duration(info.Last_ack_recv) * time.Millisecond
 		}
-		if _, err := unix.Write(k.fd, []byte(request(k.path))); err != nil {
+		if _, err := unix.Write(k.fd, []byte(k.request())); err != nil {
 			c.end(k, answer{}, true)
 			return
 		}
@@ -214,25 +216,47 @@ func (c *crowd) ready(k *call, events uint32) {
 	}
 }
 
-// end counts what a call came to, and closes its connection.
+// end counts what a call came to, and closes its connection unless the next goes over it. One that
+// broke after an answer is replaced.
 func (c *crowd) end(k *call, a answer, broken bool) {
-	took := time.Since(k.began)
-	if info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && !broken {
-		took -= time.Duration(info.Last_data_recv) * time.Millisecond // since it came, whenever we read it
-		if info.Total_retrans > 0 {
-			c.seen.retransmit++
-		}
+	took, info := time.Since(k.began), &unix.TCPInfo{}
+	if got, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && !broken {
+		info = got
 	}
-	unix.Close(k.fd)
-	delete(c.calls, int32(k.fd))
-	if broken {
+	took -= time.Duration(info.Last_data_recv) * time.Millisecond // since it came, whenever we read it
+	switch {
+	case broken && k.kept:
+		c.later(start{time.Now(), k.node, k.path, k.pinned})
+	case broken:
 		c.seen.refused++
-	} else {
+	default:
 		c.seen.status[a.status]++
 		c.seen.took = append(c.seen.took, took)
 		c.seen.lag = append(c.seen.lag, k.lag)
+		if a.keeps && a.status == 200 && !k.pinned && c.goOn(k, a) {
+			return
+		}
 	}
-	c.step(k, a, k.began.Add(took))
+	if info.Total_retrans > 0 {
+		c.seen.retransmit++
+	}
+	unix.Close(k.fd)
+	delete(c.calls, int32(k.fd))
+	if !broken || !k.kept {
+		c.step(k, a, k.began.Add(took))
+	}
+}
+
+// goOn asks for the version that was named over the same connection, and reports whether that could
+// be sent.
+func (c *crowd) goOn(k *call, a answer) bool {
+	next := &call{start: start{time.Now(), k.node, pinned(k.path, a.pin), true}, fd: k.fd, began: time.Now(), wrote: true, kept: true, lag: k.lag}
+	if _, err := unix.Write(k.fd, []byte(next.request())); err != nil {
+		return false
+	}
+	c.seen.calls++
+	c.calls[int32(k.fd)] = next
+	return true
 }
 
 // step does what the shim does with an answer that came at a time.
@@ -268,9 +292,13 @@ func (c *crowd) giveUp() {
 }
 
 // request is the shim's.
-func request(path string) string {
-	return "HEAD " + path + " HTTP/1.1\r\nHost: " + cacheHost + "\r\nUser-Agent: curl+fromcache-shim\r\n" +
-		"Accept: */*\r\nConnection: close\r\n\r\n"
+func (k *call) request() string {
+	last := ""
+	if k.pinned {
+		last = "Connection: close\r\n"
+	}
+	return "HEAD " + k.path + " HTTP/1.1\r\nHost: " + cacheHost + "\r\nUser-Agent: curl+fromcache-shim\r\n" +
+		"Accept: */*\r\n" + last + "\r\n"
 }
 
 // parse reads what the shim looks at.
@@ -278,12 +306,15 @@ func parse(head string) (a answer) {
 	lines := strings.Split(head, "\r\n")
 	if words := strings.Fields(lines[0]); len(words) > 1 {
 		a.status, _ = strconv.Atoi(words[1])
+		a.keeps = words[0] == "HTTP/1.1"
 	}
 	for _, line := range lines[1:] {
 		name, value, _ := strings.Cut(line, ": ")
 		switch strings.ToLower(name) {
 		case "x-fromcache-sha256":
 			a.pin = value
+		case "connection":
+			a.keeps = a.keeps && !strings.Contains(strings.ToLower(value), "close")
 		case "cache-status":
 			_, a.detail, _ = strings.Cut(value, "detail=")
 		case "retry-after":

@@ -35,8 +35,8 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	c := s.crowd(cacheHost, urls)
 	before, r := h.since().cpu, row{name: fmt.Sprintf("%d probes, somaxconn %d", nodes, somaxconn)}
 	machine, began := h.usage(), time.Now()
+	real := s.shims("FROMCACHE_VERBOSE=1")
 	r.fill(s, h, c, func() {
-		real := s.shims()
 		var waves sync.WaitGroup
 		waves.Go(func() { must(t, s.run(c, nodes)) })
 		for i := range size(5, 50) {
@@ -52,6 +52,7 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	r.print()
 	note("%s: connected within %v, all within %v, %d retransmitted, bulk %.0f MB/s; a node's own delay p99 %v; other programs had %.0f %% of the machine", r.name, ms(c.seen.burst), ms(took), c.seen.retransmit,
 		float64(load.bytes.Load())/1e6/took.Seconds(), ms(quantile(c.seen.lag, 0.99)), 100*machine.others(h.usage()))
+	note("%s: the real shims' calls came to %v; %d calls of a node, with the downloads, took %v at most", r.name, real.came, callsOfNode, ms(quantile(real.took, 1)))
 	if n := c.seen.status[200]; n != c.seen.calls {
 		t.Logf("%d of %d calls were hits: %v, %d refused, %d without an answer", n, c.seen.calls, c.seen.status, c.seen.refused, c.seen.silent)
 	}

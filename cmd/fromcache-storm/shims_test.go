@@ -19,6 +19,7 @@ type shims struct {
 	all  sync.WaitGroup
 	took []time.Duration // of each node, for all its calls
 	said []string        // by nodes of which a call failed
+	came map[string]int  // what calls came to, by what FROMCACHE_VERBOSE says: hit, miss, or why they passed
 }
 
 func (s *site) shims(env ...string) *shims {
@@ -26,7 +27,7 @@ func (s *site) shims(env ...string) *shims {
 	if _, err := exec.LookPath("curl"); err != nil {
 		s.t.Skip("it needs curl, which is not installed")
 	}
-	m := &shims{s: s, dir: s.t.TempDir(), env: env}
+	m := &shims{s: s, dir: s.t.TempDir(), env: env, came: map[string]int{}}
 	must(s.t, os.Symlink(shim, filepath.Join(m.dir, "curl")))
 	return m
 }
@@ -52,6 +53,11 @@ func (m *shims) start(node int, urls []string) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.took = append(m.took, time.Since(began))
+		for line := range strings.Lines(said.String()) {
+			if what, ok := outcome(line); ok {
+				m.came[what]++
+			}
+		}
 		if err != nil {
 			m.said = append(m.said, fmt.Sprint(err, ": ", said))
 		}
@@ -66,4 +72,14 @@ func (m *shims) wait() {
 	for _, said := range m.said[:min(len(m.said), 5)] {
 		m.s.t.Errorf("a call through the shim failed: %s", said)
 	}
+}
+
+// outcome returns what a line of FROMCACHE_VERBOSE says that a call came to.
+func outcome(line string) (what string, ok bool) {
+	line, ok = strings.CutPrefix(strings.TrimSpace(line), "fromcache: curl: ")
+	what, why, _ := strings.Cut(line, ": ")
+	if _, reason, found := strings.Cut(strings.TrimSuffix(why, ")"), " ("); found && what != "hit" {
+		what += ", " + reason
+	}
+	return what, ok
 }
