@@ -36,6 +36,7 @@ func (s *site) startNginx() {
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.keepsConnections = true
 	s.startNginx()
 	s.day("6")
 }

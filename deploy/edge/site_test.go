@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,14 +28,15 @@ const (
 
 // site is a cache-host, a line to it that counts bytes, and an edge.
 type site struct {
-	t         *testing.T
-	dir, data string
-	fromcache string
-	host      *program
-	line      *line
-	edge      string        // http://address
-	asksAfter time.Duration // the edge asks for what it keeps when this time has passed
-	versions  sync.Map      // digests of all that was put
+	t                *testing.T
+	dir, data        string
+	fromcache        string
+	host             *program
+	line             *line
+	edge             string        // http://address
+	asksAfter        time.Duration // the edge asks for what it keeps when this time has passed
+	keepsConnections bool          // the edge asks over connections that it has
+	versions         sync.Map      // digests of all that was put
 }
 
 // newSite starts a cache-host that believes what an edge on this machine says of its clients.
@@ -204,8 +206,39 @@ func atOnce[T any](n int, f func() T) []T {
 // line passes connections on to a cache-host, and counts the bytes that come from it.
 type line struct {
 	net.Listener
-	to   string
-	back atomic.Int64
+	to      string
+	back    atomic.Int64
+	dialled atomic.Int64 // connections to the cache-host
+
+	mu     sync.Mutex
+	answer string            // to each request instead of the cache-host's; "": its own
+	open   map[net.Conn]bool // from the edge
+}
+
+// answerAll has the line answer all requests by itself, the whole header given, until it is told "".
+func (l *line) answerAll(answer string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answer = answer
+	for c := range l.open {
+		c.Close()
+	}
+}
+
+// begin notes a connection, and returns the answer to what comes over it if that is not the
+// cache-host's.
+func (l *line) begin(c net.Conn) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[c] = true
+	return l.answer
+}
+
+func (l *line) end(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, c)
+	c.Close()
 }
 
 func newLine(t *testing.T, to string) *line {
@@ -215,7 +248,7 @@ func newLine(t *testing.T, to string) *line {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close() })
-	l := &line{Listener: in, to: to}
+	l := &line{Listener: in, to: to, open: map[net.Conn]bool{}}
 	go func() {
 		for {
 			c, err := in.Accept()
@@ -229,7 +262,14 @@ func newLine(t *testing.T, to string) *line {
 }
 
 func (l *line) pass(c net.Conn) {
-	defer c.Close()
+	defer l.end(c)
+	if answer := l.begin(c); answer != "" {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			io.WriteString(c, answer) //nolint:errcheck // the edge may have hung up
+		}
+		return
+	}
+	l.dialled.Add(1)
 	up, err := net.Dial("tcp", l.to)
 	if err != nil {
 		return

@@ -99,6 +99,9 @@ sub vcl_backend_response {
     if (!bereq.http.X-Token) {
         return (deliver);
     }
+    if (beresp.status == 503 && beresp.http.Retry-After && bereq.uncacheable) {
+        return (deliver);                       # it is busy, and says when to come again
+    }
     if (beresp.status >= 500) {
         return (abandon);                       # what is kept stays
     }
