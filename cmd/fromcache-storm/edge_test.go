@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +46,34 @@ func TestEdge(t *testing.T) {
 	if n := c.seen.status[200]; n != c.seen.calls {
 		t.Errorf("%d of %d calls were hits: %v, %d refused, %d without an answer", n, c.seen.calls, c.seen.turned, c.seen.refused, c.seen.silent)
 	}
+}
+
+// TestEdgeMiss has 200 nodes ask for what is not held, of the cache-host and of an edge in turn: a
+// question that the edge passes on should take no more than twice as long.
+func TestEdgeMiss(t *testing.T) {
+	const nodes, rounds = 200, 15
+	s := newSite(t)
+	s.join("edge", edgeAt)
+	s.serve(4096, "--trusted-proxy", edgeAt)
+	s.startEdge()
+	p99 := func(host string) time.Duration {
+		c := s.crowd(host, []string{"https://vendor.example/missing.run"})
+		must(t, s.run(c, nodes))
+		if n := c.seen.status[404]; n != nodes {
+			t.Errorf("%d of %d answers of %s were misses: %v, %d refused", n, nodes, host, c.seen.status, c.seen.refused)
+		}
+		return quantile(c.seen.took, 0.99)
+	}
+	p99(edgeAt) // opens the connections that the edge keeps
+	var near, far []time.Duration
+	var ratios []float64
+	for range rounds {
+		near, far = append(near, p99(cacheHost)), append(far, p99(edgeAt))
+		ratios = append(ratios, float64(far[len(far)-1])/float64(near[len(near)-1]))
+	}
+	slices.Sort(ratios)
+	note("%d HEADs of a miss at once, medians of %d rounds: p99 of the cache-host %v, of the edge %v, %.2f times as long (%.2f to %.2f in half of the rounds)", nodes, rounds,
+		ms(quantile(near, 0.5)), ms(quantile(far, 0.5)), ratios[rounds/2], ratios[rounds/4], ratios[rounds*3/4])
 }
 
 // startEdge runs deploy/edge/nginx.conf, with its numbers of connections and descriptors.
