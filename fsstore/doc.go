@@ -77,6 +77,7 @@
 // kind, and no room. jobs.md says the same of jobs to users.
 //
 //	internal/tree   the directory as files: layout, names, open, lock, rename, fsync, mirror
+//	hosts           which other hosts' servers live, and may their jobs be taken
 //	health          is the directory well, and who is told once
 //	counts          hits/ and stats/
 //	tokens          tokens/: who may use the API

@@ -18,6 +18,7 @@ import (
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/hosts"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/journal"
 	"fromcache/fsstore/key"
@@ -53,6 +54,7 @@ type Store struct {
 	*transfer.Carrier
 	*upkeep.Keeper
 	Allowed *allowed.Rules // allowed/
+	Hosts   *hosts.Hosts   // the servers of other hosts on this directory
 }
 
 // Open opens the data directory dir, and makes it if it does not exist. It refuses a directory that
@@ -135,12 +137,13 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
 	s.Allowed = allowed.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Verbs)
 	s.Misses.OnRecord(s.Allowed.Approve)
+	s.Hosts = hosts.New(s.tree, host)
 	s.Claims = active.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
-		s.Allowed, host)
+		s.Allowed, s.Hosts)
 	s.Carrier = transfer.New(s.tree, s.Monitor, s.Counts, s.Rules, s.Cache, s.Spool, s.Misses, s.Verbs,
 		s.Claims)
 	s.Keeper = upkeep.New(s.tree, s.Monitor, s.Counts, s.Tokens, s.Rules, s.Cache, s.Spool,
-		s.Verbs, s.Allowed, s.Claims, o.History)
+		s.Verbs, s.Allowed, s.Hosts, s.Claims, o.History)
 	return s, nil
 }
 
@@ -215,7 +218,7 @@ func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return errors.Join(s.Close(), s.Claims.LeaveHosts())
+			return errors.Join(s.Close(), s.Hosts.Leave())
 		case <-flush.C:
 			s.beat()
 		case <-hosts.C:
@@ -240,7 +243,7 @@ func (s *Store) meetHosts() {
 		return
 	}
 	if !s.Monitor.LastCheck().Incomplete {
-		s.Monitor.Complain("hosts", errors.Join(s.Claims.MeetHosts(), s.Claims.RecoverActive()))
+		s.Monitor.Complain("hosts", errors.Join(s.Hosts.Meet(), s.Claims.RecoverActive()))
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 
 // storeRooms are the rooms of the store from the ground up: each may import those before it.
 var storeRooms = []string{
-	"/key", "/job", "/kind", "/internal/tree", "/health", "/counts", "/tokens", "/queries", "/held", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
+	"/key", "/job", "/kind", "/internal/tree", "/hosts", "/health", "/counts", "/tokens", "/queries", "/held", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
 }
 
 // under are the packages of the store's rooms before one; all of them where it is none of those.
@@ -55,6 +55,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/internal/tree", ours: under("/internal/tree"), third: []string{unix, "github.com/google/renameio/v2"}, not: noNetwork},
+	{path: "fromcache/fsstore/hosts", ours: under("/hosts"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/health", ours: under("/health"), third: []string{unix, "golang.org/x/time/rate"}, not: noNetwork},
 	{path: "fromcache/fsstore/counts", ours: under("/counts"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/tokens", ours: under("/tokens"), not: noNetwork},
@@ -402,6 +403,8 @@ func TestObjection(t *testing.T) {
 		{"fromcache/fsstore/job", "fromcache/fsstore/internal/tree"},
 		{"fromcache/fsstore/internal/tree", "fromcache/fsstore/health"},
 		{"fromcache/fsstore/internal/tree", "net/http"},
+		{"fromcache/fsstore/hosts", "fromcache/fsstore/health"},
+		{"fromcache/fsstore/hosts", "fromcache/fsstore/active"},
 		{"fromcache/fsstore/health", "fromcache/fsstore/counts"},
 		{"fromcache/fsstore/counts", "fromcache/fsstore/queries"},
 		{"fromcache/fsstore/counts", "golang.org/x/time/rate"},

@@ -6,7 +6,6 @@
 //	publish.go  commit an artifact          end.go      the other ways in which a claim ends
 //	added.go    lines that people append meanwhile
 //	recover.go  jobs whose owner has died   put.go      a file that an operator carries in
-//	hosts.go    whose locks are seen here
 //	reserve.go  room on the disk            renamed.go  artifacts that an earlier rule named
 //
 // The owner of a file in active/ holds its flock, so that everybody sees when the owner has died.
@@ -20,6 +19,7 @@ import (
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/hosts"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/misses"
 	"fromcache/fsstore/queries"
@@ -41,20 +41,17 @@ type shared struct {
 	misses  *misses.Misses
 	verbs   *verbs.Verbs
 	allowed *allowed.Rules
-	host    string
-	boot    string // 8 random hex digits of this start of the machine
+	hosts   *hosts.Hosts
 	space   space
-	idle    tree.Observer // of the files of other hosts
-	hosts   hosts
 }
 
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs
-// that this host made them.
+// that the host of o made them.
 func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, q *queries.Rules, a *held.Cache,
-	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, l *allowed.Rules, host string) *Claims {
+	p *spool.Spool, m *misses.Misses, v *verbs.Verbs, l *allowed.Rules, o *hosts.Hosts) *Claims {
 	return &Claims{shared{
 		tree: t, health: h, counts: c, queries: q, held: a, spool: p, misses: m, verbs: v, allowed: l,
-		host: host, boot: tree.BootID(), hosts: hosts{seen: map[string]bool{}},
+		hosts: o,
 	}}
 }
 

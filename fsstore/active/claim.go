@@ -253,13 +253,13 @@ func (c *Claim) logClaim() error {
 // claimEvent is the claim's own line: its host and process, the version that is held now, this
 // start of the machine, and the worker.
 func (c *Claim) claimEvent() job.Event {
-	words := []string{c.host, strconv.Itoa(os.Getpid())}
+	words := []string{c.hosts.Name, strconv.Itoa(os.Getpid())}
 	if c.Key != "" {
 		if version := c.spool.HeldVersion(c.url); version != "" {
 			words = append(words, spool.HeldPrefix+version)
 		}
 	}
-	words = append(words, c.boot, c.Worker)
+	words = append(words, c.hosts.Boot, c.Worker)
 	return job.Event{Time: tree.Now(), Kind: job.Claim, Count: 1, Text: strings.Join(words, " ")}
 }
 

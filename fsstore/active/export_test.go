@@ -11,8 +11,6 @@ import (
 	"fromcache/fsstore/verbs"
 )
 
-const ForeignIdle = foreignIdle
-
 var BatchStem = batchStem
 
 // ReadClaim is the claim of a file that has been read as text, before its rename.
@@ -25,13 +23,6 @@ func (cs *Claims) ReadClaim(f *os.File, name, text string) *Claim {
 	}
 	return c
 }
-
-func (cs *Claims) Host() string { return cs.host }
-
-func (cs *Claims) Boot() string { return cs.boot }
-
-// CallMachine gives this machine another name and another start.
-func (cs *Claims) CallMachine(host, boot string) { cs.host, cs.boot = host, boot }
 
 func (c *Claim) ClaimBatch(name string, p job.File) error { return c.claimBatch(name, p) }
 

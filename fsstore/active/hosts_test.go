@@ -1,7 +1,6 @@
 package active_test
 
 import (
-	"strings"
 	"testing"
 
 	"fromcache/fsstore"
@@ -13,21 +12,21 @@ import (
 func TestOrphanOfAHostWhoseLocksAreSeen(t *testing.T) {
 	here := storetest.TestStore(t)
 	there := storetest.OpenAt(t, here.Dir(), fsstore.Options{})
-	there.CallMachine("else/where", "0000000e")
-	storetest.Must(t, there.MeetHosts())
+	there.Hosts.Name, there.Hosts.Boot = "else/where", "0000000e"
+	storetest.Must(t, there.Hosts.Meet())
 	c := storetest.MustClaim(t, there, storetest.Add(t, here, storetest.CudaURL))
-	storetest.Must(t, here.MeetHosts())
+	storetest.Must(t, here.Hosts.Meet())
 	storetest.Must(t, here.RecoverActive())
 	if len(storetest.Ls(t, here, fsstore.Active)) != 1 {
 		t.Fatal("a living host's job was taken")
 	}
-	storetest.Must(t, there.LeaveHosts())
+	storetest.Must(t, there.Hosts.Leave())
 	c.Close() // it has died
 	storetest.Must(t, here.RecoverActive())
 	if len(storetest.Ls(t, here, fsstore.Queue)) != 1 {
 		t.Error("a dead host's job was left, though its locks are seen here")
 	}
-	storetest.Must(t, here.LeaveHosts())
+	storetest.Must(t, here.Hosts.Leave())
 	storetest.Run(t, here.Dir(), "! ls tmp/host-* 2>/dev/null")
 }
 
@@ -36,32 +35,12 @@ func TestOrphanOfAHostWhoseLocksAreSeen(t *testing.T) {
 func TestHostThatWasNotSeen(t *testing.T) {
 	here := storetest.TestStore(t)
 	there := storetest.OpenAt(t, here.Dir(), fsstore.Options{})
-	there.CallMachine("elsewhere", "0000000e")
+	there.Hosts.Name, there.Hosts.Boot = "elsewhere", "0000000e"
 	storetest.MustClaim(t, there, storetest.Add(t, here, storetest.CudaURL)).Close()
 	storetest.Run(t, here.Dir(), "touch tmp/host-elsewhere.0000000e")
-	storetest.Must(t, here.MeetHosts())
+	storetest.Must(t, here.Hosts.Meet())
 	storetest.Must(t, here.RecoverActive())
 	if len(storetest.Ls(t, here, fsstore.Active)) != 1 {
 		t.Error("a job was taken of a host whose locks were never seen")
 	}
-}
-
-// TestTwoServersOfOneHost: the second takes the host's lock over when the first ends, and a file
-// that somebody removed is made again.
-func TestTwoServersOfOneHost(t *testing.T) {
-	one := storetest.TestStore(t)
-	two := storetest.OpenAt(t, one.Dir(), fsstore.Options{})
-	for _, s := range []*fsstore.Store{one, two} {
-		storetest.Must(t, s.MeetHosts())
-	}
-	if n := strings.Count(strings.Join(storetest.Ls(t, one, "tmp"), " "), "host-"); n != 1 {
-		t.Errorf("%d files", n)
-	}
-	storetest.Must(t, one.LeaveHosts())
-	storetest.Must(t, two.MeetHosts())
-	storetest.Run(t, one.Dir(), "rm tmp/host-*")
-	storetest.Must(t, two.MeetHosts())
-	storetest.Run(t, one.Dir(), "ls tmp/host-*")
-	storetest.Must(t, two.LeaveHosts())
-	storetest.Want(t, one, "tmp")
 }

@@ -21,7 +21,7 @@ func TestAPartIsKeptWhileItIsWritten(t *testing.T) {
 		storetest.Must(t, err)
 	}
 	c.Close() // it has died
-	s.CallMachine(s.Host(), "0000000e")
+	s.Hosts.Boot = "0000000e"
 	storetest.Must(t, s.Recover())
 	c = storetest.MustClaim(t, s, c.Key+".job")
 	p, err = c.Part(t.Context(), true)

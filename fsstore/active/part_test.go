@@ -123,7 +123,7 @@ func TestAPartAfterAPowerCut(t *testing.T) {
 		}
 		if c.boot != "" {
 			s = storetest.OpenAt(t, s.Dir(), fsstore.Options{})
-			s.CallMachine(s.Host(), c.boot)
+			s.Hosts.Boot = c.boot
 		}
 		again := storetest.MustClaim(t, s, claim.Key+".job")
 		p, err := again.Part(t.Context(), true)
@@ -150,7 +150,7 @@ func TestACutOffPartGetsNoNewName(t *testing.T) {
 	storetest.Must(t, err)
 	claim.Close()
 	storetest.Must(t, s.Recover())
-	s.CallMachine(s.Host(), "00000000")
+	s.Hosts.Boot = "00000000"
 	again := storetest.MustClaim(t, s, claim.Key+".job")
 	inTheWay := storetest.Path(s, "tmp", tree.PartName(again.Key, again.Worker))
 	storetest.Must(t, os.Mkdir(inTheWay, 0o700))

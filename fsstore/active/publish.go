@@ -24,7 +24,7 @@ func (c *Claim) Start(e Started) error {
 	}
 	start := job.Event{
 		Kind: job.Start, Count: 1, Size: e.Size, ETag: e.ETag, Modified: e.Modified, From: e.From,
-		Host: c.host, PID: os.Getpid(),
+		Host: c.hosts.Name, PID: os.Getpid(),
 	}
 	if err := c.log(start); err != nil {
 		return err

@@ -3,18 +3,11 @@ package active
 import (
 	"errors"
 	"os"
-	"strings"
-	"time"
 
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 )
-
-// foreignIdle is how long an orphan of another host must have stood still, because on some shared
-// file systems flock works on one host only, and a free lock says nothing. Owners touch their files
-// every minute; see Heartbeat.
-const foreignIdle = 10 * time.Minute
 
 // Recover ends the orphans in active/, the jobs whose owner has died: a job goes to done/ if meta
 // says that its claim was committed, else back to queue/. It may run at any time, in any number of
@@ -59,8 +52,7 @@ func (cs *Claims) RecoverFile(name string) error {
 		j, own = jobs[len(jobs)-1], jobs[0].URL
 	}
 	part := cs.tree.Path("tmp", tree.PartName(stem, worker))
-	if cs.OfOtherHost(&j) && !cs.seesLocksOf(&j) &&
-		!cs.idle.UnchangedFor(foreignIdle, path, part) { //guard:TestOrphanOfAnotherHostIsGivenTime
+	if cs.hosts.MayLive(&j, path, part) { //guard:TestOrphanOfAnotherHostIsGivenTime
 		return nil
 	}
 	c := &Claim{
@@ -90,25 +82,6 @@ func (c *Claim) recover() error {
 	}
 	c.tree.Log.Info("an orphan goes back to queue/", "key", c.Key)
 	return c.Requeue("its worker has died")
-}
-
-// OfOtherHost reports whether another host made the newest claim of a job. A claim was made here if
-// it names this host, or this start of the machine: a container may have had another host name.
-func (cs *Claims) OfOtherHost(j *job.Job) bool {
-	host, boot, ok := claimant(j)
-	return ok && host != cs.host &&
-		boot != cs.boot //guard:TestOrphanOfThisBootIsTakenAtOnce
-}
-
-// claimant returns the host that made the newest claim of a job, and that start of it. ok is false
-// where its owner died before it wrote its line.
-func claimant(j *job.Job) (host, boot string, ok bool) {
-	e, ok := j.Newest(job.Claim)
-	words := strings.Fields(e.Text)
-	if n := len(words); n > 0 {
-		host, boot = words[0], words[max(0, n-2)]
-	}
-	return host, boot, ok
 }
 
 // recoverNames renames jobs that an operator moved out of active/ after their owner had died, as

@@ -150,11 +150,11 @@ func TestOrphans(t *testing.T) {
 
 func TestOrphanOfAnotherHostIsGivenTime(t *testing.T) {
 	s := storetest.TestStore(t)
-	boot := s.Boot()
-	s.CallMachine("elsewhere", "0000000e")
+	boot := s.Hosts.Boot
+	s.Hosts.Name, s.Hosts.Boot = "elsewhere", "0000000e"
 	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
 	c.Close()
-	s.CallMachine("here", boot)
+	s.Hosts.Name, s.Hosts.Boot = "here", boot
 	if err := s.Recover(); err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +166,8 @@ func TestOrphanOfAnotherHostIsGivenTime(t *testing.T) {
 // A container that is made anew has another name, on the same machine.
 func TestOrphanOfThisBootIsTakenAtOnce(t *testing.T) {
 	for name, then := range map[string]func(s *fsstore.Store){
-		"under another name":      func(s *fsstore.Store) { s.CallMachine("another", s.Boot()) },
-		"after the machine began": func(s *fsstore.Store) { s.CallMachine(s.Host(), "0000000e") },
+		"under another name":      func(s *fsstore.Store) { s.Hosts.Name = "another" },
+		"after the machine began": func(s *fsstore.Store) { s.Hosts.Boot = "0000000e" },
 	} {
 		s := storetest.TestStore(t)
 		k := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))

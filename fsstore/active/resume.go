@@ -94,7 +94,7 @@ func (c *Claim) trimToKept(f *os.File, worker string) error {
 	if err != nil || info.Size() <= c.Job.Kept() {
 		return err
 	}
-	if c.ofThisBoot(worker) && //guard:TestAPartAfterAPowerCut
+	if c.hosts.IsOfThisBoot(&c.Job, worker) && //guard:TestAPartAfterAPowerCut
 		!hasHole(f, info.Size()) { //guard:TestAPartAfterAPowerCut
 		return nil
 	}
@@ -102,13 +102,6 @@ func (c *Claim) trimToKept(f *os.File, worker string) error {
 		"it goes on from what is known to be on the disk",
 		"key", c.Key, "bytes", info.Size(), "kept", c.Job.Kept())
 	return f.Truncate(c.Job.Kept())
-}
-
-// ofThisBoot reports whether a worker claimed the job since this machine started.
-func (c *Claim) ofThisBoot(worker string) bool {
-	return slices.ContainsFunc(c.Job.Events, func(e job.Event) bool {
-		return e.Kind == job.Claim && spool.IsClaimOf(e, c.boot+" "+worker)
-	})
 }
 
 // hasHole reports whether f has a place that was never written to, as a disk leaves that goes away

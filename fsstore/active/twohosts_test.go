@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/active"
+	"fromcache/fsstore/hosts"
 	"fromcache/fsstore/internal/storetest"
 	"fromcache/fsstore/internal/tree"
 )
@@ -16,8 +16,8 @@ import (
 // twoHosts on one directory, where flock is each host's own affair.
 func twoHosts(t *testing.T, dir string) (a, b *fsstore.Store) {
 	a, b = storetest.OpenAt(t, dir, fsstore.Options{}), storetest.OpenAt(t, dir, fsstore.Options{})
-	a.CallMachine("a", "0000000a")
-	b.CallMachine("b", "0000000b")
+	a.Hosts.Name, a.Hosts.Boot = "a", "0000000a"
+	b.Hosts.Name, b.Hosts.Boot = "b", "0000000b"
 	return a, b
 }
 
@@ -71,7 +71,7 @@ func TestTakenForAnOrphan(t *testing.T) {
 			storetest.Add(t, a, storetest.CudaURL)
 			paused := claimUnseen(t, a)
 			storetest.Must(t, b.Recover())
-			time.Sleep(active.ForeignIdle)
+			time.Sleep(hosts.StandStill)
 			storetest.Must(t, b.Recover())
 			c := claimUnseen(t, b)
 			st := does(dir, c)

@@ -147,7 +147,7 @@ func (c *checker) checkClaim(f *file) {
 func (c *checker) addOrphan(f *os.File, j *spool.JobFile, path string) {
 	p := c.addProblem(path, "an orphan: its worker has died",
 		"a running server takes it up within seconds")
-	if c.s.active.OfOtherHost(&j.Job) {
+	if c.s.hosts.IsElsewhere(&j.Job) {
 		p.Text = "an orphan, or the job of a server on another host"
 		p.Do = "once it has stood still for 10 minutes a running server takes it up; " +
 			"if that host serves no more, mv it to queue/ now"

@@ -11,6 +11,7 @@ import (
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/hosts"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/queries"
 	"fromcache/fsstore/spool"
@@ -29,6 +30,7 @@ type Keeper struct {
 	spool    *spool.Spool
 	verbs    *verbs.Verbs
 	allowed  *allowed.Rules
+	hosts    *hosts.Hosts
 	active   *active.Claims
 	problems problemBook
 	scrub    scrubBook
@@ -38,12 +40,11 @@ type Keeper struct {
 
 // New returns the Keeper of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, k *tokens.Tokens, q *queries.Rules,
-	a *held.Cache, p *spool.Spool, v *verbs.Verbs, l *allowed.Rules, j *active.Claims,
+	a *held.Cache, p *spool.Spool, v *verbs.Verbs, l *allowed.Rules, o *hosts.Hosts, j *active.Claims,
 	history time.Duration) *Keeper {
 	return &Keeper{
 		tree: t, health: h, counts: c, tokens: k, queries: q, held: a, spool: p, verbs: v, allowed: l,
-		active:  j,
-		history: history,
+		hosts: o, active: j, history: history,
 	}
 }
 
