@@ -17,7 +17,7 @@ func TestALostMetaIsWrittenAnew(t *testing.T) {
 		found  int
 		held   string // after a repair
 	}{
-		"rm":               {"rm meta/*", 1, "second"},
+		"rm":               {"rm meta/*; sed -i '/ done /s/^20../2021/' done/$K.job", 1, "second"},
 		"rm and gc":        {"rm meta/*; mv blobs/$SECOND tmp/$SECOND.gone", 1, "second"},
 		"an older meta":    {"cp ../older meta/$K.json", 1, "second"},
 		"evicted":          {"echo 2030-01-01T00:00:00Z evicted shell >> done/$K.job; rm meta/*", 0, ""},
@@ -53,7 +53,7 @@ func TestALostMetaIsWrittenAnew(t *testing.T) {
 			if err != nil || got.SHA256 != storetest.DigestOf(c.held) || got.Size != int64(len(c.held)) {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			if name == "rm" && (got.Claim != b.Claim || *got.Approved != *b.Approved || !got.Fetched.Equal(b.Fetched)) {
+			if name == "rm" && (got.Claim != b.Claim || *got.Approved != *b.Approved || got.Fetched.Year() != 2021) {
 				t.Errorf("%+v, it was %+v", got, b)
 			}
 			storetest.Sound(t, s)
