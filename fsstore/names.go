@@ -48,7 +48,7 @@ type (
 	Miss           = transfer.Miss
 	NotWhole       = kind.NotWhole
 	Operator       = spool.Operator
-	Origin         = active.Origin
+	Origin         = held.Origin
 	Outcome        = transfer.Outcome
 	OvertakenError = spool.OvertakenError
 	Part           = active.Part

@@ -65,16 +65,3 @@ type Started struct {
 	Modified time.Time // a later claim may resume by it where there is no ETag; or zero
 	From     int64     // offset of the answer's first byte
 }
-
-// Origin is where a fetched artifact came from. Publish redacts it.
-type Origin struct {
-	FinalURL  string
-	Redirects []string
-	Header    map[string]string
-	Ranges    bool     // it answered 206, or said Accept-Ranges: bytes
-	Notes     []string // for people
-	Digest    string   // see held.Meta
-
-	Via              []string       // see held.Meta
-	UpstreamApproved *held.Approval // see held.Meta
-}

@@ -61,4 +61,6 @@ func (p *Part) Seal() error { return p.seal() }
 
 func (p *Part) ToBlob() (digest string, err error) { return p.toBlob() }
 
-func (c *Claim) Meta(digest string, size int64, o Origin) *held.Meta { return c.meta(digest, size, o) }
+func (c *Claim) Meta(digest string, size int64, o held.Origin) *held.Meta {
+	return c.meta(digest, size, o)
+}

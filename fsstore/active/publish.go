@@ -11,7 +11,6 @@ import (
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
-	"fromcache/fsstore/key"
 	"fromcache/fsstore/spool"
 )
 
@@ -64,7 +63,7 @@ func (c *Claim) VerifyHeld(ctx context.Context) bool {
 // job was not moved: ErrLost if an operator took it away after the commit. Without an artifact the
 // error is ErrLost if an operator took the job away before the commit, *OvertakenError if the
 // artifact or its denial is newer than the job, ErrAdded, or the disk's.
-func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
+func (c *Claim) Publish(p *Part, o held.Origin) (*held.Artifact, error) {
 	if p.f == nil || p.c != c {
 		return nil, fs.ErrClosed
 	}
@@ -98,7 +97,7 @@ func (c *Claim) Publish(p *Part, o Origin) (*held.Artifact, error) {
 
 // count counts an artifact that was fetched, in all and of its host. What came from another
 // fromcache does not tell how fast the origin is.
-func (c *Claim) count(size int64, took time.Duration, o Origin) {
+func (c *Claim) count(size int64, took time.Duration, o held.Origin) {
 	add := func(name string, n int64) {
 		c.counts.Stat(name, n)
 		c.counts.StatOf(counts.ByHost, c.url.Host(), name, n)
@@ -123,62 +122,12 @@ func (c *Claim) checkOvertaken() error {
 	return c.spool.CheckOvertaken(&c.Job, c.url)
 }
 
-// meta describes what was fetched. It redacts all that may hold a credential, so that no reader of
-// meta/ has to.
-func (c *Claim) meta(digest string, size int64, o Origin) *held.Meta {
-	n, atLeast := c.Job.Misses()
-	m := &held.Meta{
-		URL: key.Redact(c.url.String()), URLSum: c.url.Sum(), Size: size, SHA256: digest, Fetched: tree.Now(),
-		Ranges: o.Ranges, Approved: approvalOf(&c.Job), Misses: n, AtLeast: atLeast, Claim: c.Worker,
-		OriginDigest: o.Digest,
+// meta describes what was fetched.
+func (c *Claim) meta(digest string, size int64, o held.Origin) *held.Meta {
+	f := held.Fetched{
+		Job: &c.Job, URL: c.url, Asked: c.URL, Claim: c.Worker, SHA256: digest, Size: size, Origin: o,
 	}
-	if asked, err := key.Parse(c.URL, key.Auto); err == nil {
-		m.AskedSum = asked.Sum()
-	}
-	if asked := key.Redact(c.URL); o.FinalURL == "" && asked != m.URL { // carried in
-		m.Asked = asked
-	}
-	if final := key.Redact(o.FinalURL); final != m.URL {
-		m.FinalURL = final
-	}
-	for _, u := range o.Redirects {
-		m.Redirects = append(m.Redirects, key.Redact(u))
-	}
-	for _, n := range o.Notes {
-		m.Notes = append(m.Notes, key.RedactText(n))
-	}
-	for _, u := range o.Via {
-		m.Via = append(m.Via, key.Redact(u))
-	}
-	m.UpstreamApproved = o.UpstreamApproved
-	for name, v := range o.Header {
-		if m.Header == nil {
-			m.Header = map[string]string{}
-		}
-		m.Header[name] = key.RedactText(v)
-	}
-	return m
-}
-
-// MetaOf describes the artifact k whose meta is lost, as far as its job in done/ tells: what only
-// the origin knew is missing.
-func MetaOf(k string, j job.Job, u key.URL, digest string) *held.Meta {
-	last, _ := j.Newest(job.Claim)
-	worker := last.Text[max(0, len(last.Text)-16):]
-	c := &Claim{Key: k, Worker: worker, Job: j, URL: u.Whole(), url: u}
-	return c.meta(digest, 0, Origin{})
-}
-
-// approvalOf returns who approved a job, or retried one without an approval, or nil.
-func approvalOf(j *job.Job) *held.Approval {
-	e := j.Approval()
-	if e.Kind == "" {
-		e = j.ApprovalOrRetry()
-	}
-	if e.Kind == "" {
-		return nil
-	}
-	return &held.Approval{Via: e.Via, Addr: e.Addr, Time: e.Time}
+	return f.Meta()
 }
 
 // commit writes m over what was held before, and keeps the history of that.

@@ -103,9 +103,9 @@ func (c put) publishPut(p *Part, by spool.Operator) (*held.Artifact, error) {
 	}
 	// Nothing is known of the origin. Most servers of large files have ranges; and files are
 	// carried in where the origin can't be reached, so that a client can resume from nobody else.
-	a, err := c.commitPut(by, func() *held.Meta { return c.meta(digest, p.size, Origin{Ranges: true}) })
+	a, err := c.commitPut(by, func() *held.Meta { return c.meta(digest, p.size, held.Origin{Ranges: true}) })
 	if err == nil {
-		c.count(a.Size, 0, Origin{})
+		c.count(a.Size, 0, held.Origin{})
 	}
 	return a, err
 }
@@ -142,7 +142,7 @@ func (cs *Claims) PutBlob(a verbs.Addition, digest string, size int64, by spool.
 		return nil, &kind.WrongDigest{Got: digest, Want: want}
 	}
 	art, err := c.commitPut(by, func() *held.Meta {
-		m := c.meta(digest, size, Origin{Ranges: true})
+		m := c.meta(digest, size, held.Origin{Ranges: true})
 		describe(m)
 		return m
 	})

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 
-	"fromcache/fsstore/active"
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
+	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
 )
 
@@ -117,14 +117,20 @@ func (s *Keeper) soundSize(ctx context.Context, d string) (int64, error) {
 	return info.Size(), nil
 }
 
-// metaOf returns the meta of key k as far as its job in done/ tells it.
+// metaOf returns the meta of key k as far as its job in done/ tells it: what only the origin knew is
+// missing.
 func (s *Keeper) metaOf(k string, h *held.Record) (*held.Meta, error) {
 	u, ok := s.parseNamed(h.Job.FetchURL(), k)
 	if !ok || h.Done.Sha256 == "" || h.Evicted {
 		return nil, errors.New("done/ tells no URL of that key that was held last: " +
 			"rm it, and fetch that with `fromcache add URL`")
 	}
-	m := active.MetaOf(k, h.Job, u, h.Done.Sha256)
+	claim, _ := h.Job.Newest(job.Claim)
+	f := held.Fetched{
+		Job: &h.Job, URL: u, Asked: u.Whole(), SHA256: h.Done.Sha256,
+		Claim: claim.Text[max(0, len(claim.Text)-16):],
+	}
+	m := f.Meta()
 	m.Fetched = h.Done.Time
 	return m, nil
 }
