@@ -183,7 +183,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	password, err := a.password()
+	password, err := adminPassword(a.getenv)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	secret, err := a.sessionSecret(store)
+	secret, err := sessionSecret(a.getenv, store)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 		}
 	}
 	wishes := upstream.NewWishes(upstreams, store, o.follow, log)
-	server, err := a.newServer(store, o, pool, log, httpd.Options{
+	server, err := newServer(store, o, pool, log, httpd.Options{
 		Access: access.Options{Password: password, SessionSecret: secret},
 		TLS:    certificate.config(), AccessLog: requests, MetricsApart: forMetrics != nil, Collectors: fetches.collectors(),
 		Name: name, WaitsFor: upstreams.WaitsFor, Missed: wishes.Add,
@@ -414,7 +414,7 @@ func outside(flag, dir, dataDir string) (string, error) {
 	return real, nil
 }
 
-func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, log *slog.Logger, to httpd.Options) (*httpd.Server, error) {
+func newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, log *slog.Logger, to httpd.Options) (*httpd.Server, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
 		return nil, err
@@ -439,9 +439,9 @@ func (a *app) newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, l
 // sessionSecret returns FROMCACHE_SESSION_SECRET, else the one of the data directory. A short one
 // is refused: whoever guesses it can make cookies, and so try passwords as fast as the server
 // answers.
-func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
+func sessionSecret(getenv func(string) string, store *fsstore.Store) ([]byte, error) {
 	const least = 32
-	secret := strings.TrimSpace(a.getenv("FROMCACHE_SESSION_SECRET"))
+	secret := strings.TrimSpace(getenv("FROMCACHE_SESSION_SECRET"))
 	switch {
 	case secret == "":
 		return store.SessionSecret()
@@ -452,14 +452,14 @@ func (a *app) sessionSecret(store *fsstore.Store) ([]byte, error) {
 	return []byte(secret), nil
 }
 
-// password returns FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE.
+// adminPassword returns FROMCACHE_ADMIN_PASSWORD, else the first line of FROMCACHE_ADMIN_PASSWORD_FILE.
 // A file that is named and holds none is an error, because without a password the pages are open to
 // all.
-func (a *app) password() (string, error) {
-	if p := a.getenv("FROMCACHE_ADMIN_PASSWORD"); p != "" {
+func adminPassword(getenv func(string) string) (string, error) {
+	if p := getenv("FROMCACHE_ADMIN_PASSWORD"); p != "" {
 		return p, nil
 	}
-	path := a.getenv("FROMCACHE_ADMIN_PASSWORD_FILE")
+	path := getenv("FROMCACHE_ADMIN_PASSWORD_FILE")
 	if path == "" {
 		return "", nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,13 +56,13 @@ func (a *app) stats(ctx context.Context, days int, table string) error {
 	if table != "" {
 		return s.Report.WriteCSV(a.stdout, table)
 	}
-	return errors.Join(a.printDays(s.Days), a.printSavings(s.Report, &s.Undecided), a.printShares("host", s.Report.Hosts),
-		a.printShares("client network", s.Report.Networks), a.printSaved(s.Saved), a.printCostly(s.Costly))
+	return errors.Join(printDays(a.stdout, s.Days), printSavings(a.stdout, s.Report, &s.Undecided), printShares(a.stdout, "host", s.Report.Hosts),
+		printShares(a.stdout, "client network", s.Report.Networks), printSaved(a.stdout, s.Saved), printCostly(a.stdout, s.Costly))
 }
 
 // printSavings prints the headline of the page of savings.
-func (a *app) printSavings(r *savings.Report, u *savings.Undecided) error {
-	w := columns(a.stdout)
+func printSavings(out io.Writer, r *savings.Report, u *savings.Undecided) error {
+	w := columns(out)
 	saved := "nothing yet"
 	if n := r.Sum.Saved(); n > 0 {
 		saved = bytes(n)
@@ -81,11 +82,11 @@ func (a *app) printSavings(r *savings.Report, u *savings.Undecided) error {
 // mostShares is how many rows of a table are printed; --csv prints all.
 const mostShares = 10
 
-func (a *app) printShares(what string, list []savings.Share) error {
+func printShares(out io.Writer, what string, list []savings.Share) error {
 	if len(list) == 0 {
 		return nil
 	}
-	w := columns(a.stdout)
+	w := columns(out)
 	fmt.Fprintf(w, "\n%s\tserved\thits\n", what)
 	for i := range list[:min(mostShares, len(list))] {
 		s := &list[i]
@@ -94,8 +95,8 @@ func (a *app) printShares(what string, list []savings.Share) error {
 	return w.Flush()
 }
 
-func (a *app) printDays(list []fsstore.Day) error {
-	w := columns(a.stdout)
+func printDays(out io.Writer, list []fsstore.Day) error {
+	w := columns(out)
 	fmt.Fprintln(w, "day\tserved\tfetched\thits\tmisses")
 	sum := fsstore.Day{Date: "in all", N: map[string]int64{}}
 	line := func(d fsstore.Day) {
@@ -115,11 +116,11 @@ func (a *app) printDays(list []fsstore.Day) error {
 	return w.Flush()
 }
 
-func (a *app) printSaved(list []operate.Saving) error {
+func printSaved(out io.Writer, list []operate.Saving) error {
 	if len(list) == 0 {
 		return nil
 	}
-	w := columns(a.stdout)
+	w := columns(out)
 	fmt.Fprintln(w, "\nsaved most\thits\tsize\t")
 	for _, v := range list {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", bytes(v.Hits*v.Size), v.Hits, bytes(v.Size), printable(v.URL))
@@ -127,11 +128,11 @@ func (a *app) printSaved(list []operate.Saving) error {
 	return w.Flush()
 }
 
-func (a *app) printCostly(list []operate.Cost) error {
+func printCostly(out io.Writer, list []operate.Cost) error {
 	if len(list) == 0 {
 		return nil
 	}
-	w := columns(a.stdout)
+	w := columns(out)
 	fmt.Fprintln(w, "\nmisses that cost most\t")
 	for _, v := range list {
 		fmt.Fprintf(w, "%d\t%s\n", v.Asked, printable(v.URL))

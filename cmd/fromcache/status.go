@@ -49,7 +49,7 @@ and 2 when the data directory can't be read.`,
 			if asJSON {
 				err = printJSON(a.stdout, row)
 			} else {
-				err = a.printStatus(row)
+				err = printStatus(a.stdout, row)
 			}
 			if err == nil && !row.Well {
 				err = errReported
@@ -113,8 +113,8 @@ func serverTrouble(st *fsstore.Status, what string, grave bool) fsstore.Trouble 
 	return fsstore.Trouble{Kind: "server", What: what, Since: st.Time, Grave: grave}
 }
 
-func (a *app) printStatus(r *statusRow) error {
-	w := columns(a.stdout)
+func printStatus(out io.Writer, r *statusRow) error {
+	w := columns(out)
 	fmt.Fprintf(w, "server\t%s\n", printable(r.Server))
 	fmt.Fprintf(w, "disk\t%s of %s free\n", bytes(r.Free), bytes(r.Total))
 	if r.Replica != nil {
@@ -126,12 +126,12 @@ func (a *app) printStatus(r *statusRow) error {
 		return err
 	}
 	if r.Well {
-		_, err := fmt.Fprintln(a.stdout, "\nall is well")
+		_, err := fmt.Fprintln(out, "\nall is well")
 		return err
 	}
-	fmt.Fprintln(a.stdout, "\nto do:")
+	fmt.Fprintln(out, "\nto do:")
 	for _, line := range r.ToDo {
-		fmt.Fprintf(a.stdout, "- %s\n", printable(line))
+		fmt.Fprintf(out, "- %s\n", printable(line))
 	}
 	return nil
 }

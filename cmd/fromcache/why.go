@@ -42,11 +42,11 @@ func (a *app) why(ctx context.Context, url string, asJSON bool) error {
 	if asJSON {
 		return printJSON(a.stdout, w)
 	}
-	return a.explain(&w)
+	return explain(a.stdout, &w)
 }
 
-func (a *app) explain(r *operate.Why) error {
-	w := columns(a.stdout)
+func explain(out io.Writer, r *operate.Why) error {
+	w := columns(out)
 	fmt.Fprintf(w, "url\t%s\nkey\t%s\nquery\t%s\n", printable(r.URL), printable(r.Key), printable(r.Rule))
 	fmt.Fprintf(w, "state\t%s\n", printable(states(r)))
 	for _, hint := range r.Hints {
