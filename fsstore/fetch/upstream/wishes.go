@@ -26,6 +26,9 @@ const (
 	// the last minutes, lookOld how often what was asked for since, up to a day ago.
 	lookNew, lookOld = 2 * time.Second, time.Minute
 	isNew, tooOld    = 10 * time.Minute, 24 * time.Hour
+	// syncWithin is for how long a replica says of what an upstream holds that it is coming, because a
+	// sync brings it. Where none does, clients don't wait for it any more.
+	syncWithin = 10 * time.Minute
 	// maxRequests bounds the requests in a second, and maxWishes the memory. Past that a wish waits,
 	// or is forgotten until a client asks again.
 	maxRequests, maxWishes = 50, 10_000
@@ -53,6 +56,7 @@ type wish struct {
 	look  time.Time // when to ask above again
 
 	said fsstore.Verdict // why no upstream holds it; "": that is not known
+	held time.Time       // when an upstream was first found to hold it; zero: none does
 }
 
 // NewWishes returns the wishes of a store. With a group that is nil they are passed on to nobody.
@@ -170,11 +174,20 @@ func (w *Wishes) ask(ctx context.Context, x *wish) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	x.said = said
+	if holder == nil {
+		x.held = time.Time{}
+	} else if x.held.IsZero() {
+		x.held = now
+	}
+	replica := w.store.Replica() != nil
+	if replica && holder != nil && now.Sub(x.held) < syncWithin {
+		x.said = fsstore.VerdictActive
+	}
 	if wanted {
 		x.noted = now
 	}
 	switch {
-	case !w.follow: // until a client asks again
+	case !w.follow && !replica: // until a client asks again
 		x.look = now.Add(tooOld)
 	case now.Sub(x.asked) < isNew:
 		x.look = now.Add(lookNew)
