@@ -33,3 +33,9 @@ func Clone(_, _ *os.File) error { return unix.ENOTSUP }
 
 // HasWriter reports false: macOS has no leases, so it can't be told.
 func HasWriter(*os.File) bool { return false }
+
+// isShared reports whether the files come through a network.
+func (t *Tree) isShared() bool {
+	var st unix.Statfs_t
+	return unix.Statfs(t.Root, &st) == nil && st.Flags&unix.MNT_LOCAL == 0
+}

@@ -54,8 +54,7 @@ func Clone(to, from *os.File) error {
 // that opens the file during the lease waits until we give it back.
 func HasWriter(f *os.File) bool {
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil ||
-		slices.Contains(networkFileSystems, uint32(st.Type)) { //nolint:gosec // it has 32 bits
+	if unix.Fstatfs(int(f.Fd()), &st) != nil || isOneOf(networkFileSystems, &st) {
 		return false
 	}
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
@@ -69,4 +68,29 @@ func HasWriter(f *os.File) bool {
 // whether somebody writes (statfs(2) has the numbers).
 var networkFileSystems = []uint32{
 	unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+}
+
+// sharedFileSystems are those through which the files of other machines come, beside
+// networkFileSystems. MooseFS, GlusterFS and others are mounted by FUSE.
+var sharedFileSystems = []uint32{
+	unix.FUSE_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.CODA_SUPER_MAGIC,
+	lustreMagic, gfs2Magic, gpfsMagic,
+}
+
+// Those of statfs(2) that package unix does not have.
+const (
+	lustreMagic = 0x0bd00bd0
+	gfs2Magic   = 0x01161970
+	gpfsMagic   = 0x47504653
+)
+
+// isShared reports whether the files come through a network.
+func (t *Tree) isShared() bool {
+	var st unix.Statfs_t
+	return unix.Statfs(t.Root, &st) == nil &&
+		(isOneOf(networkFileSystems, &st) || isOneOf(sharedFileSystems, &st))
+}
+
+func isOneOf(types []uint32, st *unix.Statfs_t) bool {
+	return slices.Contains(types, uint32(st.Type)) //nolint:gosec // it has 32 bits
 }
