@@ -99,6 +99,7 @@ const (
 	Queue            = tree.Queue
 	RoleOperate      = tokens.Operate
 	RoleRead         = tokens.Read
+	SortedKeys       = held.SortedKeys
 	StatFetchedBytes = counts.StatFetchedBytes
 	StatHits         = counts.StatHits
 	StatMisses       = counts.StatMisses

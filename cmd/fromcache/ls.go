@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,8 @@ func lsCommand(a *app) *cobra.Command {
 		Long: `List one directory. LIST is misses, queue, active, done, failed, cancelled, denied or artifacts;
 fromcache rules ls lists what is approved without a person. Without it ls prints
 how much is in each, and the first of what waits for a decision or a worker.
+Lists are sorted by name, but more than 100,000 artifacts are printed as they are read: pipe them
+through sort.
 
 --json prints an object a line, for programs. URLs are shown redacted; the job files hold them whole.`,
 		Args:      operands(0, 1),
@@ -134,9 +137,11 @@ func (a *app) shortList(ctx context.Context, c operate.Cache, st fsstore.State, 
 // listArtifacts prints what is held. Meta files that can't be read are reported at the end, and
 // make the exit status 1.
 func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) error {
-	w := columns(a.stdout)
+	rows := table{w: a.stdout}
+	write := func(art operate.Artifact) error { return printJSON(a.stdout, art) }
 	if !asJSON {
-		fmt.Fprintln(w, "KEY\tSIZE\tHITS\tMISSES\tFETCHED\tSHA256\tURL")
+		rows.add("KEY", "SIZE", "HITS", "MISSES", "FETCHED", "SHA256", "URL") //nolint:errcheck // it is kept
+		write = func(art operate.Artifact) error { return rows.add(artifactCells(&art)...) }
 	}
 	var bad []error
 	for art, err := range operate.EachArtifact(ctx, c, "") {
@@ -145,17 +150,22 @@ func (a *app) listArtifacts(ctx context.Context, c operate.Cache, asJSON bool) e
 			return err
 		case err != nil:
 			bad = append(bad, err)
-		case asJSON:
-			if err := printJSON(a.stdout, art); err != nil {
-				return err
-			}
-		default:
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%.12s\t%s\n", printable(art.Key), bytes(art.Size), art.Hits,
-				times(art.Misses, art.AtLeast), when(art.Fetched), printable(art.SHA256), printable(art.URL))
+			continue
+		}
+		if err := write(art); err != nil {
+			return err
 		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := rows.flush(); err != nil {
 		return err
 	}
 	return a.reportAll(bad)
+}
+
+func artifactCells(art *operate.Artifact) []string {
+	digest := art.SHA256[:min(12, len(art.SHA256))]
+	return []string{
+		printable(art.Key), bytes(art.Size), strconv.FormatInt(art.Hits, 10), times(art.Misses, art.AtLeast),
+		when(art.Fetched), printable(digest), printable(art.URL),
+	}
 }

@@ -33,6 +33,39 @@ func (s *Cache) NewReader() (*Reader, error) {
 // Close gives the directory back.
 func (r *Reader) Close() error { return r.dir.Close() }
 
+// Readers read metas at the same time, see tree.LoadWith.
+type Readers []*Reader
+
+// NewReaders returns n Readers, which are to be closed.
+func (s *Cache) NewReaders(n int) (Readers, error) {
+	all := make(Readers, 0, n)
+	for range n {
+		r, err := s.NewReader()
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// Close closes each.
+func (all Readers) Close() {
+	for _, r := range all {
+		r.Close()
+	}
+}
+
+// Listed is Cache.ReadListed.
+func (r *Reader) Listed(name string) (*Artifact, error) {
+	if !IsMetaName(name) {
+		return nil, nil
+	}
+	a, err := r.Artifact(name)
+	return listed(name, a, err)
+}
+
 // Brief is what lists show of an artifact.
 type Brief struct {
 	URL     string // redacted

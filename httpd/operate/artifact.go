@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"fromcache/fsstore"
@@ -83,6 +84,25 @@ func (l *Local) Artifacts(_ context.Context, p Page) (ArtifactList, error) {
 	return list, err
 }
 
+// eachArtifact is EachArtifact of this machine. It lists meta/ once.
+func (l *Local) eachArtifact(match string) iter.Seq2[Artifact, error] {
+	matches := func(k string) bool { return Page{Match: match}.matches(k) }
+	return func(yield func(Artifact, error) bool) {
+		for a, err := range l.Store.EachCounted(matches, l.Store.Hits) {
+			var row Artifact
+			switch {
+			case err == nil:
+				row = redacted(a.Artifact, a.Hits)
+			case a.Artifact != nil:
+				row.Key, err = a.Key, &Broken{a.Key, l.shorten(err)}
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
 // Artifact returns the artifact of one key.
 func (l *Local) Artifact(_ context.Context, k string) (Artifact, error) {
 	a, err := l.Store.Artifact(k)
@@ -101,8 +121,10 @@ func (l *Local) Lookup(_ context.Context, url string) (Artifact, error) {
 	return l.withHits(a), nil
 }
 
-func (l *Local) withHits(a *fsstore.Artifact) Artifact {
-	row := Artifact{*a, l.Store.Hits(a.Key)}
+func (l *Local) withHits(a *fsstore.Artifact) Artifact { return redacted(a, l.Store.Hits(a.Key)) }
+
+func redacted(a *fsstore.Artifact, hits int64) Artifact {
+	row := Artifact{*a, hits}
 	row.URL = key.Redact(row.URL)
 	return row
 }

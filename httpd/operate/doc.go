@@ -71,9 +71,13 @@ func (l JobList) Each() iter.Seq2[Job, error] {
 	}
 }
 
-// EachArtifact yields every artifact whose key the glob matches. One that can't be read is an
-// Artifact that has only its Key, and an error; the rest follows.
+// EachArtifact yields every artifact whose key the glob matches, by key. One that can't be read is an
+// Artifact that has only its Key, and an error; the rest follows. More than fsstore.SortedKeys on this
+// machine come in no order, and as they are read.
 func EachArtifact(ctx context.Context, c Cache, match string) iter.Seq2[Artifact, error] {
+	if l, isLocal := c.(*Local); isLocal {
+		return l.eachArtifact(match)
+	}
 	return each(match, func(p Page) (iter.Seq2[Artifact, error], string, error) {
 		l, err := c.Artifacts(ctx, p)
 		return l.each(), l.Next, err
