@@ -67,19 +67,20 @@ func (s *Cache) readRecord(name string) (h Record, err error) {
 // fs.ErrNotExist if there is none that names a digest.
 func (s *Cache) LastRecord(k string) (h Record, err error) { return s.readRecord(k + ".job") }
 
-// EachRecord calls do for the jobs in done/ whose names are keys. newest says whether it is the
-// one of LastRecord.
-func (s *Cache) EachRecord(do func(k string, newest bool, h *Record)) error {
+// EachRecord calls do for the jobs in done/ whose names are keys, for atOnce of them at the same time
+// and in no order. newest says whether it is the one of LastRecord.
+func (s *Cache) EachRecord(atOnce int, do func(k string, newest bool, h *Record)) error {
 	return s.tree.EachNames(string(tree.Done), func(names []string) error {
-		for _, name := range names {
+		tree.LoadAll(atOnce, names, func(name string) (none struct{}) {
 			k := tree.StemOf(name)
 			if !key.Valid(k) {
-				continue
+				return none
 			}
 			if h, err := s.readRecord(name); err == nil {
 				do(k, name == k+".job", &h)
 			}
-		}
+			return none
+		})
 		return nil
 	})
 }

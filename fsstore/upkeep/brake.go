@@ -1,16 +1,17 @@
 package upkeep
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/tree"
 )
 
 // Brake is the error of a collection that took nothing, because so many blobs without a meta, an
@@ -41,16 +42,17 @@ const (
 
 // checkBrake returns a *Brake if too many of all blobs would go at once. It does not look at tmp/,
 // because what is there has passed it before and can be restored for a day. It reads more than
-// names only if there are more than brakeFrom, because that takes long.
-func (s *Keeper) checkBrake(unwanted []string, all int) error {
+// names only if there are more than brakeFrom, and the metas again only if it is about to hold them,
+// because that takes long.
+func (s *Keeper) checkBrake(unwanted []string, all int, wanted digests, atOnce int) error {
 	if len(unwanted) <= brakeFrom {
 		return nil
 	}
-	total, err := s.bytesIn("blobs")
-	if err != nil || !s.tooMany(unwanted, all, total) {
-		return err
+	total := s.bytesOf(unwanted) + s.bytesOfSet(wanted, atOnce)
+	if !s.tooMany(unwanted, all, total) {
+		return nil
 	}
-	meant, err := s.discarded()
+	meant, err := s.discarded(atOnce)
 	if err != nil {
 		return err
 	}
@@ -73,8 +75,8 @@ func (s *Keeper) tooMany(blobs []string, all int, total int64) bool {
 	return len(blobs) > brakeFrom && (len(blobs) > all/tenth || s.bytesOf(blobs) > total/tenth)
 }
 
-func (s *Keeper) bytesIn(dir string) (sum int64, err error) {
-	err = s.tree.EachNames(dir, func(names []string) error {
+func (s *Keeper) bytesOfBlobs() (sum int64, err error) {
+	err = s.tree.EachNames("blobs", func(names []string) error {
 		sum += s.bytesOf(names)
 		return nil
 	})
@@ -82,45 +84,81 @@ func (s *Keeper) bytesIn(dir string) (sum int64, err error) {
 }
 
 func (s *Keeper) bytesOf(blobs []string) (sum int64) {
-	var st unix.Stat_t
 	for _, d := range blobs {
-		if unix.Lstat(s.tree.Path("blobs", d), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
-			sum += st.Size
-		}
+		sum += s.sizeOf(d)
 	}
 	return sum
 }
 
+// bytesOfSet is bytesOf of those that are there. It looks at atOnce of them at the same time.
+func (s *Keeper) bytesOfSet(blobs digests, atOnce int) (sum int64) {
+	some := make([]string, 0, 1024)
+	add := func() {
+		for _, size := range tree.LoadAll(atOnce, some, s.sizeOf) {
+			sum += size
+		}
+		some = some[:0]
+	}
+	for d := range blobs {
+		if some = append(some, held.SumHex(d)); len(some) == cap(some) {
+			add()
+		}
+	}
+	add()
+	return sum
+}
+
+// sizeOf returns the size of a blob, 0 where there is none.
+func (s *Keeper) sizeOf(d string) int64 {
+	var st unix.Stat_t
+	if unix.Lstat(s.tree.Path("blobs", d), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return 0
+	}
+	return st.Size
+}
+
 // discarded returns every digest that is known to be unwanted: a job in done/ has the line of an
 // evict, or a meta or a job in done/ names a newer version.
-func (s *Keeper) discarded() (digests, error) {
+func (s *Keeper) discarded(atOnce int) (digests, error) {
 	meant := digests{}
-	err := s.held.EachRecord(func(k string, newest bool, h *held.Record) {
+	var mu sync.Mutex
+	err := s.held.EachRecord(atOnce, func(k string, newest bool, h *held.Record) {
+		old := h.Evicted || //guard:TestTheBrakeKnowsWhatWasMeant
+			!newest && s.hasReplaced(k, h.Done.Sha256)
+		mu.Lock()
+		defer mu.Unlock()
 		for _, d := range h.Earlier {
 			meant.add(d) //guard:TestTheBrakeKnowsEarlierVersions
 		}
-		if h.Evicted || //guard:TestTheBrakeKnowsWhatWasMeant
-			!newest && s.hasReplaced(k, h.Done.Sha256) {
+		if old {
 			meant.add(h.Done.Sha256)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 16<<10)
+	readers, err := s.held.NewReaders(atOnce)
+	if err != nil {
+		return nil, err
+	}
+	defer readers.Close()
 	return meant, s.tree.EachNames("meta", func(names []string) error {
-		for _, name := range names {
-			var m held.Meta
-			b, err := s.held.ReadMeta(name, buf)
-			if err != nil || json.Unmarshal(b, &m) != nil {
-				continue // it names no earlier version
-			}
-			for _, v := range m.History {
+		for _, history := range tree.LoadWith(readers, names, historyIn) {
+			for _, v := range history {
 				meant.add(v.SHA256) //guard:TestTheBrakeKnowsWhatWasMeant
 			}
 		}
 		return nil
 	})
+}
+
+// historyIn returns the earlier versions that meta/<name> names.
+func historyIn(r *held.Reader, name string) []held.Version {
+	a, err := r.Artifact(name)
+	if err != nil {
+		return nil // it names none
+	}
+	return a.History
 }
 
 // brakePause is how long Run waits at least before it tries a collection again that was held back.
@@ -135,7 +173,7 @@ func (s *Keeper) BrakeIsDue() bool {
 // Collect is GC for a server: Health tells what holds it back, and the log what it did.
 func (s *Keeper) Collect() {
 	began := time.Now()
-	report, err := s.GC(GCOptions{})
+	report, err := s.GC(GCOptions{atOnce: s.tree.AtOnceBeside()})
 	_, held := errors.AsType[*Brake](err)
 	switch {
 	case held:

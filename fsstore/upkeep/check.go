@@ -22,26 +22,29 @@ import (
 
 // checks lists the directories in the order in which a checker walks them, and what it checks of
 // each regular file. Scrub walks meta/ and blobs/ alone, because the pages show the other files.
+// inOrder is for what depends on the files before it.
 var checks = []struct {
-	dir string
-	of  []func(*checker, *file)
+	dir     string
+	inOrder bool
+	of      []func(*checker, *file)
 }{
-	{"meta", []func(*checker, *file){(*checker).checkReadable, (*checker).checkMeta}},
-	{"blobs", []func(*checker, *file){(*checker).checkReadable, (*checker).checkBlob}},
-	{string(tree.Misses), []func(*checker, *file){(*checker).checkJob}},
-	{string(tree.Queue), []func(*checker, *file){(*checker).checkJob}},
-	{string(tree.Active), []func(*checker, *file){(*checker).checkClaim, (*checker).checkJob}},
-	{string(tree.Done), []func(*checker, *file){(*checker).checkJob}},
-	{string(tree.Failed), []func(*checker, *file){(*checker).checkJob}},
-	{string(tree.Cancelled), []func(*checker, *file){(*checker).checkJob}},
-	{string(tree.Denied), []func(*checker, *file){(*checker).checkDenied}},
-	{"hits", []func(*checker, *file){(*checker).checkHits}},
-	{"stats", nil},
-	{"queries", nil},
-	{"allowed", nil},
-	{tokens.Dir, []func(*checker, *file){(*checker).checkReadable, (*checker).checkToken}},
-	{"tmp", []func(*checker, *file){(*checker).checkTemp}},
-	{"", nil},
+	{dir: "meta", of: []func(*checker, *file){(*checker).checkReadable, (*checker).checkMeta}},
+	{dir: "blobs", of: []func(*checker, *file){(*checker).checkReadable, (*checker).checkBlob}},
+	{dir: string(tree.Misses), of: []func(*checker, *file){(*checker).checkJob}},
+	{dir: string(tree.Queue), of: []func(*checker, *file){(*checker).checkJob}},
+	{dir: string(tree.Active), inOrder: true,
+		of: []func(*checker, *file){(*checker).checkClaim, (*checker).checkJob}},
+	{dir: string(tree.Done), of: []func(*checker, *file){(*checker).checkJob}},
+	{dir: string(tree.Failed), of: []func(*checker, *file){(*checker).checkJob}},
+	{dir: string(tree.Cancelled), of: []func(*checker, *file){(*checker).checkJob}},
+	{dir: string(tree.Denied), of: []func(*checker, *file){(*checker).checkDenied}},
+	{dir: "hits", of: []func(*checker, *file){(*checker).checkHits}},
+	{dir: "stats"},
+	{dir: "queries"},
+	{dir: "allowed"},
+	{dir: tokens.Dir, of: []func(*checker, *file){(*checker).checkReadable, (*checker).checkToken}},
+	{dir: "tmp", inOrder: true, of: []func(*checker, *file){(*checker).checkTemp}},
+	{dir: "", inOrder: true},
 }
 
 // checker is one walk through the data directory.
@@ -50,23 +53,25 @@ type checker struct {
 	ctx    context.Context
 	o      FsckOptions
 	r      FsckReport
-	pace   *pace // of Scrub; nil: full speed
+	pace   *pace        // of Scrub; nil: full speed
+	atOnce int          // files that are looked at together
+	reader *held.Reader // of a probe
 	server unix.Stat_t
 	buf    []byte
 	total  int64 // bytes to be read
 	hasOld bool  // a half-written file is older than its rule
 
-	rotten map[string]bool    // blobs that are not what their names say
-	unread []file             // could not be read, or not be taken out of service
-	links  map[uint64][]*file // that have several names, by inode
-	claims map[string]string  // paths in active/, by key
-	wanted digests            // what every meta names; nil: one of them can't be read
+	rotten map[string]bool   // blobs that are not what their names say
+	unread []file            // could not be read, or not be taken out of service
+	links  []*file           // that have several names
+	claims map[string]string // paths in active/, by key
+	flawed bool              // a problem was found in meta/
+	named  *digests          // see wanted
 }
 
 func newChecker(ctx context.Context, s *Keeper, o FsckOptions) *checker {
 	return &checker{
-		s: s, ctx: ctx, o: o, rotten: map[string]bool{},
-		links: map[uint64][]*file{}, claims: map[string]string{},
+		s: s, ctx: ctx, o: o, atOnce: s.tree.AtOnce(), rotten: map[string]bool{}, claims: map[string]string{},
 	}
 }
 
@@ -109,7 +114,7 @@ func (c *checker) run() error {
 		return err
 	}
 	if c.o.Progress != nil && !c.o.Quick {
-		c.total, _ = c.s.bytesIn("blobs")
+		c.total, _ = c.s.bytesOfBlobs()
 	}
 	if _, err := c.s.spool.Due(); err != nil { // reads queue/, whose jobs want their parts in tmp/
 		return err
@@ -118,11 +123,14 @@ func (c *checker) run() error {
 		if c.s.tree.MayLack(check.dir) && check.dir != "" {
 			continue
 		}
-		if check.dir == "tmp" {
-			c.readWanted()
+		if check.dir == "tmp" && c.flawed {
+			c.wanted()
 		}
-		if err := c.walk(check.dir, check.of); err != nil {
+		if err := c.walk(check.dir, check.inOrder, check.of); err != nil {
 			return err
+		}
+		if check.dir == "meta" {
+			c.flawed = len(c.r.Problems) > 0
 		}
 		if check.dir == "blobs" && !c.s.tree.ReadOnly {
 			if err := c.findLostMetas(); err != nil {
@@ -143,27 +151,6 @@ func (c *checker) run() error {
 	return err
 }
 
-// walk checks each file of a directory. Scrub begins anywhere in it, because a server that is
-// restarted every day would otherwise never read the last blobs.
-func (c *checker) walk(dir string, of []func(*checker, *file)) error {
-	names, err := c.s.tree.AllNames(dir)
-	if err != nil {
-		return err
-	}
-	slices.Sort(names)
-	names = c.pace.rotate(names)
-	for i, name := range names {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		c.checkName(dir, name, of)
-		if dir == "meta" {
-			c.pace.restAfterMeta(c.ctx, i)
-		}
-	}
-	return c.ctx.Err()
-}
-
 // checkName checks one name of a directory.
 func (c *checker) checkName(dir, name string, of []func(*checker, *file)) {
 	f := file{dir: dir, name: name, path: strings.TrimPrefix(dir+"/"+name, "/")}
@@ -180,7 +167,7 @@ func (c *checker) checkName(dir, name string, of []func(*checker, *file)) {
 		c.addProblem(f.path, "not a regular file: ignored", "move it away")
 	default:
 		if f.st.Nlink > 1 {
-			c.links[f.st.Ino] = append(c.links[f.st.Ino], &f)
+			c.links = append(c.links, &f)
 		}
 		for _, ask := range of {
 			ask(c, &f)
@@ -219,7 +206,11 @@ func (c *checker) checkMeta(f *file) {
 		c.addProblem(f.path, "ignored: its name does not end in .json", "rename it, or move it away")
 		return
 	}
-	a, err := c.s.held.ReadListed(f.name)
+	read := c.s.held.ReadListed
+	if c.reader != nil {
+		read = c.reader.Listed
+	}
+	a, err := read(f.name)
 	switch {
 	case errors.Is(err, held.ErrMalformed):
 		p := c.addProblem(f.path, strings.TrimPrefix(err.Error(), c.s.tree.Root+"/"+f.path+": "),

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,22 +39,36 @@ func (c *checker) checkBrokenCopy(f *file) {
 // addHardLinks reports files that have several names. It looks at each again, because a job that
 // moved during the walk was seen under two names and has one.
 func (c *checker) addHardLinks() {
-	for _, list := range c.links {
-		list = slices.DeleteFunc(list, func(f *file) bool {
-			var st unix.Stat_t
-			return unix.Lstat(c.s.tree.Path(f.dir, f.name), &st) != nil ||
-				st.Ino != f.st.Ino || st.Nlink < 2
-		})
-		switch {
-		case len(list) > 1:
-			c.addProblem(list[1].path, "the same file is also "+list[0].path, "rm one of the two names")
-		case len(list) == 1:
-			c.addProblem(list[0].path, fmt.Sprintf(
-				"the file has %d names: whoever writes to another of them changes this one",
-				list[0].st.Nlink),
-				"cp it to a name with a dot in front, then mv that over it")
+	names := map[uint64][]*file{} // by inode
+	for _, f := range c.links {
+		var st unix.Stat_t
+		if unix.Lstat(c.s.tree.Path(f.dir, f.name), &st) == nil && st.Ino == f.st.Ino && st.Nlink > 1 {
+			names[st.Ino] = append(names[st.Ino], f)
 		}
 	}
+	for _, list := range names {
+		slices.SortFunc(list, func(a, b *file) int {
+			return cmp.Or(cmp.Compare(placeOf(a.dir), placeOf(b.dir)), strings.Compare(a.name, b.name))
+		})
+		if len(list) > 1 {
+			c.addProblem(list[1].path, "the same file is also "+list[0].path, "rm one of the two names")
+			continue
+		}
+		c.addProblem(list[0].path, fmt.Sprintf(
+			"the file has %d names: whoever writes to another of them changes this one",
+			list[0].st.Nlink),
+			"cp it to a name with a dot in front, then mv that over it")
+	}
+}
+
+// placeOf returns the place of a directory in checks.
+func placeOf(dir string) int {
+	for i, check := range checks {
+		if check.dir == dir {
+			return i
+		}
+	}
+	return len(checks)
 }
 
 // checkReadable reports a file that the server's user may not read, such as one of a backup that
@@ -187,14 +202,19 @@ func (c *checker) checkDenied(f *file) {
 	}
 }
 
-// readWanted reads which blobs the metas name now, as gc does, because tmp/ is checked by that.
-func (c *checker) readWanted() {
-	wanted, err := c.s.wanted()
-	if err != nil {
-		c.addProblem("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
-		return
+// wanted returns which blobs the metas name, as gc reads them, because tmp/ is checked by that; nil:
+// one of them can't be read. It reads all of meta/ when it is first asked, which a sound tree with
+// nothing old in tmp/ does not need.
+func (c *checker) wanted() digests {
+	if c.named == nil {
+		wanted, err := c.s.wanted(c.atOnce)
+		if err != nil {
+			c.addProblem("meta", err.Error(), "until then what gc has taken out of service stays in tmp/")
+			wanted = nil
+		}
+		c.named = &wanted
 	}
-	c.wanted = wanted
+	return *c.named
 }
 
 // checkTemp reports a file in tmp/ that gc, which runs every hour, should have removed. Repair
@@ -203,12 +223,16 @@ func (c *checker) checkTemp(f *file) {
 	if strings.HasSuffix(f.name, rottenSuffix) {
 		c.r.Rotten = append(c.r.Rotten, f.name)
 	}
+	age := time.Since(time.Unix(f.st.Ctim.Unix()))
+	if d, gone := strings.CutSuffix(f.name, held.GoneSuffix); gone && held.IsDigest(d) && age < goneFor+slack {
+		return
+	}
 	rule, text := c.ruleOf(f.name)
 	switch {
 	case text == "":
 	case rule == 0:
 		c.addProblem(f.path, text, "move it away")
-	case time.Since(time.Unix(f.st.Ctim.Unix())) >= rule+slack:
+	case age >= rule+slack:
 		c.addProblem(f.path, text, "a running server's gc removes it; or `fromcache fsck --repair`")
 		c.hasOld = true
 	}
@@ -221,7 +245,7 @@ func (c *checker) ruleOf(name string) (time.Duration, string) {
 	case name[0] == '.':
 		return oldTemp, "half-written, by a process that has died"
 	case gone && held.IsDigest(d):
-		if c.wanted == nil || c.wanted.has(d) {
+		if wanted := c.wanted(); wanted == nil || wanted.has(d) {
 			return 0, ""
 		}
 		return goneFor, "a blob that nothing names, out of service for more than a day"
@@ -240,7 +264,7 @@ func (c *checker) ruleOf(name string) (time.Duration, string) {
 
 // sweep has gc remove what is old in tmp/, if there is anything. It takes no blob out of service.
 func (c *checker) sweep() error {
-	if !c.hasOld || c.wanted == nil {
+	if !c.hasOld || c.wanted() == nil {
 		return nil
 	}
 	_, err := c.s.GC(GCOptions{tmpOnly: true})

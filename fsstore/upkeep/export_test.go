@@ -5,6 +5,8 @@ package upkeep
 import (
 	"context"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"fromcache/fsstore/health"
@@ -53,7 +55,9 @@ func NewScrub(ctx context.Context, s *Keeper, rate int64) *Checker {
 
 func (c *checker) Round() error { return c.round() }
 
-func (c *checker) Want() { c.readWanted() }
+func (c *checker) Report() FsckReport { return c.r }
+
+func (c *checker) Want() { c.wanted() }
 
 func (c *checker) RuleOf(name string) (time.Duration, string) { return c.ruleOf(name) }
 
@@ -70,3 +74,18 @@ func (c *checker) LostMeta(k string) []health.Problem {
 func (c *checker) WriteAnew(k string, h *held.Record) error { return c.writeAnew(k, h, nil, false) }
 
 const ManyUnnamed = brakeTrouble
+
+// InOrder checks each file of each directory one after the other, by name.
+func InOrder(c *Checker) FsckReport {
+	for _, check := range checks {
+		if c.walkInOrder(check.dir, check.of) != nil {
+			return c.r
+		}
+		if check.dir == "blobs" && c.findLostMetas() != nil {
+			return c.r
+		}
+	}
+	c.addHardLinks()
+	slices.SortStableFunc(c.r.Problems, func(a, b health.Problem) int { return strings.Compare(a.Path, b.Path) })
+	return c.r
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
+	"sync"
 
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
@@ -19,17 +21,24 @@ const writtenAnew = "written anew, as far as done/ tells, without the origin's h
 // last, no verb has evicted it, and no meta names it. An `rm` in a shell looks the same, because
 // only a verb writes that it was meant.
 func (c *checker) findLostMetas() error {
-	wanted, err := c.s.wanted()
-	if err != nil {
+	var mu sync.Mutex
+	var lost []string
+	err := c.s.held.EachRecord(c.atOnce, func(k string, newest bool, h *held.Record) {
+		if !newest || h.Evicted || c.isNamedBy(k, h.Done.Sha256) || !c.s.held.BlobOrGone(h.Done.Sha256) {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		lost = append(lost, k)
+	})
+	if len(lost) == 0 {
+		return err
+	}
+	wanted, wrong := c.s.wanted(c.atOnce)
+	if wrong != nil {
 		return nil //nolint:nilerr // checkMeta has reported that meta, which may name any blob
 	}
-	var lost []string
-	err = c.s.held.EachRecord(func(k string, newest bool, h *held.Record) {
-		d := h.Done.Sha256
-		if newest && !wanted.has(d) && c.s.held.BlobOrGone(d) {
-			lost = append(lost, k)
-		}
-	})
+	slices.Sort(lost)
 	for _, k := range lost {
 		if err := c.ctx.Err(); err != nil {
 			return err
@@ -37,6 +46,13 @@ func (c *checker) findLostMetas() error {
 		c.checkLostMeta(k, wanted)
 	}
 	return err
+}
+
+// isNamedBy reports whether the meta of key k names the digest. That is so of most, and spares the
+// reading of all metas.
+func (c *checker) isNamedBy(k, digest string) bool {
+	a, err := c.s.held.ReadArtifact(k + ".json")
+	return err == nil && a.SHA256 == digest
 }
 
 // checkLostMeta reports the meta of key k if it is gone, or if it is older than the version that

@@ -27,7 +27,7 @@ const (
 	oldPart = 7 * 24 * time.Hour // a part whose key has no job any more
 )
 
-var digestIn = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
+var anyDigest = regexp.MustCompile(`(?i)\b[0-9a-f]{64}\b`)
 
 // GC takes blobs that no meta names out of service, restores those that a meta names again, and
 // unlinks what has been out of service for a day by its ctime, which the rename set. It touches no
@@ -42,7 +42,11 @@ func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 	if o.Older == 0 {
 		o.Older = goneFor
 	}
-	wanted, err := s.wanted()
+	if o.atOnce == 0 {
+		o.atOnce = s.tree.AtOnce()
+	}
+	before := s.tree.ListingOf("meta")
+	wanted, err := s.wanted(o.atOnce)
 	if err != nil {
 		return r, err
 	}
@@ -55,8 +59,8 @@ func (s *Keeper) GC(o GCOptions) (GCReport, error) {
 		o.keepGone = true
 		return r, errors.Join(brake, s.sweep(wanted, o, &r))
 	}
-	if len(r.Gone) > 0 && !o.DryRun { // a publisher may have committed in between
-		if wanted, err = s.wanted(); err != nil {
+	if len(r.Gone) > 0 && !o.DryRun && !before.Same(s.tree.ListingOf("meta")) {
+		if wanted, err = s.wanted(o.atOnce); err != nil { // a publisher may have committed in between
 			return r, err
 		}
 	}
@@ -78,24 +82,38 @@ func (d digests) has(s string) bool {
 	return ok && held.IsDigest(s)
 }
 
-// wanted returns every digest that a meta names.
-func (s *Keeper) wanted() (digests, error) {
+// wanted returns every digest that a meta names. It reads atOnce metas at the same time.
+func (s *Keeper) wanted(atOnce int) (digests, error) {
 	wanted := digests{}
-	buf := make([]byte, 16<<10)
-	err := s.tree.EachNames("meta", func(names []string) error {
-		for _, name := range names {
-			if err := s.addWanted(wanted, name, buf); err != nil {
+	readers, err := s.held.NewReaders(atOnce)
+	if err != nil {
+		return nil, err
+	}
+	defer readers.Close()
+	return wanted, s.tree.EachNames("meta", func(names []string) error {
+		for i, d := range tree.LoadWith(readers, names, digestIn) {
+			if d != "" {
+				wanted.add(d)
+			} else if err := s.addWanted(wanted, names[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return wanted, err
+}
+
+// digestIn returns the digest in meta/<name>, or "" where that takes a closer look.
+func digestIn(r *held.Reader, name string) string {
+	b, err := r.Text(name)
+	if err != nil {
+		return ""
+	}
+	return held.DigestIn(b)
 }
 
 // addWanted adds the digest that meta/<name> names.
-func (s *Keeper) addWanted(wanted digests, name string, buf []byte) error {
-	b, err := s.held.ReadMeta(name, buf)
+func (s *Keeper) addWanted(wanted digests, name string) error {
+	b, err := s.held.ReadMeta(name, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -115,7 +133,7 @@ func (s *Keeper) addWanted(wanted digests, name string, buf []byte) error {
 func (s *Keeper) addWantedOfMalformed(wanted digests, name string, b []byte) error {
 	k, isMeta := strings.CutSuffix(name, ".json")
 	found := !isMeta
-	for _, d := range digestIn.FindAllString(string(b), -1) {
+	for _, d := range anyDigest.FindAllString(string(b), -1) {
 		d = strings.ToLower(d)
 		wanted.add(d)
 		found = found || !key.HasSum(k, d) // that is the URL's own
@@ -140,7 +158,7 @@ func (s *Keeper) takeOut(wanted digests, o GCOptions, r *GCReport) error {
 		return err
 	}
 	if !o.Force { //guard:TestGCHasABrake
-		if err := s.checkBrake(unwanted, all); err != nil {
+		if err := s.checkBrake(unwanted, all, wanted, o.atOnce); err != nil {
 			r.Held = unwanted
 			return err
 		}

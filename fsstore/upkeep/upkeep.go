@@ -54,6 +54,7 @@ type GCOptions struct {
 	Older  time.Duration // unlink blobs that have been out of service for longer; 0: 24 h
 	Force  bool          // ignore the Brake
 
+	atOnce   int  // files to read at the same time; 0: as a verb does
 	keepGone bool // unlink no blob
 	tmpOnly  bool // take no blob out of service
 }
