@@ -272,6 +272,9 @@ func (a *app) serveUntil(ctx context.Context, o *serveFlags, log *slog.Logger) e
 			return store.Scrub(ctx, fsstore.ScrubOptions{Rate: int64(o.scrubRate)})
 		})
 	}
+	if !o.replica {
+		store.Hosts.Announce(localURLs(listener.Addr(), certificate.scheme()))
+	}
 	announce(browserURL(ctx, listener.Addr(), certificate.scheme()), listener.Addr(), store, password != "", log)
 	if forMetrics != nil {
 		log.Info("metrics have a port of their own", "metrics", "http://"+forMetrics.Addr().String()+"/metrics")

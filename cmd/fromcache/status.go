@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +22,7 @@ type statusRow struct {
 }
 
 func statusCommand(a *app) *cobra.Command {
-	var host string
-	listen := port(defaultPort)
+	here := newListening()
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
@@ -32,17 +30,20 @@ func statusCommand(a *app) *cobra.Command {
 		Long: `Say on one screen whether all is well: does the server on this machine answer, is there space,
 what waits, what is fetched, what failed in the last day, does anything come in, how far is the
 scrub. The exit status is 0 when there is nothing to do, 1 when there is, which the last lines say,
-and 2 when the data directory can't be read.`,
+and 2 when the data directory can't be read.
+
+Where that server listens is in the data directory while it runs. A replica's is not: give --host and
+--port, or FROMCACHE_HOST and FROMCACHE_PORT.`,
 		Args: operands(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			server, err := a.farServer()
 			if err != nil {
 				return err
 			}
-			if server != "" && (c.Flags().Changed("host") || c.Flags().Changed("port")) {
+			if server != "" && here.isNamed() {
 				return usagef("--host and --port are for the server on this machine: leave them out with --server")
 			}
-			row, err := a.statusOf(c.Context(), server, net.JoinHostPort(host, strconv.Itoa(int(listen))))
+			row, err := a.statusOf(c.Context(), server, here)
 			if err != nil {
 				return unknownError{err}
 			}
@@ -57,16 +58,15 @@ and 2 when the data directory can't be read.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&host, "host", "127.0.0.1", "`ADDR` that the server listens on")
-	c.Flags().Var(&listen, "port", "`PORT` that it listens on")
+	c.Flags().AddFlagSet(here.flags)
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, for programs")
 	return c
 }
 
 // statusOf asks the server, or where that is "" this machine.
-func (a *app) statusOf(ctx context.Context, server, addr string) (*statusRow, error) {
+func (a *app) statusOf(ctx context.Context, server string, here *listening) (*statusRow, error) {
 	if server == "" {
-		return a.statusHere(ctx, addr)
+		return a.statusHere(ctx, here)
 	}
 	c, err := a.openCache()
 	if err != nil {
@@ -76,9 +76,9 @@ func (a *app) statusOf(ctx context.Context, server, addr string) (*statusRow, er
 	return &statusRow{"answers at " + server, st}, err
 }
 
-// statusHere asks the data directory, and the server at addr. What the server says of its troubles
-// counts, because it may be allowed what this user is not, and knows its own flags.
-func (a *app) statusHere(ctx context.Context, addr string) (*statusRow, error) {
+// statusHere asks the data directory, and the server on this machine. What the server says of its
+// troubles counts, because it may be allowed what this user is not, and knows its own flags.
+func (a *app) statusHere(ctx context.Context, here *listening) (*statusRow, error) {
 	s, err := a.openStore(fsstore.Options{})
 	if err != nil {
 		return nil, err
@@ -87,10 +87,11 @@ func (a *app) statusHere(ctx context.Context, addr string) (*statusRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := askHealth(ctx, "http://"+addr)
-	if errors.Is(err, errWantsTLS) {
-		text, err = askHealth(ctx, "https://"+addr)
+	var bases []string
+	if !here.isNamed() {
+		bases = s.Hosts.URLs()
 	}
+	addr, text, err := a.askHere(ctx, here, bases)
 	row := &statusRow{"answers at " + addr, st}
 	switch unwell := errors.As(err, new(unwellError)); {
 	case err == nil, unwell:

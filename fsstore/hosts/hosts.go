@@ -37,6 +37,7 @@ type Hosts struct {
 	mu   sync.Mutex
 	own  *os.File        // flocked; nil: not yet, or another server of this host has it
 	seen map[string]bool // files of hosts whose locks are seen here
+	urls string          // of this server, a line each; "": not announced
 }
 
 // New returns the Hosts of one data directory for the host of that name.
@@ -62,6 +63,7 @@ func (h *Hosts) Meet() error {
 	defer h.mu.Unlock()
 	own := hostFile(h.Name, h.Boot)
 	err := h.holdOwn(h.tree.Path("tmp", own))
+	h.writeURLs(h.tree.Path("tmp", own))
 	names, listErr := h.tree.Names("tmp")
 	for _, name := range names {
 		if strings.HasPrefix(name, tree.HostPrefix) && name != own && h.isHeld(name) {
