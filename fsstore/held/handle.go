@@ -19,8 +19,11 @@ type Handle struct {
 	cache *Cache
 	raw   string
 	url   key.URL
+	sum   string // of url
+	key   string // of url
 	name  string // of the meta under today's key
-	old   string // of the meta under the key of earlier servers
+	meta  string // its path
+	old   string // path of the meta under the key of earlier servers
 	found atomic.Pointer[foundMeta]
 }
 
@@ -37,11 +40,18 @@ func (s *Cache) Handle(rawURL string) (*Handle, bool) {
 	if err != nil || strings.Contains(rawURL, "?") {
 		return nil, false
 	}
-	return &Handle{cache: s, raw: rawURL, url: u, name: u.Key() + ".json", old: u.OldKey() + ".json"}, true
+	k := u.Key()
+	return &Handle{
+		cache: s, raw: rawURL, url: u, sum: u.Sum(), key: k,
+		name: k + ".json", meta: s.metas.Dir + k + ".json", old: s.metas.Dir + u.OldKey() + ".json",
+	}, true
 }
 
 // URL returns the URL as it was asked for.
 func (h *Handle) URL() string { return h.raw }
+
+// Names returns the URL, normalised, its Sum and its Key.
+func (h *Handle) Names() (u key.URL, sum, k string) { return h.url, h.sum, h.key }
 
 // Lookup is Cache.Lookup of the handle's URL.
 func (h *Handle) Lookup() (*Artifact, error) {
@@ -69,9 +79,9 @@ func (h *Handle) find() (*Artifact, error) {
 	s := h.cache
 	f := h.found.Load()
 	var st unix.Stat_t
-	err := unix.Lstat(s.metas.Dir+h.name, &st)
+	err := unix.Lstat(h.meta, &st)
 	switch {
-	case f == nil && err == unix.ENOENT && unix.Lstat(s.metas.Dir+h.old, &st) == unix.ENOENT:
+	case f == nil && err == unix.ENOENT && unix.Lstat(h.old, &st) == unix.ENOENT:
 		return nil, fs.ErrNotExist // a URL without a query has no other keys
 	case f != nil && err == nil &&
 		f.Identity == tree.Identify(&st): //guard:TestHandleSeesEachChange
@@ -82,7 +92,7 @@ func (h *Handle) find() (*Artifact, error) {
 	if err == nil {
 		h.remember(a)
 	}
-	return a, s.hideUnreadable(h.url.Key(), err)
+	return a, s.hideUnreadable(h.key, err)
 }
 
 // remember keeps a where it is found under today's key, and no file but its meta says that its bytes
@@ -90,7 +100,7 @@ func (h *Handle) find() (*Artifact, error) {
 func (h *Handle) remember(a *Artifact) {
 	row, ok := h.cache.metas.Get(h.name)
 	asked := a.AskedURL()
-	if ok && row.Value == a && a.URLSum == h.url.Sum() && !a.putByOldServer() &&
+	if ok && row.Value == a && a.URLSum == h.sum && !a.putByOldServer() &&
 		!strings.Contains(asked, "?") && !strings.HasSuffix(asked, "...") {
 		h.found.Store(&foundMeta{row.Identity, a})
 	}

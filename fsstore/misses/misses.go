@@ -102,11 +102,22 @@ func (s *Misses) NoteMiss(rawURL string, by Asker) (Verdict, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.note(u, u.Sum(), u.Key(), by)
+}
+
+// NoteMissOf is NoteMiss of a handle's URL.
+func (s *Misses) NoteMissOf(h *held.Handle, by Asker) (Verdict, error) {
+	u, sum, k := h.Names()
+	return s.note(u, sum, k, by)
+}
+
+// note records a miss of u, whose Sum and Key are sum and k.
+func (s *Misses) note(u key.URL, sum, k string, by Asker) (Verdict, error) {
 	if s.tree.ReadOnly {
 		return cmp.Or(s.decided(u, s.spool.IDOf(u)), VerdictCopy), nil
 	}
 	addr := Address(by.Addr)
-	a := request{interest{u.Sum(), network(addr)}, u.Key(), addr, job.Tool(by.UserAgent), u.Whole()}
+	a := request{interest{sum, network(addr)}, k, addr, job.Tool(by.UserAgent), u.Whole()}
 	if s.countRepeat(a) { //guard:TestNewURLsAreSeenAtOnce
 		return VerdictNoted, nil
 	}

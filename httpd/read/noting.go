@@ -23,7 +23,18 @@ func askerOf(r *http.Request) asker {
 
 // note notes that raw was asked for, and is not held, as verdict does. An error is about the URL.
 func (s *Server) note(raw string, by asker) (fsstore.Verdict, error) {
-	v, err := s.verdict(raw, by)
+	return s.noteBy(raw, by, s.store.NoteMiss)
+}
+
+// noteOf is note of a handle's URL.
+func (s *Server) noteOf(h *fsstore.Handle, by asker) (fsstore.Verdict, error) {
+	return s.noteBy(h.URL(), by, func(_ string, by fsstore.Asker) (fsstore.Verdict, error) { return s.store.NoteMissOf(h, by) })
+}
+
+type noter func(raw string, by fsstore.Asker) (fsstore.Verdict, error)
+
+func (s *Server) noteBy(raw string, by asker, do noter) (fsstore.Verdict, error) {
+	v, err := s.verdict(raw, by, do)
 	if errors.Is(err, key.ErrBadURL) {
 		return v, err
 	}
@@ -37,11 +48,11 @@ func (s *Server) note(raw string, by asker) (fsstore.Verdict, error) {
 // verdict notes that raw was asked for, unless the request is for what is held alone. Its answer is
 // the 404 of any miss and not 504, because that would count as a fault of the server wherever
 // answers are watched.
-func (s *Server) verdict(raw string, by asker) (fsstore.Verdict, error) {
+func (s *Server) verdict(raw string, by asker, do noter) (fsstore.Verdict, error) {
 	if by.heldOnly {
 		return s.store.VerdictOf(raw)
 	}
-	v, err := s.store.NoteMiss(raw, fsstore.Asker{Addr: by.addr, UserAgent: by.agent})
+	v, err := do(raw, fsstore.Asker{Addr: by.addr, UserAgent: by.agent})
 	if (v == fsstore.VerdictNoted || v == fsstore.VerdictCopy) && s.missed != nil {
 		if above := s.missed(raw, viaNames(by.via)); above != "" && v == fsstore.VerdictCopy {
 			v = above

@@ -39,7 +39,7 @@ func (s *Server) AnswerPlain(r *front.Request) (o answer.Outcome, ok bool, err e
 	case errors.Is(err, fs.ErrNotExist):
 		by := asker{addr: r.Client, agent: string(r.Agent), heldOnly: r.OnlyIfCached}
 		var v fsstore.Verdict
-		if v, err = s.note(h.URL(), by); err != nil {
+		if v, err = s.noteOf(h, by); err != nil {
 			return o, false, nil // nothing was noted
 		}
 		o, err = s.missPlain(r, h.URL(), v)
