@@ -1,16 +1,16 @@
 // Package bench compares the cache-host with nginx serving the same files on this machine, and prints
 // ratios.
 //
-//	go test -run "^$" -bench . -benchtime 1x ./cmd/fromcache-bench [-short] [-args -fromcache FILE]
+//	go test -run "^$" -bench . -benchtime 1x ./cmd/fromcache-bench [-short] [-args -fromcache FILE -old FILE]
 //
 // It builds the real fromcache, makes a data directory, starts fromcache serve and nginx as processes
-// of their own on loopback ports, and drives both with the same client: wrk, or ab for HEAD, which wrk
+// of their own on loopback ports, and drives them with the same client: wrk, or ab for HEAD, which wrk
 // can't do; 32 keep-alive connections, one request at a time on each.
 //
 //	Head     HEAD of a held artifact, against nginx's static file
 //	Connect  the same on a new connection each, as a shim asks
 //	Get64k   GET of a held artifact of 64 KiB, likewise
-//	CPU      server CPU seconds for 1 GiB of a large artifact, likewise
+//	CPU      server CPU seconds for 1 GiB of a large artifact, with 1, 8 and 64 readers, likewise
 //	Miss     HEAD of what is noted in misses/ already, against nginx's 404
 //	NewMiss  GET of what was never asked for: notes made a second, against a plain write and rename
 //	Fetch    a download from queue/ to the commit, against curl | tee FILE | sha256sum && sync FILE
@@ -18,11 +18,14 @@
 //	Shim     a call of curl through the shim, against the bare call, and a C program that only execs
 //	Pages    the same with 10,000 misses and 200 open pages: each page, an mv to its event, first paint
 //
+// Head, Connect, Get64k and Miss also measure Varnish and Squid before that nginx, where they are
+// installed, and the binary of -old; their ratios are to nginx, too.
+//
 // # How to read it
 //
 // A machine's figures mean little, and on a busy one not even they stand still. So ours and theirs take
 // turns, a short round each, and what counts is the ratio of two rounds that were neighbours: its
-// median, with the least and the greatest beside it. Each ratio has two targets, one to hold and one to
+// median, with the quartiles beside it. Each ratio has two targets, one to hold and one to
 // aim at; the verdict is the median's. Rates are what two cores, client and server together, can do. The
 // line below a rate is server CPU for one request, which the client has no part in: where the client is
 // what limits, it tells more than the rate.
@@ -45,6 +48,9 @@ import (
 )
 
 var binary = flag.String("fromcache", "", "measure this `FILE` instead of building ./cmd/fromcache")
+
+// old may be a fromcache of before, which takes part in what is compared with nginx.
+var old = flag.String("old", "", "measure this `FILE`, too")
 
 // connections is how many a client keeps open: enough that neither server ever waits for it, few enough
 // to be a lab.

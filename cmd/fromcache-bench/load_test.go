@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,6 +131,18 @@ func (s *server) drain(b *testing.B, path string, size int64, times int) load {
 			}
 		}
 	}
+	return load{n: 1, took: time.Since(began)}
+}
+
+// drainAll is drain by several readers at once.
+func (s *server) drainAll(b *testing.B, path string, size int64, times, readers int) load {
+	b.Helper()
+	began := time.Now()
+	var all sync.WaitGroup
+	for range readers {
+		all.Go(func() { s.drain(b, path, size, times) })
+	}
+	all.Wait()
 	return load{n: 1, took: time.Since(began)}
 }
 

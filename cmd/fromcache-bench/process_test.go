@@ -75,10 +75,12 @@ func (s *server) stop() {
 
 // serve starts fromcache serve on a data directory. The flags let it note as many misses as we make, and
 // fetch from here.
-func serve(b *testing.B, data string) *server {
+func serve(b *testing.B, data string) *server { return serveBy(b, *binary, data) }
+
+func serveBy(b *testing.B, binary, data string) *server {
 	b.Helper()
 	port := freePort(b)
-	return start(b, port, *binary, "serve", "--data-dir", data, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
+	return start(b, port, binary, "serve", "--data-dir", data, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
 		"--max-misses", "10000000", "--allow-origin", "127.0.0.0/8", "--min-free", "0", "--log-level", "warn")
 }
 

@@ -10,38 +10,75 @@ import (
 	"fromcache/cmd/internal/testbed"
 )
 
-// contest is two servers, and what each is asked in turn.
-type contest struct{ ours, theirs *side }
+// contest is servers that are asked in turn: ours, nginx, and beside them others.
+type contest struct {
+	ours, theirs *side
+	others       []*side // the binary of -old, Varnish and Squid, as far as they are there
+}
 
 type side struct {
 	*server
+	name  string
 	asked []answer
 	turn  int // of ab, which asks for one of them a round
 }
 
-// newContest starts both servers on a data directory.
-func newContest(b *testing.B, data string) *contest {
-	return &contest{&side{server: serve(b, data)}, &side{server: startNginx(b, data)}}
+// newDuel starts ours and nginx on a data directory.
+func newDuel(b *testing.B, data string) *contest {
+	return &contest{ours: &side{server: serve(b, data)}, theirs: &side{server: startNginx(b, data)}}
 }
 
-// holding has both sides asked for artifacts, whose bytes are compared first.
+// newContest is newDuel with the others.
+func newContest(b *testing.B, data string) *contest {
+	c := newDuel(b, data)
+	c.others = startOthers(b, data, c.theirs.addr)
+	return c
+}
+
+// ask has each server be asked for what is ours and theirs.
+func (c *contest) ask(ours, theirs answer) {
+	c.ours.asked, c.theirs.asked = append(c.ours.asked, ours), append(c.theirs.asked, theirs)
+	for _, s := range c.others {
+		if s.name == beforeName {
+			s.asked = append(s.asked, ours)
+		} else {
+			s.asked = append(s.asked, theirs)
+		}
+	}
+}
+
+// holding has all be asked for artifacts, whose bytes are compared first.
 func (c *contest) holding(b *testing.B, artifacts []held) {
 	for _, a := range artifacts {
-		ours, theirs := answer{testbed.TokenPath(a.url), http.StatusOK}, answer{"/blobs/" + a.digest, http.StatusOK}
-		c.ours.verify(b, ours, a.size, a.digest)
-		c.theirs.verify(b, theirs, a.size, a.digest)
-		c.ours.asked, c.theirs.asked = append(c.ours.asked, ours), append(c.theirs.asked, theirs)
+		c.ask(answer{testbed.TokenPath(a.url), http.StatusOK}, answer{"/blobs/" + a.digest, http.StatusOK})
+		for _, s := range append([]*side{c.ours, c.theirs}, c.others...) {
+			s.verify(b, s.asked[len(s.asked)-1], a.size, a.digest)
+		}
 	}
 }
 
-// play lets the two take turns, and prints the comparison.
+// play lets them take turns, and prints each one's comparison with nginx.
 func (c *contest) play(b *testing.B, name, theirs string, t target, turn func(*side) load) {
-	one := func(s *side) func() sample {
-		return func() sample { return s.timed(b, func() load { return turn(s) }) }
+	sides := append([]*side{c.ours, c.theirs}, c.others...)
+	servers := make([]func() sample, len(sides))
+	for i, s := range sides {
+		servers[i] = func() sample { return s.timed(b, func() load { return turn(s) }) }
+		servers[i]() // what a server does once it has done now
 	}
-	one(c.ours)() // what a server does once it has done now
-	one(c.theirs)()
-	rates(b, name, theirs, alternate(choose(11, 5), one(c.ours), one(c.theirs)), t)
+	rounds := turns(choose(11, 5), servers...)
+	for i, s := range sides {
+		pairs := make([]pair, len(rounds))
+		for r, round := range rounds {
+			pairs[r] = pair{round[i], round[1]}
+		}
+		switch {
+		case i == 0:
+			rates(b, name, theirs, pairs, t)
+		case i > 1:
+			compare(b, s.name, pairs, perSecond, func(s sample) float64 { return s.rate }, nil)
+			compare(b, "CPU each", pairs, micros, func(s sample) float64 { return s.cpu }, nil)
+		}
+	}
 }
 
 // heads is one round of HEAD, of the next of the answers.
@@ -59,7 +96,7 @@ func BenchmarkHead(b *testing.B) {
 	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
 	c := newContest(b, data)
 	c.holding(b, artifacts)
-	c.play(b, "head", "nginx", target{hold: 0.6, aim: 0.7}, heads(b, "-k"))
+	c.play(b, "head", "nginx", target{hold: 0.8, aim: 1}, heads(b, "-k"))
 }
 
 // BenchmarkConnect is what shims do: a connection for each HEAD.
@@ -74,24 +111,40 @@ func BenchmarkGet64k(b *testing.B) {
 	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
 	c := newContest(b, data)
 	c.holding(b, artifacts)
-	c.play(b, "get64k", "nginx", target{hold: 0.75, aim: 0.9}, func(s *side) load {
+	c.play(b, "get64k", "nginx", target{hold: 0.9, aim: 1}, func(s *side) load {
 		return s.wrk(b, time.Second, http.StatusOK, pathsFile(b, s.asked))
 	})
 }
 
-// BenchmarkCPU compares server CPU for a gigabyte, sent from one large artifact on one connection.
+// BenchmarkCPU compares server CPU for a gigabyte, sent from one large artifact to one reader and to many.
 func BenchmarkCPU(b *testing.B) {
-	const size, times = 256 << 20, 4
+	const size = 256 << 20
 	data, artifacts := dataDir(b, 1, size)
-	c := newContest(b, data)
+	c := newDuel(b, data)
 	c.holding(b, artifacts)
-	gib := func(s *side) func() sample {
-		return func() sample { return s.timed(b, func() load { return s.drain(b, s.asked[0].path, size, times) }) }
+	for _, readers := range []int{1, 8, 64} {
+		c.gibs(b, size, readers)
 	}
-	pairs := alternate(choose(15, 5), gib(c.ours), gib(c.theirs))
+}
+
+// gibs compares what so many readers cost that get a file of that size; one gets it four times.
+func (c *contest) gibs(b *testing.B, size int64, readers int) {
+	times := max(1, 4/readers)
+	gib := float64(size) * float64(readers*times) / (1 << 30)
+	round := func(s *side) func() sample {
+		return func() sample {
+			got := s.timed(b, func() load { return s.drainAll(b, s.asked[0].path, size, times, readers) })
+			return sample{rate: got.rate * gib, cpu: got.cpu / gib}
+		}
+	}
+	rounds := choose(11, 5)
+	if readers > 8 {
+		rounds = choose(5, 3)
+	}
+	pairs := alternate(rounds, round(c.ours), round(c.theirs))
 	inSeconds := func(v float64) string { return fmt.Sprintf("%.3f s", v) }
-	columns("cpu", "fromcache", "nginx")
-	compare(b, "CPU/GiB", pairs, inSeconds, func(s sample) float64 { return s.cpu }, &target{hold: 1.3, aim: 1.15, less: true})
+	columns(fmt.Sprintf("cpu x %d", readers), "fromcache", "nginx")
+	compare(b, "CPU/GiB", pairs, inSeconds, func(s sample) float64 { return s.cpu }, &target{hold: 1.3, aim: 1, less: true})
 	compare(b, "GiB/s", pairs, func(v float64) string { return fmt.Sprintf("%.2f", v) }, func(s sample) float64 { return s.rate }, nil)
 }
 
@@ -105,8 +158,7 @@ func BenchmarkMiss(b *testing.B) {
 		if status := header.Get("Cache-Status"); !strings.Contains(status, "detail=uri-miss") || strings.Contains(status, "not-noted") {
 			b.Fatalf("a miss was not noted: %s", status)
 		}
-		c.ours.asked = append(c.ours.asked, ours)
-		c.theirs.asked = append(c.theirs.asked, answer{fmt.Sprintf("/blobs/%064x", i), http.StatusNotFound})
+		c.ask(ours, answer{fmt.Sprintf("/blobs/%064x", i), http.StatusNotFound})
 	}
-	c.play(b, "miss", "nginx 404", target{hold: 0.3, aim: 0.4}, heads(b, "-k"))
+	c.play(b, "miss", "nginx 404", target{hold: 0.8, aim: 1}, heads(b, "-k"))
 }
