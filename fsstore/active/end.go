@@ -101,7 +101,7 @@ func (c *Claim) Cancel() error {
 	defer c.close()
 	st, name := tree.Active, tree.Base(c.path)
 	if !c.Owns() {
-		st, name = c.findFile()
+		st, name = findFile(c.tree, c.f)
 	}
 	now := c.tree.JobPath(st, name)
 	moved := name == "" || now != c.path
@@ -151,21 +151,21 @@ func (c *Claim) claimedSince(name string) bool {
 	return e.Kind == job.Requeue || e.Kind == job.Claim && !spool.IsClaimOf(e, c.Worker)
 }
 
-// findFile returns where the claim's file is now, or "" where it is nowhere.
-func (c *Claim) findFile() (st tree.State, name string) {
+// findFile returns where a job's file is now, or "" where it is nowhere.
+func findFile(t *tree.Tree, f *os.File) (st tree.State, name string) {
 	var stat unix.Stat_t
-	if unix.Fstat(int(c.f.Fd()), &stat) != nil || stat.Nlink == 0 {
+	if unix.Fstat(int(f.Fd()), &stat) != nil || stat.Nlink == 0 {
 		return "", ""
 	}
 	for _, st := range []tree.State{
 		tree.Cancelled, tree.Queue, tree.Failed, tree.Denied, tree.Done, tree.Misses, tree.Active,
 	} {
-		names, err := c.tree.Names(string(st))
+		names, err := t.Names(string(st))
 		if err != nil {
 			continue
 		}
 		for _, name := range names {
-			if tree.StillNames(c.f, c.tree.JobPath(st, name)) {
+			if tree.StillNames(f, t.JobPath(st, name)) {
 				return st, name
 			}
 		}

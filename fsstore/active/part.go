@@ -50,7 +50,7 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 	if resume {
 		err = p.adopt(ctx)
 	} else {
-		for _, name := range c.partsOf(c.Key) {
+		for _, name := range partsOf(c.tree, c.Key) {
 			c.tree.RemoveUnlocked(c.tree.Path("tmp", name))
 		}
 	}
@@ -67,8 +67,8 @@ func (c *Claim) Part(ctx context.Context, resume bool) (*Part, error) {
 }
 
 // partsOf lists the parts of these keys, newest first.
-func (c *Claim) partsOf(keys ...string) (parts []string) {
-	names, err := c.tree.Names("tmp")
+func partsOf(t *tree.Tree, keys ...string) (parts []string) {
+	names, err := t.Names("tmp")
 	if err != nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (c *Claim) partsOf(keys ...string) (parts []string) {
 	for _, name := range names {
 		var st unix.Stat_t
 		k, _, ok := tree.SplitPart(name)
-		if ok && slices.Contains(keys, k) && unix.Lstat(c.tree.Path("tmp", name), &st) == nil {
+		if ok && slices.Contains(keys, k) && unix.Lstat(t.Path("tmp", name), &st) == nil {
 			parts, written[name] = append(parts, name), st.Mtim.Nano()
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // adopt goes on with the newest part that this job may resume, or returns fs.ErrNotExist.
 func (p *Part) adopt(ctx context.Context) error {
 	keys := append(p.c.artifactID().Names, p.c.Key)
-	for _, name := range p.c.partsOf(keys...) {
+	for _, name := range partsOf(p.c.tree, keys...) {
 		_, worker, _ := tree.SplitPart(name)
 		if !vouchesFor(&p.c.Job, worker) { //guard:TestAPartIsOfItsJob
 			continue
