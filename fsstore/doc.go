@@ -47,6 +47,10 @@
 // dot or ends with a tilde does not exist; a job that makes no sense goes to
 // failed/ with the reason. Nothing that lies in the tree crashes the server.
 //
+// A blob is removed by gc alone (upkeep/gc.go), a day after it has found that no meta names it; fsck
+// and scrub set a rotten one aside in tmp/, and a sync removes from a replica what the main directory
+// no longer has. Who wants one gone evicts its artifact.
+//
 // A meta that vanishes without a verb may be a loss: if there are many at once gc takes nothing
 // (Brake), and fsck --repair writes a meta anew from the job in done/. An evict writes its line
 // into that job, fsynced, before it removes the meta, and removes nothing if it can't.
@@ -85,7 +89,7 @@
 //	held            blobs/ and meta/: lookup, open, by digest, what was held before
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
 //	misses          misses/: what clients asked for
-//	verbs           approve, add, dismiss, deny, allow, cancel, retry, evict
+//	verbs           approve, add, dismiss, deny, allow (a deny taken back), cancel, retry, evict
 //	allowed         allowed/: approvals that stand, what they took, and what they would have
 //	active          active/ and tmp/*.part: claim, part, publish, end, recover; and put
 //	transfer        import and export: artifacts of another cache, and bundles

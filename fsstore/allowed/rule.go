@@ -11,6 +11,8 @@
 // A file with a line that can't be taken allows nothing, because the line may have been meant to
 // narrow it. Denied wins over allowed. What a rule took is read from the jobs, whose logs name it,
 // so that a restart or a second server forgets nothing.
+//
+// The verb allow is another thing: it takes a denial back, and is Verbs.Allow in verbs/deny.go.
 package allowed
 
 import (
