@@ -5,7 +5,7 @@
 //
 // Nothing in the tree is touched: go's -overlay shows the compiler an edited copy.
 //
-//	go run ./cmd/fromcache-torture/guards [WORD…]   only marks whose path, line or test holds one of the words
+//	go run ./cmd/fromcache-torture/guards [-j N] [WORD…]   only marks whose path, line or test holds one of the words
 package main
 
 import (
@@ -19,14 +19,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func main() {
+	atOnce := flag.Int("j", 1, "try this many marks at once")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: guards [WORD…]\nTakes one marked guard away at a time, and tells whether its test goes red.\n"+
+		fmt.Fprintln(os.Stderr, "usage: guards [-j N] [WORD…]\nTakes one marked guard away at a time, and tells whether its test goes red.\n"+
 			"With WORDs only those whose path, line or test holds one of them.")
+		flag.PrintDefaults()
 	}
 	flag.Parse()
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "fromcache").Output()
@@ -36,46 +41,64 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, strings.TrimSpace(string(root)), flag.Args()))
+	os.Exit(run(ctx, strings.TrimSpace(string(root)), flag.Args(), *atOnce))
 }
 
-func run(ctx context.Context, root string, words []string) int {
+func run(ctx context.Context, root string, words []string, atOnce int) int {
 	marks, err := findMarks(root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "guards:", err)
 		return 2
 	}
-	tried, red := 0, 0
+	tried := 0
+	var red atomic.Int64
+	var g errgroup.Group
+	g.SetLimit(max(1, atOnce))
 	for _, m := range marks {
 		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.String(), w) }) {
 			continue
 		}
 		tried++
-		began := time.Now()
-		is, err := m.tryWithout(ctx, root)
-		took := time.Since(began).Round(time.Second)
-		switch {
-		case ctx.Err() != nil:
-			fmt.Fprintln(os.Stderr, "guards: stopped")
-			return 1
-		case err != nil:
-			fmt.Printf("BROKEN   %v: %v\n", m, err)
-		case !is:
-			fmt.Printf("FINDING  %v: its test does not miss it (%v)\n", m, took)
-		default:
-			fmt.Printf("red      %v (%v)\n", m, took)
-			red++
-		}
+		g.Go(func() error {
+			if m.report(ctx, root) {
+				red.Add(1)
+			}
+			return ctx.Err()
+		})
+	}
+	if g.Wait() != nil {
+		fmt.Fprintln(os.Stderr, "guards: stopped")
+		return 1
 	}
 	if tried == 0 {
 		fmt.Fprintf(os.Stderr, "guards: there is no mark with %q\n", words)
 		return 2
 	}
-	fmt.Printf("%d of %d guards are missed by their test\n", red, tried)
-	if red < tried {
+	fmt.Printf("%d of %d guards are missed by their test\n", red.Load(), tried)
+	if int(red.Load()) < tried {
 		return 1
 	}
 	return 0
+}
+
+// report prints what became of the mark's test, and returns whether it went red.
+func (m *mark) report(ctx context.Context, root string) (red bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	began := time.Now()
+	red, err := m.tryWithout(ctx, root)
+	took := time.Since(began).Round(time.Second)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		fmt.Printf("BROKEN   %v: %v\n", m, err)
+	case !red:
+		fmt.Printf("FINDING  %v: its test does not miss it (%v)\n", m, took)
+	default:
+		fmt.Printf("red      %v (%v)\n", m, took)
+	}
+	return red && err == nil && ctx.Err() == nil
 }
 
 // tryWithout reports whether the mark's test fails without what is marked.

@@ -177,7 +177,7 @@ func TestWithout(t *testing.T) {
 }
 
 func TestAWordThatNamesNoGuardIsAMistake(t *testing.T) {
-	if status := run(t.Context(), root, []string{"no such guard"}); status != 2 {
+	if status := run(t.Context(), root, []string{"no such guard"}, 1); status != 2 {
 		t.Errorf("exit status %d", status)
 	}
 }
