@@ -87,6 +87,7 @@ const (
 	Denied           = tree.Denied
 	Done             = tree.Done
 	Failed           = tree.Failed
+	ViaPut           = held.ViaPut
 	VerdictActive    = misses.VerdictActive
 	VerdictCopy      = misses.VerdictCopy
 	VerdictDenied    = misses.VerdictDenied

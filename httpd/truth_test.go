@@ -101,7 +101,7 @@ func TestClientsAreAddresses(t *testing.T) {
 		}
 	}
 	if _, body := w.browser().get("/stats"); !strings.Contains(body, "by 8 clients") {
-		t.Error("the plots count others")
+		t.Error("the savings count others")
 	}
 }
 
@@ -124,7 +124,7 @@ func TestHitsAreRight(t *testing.T) {
 		}
 	}
 	w.untilLine(t, lines, "event: hits")
-	if _, body := b.get("/artifacts/" + a.Key); !strings.Contains(body, "<dt>Hits</dt><dd>3</dd>") {
+	if _, body := b.get("/artifacts/" + a.Key); !strings.Contains(body, "Served 3 times.") {
 		t.Error("the artifact's page counts others")
 	}
 }

@@ -128,17 +128,18 @@ func TestMetricsEqualPagesAndStats(t *testing.T) {
 
 func bytesOf(n int64) string { return regexp.QuoteMeta(bytes(n)) }
 
-// samePages compares with the header line of each page and with the plots.
+// samePages compares with the header line of each page and with the savings.
 func (p *process) samePages(all map[string]float64, hits, misses, served, fetched int64) {
 	p.t.Helper()
-	var plots string
-	p.eventually("the plots show all that was asked", func() bool {
-		plots = p.ask("GET", "/stats")
-		return strings.Contains(plots, fmt.Sprintf("hits: %d, ", hits)) && strings.Contains(plots, fmt.Sprintf("misses: %d, ", misses))
+	var savings string
+	p.eventually("the savings have all that was asked", func() bool {
+		savings = p.ask("GET", "/stats")
+		return strings.Contains(savings, fmt.Sprintf(`<data value="%[1]d">%[1]d</data></b> <span>each was answered`, hits)) &&
+			strings.Contains(savings, fmt.Sprintf(`<data value="%[1]d">%[1]d</data></b> <span>requests for what was not held`, misses))
 	})
 	state := func(st string) int64 { return sum(all, `fromcache_jobs\{state="`+st+`"\}`) }
 	for page, want := range map[string][]string{
-		plots: {"served to clients: " + bytes(served), "fetched from origins: " + bytes(fetched)},
+		savings: {"served <b>" + bytes(served), "fetched from origins <b>" + bytes(fetched)},
 		p.ask("GET", "/"): {
 			fmt.Sprintf("<b>%d</b> artifacts", sum(all, "fromcache_artifacts")), "<b>" + bytes(sum(all, "fromcache_held_bytes")) + "</b> held",
 			fmt.Sprintf("<b>%d</b> misses waiting", state("misses")), fmt.Sprintf("<b>%d</b> queued", state("queue")),

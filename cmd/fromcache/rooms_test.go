@@ -189,7 +189,7 @@ var rooms = []room{
 		path: "fromcache/httpd/pages",
 		ours: []string{
 			"fromcache/fsstore", "fromcache/httpd/access", "fromcache/httpd/answer", "fromcache/httpd/live",
-			"fromcache/httpd/show", "fromcache/templates",
+			"fromcache/httpd/savings", "fromcache/httpd/show", "fromcache/templates",
 		},
 		third: []string{"github.com/julienschmidt/httprouter"},
 		not:   []string{"os", "path/filepath", "io/ioutil"},

@@ -130,9 +130,10 @@ func (b *tab) artifact() {
 	b.until(`location.search === '?q=D.BIN'`)
 	b.eval(`document.querySelector('#l-meta a').click()`)
 	b.text("curl -fLO")
-	b.text("The origin's header")
 	b.live()
-	if sum := b.eval(`fetch(document.querySelector('.copyable code').textContent).then(r => r.headers.get('X-Fromcache-Sha256'))`); !strings.Contains(b.eval(`document.body.innerText`), sum) {
+	b.eval(`document.querySelector('#more').open = true`)
+	b.text("The origin's header")
+	if sum := b.eval(`fetch(document.querySelector('#more .copyable code').textContent).then(r => r.headers.get('X-Fromcache-Sha256'))`); !strings.Contains(b.eval(`document.body.innerText`), sum) {
 		l.t.Errorf("the address in the cache gives %s", sum)
 	}
 	b.press("main", "Fetch again")
@@ -208,7 +209,8 @@ func TestNoScript(t *testing.T) {
 	b.says("curl -fLO")
 	b.click("[formaction='admin/again']")
 	b.says("Queued 127.0.0.1")
-	b.click("[formaction='admin/evict']")
+	b.click(".head .menu summary")
+	b.click(".head [formaction='admin/evict']")
 	b.says("Are you sure?")
 	b.click("form[action='admin/evict'] button")
 	b.says("Evicted")

@@ -447,10 +447,16 @@ func (b *tab) picture(name string, width int64, dark bool) {
 	b.scheme(dark)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	b.l.must(err)
+	b.keep(name+"-"+scheme+".png", png)
+}
+
+// keep keeps a file as output of the test.
+func (b *tab) keep(name string, content []byte) {
+	b.l.t.Helper()
 	dir := os.Getenv("FROMCACHE_SCREENSHOTS")
 	if dir == "" {
 		dir = b.l.t.(interface{ ArtifactDir() string }).ArtifactDir()
 	}
 	b.l.must(os.MkdirAll(dir, 0o755))
-	b.l.must(os.WriteFile(filepath.Join(dir, name+"-"+scheme+".png"), png, 0o644))
+	b.l.must(os.WriteFile(filepath.Join(dir, name), content, 0o644))
 }

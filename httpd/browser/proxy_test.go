@@ -162,5 +162,5 @@ func (b *tab) walks() {
 		b.goes(page)
 	}
 	b.eval(`document.querySelector('#l-meta a').click()`)
-	b.text("To get it")
+	b.text("Versions")
 }

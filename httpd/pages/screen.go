@@ -45,6 +45,7 @@ type frame struct {
 	Artifact  *show.Artifact
 	Miss      show.MissRow
 	Stats     *show.Stats
+	Found     *show.Found
 	Rules     show.Rules
 	Problems  []fsstore.Problem
 	Dir       string // of the data

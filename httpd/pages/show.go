@@ -81,15 +81,6 @@ func (s *Server) showAdd(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, f)
 }
 
-func (s *Server) showStats(w http.ResponseWriter, r *http.Request) error {
-	f := s.frame(w, r, "stats")
-	var err error
-	if f.Stats, err = s.model.Stats(); err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, f)
-}
-
 func pageOf(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil || n < 1 {

@@ -53,7 +53,7 @@ type Report struct {
 	To        string     `json:"to"`
 	Sum       Sum        `json:"sum"`
 	Rate      int64      `json:"rate" doc:"Bytes a second that origins sent in the last 90 days; 0: not known"`
-	Since     string     `json:"since" doc:"The first day of which shares are known; empty: none is"`
+	Since     string     `json:"since" doc:"The first day of the last 90 or more of which shares are known; empty: none is"`
 	Days      []DayTotal `json:"days" nullable:"false" doc:"Oldest first"`
 	Hosts     []Share    `json:"hosts" nullable:"false" doc:"Most bytes first"`
 	Networks  []Share    `json:"networks" nullable:"false" doc:"Of clients: /24 of IPv4, /64 of IPv6; most bytes first"`
@@ -122,6 +122,9 @@ func Of(all []fsstore.Day, days int) *Report {
 	rates := speeds{}
 	for i := range all {
 		rates.add(&all[i])
+		if r.Since == "" && hasShares(&all[i]) {
+			r.Since = all[i].Date
+		}
 	}
 	hosts, networks, artifacts := book{}, book{}, book{}
 	books := map[fsstore.StatsBy]book{
@@ -137,9 +140,6 @@ func Of(all []fsstore.Day, days int) *Report {
 				continue
 			}
 			books[by].count(of, name, n)
-			if r.Since == "" {
-				r.Since = d.Date
-			}
 		}
 		r.Days = append(r.Days, day)
 		r.Sum.add(day.Sum)
@@ -150,6 +150,16 @@ func Of(all []fsstore.Day, days int) *Report {
 		r.Hosts[i].Rate = rates[r.Hosts[i].Name].rate()
 	}
 	return r
+}
+
+func hasShares(d *fsstore.Day) bool {
+	for name := range d.N {
+		by, _, name, ok := fsstore.SplitShare(name)
+		if ok && (by != fsstore.StatsByHost || name == fsstore.StatServedBytes) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Sum) count(name string, n int64) {

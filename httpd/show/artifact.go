@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/key"
@@ -26,8 +27,20 @@ type Artifact struct {
 	ApprovedThere string
 	Jobs          []JobRow
 	Acts          []templates.Action
-	Lost          string // why it is not held, and what is done about it
-	Hidden        bool   // the URL held a credential, which is kept nowhere
+	Lost          string    // why it is not held, and what is done about it
+	Host          string    // of the origin
+	Type          string    // as the origin said; "": it did not
+	Carried       bool      // an operator carried it in
+	Scrubbed      time.Time // when the last scrub of all blobs ended; zero: none has since it was fetched
+	Versions      []version // newest first
+	Hidden        bool      // the URL held a credential, which is kept nowhere
+}
+
+// version is what was held from one time on.
+type version struct {
+	fsstore.Version
+	Now  bool
+	Part string // of the largest, in per cent
 }
 
 // Artifact returns what is known of the artifact of a key. base is the address of this server,
@@ -66,9 +79,29 @@ func (m *Model) Artifact(k, base string) (*Artifact, error) {
 		p.Via = append(p.Via, URL(u, ""))
 	}
 	p.Approved, p.ApprovedThere = approver(a.Approved), approver(a.UpstreamApproved)
+	p.Host, p.Type = HostOf(a.URL), Cut(key.RedactText(a.Header["Content-Type"]), 100)
+	p.Carried = a.Approved != nil && a.Approved.Via == fsstore.ViaPut
+	if last := m.store.Scrubbed().Last; last.After(a.Fetched) {
+		p.Scrubbed = last
+	}
+	p.Versions = versionsOf(a)
 	p.Acts = []templates.Action{m.againAction(a.Key), evictAction(a.Key)}
 	m.jobsOf(p)
 	return p, nil
+}
+
+// versionsOf returns what is held and what was held before.
+func versionsOf(a *fsstore.Artifact) []version {
+	list := []version{{Version: fsstore.Version{SHA256: a.SHA256, Size: a.Size, Fetched: a.Fetched}, Now: true}}
+	most := max(1, a.Size)
+	for _, v := range a.History {
+		list = append(list, version{Version: v})
+		most = max(most, v.Size)
+	}
+	for i := range list {
+		list[i].Part = percent(float64(list[i].Size) / float64(most) * 100)
+	}
+	return list
 }
 
 // approver says who approved, or "".

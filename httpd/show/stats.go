@@ -4,136 +4,202 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"fromcache/fsstore"
+	"fromcache/httpd/savings"
 	"fromcache/templates"
 )
 
-// statsDays is how far back the plots go.
-const statsDays = 90
-
-// Stats is what was counted, as plots and as tables.
+// Stats is what the cache saved, and what it costs that nobody has decided.
 type Stats struct {
-	Plots  []plot
-	Days   []dayRow // newest first
-	Saved  []topRow
-	Costly []topRow
+	*savings.Report
+	Undecided savings.Undecided
+	Window    int // days
+	Windows   []window
+	Time      string // not waited; "": not known
+	Charts    []chart
+	Tables    []table
+	Days      []savings.DayTotal // newest first, those on which something was counted
+	Costly    []topRow
 }
 
-// plot is two series of bars, one above the line and one below it.
-type plot struct {
-	Title, Up, Down  string // what the bars are
-	UpMax, DownMax   string
-	First, Last      string // dates
-	Axis             string
-	Bars             []bar
-	UpTotal, DownSum string
+// window is a number of days that can be looked at.
+type window struct {
+	Days int
+	Href string
+	On   bool
 }
 
-// bar is one day, in the units of the plot's view box.
-type bar struct {
-	X, UpY, UpH, DownY, DownH string
-	Text                      string
+// table is what was saved by one kind of thing.
+type table struct {
+	By, CSV string // "host", and where all of it is
+	Rows    []shareRow
+	More    int // rows that only the CSV has
 }
 
-type dayRow struct {
-	Date, Served, Fetched, Hits, Misses string
+type shareRow struct {
+	savings.Share
+	Label, Href string
+	Part        string // of the largest, in per cent; "" of others
 }
 
 type topRow struct {
 	Name, Href, Amount, Detail string
 }
 
-// Stats returns what was counted.
-func (m *Model) Stats() (*Stats, error) {
-	days, err := m.store.Stats(statsDays)
+// windows are the days that the page offers, the second at first.
+var windows = []int{7, 30, 90}
+
+// WindowOf returns how many days the address of a page asks for.
+func WindowOf(v url.Values) int {
+	n, _ := strconv.Atoi(v.Get("days"))
+	if slices.Contains(windows, n) {
+		return n
+	}
+	return windows[1]
+}
+
+// Report returns what was saved in the last days, with the URLs of artifacts.
+func (m *Model) Report(days int) (*savings.Report, error) {
+	all, err := m.store.Stats(max(days, savings.RateDays))
 	if err != nil {
 		return nil, err
 	}
-	size, count := templates.Size, templates.Count
-	p := &Stats{
-		Plots: []plot{
-			plotOf("Bytes a day", "served to clients", "fetched from origins", days,
-				fsstore.StatServedBytes, fsstore.StatFetchedBytes, size),
-			plotOf("Requests a day", "hits", "misses", days, fsstore.StatHits, fsstore.StatMisses, count),
-		},
-		Saved: m.saved(), Costly: m.costly(),
+	r := savings.Of(all, days)
+	rows := m.view.Artifacts()
+	r.Name(func(k string) string {
+		i, found := slices.BinarySearchFunc(rows, k, func(a *fsstore.ArtifactRow, k string) int { return strings.Compare(a.Key, k) })
+		if !found {
+			return ""
+		}
+		return URL(rows[i].URL, "")
+	})
+	return r, nil
+}
+
+// Stats returns what was counted in the last days.
+func (m *Model) Stats(days int) (*Stats, error) {
+	r, err := m.Report(days)
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range slices.Backward(days) {
-		if !d.IsQuiet() {
-			p.Days = append(p.Days, dayRow{
-				d.Date, size(d.N[fsstore.StatServedBytes]), size(d.N[fsstore.StatFetchedBytes]),
-				count(d.N[fsstore.StatHits]), count(d.N[fsstore.StatMisses]),
-			})
+	p := &Stats{Report: r, Window: days, Undecided: m.undecided(), Costly: m.costly()}
+	for _, n := range windows {
+		p.Windows = append(p.Windows, window{n, "stats?days=" + strconv.Itoa(n), n == days})
+	}
+	if n, known := r.Seconds(); known {
+		p.Time = savings.Duration(n)
+	}
+	p.Charts = chartsOf(r)
+	for _, d := range slices.Backward(r.Days) {
+		if d.Sum != (savings.Sum{}) {
+			p.Days = append(p.Days, d)
 		}
 	}
+	for by, shares := range map[string][]savings.Share{"host": r.Hosts, "network": r.Networks, "artifact": r.Artifacts} {
+		p.Tables = append(p.Tables, tableOf(by, days, shares))
+	}
+	slices.SortFunc(p.Tables, func(a, b table) int {
+		return slices.Index(savings.Tables, a.By) - slices.Index(savings.Tables, b.By)
+	})
 	return p, nil
 }
 
-// The view box of a plot is 900 wide, ten for each day, and 200 high.
-const (
-	barStep = 10
-	reach   = 192 // what both series share; their line is where their maxima put it
-)
-
-func plotOf(
-	title, up, down string, days []fsstore.Day, upName, downName string,
-	format func(int64) string,
-) plot {
-	var upMost, downMost, upSum, downSum int64
-	for _, d := range days {
-		upMost, downMost = max(upMost, d.N[upName]), max(downMost, d.N[downName])
-		upSum, downSum = upSum+d.N[upName], downSum+d.N[downName]
-	}
-	most := max(upMost+downMost, 1)
-	middle := 4 + float64(upMost)/float64(most)*reach
-	p := plot{
-		Axis: decimal(middle), Title: title, Up: up, Down: down,
-		UpMax: format(upMost), DownMax: format(downMost),
-		UpTotal: format(upSum), DownSum: format(downSum),
-	}
-	for i, d := range days {
-		u, v := height(d.N[upName], most), height(d.N[downName], most)
-		p.Bars = append(p.Bars, bar{
-			X: strconv.Itoa(i*barStep + 1), UpY: decimal(middle - u), UpH: decimal(u),
-			DownY: decimal(middle), DownH: decimal(v),
-			Text: d.Date + ": " + format(d.N[upName]) + " " + up + ", " + format(d.N[downName]) + " " + down,
-		})
-	}
-	p.First, p.Last = days[0].Date, days[len(days)-1].Date
-	return p
+// csvOf returns where a table of the report of some days is.
+func csvOf(by string, days int) string {
+	return "stats.csv?" + url.Values{"by": {by}, "days": {strconv.Itoa(days)}}.Encode()
 }
 
-// height returns the height of a bar; all but 0 is visible.
-func height(n, most int64) float64 {
-	if n <= 0 {
-		return 0
+// CSV returns where the table of days is.
+func (p *Stats) CSV() string { return csvOf("day", p.Window) }
+
+func (m *Model) undecided() (u savings.Undecided) {
+	for _, j := range m.view.Jobs(fsstore.Misses) {
+		if j.Asked != nil {
+			u.Miss(j.Asked.N)
+		}
 	}
-	return max(1, float64(n)/float64(most)*reach)
+	for _, a := range m.view.Artifacts() {
+		if a.SHA256 != "" {
+			u.Held(a.Misses, a.Size)
+		}
+	}
+	return u
 }
 
-func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
+// mostBars is how many bars a chart has at most; of more days each bar is a week, or a pointer and
+// a key would not find one.
+const mostBars = 31
+
+func chartsOf(r *savings.Report) []chart {
+	each := 1
+	if len(r.Days) > mostBars {
+		each = 7
+	}
+	var bytes, requests []point
+	for end := len(r.Days); end > 0; end -= each {
+		days := r.Days[max(0, end-each):end]
+		b, q := point{when: span(days)}, point{when: span(days)}
+		for _, d := range days {
+			b.up, b.down = b.up+d.Served, b.down+d.Fetched
+			q.up, q.down = q.up+d.Hits, q.down+d.Misses
+		}
+		bytes, requests = append(bytes, b), append(requests, q)
+	}
+	slices.Reverse(bytes)
+	slices.Reverse(requests)
+	bytesTitle, requestsTitle := templates.Word("stats.daily.bytes"), templates.Word("stats.daily.requests")
+	if each > 1 {
+		bytesTitle, requestsTitle = templates.Word("stats.weekly.bytes"), templates.Word("stats.weekly.requests")
+	}
+	return []chart{
+		chartOf("bytes", bytesTitle, templates.Word("stats.served"), templates.Word("stats.fetched"), bytes, true),
+		chartOf("requests", requestsTitle, templates.Word("stats.hits"), templates.Word("stats.misses"), requests, false),
+	}
+}
+
+// span returns the days that a bar is of: 3 Nov, or 3–9 Nov.
+func span(days []savings.DayTotal) string {
+	first, err := time.Parse(time.DateOnly, days[0].Date)
+	last, err2 := time.Parse(time.DateOnly, days[len(days)-1].Date)
+	switch {
+	case err != nil || err2 != nil:
+		return days[0].Date
+	case len(days) == 1:
+		return first.Format("2 Jan")
+	case first.Month() == last.Month():
+		return first.Format("2–") + last.Format("2 Jan")
+	}
+	return first.Format("2 Jan – ") + last.Format("2 Jan")
+}
+
+// shownShares is how many rows of a table the page has; all are in the CSV.
+const shownShares = 10
+
+func tableOf(by string, days int, shares []savings.Share) table {
+	t := table{By: by, CSV: csvOf(by, days), More: max(0, len(shares)-shownShares)}
+	most := int64(1)
+	for i := range shares {
+		if shares[i].Name != fsstore.StatsOfOthers {
+			most = max(most, shares[i].Served)
+		}
+	}
+	for _, s := range shares[:min(shownShares, len(shares))] {
+		row := shareRow{Share: s, Label: s.Label()}
+		if s.Name != fsstore.StatsOfOthers {
+			row.Part = percent(float64(s.Served) / float64(most) * 100)
+		}
+		if by == "artifact" && s.URL != "" {
+			row.Label, row.Href = s.URL, pageOf(s.Name)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
 
 const topRows = 10
-
-// saved returns the artifacts that saved most bytes from origins: hits × size.
-func (m *Model) saved() (list []topRow) {
-	all := m.view.Artifacts()
-	for _, i := range m.computed.artifacts(all, "", "saved") {
-		a := all[i]
-		if len(list) == topRows || a.Hits == 0 {
-			break
-		}
-		row := m.artifactRow(a)
-		saved := *a
-		saved.Hits = row.Hits
-		list = append(list, topRow{
-			row.URL, row.Page, templates.Size(saved.Saved()),
-			templates.Count(row.Hits) + " × " + templates.Size(a.Size),
-		})
-	}
-	return list
-}
 
 func clientsOf(n int) string {
 	if n == 1 {
