@@ -44,6 +44,7 @@ type (
 	JobFile        = spool.JobFile
 	JournalEntry   = journal.Entry
 	JournalFilter  = journal.Filter
+	Kept           = verbs.Kept
 	Meta           = held.Meta
 	Miss           = transfer.Miss
 	NotWhole       = kind.NotWhole

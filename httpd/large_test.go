@@ -74,7 +74,7 @@ func seedMiss(t testing.TB, dir string, i int) {
 }
 
 var largePages = []string{
-	"/", "/misses", "/misses?sort=asked", "/misses?sort=clients&group=1", "/misses?q=model-77", "/misses?page=50", "/downloads", "/artifacts", "/artifacts?sort=hits",
+	"/", "/misses", "/misses?page=5", "/misses?sort=last", "/misses?sort=clients&group=1", "/misses?host=host7.vendor.example", "/misses?q=model-77", "/misses?page=50", "/downloads", "/artifacts", "/artifacts?sort=hits",
 	"/artifacts?sort=size&page=700", "/artifacts?q=package_777", "/artifacts/host7.vendor.example--driver-package_7.run--", "/add", "/stats",
 }
 
@@ -125,14 +125,15 @@ func TestLarge(t *testing.T) {
 	seed(t, w.dir, 3000, 1000)
 	b := w.browser()
 	for path, want := range map[string][]string{
-		"/":                                {"<b>3,000</b> artifacts", "<b>1,000</b> misses"},
-		"/misses?sort=asked":               {"1–100 of 1,000"},
-		"/misses?group=1":                  {`<div class="host"`},
-		"/misses?q=model-77":               {"All 11 that match", "model-770"},
-		"/misses?q=10.0.7.0":               {"All 5 that match"},
-		"/artifacts?q=driver-PACKAGE_2999": {"driver-package_2999.run"},
-		"/artifacts?sort=size":             {"driver-package_2999.run", "1–100 of 3,000"},
-		"/artifacts?sort=hits&page=30":     {"2,901–3,000 of 3,000"},
+		"/":                                 {"<b>3,000</b> artifacts", "<b>1,000</b> misses"},
+		"/misses?sort=asked":                {"1–100 of 1,000"},
+		"/misses":                           {"hosts 1–6 of 70", `<section class="group"`},
+		"/misses?host=host7.vendor.example": {"model-77."},
+		"/misses?q=model-77":                {"All 11 that match", "model-770"},
+		"/misses?q=10.0.7.0":                {"All 5 that match"},
+		"/artifacts?q=driver-PACKAGE_2999":  {"driver-package_2999.run"},
+		"/artifacts?sort=size":              {"driver-package_2999.run", "1–100 of 3,000"},
+		"/artifacts?sort=hits&page=30":      {"2,901–3,000 of 3,000"},
 	} {
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // the view hears of 4,300 files
 			_, body := b.get(path)

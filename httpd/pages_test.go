@@ -52,7 +52,7 @@ func TestPages(t *testing.T) {
 	if strings.Count(body, `"admin/approve"`) != 10 || !strings.Contains(body, `href="misses">All 12`) {
 		t.Error("the first page cuts misses")
 	}
-	if _, body = b.get("/misses"); strings.Count(body, `form="act" name="key"`) != 48 || !strings.Contains(body, "Go-http-client/1.1") || !strings.Contains(body, "127.0.0.1") {
+	if _, body = b.get("/misses"); strings.Count(body, `data-verb="ask"`) != 13 || !strings.Contains(body, "Go-http-client/1.1") || !strings.Contains(body, "127.0.0.1") {
 		t.Error("misses")
 	}
 	get, _ := b.do(http.MethodHead, "/misses", nil)

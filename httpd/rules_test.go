@@ -38,7 +38,7 @@ func TestRulesPage(t *testing.T) {
 	w.must(os.WriteFile(w.store.Dir()+"/denied/ads.example", []byte(""), 0o660))
 	shows("/rules", "vendor.example", "path /cuda/*", "1 artifact, 1.0 GiB", "left of 2.0 GiB in 30 days",
 		"it allows nothing: its line 1 can&#39;t be taken", "ads.example", `formaction="admin/undeny"`)
-	shows("/misses?group=1", "The rule vendor.example")
+	shows("/misses?group=1", "the rule vendor.example")
 	for _, form := range [][]string{
 		{"key", "vendor.example"}, // there is one
 		{"key", "new.example", "path", "no slash"},

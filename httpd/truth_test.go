@@ -176,7 +176,7 @@ func TestUndo(t *testing.T) {
 	b := w.browser()
 	b.post("/admin/approve", "key", k)
 	_, body := b.get("/misses")
-	if !strings.Contains(body, `action="admin/cancel"><input type="hidden" name="id" value="`+k+`"><button class="quiet">Undo</button>`) || !strings.Contains(body, `<body class="after">`) {
+	if !strings.Contains(body, `action="admin/undo"><input type="hidden" name="id" value="`) || !strings.Contains(body, `<button class="quiet">Undo</button>`) || !strings.Contains(body, `<body class="after">`) {
 		t.Fatalf("no undo in %s", body)
 	}
 	if _, body := b.get("/misses"); strings.Contains(body, ">Undo<") || strings.Contains(body, `class="after"`) {
@@ -194,6 +194,61 @@ func TestUndo(t *testing.T) {
 	}
 	if resp, words := live.post("/admin/cancel", "id", k); resp.StatusCode != http.StatusOK || w.files("queue") != 0 {
 		t.Errorf("%d %s", resp.StatusCode, words)
+	}
+}
+
+// TestUndoOnTheDisk: whatever a button did to misses, its undo leaves misses/ and denied/ as they were,
+// once, for one and for many.
+func TestUndoOnTheDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	var keys []string
+	for _, name := range []string{"a", "b", "c"} {
+		keys = append(keys, missed(w, "https://vendor.example/"+name+".bin"))
+	}
+	spool := func() map[string]string {
+		all := map[string]string{}
+		for name, text := range w.everything() {
+			for _, dir := range []string{"misses/", "denied/", "queue/", "active/"} {
+				if strings.Contains(name, dir) {
+					all[name] = text
+				}
+			}
+		}
+		return all
+	}
+	before := spool()
+	b := w.browser()
+	b.header.Set("X-Fromcache-Live", "1")
+	for _, c := range [][]string{
+		{"/admin/approve", "key", keys[0]}, {"/admin/dismiss?in=misses", "key", keys[0]}, {"/admin/deny", "key", keys[0]},
+		{"/admin/deny", "key", "vendor.example"}, {"/admin/approve", "key", keys[0], "key", keys[1], "key", keys[2]},
+		{"/admin/dismiss?in=misses", "key", keys[0], "key", keys[1]}, {"/admin/deny", "key", keys[0], "key", keys[1]},
+		{"/admin/dismiss", "all", "1", "host", "vendor.example", "until", itoa(time.Now().Unix())},
+	} {
+		resp, words := b.post(c[0], c[1:]...)
+		to, query, _ := strings.Cut(resp.Header.Get("X-Fromcache-Undo"), "?id=")
+		if to != "admin/undo" || maps.Equal(before, spool()) {
+			t.Fatalf("%v: %s, undo %q", c, words, to)
+		}
+		if resp, words := b.post("/admin/undo", "id", query); resp.StatusCode != http.StatusOK || !maps.Equal(before, spool()) {
+			t.Errorf("%v: %s, then there is %v", c, words, spool())
+		}
+		if resp, _ := b.post("/admin/undo", "id", query); resp.StatusCode != http.StatusConflict {
+			t.Errorf("%v: twice: %s", c, resp.Status)
+		}
+	}
+	resp, _ := b.post("/admin/approve", "key", keys[1])
+	_, id, _ := strings.Cut(resp.Header.Get("X-Fromcache-Undo"), "?id=")
+	c, err := w.store.Claim(keys[1] + ".job")
+	w.must(err)
+	p, err := c.Part(t.Context(), false)
+	w.must(err)
+	if _, err := c.Publish(p, noOrigin); err != nil {
+		t.Fatal(err)
+	}
+	if resp, words := b.post("/admin/undo", "id", id); resp.StatusCode != http.StatusConflict || w.is("misses/"+keys[1]) {
+		t.Errorf("what is held by now: %d %s", resp.StatusCode, words)
 	}
 }
 

@@ -56,7 +56,10 @@ func fill(name string, args []any, quote func(string) string) (string, error) {
 	}
 	var b strings.Builder
 	for _, arg := range args {
-		before, after, _ := strings.Cut(text, "%s")
+		before, after, ok := strings.Cut(text, "%s")
+		if !ok {
+			break // "Cleared one" does not say its number
+		}
 		b.WriteString(before)
 		switch v := arg.(type) {
 		case template.HTML:

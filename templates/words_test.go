@@ -78,6 +78,10 @@ func TestSay(t *testing.T) {
 			t.Errorf("%q %v", got, err)
 		}
 	}
+	words()["test.one"] = "one || %s"
+	if got := Word("test.one", 1); got != "one" {
+		t.Errorf("%q", got)
+	}
 	if got := Word("test", "%s", "<"); got != "<b>%s</b> more of <" {
 		t.Errorf("%q", got)
 	}

@@ -58,7 +58,7 @@ func TestActions(t *testing.T) {
 	b.text("application/octet-stream")
 	b.until(`document.querySelector('.origin time')?.title.startsWith('2026-11-03')`)
 	b.text("after 1 redirect")
-	b.eval(`document.querySelector('#l-misses .sh summary').click()`)
+	b.eval(`document.querySelector('#l-misses .row .sh summary').click()`)
 	b.until(`document.querySelector('#l-misses .sh[open] code')?.textContent.match(/^mv -n misses\/\S+ queue\/$/)`)
 	b.press("#l-misses .sh[open] li", "Copy")
 	b.until(`document.querySelector('#l-misses .sh[open] .copy').textContent !== 'Copy'`)
@@ -69,14 +69,14 @@ func TestActions(t *testing.T) {
 	b.goneFrom("misses", "b.bin")
 	b.press(li("/c.bin"), "Deny")
 	b.goneFrom("misses", "c.bin")
-	b.eval(`[...document.querySelectorAll('#l-misses input')].slice(0, 2).forEach(e => e.click())`)
+	b.eval(`[...document.querySelectorAll('#l-misses .pick input')].slice(0, 2).forEach(e => e.click())`)
 	b.press("#bulk", "Approve")
 	b.text("Approved 2 of 2")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 1`)
 	b.eval(`document.querySelector('details.all').open = true`)
 	b.until(`document.querySelector('details.all button')?.textContent.includes('all 1')`)
 	b.press("details.all", "Approve all 1")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 0`)
 	if b.eval(`window.stays`) != "1" {
 		t.Error("the page was loaded anew")
 	}
@@ -149,7 +149,7 @@ func li(path string) string { return `li:has(input[aria-label$="` + path + `"])`
 
 func (b *tab) goneFrom(dir, name string) {
 	b.l.t.Helper()
-	b.until(`![...document.querySelectorAll('#l-` + dir + ` > li')].some(e => e.innerText.includes('` + name + `'))`)
+	b.until(`![...document.querySelectorAll('#l-` + dir + ` .row')].some(e => e.innerText.includes('` + name + `'))`)
 }
 
 // TestUpload: a file of some size, with and against its digest.
@@ -189,13 +189,13 @@ func TestNoScript(t *testing.T) {
 	b := l.tab()
 	b.noScript()
 	b.open("/misses")
-	b.click("#l-misses .menu summary")
-	b.click("#l-misses [formaction='admin/ask']")
+	b.click("#l-misses .row .menu summary")
+	b.click("#l-misses .row [formaction='admin/ask']")
 	b.says("What the origin says")
 	b.open("/misses")
-	b.click("#l-misses [formaction='admin/approve']")
+	b.click("#l-misses .row [formaction='admin/approve']")
 	b.says("Approved 127.0.0.1")
-	b.click("#l-misses input[type=checkbox]")
+	b.click("#l-misses .pick input[type=checkbox]")
 	b.click("#bulk [formaction='admin/deny']")
 	b.says("Denied 127.0.0.1")
 	b.click("details.all summary")

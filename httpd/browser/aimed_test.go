@@ -16,15 +16,15 @@ func TestAimedAt(t *testing.T) {
 	b.open("/misses")
 	b.live()
 	b.eval(`(() => { const now = Date.now(); window.was = Date.now; Date.now = () => now })()`) // the pointer never rests
-	x, y := b.at(`[...document.querySelectorAll('#l-misses button')].find(b => b.textContent === 'Approve')`)
+	x, y := b.at(`[...document.querySelectorAll('#l-misses .row button')].find(b => b.textContent === 'Approve')`)
 	b.run(chromedp.MouseEvent("mouseMoved", x, y))
 	l.miss(signed + "evil")
 	l.miss("/c.bin")
 	b.until(`document.querySelector('#sum').textContent.includes('2 misses waiting')`)
-	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 1`)
 	b.run(chromedp.MouseClickXY(x, y))
 	l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })
 	l.sh(`grep -q ' approve web .*Signature=good$' active/*`)
 	b.eval(`Date.now = () => window.was() + 3600000`)
-	b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 2`)
 }

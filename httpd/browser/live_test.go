@@ -26,7 +26,7 @@ func TestLive(t *testing.T) {
 	b.text("curl/8.5.0")
 	b.until(`document.querySelector('#sum').textContent.includes('1 miss waiting')`)
 	l.sh("mv misses/*a.bin* queue/")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 0`)
 	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/a.bin')`)
 	l.miss("/slow/b.bin")
 	b.open("/downloads")
@@ -54,7 +54,7 @@ func TestRestart(t *testing.T) {
 	l.sh("rm misses/*")
 	l.start()
 	b.live()
-	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 0`)
 	l.miss("/b.bin")
 	b.text("/b.bin")
 }
@@ -89,7 +89,7 @@ func TestSleep(t *testing.T) {
 			b.text("/b.bin")
 			b.live()
 			l.sh("rm misses/*") // and what happens from now on
-			b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
+			b.until(`document.querySelectorAll('#l-misses .row').length === 0`)
 			b.quiet()
 		})
 	}
@@ -215,10 +215,10 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 150 {
 		l.miss(fmt.Sprintf("/%03d.bin", i))
 	}
-	b.until(`document.querySelectorAll('#l-misses > li').length === 100`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 100`)
 	b.text("1–100 of 150")
 	l.sh("rm misses/*")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 0`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 0`)
 	b.quiet()
 }
 
@@ -234,7 +234,7 @@ func TestKept(t *testing.T) {
 	b := l.tab()
 	b.open("/misses")
 	b.live()
-	row := b.eval(`'#' + [...document.querySelectorAll('#l-misses > li')].find(e => e.innerText.includes('/a.bin')).id`)
+	row := b.eval(`'#' + [...document.querySelectorAll('#l-misses .row')].find(e => e.innerText.includes('/a.bin')).id`)
 	b.eval(`document.querySelector('` + row + ` input').click()`)
 	b.eval(`document.querySelector('` + row + ` .sh').open = true`)
 	b.eval(`document.querySelector('details.tail').open = true`)
@@ -251,7 +251,7 @@ func TestKept(t *testing.T) {
 		"the disclosure":  `document.querySelector('` + row + ` .sh').open`,
 		"the form":        `document.querySelector('details.tail').open && document.activeElement.value === '*.example.com'`,
 		"the place":       `scrollY >= 300`,
-		"other choices":   `document.querySelectorAll('#l-misses input:checked').length === 1`,
+		"other choices":   `document.querySelectorAll('#l-misses .pick input:checked').length === 1`,
 	} {
 		if b.eval(js) != "true" {
 			t.Errorf("%s is lost", what)

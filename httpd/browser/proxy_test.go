@@ -128,7 +128,7 @@ func (b *tab) actsOnMisses(client string) {
 	b.press(li("/b.bin"), "Ask the origin")
 	b.text("application/octet-stream")
 	b.press(li("/b.bin"), "Dismiss")
-	b.until(`document.querySelectorAll('#l-misses > li').length === 1`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 1`)
 	b.eval(`document.querySelector('.skip').click()`)
 	b.until(`location.hash === '#main' && location.pathname === '/fromcache/'`)
 }
@@ -141,7 +141,7 @@ func (b *tab) searches(another func()) {
 	b.write("input[type=search]", "2.bin")
 	b.until(`location.pathname + location.search === '/fromcache/misses?q=2.bin&sort=last'`)
 	another()
-	b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 2`)
 	b.press(li("/slow/12.bin"), "Approve")
 	b.press(".fate", "Undo")
 	b.text("Cancelled")

@@ -56,7 +56,7 @@ func TestSafety(t *testing.T) {
 	if n < 500 {
 		t.Errorf("%d payloads", n)
 	}
-	b.until(`document.querySelectorAll('#l-misses > li').length === 100`)
+	b.until(`document.querySelectorAll('#l-misses .row').length === 100`)
 	l.eventually("the origin's fields are held", func() bool { return len(l.names("meta")) == len(scripts) })
 	for _, path := range []string{"/", "/misses?group=1", "/misses?page=2", "/downloads", "/downloads?state=failed", "/downloads?state=queued", "/artifacts", "/stats"} {
 		b.open(path)
@@ -71,7 +71,7 @@ func TestSafety(t *testing.T) {
 	}
 	b.open("/misses?sort=asked")
 	b.live()
-	b.press("#l-misses > li", "Approve")
+	b.press("#l-misses .row", "Approve")
 	b.text("Approved")
 	if got := b.eval(`document.querySelectorAll('main script, main iframe, main img, main object, main style, main link, main base').length`); got != "0" {
 		t.Errorf("%s elements that no page has", got)
@@ -157,11 +157,11 @@ func (b *tab) keyboard() {
 	b.live()
 	for range 60 {
 		b.run(chromedp.KeyEvent("\t"))
-		if b.eval(`document.activeElement.textContent`) == "Approve" && b.eval(`document.activeElement.closest('#l-misses > li') !== null`) == "true" {
+		if b.eval(`document.activeElement.textContent`) == "Approve" && b.eval(`document.activeElement.closest('#l-misses .row') !== null`) == "true" {
 			b.run(chromedp.KeyEvent("\r"))
 			b.text("Approved")
-			b.until(`document.querySelectorAll('#l-misses > li').length === 2`)
-			b.until(`document.activeElement.closest('#l-misses > li') !== null`)
+			b.until(`document.querySelectorAll('#l-misses .row').length === 2`)
+			b.until(`document.activeElement.closest('#l-misses .row') !== null`)
 			return
 		}
 	}

@@ -30,6 +30,7 @@ func (s *Server) doEach(
 		return err
 	}
 	did := templates.Word("did." + verb)
+	kept := s.keep(verb, dirOf(r), list)
 	if len(list) == 1 {
 		name := list[0].Name
 		err := do(list[0], s.by(r))
@@ -40,7 +41,12 @@ func (s *Server) doEach(
 			return err
 		}
 		s.log.Info(strings.ToLower(did), "name", name, "addr", answer.ClientAddr(r))
-		return s.finishWithUndo(w, r, did+" "+name, undoOf(verb, name))
+		back := undoOf(verb, name)
+		if kept != nil {
+			kept.names = []string{name}
+			back = s.undos.add(kept)
+		}
+		return s.finishWithUndo(w, r, did+" "+name, back)
 	}
 	who := s.by(r)
 	n, err := s.inParallel(list, func(m fsstore.Shown) error { return do(m, who) })
@@ -58,15 +64,18 @@ func (s *Server) doEach(
 	if n.unseen > 0 && n.done == 0 {
 		return answer.Refuse(http.StatusConflict, text)
 	}
-	return s.finish(w, r, text)
+	if kept == nil || n.done == 0 {
+		return s.finish(w, r, text)
+	}
+	kept.names = n.names
+	return s.finishWithUndo(w, r, text, s.undos.add(kept))
 }
 
-// undoOf returns the post that undoes a verb on one file, or nil: an approval is
-// cancelled, a cancelled job goes back into the queue. A dismissed miss comes back
-// when it is asked for again.
+// undoOf returns the post that undoes a verb on one file, or nil: what was retried is cancelled, a
+// cancelled job goes back into the queue.
 func undoOf(verb, name string) *undo {
 	switch verb {
-	case "approve", "retry":
+	case "approve", "retry": // approve: fetched again
 		return &undo{"admin/cancel", url.Values{"id": {name}}}
 	case "cancel":
 		return &undo{"admin/retry", url.Values{"in": {string(fsstore.Cancelled)}, "id": {name}}}
@@ -115,8 +124,11 @@ func namesOf(values []string, field string) ([]fsstore.Shown, error) {
 	return list, nil
 }
 
-// outcome counts what became of files.
-type outcome struct{ done, gone, unseen int }
+// outcome counts what became of files. names are of those that it was done to.
+type outcome struct {
+	done, gone, unseen int
+	names              []string
+}
 
 // inParallel does a verb to each file. It ends at the first error that concerns more
 // than one file.
@@ -135,6 +147,7 @@ func (s *Server) inParallel(list []fsstore.Shown, do func(fsstore.Shown) error) 
 				switch {
 				case e == nil:
 					n.done++
+					n.names = append(n.names, m.Name)
 				case errors.Is(e, fs.ErrNotExist):
 					n.gone++
 				case isUnseen(e):

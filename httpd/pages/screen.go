@@ -44,6 +44,7 @@ type frame struct {
 	Artifacts show.Artifacts
 	Artifact  *show.Artifact
 	Miss      show.MissRow
+	Connect   *connect // nil: something is held
 	Stats     *show.Stats
 	Found     *show.Found
 	Rules     show.Rules

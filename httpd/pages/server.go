@@ -40,10 +40,11 @@ type Options struct {
 // Server answers the pages of one store.
 type Server struct {
 	screen
-	opt  Options
-	log  *slog.Logger
-	view *fsstore.View // what the pages show
-	hub  *live.Hub
+	opt   Options
+	log   *slog.Logger
+	view  *fsstore.View // what the pages show
+	hub   *live.Hub
+	undos undos
 }
 
 // New returns a server for s, behind g.

@@ -18,14 +18,37 @@ const (
 func (s *Server) showAll(w http.ResponseWriter, r *http.Request) error {
 	f := s.frame(w, r, "all")
 	var err error
-	f.Misses = s.model.Misses(show.MissQuery{Sort: "last"}, 1, glance)
-	for _, st := range []fsstore.State{fsstore.Active, fsstore.Queue, fsstore.Failed} {
+	f.Misses = s.model.Misses(show.MissQuery{Sort: "demand"}, 1, glance)
+	for _, st := range []fsstore.State{fsstore.Active, fsstore.Failed} {
 		f.Jobs.Sections = append(f.Jobs.Sections, s.model.Newest(st, glance))
 	}
 	if f.Artifacts, err = s.model.Artifacts(r.URL.Query(), pageOf(r), glance); err != nil {
 		return err
 	}
+	if f.Summary.Artifacts == 0 && s.store.Replica() == nil {
+		f.Connect = s.connecting(base(r))
+	}
 	return s.write(w, r, http.StatusOK, f)
+}
+
+// connect is how a client is connected to a server that holds nothing yet.
+type connect struct {
+	Probed       bool   // a client has asked
+	Install, Ask string // lines for a shell there
+}
+
+// connecting returns the lines that connect a client to the server at this address.
+func (s *Server) connecting(address string) *connect {
+	c := &connect{
+		Install: "export FROMCACHE_SERVER=" + address + "; fromcache-shim install && eval \"$(~/.fromcache/bin/fromcache-shim env)\"",
+		Ask:     "curl -O https://ftp.gnu.org/gnu/hello/hello-2.12.tar.gz",
+	}
+	for _, st := range []fsstore.State{
+		fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Done, fsstore.Failed, fsstore.Cancelled, fsstore.Denied,
+	} {
+		c.Probed = c.Probed || s.view.Count(st) > 0
+	}
+	return c
 }
 
 func (s *Server) showMisses(w http.ResponseWriter, r *http.Request) error {

@@ -18,7 +18,8 @@ type computed struct {
 	found     map[string][]int32     // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
-	missFound map[MissQuery][]int32
+	missFound map[MissQuery]*missOrder
+	missTurn  int // of what origins have said
 	ended     map[fsstore.State]endedOrder
 }
 
@@ -141,19 +142,23 @@ func (p *computed) newest(st fsstore.State, jobs []fsstore.JobFile) []fsstore.Jo
 	return list
 }
 
-// misses returns what q finds, in its order, as indexes into the facts, which
-// are as the jobs are.
-func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery) ([]missFact, []int32) {
+// misses returns what q finds, in its order, and the facts of all, which are as the jobs are.
+func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery, said *origins) ([]missFact, *missOrder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.missFound == nil || !sameMemory(p.missRows, jobs) {
-		p.missFacts = factsOf(jobs)
-		p.missRows, p.missFound = jobs, map[MissQuery][]int32{}
+	sizes, turn := said.sizes()
+	if p.missFound == nil || p.missTurn != turn || !sameMemory(p.missRows, jobs) {
+		p.missFacts = make([]missFact, len(jobs))
+		for i := range jobs {
+			p.missFacts[i] = missFactOf(&jobs[i], sizes)
+		}
+		p.missRows, p.missTurn, p.missFound = jobs, turn, map[MissQuery]*missOrder{}
 	}
 	q.Until = 0
-	found, ok := p.missFound[q]
-	if !ok {
-		found = q.find(jobs, p.missFacts)
+	found := p.missFound[q]
+	if found == nil {
+		order := q.orderMisses(q.find(jobs, p.missFacts), p.missFacts)
+		found = &order
 		if len(p.missFound) >= 64 {
 			clear(p.missFound)
 		}
@@ -162,26 +167,28 @@ func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery) ([]missFact, []in
 	return p.missFacts, found
 }
 
-func factsOf(jobs []fsstore.JobFile) []missFact {
-	facts := make([]missFact, len(jobs))
-	for i := range jobs {
-		facts[i] = missFactOf(&jobs[i])
-	}
-	return facts
-}
-
 // missFact is what misses are sorted and searched by.
 type missFact struct {
 	asked, clients int
 	host, url      string // redacted
 	first, last    int64
+	demand         float64 // bytes, about, that it has cost
 }
 
-func missFactOf(j *fsstore.JobFile) missFact {
+// unknownSize is what a miss counts as, for each time and client, while nobody has asked its origin:
+// those that many want come before a small file that one script wants again and again.
+const unknownSize = 1 << 20
+
+func missFactOf(j *fsstore.JobFile, sizes map[string]int64) missFact {
 	a := j.Asked
-	return missFact{
+	f := missFact{
 		asked: a.N, clients: a.AddrCount,
 		host: cmp.Or(j.Host, "no host"), url: j.Redacted,
 		first: a.First.Unix(), last: a.Last.Unix(),
 	}
+	f.demand = float64(a.N) * float64(max(1, a.AddrCount)) * unknownSize
+	if size, ok := sizes[j.Name]; ok {
+		f.demand = float64(a.N) * float64(size)
+	}
+	return f
 }

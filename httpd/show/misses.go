@@ -18,51 +18,63 @@ import (
 // MissQuery is what a person wants to see of misses/.
 type MissQuery struct {
 	Q     string // in the URL or in a client's address
-	Sort  string // last, asked or clients
+	Host  string // of this host alone; "": of all
+	Sort  string // demand, last, asked or clients
 	Group bool   // by host
 	Until int64  // only those first asked for by then; 0: all
 }
 
-// MissQueryOf reads a query from the fields of a form or of a page's address.
+// MissQueryOf reads a query from the fields of a form or of a page's address. Without a sort it is
+// by host, those first that cost most.
 func MissQueryOf(v url.Values) MissQuery {
-	q := MissQuery{Q: strings.TrimSpace(v.Get("q")), Sort: v.Get("sort"), Group: v.Get("group") != ""}
-	if q.Sort != "asked" && q.Sort != "clients" {
-		q.Sort = "last"
+	q := MissQuery{Q: strings.TrimSpace(v.Get("q")), Host: v.Get("host"), Sort: v.Get("sort"), Group: v.Get("group") != ""}
+	switch q.Sort {
+	case "demand", "last", "asked", "clients":
+	default:
+		q.Sort, q.Group = "demand", q.Host == ""
 	}
 	q.Until, _ = strconv.ParseInt(v.Get("until"), 10, 64)
 	return q
 }
 
-// Plain reports whether nothing was searched, sorted or grouped.
-func (q MissQuery) Plain() bool { return q.Q == "" && q.Sort == "last" && !q.Group }
+// Plain reports whether nothing was searched.
+func (q MissQuery) Plain() bool { return q.Q == "" && q.Host == "" }
+
+// Still reports whether rows keep their place while a page is open, whatever is asked for: it is
+// sorted by what grows all the time.
+func (q MissQuery) Still() bool { return q.Sort != "last" }
 
 func (q MissQuery) values() url.Values {
 	v := url.Values{}
 	if q.Q != "" {
 		v.Set("q", q.Q)
 	}
-	if q.Sort != "last" {
-		v.Set("sort", q.Sort)
+	if q.Host != "" {
+		v.Set("host", q.Host)
 	}
-	if q.Group {
-		v.Set("group", "1")
+	if q.Sort != "demand" || !q.Group && q.Host == "" {
+		v.Set("sort", q.Sort)
+		if q.Group {
+			v.Set("group", "1")
+		}
 	}
 	return v
 }
 
 // Misses is a list of misses.
 type Misses struct {
-	Query MissQuery
-	Rows  []MissRow
-	Until int64 // when the page was made, so that "all that match" is what was seen
-	Pager pager
+	Query  MissQuery
+	Groups []MissGroup // by host, and Rows is empty
+	Rows   []MissRow
+	Head   *MissGroup // of Rows that are all of one host
+	Until  int64      // when the page was made, so that "all that match" is what was seen
+	Pager  pager
 }
 
 // MissRow is one miss.
 type MissRow struct {
 	ID, Key, URL                string
-	Host                        *hostRow // before the first row of a host
-	Shown                       string   // in a form: its key, and the first of its URLs
+	Shown                       string // in a form: its key, and the first of its URLs
 	Variants                    Variants
 	Count, Clients, MoreClients int    // of clients their addresses
 	Tools                       int    // how many addresses with each of their tools
@@ -75,36 +87,22 @@ type MissRow struct {
 	Acts, Lines                 []templates.Action
 }
 
-// hostRow heads the misses of one host.
-type hostRow struct {
-	Name, Rule    string // the rule in allowed/ that speaks for the host; "": none
-	Misses, Asked int
-}
-
 // matching returns the misses, their facts, and which of them q asks for, in
 // its order.
-func (m *Model) matching(q MissQuery) ([]fsstore.JobFile, []missFact, []int32) {
+func (m *Model) matching(q MissQuery) ([]fsstore.JobFile, []missFact, *missOrder) {
 	jobs := m.view.Jobs(fsstore.Misses)
-	facts, found := m.computed.misses(jobs, q)
-	if q.Until == 0 {
-		return jobs, facts, found
-	}
-	var known []int32
-	for _, i := range found {
-		if facts[i].first <= q.Until {
-			known = append(known, i)
-		}
-	}
-	return jobs, facts, known
+	facts, found := m.computed.misses(jobs, q, &m.origins)
+	return jobs, facts, found
 }
 
 // Matching returns the misses that q asks for, each with the URL that a page of the time q.Until
 // has shown first.
-func (m *Model) Matching(q MissQuery) []fsstore.Shown {
-	jobs, _, found := m.matching(q)
-	list := make([]fsstore.Shown, len(found))
-	for n, i := range found {
-		list[n] = fsstore.Shown{Name: jobs[i].Name, Sum: shownAt(&jobs[i], q.Until)}
+func (m *Model) Matching(q MissQuery) (list []fsstore.Shown) {
+	jobs, facts, found := m.matching(q)
+	for _, i := range found.rows {
+		if q.Until == 0 || facts[i].first <= q.Until {
+			list = append(list, fsstore.Shown{Name: jobs[i].Name, Sum: shownAt(&jobs[i], q.Until)})
+		}
 	}
 	return list
 }
@@ -128,24 +126,14 @@ func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
 	found := make([]int32, 0, len(facts))
 	text := strings.ToLower(q.Q)
 	for i := range facts {
+		if q.Host != "" && facts[i].host != q.Host {
+			continue
+		}
 		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) ||
 			askedBy(&jobs[i], text) {
 			found = append(found, int32(i))
 		}
 	}
-	asked := map[string]int{} // by host: those come first that were asked for most
-	if q.Group {
-		for _, i := range found {
-			asked[facts[i].host] += facts[i].asked
-		}
-	}
-	slices.SortFunc(found, func(i, j int32) int {
-		a, b := &facts[i], &facts[j]
-		if q.Group && a.host != b.host {
-			return cmp.Or(cmp.Compare(asked[b.host], asked[a.host]), cmp.Compare(a.host, b.host))
-		}
-		return cmp.Or(q.compare(a, b), cmp.Compare(b.last, a.last), cmp.Compare(i, j))
-	})
 	return found
 }
 
@@ -155,8 +143,10 @@ func (q MissQuery) compare(a, b *missFact) int {
 		return cmp.Compare(b.asked, a.asked)
 	case "clients":
 		return cmp.Compare(b.clients, a.clients)
+	case "last":
+		return cmp.Compare(b.last, a.last)
 	}
-	return 0
+	return cmp.Compare(b.demand, a.demand)
 }
 
 func askedBy(j *fsstore.JobFile, text string) bool {
@@ -168,34 +158,32 @@ func askedBy(j *fsstore.JobFile, text string) bool {
 	return false
 }
 
-// Misses returns one page of the misses that q asks for, and how many there are.
+// Misses returns one page of the misses that q asks for, and how many there are. Misses of a single
+// host are one list.
 func (m *Model) Misses(q MissQuery, page, rows int) Misses {
-	now := time.Now().Unix()
 	jobs, facts, found := m.matching(q)
-	p := newPager("misses", q.values(), page, rows, len(found))
-	l := Misses{Query: q, Pager: p, Until: now}
-	host := ""
-	for _, i := range found[p.lo:p.hi] {
-		row := m.missRow(&jobs[i])
-		if q.Group && facts[i].host != host {
-			host = facts[i].host
-			row.Host = hostRowOf(facts, found, host)
-			row.Host.Rule = m.store.Allowed.NameFor(host)
-		}
-		l.Rows = append(l.Rows, row)
+	l := Misses{Query: q, Until: time.Now().Unix()}
+	row := func(i int32) MissRow { return m.missRow(&jobs[i]) }
+	if q.Group && len(found.hosts) > 1 {
+		m.missGroups(&l, row, facts, found, page)
+		return l
+	}
+	if len(found.rows) > 0 && (q.Host != "" || q.Group) {
+		head := m.missGroup(facts[found.rows[0]].host, hostSpan{0, len(found.rows), askedIn(found.rows, facts)})
+		head.Until, l.Head = l.Until, &head
+	}
+	l.Pager = newPager("misses", q.values(), page, rows, len(found.rows))
+	for _, i := range found.rows[l.Pager.lo:l.Pager.hi] {
+		l.Rows = append(l.Rows, row(i))
 	}
 	return l
 }
 
-func hostRowOf(facts []missFact, found []int32, host string) *hostRow {
-	h := &hostRow{Name: host}
-	for _, i := range found {
-		if facts[i].host == host {
-			h.Misses++
-			h.Asked += facts[i].asked
-		}
+func askedIn(rows []int32, facts []missFact) (n int) {
+	for _, i := range rows {
+		n += facts[i].asked
 	}
-	return h
+	return n
 }
 
 // Miss returns the row of one URL of a miss, whose buttons approve that and no other. Its error is

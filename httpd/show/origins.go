@@ -27,9 +27,11 @@ type Facts struct {
 
 // origins keeps what origins have said of misses, in memory: it is asked for again at a click.
 type origins struct {
-	mu    sync.Mutex
-	facts map[string]*Facts // by the name of the miss
-	turn  int               // counts changes
+	mu      sync.Mutex
+	facts   map[string]*Facts // by the name of the miss
+	turn    int               // counts changes
+	sized   map[string]int64  // of these, at sizedAt; never changed
+	sizedAt int
 }
 
 // maxFacts bounds the memory, a few hundred bytes each.
@@ -52,4 +54,19 @@ func (o *origins) of(name string) *Facts {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.facts[name]
+}
+
+// sizes returns how large misses are, by their names, and a number that changes with what is known.
+func (o *origins) sizes() (map[string]int64, int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sized == nil || o.sizedAt != o.turn {
+		o.sized, o.sizedAt = map[string]int64{}, o.turn
+		for name, f := range o.facts {
+			if f.Bytes >= 0 {
+				o.sized[name] = f.Bytes
+			}
+		}
+	}
+	return o.sized, o.turn
 }

@@ -19,6 +19,7 @@ func rowID(dir, name string) string {
 type pager struct {
 	Label, All, Prev, Next string
 	From, To, Total        int
+	Hosts                  int // From and To are of these; 0: of Total
 	Many, More             bool
 	lo, hi                 int
 }

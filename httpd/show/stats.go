@@ -212,7 +212,7 @@ func clientsOf(n int) string {
 // downloaded from the origin.
 func (m *Model) costly() (list []topRow) {
 	_, facts, found := m.matching(MissQuery{Sort: "asked"})
-	for _, i := range found[:min(topRows, len(found))] {
+	for _, i := range found.rows[:min(topRows, len(found.rows))] {
 		f := &facts[i]
 		list = append(list, topRow{
 			Cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(),

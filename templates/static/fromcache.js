@@ -13,9 +13,10 @@
   const say = (name, n) => words[name].replace('%s', n)
   document.documentElement.classList.add('js')
 
-  const flash = (words, bad) => {
+  const flash = (words, bad, undo) => {
     const el = $('#flash')
     el.textContent = words
+    if (undo) el.append(' ', undoButton(null, undo))
     el.classList.toggle('bad', Boolean(bad))
     for (const a of el.getAnimations()) { a.cancel(); a.play() } // it leaves by itself, ten seconds from now
   }
@@ -31,12 +32,31 @@
   const inUse = (el) => el.matches?.('input:checked') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
   const keepPlaces = (list, fresh) => { // of rows that were acted on, and are in the list no more
     const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
+    if (list.dataset.still !== undefined) { // what is here stays in its order, and what is new comes last
+      const known = [...list.children].map(twin).filter(Boolean)
+      fresh.prepend(...known)
+    }
     for (const el of list.children) {
-      if (!acted(el) || twin(el)) continue
+      const whole = el.matches('.group') && $$('.acted', el).some(acted) // a host, with the row that was acted on
+      if (!(acted(el) || whole) || twin(el)) continue
+      const place = el.cloneNode(whole)
+      $$('.row:not(.acted)', place).forEach((row) => row.remove())
       let before = el.previousElementSibling
       while (before && !twin(before)) before = before.previousElementSibling // a row before it may go just now
-      before ? twin(before).after(el.cloneNode()) : fresh.prepend(el.cloneNode())
+      before ? twin(before).after(place) : fresh.prepend(place)
     }
+  }
+  // A list that moves is not pressed where another row has just come to lie, whatever the pointer does.
+  const settling = 400
+  let slid = 0
+  let tops = null
+  const topsOf = () => new Map($$('#page .row').map((row) => [row.id, row.getBoundingClientRect().top]))
+  const noteSlide = () => {
+    const now = topsOf()
+    for (const [id, top] of tops ?? []) {
+      if (now.has(id) && Math.abs(now.get(id) - top) > 1) slid = Date.now()
+    }
+    tops = null
   }
   // Times are told as the server tells them, and go on.
   const ago = (seconds, was) => seconds < 60 ? say('now') : seconds < 3600 ? say('minutes', Math.floor(seconds / 60))
@@ -54,7 +74,7 @@
   if (window.Idiomorph) {
     Object.assign(window.Idiomorph.defaults.callbacks, {
       beforeNodeMorphed: (old, fresh) => {
-        if (old.matches?.('[id^="l-"]')) keepPlaces(old, fresh)
+        if (old.matches?.('.rows, #l-misses, #l-meta')) keepPlaces(old, fresh)
         return !inUse(old)
       },
       beforeAttributeUpdated: (name) => name !== 'open',
@@ -67,6 +87,7 @@
   }
   document.addEventListener('htmx:afterSwap', () => {
     tellTimes()
+    noteSlide()
     if (focus) $('button, a', focus.isConnected ? focus : page())?.focus()
     focus = null
     $$('.acted:empty').forEach((place) => place.remove()) // of a row that was not found again, because the order is another
@@ -83,6 +104,7 @@
     const mine = e.detail.requestConfig?.elt?.id === 'again'
     const status = e.detail.xhr?.status
     if (mine && status === 401) return location.reload()
+    tops = topsOf()
     if (mine && status === 200 && aimed()) {
       e.detail.shouldSwap = false
       setTimeout(again, aim)
@@ -99,6 +121,7 @@
   // another row all of a sudden.
 
   const stay = 10000
+  let undoable = [] // the newest last
   const timers = new WeakMap()
   const hold = (el) => {
     const focused = el.contains(document.activeElement)
@@ -114,13 +137,7 @@
   const tellFate = (el, words, undo) => {
     const fate = $('.fate', el)
     fate.textContent = words.split(' ')[0] + ' '
-    if (undo) {
-      const [to, fields] = undo.split('?')
-      const button = parse('<button type="button" class="quiet undo"></button>').firstElementChild
-      button.textContent = say('undo')
-      button.addEventListener('click', () => act(el, to, new URLSearchParams(fields)))
-      fate.append(button)
-    }
+    if (undo) fate.append(undoButton(el, undo))
     timers.set(el, setTimeout(() => { el.dataset.over = ''; again() }, stay)) // what came of it is on the page that comes
   }
   const release = (el) => { // nothing came of it
@@ -200,12 +217,27 @@
       button?.removeAttribute('aria-busy')
     }
   }
-  const act = async (el, to, body) => { // by the button of a row that was acted on
-    hold(el)
+  const undoButton = (el, undo) => { // of what was done to a row, or to several where el is null
+    const [to, fields] = undo.split('?')
+    const button = parse('<button type="button" class="quiet undo"></button>').firstElementChild
+    button.textContent = say('undo')
+    const back = () => {
+      undoable = undoable.filter((other) => other !== back)
+      act(el, to, new URLSearchParams(fields))
+    }
+    button.addEventListener('click', back)
+    undoable.push(back)
+    setTimeout(() => { undoable = undoable.filter((other) => other !== back) }, stay)
+    return button
+  }
+  const act = async (el, to, body) => { // by the undo of what was acted on
+    if (el) hold(el)
     const answer = await fetch(to, { method: 'POST', body, headers: { 'X-Fromcache-Live': '1' } }).catch(() => null)
     const words = answer ? (await answer.text()).trim() : say('silent')
-    flash(words, !answer?.ok)
-    answer?.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
+    const more = answer?.headers.get('X-Fromcache-Undo')
+    flash(words, !answer?.ok, el ? null : more)
+    if (!el) again()
+    else answer?.ok && to !== 'admin/undo' ? tellFate(el, words, more) : release(el) // undone, it is as it was
   }
   const send = async (form, button) => {
     const of = form.getAttribute('id') // form.id is what a button named id makes it
@@ -215,7 +247,7 @@
     if (el) hold(el)
     try {
       const [answer, words] = await post(form, button)
-      flash(words, !answer.ok)
+      flash(words, !answer.ok, el ? null : answer.headers.get('X-Fromcache-Undo'))
       if (el) answer.ok ? tellFate(el, words, answer.headers.get('X-Fromcache-Undo')) : release(el)
       if (answer.ok && form.dataset.clear !== undefined) form.reset()
       if (answer.ok && of === 'bulk' && !asks) $$('input[type=checkbox]').forEach((box) => { box.checked = false })
@@ -228,7 +260,9 @@
 
   // The second click of a double click is for nothing: by then another thing may be under the pointer.
   document.addEventListener('click', (e) => {
-    if (e.detail < 2 || !e.target.closest?.('button[formaction], .undo')) return
+    const button = e.target.closest?.('button[formaction], .undo')
+    const under = e.detail === 1 && button?.closest('#page .row') && Date.now() - slid < settling
+    if (!button || !under && e.detail < 2) return
     e.preventDefault()
     e.stopImmediatePropagation()
   }, true)
@@ -307,6 +341,8 @@
   // A menu is shut by a press outside, by Escape and by what is pressed in it.
   const shut = (but) => $$('details.menu[open]').forEach((menu) => { if (menu !== but) menu.open = false })
   document.addEventListener('click', (e) => {
+    if (e.target.closest?.('#show-keys')) keys['?']()
+    if (e.target.id === 'hide-keys') $('#keys').close()
     const menu = e.target.closest?.('details.menu')
     shut(e.target.closest?.('.menu button[formaction]') ? null : menu)
   })
@@ -316,7 +352,47 @@
     menu.open = false
     $('summary', menu).focus()
   })
+  // The keyboard. One key does one thing, unless somebody writes, or has turned keys off.
+
+  const keysOff = () => localStorage.getItem('fromcache-keys') === 'off'
+  const rows = () => $$('#page .row').filter((row) => row.offsetParent && !acted(row))
+  const current = () => document.activeElement.closest('#page .row')
+  const go = (row) => {
+    if (!row) return
+    row.focus({ preventScroll: true })
+    row.scrollIntoView({ block: 'nearest' })
+  }
+  const step = (by) => {
+    const all = $$('#page .row').filter((row) => row.offsetParent)
+    const live = new Set(rows())
+    let i = all.indexOf(current())
+    do { i += by } while (all[i] && !live.has(all[i]))
+    go(all[i < -1 ? 0 : i])
+  }
+  const doVerb = (verb) => {
+    const row = current()
+    const button = row && !acted(row) && $(`.acts button[data-verb="${verb}"]`, row)
+    if (!button) return row && $('.several', row) && verb === 'approve' && ($('.several', row).open = true)
+    step(1)
+    if (current() === row) step(-1)
+    button.click()
+  }
+  const keys = {
+    j: () => step(1), k: () => step(-1),
+    a: () => doVerb('approve'), d: () => doVerb('dismiss'), x: () => doVerb('deny'), o: () => doVerb('ask'),
+    u: () => undoable.at(-1)?.(),
+    '/': () => $('#keys')?.open || ($('.find [name="q"]') || $('input[type="search"]'))?.focus(),
+    '?': () => { $('#keys').showModal(); $('#keys-on').checked = !keysOff() },
+  }
+  document.addEventListener('keydown', (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.defaultPrevented || e.repeat && !'jk'.includes(e.key)) return
+    if (e.target.closest('input:not([type="checkbox"]), textarea, select, dialog') || $('dialog[open]')) return
+    if (!Object.hasOwn(keys, e.key) || keysOff() && e.key !== '?') return
+    e.preventDefault()
+    keys[e.key]()
+  })
   document.addEventListener('change', (e) => {
+    if (e.target.id === 'keys-on') localStorage.setItem('fromcache-keys', e.target.checked ? 'on' : 'off')
     if (e.target.dataset?.all) $$(`#page input[name="${e.target.dataset.all}"]`).forEach((box) => { box.checked = e.target.checked })
   })
 })()
