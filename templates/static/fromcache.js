@@ -227,7 +227,7 @@
     }
     button.addEventListener('click', back)
     undoable.push(back)
-    setTimeout(() => { undoable = undoable.filter((other) => other !== back) }, stay)
+    setTimeout(() => { undoable = undoable.filter((other) => other !== back) }, stay + 100) // not before its row leaves
     return button
   }
   const act = async (el, to, body) => { // by the undo of what was acted on
