@@ -14,8 +14,17 @@ import (
 	"fromcache/cmd/fromcache-torture/judge"
 )
 
-// places are the directories of the tree.
-var places = []string{"blobs", "meta", "misses", "queue", "active", "done", "failed", "cancelled", "denied", "hits", "stats", "tmp"}
+// places are the directories of the tree, as the server made them.
+func (l *lab) places() (dirs []string) {
+	list, err := os.ReadDir(l.data)
+	l.row.must(err)
+	for _, e := range list {
+		if e.IsDir() {
+			dirs = append(dirs, e.Name())
+		}
+	}
+	return dirs
+}
 
 // TestPlanted: threat 7. Links, FIFOs, sockets, devices and directories under every
 // name that the server could take for its own, before it starts and beside it; a
@@ -54,7 +63,7 @@ func TestPlanted(t *testing.T) {
 		row.Errorf("I6: something beside the data directory changed")
 	}
 	row.Tried("planted files", kinds)
-	row.AtLeast(84, "planted files") // 108, but only root makes devices
+	row.AtLeast(112, "planted files") // 144, but only root makes devices
 	row.Tried("hard links", 4)
 	l.uproot()
 	l.say(row, "finished", l.finish())
@@ -67,12 +76,22 @@ func (l *lab) comeUpon(s *server, row *Row) {
 		s.get(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i))
 		s.post("/admin/approve", "key", fmt.Sprintf("planted-%d", i))
 		s.post("/admin/cancel", "id", fmt.Sprintf("planted-%d", i))
+		s.bear(fmt.Sprintf("planted-%d.secret", i))
 	}
 	answers(l, s, one, "planted", row)
 	for _, page := range []string{"/", "/downloads", "/artifacts", "/stats"} {
 		if code, err := s.look(page); err != nil || code != http.StatusOK {
 			row.Errorf("%s beside planted files: %d, %v", page, code, err)
 		}
+	}
+}
+
+// bear asks the API with a token.
+func (s *server) bear(token string) {
+	req, _ := http.NewRequest("GET", "http://"+s.Addr+"/api/v1/status", nil)
+	req.Header.Set("Authorization", "Bearer "+token)
+	if resp, err := client.Do(req); err == nil {
+		resp.Body.Close()
 	}
 }
 
@@ -115,20 +134,28 @@ func (l *lab) hardLinks(blob string) {
 
 // plant makes one of each kind in each directory, under names of ours.
 func (l *lab) plant(row *Row) (n int) {
-	for _, dir := range places {
+	for _, dir := range l.places() {
 		for i, make := range l.kinds() {
-			name := l.nameIn(dir, i)
-			if err := make(l.data + "/" + dir + "/" + name); err != nil {
-				row.Note("%s: %v", dir, err)
-				continue
+			for _, name := range l.namesIn(dir, i) {
+				if err := make(l.data + "/" + dir + "/" + name); err != nil {
+					row.Note("%s: %v", dir, err)
+					continue
+				}
+				n++
 			}
-			n++
 		}
 	}
 	return n
 }
 
-// nameIn is a name by which a directory's readers would take a file.
+// namesIn are the names by which a directory's readers would take a file.
+func (l *lab) namesIn(dir string, i int) []string {
+	if dir == "tmp" {
+		return []string{l.nameIn(dir, i), fmt.Sprintf("host-planted-%d.0000000e", i)}
+	}
+	return []string{l.nameIn(dir, i)}
+}
+
 func (l *lab) nameIn(dir string, i int) string {
 	key := judge.KeyOf(fmt.Sprintf("%s/50/planted-%d.bin", l.p.origin.URL, i)) // that a client will ask for
 	switch dir {
@@ -149,11 +176,21 @@ func (l *lab) nameIn(dir string, i int) string {
 		return key
 	case "stats":
 		return time.Now().UTC().AddDate(0, 0, -i).Format(time.DateOnly) // today's is written to, a page reads the others
+	case "tokens":
+		return fmt.Sprintf("planted-%d", i)
+	case "queries", "allowed":
+		if i == fifo { // that of the origin is read for each URL
+			return "127.0.0.1"
+		}
+		fallthrough
 	case "denied":
 		return fmt.Sprintf("planted-%d.example.com", i)
 	}
 	return key + ".job"
 }
+
+// fifo is the index of a FIFO in kinds: who opens one waits for ever.
+const fifo = 3
 
 func (l *lab) kinds() []func(path string) error {
 	return []func(string) error{
@@ -189,7 +226,7 @@ func (l *lab) swap(stop <-chan struct{}) {
 // uproot removes what was planted, and what became of it.
 func (l *lab) uproot() {
 	os.Remove(l.root + "/blob")
-	for _, dir := range places {
+	for _, dir := range l.places() {
 		list, _ := os.ReadDir(l.data + "/" + dir)
 		for _, e := range list {
 			planted := strings.Contains(e.Name(), "planted-") || strings.Contains(e.Name(), "--swap.run--")
