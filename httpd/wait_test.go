@@ -88,17 +88,6 @@ func (w *world) untilHeld(n int) {
 	}
 }
 
-// publish ends the download of a claim.
-func (w *world) publish(c *fsstore.Claim, body string) {
-	w.t.Helper()
-	p, err := c.Part(w.t.Context(), false)
-	w.must(err)
-	_, err = io.WriteString(p, body)
-	w.must(err)
-	_, err = c.Publish(p, fsstore.Origin{})
-	w.must(err)
-}
-
 // A request that prefers to wait is answered with the bytes as soon as they are held, straight or
 // through nginx, over HTTP/1.1, HTTP/2 and TLS, also if its connection would count as stalled by
 // then.
@@ -116,7 +105,7 @@ func TestWaitUntilHeld(t *testing.T) {
 	w.untilHeld(5)
 	time.Sleep(1500 * time.Millisecond) // more than the time-outs
 	w.untilHeld(5)
-	w.publish(c, "the bytes")
+	w.publish(c, []byte("the bytes"), fsstore.Origin{})
 	for name, printed := range map[string]func() (string, float64){
 		"get": get, "head": head, "query": query, "door": door, "nginx": through,
 	} {
@@ -158,7 +147,7 @@ func TestWaitUntilHeldOverTLS(t *testing.T) {
 	w.untilHeld(4)
 	time.Sleep(1500 * time.Millisecond)
 	w.untilHeld(4)
-	w.publish(c, "the bytes")
+	w.publish(c, []byte("the bytes"), fsstore.Origin{})
 	all.Wait()
 	if text, _ := old(); !strings.Contains(text, "HTTP/1.1 200 ") || !strings.HasSuffix(text, "the bytes") {
 		t.Errorf("HTTP/1.1 over TLS: %s", text)

@@ -107,18 +107,18 @@ func (w *world) claim(rawURL string) *fsstore.Claim {
 // hold makes an artifact by the way that a download takes.
 func (w *world) hold(rawURL string, body []byte, o fsstore.Origin) *fsstore.Artifact {
 	w.t.Helper()
-	c := w.claim(rawURL)
+	return w.publish(w.claim(rawURL), body, o)
+}
+
+// publish ends the download of a claim.
+func (w *world) publish(c *fsstore.Claim, body []byte, o fsstore.Origin) *fsstore.Artifact {
+	w.t.Helper()
 	p, err := c.Part(w.t.Context(), false)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := p.Write(body); err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
+	_, err = p.Write(body)
+	w.must(err)
 	a, err := c.Publish(p, o)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
 	return a
 }
 
