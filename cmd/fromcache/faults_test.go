@@ -48,11 +48,6 @@ func (w *ward) add(path string) {
 	w.run("add", w.origin.URL+path)
 }
 
-func (w *ward) fetched(path string) {
-	w.t.Helper()
-	w.eventually(path+" is fetched", func() bool { return w.there("done/*" + strings.TrimPrefix(path, "/") + "*") })
-}
-
 func (w *ward) get(path string) (code int, body string) { return w.process.get(w.url + path) }
 
 func (w *ward) blob(path string) (code int, body string) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -132,6 +133,19 @@ func (p *process) run(args ...string) string {
 		p.t.Fatalf("fromcache %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+// fetch adds a URL, and waits until it is held.
+func (p *process) fetch(url string) {
+	p.t.Helper()
+	p.run("add", url)
+	p.fetched(url)
+}
+
+// fetched waits until the job of a URL is done.
+func (p *process) fetched(url string) {
+	p.t.Helper()
+	p.eventually(url+" is fetched", func() bool { return p.there("done/*" + path.Base(url) + "*") })
 }
 
 // text returns the files of a glob below data/.

@@ -113,8 +113,7 @@ func TestUpstreamKilledInATransfer(t *testing.T) {
 	top, site := newProcess(t, ""), newProcess(t, "")
 	top.start()
 	port := top.url[strings.LastIndexByte(top.url, ':')+1:]
-	top.run("add", file)
-	top.eventually("the top holds it", func() bool { return top.there("done/*tool*") })
+	top.fetch(file)
 	l := newLine(t, top.url)
 	half := make(chan bool)
 	var once sync.Once
@@ -145,7 +144,7 @@ func TestUpstreamKilledInATransfer(t *testing.T) {
 	l.CloseClientConnections()
 	site.saysIn("queue/*tool*", "error upstream "+l.URL)
 	top.start("--port", port)
-	site.eventually("it goes on", func() bool { return site.there("done/*tool*") })
+	site.fetched(file)
 	if got := site.text("blobs/*"); got != string(content) {
 		t.Errorf("%d bytes that are not the origin's", len(got))
 	}
@@ -165,8 +164,7 @@ func TestUpstreamThatLies(t *testing.T) {
 	o, file, content := vendor(t, 100_000)
 	top, site := newProcess(t, ""), newProcess(t, "")
 	top.start()
-	top.run("add", file)
-	top.eventually("the top holds it", func() bool { return top.there("done/*tool*") })
+	top.fetch(file)
 	l := newLine(t, top.url)
 	l.set(func(w http.ResponseWriter, r *http.Request, from *http.Response) {
 		w.Header().Del("Repr-Digest") // it alone would give the lie away
@@ -178,8 +176,7 @@ func TestUpstreamThatLies(t *testing.T) {
 		w.Write(b) //nolint:errcheck // the client may have gone
 	})
 	site.start("--upstream", l.URL)
-	site.run("add", file)
-	site.eventually("it is held", func() bool { return site.there("done/*tool*") })
+	site.fetch(file)
 	if site.text("blobs/*") != string(content) || o.requests() != 2 {
 		t.Errorf("not what the origin has, after %d requests", o.requests())
 	}
@@ -194,51 +191,18 @@ func TestUpstreamThatRedirects(t *testing.T) {
 	l := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/b/x", http.StatusFound))
 	t.Cleanup(l.Close)
 	site.start("--upstream", l.URL)
-	site.run("add", file)
-	site.eventually("it is held", func() bool { return site.there("done/*tool*") })
+	site.fetch(file)
 	if o.requests() != 1 || elsewhere.requests() != "" {
 		t.Errorf("%d requests at the origin, elsewhere %q", o.requests(), elsewhere.requests())
 	}
 	site.saysIn("meta/*", "it redirects (302 Found), which is not followed")
 }
 
-// Two servers that name each other don't wait for each other for ever.
-func TestUpstreamsThatNameEachOther(t *testing.T) {
-	o, file, content := vendor(t, 10_000)
-	one, two := newProcess(t, ""), newProcess(t, "")
-	toOne, toTwo := newLine(t, ""), newLine(t, "")
-	one.start("--upstream", toTwo.URL)
-	two.start("--upstream", toOne.URL)
-	toOne.mu.Lock()
-	toOne.to = one.url
-	toOne.mu.Unlock()
-	toTwo.mu.Lock()
-	toTwo.to = two.url
-	toTwo.mu.Unlock()
-	one.run("add", file)
-	two.run("add", file)
-	for _, p := range []*process{one, two} {
-		p.eventually("it is held", func() bool { return p.there("done/*tool*") })
-		if p.text("blobs/*") != string(content) {
-			t.Error("not what the origin has")
-		}
-	}
-	if n := o.requests(); n > 2 {
-		t.Errorf("the origin was asked %d times", n)
-	}
-}
-
 // A server that is its own upstream hears 508, and says what is wrong.
 func TestUpstreamOfItself(t *testing.T) {
 	_, file, _ := vendor(t, 10_000)
-	p := newProcess(t, "")
-	self := newLine(t, "")
-	p.start("--upstream", self.URL)
-	self.mu.Lock()
-	self.to = p.url
-	self.mu.Unlock()
-	p.run("add", file)
-	p.eventually("it is held", func() bool { return p.there("done/*tool*") })
+	p := newRing(t, 1)[0]
+	p.fetch(file)
 	p.saysIn("meta/*", "a loop (508)")
 	if p.there("misses/*") {
 		t.Error("its own question is a miss")
@@ -290,36 +254,14 @@ func TestFollow(t *testing.T) {
 	}
 	head(t, leaf.url, other)
 	leaf.run("deny", "*other*")
-	top.run("add", other)
-	top.eventually("it is held", func() bool { return top.there("done/*other*") })
-	mid.run("add", other)
-	mid.eventually("it is held", func() bool { return mid.there("done/*other*") })
+	top.fetch(other)
+	mid.fetch(other)
 	if head(t, leaf.url, other) != http.StatusNotFound {
 		t.Error("what is denied here is held")
 	}
 	time.Sleep(2 * time.Second) // a follower would have approved it by now
 	if leaf.there("queue/*other*") || leaf.there("done/*other*") {
 		t.Error("what is denied here was fetched, because it is held above")
-	}
-}
-
-// Two servers that follow each other pass a wish on once, and not to and fro.
-func TestFollowersOfEachOther(t *testing.T) {
-	_, file, _ := vendor(t, 10_000)
-	one, two := newProcess(t, ""), newProcess(t, "")
-	toOne, toTwo := newLine(t, ""), newLine(t, "")
-	one.start("--upstream", toTwo.URL, "--follow")
-	two.start("--upstream", toOne.URL, "--follow")
-	for l, p := range map[*line]*process{toOne: one, toTwo: two} {
-		l.mu.Lock()
-		l.to = p.url
-		l.mu.Unlock()
-	}
-	head(t, one.url, file)
-	two.saysIn("misses/*", "+fromcache-site")
-	time.Sleep(3 * time.Second)
-	if s := one.text("misses/*"); strings.Contains(s, "+fromcache-site") {
-		t.Errorf("the wish came back:\n%s", s)
 	}
 }
 
