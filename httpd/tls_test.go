@@ -76,7 +76,7 @@ func TestTLS(t *testing.T) {
 
 // TestStalledReaderOverTLSIsCut as one of plain HTTP is.
 func TestStalledReaderOverTLSIsCut(t *testing.T) {
-	w, _ := newTLSWorld(t, Options{StallTimeout: 300 * time.Millisecond})
+	w, _ := newTLSWorld(t, Options{StallTimeout: time.Second})
 	w.hollow("https://vendor.example/big.bin", 1<<30)
 	raw, err := net.Dial("tcp", w.addr)
 	w.must(err)
