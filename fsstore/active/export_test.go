@@ -55,6 +55,11 @@ func (c *Claim) Expand(jobs []job.Job) error {
 
 func (p *Part) F() *os.File { return p.f }
 
+// SetF has the part go on with another open file, which may not be one that can be synced.
+func (p *Part) SetF(f *os.File) { p.f = f }
+
+func (p *Part) Keep() error { return p.keep() }
+
 func (p *Part) Close() { p.close() }
 
 func (p *Part) Seal() error { return p.seal() }

@@ -31,6 +31,7 @@ type Part struct {
 	path string
 	size int64
 	kept int64     // bytes that were on the disk when keep last ran, or the part was adopted
+	lost error     // the first error of an fsync; see sync
 	sum  hash.Hash // of the bytes in the file
 	head []byte
 }
@@ -123,11 +124,20 @@ const keepStep = 64 << 20
 
 // keep makes the part durable, and has the log say how much that is.
 func (p *Part) keep() error {
-	if err := p.f.Sync(); err != nil {
+	if err := p.sync(); err != nil {
 		return err
 	}
 	p.kept = p.size
 	return p.c.log(job.Event{Kind: job.Kept, Count: 1, Size: p.size})
+}
+
+// sync fsyncs the part. After an error it fails for good, because a later fsync may succeed without
+// the bytes that were lost, fsync(2).
+func (p *Part) sync() error {
+	if p.lost == nil {
+		p.lost = p.f.Sync() //guard:TestEachStepIsSynced
+	}
+	return p.lost
 }
 
 func (p *Part) hash(b []byte) {
@@ -209,8 +219,8 @@ func (c *Claim) syncPart() {
 		return
 	}
 	n := c.part.size
-	err := c.part.f.Sync() //guard:TestEachStepIsSynced
-	if err != nil {        // a later fsync may succeed without these bytes, fsync(2)
+	err := c.part.sync()
+	if err != nil { // nobody knows which of its bytes are on the disk
 		err = errors.Join(err, c.part.Discard())
 	} else if n != c.Job.Kept() {
 		err = c.log(job.Event{Kind: job.Kept, Count: 1, Size: n})
@@ -228,7 +238,7 @@ func (p *Part) seal() error {
 		return fmt.Errorf("%s has %d bytes where %d were written: somebody else wrote to it",
 			p.path, info.Size(), p.size)
 	}
-	if err := p.f.Sync(); err != nil { //guard:TestEachStepIsSynced
+	if err := p.sync(); err != nil {
 		return errors.Join(err, p.Discard())
 	}
 	return p.f.Chmod(0o444)

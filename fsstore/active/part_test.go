@@ -280,3 +280,24 @@ func TestDiscardAndRestart(t *testing.T) {
 	storetest.Run(t, s.Dir(), "test -z \"$(ls tmp)\"")
 	storetest.Run(t, s.Dir(), "tail -1 failed/* | grep -q ' failed an HTML page$'")
 }
+
+// TestNoSyncAfterAFailedOne: the fsync that succeeds after one that failed vouches for nothing.
+func TestNoSyncAfterAFailedOne(t *testing.T) {
+	s := storetest.TestStore(t)
+	c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+	p, err := c.Part(t.Context(), false)
+	storetest.Must(t, err)
+	storetest.Must(t, c.Start(fsstore.Started{Size: 9, ETag: `"a"`}))
+	p.Write([]byte("half"))
+	_, noFile, err := os.Pipe() // fsync(2) of it fails
+	storetest.Must(t, err)
+	defer noFile.Close()
+	file := p.F()
+	p.SetF(noFile)
+	if p.Keep() == nil {
+		t.Fatal("a pipe was synced")
+	}
+	p.SetF(file)
+	storetest.Must(t, c.Requeue("stopped"))
+	storetest.Run(t, s.Dir(), "test -z \"$(ls tmp)\" && ! grep -r ' kept ' queue")
+}
