@@ -20,7 +20,8 @@
 //	hits/<key>                 times served
 //	queries/<host>             what an operator says of the query's parameters there
 //	tokens/<name>              what a program that has the token may do, and until when
-//	stats/<date>               what was counted that day: lines of name and number
+//	stats/<date>               what was counted that day: lines of name and number, and of shares
+//	                           of it, as host/<host>/served-bytes; package counts names them
 //	tmp/                       what our programs have half-written
 //	session-secret             key of the sign-in cookies
 //
