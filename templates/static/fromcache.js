@@ -381,7 +381,7 @@
     j: () => step(1), k: () => step(-1),
     a: () => doVerb('approve'), d: () => doVerb('dismiss'), x: () => doVerb('deny'), o: () => doVerb('ask'),
     u: () => undoable.at(-1)?.(),
-    '/': () => $('#keys')?.open || ($('.find [name="q"]') || $('input[type="search"]'))?.focus(),
+    '/': () => { for (const what of ['focus', 'select']) $('.find input')?.[what]() },
     '?': () => { $('#keys').showModal(); $('#keys-on').checked = !keysOff() },
   }
   document.addEventListener('keydown', (e) => {
