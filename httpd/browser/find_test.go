@@ -25,7 +25,7 @@ func TestSearch(t *testing.T) {
 	host := strings.TrimPrefix(l.origin.URL, "http://")
 	rows := func(q string) string {
 		still.open("/search?q=" + url.QueryEscape(q))
-		return still.eval(`['#l-misses > li', '#l-jobs > li', '#l-meta > tr'].map(s => document.querySelectorAll(s).length).join(' ')`)
+		return still.eval(`['#l-misses .row', '#l-jobs > li', '#l-meta > tr'].map(s => document.querySelectorAll(s).length).join(' ')`)
 	}
 	for _, c := range []struct{ field, q, want string }{
 		{"URL", l.origin.URL, "1 2 1"}, {"whole URL", l.origin.URL + "/held/model-7.data", "0 1 1"}, {"host", host, "1 2 1"},

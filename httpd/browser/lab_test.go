@@ -320,7 +320,11 @@ func (b *tab) noScript() {
 }
 
 func (b *tab) size(width int64) {
-	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 500})
+	height := int64(900)
+	if width < 500 {
+		height = 844 // of a phone
+	}
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
 }
 
 func (b *tab) scheme(dark bool) {

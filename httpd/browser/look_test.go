@@ -30,13 +30,14 @@ func TestLook(t *testing.T) {
 	held := b.leads(`document.querySelector('#l-meta a')`)
 	log := b.leads(`document.querySelector('#l-failed a')`)
 	for name, path := range map[string]string{"all": "/", "misses": "/misses", "grouped": "/misses?group=1&sort=asked", "downloads": "/downloads",
-		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats", "rules": "/rules?host=vendor.example"} {
-		b.size(1280)
+		"artifacts": "/artifacts", "artifact": held, "job": log, "add": "/add", "stats": "/stats", "rules": "/rules?host=vendor.example", "search": "/search?q=run"} {
+		b.size(1440)
 		b.open(path)
 		b.live()
-		b.picture(name, 1280, false)
-		b.picture(name, 1280, true)
-		b.picture(name+"-phone", 390, false)
+		for _, dark := range []bool{false, true} {
+			b.picture(name, 1440, dark)
+			b.picture(name+"-phone", 390, dark)
+		}
 		if wide := b.eval(`document.documentElement.scrollWidth > innerWidth`); wide == "true" {
 			t.Errorf("%s is wider than a phone: %s", path, b.eval(`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className).slice(0, 5)`))
 		}

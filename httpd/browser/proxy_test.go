@@ -80,7 +80,7 @@ func TestBehindNginx(t *testing.T) {
 	b.actsOnMisses("127.0.0.7")
 	b.searches(func() { curl(door + "/slow/12.bin") })
 	b.walks()
-	address := b.eval(`document.querySelector('.copyable code').textContent`)
+	address := b.eval(`document.querySelector('#more .copyable code').textContent`)
 	if want := front.url + "/b/" + base64.RawURLEncoding.EncodeToString([]byte(l.origin.URL+"/a.bin")) + "/a.bin"; address != want {
 		t.Errorf("the page says %s, want %s", address, want)
 	}
@@ -122,7 +122,7 @@ func (b *tab) signsInBelow(root string) {
 func (b *tab) actsOnMisses(client string) {
 	b.l.t.Helper()
 	b.text("/a.bin")
-	b.text("by " + client + " curl/")
+	b.text(client + " curl/")
 	b.press(li("/a.bin"), "Approve")
 	b.until(`document.querySelector('#l-meta tr')?.innerText.includes('/a.bin')`)
 	b.press(li("/b.bin"), "Ask the origin")
@@ -139,12 +139,12 @@ func (b *tab) searches(another func()) {
 	b.l.t.Helper()
 	b.goes("misses")
 	b.write("input[type=search]", "2.bin")
-	b.until(`location.pathname + location.search === '/fromcache/misses?q=2.bin&sort=last'`)
+	b.until(`location.pathname + location.search === '/fromcache/misses?q=2.bin&sort='`)
 	another()
 	b.until(`document.querySelectorAll('#l-misses .row').length === 2`)
 	b.press(li("/slow/12.bin"), "Approve")
 	b.press(".fate", "Undo")
-	b.text("Cancelled")
+	b.text("Undone")
 }
 
 // goes to a page by the link that all have.

@@ -181,8 +181,10 @@ func TestEmpty(t *testing.T) {
 	b.live()
 	b.text("FROMCACHE_SERVER=" + l.url + ";")
 	b.until(`document.querySelector('.probed:not(.done)')`)
-	b.picture("empty", 1280, false)
-	b.picture("empty-phone", 390, false)
+	for _, dark := range []bool{false, true} {
+		b.picture("empty", 1440, dark)
+		b.picture("empty-phone", 390, dark)
+	}
 	if found := b.eval(`document.documentElement.scrollWidth > innerWidth`); found == "true" {
 		t.Error("it is wider than a phone")
 	}
