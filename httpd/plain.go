@@ -28,9 +28,12 @@ func (s *Server) front(ctx context.Context, limit *connLimit) *front.Listener {
 }
 
 // answerPlain holds a plain request to what connections are held to, and counts and logs it, as
-// handler, awaitDisk and told do for those of net/http.
+// handler, awaitDisk and told do for those of net/http. What is answered without the storage it
+// leaves alone, because refuseWaiting is not to answer that.
 func (s *Server) answerPlain(limit *connLimit, r *front.Request) (answered bool, err error) {
-	if s.store.ReadsHang() {
+	asked := plainRequest(r)
+	if s.store.ReadsHang() ||
+		isInMemory(asked.path) { //guard:cmd/fromcache.TestStorageThatHangs
 		return false, nil
 	}
 	limit.state(r.Conn, http.StateActive)
@@ -45,7 +48,7 @@ func (s *Server) answerPlain(limit *connLimit, r *front.Request) (answered bool,
 	began := time.Now()
 	o, answered, err := s.read.AnswerPlain(r)
 	if answered {
-		s.tell(plainRequest(r), r.Conn, began, o)
+		s.tell(asked, r.Conn, began, o)
 	}
 	return answered, err
 }
