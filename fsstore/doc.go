@@ -87,7 +87,8 @@
 //	counts          hits/ and stats/
 //	tokens          tokens/: who may use the API
 //	queries         queries/: which URLs are one
-//	held            blobs/ and meta/: lookup, open, by digest, what was held before
+//	held            blobs/ and meta/: lookup, open, what was held before
+//	catalog         a row of every artifact in memory: in order, by words, by digest, by name
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
 //	misses          misses/: what clients asked for
 //	verbs           approve, add, dismiss, deny, allow (a deny taken back), cancel, retry, evict

@@ -3,6 +3,7 @@ package fsstore
 import (
 	"fromcache/fsstore/active"
 	"fromcache/fsstore/allowed"
+	"fromcache/fsstore/catalog"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -30,6 +31,7 @@ type (
 	AllowedWish    = allowed.Suggestion
 	Artifact       = held.Artifact
 	ArtifactRow    = view.ArtifactRow
+	Bytes          = catalog.Bytes
 	Asker          = misses.Asker
 	Blob           = held.Blob
 	Change         = view.Change

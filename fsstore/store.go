@@ -15,6 +15,7 @@ import (
 
 	"fromcache/fsstore/active"
 	"fromcache/fsstore/allowed"
+	"fromcache/fsstore/catalog"
 	"fromcache/fsstore/counts"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
@@ -55,6 +56,7 @@ type Store struct {
 	*upkeep.Keeper
 	Allowed *allowed.Rules // allowed/
 	Hosts   *hosts.Hosts   // the servers of other hosts on this directory
+	catalog *catalog.Catalog
 }
 
 // Open opens the data directory dir, and makes it if it does not exist. It refuses a directory that
@@ -132,6 +134,7 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 	s.Tokens = tokens.New(s.tree, s.Monitor)
 	s.Rules = queries.New(s.tree, s.Monitor, o.Rule)
 	s.Cache = held.New(s.tree, s.Monitor, s.Rules)
+	s.catalog = catalog.New(s.tree, s.Monitor, s.Counts, s.Cache)
 	s.Spool = spool.New(s.tree, s.Monitor, s.Rules, s.Cache)
 	s.Misses = misses.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, o.MaxMisses)
 	s.Verbs = verbs.New(s.tree, s.Monitor, s.Rules, s.Cache, s.Spool, s.Misses)
@@ -149,8 +152,17 @@ func wire(dir string, remade []string, o Options) (*Store, error) {
 
 // NewView returns a copy of the directories in memory, for pages. Its Run keeps it up to date.
 func (s *Store) NewView() *View {
-	return view.New(s.tree, s.Monitor, s.Counts, s.Cache, s.Spool)
+	return view.New(s.tree, s.Monitor, s.catalog, s.Spool)
 }
+
+// OpenDigest opens the blob of an artifact that is held and has this digest; see catalog.OpenDigest.
+func (s *Store) OpenDigest(digest string) (Bytes, *os.File, error) {
+	return s.catalog.OpenDigest(digest)
+}
+
+// ByName returns the artifacts that are held whose URL's path ends in this basename; see
+// catalog.ByName.
+func (s *Store) ByName(name string) []*Artifact { return s.catalog.ByName(name) }
 
 // Journal returns the journal of all jobs' logs.
 func (s *Store) Journal() *journal.Journal { return journal.New(s.tree, s.Spool) }

@@ -50,6 +50,13 @@ func (s *Counts) ReadHits(k string) int64 {
 	return parseHits(b)
 }
 
+// IdentifyHits tells the state of hits/<k> from its other states; false: there is no such file.
+func (s *Counts) IdentifyHits(k string) (tree.Identity, bool) {
+	var st unix.Stat_t
+	err := unix.Lstat(s.tree.Path("hits", k), &st)
+	return tree.Identify(&st), err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
+}
+
 // parseHits returns the number in a file of hits/, or 0 if a person garbled it.
 func parseHits(b []byte) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)

@@ -19,11 +19,11 @@ import (
 
 // Cache is what is held: blobs/ and meta/.
 type Cache struct {
-	tree    *tree.Tree
-	health  *health.Monitor
-	queries *queries.Rules
-	metas   tree.Mirror[*Artifact]
-	index   index
+	tree      *tree.Tree
+	health    *health.Monitor
+	queries   *queries.Rules
+	metas     tree.Mirror[*Artifact]
+	published func(k string) // see OnPublish
 
 	withheld sync.Map // digests of blobs that are served as misses; see Withhold
 }

@@ -79,8 +79,8 @@ func (s *Cache) findURL(rawURL string) (*Artifact, error) {
 	return a, s.hideUnreadable(u.Key(), err)
 }
 
-// artifactToServe is Artifact for those who serve: a meta that can't be read is a miss.
-func (s *Cache) artifactToServe(k string) (*Artifact, error) {
+// ArtifactToServe is Artifact for those who serve: a meta that can't be read is a miss.
+func (s *Cache) ArtifactToServe(k string) (*Artifact, error) {
 	a, err := s.Artifact(k)
 	return a, s.hideUnreadable(k, err)
 }

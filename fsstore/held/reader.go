@@ -162,3 +162,13 @@ func (r *Reader) read(fd int) ([]byte, error) {
 	}
 	return r.buf[:got], nil
 }
+
+// Look is Identity of meta/<name> as it is now, by lstat. Of what is no regular file, too.
+func (r *Reader) Look(name string) (tree.Identity, error) {
+	var st unix.Stat_t
+	var err error = unix.EINTR
+	for err == unix.EINTR {
+		err = unix.Fstatat(int(r.dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	return tree.Identify(&st), err
+}

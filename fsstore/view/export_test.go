@@ -13,7 +13,7 @@ func (x *View) Forget() {
 // Loaded returns how many files of a directory are in memory.
 func (x *View) Loaded(st tree.State) int { return x.jobs[st].Len() }
 
-func (x *View) LoadedHits() int { return x.hits.Len() }
+func (x *View) LoadedHits() bool { return x.catalog.HasHits() }
 
 func (x *View) Tick() { x.tick() }
 

@@ -15,7 +15,7 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 	v.mu.Lock()
 	v.readers[c] = true
 	v.mu.Unlock()
-	v.touch(directories...)
+	v.touch(append([]string{"meta"}, namesOf(viewed)...)...)
 	return c, func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -86,7 +86,7 @@ func (v *View) list(dir string, age time.Duration) {
 		v.health.Complain("view", err)
 		return
 	}
-	changed := v.mirrorOf(dir).Rescan(names)
+	changed := v.jobs[tree.State(dir)].Rescan(names)
 	v.mu.Lock()
 	if !v.listed[dir].IsZero() { // the first one reads every file, and later ones don't
 		v.took[dir] = time.Since(began)
@@ -109,25 +109,8 @@ func (v *View) listNames(dir string) {
 	if err != nil {
 		v.health.Complain("view", err)
 	} else if differ {
-		v.notify(dir, v.mirrorOf(dir).RescanNames(names)...)
+		v.notify(dir, v.jobs[tree.State(dir)].RescanNames(names)...)
 	}
-}
-
-// mirror is a tree.Mirror of whatever rows.
-type mirror interface {
-	Rescan(names []string) (changed []string)
-	RescanNames(names []string) (changed []string)
-	Reset()
-}
-
-func (v *View) mirrorOf(dir string) mirror {
-	switch dir {
-	case "meta":
-		return &v.metas
-	case "hits":
-		return &v.hits
-	}
-	return v.jobs[tree.State(dir)]
 }
 
 // notify sends changes to every reader. More than a hundred become one of the whole directory,
@@ -164,8 +147,8 @@ func send(c chan Change, change Change) {
 
 // Run keeps the copy up to date and sends changes to the subscribers until ctx ends.
 func (v *View) Run(ctx context.Context) error {
-	v.setRunning(true)
-	defer v.setRunning(false)
+	v.setRunning(ctx)
+	defer v.setStopped()
 	w := v.spool.NewWatcher(watched)
 	v.expire() // because no event tells what changed between a listing and the watch
 	defer func() { w.Close() }()
@@ -179,6 +162,8 @@ func (v *View) Run(ctx context.Context) error {
 			if ok {
 				v.handleEvent(e.Name)
 			}
+		case <-v.catalog.Wanted():
+			v.walk("meta", true)
 		case err := <-w.Errors():
 			v.health.Complain("watch", err)
 			v.expire()
@@ -203,7 +188,7 @@ func (v *View) handleEvent(path string) {
 	}
 	changed := false
 	if dir == "meta" {
-		changed = v.metas.Refresh(name)
+		changed = v.catalog.Refresh(name)
 	} else if m := v.jobs[tree.State(dir)]; m != nil {
 		changed = m.Refresh(name)
 	}
@@ -212,10 +197,20 @@ func (v *View) handleEvent(path string) {
 	}
 }
 
-func (v *View) setRunning(on bool) {
+func (v *View) setRunning(ctx context.Context) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.running = on
+	v.running, v.ctx = true, ctx
+	v.catalog.Keep(true)
+}
+
+// setStopped waits for the walks, which end with Run's ctx.
+func (v *View) setStopped() {
+	v.mu.Lock()
+	v.running = false
+	v.catalog.Keep(false)
+	v.mu.Unlock()
+	v.work.Wait()
 }
 
 // inUse reports whether somebody subscribes, or has read a directory lately.
@@ -244,6 +239,10 @@ func (v *View) tick() {
 		v.mu.Lock()
 		used, age := v.used[dir], v.interval(dir)
 		v.mu.Unlock()
+		if dir == "meta" || dir == "hits" {
+			v.keep(dir, subscribed)
+			continue
+		}
 		switch {
 		case !subscribed && used.IsZero():
 		case !subscribed && time.Since(used) > forgetAfter:
@@ -278,6 +277,12 @@ func (v *View) forget(dir string) {
 	delete(v.used, dir)
 	delete(v.listed, dir)
 	v.mu.Unlock()
-	v.order.reset(dir)
-	v.mirrorOf(dir).Reset()
+	switch dir {
+	case "hits":
+	case "meta":
+		v.catalog.Reset() // hits, too
+	default:
+		v.order.reset(dir)
+		v.jobs[tree.State(dir)].Reset()
+	}
 }

@@ -1,20 +1,17 @@
 // Package view keeps a copy of the directories in memory, for pages that must be quick with a
-// hundred thousand artifacts. It learns of changes from fsnotify and from listings, never from the
+// million artifacts. It learns of changes from fsnotify and from listings, never from the
 // verbs, so that an mv in a shell and a button look the same to it.
 package view
 
 import (
-	"errors"
-	"io/fs"
-	"math"
+	"context"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"fromcache/fsstore/counts"
+	"fromcache/fsstore/catalog"
 	"fromcache/fsstore/health"
-	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -32,6 +29,8 @@ const (
 	listRest = 200
 	// overdue is after how many of these intervals a page lists by itself, because Run does not.
 	overdue = 4
+	// restNames is after how many times what the last listing of names took they are listed again.
+	restNames = 20
 	// readParts is how often the size of a part is read, for progress.
 	readParts = 500 * time.Millisecond
 	// forgetAfter is after how long without a reader the memory is given back. It is a day, because
@@ -49,13 +48,10 @@ var viewed = []tree.State{
 type View struct {
 	tree   *tree.Tree
 	health *health.Monitor
-	counts *counts.Counts
-	held   *held.Cache
 	spool  *spool.Spool
 
-	metas tree.Mirror[ArtifactRow]
-	hits  tree.Mirror[hitRow]
-	jobs  map[tree.State]*tree.Mirror[spool.JobFile]
+	catalog *catalog.Catalog
+	jobs    map[tree.State]*tree.Mirror[spool.JobFile]
 
 	mu      sync.Mutex
 	readers map[chan Change]bool
@@ -64,37 +60,16 @@ type View struct {
 	took    map[string]time.Duration // how long its last listing but the first took
 	running bool                     // Run does the listing
 	order   orders
-	blobs   blobs
-	listing sync.Mutex // one listing at a time
+	walks   map[string]*walk
+	work    sync.WaitGroup  // walks that run beside Run
+	ctx     context.Context // Run's
+	listing sync.Mutex      // one listing at a time
 	seen    map[string]*tree.DirSeen
 	parts   map[string]int64 // Run's: sizes last told, by name in active/
 }
 
 // ArtifactRow is what a list shows of one artifact.
-type ArtifactRow struct {
-	Key     string
-	URL     string // redacted; "" if meta can't be read
-	SHA256  string
-	Size    int64
-	Fetched time.Time
-	Misses  int
-	AtLeast bool // there were more misses than were counted
-	Hits    int64
-}
-
-// Saved returns how many bytes its hits have spared the origin, at most 2^63-1, because people may
-// write any number into these files.
-func (r *ArtifactRow) Saved() int64 {
-	if r.Size > 0 && r.Hits > math.MaxInt64/r.Size {
-		return math.MaxInt64
-	}
-	return r.Size * r.Hits
-}
-
-type hitRow struct {
-	key string
-	n   int64
-}
+type ArtifactRow = catalog.Row
 
 // Change tells that a file is new, gone or not what it was. Dir is a State, "meta" or "hits". With
 // an empty Name anything in Dir may have changed.
@@ -104,9 +79,9 @@ type Change struct {
 
 // New returns the View of a data directory, on the rooms below it. Subscribers hear of changes
 // while Run runs.
-func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *spool.Spool) *View {
+func New(t *tree.Tree, h *health.Monitor, a *catalog.Catalog, p *spool.Spool) *View {
 	v := &View{
-		tree: t, health: h, counts: c, held: a, spool: p,
+		tree: t, health: h, catalog: a, spool: p,
 		readers: map[chan Change]bool{},
 		used:    map[string]time.Time{},
 		listed:  map[string]time.Time{},
@@ -114,12 +89,8 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 		parts:   map[string]int64{},
 		seen:    map[string]*tree.DirSeen{},
 		jobs:    map[tree.State]*tree.Mirror[spool.JobFile]{},
-		blobs:   blobs{named: map[string]int{}},
+		walks:   map[string]*walk{"meta": {}, "hits": {}},
 	}
-	v.metas = tree.Mirror[ArtifactRow]{
-		Dir: t.Path("meta", ""), Ours: held.IsMetaName, Load: v.loadMeta, Tally: v.blobs.count,
-	}
-	v.hits = tree.Mirror[hitRow]{Dir: t.Path("hits", ""), Ours: tree.Plain, Load: v.loadHits}
 	for _, dir := range directories {
 		v.seen[dir] = &tree.DirSeen{}
 	}
@@ -132,8 +103,6 @@ func New(t *tree.Tree, h *health.Monitor, c *counts.Counts, a *held.Cache, p *sp
 	}
 	return v
 }
-
-func (v *View) loadHits(k string) (hitRow, error) { return hitRow{k, v.counts.ReadHits(k)}, nil }
 
 func (v *View) loadJob(st tree.State, name string) (spool.JobFile, error) {
 	j, err := v.spool.JobFile(st, name)
@@ -179,19 +148,6 @@ func brief(j spool.JobFile) spool.JobFile {
 	return j
 }
 
-func (v *View) loadMeta(name string) (ArtifactRow, error) {
-	k := strings.TrimSuffix(name, ".json")
-	m, err := v.held.ReadArtifact(name)
-	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed) {
-		return ArtifactRow{}, err
-	}
-	if err != nil {
-		return ArtifactRow{Key: k}, nil // shown, so that it can be evicted
-	}
-	return ArtifactRow{Key: k, URL: m.URL, SHA256: m.SHA256, Size: m.Size, Fetched: m.Fetched,
-		Misses: m.Misses, AtLeast: m.AtLeast}, nil
-}
-
 // Job returns one file of the spool as it is now.
 func (v *View) Job(st tree.State, name string) (spool.JobFile, bool) {
 	v.touch(string(st))
@@ -234,13 +190,10 @@ func (v *View) Reread(name string) {
 			}
 		}
 	}
-	if v.inUse("meta") && v.metas.Refresh(name+".json") {
+	if v.inUse("meta") && v.catalog.Refresh(name+".json") {
 		v.notify("meta", name+".json")
 	}
 }
 
 // Relist lists a directory now, for a verb that changed many files.
 func (v *View) Relist(st tree.State) { v.list(string(st), 0) }
-
-// RelistArtifacts lists meta/ now, for a reader who may have changed it a moment ago.
-func (v *View) RelistArtifacts() { v.list("meta", 0) }

@@ -68,12 +68,12 @@ func TestViewShowsWhatTheShellDoes(t *testing.T) {
 	s.Hit(k)
 	s.FlushHits()
 	v.Expire()
-	if list := v.Artifacts(); len(list) != 1 || list[0].URL != storetest.CudaURL || list[0].Hits != 1 {
+	if list, _ := v.Artifacts("", "hits", 0, 10); len(list) != 1 || list[0].URL != storetest.CudaURL || list[0].Hits != 1 {
 		t.Errorf("artifacts: %+v", list)
 	}
 	storetest.Run(t, s.Dir(), "rm meta/*")
 	told(t, changes, "meta", k+".json")
-	if list := v.Artifacts(); len(list) != 0 {
+	if list, _ := v.Artifacts("", "new", 0, 10); len(list) != 0 {
 		t.Errorf("evicted, and shown: %+v", list)
 	}
 }
@@ -83,7 +83,7 @@ func TestViewForgetsAndComesBack(t *testing.T) {
 	storetest.Hold(t, s, storetest.CudaURL, "x")
 	v := s.NewView()
 	for range 2 {
-		if len(v.Artifacts()) != 1 || v.Count(fsstore.Done) != 1 {
+		if _, n := v.Artifacts("", "new", 0, 10); n != 1 || v.Count(fsstore.Done) != 1 {
 			t.Error("the view is not what the directory holds")
 		}
 		v.Forget()
@@ -104,8 +104,8 @@ func TestCountLoadsNothing(t *testing.T) {
 		v.Tick()
 		v.Reread(k)
 	}
-	if v.Loaded(fsstore.Done) != 0 || v.LoadedHits() != 0 {
-		t.Errorf("%d jobs and %d hits are in memory", v.Loaded(fsstore.Done), v.LoadedHits())
+	if v.Loaded(fsstore.Done) != 0 || v.LoadedHits() {
+		t.Errorf("%d jobs are in memory, and hits: %v", v.Loaded(fsstore.Done), v.LoadedHits())
 	}
 	v.Jobs(fsstore.Done)
 	storetest.Run(t, s.Dir(), "rm done/"+k+".job")
@@ -121,7 +121,7 @@ func TestWhatIsSavedIsNeverNegative(t *testing.T) {
 	for hits, want := range map[string]int64{"3": 15, "9223372036854775807": math.MaxInt64} {
 		storetest.Run(t, s.Dir(), "echo "+hits+" > hits/"+a.Key)
 		v := s.NewView()
-		if list := v.Artifacts(); len(list) != 1 || list[0].Saved() != want {
+		if list, _ := v.Artifacts("", "saved", 0, 10); len(list) != 1 || list[0].Saved() != want {
 			t.Errorf("%s hits: %+v saved %d", hits, list, list[0].Saved())
 		}
 	}
@@ -160,10 +160,10 @@ func BenchmarkView100k(b *testing.B) {
 	s := storetest.TestStore(b)
 	storetest.FillMeta(b, s, 100_000)
 	v := s.NewView()
-	v.Artifacts()
+	v.Held()
 	for b.Loop() {
 		v.Expire()
-		if len(v.Artifacts()) != 100_000 {
+		if n, _ := v.Held(); n != 100_000 {
 			b.Fatal("not all")
 		}
 	}

@@ -39,12 +39,8 @@ func (l *Local) Counts(context.Context) (Counts, error) {
 	}
 	c.Rules = len(rules)
 	c.Artifacts, c.Bytes = l.held()
-	hits, err := l.hits()
-	if err != nil {
+	if c.Hits, err = l.hits(); err != nil {
 		return c, err
-	}
-	for _, n := range hits {
-		c.Hits += n
 	}
 	c.Free, c.Total, err = l.Store.Free()
 	return c, err
@@ -71,29 +67,15 @@ func (l *Local) held() (n int, bytes int64) {
 	return n, bytes
 }
 
-func (l *Local) hits() (map[string]int64, error) {
+func (l *Local) hits() (sum int64, err error) {
 	if l.View != nil {
-		return l.View.AllHits(), nil
+		return l.View.Hits(), nil
 	}
-	return l.Store.AllHits()
-}
-
-// eachHeld calls f with every artifact that can be read.
-func (l *Local) eachHeld(f func(k, url string, size int64, misses int)) {
-	if l.View != nil {
-		l.View.RelistArtifacts()
-		for _, a := range l.View.Artifacts() {
-			if a.SHA256 != "" {
-				f(a.Key, a.URL, a.Size, a.Misses)
-			}
-		}
-		return
+	hits, err := l.Store.AllHits()
+	for _, n := range hits {
+		sum += n
 	}
-	for a, err := range l.Store.Artifacts() {
-		if err == nil {
-			f(a.Key, a.URL, a.Size, a.Misses)
-		}
-	}
+	return sum, err
 }
 
 // Stats is what was counted day by day, what that has saved, and what mattered most.
@@ -155,17 +137,28 @@ func wholeDays(days []fsstore.Day) []fsstore.Day {
 }
 
 func (l *Local) saved(u *savings.Undecided) ([]Saving, error) {
-	hits, err := l.hits()
+	list := []Saving{}
+	if l.View != nil {
+		l.View.RelistArtifacts()
+		for _, a := range l.View.Saved(topRows) {
+			list = append(list, Saving{key.Redact(a.URL), a.Hits, a.Size})
+		}
+		u.Late, u.Bytes = l.View.Missed()
+		return list, nil
+	}
+	hits, err := l.Store.AllHits()
 	if err != nil {
 		return nil, err
 	}
-	list := []Saving{}
-	l.eachHeld(func(k, url string, size int64, misses int) {
-		u.Held(misses, size)
-		if hits[k] > 0 {
-			list = append(list, Saving{key.Redact(url), hits[k], size})
+	for a, err := range l.Store.Artifacts() {
+		if err != nil {
+			continue
 		}
-	})
+		u.Held(a.Misses, a.Size)
+		if n := hits[a.Key]; n > 0 {
+			list = append(list, Saving{key.Redact(a.URL), n, a.Size})
+		}
+	}
 	slices.SortFunc(list, func(a, b Saving) int {
 		return cmp.Or(cmp.Compare(b.Hits*b.Size, a.Hits*a.Size), strings.Compare(a.URL, b.URL))
 	})

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"fromcache/fsstore"
@@ -18,6 +20,9 @@ type Artifacts struct {
 	Q, Sort string
 	Sorts   []sortLink
 	Pager   pager
+
+	Reading      bool // the rows are of the artifacts that have been read so far
+	Read, ToRead int  // how many that are, and of how many
 }
 
 // sortLink is a column by which the list can be sorted.
@@ -45,11 +50,6 @@ func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
 	default:
 		l.Sort = "new"
 	}
-	all := m.view.Artifacts()
-	found, err := m.find(all, l.Q, l.Sort)
-	if err != nil {
-		return l, err
-	}
 	q := url.Values{}
 	if l.Q != "" {
 		q.Set("q", l.Q)
@@ -58,11 +58,36 @@ func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
 	if l.Sort != "new" {
 		q.Set("sort", l.Sort)
 	}
-	l.Pager = newPager("artifacts", q, page, rows, len(found))
-	for _, i := range found[l.Pager.lo:l.Pager.hi] {
-		l.Rows = append(l.Rows, m.artifactRow(all[i]))
+	found, total, err := m.find(l.Q, l.Sort, (page-1)*rows, rows)
+	if err != nil {
+		return l, err
 	}
-	return l, nil
+	l.Pager = newPager("artifacts", q, page, rows, total)
+	if l.Pager.lo != (page-1)*rows { // the page is behind the last one
+		found, _, err = m.find(l.Q, l.Sort, l.Pager.lo, rows)
+	}
+	l.Rows = m.artifactRows(found)
+	l.Read, l.ToRead, l.Reading = m.view.Reading()
+	return l, err
+}
+
+// atOnce is how many rows are looked at at once, because all the time goes into waiting where the
+// storage is behind a network.
+const atOnce = 16
+
+func (m *Model) artifactRows(found []fsstore.ArtifactRow) []ArtifactRow {
+	rows := make([]ArtifactRow, len(found))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(atOnce, len(found)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(found); i = int(next.Add(1)) - 1 {
+				rows[i] = m.artifactRow(&found[i])
+			}
+		})
+	}
+	all.Wait()
+	return rows
 }
 
 func sortLinks(q url.Values, on string) []sortLink {
@@ -92,23 +117,22 @@ func sortLinks(q url.Values, on string) []sortLink {
 
 // find searches for a part of a URL, of a key or of a digest, or for a whole URL,
 // which is normalised as a client's is.
-func (m *Model) find(all []*fsstore.ArtifactRow, q, sort string) ([]int32, error) {
-	if !strings.Contains(q, "://") {
-		return m.computed.artifacts(all, strings.ToLower(q), sort), nil
-	}
-	a, err := m.store.Lookup(q)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, key.ErrBadURL):
-		return m.computed.artifacts(all, strings.ToLower(q), sort), nil
-	case err != nil:
-		return nil, err
-	}
-	for i := range all {
-		if all[i].Key == a.Key {
-			return []int32{int32(i)}, nil
+func (m *Model) find(q, sort string, from, n int) ([]fsstore.ArtifactRow, int, error) {
+	if strings.Contains(q, "://") {
+		a, err := m.store.Lookup(q)
+		switch {
+		case err == nil:
+			row, ok := m.view.Artifact(a.Key)
+			if !ok || from > 0 {
+				return nil, 0, nil
+			}
+			return []fsstore.ArtifactRow{row}, 1, nil
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, key.ErrBadURL):
+			return nil, 0, err
 		}
 	}
-	return nil, nil
+	rows, total := m.view.Artifacts(q, sort, from, n)
+	return rows, total, nil
 }
 
 // artifactRow returns the row of an artifact, even of one that can't be read, so

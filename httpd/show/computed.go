@@ -10,12 +10,9 @@ import (
 )
 
 // computed caches what pages compute from the store's view (orders, searches,
-// sums) while the view returns the same rows.
+// sums) while the view returns the same jobs.
 type computed struct {
 	mu        sync.Mutex
-	rows      []*fsstore.ArtifactRow // of which the rest is computed
-	orders    map[string][]int32     // by sort, into rows
-	found     map[string][]int32     // by sort and query
 	missRows  []fsstore.JobFile
 	missFacts []missFact // of missRows
 	missFound map[MissQuery]*missOrder
@@ -30,87 +27,6 @@ type endedOrder struct {
 // sameMemory reports whether two slices share their memory.
 func sameMemory[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// useRows forgets what was computed from other rows than these. The caller holds mu.
-func (p *computed) useRows(rows []*fsstore.ArtifactRow) {
-	if p.rows != nil && sameMemory(p.rows, rows) {
-		return
-	}
-	p.rows, p.orders, p.found = rows, map[string][]int32{}, map[string][]int32{}
-}
-
-// artifacts returns the rows that match q in the order of sort, as indexes.
-func (p *computed) artifacts(rows []*fsstore.ArtifactRow, q, sort string) []int32 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.useRows(rows)
-	order, ok := p.orders[sort]
-	if !ok {
-		order = orderOf(rows, sort)
-		p.orders[sort] = order
-	}
-	if q == "" {
-		return order
-	}
-	name := sort + " " + q
-	found, ok := p.found[name]
-	if !ok {
-		for _, i := range order {
-			if rowHas(rows[i], q) {
-				found = append(found, i)
-			}
-		}
-		if len(p.found) >= 64 { // searches that someone may page through
-			clear(p.found)
-		}
-		p.found[name] = found
-	}
-	return found
-}
-
-// orderOf returns the order of rows. It sorts pairs of number and index, which is
-// much quicker than to sort rows.
-func orderOf(rows []*fsstore.ArtifactRow, sort string) []int32 {
-	type pair struct {
-		by int64
-		i  int32
-	}
-	pairs := make([]pair, len(rows))
-	for i := range rows {
-		pairs[i].i = int32(i)
-		switch r := rows[i]; sort {
-		case "size":
-			pairs[i].by = -r.Size
-		case "hits":
-			pairs[i].by = -r.Hits
-		case "misses":
-			pairs[i].by = -int64(r.Misses)
-		case "saved":
-			pairs[i].by = -r.Saved()
-		case "new":
-			pairs[i].by = -r.Fetched.Unix()
-		}
-	}
-	if sort != "name" {
-		slices.SortFunc(pairs, func(a, b pair) int {
-			return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.i, b.i))
-		})
-	}
-	order := make([]int32, len(pairs))
-	for i := range pairs {
-		order[i] = pairs[i].i
-	}
-	return order
-}
-
-// rowHas reports whether a row matches q, which is in lower case. Keys are searched
-// only for what a URL can't have: the dashes and the hash.
-func rowHas(r *fsstore.ArtifactRow, q string) bool {
-	if containsFold(r.URL, q) || strings.HasPrefix(r.SHA256, q) {
-		return true
-	}
-	return (r.URL == "" || len(q) == 16 || strings.Contains(q, "--")) && containsFold(r.Key, q)
 }
 
 // containsFold reports whether s contains q in any case. q is in lower case.

@@ -38,7 +38,7 @@ func (m *Model) Summary() (sum Summary) {
 	sum.Jobs = sum.Queued + sum.Running
 	sum.NotNoted = m.store.NotNoted()
 	sum.Problems = len(m.store.Problems())
-	sum.Artifacts, sum.Bytes = m.view.Held()
+	sum.Artifacts, sum.Bytes = m.view.SoFar()
 	return sum
 }
 

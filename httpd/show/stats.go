@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"fromcache/fsstore"
@@ -68,13 +67,12 @@ func (m *Model) Report(days int) (*savings.Report, error) {
 		return nil, err
 	}
 	r := savings.Of(all, days)
-	rows := m.view.Artifacts()
 	r.Name(func(k string) string {
-		i, found := slices.BinarySearchFunc(rows, k, func(a *fsstore.ArtifactRow, k string) int { return strings.Compare(a.Key, k) })
+		a, found := m.view.Artifact(k)
 		if !found {
 			return ""
 		}
-		return URL(rows[i].URL, "")
+		return URL(a.URL, "")
 	})
 	return r, nil
 }
@@ -121,11 +119,7 @@ func (m *Model) undecided() (u savings.Undecided) {
 			u.Miss(j.Asked.N)
 		}
 	}
-	for _, a := range m.view.Artifacts() {
-		if a.SHA256 != "" {
-			u.Held(a.Misses, a.Size)
-		}
-	}
+	u.Late, u.Bytes = m.view.Missed()
 	return u
 }
 

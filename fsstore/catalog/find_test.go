@@ -1,4 +1,4 @@
-package held_test
+package catalog_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"fromcache/fsstore"
-	"fromcache/fsstore/held"
+	"fromcache/fsstore/catalog"
 	"fromcache/fsstore/internal/storetest"
 )
 
@@ -93,10 +93,10 @@ func TestByName(t *testing.T) {
 		if got := keys("setup.exe"); got != nil {
 			t.Error("a short blob:", got)
 		}
-		for i := range held.MaxByName + 5 {
+		for i := range catalog.MaxByName + 5 {
 			storetest.Hold(t, s, fmt.Sprintf("https://many.example/%d/x", i), "x")
 		}
-		if got := keys("x"); len(got) != held.MaxByName || !slices.IsSorted(got) {
+		if got := keys("x"); len(got) != catalog.MaxByName || !slices.IsSorted(got) {
 			t.Error(len(got), slices.IsSorted(got))
 		}
 	})

@@ -1,0 +1,172 @@
+package catalog
+
+import (
+	"encoding/hex"
+	"math"
+	"strings"
+	"time"
+
+	"fromcache/fsstore/held"
+)
+
+// Row is what a list shows of one artifact.
+type Row struct {
+	Key     string
+	URL     string // redacted; "" if meta can't be read
+	SHA256  string
+	Size    int64
+	Fetched time.Time
+	Misses  int
+	AtLeast bool  // there were more misses than were counted
+	Hits    int64 // 0 where hits/ has not been read
+}
+
+// Saved returns how many bytes its hits have spared the origin, at most 2^63-1, because people may
+// write any number into these files.
+func (r *Row) Saved() int64 { return saved(r.Size, r.Hits) }
+
+func saved(size, hits int64) int64 {
+	if size > 0 && hits > math.MaxInt64/size {
+		return math.MaxInt64
+	}
+	return size * hits
+}
+
+// maxURL is how much of a URL a row keeps. Only a meta that a person wrote has a longer one.
+const maxURL = 16 << 10
+
+// packed is a row in memory, without a pointer, so that the garbage collector passes it over.
+type packed struct {
+	digest      [32]byte // zeros: meta can't be read
+	meta, count uint64   // hashes of the identities of the files in meta/ and hits/; 0: there is none
+	size        int64
+	fetched     int64 // Unix time
+	hits        int64
+	chunk, at   uint32    // where its text is
+	prev, next  [2]uint32 // rows with the same digest, and with the same basename; see rings
+	misses      uint32
+	urlLen      uint16
+	keyLen      uint8 // bytes of the key behind the URL; 0: its digits only, and the rest is in the URL
+	flags       uint8
+}
+
+// The rings that a row is in.
+const (
+	byDigest = iota
+	byName
+)
+
+const (
+	live    = 1 << iota
+	atLeast // see Row
+	capital // the URL has capitals: a bit for each of its bytes follows the key
+)
+
+// keyDigits are the bytes of the hash at the end of a key.
+const keyDigits = 16
+
+// pack returns the text that is kept of a key and a URL: the URL in lower case, because it is
+// searched so; of the key what the URL does not say; and which letters are capitals.
+func pack(k, url string) (text []byte, urlLen uint16, keyLen, flags uint8) {
+	url = url[:min(len(url), maxURL)]
+	text = append(text, strings.ToLower(url)...)
+	if len(text) != len(url) { // it is not ASCII, and is searched as it is
+		text = append(text[:0], url...)
+	}
+	urlLen = uint16(len(text))
+	if digits := k[max(0, len(k)-2*keyDigits):]; strings.TrimSuffix(k, digits) == keyPrefix(url) && isLowerHex(digits) {
+		sum, _ := hex.DecodeString(digits)
+		text = append(text, sum...)
+	} else {
+		keyLen = uint8(len(k))
+		text = append(text, k...)
+	}
+	mask := make([]byte, (len(url)+7)/8)
+	for i := range len(url) {
+		if url[i] != text[i] {
+			mask[i/8] |= 1 << (i % 8)
+			flags |= capital
+		}
+	}
+	if flags&capital != 0 {
+		text = append(text, mask...)
+	}
+	return text, urlLen, keyLen, flags
+}
+
+func isLowerHex(s string) bool {
+	return len(s) == 2*keyDigits && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// keyPrefix returns the key of a simple URL up to its digits.
+func keyPrefix(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	path, _, _ := strings.Cut(rest, "?")
+	host, _, ok := strings.Cut(path, "/")
+	if !ok {
+		return ""
+	}
+	return host + "--" + path[strings.LastIndexByte(path, '/')+1:] + "--"
+}
+
+// url returns a row's URL in lower case.
+func (t *table) lowerURL(p *packed) []byte {
+	return t.text[p.chunk][p.at : p.at+uint32(p.urlLen)]
+}
+
+func (t *table) url(p *packed) string {
+	b := t.lowerURL(p)
+	if p.flags&capital == 0 {
+		return string(b)
+	}
+	at := p.at + uint32(p.urlLen) + uint32(p.keyBytes())
+	mask := t.text[p.chunk][at:]
+	url := make([]byte, len(b))
+	for i, c := range b {
+		if mask[i/8]&(1<<(i%8)) != 0 {
+			c -= 'a' - 'A'
+		}
+		url[i] = c
+	}
+	return string(url)
+}
+
+func (p *packed) keyBytes() int {
+	if p.keyLen == 0 {
+		return keyDigits
+	}
+	return int(p.keyLen)
+}
+
+func (t *table) key(p *packed) string {
+	at := p.at + uint32(p.urlLen)
+	b := t.text[p.chunk][at : at+uint32(p.keyBytes())]
+	if p.keyLen > 0 {
+		return string(b)
+	}
+	return keyPrefix(t.url(p)) + hex.EncodeToString(b)
+}
+
+func (t *table) row(id uint32) Row {
+	p := t.at(id)
+	r := Row{
+		Key: t.key(p), URL: t.url(p), Size: p.size, Misses: int(p.misses), AtLeast: p.flags&atLeast != 0, Hits: p.hits,
+	}
+	if p.digest != ([32]byte{}) {
+		r.SHA256, r.Fetched = hex.EncodeToString(p.digest[:]), time.Unix(p.fetched, 0).UTC()
+	}
+	return r
+}
+
+// fill sets what a meta says.
+func (p *packed) fill(b *held.Brief) {
+	if b.SHA256 == "" {
+		return
+	}
+	p.digest = held.DigestBytes(b.SHA256)
+	p.size, p.fetched = b.Size, b.Fetched.Unix()
+	p.misses = uint32(min(max(b.Misses, 0), math.MaxInt32))
+	if b.AtLeast {
+		p.flags |= atLeast
+	}
+}
