@@ -21,8 +21,7 @@ type Artifacts struct {
 	Sorts   []sortLink
 	Pager   pager
 
-	Reading      bool // the rows are of the artifacts that have been read so far
-	Read, ToRead int  // how many that are, and of how many
+	Reading bool // the rows are of the artifacts that have been read so far
 }
 
 // sortLink is a column by which the list can be sorted.
@@ -67,7 +66,7 @@ func (m *Model) Artifacts(v url.Values, page, rows int) (Artifacts, error) {
 		found, _, err = m.find(l.Q, l.Sort, l.Pager.lo, rows)
 	}
 	l.Rows = m.artifactRows(found)
-	l.Read, l.ToRead, l.Reading = m.view.Reading()
+	_, _, l.Reading = m.view.Reading()
 	return l, err
 }
 

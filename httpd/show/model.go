@@ -23,6 +23,8 @@ type Summary struct {
 	Artifacts, Misses, Queued, Running, Failed, Jobs, Problems int
 	Bytes, NotNoted, Free, Total                               int64
 	Troubles                                                   []fsstore.Trouble
+	Reading                                                    bool             // Artifacts and Bytes are of those that have been read so far
+	Read, ToRead                                               int              // how many that are, and of how many
 	Replica                                                    *fsstore.Replica // nil: it is none
 }
 
@@ -39,6 +41,7 @@ func (m *Model) Summary() (sum Summary) {
 	sum.NotNoted = m.store.NotNoted()
 	sum.Problems = len(m.store.Problems())
 	sum.Artifacts, sum.Bytes = m.view.SoFar()
+	sum.Read, sum.ToRead, sum.Reading = m.view.Reading()
 	return sum
 }
 

@@ -26,7 +26,7 @@ import (
 )
 
 // FillMeta makes n artifacts without fsync, as files.
-func FillMeta(b *testing.B, s *fsstore.Store, n int) (urls []string) {
+func FillMeta(b testing.TB, s *fsstore.Store, n int) (urls []string) {
 	b.Helper()
 	body := DigestOf("x")
 	if err := os.WriteFile(Path(s, "blobs", body), []byte("x"), 0o444); err != nil {
