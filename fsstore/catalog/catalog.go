@@ -43,8 +43,8 @@ type Catalog struct {
 	read, total atomic.Int64 // of a walk that runs
 	loaded      atomic.Bool  // all of meta/ was read
 	hitsLoaded  atomic.Bool
-	used        atomic.Int64 // when somebody asked by digest or by name, Unix time
-	kept        atomic.Bool  // a View walks where that is wanted
+	used        atomic.Pointer[time.Time] // when somebody asked by digest or by name
+	kept        atomic.Bool               // a View walks where that is wanted
 	wanted      chan struct{}
 	walking     sync.Mutex // one walk at a time where no View runs
 	walked      time.Time  // when that ended; of walking
@@ -138,8 +138,8 @@ func (c *Catalog) want() {
 
 // Used returns when somebody asked last by digest or by name; zero: never.
 func (c *Catalog) Used() time.Time {
-	if n := c.used.Load(); n > 0 {
-		return time.Unix(n, 0)
+	if t := c.used.Load(); t != nil {
+		return *t
 	}
 	return time.Time{}
 }

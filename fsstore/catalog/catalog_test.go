@@ -69,7 +69,7 @@ func TestBeforeAllIsRead(t *testing.T) {
 	if read, all := c.Progress(); c.IsLoaded() || n == 0 || n >= 50 || len(rows) != n || total != n || read >= 50 || all != 50 {
 		t.Errorf("%d rows of %d, %d read of %d, loaded: %v", len(rows), n, read, all, c.IsLoaded())
 	}
-	b, f, err := c.OpenDigest(last.SHA256)
+	b, f, err := catalog.OpenFromBlobs(c, last.SHA256)
 	if err != nil || b.Size != last.Size {
 		t.Fatal(b, err)
 	}
@@ -79,13 +79,24 @@ func TestBeforeAllIsRead(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 	store.Withhold(last.SHA256, true)
-	for _, d := range []string{last.SHA256, strings.Repeat("0", 64), "../README"} {
-		if _, _, err := c.OpenDigest(d); !errors.Is(err, fs.ErrNotExist) {
+	for _, d := range []string{last.SHA256, strings.Repeat("0", 64)} {
+		if _, _, err := catalog.OpenFromBlobs(c, d); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", d, err)
 		}
 	}
 	store.Withhold(last.SHA256, false)
+	early := make(chan error)
+	go func() {
+		_, f, err := c.OpenDigest(last.SHA256)
+		if err == nil {
+			f.Close()
+		}
+		early <- err
+	}()
 	close(goOn)
+	if err := <-early; err != nil {
+		t.Error("who asked early:", err)
+	}
 	walk.Wait()
 	if n, _ := c.Held(); !c.IsLoaded() || n != 50 {
 		t.Errorf("%d, loaded: %v", n, c.IsLoaded())

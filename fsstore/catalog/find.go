@@ -20,32 +20,24 @@ type Bytes struct {
 	Fetched time.Time
 }
 
-// coldWait is how long who asks by digest waits for meta/ to be read.
-const coldWait = 2 * time.Millisecond
+// largeDir is the size of meta/ in bytes, as stat tells it, from which on who asks by digest does not
+// wait for it to be read: some 10,000 names. A file system that tells no such size is waited for.
+const largeDir = 1 << 20
 
 // maxTried is how many artifacts with the same digest or basename are tried.
 const maxTried = 1000
 
 // OpenDigest opens the blob of an artifact that is held and has this digest, 64 lower-case hex
 // digits. Anything else is fs.ErrNotExist, also a blob that no meta names. What another server has
-// published a moment ago may be absent for some seconds. Until meta/ has been read, which begins with
-// the first question and takes some ten seconds for a million artifacts, it opens whatever blob is
-// there, also that of what was evicted and gc has not taken yet.
+// published a moment ago may be absent for some seconds. Until a large meta/ has been read, which begins
+// with the first question and takes some ten seconds for a million artifacts, it opens whatever blob
+// is there, also that of what was evicted and gc has not taken yet.
 func (c *Catalog) OpenDigest(digest string) (Bytes, *os.File, error) {
 	if !held.IsDigest(digest) {
 		return Bytes{}, nil, absent(digest)
 	}
 	if !c.ready() {
-		f, size, err := c.held.OpenServed(digest)
-		if err != nil {
-			return Bytes{}, nil, err
-		}
-		info, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return Bytes{}, nil, err
-		}
-		return Bytes{Size: size, Fetched: info.ModTime()}, f, nil
+		return c.openFromBlobs(digest)
 	}
 	b, f, err := c.openKnown(digest)
 	if errors.Is(err, fs.ErrNotExist) && c.catchUp() {
@@ -54,13 +46,28 @@ func (c *Catalog) OpenDigest(digest string) (Bytes, *os.File, error) {
 	return b, f, err
 }
 
+// openFromBlobs opens a blob without a look at meta/.
+func (c *Catalog) openFromBlobs(digest string) (Bytes, *os.File, error) {
+	f, size, err := c.held.OpenServed(digest)
+	if err != nil {
+		return Bytes{}, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return Bytes{}, nil, err
+	}
+	return Bytes{Size: size, Fetched: info.ModTime()}, f, nil
+}
+
 func absent(digest string) error {
 	return &fs.PathError{Op: "open", Path: "blobs/" + digest, Err: fs.ErrNotExist}
 }
 
 // ready reports whether meta/ has been read. Where a View runs it is asked to, else it is read now.
 func (c *Catalog) ready() bool {
-	c.used.Store(time.Now().Unix())
+	now := time.Now()
+	c.used.Store(&now)
 	if c.IsLoaded() {
 		return true
 	}
@@ -69,12 +76,14 @@ func (c *Catalog) ready() bool {
 		return true
 	}
 	c.want()
-	for end := time.Now().Add(coldWait); time.Now().Before(end); time.Sleep(coldWait / 8) {
-		if c.IsLoaded() {
-			return true
-		}
+	info, err := os.Stat(c.tree.Path("meta", ""))
+	if err != nil || info.Size() > largeDir {
+		return c.IsLoaded()
 	}
-	return false
+	for c.kept.Load() && !c.IsLoaded() {
+		time.Sleep(time.Millisecond)
+	}
+	return c.IsLoaded()
 }
 
 func (c *Catalog) walkNow() {
