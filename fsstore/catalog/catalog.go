@@ -107,7 +107,9 @@ func (c *Catalog) Saved(n int) []Row {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Saved(), a.Saved()) })
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(b.Saved(), a.Saved()), cmp.Compare(a.URL, b.URL))
+	})
 	rows = rows[:min(n, len(rows))]
 	return slices.DeleteFunc(rows, func(r Row) bool { return r.Hits == 0 })
 }

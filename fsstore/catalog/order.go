@@ -15,7 +15,8 @@ type order struct {
 	byHits bool
 }
 
-// Sorts are the names of the orders: by URL, and by what is largest, newest first among equals.
+// Sorts are the names of the orders: by URL, and by what is largest, newest first among equals, but of
+// those that saved as much by URL.
 var Sorts = []string{"new", "name", "size", "misses", "hits", "saved"}
 
 // order returns an order. The caller holds the lock for writing if it may not exist yet.
@@ -56,7 +57,7 @@ func (t *table) compare(order string, a, b uint32) int {
 	case "name":
 		n = bytes.Compare(t.afterScheme(p), t.afterScheme(q))
 	}
-	if n == 0 {
+	if n == 0 && order != "saved" {
 		n = cmp.Compare(q.fetched, p.fetched)
 	}
 	if n == 0 && order != "name" {
