@@ -42,6 +42,10 @@ func TestLook(t *testing.T) {
 			t.Errorf("%s is wider than a phone: %s", path, b.eval(`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className).slice(0, 5)`))
 		}
 	}
+	b.size(390)
+	if bad := b.eval(`[...document.querySelectorAll('.counts li > *')].filter((e, i, all) => e.scrollWidth > e.parentNode.offsetWidth + 1 || all[i - 1] && all[i - 1].getBoundingClientRect().right > e.getBoundingClientRect().left || e.matches('.ill') && e.getBoundingClientRect().right > innerWidth).map(e => e.innerText).join()`); bad != "" {
+		t.Errorf("on a phone counts lie over others, or what failed is past the edge: %s", bad)
+	}
 	l.sh("mv blobs ..")
 	b.until(`document.querySelector('.banner.ill')?.textContent.includes('blobs/ is gone')`)
 	b.picture("ill", 1280, false)
