@@ -89,7 +89,8 @@ type handles struct {
 	known map[string]*fsstore.Handle
 }
 
-// maxHandles bounds the memory: about 1 KiB each.
+// maxHandles bounds the memory: about 1 KiB each, and 12 KiB for the longest URLs that a plain request
+// has room for.
 const maxHandles = 2000
 
 // of returns the handle for a target, nil where net/http is to answer.
