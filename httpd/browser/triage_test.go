@@ -55,6 +55,16 @@ func TestTriage(t *testing.T) {
 	b.press("#keys", "Close")
 	key("/")
 	b.until(`document.activeElement.name === 'q'`)
+	b.eval(`document.activeElement.blur()`)
+	key("?")
+	b.until(`document.querySelector('#keys').open`)
+	b.eval(`document.querySelector('#keys-on').click()`)
+	b.open("/stats")
+	b.live()
+	key("/")
+	if b.eval(`document.activeElement.name`) == "q" {
+		t.Error("keys are turned off, and / searches")
+	}
 	b.quiet()
 }
 
