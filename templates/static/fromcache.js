@@ -32,6 +32,9 @@
   const inUse = (el) => el.matches?.('input:checked') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
   const keepPlaces = (list, fresh) => { // of rows that were acted on, and are in the list no more
     const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
+    for (const node of [...list.childNodes, ...fresh.childNodes]) { // two line ends before a row hide it from idiomorph
+      if (node.nodeType === Node.TEXT_NODE) node.remove()
+    }
     if (list.dataset.still !== undefined) { // what is here stays in its order, and what is new comes last
       const known = [...list.children].map(twin).filter(Boolean)
       fresh.prepend(...known)
