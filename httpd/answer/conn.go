@@ -17,7 +17,7 @@ import (
 // Listen returns a listener that accepts from ln and hands out each TCP connection
 // as a *Conn. A write on it may take any time as long as its reader takes
 // something every now and then: a slow download of 10 GiB goes on, and a stalled
-// reader is cut off after one to two times stall, or when it has rested for as
+// reader is cut off after one to three times stall, or when it has rested for as
 // long as what it took has earned it.
 //
 // It sets the options of ln that its connections inherit, so that none of them costs each
