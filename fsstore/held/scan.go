@@ -42,6 +42,8 @@ func (s *scanner) metaField(name []byte, m *Meta) {
 		m.SHA256 = s.digest(true)
 	case "fetched_at":
 		m.Fetched = s.time()
+	case "origin_digest":
+		m.OriginDigest = s.detail()
 	case "final_url":
 		m.FinalURL = s.detail()
 	case "redirects":

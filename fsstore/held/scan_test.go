@@ -13,7 +13,7 @@ import (
 	"fromcache/fsstore/internal/storetest"
 )
 
-// whole is a meta that has every field.
+// whole is a meta that has every field but history.
 const whole = `{
   "url": "https://example.com/a%20b/Tool.run",
   "url_sha256": "0000000000000000000000000000000000000000000000000000000000000001",
@@ -22,6 +22,7 @@ const whole = `{
   "size": 5,
   "sha256": "0000000000000000000000000000000000000000000000000000000000000003",
   "fetched_at": "2026-11-24T21:27:26Z",
+  "origin_digest": "sha-256=:AAAA:, md5=:BBBB:",
   "final_url": "https://cdn.example.com/x",
   "redirects": [
     "https://example.com/a b",
@@ -90,6 +91,11 @@ func TestOurOwnMetasAreScanned(t *testing.T) {
 	var m fsstore.Meta
 	if !held.ScanMeta([]byte(whole), &m, false) {
 		t.Error("a meta with every field is not")
+	}
+	for v, i := reflect.ValueOf(m), 0; i < v.NumField(); i++ {
+		if name := v.Type().Field(i).Name; name != "History" && v.Field(i).IsZero() {
+			t.Errorf("%s is not among them", name)
+		}
 	}
 	s := storetest.TestStore(t)
 	a := storetest.Hold(t, s, storetest.CudaURL, "x")
