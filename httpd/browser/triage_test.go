@@ -156,8 +156,8 @@ func TestMovingList(t *testing.T) {
 	}
 }
 
-// TestNothingShifts: a miss, one that is asked for again and what they change in the head move nothing
-// that is on the screen.
+// TestNothingShifts: the script's start, the word that the page is live, a miss, one that is asked for again and what they
+// change in the head move nothing that is on the screen.
 func TestNothingShifts(t *testing.T) {
 	l := newLab(t)
 	for i := range 30 {
@@ -167,7 +167,7 @@ func TestNothingShifts(t *testing.T) {
 	for _, page := range []string{"/misses", "/"} {
 		b.open(page)
 		b.live()
-		b.eval(`(() => { window.shift = ''; new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) shift += e.value + e.sources.map(s => ' ' + (s.node?.outerHTML ?? s.node?.data ?? '').slice(0, 80) + ' in ' + s.node?.parentNode?.className).join() + '; ' }).observe({ type: 'layout-shift' }) })()`)
+		b.eval(`(() => { window.shift = ''; new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) shift += e.value + e.sources.map(s => ' ' + (s.node?.outerHTML ?? s.node?.data ?? '').slice(0, 80) + ' in ' + s.node?.parentNode?.className).join() + '; ' }).observe({ type: 'layout-shift', buffered: true }) })()`)
 		l.miss("/new" + strings.ReplaceAll(page, "/", "-") + ".bin")
 		for range 5 {
 			l.miss("/17.bin")
