@@ -31,7 +31,7 @@ func backUp(t *testing.T, data, to string) {
 	script = regexp.MustCompile(`\b(data|backup)/`).ReplaceAllStringFunc(script, func(dir string) string {
 		return map[string]string{"data/": data, "backup/": to}[dir] + "/"
 	})
-	if strings.Count(script, "rsync -a") != 3 {
+	if strings.Count(script, "rsync -a") != 4 {
 		t.Fatalf("the commands are:\n%s", script)
 	}
 	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
