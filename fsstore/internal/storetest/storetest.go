@@ -5,8 +5,6 @@ package storetest
 import (
 	"crypto/sha256"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -279,8 +277,3 @@ func JobPath(s *fsstore.Store, st fsstore.State, name string) string {
 
 // Names are the names in a directory, in no order.
 func Names(s *fsstore.Store, dir string) ([]string, error) { return tree.New(s.Dir(), nil).Names(dir) }
-
-// WriteTemp is tree.Tree.WriteTemp.
-func WriteTemp(s *fsstore.Store, b []byte, mode fs.FileMode, sync bool) (*os.File, error) {
-	return tree.New(s.Dir(), nil).WriteTemp(b, mode, sync)
-}
