@@ -142,7 +142,7 @@ func (p *process) samePages(all map[string]float64, hits, misses, served, fetche
 		savings: {"served <b>" + bytes(served), "fetched from origins <b>" + bytes(fetched)},
 		p.ask("GET", "/"): {
 			fmt.Sprintf("<b>%d</b> artifacts", sum(all, "fromcache_artifacts")), "<b>" + bytes(sum(all, "fromcache_held_bytes")) + "</b> held",
-			fmt.Sprintf("<b>%d</b> misses waiting", state("misses")), fmt.Sprintf("<b>%d</b> queued", state("queue")),
+			fmt.Sprintf("<b>%d</b> misses", state("misses")), fmt.Sprintf("<b>%d</b> queued", state("queue")),
 			fmt.Sprintf("<b>%d</b> running", state("active")), fmt.Sprintf("<b>%d</b> failed", state("failed")),
 		},
 	} {

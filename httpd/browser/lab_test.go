@@ -440,7 +440,7 @@ func (b *tab) text(says string) {
 	b.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, says))
 }
 
-// picture keeps a screenshot as output of the test.
+// picture keeps a picture of the whole page as output of the test, of which the first screen is the top.
 func (b *tab) picture(name string, width int64, dark bool) {
 	b.l.t.Helper()
 	scheme := "light"
@@ -449,9 +449,24 @@ func (b *tab) picture(name string, width int64, dark bool) {
 	}
 	b.size(width)
 	b.scheme(dark)
+	b.whole(width)
+	b.shoot(name + "-" + scheme)
+}
+
+// shoot keeps what is on the screen as output of the test.
+func (b *tab) shoot(name string) {
+	b.l.t.Helper()
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	b.l.must(err)
-	b.keep(name+"-"+scheme+".png", png)
+	b.keep(name+".png", png)
+}
+
+// whole makes the screen as high as the page, up to 4000 pixels.
+func (b *tab) whole(width int64) {
+	b.l.t.Helper()
+	height := int64(900)
+	fmt.Sscan(b.eval(`Math.min(4000, Math.max(innerHeight, document.documentElement.scrollHeight))`), &height)
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
 }
 
 // keep keeps a file as output of the test.

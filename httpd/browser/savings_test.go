@@ -212,7 +212,5 @@ func (b *tab) paper(name string) {
 			b.l.t.Errorf("%s on paper: %s", what, got)
 		}
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	b.l.must(err)
-	b.keep(name+"-paper.png", png)
+	b.shoot(name + "-paper")
 }
