@@ -82,6 +82,7 @@
 // kind, and no room. jobs.md says the same of jobs to users.
 //
 //	internal/tree   the directory as files: layout, names, open, lock, rename, fsync, mirror
+//	internal/rows   what a row of each of a million files takes: an index, an order, a walk
 //	hosts           which other hosts' servers live, and may their jobs be taken
 //	health          is the directory well, and who is told once
 //	counts          hits/ and stats/

@@ -4,7 +4,6 @@
 // what is served is looked up there.
 //
 //	row.go      a row as callers see it, and as it lies in memory
-//	index.go    from a hash to a row
 //	table.go    the rows
 //	order.go    the rows in the order of a column
 //	search.go   the rows that have some words
@@ -37,8 +36,9 @@ type Catalog struct {
 
 	looks [64]sync.Mutex // one look at a file at a time, by its name
 
-	mu    sync.RWMutex // the rows
-	table *table
+	mu      sync.RWMutex // the rows
+	table   *table
+	sorting map[string]*sync.Mutex // held while an order is made
 
 	read, total atomic.Int64 // of a walk that runs
 	loaded      atomic.Bool  // all of meta/ was read
@@ -53,8 +53,12 @@ type Catalog struct {
 
 // New returns an empty Catalog on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, n *counts.Counts, a *held.Cache) *Catalog {
-	c := &Catalog{tree: t, health: h, counts: n, held: a, seed: maphash.MakeSeed(), wanted: make(chan struct{}, 1)}
+	c := &Catalog{tree: t, health: h, counts: n, held: a, seed: maphash.MakeSeed(), wanted: make(chan struct{}, 1),
+		sorting: map[string]*sync.Mutex{}}
 	c.table = newTable(c.seed)
+	for _, order := range orders {
+		c.sorting[order] = &sync.Mutex{}
+	}
 	a.OnPublish(c.index)
 	return c
 }

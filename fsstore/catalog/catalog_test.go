@@ -216,5 +216,45 @@ func TestRowsComeAndGo(t *testing.T) {
 	}
 }
 
+// An order that is made while rows come and go has those that there are at the end.
+func TestOrdersAreMadeBesideChanges(t *testing.T) {
+	s := storetest.TestStore(t)
+	storetest.FillMeta(t, s, 3000)
+	c, _ := catalogOf(t, s)
+	walked(t, c)
+	var change sync.WaitGroup
+	for hand := range 2 {
+		change.Go(func() {
+			for i := range 300 {
+				name := fmt.Sprintf("k%d-%d.json", hand, i%40)
+				text := strings.Replace(meta, `"size": 5`, fmt.Sprintf(`"size": %d`, i), 1)
+				storetest.Must(t, os.WriteFile(storetest.Path(s, "meta", name), []byte(text), 0o660))
+				c.Refresh(name)
+				if i%5 == 0 {
+					os.Remove(storetest.Path(s, "meta", name))
+					c.Refresh(name)
+				}
+			}
+		})
+	}
+	for range 3 {
+		for _, order := range catalog.Sorts {
+			c.List(order, 0, 10)
+		}
+	}
+	change.Wait()
+	kept := map[string][]string{}
+	for _, order := range catalog.Sorts {
+		kept[order] = urlsOf(c.List(order, 0, 5000))
+	}
+	c.Reset()
+	walked(t, c)
+	for _, order := range catalog.Sorts {
+		if anew := urlsOf(c.List(order, 0, 5000)); !slices.Equal(kept[order], anew) || len(anew) < 3000 {
+			t.Errorf("by %s: %d rows, and anew %d", order, len(kept[order]), len(anew))
+		}
+	}
+}
+
 const meta = `{"url": "https://example.com/tool.run", "url_sha256": "0000000000000000000000000000000000000000000000000000000000000001",
 "size": 5, "sha256": "0000000000000000000000000000000000000000000000000000000000000003", "fetched_at": "2026-11-24T21:27:26Z", "misses": 1, "claim": ""}`

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/hex"
 	"math"
 	"strings"
@@ -60,6 +61,8 @@ const (
 	live    = 1 << iota
 	atLeast // see Row
 	capital // the URL has capitals: a bit for each of its bytes follows the key
+	http    // the URL begins with http://
+	https   // or with https://
 )
 
 // keyDigits are the bytes of the hash at the end of a key.
@@ -74,12 +77,17 @@ func pack(k, url string) (text []byte, urlLen uint16, keyLen, flags uint8) {
 		text = append(text[:0], url...)
 	}
 	urlLen = uint16(len(text))
-	if digits := k[max(0, len(k)-2*keyDigits):]; strings.TrimSuffix(k, digits) == keyPrefix(url) && isLowerHex(digits) {
-		sum, _ := hex.DecodeString(digits)
-		text = append(text, sum...)
+	if sum, ok := digitsOf(k); ok && k[:len(k)-2*keyDigits] == keyPrefix(url) {
+		text = append(text, sum[:]...)
 	} else {
 		keyLen = uint8(len(k))
 		text = append(text, k...)
+	}
+	switch {
+	case bytes.HasPrefix(text, []byte("https://")):
+		flags |= https
+	case bytes.HasPrefix(text, []byte("http://")):
+		flags |= http
 	}
 	mask := make([]byte, (len(url)+7)/8)
 	for i := range len(url) {
@@ -94,8 +102,29 @@ func pack(k, url string) (text []byte, urlLen uint16, keyLen, flags uint8) {
 	return text, urlLen, keyLen, flags
 }
 
-func isLowerHex(s string) bool {
-	return len(s) == 2*keyDigits && strings.Trim(s, "0123456789abcdef") == ""
+// digitsOf returns the bytes of the hash at the end of a key.
+func digitsOf(k string) (sum [keyDigits]byte, ok bool) {
+	if len(k) < 2*keyDigits {
+		return sum, false
+	}
+	for i := range sum {
+		high, low := lowerHex(k[len(k)-2*keyDigits+2*i]), lowerHex(k[len(k)-2*keyDigits+2*i+1])
+		if high < 0 || low < 0 {
+			return sum, false
+		}
+		sum[i] = byte(high<<4 | low)
+	}
+	return sum, true
+}
+
+func lowerHex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	}
+	return -1
 }
 
 // keyPrefix returns the key of a simple URL up to its digits.
@@ -109,9 +138,22 @@ func keyPrefix(url string) string {
 	return host + "--" + path[strings.LastIndexByte(path, '/')+1:] + "--"
 }
 
-// url returns a row's URL in lower case.
+// lowerURL returns a row's URL in lower case.
 func (t *table) lowerURL(p *packed) []byte {
 	return t.text[p.chunk][p.at : p.at+uint32(p.urlLen)]
+}
+
+// afterScheme returns a URL from its host on; the key of a row without one.
+func (t *table) afterScheme(p *packed) []byte {
+	switch url := t.lowerURL(p); {
+	case p.flags&https != 0:
+		return url[len("https://"):]
+	case p.flags&http != 0:
+		return url[len("http://"):]
+	case len(url) > 0:
+		return url
+	}
+	return []byte(t.key(p))
 }
 
 func (t *table) url(p *packed) string {
@@ -131,6 +173,12 @@ func (t *table) url(p *packed) string {
 	return string(url)
 }
 
+// keyText returns what is kept of a row's key.
+func (t *table) keyText(p *packed) []byte {
+	at := p.at + uint32(p.urlLen)
+	return t.text[p.chunk][at : at+uint32(p.keyBytes())]
+}
+
 func (p *packed) keyBytes() int {
 	if p.keyLen == 0 {
 		return keyDigits
@@ -139,8 +187,7 @@ func (p *packed) keyBytes() int {
 }
 
 func (t *table) key(p *packed) string {
-	at := p.at + uint32(p.urlLen)
-	b := t.text[p.chunk][at : at+uint32(p.keyBytes())]
+	b := t.keyText(p)
 	if p.keyLen > 0 {
 		return string(b)
 	}

@@ -49,9 +49,9 @@ func (t *table) pick(found []uint64, total int, order string, from, n int) (ids 
 	}
 	o := t.orders[order]
 	if o == nil {
-		return nil
+		return t.first(order, from, n, func(id uint32) bool { return found[id/64]&(1<<(id%64)) != 0 })
 	}
-	o.list.Scan(func(id uint32) bool {
+	o.Scan(func(id uint32) bool {
 		if found[id/64]&(1<<(id%64)) != 0 {
 			if from--; from < 0 {
 				ids = append(ids, id)

@@ -1,11 +1,13 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
 
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/rows"
 )
 
 // table is the rows. Its caller locks.
@@ -22,8 +24,9 @@ type table struct {
 	missed, missedBytes int64          // see Missed
 	others              map[string]hit // of hits/ without an artifact
 
-	byKey, byDigest, byName index
-	orders                  map[string]*order
+	byKey, byDigest, byName rows.Index
+	orders                  map[string]*rows.Order
+	making                  map[string]*making // orders that are being made
 }
 
 // hit is a file in hits/.
@@ -38,48 +41,67 @@ const (
 )
 
 func newTable(seed maphash.Seed) *table {
-	t := &table{seed: seed, others: map[string]hit{}, orders: map[string]*order{}}
-	t.byKey.hash = func(id uint32) uint64 { return t.hashKey(t.key(t.at(id))) }
-	t.byDigest.hash = func(id uint32) uint64 { return hashDigest(&t.at(id).digest) }
-	t.byName.hash = func(id uint32) uint64 { return t.hashKey(basenameOf(t.url(t.at(id)))) }
-	for _, name := range []string{"new", "name"} {
-		t.order(name)
-	}
+	t := &table{seed: seed, others: map[string]hit{}, orders: map[string]*rows.Order{}, making: map[string]*making{}}
+	t.byKey.Hash = func(id uint32) uint64 { return t.hashRow(t.at(id)) }
+	t.byDigest.Hash = func(id uint32) uint64 { return hashDigest(&t.at(id).digest) }
+	t.byName.Hash = func(id uint32) uint64 { return t.hash(basenameOf(t.url(t.at(id)))) }
 	return t
 }
 
 func (t *table) at(id uint32) *packed { return &t.rows[id/rowsInOne][id%rowsInOne] }
 
-func (t *table) hashKey(k string) uint64 { return maphash.String(t.seed, k) }
+func (t *table) hash(s string) uint64 { return maphash.String(t.seed, s) }
+
+// hashKey hashes the digits of a key alone, because a row has no more of most keys.
+func (t *table) hashKey(k string) uint64 {
+	if sum, ok := digitsOf(k); ok {
+		return maphash.Bytes(t.seed, sum[:])
+	}
+	return t.hash(k)
+}
+
+func (t *table) hashRow(p *packed) uint64 {
+	if p.keyLen == 0 {
+		return maphash.Bytes(t.seed, t.keyText(p))
+	}
+	return t.hashKey(t.key(p))
+}
 
 func hashDigest(d *[32]byte) uint64 { return binary.LittleEndian.Uint64(d[:]) }
 
 func (t *table) find(k string) (id uint32, ok bool) {
-	return t.byKey.find(t.hashKey(k), func(id uint32) bool { return t.key(t.at(id)) == k })
+	sum, plain := digitsOf(k)
+	return t.byKey.Find(t.hashKey(k), func(id uint32) bool {
+		p := t.at(id)
+		if p.keyLen == 0 && (!plain || !bytes.Equal(t.keyText(p), sum[:])) {
+			return false
+		}
+		return t.key(p) == k
+	})
 }
 
 // withDigest returns one of the rows with a digest; next leads to the others.
 func (t *table) withDigest(d [32]byte) (id uint32, ok bool) {
-	return t.byDigest.find(hashDigest(&d), func(id uint32) bool { return t.at(id).digest == d })
+	return t.byDigest.Find(hashDigest(&d), func(id uint32) bool { return t.at(id).digest == d })
 }
 
 // withName is withDigest of a basename.
 func (t *table) withName(name string) (id uint32, ok bool) {
-	return t.byName.find(t.hashKey(name), func(id uint32) bool { return basenameOf(t.url(t.at(id))) == name })
+	return t.byName.Find(t.hash(name), func(id uint32) bool { return basenameOf(t.url(t.at(id))) == name })
 }
 
-// put adds or replaces the row of a key.
-func (t *table) put(k string, b *held.Brief, meta uint64) {
+// put adds or replaces the row of a key, which has the number old where it had one.
+func (t *table) put(k string, old uint32, had bool, b *held.Brief, meta uint64) (id uint32) {
 	var h hit
-	if id, had := t.find(k); had {
-		p := t.at(id)
+	if had {
+		p := t.at(old)
 		h = hit{p.count, p.hits}
-		t.remove(id)
+		t.remove(old)
 	} else if other, ok := t.others[k]; ok {
 		h = other
 		delete(t.others, k)
 	}
-	id := t.number()
+	id = t.number()
 	p := t.at(id)
 	text, urlLen, keyLen, flags := pack(k, b.URL)
 	*p = packed{
@@ -91,10 +113,9 @@ func (t *table) put(k string, b *held.Brief, meta uint64) {
 	t.n++
 	t.sum(p, 1)
 	t.link(id, p)
-	t.byKey.add(id)
-	for _, o := range t.orders {
-		o.list.Set(id)
-	}
+	t.byKey.Add(id)
+	t.arrive(id, orders)
+	return id
 }
 
 // number returns a number for a new row.
@@ -131,13 +152,13 @@ func (t *table) link(id uint32, p *packed) {
 	if first, had := t.withDigest(p.digest); had {
 		t.join(byDigest, id, first)
 	} else {
-		t.byDigest.add(id)
+		t.byDigest.Add(id)
 		t.bytes += p.size
 	}
 	if first, had := t.withName(basenameOf(t.url(p))); had {
 		t.join(byName, id, first)
 	} else {
-		t.byName.add(id)
+		t.byName.Add(id)
 	}
 }
 
@@ -163,19 +184,19 @@ func (t *table) unlink(id uint32, p *packed) {
 	first, _ := t.withDigest(p.digest)
 	other, more := t.leave(byDigest, id)
 	if first == id {
-		t.byDigest.remove(id)
+		t.byDigest.Remove(id)
 		t.bytes -= p.size
 		if more {
-			t.byDigest.add(other)
+			t.byDigest.Add(other)
 			t.bytes += t.at(other).size
 		}
 	}
 	first, _ = t.withName(basenameOf(t.url(p)))
 	other, more = t.leave(byName, id)
 	if first == id {
-		t.byName.remove(id)
+		t.byName.Remove(id)
 		if more {
-			t.byName.add(other)
+			t.byName.Add(other)
 		}
 	}
 }
@@ -183,10 +204,8 @@ func (t *table) unlink(id uint32, p *packed) {
 // remove takes a row out. Its hits are forgotten: drop keeps them.
 func (t *table) remove(id uint32) {
 	p := t.at(id)
-	for _, o := range t.orders {
-		o.list.Delete(id)
-	}
-	t.byKey.remove(id)
+	t.depart(id, orders)
+	t.byKey.Remove(id)
 	t.unlink(id, p)
 	t.waste += int(p.urlLen) + p.keyBytes()
 	t.sum(p, -1)
@@ -207,17 +226,12 @@ func (t *table) sum(p *packed, sign int64) {
 	}
 }
 
-// drop removes the row of a key.
-func (t *table) drop(k string) bool {
-	id, had := t.find(k)
-	if !had {
-		return false
-	}
+// drop removes a row whose file is gone.
+func (t *table) drop(id uint32) {
 	if p := t.at(id); p.count != 0 {
-		t.others[k] = hit{p.count, p.hits}
+		t.others[t.key(p)] = hit{p.count, p.hits}
 	}
 	t.remove(id)
-	return true
 }
 
 // compact writes the text of all rows anew, once half of it is waste.
@@ -251,17 +265,9 @@ func (t *table) setHits(k string, h hit) {
 	switch {
 	case ok:
 		p := t.at(id)
-		for _, o := range t.orders {
-			if o.byHits {
-				o.list.Delete(id)
-			}
-		}
+		t.depart(id, byHits)
 		p.count, p.hits = h.count, h.n
-		for _, o := range t.orders {
-			if o.byHits {
-				o.list.Set(id)
-			}
-		}
+		t.arrive(id, byHits)
 	case h.count == 0:
 		delete(t.others, k)
 	default:

@@ -5,23 +5,12 @@ import (
 	"errors"
 	"hash/maphash"
 	"io/fs"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/rows"
 	"fromcache/fsstore/internal/tree"
-)
-
-// A storage behind a network is asked for many files at once, because all the time goes into waiting
-// for its answers. It is one if the first files took longer than slowFile each. From a local disk
-// each core reads one.
-const (
-	firstFiles = 32
-	slowFile   = 200 * time.Microsecond
-	atOnce     = 64
 )
 
 // Walk reads each file of meta/ that has no row, and takes out the rows whose files are gone. With
@@ -29,19 +18,16 @@ const (
 // names of what changed go to tell, which may be called by several goroutines.
 func (c *Catalog) Walk(ctx context.Context, all bool, tell func(name string)) error {
 	if !c.IsLoaded() {
-		total := 0
-		if err := c.tree.EachNames("meta", func(names []string) error {
-			total += len(names)
-			c.total.Store(int64(total))
-			return ctx.Err()
-		}); err != nil {
+		if err := rows.Count(ctx, c.tree, "meta", func(n int) { c.total.Store(int64(n)) }); err != nil {
 			return err
 		}
 	}
-	seen, err := c.each(ctx, "meta", func(r *held.Reader, name string) {
-		if c.look(r, name, all) {
+	seen, err := c.each(ctx, "meta", func(r *held.Reader, name string) (number, bool) {
+		id, has, changed := c.look(r, name, all)
+		if changed {
 			tell(name)
 		}
+		return id, has
 	})
 	if err != nil {
 		return err
@@ -51,13 +37,25 @@ func (c *Catalog) Walk(ctx context.Context, all bool, tell func(name string)) er
 			tell(name)
 		}
 	}
-	c.loaded.Store(true)
+	if !c.IsLoaded() {
+		c.load()
+	}
 	return nil
+}
+
+// load puts the rows in order once all have been read.
+func (c *Catalog) load() {
+	var both sync.WaitGroup
+	for _, order := range []string{"new", "name"} {
+		both.Go(func() { c.make(order) })
+	}
+	both.Wait()
+	c.loaded.Store(true)
 }
 
 // WalkHits is Walk of all of hits/.
 func (c *Catalog) WalkHits(ctx context.Context) error {
-	seen, err := c.each(ctx, "hits", func(_ *held.Reader, k string) { c.lookHits(k) })
+	seen, err := c.each(ctx, "hits", func(_ *held.Reader, k string) (number, bool) { return c.lookHits(k) })
 	if err != nil {
 		return err
 	}
@@ -77,104 +75,65 @@ func (c *Catalog) WalkHits(ctx context.Context) error {
 	return nil
 }
 
-// each calls look with each name of a directory, from several goroutines, and returns a bit for each
-// row whose name there was.
-func (c *Catalog) each(ctx context.Context, dir string, look func(r *held.Reader, name string)) ([]uint64, error) {
-	w := walk{c: c, dir: dir, look: look, names: make(chan []string)}
+// each calls look with each name of a directory, from several goroutines, and returns the rows whose
+// names there were.
+func (c *Catalog) each(ctx context.Context, dir string, look func(r *held.Reader, name string) (number, bool)) (*rows.Seen, error) {
+	seen := &rows.Seen{}
 	if dir == "meta" {
 		c.read.Store(0)
 	}
-	err := c.tree.EachNames(dir, func(names []string) error { return w.hand(ctx, names) })
-	close(w.names)
-	w.all.Wait()
-	return w.seen, err
+	return seen, rows.Walk(ctx, c.tree, dir, func() rows.Looker { return &looker{c: c, dir: dir, look: look, seen: seen} })
 }
 
-const partNames = 32
+// number is that of a row.
+type number = uint32
 
-// walk is a walk over one directory.
-type walk struct {
-	c       *Catalog
-	dir     string
-	look    func(r *held.Reader, name string)
-	names   chan []string
-	started bool
-	all     sync.WaitGroup
-	mu      sync.Mutex
-	seen    []uint64
+// looker looks at files with a Reader of its own.
+type looker struct {
+	c    *Catalog
+	dir  string
+	look func(r *held.Reader, name string) (number, bool)
+	seen *rows.Seen
+	r    *held.Reader
+	ids  []number
 }
 
-// hand hands names out in small parts, so that all read at once in a small directory, too. Of the
-// first names it learns how slow the storage is.
-func (w *walk) hand(ctx context.Context, names []string) error {
-	if !w.started {
-		w.started = true
-		n := min(firstFiles, len(names))
-		began := time.Now()
-		w.part(names[:n])
-		names = names[n:]
-		w.start(time.Since(began) > time.Duration(n)*slowFile)
+func (l *looker) Look(names []string) {
+	if l.r == nil {
+		r, err := l.c.held.NewReader()
+		if err != nil {
+			l.c.health.Complain("view", err)
+			return
+		}
+		l.r = r
 	}
-	for part := range slices.Chunk(names, partNames) {
-		select {
-		case w.names <- slices.Clone(part):
-		case <-ctx.Done():
-			return ctx.Err()
+	l.ids = l.ids[:0]
+	for _, name := range names {
+		if id, ok := l.look(l.r, name); ok {
+			l.ids = append(l.ids, id)
 		}
 	}
-	return nil
-}
-
-func (w *walk) start(slow bool) {
-	n := runtime.GOMAXPROCS(0)
-	if slow {
-		n = atOnce
-	}
-	for range n {
-		w.all.Go(func() {
-			for names := range w.names {
-				w.part(names)
-			}
-		})
+	l.seen.Add(l.ids)
+	if l.dir == "meta" {
+		l.c.read.Add(int64(len(names)))
 	}
 }
 
-// part looks at some names with a Reader of its own.
-func (w *walk) part(names []string) {
-	r, err := w.c.held.NewReader()
-	if err != nil {
-		w.c.health.Complain("view", err)
-		return
+func (l *looker) Close() error {
+	if l.r == nil {
+		return nil
 	}
-	defer r.Close()
-	for _, name := range names {
-		w.look(r, name)
-	}
-	w.c.mu.RLock()
-	defer w.c.mu.RUnlock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		if id, ok := w.c.table.find(strings.TrimSuffix(name, ".json")); ok {
-			for int(id/64) >= len(w.seen) {
-				w.seen = append(w.seen, make([]uint64, 1+len(w.seen))...)
-			}
-			w.seen[id/64] |= 1 << (id % 64)
-		}
-	}
-	if w.dir == "meta" {
-		w.c.read.Add(int64(len(names)))
-	}
+	return l.r.Close()
 }
 
 // unlisted returns the names of rows that have no bit in seen.
-func (c *Catalog) unlisted(seen []uint64, suffix string, of func(*packed) bool) (names []string) {
+func (c *Catalog) unlisted(seen *rows.Seen, suffix string, of func(*packed) bool) (names []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	t := c.table
 	for id := range t.used {
 		p := t.at(id)
-		if p.flags&live != 0 && of(p) && (int(id/64) >= len(seen) || seen[id/64]&(1<<(id%64)) == 0) {
+		if p.flags&live != 0 && of(p) && !seen.Has(id) {
 			names = append(names, t.key(p)+suffix)
 		}
 	}
@@ -188,49 +147,57 @@ func (c *Catalog) Refresh(name string) bool {
 		return false
 	}
 	defer r.Close()
-	return c.look(r, name, true)
+	_, _, changed := c.look(r, name, true)
+	return changed
 }
 
-// look reads meta/<name> if it has no row, or with again if it has changed.
-func (c *Catalog) look(r *held.Reader, name string, again bool) bool {
+// look reads meta/<name> if it has no row, or with again if it has changed. It returns the row that it
+// has then.
+func (c *Catalog) look(r *held.Reader, name string, again bool) (id number, has, changed bool) {
 	k, ok := strings.CutSuffix(name, ".json")
 	if !ok || !tree.Plain(name) {
-		return false
+		return 0, false, false
 	}
 	lock := &c.looks[maphash.String(c.seed, name)%uint64(len(c.looks))]
 	lock.Lock()
 	defer lock.Unlock()
 	c.mu.RLock()
-	id, had := c.table.find(k)
+	t := c.table
+	id, had := t.find(k)
 	var before uint64
 	if had {
-		before = c.table.at(id).meta
+		before = t.at(id).meta
 	}
 	c.mu.RUnlock()
 	if had && !again {
-		return false
+		return id, true, false
 	}
 	if had {
 		if now, err := r.Look(name); err == nil && c.hash(now) == before {
-			return false
+			return id, true, false
 		}
 	}
 	b, err := r.Brief(name)
 	gone := errors.Is(err, fs.ErrNotExist) && !errors.Is(err, held.ErrMalformed)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if gone {
-		return c.table.drop(k)
+	if c.table != t { // Reset
+		t, had = c.table, false
 	}
-	c.table.put(k, &b, c.hash(r.Identity())) // one that can't be read is shown, so that it can be evicted
-	return true
+	if gone {
+		if had {
+			t.drop(id)
+		}
+		return 0, false, had
+	}
+	return t.put(k, id, had, &b, c.hash(r.Identity())), true, true // one that can't be read is shown, so that it can be evicted
 }
 
 // hash is never 0, which says that there is no file.
 func (c *Catalog) hash(i tree.Identity) uint64 { return maphash.Comparable(c.seed, i) | 1 }
 
 // lookHits reads hits/<k> if it has changed.
-func (c *Catalog) lookHits(k string) {
+func (c *Catalog) lookHits(k string) (id number, has bool) {
 	lock := &c.looks[maphash.String(c.seed, k)%uint64(len(c.looks))]
 	lock.Lock()
 	defer lock.Unlock()
@@ -239,10 +206,11 @@ func (c *Catalog) lookHits(k string) {
 		now.count = c.hash(i)
 	}
 	c.mu.RLock()
+	id, has = c.table.find(k)
 	same := c.table.hitsOf(k).count == now.count
 	c.mu.RUnlock()
 	if same {
-		return
+		return id, has
 	}
 	if now.count != 0 {
 		now.n = c.counts.ReadHits(k)
@@ -250,4 +218,5 @@ func (c *Catalog) lookHits(k string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.table.setHits(k, now)
+	return c.table.find(k)
 }

@@ -1,17 +1,18 @@
-package catalog
+package rows
 
-// index leads from a hash to rows, by open addressing with linear probing: 4 bytes a place, where a
-// map of Go takes 20.
-type index struct {
+// Index leads from a hash to rows, by open addressing with linear probing: 4 bytes a place, where a
+// map of Go takes 20. Hash tells the hash of a row that it has.
+type Index struct {
+	Hash func(id uint32) uint64
+
 	places []uint32 // a row and 1, 0 where there was never one, or dead
 	taken  int      // places that are not 0
-	hash   func(id uint32) uint64
 }
 
 const dead = ^uint32(0)
 
-// find calls is with rows that may have the hash until it says yes.
-func (x *index) find(hash uint64, is func(id uint32) bool) (id uint32, ok bool) {
+// Find calls is with rows that may have the hash until it says yes.
+func (x *Index) Find(hash uint64, is func(id uint32) bool) (id uint32, ok bool) {
 	if len(x.places) == 0 {
 		return 0, false
 	}
@@ -24,17 +25,17 @@ func (x *index) find(hash uint64, is func(id uint32) bool) (id uint32, ok bool) 
 	return 0, false
 }
 
-// add adds a row that it has not.
-func (x *index) add(id uint32) {
+// Add adds a row that it has not.
+func (x *Index) Add(id uint32) {
 	if 4*(x.taken+1) > 3*len(x.places) {
 		x.grow()
 	}
 	x.place(id)
 }
 
-func (x *index) place(id uint32) {
+func (x *Index) place(id uint32) {
 	mask := uint64(len(x.places) - 1)
-	i := x.hash(id) & mask
+	i := x.Hash(id) & mask
 	for x.places[i] != 0 {
 		i = (i + 1) & mask
 	}
@@ -42,13 +43,13 @@ func (x *index) place(id uint32) {
 	x.taken++
 }
 
-// remove removes a row, while its hash is still what it was.
-func (x *index) remove(id uint32) {
+// Remove removes a row, while its hash is still what it was.
+func (x *Index) Remove(id uint32) {
 	if len(x.places) == 0 {
 		return
 	}
 	mask := uint64(len(x.places) - 1)
-	for i := x.hash(id) & mask; x.places[i] != 0; i = (i + 1) & mask {
+	for i := x.Hash(id) & mask; x.places[i] != 0; i = (i + 1) & mask {
 		if x.places[i] == id+1 {
 			x.places[i] = dead
 			return
@@ -57,7 +58,7 @@ func (x *index) remove(id uint32) {
 }
 
 // grow makes room, and drops the dead.
-func (x *index) grow() {
+func (x *Index) grow() {
 	old, n := x.places, 0
 	for _, at := range old {
 		if at != 0 && at != dead {
