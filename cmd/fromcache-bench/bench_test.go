@@ -1,7 +1,7 @@
 // Package bench compares the cache-host with nginx serving the same files on this machine, and prints
 // ratios.
 //
-//	go test -run "^$" -bench . -benchtime 1x ./cmd/fromcache-bench [-short] [-args -fromcache FILE -old FILE]
+//	go test -run "^$" -bench . -benchtime 1x ./cmd/fromcache-bench [-short] [-args -fromcache FILE -old FILE -tree DIR]
 //
 // It builds the real fromcache, makes a data directory, starts fromcache serve and nginx as processes
 // of their own on loopback ports, and drives them with the same client: wrk, or ab for HEAD, which wrk
@@ -17,6 +17,7 @@
 //	Large    100,000 artifacts: the first answer after the start, memory after 10,000 hits, ls artifacts
 //	Shim     a call of curl through the shim, against the bare call, and a C program that only execs
 //	Pages    the same with 10,000 misses and 200 open pages: each page, an mv to its event, first paint
+//	Million  1,000,000 artifacts, with -args -tree DIR alone: what Large and Pages tell, and the verbs
 //
 // Head, Connect, Get64k and Miss also measure Varnish and Squid before that nginx, where they are
 // installed, and the binary of -old; their ratios are to nginx, too.

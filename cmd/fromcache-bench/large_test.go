@@ -29,7 +29,7 @@ const (
 func BenchmarkLarge(b *testing.B) {
 	data := tree(b)
 	fmt.Printf("\nlarge: %d artifacts\n", largeTree)
-	residentAfterHits(b, firstAnswer(b, data))
+	residentAfterHits(b, firstAnswer(b, data, smallArtifact(largeTree/2)))
 	list(b, data)
 }
 
@@ -93,8 +93,7 @@ func writeArtifact(data string, a held, rule key.Rule) error {
 }
 
 // firstAnswer starts the server a few times, and leaves the last one running.
-func firstAnswer(b *testing.B, data string) *server {
-	a := smallArtifact(largeTree / 2)
+func firstAnswer(b *testing.B, data string, a held) *server {
 	var took []float64
 	for n := choose(5, 3); ; n-- {
 		begin := time.Now()
