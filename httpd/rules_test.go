@@ -36,7 +36,7 @@ func TestRulesPage(t *testing.T) {
 	w.must(os.WriteFile(w.store.Dir()+"/done/x.job", []byte("https://vendor.example/cuda/x\n2026-11-22T21:27:26Z approve allowed/vendor.example\n2026-11-22T21:27:27Z done 1073741824 -\n"), 0o660))
 	w.must(os.WriteFile(w.store.Dir()+"/allowed/bad.example", []byte("max-size huge\n"), 0o660))
 	w.must(os.WriteFile(w.store.Dir()+"/denied/ads.example", []byte(""), 0o660))
-	shows("/rules", "vendor.example", "path /cuda/*", "1 artifact, 1.0 GiB", "left of 2.0 GiB in 30 days",
+	shows("/rules", "vendor.example", "path /cuda/*", "1 artifact<", ">1.0 GiB<", "left of 2.0 GiB in 30 days",
 		"it allows nothing: its line 1 can&#39;t be taken", "ads.example", `formaction="admin/undeny"`)
 	shows("/misses?group=1", "the rule vendor.example")
 	for _, form := range [][]string{

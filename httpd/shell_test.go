@@ -24,14 +24,14 @@ var claims = regexp.MustCompile(`@[0-9a-f]{16}`)
 // tree is every file, with what a worker would read in it: the URL that would
 // be fetched, and how.
 func (w *world) tree() (files []string) {
-	for _, dir := range []string{"misses", "queue", "active", "done", "failed", "cancelled", "denied", "meta", "blobs"} {
+	for _, dir := range []string{"misses", "queue", "active", "done", "failed", "cancelled", "denied", "allowed", "meta", "blobs"} {
 		list, err := os.ReadDir(filepath.Join(w.dir, dir))
 		w.must(err)
 		for _, e := range list {
 			b, err := os.ReadFile(filepath.Join(w.dir, dir, e.Name()))
 			w.must(err)
 			what := ""
-			if dir != "meta" && dir != "blobs" {
+			if dir != "meta" && dir != "blobs" && dir != "allowed" {
 				for _, j := range job.Parse(b).Jobs {
 					what += fmt.Sprint(" ", j.FetchURL(), " ", j.Sha256, " ", j.AcceptHTML, j.AcceptAny, j.AcceptHTTP)
 				}
@@ -64,6 +64,11 @@ func furnish(w *world, origin string) {
 	w.must(os.WriteFile(filepath.Join(w.dir, "failed", "lost.job.why"), []byte("it could not be read\n"), 0o660))
 	w.must(os.WriteFile(filepath.Join(w.dir, "done", ".keep"), nil, 0o660))
 	w.must(os.WriteFile(filepath.Join(w.dir, "misses", "copy~"), nil, 0o660))
+	for _, name := range []string{"allowed/vendor.example", "allowed/*.vendor.example", "denied/ads.example", "denied/*.ads.example"} {
+		w.must(os.WriteFile(filepath.Join(w.dir, name), nil, 0o660))
+	}
+	u := origin + "/unwanted.bin"
+	w.must(os.WriteFile(filepath.Join(w.dir, "denied", keyOf(w, u)), []byte(u+"\n"), 0o660))
 	for _, u := range []string{origin + "/held.bin", origin + "/cleared.bin"} {
 		a := w.hold(u, []byte(u), noOrigin)
 		w.fetchedAt(a.Key, "2026-11-22T20:30:00Z")
@@ -76,6 +81,9 @@ func furnish(w *world, origin string) {
 	running := w.claim(origin + "/running.bin")
 	w.t.Cleanup(func() { running.Cancel() })
 }
+
+// domains are the names that stand in quotes, because of their *.
+var domains = regexp.MustCompile(`'(allowed|denied)/\*\.[a-z.]+'`)
 
 var fetchedTime = regexp.MustCompile(`"fetched": "[^"]*"`)
 
@@ -98,7 +106,7 @@ func keyOf(w *world, rawURL string) string {
 func shellPages(w *world) []string {
 	held, err := w.store.Keys()
 	w.must(err)
-	pages := []string{"/", "/misses", "/misses?q=other", "/downloads", "/artifacts", "/add"}
+	pages := []string{"/", "/misses", "/misses?q=other", "/downloads", "/artifacts", "/add", "/rules"}
 	for _, k := range held {
 		pages = append(pages, "/artifacts/"+k)
 	}
@@ -166,7 +174,7 @@ func TestShellLines(t *testing.T) {
 					continue // queue/ has that name: mv -n leaves it, and a button numbers it
 				}
 				seen[l.line+l.button.to], verbs[l.button.to] = true, true
-				if strings.ContainsAny(l.line, "'`$\"\\") {
+				if strings.ContainsAny(domains.ReplaceAllString(l.line, ""), "'`*$\"\\") {
 					t.Errorf("a line has what needs quoting: %s", l.line)
 				}
 				t.Run(strings.TrimPrefix(l.button.to, "/admin/"), func(t *testing.T) {
@@ -176,7 +184,7 @@ func TestShellLines(t *testing.T) {
 			}
 		}
 	})
-	for _, verb := range []string{"approve", "dismiss", "deny", "cancel", "retry", "again", "evict"} {
+	for _, verb := range []string{"approve", "dismiss", "deny", "cancel", "retry", "again", "evict", "unrule", "undeny"} {
 		if !verbs["/admin/"+verb] {
 			t.Errorf("no row has a line for %s", verb)
 		}

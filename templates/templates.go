@@ -71,19 +71,24 @@ func (a Action) Post() string {
 // all that is not meant to be awkward.
 var bare = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@%+,:-]*$`)
 
+// domains are the names of files that speak for all hosts of a domain; a shell takes their * for more.
+var domains = regexp.MustCompile(`^\*\.[A-Za-z0-9._-]+$`)
+
 // Line returns what a shell in the data directory runs to do what the button
 // does, or "" where there is no such line: one would need quoting, or the button
 // changes nothing.
 func (a Action) Line() string {
 	_, name, _ := strings.Cut(a.File, "/")
 	switch {
+	case (a.Verb == "unrule" || a.Verb == "undeny") && domains.MatchString(name):
+		return "rm '" + a.File + "'"
 	case !bare.MatchString(a.Value) || a.File != "" && !bare.MatchString(name) || a.Verb == "ask", a.Verb == "again" && a.File == "":
 		return ""
 	case a.File == "":
 		return "fromcache " + a.Verb + " --data-dir . " + a.Value
 	case a.Verb == "deny":
 		return "mv -n " + a.File + " denied/"
-	case a.Verb == "dismiss":
+	case a.Verb == "dismiss", a.Verb == "unrule", a.Verb == "undeny":
 		return "rm " + a.File
 	case a.Verb == "approve", a.Verb == "retry", a.Verb == "again":
 		return a.accepting() + "mv -n " + a.File + " queue/"

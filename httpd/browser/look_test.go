@@ -25,6 +25,7 @@ func TestLook(t *testing.T) {
 		return len(l.names("done")) == 3 && len(l.names("failed")) == 1 && len(l.names("active")) == 1
 	})
 	l.stats()
+	l.rules()
 	b := l.tab()
 	b.open("/")
 	held := b.leads(`document.querySelector('#l-meta a')`)
@@ -61,6 +62,18 @@ func (l *lab) add(path string) {
 	l.t.Helper()
 	name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
 	l.must(os.WriteFile(l.dir+"/queue/"+name+".job", []byte(l.origin.URL+path+"\n"), 0o660))
+}
+
+// rules makes rules and denials, of which one was used.
+func (l *lab) rules() {
+	l.t.Helper()
+	l.sh(`printf 'path /compute/cuda/*\nbudget 500GiB/30d\nmax-size 20GiB\nuntil 2030-01-31\n' > allowed/developer.download.hardware-vendor.example
+echo 'max-size huge' > allowed/bad.example
+touch "allowed/*.mirror.example" denied/ads.example "denied/*.tracker.example"
+printf 'https://developer.download.hardware-vendor.example/compute/cuda/x\n2026-11-22T21:27:26Z approve allowed/developer.download.hardware-vendor.example\n2026-11-22T21:27:27Z done 10737418240 -\n' > done/x.job`)
+	l.miss("/unwanted/toolbar.exe")
+	l.eventually("the miss is written", func() bool { return len(l.names("misses")) > 0 })
+	l.sh("mv misses/*toolbar* denied/")
 }
 
 // stats makes some days of numbers.

@@ -25,6 +25,7 @@ func (r Rules) AllDenied() int { return len(r.Denied) + r.MoreDenied }
 type RuleRow struct {
 	ID, Name string
 	Lines    []string // what narrows it
+	Until    time.Time
 	Took     fsstore.AllowedUse
 	Budget   int64 // 0: none
 	Left     int64 // bytes of the budget
@@ -77,29 +78,28 @@ func (m *Model) ruleRow(r *fsstore.AllowedRule) (RuleRow, error) {
 	use, err := m.store.Allowed.UseOf(r)
 	row := RuleRow{
 		ID: rowID("allowed", r.Name), Name: Cut(r.Name, 300), Took: use, Budget: r.Budget,
-		Left: max(0, r.Budget-use.Spent), Days: r.Days(), Note: r.Warning(), Lines: ruleLines(r),
+		Left: max(0, r.Budget-use.Spent), Days: r.Days(), Note: r.Warning(), Lines: ruleLines(r), Until: r.Until,
 		Why: m.store.Allowed.WhyStopped(r),
 	}
 	if r.Flaw != "" {
-		row.Why = "it allows nothing: " + key.RedactText(r.Flaw)
+		row.Why = templates.Word("rule.flaw", key.RedactText(r.Flaw))
 	}
-	row.Acts = []templates.Action{action("unrule", "quiet warn", "key", r.Name)}
+	remove := first(action("unrule", "quiet warn", "key", r.Name))
+	remove.File = "allowed/" + r.Name
+	row.Acts = []templates.Action{remove}
 	return row, err
 }
 
 // ruleLines is what narrows a rule, in words.
 func ruleLines(r *fsstore.AllowedRule) (lines []string) {
 	for _, p := range r.Paths[:min(len(r.Paths), maxShown)] {
-		lines = append(lines, "path "+Cut(key.RedactText(p), 300))
+		lines = append(lines, templates.Word("rule.line.path", Cut(key.RedactText(p), 300)))
 	}
 	if r.MaxSize > 0 {
-		lines = append(lines, "artifacts of "+templates.Size(r.MaxSize)+" at most")
-	}
-	if !r.Until.IsZero() {
-		lines = append(lines, "until "+r.Until.Format(time.RFC3339))
+		lines = append(lines, templates.Word("rule.line.max", templates.Size(r.MaxSize)))
 	}
 	if r.Digest {
-		lines = append(lines, "only with a digest of the origin's")
+		lines = append(lines, templates.Word("rule.line.digest"))
 	}
 	return lines
 }
@@ -109,6 +109,8 @@ func (m *Model) denialRow(name string) DenialRow {
 	if j, err := m.store.JobFile(fsstore.Denied, name); err == nil && j.Job.URL != "" {
 		row.URL = URL(j.Job.FetchURL(), "")
 	}
-	row.Acts = []templates.Action{action("undeny", "quiet", "key", name)}
+	back := first(action("undeny", "quiet", "key", name))
+	back.File = "denied/" + name
+	row.Acts = []templates.Action{back}
 	return row
 }
