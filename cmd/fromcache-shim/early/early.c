@@ -40,14 +40,14 @@ static long sys(long n, word a, word b, word c, word d, word e, word f)
 }
 
 /* thread starts a thread that waits for *go and ends. It has no stack: it makes no call, and no signal has a handler. */
-static long thread(word flags, int *id, int *go)
+static long thread(word flags, int *go)
 {
-	register int *r10 __asm__("r10") = id, *r12 __asm__("r12") = go;
+	register int *r12 __asm__("r12") = go;
 	long r;
 	__asm__ volatile("syscall\n\ttest %%rax, %%rax\n\tjnz 2f\n"
 		"1:\tmov $202, %%eax\n\tmov %%r12, %%rdi\n\txor %%esi, %%esi\n\txor %%edx, %%edx\n\txor %%r10d, %%r10d\n\tsyscall\n"
 		"\tcmpl $0, (%%r12)\n\tje 1b\n\tmov $60, %%eax\n\txor %%edi, %%edi\n\tsyscall\n2:"
-		: "=a"(r) : "a"(56), "D"(flags), "S"(0), "d"(id), "r"(r10), "r"(r12) : "rcx", "r11", "r8", "r9", "memory");
+		: "=a"(r) : "a"(56), "D"(flags), "S"(0), "d"(0), "r"(r12) : "rcx", "r10", "r11", "r8", "r9", "memory");
 	return r;
 }
 #elif defined(__aarch64__)
@@ -60,10 +60,10 @@ static long sys(long n, word a, word b, word c, word d, word e, word f)
 	return x0;
 }
 
-static long thread(word flags, int *id, int *go)
+static long thread(word flags, int *go)
 {
-	register word x8 __asm__("x8") = 220, x0 __asm__("x0") = flags, x1 __asm__("x1") = 0, x3 __asm__("x3") = 0;
-	register int *x2 __asm__("x2") = id, *x4 __asm__("x4") = id, *x9 __asm__("x9") = go;
+	register word x8 __asm__("x8") = 220, x0 __asm__("x0") = flags, x1 __asm__("x1") = 0, x2 __asm__("x2") = 0, x3 __asm__("x3") = 0, x4 __asm__("x4") = 0;
+	register int *x9 __asm__("x9") = go;
 	__asm__ volatile("svc 0\n\tcbnz x0, 2f\n"
 		"1:\tmov x8, #98\n\tmov x0, x9\n\tmov x1, #0\n\tmov x2, #0\n\tmov x3, #0\n\tsvc 0\n"
 		"\tldr w10, [x9]\n\tcbz w10, 1b\n\tmov x8, #93\n\tmov x0, #0\n\tsvc 0\n2:"
@@ -136,13 +136,18 @@ enum {
 	THREADS = 5, /* 3 were counted; the more of them there are, the longer each call takes */
 };
 
-static int has_memory(word size, int protection)
+static word map(word size, int protection)
 {
 	word at = sys(MMAP, 0, size, protection, 0x22 /* private, anonymous */, -1, 0);
-	if (at > -4096UL)
-		return 0;
-	sys(MUNMAP, at, size, 0, 0, 0, 0);
-	return 1;
+	return at > -4096UL ? 0 : at;
+}
+
+static int has_memory(word size, int protection)
+{
+	word at = map(size, protection);
+	if (at)
+		sys(MUNMAP, at, size, 0, 0, 0, 0);
+	return at != 0;
 }
 
 static int has_descriptors(void)
@@ -158,19 +163,20 @@ static int has_descriptors(void)
 	return n == DESCRIPTORS;
 }
 
-/* has_threads starts that many threads, lets them end, and waits until the kernel has cleared their ids. */
+/*
+ * has_threads starts that many threads, and lets them end. It does not wait until they have, because on a busy machine each has to wait
+ * for its turn; so what they look at is a page that stays. Go, whose own threads they may leave no room for, tries for a fifth of a second.
+ */
 static int has_threads(void)
 {
-	/* what a Go runtime asks for, and: set the id before clone returns, clear it at the end */
-	const word flags = 0x100 | 0x200 | 0x400 | 0x800 | 0x40000 | 0x10000 | 0x100000 | 0x200000;
-	int id[THREADS], go = 0, n;
-	for (n = 0; n < THREADS && thread(flags, &id[n], &go) > 0;)
+	const word flags = 0x100 | 0x200 | 0x400 | 0x800 | 0x40000 | 0x10000; /* what a Go runtime asks for */
+	int *go = (int *)map(sizeof *go, 3), n;
+	if (!go)
+		return 0;
+	for (n = 0; n < THREADS && thread(flags, go) > 0;)
 		n++;
-	*(volatile int *)&go = 1;
-	sys(FUTEX, (word)&go, 1 /* wake */, THREADS, 0, 0, 0);
-	for (int i = 0; i < n; i++)
-		for (int left; (left = *(volatile int *)&id[i]);)
-			sys(FUTEX, (word)&id[i], 0 /* wait */, left, 0, 0, 0);
+	*(volatile int *)go = 1;
+	sys(FUTEX, (word)go, 1 /* wake */, THREADS, 0, 0, 0);
 	return n == THREADS;
 }
 
