@@ -20,6 +20,11 @@ func (p *Prober) headHTTP(
 	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
 ) reply {
 	l, rep := p.exchange(q, c, p.request("HEAD", c, url, last, ""), deadline)
+	return p.heard(c, l, rep, last)
+}
+
+// heard leaves the connection of an answer to HEAD to the next request, or ends it after the last.
+func (p *Prober) heard(c plan.Cache, l *line, rep reply, last bool) reply {
 	if l == nil {
 		return rep
 	}
@@ -36,7 +41,14 @@ func (p *Prober) headHTTP(
 func (p *Prober) exchange(
 	q plan.Question, c plan.Cache, request string, deadline time.Time,
 ) (*line, reply) {
-	if l := p.lines.take(); l != nil {
+	return p.over(p.lines.take(), q, c, request, deadline)
+}
+
+// over is exchange with the connection that is free, or nil.
+func (p *Prober) over(
+	l *line, q plan.Question, c plan.Cache, request string, deadline time.Time,
+) (*line, reply) {
+	if l != nil {
 		rep := l.ask(request, deadline)
 		if rep.Status != 0 || time.Until(deadline) <= 0 { //guard:shim.TestOneConnection
 			return l, rep

@@ -12,25 +12,42 @@ import (
 
 // line is a connection to a cache, over which one request goes after the other (RFC 9112, 9.3).
 type line struct {
-	conn     net.Conn
-	tcp      net.Conn // below TLS; conn itself without it
+	conn     conn
+	tcp      net.Conn // below TLS; conn itself without it, nil for a bareConn
 	limit    *io.LimitedReader
 	in       *bufio.Reader
 	doubtful bool // the tool may refuse the certificate that the shim took
 }
 
-func newLine(conn, tcp net.Conn, doubtful bool) *line {
+// conn is what a line needs of a net.Conn or bareConn.
+type conn interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+}
+
+func newLine(conn conn, tcp net.Conn, doubtful bool) *line {
 	limit := &io.LimitedReader{R: conn}
 	return &line{conn, tcp, limit, bufio.NewReaderSize(limit, 4096), doubtful}
 }
 
 // ask sends a request, and reads the header of its answer.
 func (l *line) ask(request string, deadline time.Time) reply {
-	l.conn.SetDeadline(deadline)
-	l.limit.N = maxHeader
-	if _, err := io.WriteString(l.conn, request); err != nil {
+	if err := l.send(request, deadline); err != nil {
 		return readError(err)
 	}
+	return l.answer()
+}
+
+// send sends a request, whose answer is to come before the deadline.
+func (l *line) send(request string, deadline time.Time) error {
+	l.conn.SetDeadline(deadline)
+	l.limit.N = maxHeader
+	_, err := l.conn.Write([]byte(request))
+	return err
+}
+
+// answer reads the header of an answer.
+func (l *line) answer() reply {
 	if _, err := l.in.Peek(1); err != nil {
 		return readError(err)
 	}
@@ -55,6 +72,9 @@ func (l *line) body(n int64) ([]byte, error) {
 func (l *line) quiet() bool {
 	if l.in.Buffered() > 0 { //guard:shim.TestKeptByOddServers
 		return false
+	}
+	if bare, ok := l.conn.(*bareConn); ok {
+		return bare.quiet()
 	}
 	tcp, ok := l.tcp.(syscall.Conn)
 	if !ok {
@@ -81,8 +101,9 @@ type lines struct {
 	unkeep func()        // closes it
 	alone  bool          // the round has one question
 
-	mu   sync.Mutex
-	over bool // the round is over
+	mu         sync.Mutex
+	over       bool     // the round is over
+	connecting net.Conn // was begun as a bareConn, and is waited for next; nil for none
 }
 
 func newLines(alone bool) *lines {
@@ -96,6 +117,25 @@ func newLines(alone bool) *lines {
 // freeWithin is how long a question waits for the connection of another one before it makes its
 // own: many answers of a cache-host in the same network, and nothing that a person notices.
 const freeWithin = 10 * time.Millisecond
+
+// begin notes a connection that whoever makes one next goes on waiting for. Where the poller can't
+// have it, that is to say where there is no descriptor left, another one is begun.
+func (l *lines) begin(bare *bareConn) {
+	c, err := bare.polled()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.connecting = c
+	}
+}
+
+// takeConnecting returns that connection to the first who asks, and nil to others.
+func (l *lines) takeConnecting() (c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, l.connecting = l.connecting, nil
+	return c
+}
 
 // take returns a connection that is free, nil where the caller is to make one.
 func (l *lines) take() *line {

@@ -49,12 +49,28 @@ func jittered(d time.Duration) time.Duration {
 func (p *Prober) persist(
 	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
 ) reply {
+	ask := func() reply { return p.head(q, c, url, last, deadline) }
+	first := ask
+	if to, ok := bareAddress(q, c); ok && p.lines.alone && time.Until(deadline) > 0 {
+		r, later := p.soon(to, q, c, url, last, deadline)
+		if _, again := r.comesAgain(deadline); later == nil && !again {
+			return r
+		}
+		if first = later; later == nil {
+			first = func() reply { return r }
+		}
+	}
+	return p.await(first, ask, deadline)
+}
+
+// await does what is left of persist: it waits for the first request, and makes further ones.
+func (p *Prober) await(first, ask func() reply, deadline time.Time) reply {
 	replies := make(chan reply, p.tries)
-	send := func() { replies <- p.head(q, c, url, last, deadline) }
+	send := func(ask func() reply) { replies <- ask() }
 	part := max(time.Until(deadline)/time.Duration(p.tries), 0)
 	again := time.NewTimer(jittered(part))
 	defer again.Stop()
-	go send()
+	go send(first)
 	for more, waiting, timeouts := p.tries-1, 1, 0; ; {
 		select {
 		case r := <-replies:
@@ -74,7 +90,7 @@ func (p *Prober) persist(
 			if more > 0 {
 				more--
 				waiting++
-				go send()
+				go send(ask)
 				again.Reset(jittered(part))
 			}
 		}
@@ -116,7 +132,7 @@ func (p *Prober) dial(
 	part := max(time.Until(deadline)/time.Duration(p.tries), 0)
 	again := time.NewTimer(jittered(part))
 	defer again.Stop()
-	go func() { results <- dialOnce(ctx, q, c) }()
+	go func() { results <- p.dialOnce(ctx, q, c) }()
 	for began = 1; ; {
 		select {
 		case r := <-results:
@@ -125,7 +141,7 @@ func (p *Prober) dial(
 		case <-again.C:
 			if began < p.tries {
 				began++
-				go func() { results <- dialOnce(ctx, q, c) }()
+				go func() { results <- p.dialOnce(ctx, q, c) }()
 				again.Reset(jittered(part))
 			}
 		}
@@ -138,7 +154,11 @@ type dialed struct {
 	err  error
 }
 
-func dialOnce(ctx context.Context, q plan.Question, c plan.Cache) (d dialed) {
+func (p *Prober) dialOnce(ctx context.Context, q plan.Question, c plan.Cache) (d dialed) {
+	if conn := p.lines.takeConnecting(); conn != nil {
+		deadline, _ := ctx.Deadline()
+		return established(conn, deadline)
+	}
 	network := "tcp"
 	if q.Family != 0 {
 		network += strconv.Itoa(q.Family)

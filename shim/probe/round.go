@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -20,11 +21,15 @@ func (p *Prober) Ask(questions []plan.Question) []plan.Answer {
 		machine:  sync.OnceValue(machine),
 	}
 	out := make([]plan.Answer, len(questions))
-	var all sync.WaitGroup
-	for i, q := range questions {
-		all.Go(func() { out[i] = r.ask(q) })
+	if r.alone {
+		out[0] = r.ask(questions[0])
+	} else {
+		var all sync.WaitGroup
+		for i, q := range questions {
+			all.Go(func() { out[i] = r.ask(q) })
+		}
+		all.Wait()
 	}
-	all.Wait()
 	r.hangUp()
 	r.remember()
 	return out
@@ -132,6 +137,14 @@ func (r *round) remember() {
 	}
 }
 
+// endsByItself reports whether nothing of this machine is waited for to ask about q, as a file
+// system that may be dead: then no timer need run beside it, and no goroutine.
+func endsByItself(q plan.Question) bool {
+	return q.Resumes == "" && !slices.ContainsFunc(q.Caches, func(c plan.Cache) bool {
+		return c.URL.Scheme != "http"
+	})
+}
+
 // ask puts a question to its caches: to one, and to the next where that is refused, does not hold
 // the URL, or has not answered a moment later.
 func (r *round) ask(q plan.Question) (best plan.Answer) {
@@ -141,6 +154,12 @@ func (r *round) ask(q plan.Question) (best plan.Answer) {
 	}
 	best.Unknown = true
 	a.turn, best.Reason = r.inTurn(q)
+	if r.alone && len(a.turn) == 1 && endsByItself(q) {
+		i := a.turn[0]
+		best = q.Judge(a.put(i, false).Reply)
+		best.Cache = i
+		return best
+	}
 	a.next()
 	next := time.NewTicker(nextAfter)
 	defer next.Stop()

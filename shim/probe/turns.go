@@ -86,19 +86,24 @@ func (a *asking) send(i int) {
 	if !quiet {
 		a.noting = i
 	}
-	c := a.q.Caches[i]
 	a.asked++
 	a.waiting[i] = a.asked
 	go func() {
 		a.slots <- struct{}{}
-		p, deadline := a.patience(a.state(c.Base).stamp, a.deadline)
-		p.quiet = quiet
-		p.lines = a.lines(network{c.Base, a.q.Family})
-		said := p.probe(a.q, c, deadline)
-		a.record(c.Base, said)
-		a.replies <- cacheReply{i, said}
+		a.replies <- cacheReply{i, a.put(i, quiet)}
 		<-a.slots
 	}()
+}
+
+// put asks one cache.
+func (a *asking) put(i int, quiet bool) reply {
+	c := a.q.Caches[i]
+	p, deadline := a.patience(a.state(c.Base).stamp, a.deadline)
+	p.quiet = quiet
+	p.lines = a.lines(network{c.Base, a.q.Family})
+	said := p.probe(a.q, c, deadline)
+	a.record(c.Base, said)
+	return said
 }
 
 // replied takes the reply of a cache that is no hit, and asks the next one. Where all caches have
