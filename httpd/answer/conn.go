@@ -54,7 +54,10 @@ func (l listener) Accept() (net.Conn, error) {
 	if err == nil && (!l.prepared || time.Since(l.since) < waitedBefore) {
 		err = raw.Control(func(fd uintptr) { limitUnsent(int(fd)) })
 	}
-	return &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}, err
+	conn := &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}
+	conn.in.init(false)
+	conn.out.init(true)
+	return conn, err
 }
 
 func limitUnsent(fd int) {
@@ -100,6 +103,7 @@ type Conn struct {
 
 	awaited atomic.Int32 // see Await
 	unread  []byte       // see Unread
+	in, out transfer     // of ReadSome and try
 }
 
 // Unread has the next reads return b, which was read already, before anything else.
@@ -180,11 +184,19 @@ func (c *Conn) write(b []byte) (n int, err error) {
 // the kernel to wait for what follows, so that header and file leave in one packet and wake their
 // reader once. What it does not take, if only for an error, write sends.
 func (c *Conn) try(b []byte, flags int) (n int) {
-	c.raw.Write(func(fd uintptr) bool { //nolint:errcheck // it is closed, as write says
-		n, _ = unix.SendmsgN(int(fd), b, nil, nil, flags)
-		return true
-	})
-	return max(n, 0)
+	c.out.set(b, flags)
+	c.raw.Write(c.out.once) //nolint:errcheck // it is closed, as write says
+	n, _ = c.out.got()
+	return n
+}
+
+// ReadSome is Read for whoever read nothing in another way, and asks for more than a byte.
+func (c *Conn) ReadSome(b []byte) (n int, err error) {
+	c.in.set(b, 0)
+	if err = c.raw.Read(c.in.ready); err != nil {
+		return 0, err
+	}
+	return c.in.got()
 }
 
 // WriteHead writes the header of an answer, whole, or fails as Write does. With more a file follows
@@ -390,9 +402,9 @@ func (c *Conn) awaitEnd() (ends bool) {
 // TryRead reads what has come without waiting. It reports false where nothing has, and at an error,
 // which Read has then.
 func (c *Conn) TryRead(b []byte) (n int, ok bool) {
-	c.raw.Control(func(fd uintptr) { //nolint:errcheck // then Read says so
-		n, _, _ = unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
-	})
+	c.in.set(b, 0)
+	c.raw.Read(c.in.once) //nolint:errcheck // then Read says so
+	n, _ = c.in.got()
 	return n, n > 0
 }
 

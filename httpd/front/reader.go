@@ -39,7 +39,7 @@ func (in *reader) more() bool {
 	if !ok {
 		in.arm()
 		var err error
-		n, err = in.c.Read(room)
+		n, err = in.c.ReadSome(room)
 		var timeout net.Error
 		in.late = errors.As(err, &timeout) && timeout.Timeout()
 	}
