@@ -39,7 +39,9 @@
 // process. Only a verb, and whoever adds to the numbers in hits/ and stats/,
 // waits for a lock, a second at most.
 //
-// A listing is the truth; an event of fsnotify is a hint that spares a wait.
+// A listing is the truth; an event of fsnotify is a hint that spares a wait. A hit or a miss is what
+// the files are when it is asked for; internal/changes says where the kernel's word that nothing has
+// changed stands for a look at them.
 // Times of files mean nothing, for any append changes them; what counts is
 // what the log in the file says. What a person wrote is taken when it ends
 // with a newline, has stood still for 2 s, and no program has it open for writing

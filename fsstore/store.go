@@ -212,6 +212,8 @@ func (s *Store) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { s.Monitor.WatchDisk(ctx) })
+	beside.Go(func() { s.Cache.WatchHeld(ctx) })
+	beside.Go(func() { s.Misses.WatchMisses(ctx) })
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
 	hosts := time.NewTicker(meetEvery)

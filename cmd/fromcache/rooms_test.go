@@ -33,7 +33,7 @@ const (
 
 // storeRooms are the rooms of the store from the ground up: each may import those before it.
 var storeRooms = []string{
-	"/key", "/job", "/kind", "/internal/tree", "/internal/rows", "/hosts", "/health", "/counts", "/tokens", "/queries", "/held", "/catalog", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
+	"/key", "/job", "/kind", "/internal/tree", "/internal/rows", "/internal/changes", "/hosts", "/health", "/counts", "/tokens", "/queries", "/held", "/catalog", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
 }
 
 // under are the packages of the store's rooms before one; all of them where it is none of those.
@@ -56,6 +56,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/internal/tree", ours: under("/internal/tree"), third: []string{unix, "github.com/google/renameio/v2"}, not: noNetwork},
 	{path: "fromcache/fsstore/internal/rows", ours: []string{"fromcache/fsstore/internal/tree"}, third: []string{"github.com/tidwall/btree"}, not: noNetwork},
+	{path: "fromcache/fsstore/internal/changes", third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/hosts", ours: under("/hosts"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/health", ours: under("/health"), third: []string{unix, "golang.org/x/time/rate"}, not: noNetwork},
 	{path: "fromcache/fsstore/counts", ours: under("/counts"), third: []string{unix}, not: noNetwork},

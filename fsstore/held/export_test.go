@@ -14,3 +14,6 @@ var ScanMeta = scanMeta
 func (s *Cache) EachUpTo(sorted int, match func(k string) bool) iter.Seq2[Counted, error] {
 	return s.eachCounted(sorted, match, func(k string) int64 { return int64(len(k)) })
 }
+
+// InMoment reports whether handles are not looking at files.
+func (s *Cache) InMoment() bool { return s.changes.Now() != 0 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"fromcache/fsstore"
 	"fromcache/fsstore/internal/storetest"
@@ -12,14 +15,24 @@ import (
 
 // A Handle answers at each call for the files as they are then, as Lookup does.
 func TestHandleSeesEachChange(t *testing.T) {
-	s := storetest.TestStore(t)
+	t.Run("by files", func(t *testing.T) { seesEachChange(t, storetest.TestStore(t), func() {}) })
+	t.Run("by moments", func(t *testing.T) {
+		s := storetest.TestStore(t)
+		seesEachChange(t, s, storetest.Watch(t, s.WatchHeld, s.InMoment))
+	})
+}
+
+func seesEachChange(t *testing.T, s *fsstore.Store, settle func()) {
 	h, ok := s.Handle(storetest.CudaURL)
 	if !ok || h.URL() != storetest.CudaURL {
 		t.Fatal("no handle")
 	}
 	check := func(when, want string) {
 		t.Helper()
-		for range 3 { // the second finds what the first has kept
+		for i := range 4 { // the second finds what the first has kept, the last what is not looked at
+			if i == 2 {
+				settle()
+			}
 			a, err := h.Lookup()
 			opened, b, openErr := h.Open()
 			if want == "" {
@@ -58,14 +71,70 @@ func TestHandleSeesEachChange(t *testing.T) {
 	other := storetest.Hold(t, s, "https://example.com/other.run", "other")
 	storetest.Run(t, s.Dir(), "cp meta/"+other.Key+".json meta/"+a.Key+".json")
 	check("a meta of another URL", "")
+	storetest.Hold(t, s, storetest.CudaURL, "three")
+	check("held again", "three")
+	storetest.Run(t, s.Dir(), "mv meta x; mkdir meta")
+	check("meta/ is another", "")
+	storetest.Run(t, s.Dir(), "rmdir meta; mv x meta; chmod 600 blobs/*; for b in blobs/*; do echo more >> $b; done")
+	check("its blob is longer", "")
+}
+
+// What stays open for the next answer is closed when something has changed, so that the bytes of a
+// blob that is removed are free; an answer that has it goes on.
+func TestOpenBlobsAreLetGo(t *testing.T) {
+	s := storetest.TestStore(t)
+	settle := storetest.Watch(t, s.WatchHeld, s.InMoment)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	h, _ := s.Handle(storetest.CudaURL)
+	settle()
+	_, first, err := h.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := h.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Fd() != second.Fd() {
+		t.Skip("something has changed in this millisecond") // on a busy machine
+	}
+	second.Close()
+	storetest.Run(t, s.Dir(), "rm blobs/"+a.SHA256)
+	if _, _, err := h.Open(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a blob that is removed: %v", err)
+	}
+	settle()
+	var b [8]byte
+	if n, err := unix.Pread(first.Fd(), b[:], 0); string(b[:n]) != "bytes" {
+		t.Errorf("an answer that has begun: %q, %v", b[:n], err)
+	}
+	first.Close()
+	if n := openTo(t, a.SHA256); n != 0 {
+		t.Errorf("%d descriptors are open to a blob that is removed", n)
+	}
+}
+
+// openTo counts this process's descriptors of a file.
+func openTo(t *testing.T, name string) (n int) {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, fd := range list {
+		to, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+		if strings.Contains(to, name) {
+			n++
+		}
+	}
+	return n
 }
 
 func readBlob(t *testing.T, b fsstore.Blob, a *fsstore.Artifact) string {
 	t.Helper()
-	f := os.NewFile(uintptr(b.Fd()), "blob")
-	defer f.Close()
+	defer b.Close()
 	text := make([]byte, a.Size+1)
-	n, _ := f.ReadAt(text, 0)
+	n, _ := unix.Pread(b.Fd(), text, 0)
 	return string(text[:n])
 }
 

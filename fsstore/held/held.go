@@ -6,12 +6,14 @@
 package held
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"fromcache/fsstore/health"
+	"fromcache/fsstore/internal/changes"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/key"
 	"fromcache/fsstore/queries"
@@ -23,6 +25,8 @@ type Cache struct {
 	health    *health.Monitor
 	queries   *queries.Rules
 	metas     tree.Mirror[*Artifact]
+	changes   *changes.Watch // of meta/ and blobs/
+	open      openBlobs
 	published func(k string) // see OnPublish
 
 	withheld sync.Map // digests of blobs that are served as misses; see Withhold
@@ -30,12 +34,15 @@ type Cache struct {
 
 // New returns the Cache of one data directory, on the rooms below it.
 func New(t *tree.Tree, h *health.Monitor, q *queries.Rules) *Cache {
-	s := &Cache{tree: t, health: h, queries: q}
+	s := &Cache{tree: t, health: h, queries: q, changes: changes.New(t.Path("meta", ""), t.Path("blobs", ""))}
 	s.metas = tree.Mirror[*Artifact]{
 		Dir: t.Path("meta", ""), Ours: IsMetaName, MaxRows: maxCached, Load: s.ReadArtifact,
 	}
 	return s
 }
+
+// WatchHeld has each Handle look at no file, while meta/ and blobs/ stay as they are, until ctx ends.
+func (s *Cache) WatchHeld(ctx context.Context) { s.changes.Run(ctx, s.open.end) }
 
 // Artifact is what is held for one URL. It is immutable. Lookup returns the same pointer until its
 // meta file changes.

@@ -15,3 +15,6 @@ func (s *Misses) MakeOlder(d time.Duration) {
 		r.began = r.began.Add(-d)
 	}
 }
+
+// InMoment reports whether repeats are counted without a look at a file.
+func (s *Misses) InMoment() bool { return s.changes.Now() != 0 }

@@ -5,6 +5,7 @@ package misses
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/held"
+	"fromcache/fsstore/internal/changes"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
 	"fromcache/fsstore/key"
@@ -30,7 +32,8 @@ type Misses struct {
 	spool     *spool.Spool
 	repeats   repeats
 	quota     quota
-	maxMisses int // most files in misses/
+	maxMisses int            // most files in misses/
+	changes   *changes.Watch // of misses/
 	onRecord  func(k string, u key.URL) (approved bool)
 }
 
@@ -39,12 +42,17 @@ func New(t *tree.Tree, h *health.Monitor, q *queries.Rules, a *held.Cache, p *sp
 	maxMisses int) *Misses {
 	return &Misses{tree: t, health: h, queries: q, held: a, spool: p, maxMisses: maxMisses,
 		repeats:  repeats{m: map[interest]*repeat{}},
+		changes:  changes.New(t.Path(string(tree.Misses), "")),
 		onRecord: func(string, key.URL) bool { return false }}
 }
 
 // OnRecord has approve called after a miss of u was recorded under the key k for the first time.
 // NoteMiss answers VerdictQueued where it returns true. Call it before any NoteMiss.
 func (s *Misses) OnRecord(approve func(k string, u key.URL) bool) { s.onRecord = approve }
+
+// WatchMisses has repeats of a miss counted without a look at its file, while misses/ stays as it is,
+// until ctx ends.
+func (s *Misses) WatchMisses(ctx context.Context) { s.changes.Run(ctx, nil) }
 
 // Asker is the client behind a request.
 type Asker struct {

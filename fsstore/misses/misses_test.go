@@ -139,3 +139,27 @@ func TestAMissStopsGrowing(t *testing.T) {
 		t.Error("there was no room left for the approval")
 	}
 }
+
+// Whoever moves a miss away has the next request recorded anew, also while repeats are counted
+// without a look at the file.
+func TestARepeatSeesThatItsMissIsGone(t *testing.T) {
+	s := storetest.TestStore(t)
+	settle := storetest.Watch(t, s.WatchMisses, s.InMoment)
+	file := s.JobPath(tree.Misses, storetest.KeyOf(t, storetest.CudaURL))
+	for i := range 20 {
+		for range 200 {
+			storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.1")
+		}
+		settle()
+		for range 3 {
+			storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.1")
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		storetest.NoteMiss(t, s, storetest.CudaURL, "10.0.0.1")
+		if !tree.Exists(file) {
+			t.Fatalf("round %d: a miss that was removed is not recorded when it is asked for again", i)
+		}
+	}
+}

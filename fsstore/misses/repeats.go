@@ -8,21 +8,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fromcache/fsstore/internal/changes"
 	"fromcache/fsstore/internal/tree"
 )
 
 // countRepeat counts a request in memory, and reports whether it could. It can't where the miss is
 // gone from misses/, or where a line is due.
 func (s *Misses) countRepeat(a request) bool {
+	now := s.changes.Now()
 	s.repeats.mu.Lock()
 	r := s.repeats.m[a.interest]
 	if r != nil {
 		a.key = r.last.key
 	}
 	gathers := r != nil && (a == r.last || r.lines >= linesAtOnce)
+	seen := gathers && now != 0 && r.seen == now
+	if seen {
+		r.n++
+	}
 	s.repeats.mu.Unlock()
-	if !gathers {
-		return false
+	if seen || !gathers {
+		return seen
 	}
 	var st unix.Stat_t
 	err := unix.Lstat(s.tree.JobPath(tree.Misses, a.key), &st)
@@ -35,6 +41,7 @@ func (s *Misses) countRepeat(a request) bool {
 		return false
 	}
 	r.n++
+	r.seen = now
 	return true
 }
 
@@ -94,9 +101,10 @@ func (s *Misses) flushRepeats(due func(*repeat) bool) error {
 // tool and the URL of the last written line.
 type repeat struct {
 	began time.Time
-	lines int     // written since
-	last  request // written
-	n     int     // not written
+	lines int            // written since
+	last  request        // written
+	n     int            // not written
+	seen  changes.Moment // in which its file was there, and large enough
 }
 
 // repeats are the requests that are counted in memory and not yet written.

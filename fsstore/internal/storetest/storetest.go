@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"os/exec"
@@ -277,3 +278,31 @@ func JobPath(s *fsstore.Store, st fsstore.State, name string) string {
 
 // Names are the names in a directory, in no order.
 func Names(s *fsstore.Store, dir string) ([]string, error) { return tree.New(s.Dir(), nil).Names(dir) }
+
+// Watch runs a watch of a store until the test ends, and returns the call that waits until nothing
+// has changed for a moment. It skips the test where the file system is none that is watched.
+func Watch(t *testing.T, run func(ctx context.Context), still func() bool) (settle func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	within := func(limit time.Duration) bool {
+		for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if still() {
+				return true
+			}
+		}
+		return false
+	}
+	if !within(10 * time.Second) {
+		t.Skip("the temporary directory is not watched: its file system does not tell what changes, or the system has no inotify")
+	}
+	return func() { within(time.Minute) }
+}
