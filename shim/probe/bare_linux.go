@@ -14,7 +14,8 @@ import (
 	"fromcache/shim/plan"
 )
 
-// bareConn is a TCP connection past Go's network poller: this thread itself waits for it in poll(2).
+// bareConn is a TCP connection past Go's network poller: this thread itself waits for it, in
+// poll(2).
 type bareConn struct {
 	fd    int
 	until time.Time // when Read gives up with errLater
@@ -41,7 +42,8 @@ func beginBare(to syscall.Sockaddr, until time.Time) (*bareConn, error) {
 	if _, ok := to.(*syscall.SockaddrInet6); ok {
 		family = syscall.AF_INET6
 	}
-	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	kind := syscall.SOCK_STREAM | syscall.SOCK_CLOEXEC | syscall.SOCK_NONBLOCK
+	fd, err := syscall.Socket(family, kind, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +68,8 @@ const (
 )
 
 // wait waits for an event or the connection's end; it is false where neither came in time. It is a
-// raw system call, because Go would have another thread run meanwhile, for which there is nothing to
-// do. A signal has it begin anew, as that of a window's size.
+// raw system call, because Go would have another thread run meanwhile, for which there is nothing
+// to do. A signal has it begin anew, as that of a window's size.
 func (b *bareConn) wait(event int16) bool {
 	for {
 		left := time.Until(b.until)

@@ -30,8 +30,8 @@ func Input(tool call.Tool, args []string, env call.Env, path string, tls TLS) pl
 const maxConfig = 1 << 20
 
 // ReadFile reads a regular file of at most a mebibyte. An absent or unreadable file gives its
-// error; a directory counts as absent, and anything else gives call.ErrNotPlain. It makes the system
-// calls itself, because an os.File starts Go's network poller, which many calls do without.
+// error; a directory counts as absent, and anything else gives call.ErrNotPlain. It makes the
+// system calls itself, because an os.File starts Go's network poller, which many calls do without.
 func ReadFile(path string) ([]byte, error) {
 	var info syscall.Stat_t
 	err := uninterrupted(func() error { return syscall.Stat(path, &info) })
