@@ -17,6 +17,9 @@ import (
 // shims are further programs that stand in for curl.
 var shims = flag.String("shims", "", "measure these `FILES`, by commas, beside our shim: an older one, or curlfromcache of the wheel of fromcache 0.1.0")
 
+// original says where that wheel is, to who has named no file.
+const original = "With -shims the shim of fromcache 0.1.0 takes part: pip download --no-deps fromcache==0.1.0, and unzip it."
+
 // onlyExec is the least that a program which stands in for another one can do.
 const onlyExec = `
 #include <stdlib.h>
@@ -109,54 +112,78 @@ func (c *client) quartiles(bare *client, of func(call) time.Duration) (q [3]floa
 	return q
 }
 
+// way is one that a call may go.
+type way struct {
+	name, tool string
+	env        []string
+	url        string
+	plain      string  // the URL for plain programs
+	outcome    string  // by FROMCACHE_VERBOSE
+	hold       float64 // ms
+}
+
 // BenchmarkShim is what a call of curl costs more through the shim: where no cache is set, where it
-// hits, and where it misses. The programs take turns, and what is compared is calls of one turn. The
-// tool behind them is true(1), save for the downloads: these are of a kilobyte from the cache-host,
-// by curl, which plain programs have ask there.
+// was down a moment ago, where it hits, over https, too, and where it misses. The programs take
+// turns, and what is compared is calls of one turn. The tool behind them is true(1), save for the
+// downloads: these are of a kilobyte from the cache-host, by curl, which plain programs have ask
+// there. A hit over https is one with FROMCACHE_CA_FILE, where the shim itself asks. That of
+// fromcache 0.1.0 has the tool ask: true(1) asks nothing for it, so that its downloads alone tell.
 func BenchmarkShim(b *testing.B) {
 	data, artifacts := dataDir(b, 1, 1000)
 	s := serve(b, data)
 	server, held, miss := "http://"+s.addr, artifacts[0].url, originURL(1000)
 	s.verify(b, answer{testbed.TokenPath(miss), 404}, 0, "") // it is noted from now on
+	secure, ca := serveTLS(b, data)
 	made := programs(b)
-	for _, way := range []struct {
-		name, tool, server, url string
-		plain                   string  // the URL for plain programs
-		hold                    float64 // ms
-	}{
-		{"unset", "true", "", miss, miss, 0.5},
-		{"hit", "true", server, held, held, 1.5},
-		{"miss", "true", server, miss, miss, 1.5},
-		{"download", "curl", server, held, server + testbed.TokenPath(held), 1.5},
+	if *shims == "" {
+		fmt.Println(original)
+	}
+	down := "http://" + addr(freePort(b))
+	for _, w := range []way{
+		{"unset", "true", nil, miss, miss, "pass", 0.5},
+		{"down", "true", []string{"FROMCACHE_SERVER=" + down}, miss, miss, "pass", 1.5},
+		{"miss", "true", []string{"FROMCACHE_SERVER=" + server}, miss, miss, "miss", 1.5},
+		{"hit", "true", []string{"FROMCACHE_SERVER=" + server}, held, held, "hit", 1.5},
+		{"https", "true", []string{"FROMCACHE_SERVER=" + secure, "FROMCACHE_CA_FILE=" + ca}, strings.Replace(held, "http:", "https:", 1), held, "hit", 6},
+		{"download", "curl", []string{"FROMCACHE_SERVER=" + server}, held, server + testbed.TokenPath(held), "hit", 1.5},
 	} {
-		list := named(b, way.tool, made)
-		env := []string{"PATH=" + filepath.Dir(list[0].path), "TOOL=" + list[0].path, "HOME=" + b.TempDir(), "TMPDIR=" + b.TempDir()}
-		if way.server != "" {
-			env = append(env, "FROMCACHE_SERVER="+way.server)
-		}
-		for i := range choose(200, 50) + 1 {
+		list := named(b, w.tool, made)
+		w.env = append(w.env, "PATH="+filepath.Dir(list[0].path), "TOOL="+list[0].path, "HOME="+b.TempDir(), "TMPDIR="+b.TempDir())
+		w.verify(b, list[len(list)-1])
+		for range choose(200, 50) {
 			for _, c := range list {
-				url := way.url
+				url := w.url
 				if c.plain {
-					url = way.plain
+					url = w.plain
 				}
-				if c.run(b, env, url); i == 0 {
-					c.calls = nil // the files are in memory now
-				}
+				c.run(b, w.env, url)
 			}
 		}
-		report(b, way.name, way.hold, list)
+		report(b, w.name, w.hold, list)
+	}
+}
+
+// verify holds that our shim goes this way. It has the files come into memory, too.
+func (w way) verify(b *testing.B, ours *client) {
+	b.Helper()
+	for range 2 { // the first may find out that the cache is down
+		cmd := exec.Command(ours.path, "-fsSL", "-o", os.DevNull, w.url)
+		cmd.Env = append(slices.Clone(w.env), "FROMCACHE_VERBOSE=1")
+		said, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(said), "fromcache: curl: "+w.outcome) {
+			b.Fatalf("%s: %v %s", w.name, err, said)
+		}
 	}
 }
 
 // report prints what each program costs more than the bare tool.
 func report(b *testing.B, name string, hold float64, list []*client) {
-	fmt.Printf("\n%-6s %-22s %-30s %s\n", name, "ms more than bare", "wall 25 %  MEDIAN  75 %", "CPU 25 %  MEDIAN  75 %")
+	fmt.Printf("\n%-8s %-22s %-30s %s\n", name, "ms more than bare", "wall 25 %  MEDIAN  75 %", "CPU 25 %  MEDIAN  75 %")
 	bare := list[0]
 	for _, c := range list[1:] {
 		wall := c.quartiles(bare, func(c call) time.Duration { return c.wall })
 		cpu := c.quartiles(bare, func(c call) time.Duration { return c.cpu })
-		fmt.Printf("%-6s %-22s %8.2f %8.2f %7.2f %10.2f %8.2f %7.2f", "", c.name, wall[0], wall[1], wall[2], cpu[0], cpu[1], cpu[2])
+		fmt.Printf("%-8s %-22s %8.2f %8.2f %7.2f %10.2f %8.2f %7.2f", "", c.name, wall[0], wall[1], wall[2], cpu[0], cpu[1], cpu[2])
 		if c == list[len(list)-1] {
 			verdict := "holds"
 			if wall[1] > hold {
