@@ -25,6 +25,7 @@ func FuzzConditions(f *testing.F) {
 		f.Add("bytes=0-0,5-", "", "", v, "")
 		f.Add("", "", "", "", v)
 	}
+	f.Add("bytes=2-4", tag+"'~j", "", "", "")
 	path := "/b/" + token("https://vendor.example/digits.bin") + "/digits.bin"
 	f.Fuzz(func(t *testing.T, ranges, ifRange, ifNoneMatch, ifMatch, since string) {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -43,7 +44,7 @@ func FuzzConditions(f *testing.F) {
 				t.Errorf("200 and %q", got)
 			}
 		case http.StatusPartialContent:
-			if ifRange != "" && ifRange != tag && ifRange != modified {
+			if ifRange != "" && !strings.HasPrefix(ifRange, tag) && ifRange != modified { // net/http reads the first tag only
 				if when, err := http.ParseTime(ifRange); err != nil || when.UTC().Format(http.TimeFormat) != modified {
 					t.Errorf("206 if it is %q", ifRange)
 				}
