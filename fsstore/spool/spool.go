@@ -73,8 +73,11 @@ type JobFile struct {
 	Due    time.Time
 
 	// A View sets these. Asked is what Job.Events lacks then: the misses of a job that has not ended.
-	// Host and Redacted are of a miss: its URL's host, or "", and the URL as it may be shown.
+	// AskedBy is what a search finds a job that has ended by: its first clients, a line of address,
+	// space and tool each. Host and Redacted are of a miss: its URL's host, or "", and the URL as it
+	// may be shown.
 	Asked          *job.MissSummary
+	AskedBy        string
 	Host, Redacted string
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"fromcache/fsstore/catalog"
 	"fromcache/fsstore/health"
@@ -115,13 +116,30 @@ func (v *View) loadJob(st tree.State, name string) (spool.JobFile, error) {
 const (
 	keptClients = 50
 	keptURLs    = 4 << 10 // bytes, beside line 1
+	keptAskers  = 256     // bytes, of a job that has ended
 )
+
+// askedBy returns the first clients of a job, as JobFile.AskedBy. Jobs of the same clients share one
+// text, because there may be as many as artifacts.
+func askedBy(j *job.Job) string {
+	var text []byte
+	for _, c := range j.Clients() {
+		line := c.Addr + " " + c.Tool[:min(len(c.Tool), keptAskers/2)] + "\n"
+		if len(text)+len(line) > keptAskers { //guard:fsstore/view.TestViewKeepsLittleOfAMiss
+			break
+		}
+		text = append(text, line...)
+	}
+	return unique.Make(string(text)).Value()
+}
 
 // brief returns what a list shows of a job, with no memory of its file's text: its misses in sum,
 // and only the last two events of a job that has ended, because there may be as many as artifacts.
 func brief(j spool.JobFile) spool.JobFile {
 	ended := j.State == tree.Done || j.State == tree.Failed || j.State == tree.Cancelled
-	if !ended {
+	if ended {
+		j.AskedBy = askedBy(&j.Job)
+	} else {
 		j.Asked = j.Job.SummariseMisses(keptClients, keptURLs)
 	}
 	if j.State != tree.Misses {

@@ -16,10 +16,13 @@ func TestSearch(t *testing.T) {
 	l.miss("/wanted/driver-9.run?v=%3Cimg%20src%3Dx%20onerror%3D%22window.evil%3D1%22%3E")
 	l.add("/held/model-7.data")
 	l.add("/gone.bin")
-	l.eventually("all is fetched", func() bool { return len(l.names("done")) == 1 && len(l.names("failed")) == 1 })
+	l.miss("/asked/tool-3.bin")
+	l.eventually("the misses are written", func() bool { return len(l.names("misses")) == 2 })
+	l.sh("mv misses/*tool-3* queue/")
+	l.eventually("all is fetched", func() bool { return len(l.names("done")) == 2 && len(l.names("failed")) == 1 })
 	b := l.tab()
 	b.open("/artifacts")
-	digest := b.eval(`document.querySelector('#l-meta .hash').title`)
+	digest := b.eval(`[...document.querySelectorAll('#l-meta tr')].find(e => e.innerText.includes('model-7')).querySelector('.hash').title`)
 	still := l.tab()
 	still.noScript()
 	host := strings.TrimPrefix(l.origin.URL, "http://")
@@ -28,17 +31,18 @@ func TestSearch(t *testing.T) {
 		return still.eval(`['#l-misses .row', '#l-jobs > li', '#l-meta > tr'].map(s => document.querySelectorAll(s).length).join(' ')`)
 	}
 	for _, c := range []struct{ field, q, want string }{
-		{"URL", l.origin.URL, "1 2 1"}, {"whole URL", l.origin.URL + "/held/model-7.data", "0 1 1"}, {"host", host, "1 2 1"},
+		{"URL", l.origin.URL, "1 3 2"}, {"whole URL", l.origin.URL + "/held/model-7.data", "0 1 1"}, {"host", host, "1 3 2"},
 		{"name of a miss", "DRIVER-9", "1 0 0"}, {"name of a job", "gone.bin", "0 1 0"}, {"name of an artifact", "model-7", "0 1 1"},
 		{"key", strings.TrimSuffix(l.names("failed")[0], ".job"), "0 1 0"},
 		{"digest", digest, "0 1 1"}, {"begin of a digest", digest[:12], "0 1 1"},
-		{"client", "127.0.0.1", "1 2 1"}, {"tool", "curl/8.5", "1 0 0"}, {"nothing", "nosuchthing", "0 0 0"},
+		{"client", "127.0.0.1", "1 3 2"}, {"tool", "curl/8.5", "1 1 1"}, {"nothing", "nosuchthing", "0 0 0"},
 	} {
 		if got := rows(c.q); got != c.want {
 			t.Errorf("by %s: %s misses, jobs, artifacts, want %s", c.field, got, c.want)
 		}
 	}
 	still.says("Nothing matches")
+	still.says(`can be <a href="add">added</a>`)
 	rows(`"><img src=x onerror="window.evil=1">`)
 	if got := still.eval(`document.querySelectorAll('main img, header img').length`); got != "0" {
 		t.Errorf("%s elements that a search has made", got)
@@ -52,6 +56,10 @@ func TestSearch(t *testing.T) {
 	b.run(chromedp.KeyEvent("driver\r"))
 	b.until(`location.pathname === '/search' && location.search === '?q=driver'`)
 	b.live()
+	b.run(chromedp.KeyEvent("j")) // from the field to the first row
+	if got := b.eval(`document.activeElement.closest('#l-misses .row') !== null`); got != "true" {
+		t.Error("j does not go to the first row that was found")
+	}
 	b.press("#l-misses", "Approve")
 	b.text("Approved")
 	l.eventually("the miss was approved", func() bool { return len(l.names("misses")) == 0 })

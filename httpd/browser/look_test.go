@@ -81,3 +81,22 @@ func (l *lab) stats() {
 	l.t.Helper()
 	l.sh(`for i in $(seq 1 89); do d=$(date -u -d "-$i days" +%F); printf 'hits %d\nmisses %d\nserved-bytes %d\nfetched-bytes %d\n' $((i*37%200)) $((i*13%40)) $((i*i%97*1000000000)) $((i%7*3000000000)) > stats/$d; done`)
 }
+
+// TestCopyOfAnAddress: what is selected in a row that has the focus is the URL in one line, though it is cut
+// on the screen.
+func TestCopyOfAnAddress(t *testing.T) {
+	l := newLab(t)
+	path := "/a/very/long/way/to/a/file/of/a/vendor/with/more/and/more/directories/driver.run"
+	l.miss(path)
+	b := l.tab()
+	for _, width := range []int64{1440, 390} {
+		b.size(width)
+		b.open("/misses")
+		b.until(`document.querySelector('#l-misses .where')`)
+		b.eval(`document.querySelector('#l-misses .where').focus()`)
+		got := b.eval(`(getSelection().selectAllChildren(document.querySelector('#l-misses .where')), getSelection().toString())`)
+		if got != l.origin.URL+path {
+			t.Errorf("at %d what is copied is %q", width, got)
+		}
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 // MissQuery is what a person wants to see of misses/.
 type MissQuery struct {
-	Q     string // in the URL or in a client's address
+	Q     string // a part of the URL, the beginning of a digest, a client's address or a part of its tool
 	Host  string // of this host alone; "": of all
 	Sort  string // demand, last, asked or clients
 	Group bool   // by host
@@ -130,7 +130,7 @@ func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
 			continue
 		}
 		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) ||
-			askedBy(&jobs[i], text) {
+			beginsDigest(jobs[i].Job.Sha256, text) || askedBy(&jobs[i], text) {
 			found = append(found, int32(i))
 		}
 	}

@@ -2,6 +2,7 @@ package show
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"fromcache/fsstore"
@@ -17,6 +18,8 @@ type Found struct {
 	Artifacts               Artifacts
 	MoreMisses, MoreJobs    int
 	MoreArtifacts           int
+	MoreByClient            int    // of ByClient, beside those in Artifacts
+	ByClient                int    // artifacts that were found by who asked for them
 	JobsAtLeast             bool   // more jobs may match than were counted
 	AllMisses, AllArtifacts string // where the rest is
 }
@@ -25,9 +28,20 @@ const (
 	// foundRows is how many rows of a kind a search shows.
 	foundRows = 10
 	// mostJobs is how many jobs that match are counted, because the URL of each is redacted before it
-	// counts as a match.
+	// counts as a match, and each may name an artifact.
 	mostJobs = 500
 )
+
+// AllJobs is how many jobs were found.
+func (f *Found) AllJobs() int { return len(f.Jobs) + f.MoreJobs }
+
+// AllFound is how many artifacts were found.
+func (f *Found) AllFound() int { return f.Artifacts.Pager.Total + f.ByClient }
+
+// TooMany reports whether rows are left out.
+func (f *Found) TooMany() bool {
+	return f.MoreMisses+f.MoreJobs+f.MoreArtifacts+f.MoreByClient > 0
+}
 
 // Nothing reports whether there was a search that has found nothing.
 func (f *Found) Nothing() bool {
@@ -35,8 +49,8 @@ func (f *Found) Nothing() bool {
 }
 
 // Search finds misses, jobs and artifacts by a part of a URL or of a key, by the beginning of a
-// digest, and by what asked: a client's address or a part of its tool. Who asked is known of misses
-// and of jobs that wait or run.
+// digest, and by what asked: a client's address or a part of its tool. Who asked for an artifact is
+// known while its job is in done/.
 func (m *Model) Search(q string) (*Found, error) {
 	f := &Found{Q: strings.TrimSpace(q)}
 	if f.Q == "" {
@@ -51,11 +65,12 @@ func (m *Model) Search(q string) (*Found, error) {
 		return nil, err
 	}
 	f.MoreArtifacts = f.Artifacts.Pager.Total - len(f.Artifacts.Rows)
-	f.findJobs(m)
+	f.addByClient(m, f.findJobs(m))
 	return f, nil
 }
 
-func (f *Found) findJobs(m *Model) {
+// findJobs returns the keys of the jobs that were done for a client that matches.
+func (f *Found) findJobs(m *Model) (keys []string) {
 	text, n := strings.ToLower(f.Q), 0
 	for i := range directories {
 		jobs := m.jobs(directories[i].state)
@@ -65,13 +80,34 @@ func (f *Found) findJobs(m *Model) {
 			}
 			if n == mostJobs {
 				f.JobsAtLeast = true
-				return
+				return keys
+			}
+			if jobs[i].State == fsstore.Done && endedFor(&jobs[i], text) && !slices.Contains(keys, jobs[i].Key) {
+				keys = append(keys, jobs[i].Key)
 			}
 			if n++; n <= foundRows {
 				f.Jobs = append(f.Jobs, m.jobRow(&jobs[i]))
 			} else {
 				f.MoreJobs++
 			}
+		}
+	}
+	return keys
+}
+
+// addByClient adds the artifacts of these keys, those that are found by their own text left out.
+func (f *Found) addByClient(m *Model, keys []string) {
+	text := strings.ToLower(f.Q)
+	for _, k := range keys {
+		a, held := m.view.Artifact(k)
+		if !held || containsFold(a.URL, text) || containsFold(a.Key, text) {
+			continue
+		}
+		f.ByClient++
+		if len(f.Artifacts.Rows) < foundRows {
+			f.Artifacts.Rows = append(f.Artifacts.Rows, m.artifactRow(&a))
+		} else {
+			f.MoreByClient++
 		}
 	}
 }
@@ -82,11 +118,30 @@ func jobHas(j *fsstore.JobFile, text string) bool {
 	if containsFold(j.Job.URL, text) && containsFold(key.Redact(j.Job.URL), text) || containsFold(j.Name, text) {
 		return true
 	}
-	if j.Asked != nil && askedBy(j, text) {
+	if j.Asked != nil && askedBy(j, text) || endedFor(j, text) {
 		return true
 	}
 	done, _ := j.Job.Newest(job.Done)
-	return len(text) >= shortestDigest && (strings.HasPrefix(j.Job.Sha256, text) || strings.HasPrefix(done.Sha256, text))
+	return beginsDigest(j.Job.Sha256, text) || beginsDigest(done.Sha256, text)
+}
+
+// endedFor reports whether a job that has ended was asked for by a client of this address, or by a
+// tool whose name has text.
+func endedFor(j *fsstore.JobFile, text string) bool {
+	if !containsFold(j.AskedBy, text) {
+		return false
+	}
+	for line := range strings.Lines(j.AskedBy) {
+		addr, tool, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if addr == text || containsFold(tool, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func beginsDigest(digest, text string) bool {
+	return len(text) >= shortestDigest && strings.HasPrefix(digest, text)
 }
 
 // shortestDigest is how many digits are taken for the beginning of a digest.
