@@ -61,6 +61,7 @@ func TestDoubleClick(t *testing.T) {
 			b.until(`document.querySelector('.acted .fate')?.textContent.startsWith('Approved')`)
 			b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 			l.eventually("it is being fetched", func() bool { return len(l.names("active")) == 1 })
+			b.run(chromedp.MouseEvent("mouseMoved", 5, 5))
 			l.miss("/d.bin") // which comes to lie on top
 			b.until(`document.querySelectorAll('#l-misses .row').length === 4`)
 			if n := l.names("misses"); len(n) != 3 || len(l.names("queue"))+len(l.names("meta"))+len(l.names("cancelled")) != 0 {

@@ -184,14 +184,20 @@ func (l *lab) eventually(what string, so func() bool) {
 // miss asks the cache for a path of the origin, as curl does.
 func (l *lab) miss(path string) {
 	l.t.Helper()
-	req, err := http.NewRequest("GET", l.url+"/b/"+base64.RawURLEncoding.EncodeToString([]byte(l.origin.URL+path)), nil)
+	l.missOf(l.origin.URL + path)
+}
+
+// missOf asks the cache for a URL, as curl does.
+func (l *lab) missOf(url string) {
+	l.t.Helper()
+	req, err := http.NewRequest("GET", l.url+"/b/"+base64.RawURLEncoding.EncodeToString([]byte(url)), nil)
 	l.must(err)
 	req.Header.Set("User-Agent", "curl/8.5.0")
 	resp, err := http.DefaultClient.Do(req)
 	l.must(err)
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNotFound {
-		l.t.Fatalf("%s: %d", path, resp.StatusCode)
+		l.t.Fatalf("%s: %d", url, resp.StatusCode)
 	}
 }
 
@@ -205,13 +211,15 @@ func (l *lab) sh(line string) {
 	}
 }
 
-// names are the files of one directory.
-func (l *lab) names(dir string) (names []string) {
+// names are the files of directories.
+func (l *lab) names(dirs ...string) (names []string) {
 	l.t.Helper()
-	list, err := os.ReadDir(filepath.Join(l.dir, dir))
-	l.must(err)
-	for _, e := range list {
-		names = append(names, e.Name())
+	for _, dir := range dirs {
+		list, err := os.ReadDir(filepath.Join(l.dir, dir))
+		l.must(err)
+		for _, e := range list {
+			names = append(names, e.Name())
+		}
 	}
 	return names
 }

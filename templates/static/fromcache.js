@@ -29,6 +29,7 @@
   const page = () => $('#page')
   const again = () => { if ($('#again')) window.htmx?.trigger('#again', 'again') }
   const acted = (el) => el.classList?.contains('acted') && el.dataset.over === undefined
+  const gone = (el) => el.classList.contains('gone')
   const inUse = (el) => el.matches?.('input:checked') || acted(el) || (el.matches?.('.edge') && el.contains(document.activeElement))
   const keepPlaces = (list, fresh) => { // of rows that were acted on, and are in the list no more
     const twin = (el) => [...fresh.children].find((row) => row.id === el?.id)
@@ -49,17 +50,55 @@
       before ? twin(before).after(place) : fresh.prepend(place)
     }
   }
-  // A list that moves is not pressed where another row has just come to lie, whatever the pointer does.
+  // Nothing moves while somebody is at a list: rows are renewed where they are, and one that has left says so. Once the pointer
+  // and the keyboard are elsewhere, or have rested for ten seconds, what is new comes and what has left goes, in one slide: a
+  // list that has just moved is not pressed where another row has come to lie.
   const settling = 400
+  const rest = 10000
   let slid = 0
+  let touched = 0
+  let waiting = false // a page that came was not shown whole
+  const busy = () => !document.hidden && Date.now() - touched < rest &&
+    $(':is(#page .rows, #l-misses, #l-meta):is(:hover, :has(:focus-visible))')
+  for (const what of ['pointermove', 'pointerdown', 'keydown']) document.addEventListener(what, () => { touched = Date.now() }, { passive: true, capture: true })
+  setInterval(() => { if (waiting && !busy()) again() }, 1000)
+  const leave = (row) => {
+    clearTimeout(timers.get(row))
+    if (row !== document.activeElement && row.contains(document.activeElement)) row.focus({ preventScroll: true })
+    const says = fateOf(row)
+    says.textContent ||= say('gone')
+    row.classList.remove('acted')
+    row.classList.add('gone')
+  }
+  const renew = (html) => { // the rows, in their places
+    const fresh = parse(html)
+    waiting = true
+    for (const row of $$('#page .row').filter((row) => !acted(row) && !(aimed() && row.matches(':hover')))) {
+      const twin = fresh.getElementById(row.id)
+      if (!twin) {
+        leave(row)
+        continue
+      }
+      if (gone(row) || row.dataset.over !== undefined) clear(row)
+      window.Idiomorph.morph(row, twin)
+    }
+    for (const el of $$('#page .n[id]')) el.textContent = fresh.getElementById(el.id)?.textContent ?? ''
+  }
   let tops = null
-  const topsOf = () => new Map($$('#page .row').map((row) => [row.id, row.getBoundingClientRect().top]))
-  const noteSlide = () => {
+  const topsOf = () => new Map($$('#page, #page ~ *, footer, #page :is(:scope > *, section > *, #l-misses > *, .rest > *, .rows > *, #l-meta > *)').map((el) => [el, el.checkVisibility() ? el.getBoundingClientRect().top : null]))
+  const slide = () => { // from where things were to where they are
     const now = topsOf()
-    for (const [id, top] of tops ?? []) {
-      if (now.has(id) && Math.abs(now.get(id) - top) > 1) slid = Date.now()
+    const by = (el) => el && now.get(el) !== null && (tops.get(el) ?? null) !== null ? tops.get(el) - now.get(el) : 0
+    const over = (el) => { do { el = el.parentElement } while (el && !now.has(el)); return el }
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+    for (const el of now.keys()) {
+      const way = by(el) - by(over(el))
+      if (Math.abs(way) < 1) continue
+      slid = Date.now()
+      if (!still) el.animate({ transform: [`translateY(${way}px)`, 'none'] }, { duration: settling / 2, easing: 'ease-out' })
     }
     tops = null
+    waiting = false
   }
   // Times are told as the server tells them, and go on.
   const ago = (seconds, was) => seconds < 60 ? say('now') : seconds < 3600 ? say('minutes', Math.floor(seconds / 60))
@@ -90,7 +129,7 @@
   }
   document.addEventListener('htmx:afterSwap', () => {
     tellTimes()
-    noteSlide()
+    if (tops) slide() // not where the header came
     if (focus) $('button, a', focus.isConnected ? focus : page())?.focus()
     focus = null
     $$('.acted:empty').forEach((place) => place.remove()) // of a row that was not found again, because the order is another
@@ -107,10 +146,12 @@
     const mine = e.detail.requestConfig?.elt?.id === 'again'
     const status = e.detail.xhr?.status
     if (mine && status === 401) return location.reload()
-    tops = topsOf()
-    if (mine && status === 200 && aimed()) {
+    if (mine && status === 200 && (aimed() || busy())) {
       e.detail.shouldSwap = false
-      setTimeout(again, aim)
+      renew(e.detail.xhr.responseText)
+      if (aimed()) setTimeout(again, aim)
+    } else if (status < 400) {
+      tops = mine ? topsOf() : null
     } else if (status >= 400) {
       e.detail.shouldSwap = false
       if (!mine) flash(e.detail.xhr.responseText.trim(), true)
@@ -127,15 +168,25 @@
   let undoable = [] // the newest last
   const timers = new WeakMap()
   const hold = (el) => {
-    const focused = el.contains(document.activeElement)
-    clearTimeout(timers.get(el))
-    $('.fate', el)?.remove()
-    delete el.dataset.over
+    const focused = el !== document.activeElement && el.contains(document.activeElement)
+    clear(el)
+    const fate = fateOf(el)
     el.classList.add('acted')
+    if (focused) fate.focus({ preventScroll: true })
+  }
+  const fateOf = (el) => { // where a row says what became of it
+    const there = $('.fate', el)
+    if (there) return there
     $$('input:checked', el).forEach((box) => { box.checked = false })
     const fate = parse('<span class="fate" tabindex="-1"></span>').firstElementChild
     $('.acts', el).append(fate)
-    if (focused) fate.focus({ preventScroll: true })
+    return fate
+  }
+  const clear = (el) => {
+    clearTimeout(timers.get(el))
+    $('.fate', el)?.remove()
+    delete el.dataset.over
+    el.classList.remove('acted', 'gone')
   }
   const tellFate = (el, words, undo) => {
     const fate = $('.fate', el)
@@ -145,8 +196,7 @@
   }
   const release = (el) => { // nothing came of it
     const focused = el.contains(document.activeElement)
-    el.classList.remove('acted')
-    $('.fate', el)?.remove()
+    clear(el)
     if (focused) $('button:not([disabled]), a', el)?.focus()
     again()
   }
@@ -246,7 +296,7 @@
     const of = form.getAttribute('id') // form.id is what a button named id makes it
     const asks = button?.dataset.verb === 'ask' // it changes nothing
     const el = of === 'act' && !asks ? button?.closest('#page .row') : null
-    if (el && acted(el)) return
+    if (el && (acted(el) || gone(el))) return
     if (el) hold(el)
     try {
       const [answer, words] = await post(form, button)
@@ -358,7 +408,7 @@
   // The keyboard. One key does one thing, unless somebody writes, or has turned keys off.
 
   const keysOff = () => localStorage.getItem('fromcache-keys') === 'off'
-  const rows = () => $$('#page .row').filter((row) => row.offsetParent && !acted(row))
+  const rows = () => $$('#page .row').filter((row) => row.offsetParent && !acted(row) && !gone(row))
   const current = () => document.activeElement.closest('#page .row')
   const go = (row) => {
     if (!row) return
@@ -374,7 +424,7 @@
   }
   const doVerb = (verb) => {
     const row = current()
-    const button = row && !acted(row) && $(`.acts button[data-verb="${verb}"]`, row)
+    const button = row && !acted(row) && !gone(row) && $(`.acts button[data-verb="${verb}"]`, row)
     if (!button) return row && $('.several', row) && verb === 'approve' && ($('.several', row).open = true)
     step(1)
     if (current() === row) step(-1)
