@@ -237,8 +237,11 @@ func TestNothingShifts(t *testing.T) {
 
 		rows := b.rows("#l-misses")
 		b.eval(`window.hand = setInterval(() => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Shift', bubbles: true })), 500)`)
-		x, y := b.at(`document.querySelector('#l-misses .row .acts button')`)
-		b.run(chromedp.MouseEvent("mouseMoved", x, y), chromedp.MouseClickXY(x, y))
+		l.eventually("a press is taken", func() bool { // not while something else has just moved
+			x, y := b.at(`document.querySelector('#l-misses .row .acts button')`)
+			b.run(chromedp.MouseEvent("mouseMoved", x, y), chromedp.MouseClickXY(x, y))
+			return b.eval(`new Promise(done => setTimeout(() => done(Boolean(document.querySelector('#l-misses .row.acted'))), 500))`) == "true"
+		})
 		b.until(`document.querySelector('#l-misses .row .undo')`)
 		l.sh("mv misses/" + b.eval(`document.querySelector('#l-misses .row:not(.acted) input').value.split('@')[0]`) + " denied/")
 		b.until(`document.querySelector('#l-misses .row.gone')`)
