@@ -2,6 +2,7 @@ package key
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,8 @@ var documented = []string{
 	"developer.download.nvidia.com: t",
 }
 
+var base64 = regexp.MustCompile(`^[\w-]*=*$`)
+
 // naive takes out of a URL, in its simplest form, every set of documented that is there once.
 func naive(u string) string {
 	path, query, _ := strings.Cut(u, "?")
@@ -90,7 +93,7 @@ func naive(u string) string {
 	var stay []string
 	for _, p := range params {
 		name, _, _ := strings.Cut(p, "=")
-		nameless := host == "developer.download.nvidia.com" && drop["t"] && len(p) >= 100 && !strings.Contains(strings.TrimRight(p, "="), "=")
+		nameless := host == "developer.download.nvidia.com" && drop["t"] && len(p) >= 100 && base64.MatchString(p)
 		if !drop[name] && !nameless {
 			stay = append(stay, p)
 		}
