@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"fromcache/fsstore"
@@ -65,10 +64,10 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	text := strings.TrimSpace(strings.ReplaceAll(f.Get("url"), "\r\n", "\n"))
 	switch {
 	case text == "":
-		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks url=")
+		return nil, answer.Refuse(http.StatusBadRequest, templates.Word("no.field", "url"))
 	case sum != "" && !fsstore.IsDigest(sum):
 		return nil, answer.Refuse(http.StatusBadRequest,
-			"that is no SHA-256: it has 64 hexadecimal digits")
+			templates.Word("no.digest"))
 	}
 	list, err := pasted(text)
 	if err != nil {
@@ -76,7 +75,7 @@ func additions(f url.Values) ([]fsstore.Addition, error) {
 	}
 	if sum != "" && len(list) > 1 {
 		return nil, answer.Refuse(http.StatusBadRequest,
-			"one SHA-256 for several URLs: write the line `sha256 <hex>` below each URL instead")
+			templates.Word("no.onedigest"))
 	}
 	for i := range list {
 		if sum != "" {
@@ -97,14 +96,14 @@ func pasted(text string) ([]fsstore.Addition, error) {
 	file := job.Parse([]byte(text + "\n"))
 	if len(file.Bad) > 0 {
 		b := file.Bad[0]
-		return nil, answer.Refuse(http.StatusBadRequest, "line "+strconv.Itoa(b.N)+" of the list: "+b.Why)
+		return nil, answer.Refuse(http.StatusBadRequest, templates.Word("no.line", b.N, b.Why))
 	}
 	var list []fsstore.Addition
 	for i := range file.Jobs {
 		list = append(list, fsstore.AdditionOf(&file.Jobs[i]))
 	}
 	if len(list) == 0 {
-		return nil, answer.Refuse(http.StatusBadRequest, "the list holds no URL")
+		return nil, answer.Refuse(http.StatusBadRequest, templates.Word("no.list"))
 	}
 	return list, nil
 }
@@ -121,7 +120,7 @@ func accept(a *fsstore.Addition, values []string) error {
 		case "private":
 			a.AcceptPrivate = true
 		default:
-			return answer.Refuse(http.StatusBadRequest, "accept= is text/html, any or http, or private")
+			return answer.Refuse(http.StatusBadRequest, templates.Word("no.accept"))
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func (s *Server) fetchedAgain(k string) (name, rawURL string, err error) {
 	}
 	if strings.Contains(a.URL, "REDACTED") {
 		return "", "", answer.Refuse(http.StatusConflict,
-			"its URL held a credential, which is kept nowhere: add the whole URL again")
+			templates.Word("no.url"))
 	}
 	return "", a.URL, nil
 }

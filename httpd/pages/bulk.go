@@ -95,7 +95,7 @@ func (s *Server) operands(form url.Values, field string) ([]fsstore.Shown, error
 	}
 	q := show.MissQueryOf(form)
 	if q.Until == 0 {
-		return nil, answer.Refuse(http.StatusBadRequest, "the form lacks until=")
+		return nil, answer.Refuse(http.StatusBadRequest, templates.Word("no.field", "until"))
 	}
 	list := s.model.Matching(q)
 	if len(list) == 0 {
@@ -114,12 +114,12 @@ func namesOf(values []string, field string) ([]fsstore.Shown, error) {
 		case len(n) > 255 || strings.HasPrefix(n, ".") || strings.HasPrefix(n, "-") ||
 			strings.ContainsAny(n, "/\x00"):
 			return nil, answer.Refuse(http.StatusBadRequest,
-				field+"= is not the name of a file in the spool")
+				templates.Word("no.name", field))
 		}
 		list = append(list, m)
 	}
 	if len(list) == 0 {
-		return nil, answer.Refuse(http.StatusBadRequest, "nothing was chosen: the form lacks "+field+"=")
+		return nil, answer.Refuse(http.StatusBadRequest, templates.Word("no.choice", field))
 	}
 	return list, nil
 }

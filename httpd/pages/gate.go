@@ -9,6 +9,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"fromcache/httpd/answer"
+	"fromcache/templates"
 )
 
 const (
@@ -54,10 +55,10 @@ func (s *Server) pageTo(limit int64, op operation) httprouter.Handle {
 
 func signInFirst(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost && !wantsHTML(r) {
-		return answer.Refuse(http.StatusUnauthorized, "sign in first, at /ui/login")
+		return answer.Refuse(http.StatusUnauthorized, templates.Word("no.signin"))
 	}
 	if fromScript(r) || r.URL.Path == "/events" {
-		return answer.Refuse(http.StatusUnauthorized, "sign in again")
+		return answer.Refuse(http.StatusUnauthorized, templates.Word("no.session"))
 	}
 	redirect(w, r, "ui/login")
 	return nil
@@ -100,7 +101,7 @@ func readForm(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if code, _ := answer.Status(err); code == http.StatusRequestEntityTooLarge {
 		return err
 	}
-	return answer.Refuse(http.StatusBadRequest, "the form can't be read")
+	return answer.Refuse(http.StatusBadRequest, templates.Word("no.form"))
 }
 
 // secure sets the header fields of every page. Referrer-Policy may not be

@@ -9,6 +9,7 @@ import (
 	"fromcache/httpd/answer"
 	"fromcache/httpd/savings"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 // reports answers with what the cache saved: the page, and its tables as CSV.
@@ -27,7 +28,7 @@ func (p reports) page(w http.ResponseWriter, r *http.Request) error {
 func (p reports) csv(w http.ResponseWriter, r *http.Request) error {
 	by := r.URL.Query().Get("by")
 	if !savings.IsTable(by) {
-		return answer.Refuse(http.StatusNotFound, "there is no such table")
+		return answer.Refuse(http.StatusNotFound, templates.Word("no.table"))
 	}
 	report, err := p.s.model.Report(show.WindowOf(r.URL.Query()))
 	if err != nil {

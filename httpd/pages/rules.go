@@ -24,7 +24,7 @@ func (s *Server) showRules(w http.ResponseWriter, r *http.Request) (err error) {
 func (s *Server) addRule(w http.ResponseWriter, r *http.Request) error {
 	name := strings.ToLower(strings.TrimSpace(r.PostForm.Get("key")))
 	if name == "" {
-		return answer.Refuse(http.StatusBadRequest, "the form lacks key=")
+		return answer.Refuse(http.StatusBadRequest, templates.Word("no.field", "key"))
 	}
 	var lines []string
 	for _, word := range []string{"path", "max-size", "budget", "until", "digest"} {

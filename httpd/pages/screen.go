@@ -60,7 +60,7 @@ func titleOf(page string) string {
 	case "ask":
 		page = "facts"
 	}
-	return templates.Word(page+".title") + " – fromcache"
+	return templates.Word("title", templates.Word(page+".title"))
 }
 
 // frame begins a page for an operator.

@@ -8,6 +8,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/httpd/answer"
 	"fromcache/httpd/show"
+	"fromcache/templates"
 )
 
 const (
@@ -68,7 +69,7 @@ func (s *Server) showJob(w http.ResponseWriter, r *http.Request) (err error) {
 	q := r.URL.Query()
 	st := fsstore.State(q.Get("in"))
 	if !show.IsDownload(st) && st != fsstore.Misses && st != fsstore.Denied {
-		return answer.Refuse(http.StatusNotFound, "there is no such directory in the spool")
+		return answer.Refuse(http.StatusNotFound, templates.Word("no.directory"))
 	}
 	job, err := s.model.Job(st, q.Get("name"))
 	if err != nil {

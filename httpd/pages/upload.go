@@ -2,7 +2,6 @@ package pages
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"fromcache/fsstore"
 	"fromcache/fsstore/kind"
 	"fromcache/httpd/answer"
+	"fromcache/templates"
 )
 
 // uploadIdle is how long a browser may send nothing.
@@ -55,7 +55,7 @@ func (in *incoming) Read(b []byte) (int, error) {
 		in.body.left, in.body.file = maxForm, false
 		if _, next := in.form.NextPart(); next == nil { //guard:httpd.TestUploadWithFieldsAfterTheFile
 			err = answer.Refuse(http.StatusBadRequest,
-				"the form has fields after file=: they stand before it")
+				templates.Word("no.order"))
 		} else {
 			err = next
 		}
@@ -95,7 +95,7 @@ func readUpload(r *http.Request) (*incoming, error) {
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, answer.Refuse(http.StatusUnsupportedMediaType,
-			"a file is sent as multipart/form-data, as curl -F does")
+			templates.Word("no.multipart"))
 	}
 	in := &incoming{size: -1, form: form, body: body}
 	for {
@@ -147,11 +147,11 @@ func (b *formReader) unreadable(why string) error {
 func (in *incoming) check() error {
 	switch {
 	case in.URL == "":
-		return answer.Refuse(http.StatusBadRequest, "the form lacks url=, or it comes after the file")
+		return answer.Refuse(http.StatusBadRequest, templates.Word("no.url.before"))
 	case in.from.FileName() == "":
-		return answer.Refuse(http.StatusBadRequest, "no file was chosen")
+		return answer.Refuse(http.StatusBadRequest, templates.Word("no.file"))
 	case in.SHA256 != "" && !fsstore.IsDigest(in.SHA256):
-		return answer.Refuse(http.StatusBadRequest, "that is no SHA-256: it has 64 hexadecimal digits")
+		return answer.Refuse(http.StatusBadRequest, templates.Word("no.digest"))
 	}
 	return nil
 }
@@ -164,18 +164,18 @@ func uploadError(err error) error {
 	if short, ok := errors.AsType[*fsstore.NotWhole](err); ok {
 		if short.Err != nil {
 			return answer.Refuse(http.StatusBadRequest,
-				fmt.Sprintf("the upload broke off after %d bytes: send it again", short.Have))
+				templates.Word("no.rest", short.Have))
 		}
 		return answer.Refuse(http.StatusBadRequest,
-			fmt.Sprintf("%d bytes came, and the file has %d: send it again", short.Have, short.Size))
+			templates.Word("no.size", short.Have, short.Size))
 	}
 	if sum, ok := errors.AsType[*fsstore.WrongDigest](err); ok {
 		return answer.Refuse(http.StatusUnprocessableEntity,
-			"its SHA-256 is "+sum.Got+", and "+sum.Want+" was expected: it was not kept")
+			templates.Word("no.match", sum.Got, sum.Want))
 	}
 	if m, ok := errors.AsType[*kind.Mismatch](err); ok {
 		return answer.Refuse(http.StatusUnprocessableEntity,
-			m.Why+"; it was not kept. To keep it all the same, send it again with accept="+m.Accept)
+			templates.Word("no.kind", m.Why, m.Accept))
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func chartOf(id, title, up, down string, points []point, bytes bool) chart {
 			Slot: percent(x), SlotW: percent(slot), W: percent(slot * .38),
 			UpX: percent(x + slot*.11), UpY: percent(u), UpH: percent(100 - u),
 			DownX: percent(x + slot*.51), DownY: percent(d), DownH: percent(100 - d),
-			When: p.when, Text: format(p.up) + " " + up + ", " + format(p.down) + " " + down,
+			When: p.when, Text: templates.Word("stats.bar", format(p.up), up, format(p.down), down),
 		})
 	}
 	c.Marks = marksOf(points, slot)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"fromcache/fsstore"
+	"fromcache/templates"
 )
 
 // computed caches what pages compute from the store's view (orders, searches,
@@ -99,7 +100,7 @@ func missFactOf(j *fsstore.JobFile, sizes map[string]int64) missFact {
 	a := j.Asked
 	f := missFact{
 		asked: a.N, clients: a.AddrCount,
-		host: cmp.Or(j.Host, "no host"), url: j.Redacted,
+		host: cmp.Or(j.Host, templates.Word("host.none")), url: j.Redacted,
 		first: a.First.Unix(), last: a.Last.Unix(),
 	}
 	f.demand = float64(a.N) * float64(max(1, a.AddrCount)) * unknownSize

@@ -245,7 +245,7 @@ func (m *Model) amounts(r *JobRow, j *fsstore.JobFile) {
 		}
 		r.Progress, r.Part, r.Total = true, min(j.Part, j.Total), j.Total
 		r.Percent = r.Part * 100 / r.Total
-		r.Sizes += " of " + templates.Size(j.Total)
+		r.Sizes = templates.Word("job.sizes", templates.Size(j.Part), templates.Size(j.Total))
 		if left, ok := progress.Left(j, rate); ok {
 			r.Left = timeLeft(left)
 		}

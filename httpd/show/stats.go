@@ -195,13 +195,6 @@ func tableOf(by string, days int, shares []savings.Share) table {
 
 const topRows = 10
 
-func clientsOf(n int) string {
-	if n == 1 {
-		return "by one client"
-	}
-	return "by " + strconv.Itoa(n) + " clients"
-}
-
 // costly returns the misses that were asked for most: each time the client
 // downloaded from the origin.
 func (m *Model) costly() (list []topRow) {
@@ -210,7 +203,7 @@ func (m *Model) costly() (list []topRow) {
 		f := &facts[i]
 		list = append(list, topRow{
 			Cut(f.url, 600), "misses?" + url.Values{"q": {f.url}}.Encode(),
-			templates.Count(int64(f.asked)) + " ×", clientsOf(f.clients),
+			templates.Word("miss.times", f.asked), templates.Word("stats.costly.by", f.clients),
 		})
 	}
 	return list

@@ -20,7 +20,7 @@ func URL(raw, orElse string) string {
 func HostOf(raw string) string {
 	u, err := key.Parse(raw, key.Auto)
 	if err != nil {
-		return "no host"
+		return templates.Word("host.none")
 	}
 	return u.Host()
 }

@@ -59,7 +59,7 @@ func variantsOf(j *fsstore.JobFile, all []job.Variant, most int) Variants {
 	if len(all) > 1 {
 		v.Differ = cmp.Or(
 			Cut(key.RedactText(strings.Join(job.Differences(all), ", ")), 200),
-			"the order of their parameters",
+			templates.Word("variants.order"),
 		)
 	}
 	return v
