@@ -72,14 +72,14 @@ func TestDeadAddressOfAName(t *testing.T) {
 	addr, _ := cacheOf(t, holds)
 	_, port, _ := strings.Cut(strings.TrimPrefix(addr, "http://"), ":")
 	hosts := t.TempDir() + "/hosts"
-	if err := os.WriteFile(hosts, []byte("127.0.0.9 two\n127.0.0.1 two\n127.0.0.1 one\n"), 0o644); err != nil {
+	if err := os.WriteFile(hosts, []byte("127.0.0.9 two\n127.0.0.1 two\n127.0.0.1 one ONE # two\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	inside := "unshare -r -m sh -c 'mount --bind " + hosts + " /etc/hosts && exec \"$@\"' sh "
 	if out, err := exec.Command("sh", "-c", inside+"true").CombinedOutput(); err != nil {
 		t.Skipf("no mount namespace: %v %s", err, out)
 	}
-	for _, name := range []string{"one", "two", "TWO"} {
+	for _, name := range []string{"one", "One", "two", "TWO"} {
 		for _, tool := range []string{"curl", "wget"} {
 			r := shimRun(t, inside+tool+" "+vendorURL, fmt.Sprintf("FROMCACHE_SERVER=http://%s:%s", name, port))
 			if !strings.Contains(r.stdout, ":"+port+"/b/") || r.status != 0 {

@@ -32,7 +32,7 @@ func soonest(end time.Time, d time.Duration) time.Time {
 // it returns later, which goes on waiting for it by the poller: no connection is begun and no
 // request sent twice for that.
 func (p *Prober) soon(
-	to syscall.Sockaddr, q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
+	q plan.Question, c plan.Cache, url string, last bool, deadline time.Time,
 ) (r reply, later func() reply) {
 	request := p.request("HEAD", c, url, last, "")
 	rest := *p
@@ -43,6 +43,10 @@ func (p *Prober) soon(
 	l := p.lines.take()
 	kept := l != nil
 	if !kept {
+		to, ok := bareAddress(q, c)
+		if !ok {
+			return r, anew
+		}
 		wait := min(bareTime, p.connectTimeout/2)
 		bare, err := beginBare(to, soonest(deadline, wait))
 		switch {

@@ -21,12 +21,16 @@ type bareConn struct {
 	until time.Time // when Read gives up with errLater
 }
 
-// bareAddress returns where a cache is, if its host is an address and needs no look-up.
+// bareAddress returns where a cache is, if its host is an address, or has one by /etc/hosts.
 func bareAddress(q plan.Question, c plan.Cache) (to syscall.Sockaddr, ok bool) {
 	port, wrong := strconv.ParseUint(c.URL.EffectivePort(), 10, 16)
 	ip, err := netip.ParseAddr(strings.Trim(c.URL.Host, "[]"))
+	ok = err == nil
+	if !ok {
+		ip, ok = hostsAddress(c.URL.Host)
+	}
 	switch {
-	case wrong != nil || err != nil || ip.Zone() != "" || c.URL.Scheme != "http":
+	case !ok || wrong != nil || ip.Zone() != "":
 		return nil, false
 	case ip.Is4() && q.Family != 6:
 		return &syscall.SockaddrInet4{Port: int(port), Addr: ip.As4()}, true

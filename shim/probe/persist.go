@@ -51,8 +51,8 @@ func (p *Prober) persist(
 ) reply {
 	ask := func() reply { return p.head(q, c, url, last, deadline) }
 	first := ask
-	if to, ok := bareAddress(q, c); ok && p.lines.alone && time.Until(deadline) > 0 {
-		r, later := p.soon(to, q, c, url, last, deadline)
+	if p.lines.alone && c.URL.Scheme == "http" && time.Until(deadline) > 0 {
+		r, later := p.soon(q, c, url, last, deadline)
 		if _, again := r.comesAgain(deadline); later == nil && !again {
 			return r
 		}
