@@ -21,6 +21,10 @@
 // one where an answer does not come at once, or where the server ends the connection, or sends what
 // was not asked for. None is kept once all questions have their answer.
 //
+// The single question of a call to an http cache with one known address is asked without goroutines
+// and without Go's network poller, because starting these takes longer than the answer (bare.go).
+// What is not answered within twenty milliseconds is waited for by them, over the same connection.
+//
 // # Caches that do not answer
 //
 // A cache that refuses connections, has no address or route, or is none, is down, and not asked for
