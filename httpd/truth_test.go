@@ -197,8 +197,8 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-// TestUndoOnTheDisk: whatever a button did to misses, its undo leaves misses/ and denied/ as they were,
-// once, for one and for many.
+// TestUndoOnTheDisk: whatever a button did to misses, artifacts and rules, its undo leaves their files
+// as they were, once, for one and for many.
 func TestUndoOnTheDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
@@ -209,7 +209,7 @@ func TestUndoOnTheDisk(t *testing.T) {
 	spool := func() map[string]string {
 		all := map[string]string{}
 		for name, text := range w.everything() {
-			for _, dir := range []string{"misses/", "denied/", "queue/", "active/"} {
+			for _, dir := range []string{"misses/", "denied/", "queue/", "active/", "meta/", "hits/", "allowed/"} {
 				if strings.Contains(name, dir) {
 					all[name] = text
 				}
@@ -217,11 +217,19 @@ func TestUndoOnTheDisk(t *testing.T) {
 		}
 		return all
 	}
+	held := w.hold("https://vendor.example/held.bin", []byte("held"), noOrigin).Key
+	w.must(os.WriteFile(w.dir+"/hits/"+held, []byte("17\n"), 0o660))
+	w.must(os.WriteFile(w.dir+"/denied/ads.example", []byte("# by hand\n"), 0o660))
+	w.must(os.WriteFile(w.dir+"/allowed/dl.example", []byte("budget 2GiB/30d\n# by hand\n"), 0o660))
 	before := spool()
 	b := w.browser()
 	b.header.Set("X-Fromcache-Live", "1")
+	if resp, _ := b.post("/admin/deny", "key", "ads.example"); resp.Header.Get("X-Fromcache-Undo") != "" {
+		t.Error("what was denied before has an undo")
+	}
 	for _, c := range [][]string{
 		{"/admin/approve", "key", keys[0]}, {"/admin/dismiss?in=misses", "key", keys[0]}, {"/admin/deny", "key", keys[0]},
+		{"/admin/evict", "key", held}, {"/admin/unrule", "key", "dl.example"}, {"/admin/undeny", "key", "ads.example"},
 		{"/admin/deny", "key", "vendor.example"}, {"/admin/approve", "key", keys[0], "key", keys[1], "key", keys[2]},
 		{"/admin/dismiss?in=misses", "key", keys[0], "key", keys[1]}, {"/admin/deny", "key", keys[0], "key", keys[1]},
 		{"/admin/dismiss", "all", "1", "host", "vendor.example", "until", itoa(time.Now().Unix())},
@@ -238,8 +246,14 @@ func TestUndoOnTheDisk(t *testing.T) {
 			t.Errorf("%v: twice: %s", c, resp.Status)
 		}
 	}
-	resp, _ := b.post("/admin/approve", "key", keys[1])
+	resp, _ := b.post("/admin/evict", "key", held)
 	_, id, _ := strings.Cut(resp.Header.Get("X-Fromcache-Undo"), "?id=")
+	w.hold("https://vendor.example/held.bin", []byte("newer"), noOrigin)
+	if resp, words := b.post("/admin/undo", "id", id); resp.StatusCode != http.StatusConflict {
+		t.Errorf("what came anew: %d %s", resp.StatusCode, words)
+	}
+	resp, _ = b.post("/admin/approve", "key", keys[1])
+	_, id, _ = strings.Cut(resp.Header.Get("X-Fromcache-Undo"), "?id=")
 	c, err := w.store.Claim(keys[1] + ".job")
 	w.must(err)
 	p, err := c.Part(t.Context(), false)

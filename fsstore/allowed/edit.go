@@ -67,3 +67,29 @@ func (r *Rules) Remove(name string, by spool.Operator) error {
 	r.tree.Log.Info("rule removed", "name", name, "via", by.Via, "addr", by.Addr)
 	return tree.SyncDir(r.tree.Path(dir, ""))
 }
+
+// Keep reads the file of a rule before it is removed, for PutBack.
+func (r *Rules) Keep(name string) (text string, err error) {
+	if !tree.Plain(name) { //guard:TestVerbsStayInAllowed
+		return "", spool.Absent(dir, name)
+	}
+	b, err := tree.ReadFile(r.tree.Path(dir, name), maxRule+1)
+	return string(b), err
+}
+
+// PutBack makes the file of a rule again as it was. When it returns nil that survives a power cut. It
+// replaces nothing: its error is ErrBusy where there is a rule of that name by now.
+func (r *Rules) PutBack(name, text string, by spool.Operator) error {
+	if !tree.Plain(name) { //guard:TestVerbsStayInAllowed
+		return spool.Absent(dir, name)
+	}
+	err := r.tree.WriteNew(text, r.tree.Path(dir, name), true)
+	if errors.Is(err, fs.ErrExist) {
+		return existsError(name)
+	}
+	if err != nil {
+		return err
+	}
+	r.tree.Log.Info("rule put back", "name", name, "via", by.Via, "addr", by.Addr)
+	return tree.SyncDir(r.tree.Path(dir, ""))
+}

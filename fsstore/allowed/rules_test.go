@@ -311,6 +311,14 @@ func TestVerbsStayInAllowed(t *testing.T) {
 		if err := s.Allowed.Remove(bad, by); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("removed %q: %v", bad, err)
 		}
+		if text, err := s.Allowed.Keep(bad); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("read %q: %q, %v", bad, text, err)
+		}
+	}
+	for _, bad := range []string{"../x", "..", ""} {
+		if err := s.Allowed.PutBack(bad, "x\n", by); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("put back %q: %v", bad, err)
+		}
 	}
 	for _, line := range []string{"path x", "max-size 1\nbudget 2/3d", "what", "digest required extra"} {
 		if err := s.Allowed.Add("h.example", []string{line}, by); !errors.Is(err, fsstore.ErrInvalid) {

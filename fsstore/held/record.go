@@ -43,6 +43,8 @@ func recordOf(j job.Job) (h Record, ok bool) {
 			h.Done, h.Evicted, ok = e, false, true
 		case e.Kind == job.Evicted:
 			h.Evicted = true
+		case e.Kind == job.Restored:
+			h.Evicted = false
 		}
 	}
 	h.Job = j

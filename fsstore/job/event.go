@@ -20,7 +20,7 @@ func parseEvent(s string) (Event, string) {
 		return e, "a time alone: what happened belongs after it"
 	case Miss:
 		return e.miss(rest)
-	case Approve, Retry, Cancelled, Evicted:
+	case Approve, Retry, Cancelled, Evicted, Restored:
 		return e.via(rest)
 	case Start:
 		return e.start(rest)

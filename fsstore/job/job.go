@@ -31,6 +31,7 @@ const (
 	Cancelled Kind = "cancelled" // stopped by an operator: Via, Addr
 	Done      Kind = "done"      // fetched: Size, Sha256, Unchanged
 	Evicted   Kind = "evicted"   // held no longer, by an operator: Via, Addr
+	Restored  Kind = "restored"  // an evict was undone: Via, Addr
 	Retry     Kind = "retry"     // put back by an operator: Via, Addr, URL
 	Requeue   Kind = "requeue"   // put back by a worker or by recovery, and no attempt: Text
 )
@@ -242,11 +243,11 @@ func (j *Job) Approval() Event { return j.newestOf(Approve) }
 func (j *Job) ApprovalOrRetry() Event { return j.newestOf(Approve, Retry) }
 
 // Reason returns why the job is where it is, for people: the text of the newest error, wait,
-// failed, cancelled or evicted event, or "" where a done follows it.
+// failed, cancelled or evicted event, or "" where a done or restored follows it.
 func (j *Job) Reason() string {
 	for i := len(j.Events) - 1; i >= 0; i-- {
 		switch e := &j.Events[i]; e.Kind {
-		case Done:
+		case Done, Restored:
 			return ""
 		case Cancelled, Evicted:
 			return strings.TrimSuffix(string(appendVia([]byte(e.Kind), e)), " -")

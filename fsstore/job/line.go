@@ -33,7 +33,7 @@ func (e Event) Line() string {
 	switch e.Kind {
 	case Miss:
 		b = appendMiss(append(b, Miss...), &e)
-	case Approve, Retry, Cancelled, Evicted:
+	case Approve, Retry, Cancelled, Evicted, Restored:
 		b = appendVia(append(b, e.Kind...), &e)
 	case Start:
 		b = appendStart(append(b, Start...), &e)

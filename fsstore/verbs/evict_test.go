@@ -37,6 +37,39 @@ func TestEvictLeavesALine(t *testing.T) {
 	storetest.Sound(t, s)
 }
 
+// TestRestore: an evict undone leaves the artifact as it was, byte for byte, and is no loss to fsck;
+// what came meanwhile stays, and without its bytes nothing is held.
+func TestRestore(t *testing.T) {
+	s := storetest.TestStore(t)
+	a := storetest.Hold(t, s, storetest.CudaURL, "bytes")
+	kept, err := s.KeepArtifact(a.Key)
+	storetest.Must(t, err)
+	storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	storetest.Must(t, s.Restore(kept, storetest.Operator))
+	storetest.Run(t, s.Dir(), "tail -n 1 done/"+a.Key+".job | grep -q ' restored '")
+	if now, err := s.KeepArtifact(a.Key); err != nil || now != kept || storetest.Served(t, s, storetest.CudaURL) != "bytes" {
+		t.Errorf("%v: %s became %s", err, kept.Text, now.Text)
+	}
+	storetest.Sound(t, s)
+	storetest.Run(t, s.Dir(), "rm meta/*") // by nobody's verb
+	if r := storetest.Checked(t, s, fsstore.FsckOptions{}); len(r.Problems) != 1 {
+		t.Errorf("a loss after a restore: %+v", r.Problems)
+	}
+	storetest.Hold(t, s, storetest.CudaURL, "newer")
+	if err := s.Restore(kept, storetest.Operator); !errors.Is(err, fs.ErrExist) || storetest.Served(t, s, storetest.CudaURL) != "newer" {
+		t.Error("over what is held:", err)
+	}
+	storetest.Must(t, s.Evict(a.Key, storetest.Operator))
+	storetest.Run(t, s.Dir(), "rm -f blobs/"+a.SHA256)
+	if err := s.Restore(kept, storetest.Operator); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("without its bytes:", err)
+	}
+	kept.Name = "../x"
+	if err := s.Restore(kept, storetest.Operator); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("outside of meta/:", err)
+	}
+}
+
 // A verb says that it was meant.
 func TestEvictOfWhatIsLost(t *testing.T) {
 	s := storetest.TestStore(t)

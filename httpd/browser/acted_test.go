@@ -154,6 +154,50 @@ func TestAsked(t *testing.T) {
 	b.quiet()
 }
 
+// TestUndoEach: an evict, a rule that was removed and a denial that was taken back are undone in their
+// rows, and by the message of a page without JavaScript.
+func TestUndoEach(t *testing.T) {
+	l := newLab(t)
+	l.add("/a.bin")
+	l.eventually("it is held", func() bool { return len(l.names("meta")) == 1 })
+	l.sh("echo 'max-size 1GiB' > allowed/dl.example; : > denied/ads.example")
+	state := func() string { return fmt.Sprint(l.names("meta", "allowed", "denied")) }
+	before := state()
+	b := l.tab()
+	for _, c := range []struct{ page, row, verb, did string }{
+		{"/artifacts", "#l-meta tr", "Evict", "Evicted"},
+		{"/rules", "#l-allowed .row", "Remove", "Removed"},
+		{"/rules", "#l-denied .row", "Take back", "Took"},
+	} {
+		b.open(c.page)
+		b.live()
+		b.press(c.row, c.verb)
+		if c.verb == "Evict" {
+			b.press("#ask", "Evict")
+		}
+		b.until(`document.querySelector('` + c.row + ` .fate')?.textContent.startsWith('` + c.did + `')`)
+		if state() == before {
+			t.Errorf("%s did nothing", c.verb)
+		}
+		b.press(c.row, "Undo")
+		l.eventually("it is as before", func() bool { return state() == before })
+		b.until(`document.querySelector('` + c.row + `:not(.acted, .gone)')`)
+	}
+	b.quiet()
+	b.noScript()
+	b.open("/artifacts")
+	b.click("#l-meta .menu summary")
+	b.click("#l-meta [formaction='admin/evict']")
+	b.says("Are you sure?")
+	b.click("form[action='admin/evict'] button")
+	b.says("Evicted")
+	b.click("#flash button")
+	b.says("Undone")
+	if state() != before {
+		t.Errorf("without JavaScript: %s, and before %s", state(), before)
+	}
+}
+
 // TestAdvice: the reason of a failure says what to add, and a press adds it.
 func TestAdvice(t *testing.T) {
 	l := newLab(t)

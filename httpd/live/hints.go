@@ -9,6 +9,7 @@ var hintsAt = map[string][]string{
 	"downloads": {"active", "queue", "failed", "done", "cancelled"},
 	"job":       {"active", "queue", "failed", "done", "cancelled", "misses"},
 	"artifacts": {"meta", "hits"},
+	"rules":     {"denied"},
 	"artifact":  {"active", "queue", "failed", "meta", "hits"},
 }
 

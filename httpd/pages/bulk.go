@@ -31,6 +31,9 @@ func (s *Server) doEach(
 	}
 	did := templates.Word("did." + verb)
 	kept := s.keep(verb, dirOf(r), list)
+	if kept != nil && len(kept.kept) == 0 && (verb == "evict" || verb == "unrule" || verb == "undeny") {
+		kept = nil // such as a meta that can't be read
+	}
 	if len(list) == 1 {
 		name := list[0].Name
 		err := do(list[0], s.by(r))

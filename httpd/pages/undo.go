@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +25,7 @@ const (
 	maxUndos = 64
 )
 
-// undone is what it takes to undo a verb on misses or ended jobs: the verb, and the files as they
-// were before it.
+// undone is what it takes to undo a verb: the verb, and the files as they were before it.
 type undone struct {
 	verb  string
 	names []string // that the verb was done to
@@ -73,7 +74,9 @@ func (us *undos) take(id string) *undone {
 }
 
 // undoable are the verbs whose files are kept before they are done.
-var undoable = map[string]bool{"approve": true, "dismiss": true, "deny": true}
+var undoable = map[string]bool{
+	"approve": true, "dismiss": true, "deny": true, "undeny": true, "evict": true, "unrule": true,
+}
 
 // keep reads the files that a verb is about to change. It returns nil where there is nothing to
 // undo, or too much.
@@ -82,11 +85,11 @@ func (s *Server) keep(verb string, st fsstore.State, list []fsstore.Shown) *undo
 		return nil
 	}
 	u := &undone{verb: verb}
-	if st == "" {
-		st = fsstore.Misses
-	}
 	for _, m := range list {
-		k, err := s.store.Keep(st, m.Name)
+		if verb == "deny" && s.isDenied(m.Name) {
+			return nil // it was before, and an undo would take that back
+		}
+		k, err := s.keepOne(verb, st, m.Name)
 		if err != nil {
 			continue // the verb itself says what it lacks
 		}
@@ -96,6 +99,25 @@ func (s *Server) keep(verb string, st fsstore.State, list []fsstore.Shown) *undo
 		}
 	}
 	return u
+}
+
+func (s *Server) isDenied(name string) bool {
+	_, err := s.store.Keep(fsstore.Denied, strings.ToLower(name))
+	return err == nil
+}
+
+// keepOne reads the file that a verb changes or removes.
+func (s *Server) keepOne(verb string, st fsstore.State, name string) (fsstore.Kept, error) {
+	switch verb {
+	case "evict":
+		return s.store.KeepArtifact(name)
+	case "unrule":
+		text, err := s.store.Allowed.Keep(name)
+		return fsstore.Kept{Name: name, Text: text}, err
+	case "undeny":
+		return s.store.Keep(fsstore.Denied, name)
+	}
+	return s.store.Keep(cmp.Or(st, fsstore.Misses), name)
 }
 
 // undo takes back what a verb did.
@@ -125,16 +147,21 @@ func (s *Server) takeBack(u *undone, by fsstore.Operator) (done int, err error) 
 		kept[k.Name] = k
 	}
 	for _, name := range u.names {
+		k, ok := kept[name]
 		switch u.verb {
 		case "approve":
 			err = s.store.Cancel(name, by)
 		case "deny":
 			err = s.store.Allow(name, by)
+		case "evict":
+			err = s.store.Restore(k, by)
+		case "unrule":
+			err = s.store.Allowed.PutBack(name, k.Text, by)
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is held by now, or somebody else took it back
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) || !ok && u.verb == "undeny" {
+			continue // it is held by now, its bytes are gone, or somebody else took it back
 		}
-		if k, ok := kept[name]; ok && err == nil {
+		if ok && err == nil && k.State != "" {
 			err = s.store.PutBack(k)
 		}
 		if err != nil {

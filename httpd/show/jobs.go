@@ -174,7 +174,7 @@ func onPurpose(j *job.Job) bool {
 		switch j.Events[i].Kind {
 		case job.Cancelled, job.Evicted:
 			return true
-		case job.Error, job.Wait, job.Failed, job.Done:
+		case job.Error, job.Wait, job.Failed, job.Done, job.Restored:
 			return false
 		}
 	}
