@@ -93,6 +93,7 @@
 //	held            blobs/ and meta/: lookup, open, what was held before
 //	catalog         a row of every artifact in memory: in order, by words, by digest, by name
 //	spool           queue/ done/ failed/ cancelled/ denied/: read, list, log, move
+//	ended           a row of every job in done/ in memory: newest first, by text, by name
 //	misses          misses/: what clients asked for
 //	verbs           approve, add, dismiss, deny, allow (a deny taken back), cancel, retry, evict
 //	allowed         allowed/: approvals that stand, what they took, and what they would have

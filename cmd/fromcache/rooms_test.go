@@ -33,7 +33,7 @@ const (
 
 // storeRooms are the rooms of the store from the ground up: each may import those before it.
 var storeRooms = []string{
-	"/key", "/job", "/kind", "/internal/tree", "/internal/rows", "/internal/changes", "/hosts", "/health", "/counts", "/tokens", "/queries", "/held", "/catalog", "/spool", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
+	"/key", "/job", "/kind", "/internal/tree", "/internal/rows", "/internal/changes", "/hosts", "/health", "/counts", "/tokens", "/queries", "/held", "/catalog", "/spool", "/ended", "/misses", "/verbs", "/allowed", "/active", "/transfer", "/upkeep",
 }
 
 // under are the packages of the store's rooms before one; all of them where it is none of those.
@@ -65,6 +65,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/held", ours: under("/held"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/catalog", ours: under("/catalog"), not: noNetwork},
 	{path: "fromcache/fsstore/spool", ours: under("/spool"), third: []string{unix, "github.com/fsnotify/fsnotify"}, not: noNetwork},
+	{path: "fromcache/fsstore/ended", ours: under("/ended"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/misses", ours: under("/misses"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/verbs", ours: under("/verbs"), not: noNetwork},
 	{path: "fromcache/fsstore/allowed", ours: under("/allowed"), third: []string{"github.com/dustin/go-humanize", unix}, not: noNetwork},
@@ -75,7 +76,7 @@ var rooms = []room{
 		path: "fromcache/fsstore/view",
 		ours: []string{
 			"fromcache/fsstore/key", "fromcache/fsstore/job", "fromcache/fsstore/internal/tree", "fromcache/fsstore/health",
-			"fromcache/fsstore/catalog", "fromcache/fsstore/spool",
+			"fromcache/fsstore/catalog", "fromcache/fsstore/spool", "fromcache/fsstore/ended",
 		},
 		not: noNetwork,
 	},

@@ -137,6 +137,27 @@ func (c *Catalog) List(order string, from, n int) []Row {
 	return list
 }
 
+// KeysAfter returns at most n keys behind one, in their order.
+func (c *Catalog) KeysAfter(k string, n int) (keys []string) {
+	c.prepare("key")
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t := c.table
+	o := t.orders["key"]
+	if o == nil {
+		return nil
+	}
+	at := o.After(func(id uint32) bool { return t.key(t.at(id)) > k })
+	for ; len(keys) < n; at++ {
+		id, ok := o.At(at)
+		if !ok {
+			break
+		}
+		keys = append(keys, t.key(t.at(id)))
+	}
+	return keys
+}
+
 // prepare makes an order that does not exist yet, and puts all rows of one into their places.
 func (c *Catalog) prepare(order string) {
 	c.mu.RLock()

@@ -81,6 +81,21 @@ type JobFile struct {
 	Host, Redacted string
 }
 
+// AskedFor reports whether one of the clients of a JobFile's AskedBy has this address, or a tool whose
+// name has text, which is in lower case.
+func AskedFor(askedBy, text string) bool {
+	for line := range strings.Lines(askedBy) {
+		addr, tool, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if addr == text || strings.Contains(strings.ToLower(tool), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// AskedFor reports whether a job that has ended was asked for by a client that AskedFor tells.
+func (j *JobFile) AskedFor(text string) bool { return AskedFor(j.AskedBy, text) }
+
 // ErrInvalid is the error for what is no digest, name or host, or can't be in a job.
 var ErrInvalid = errors.New("invalid")
 

@@ -18,7 +18,7 @@ type walk struct {
 // patience is how long after reading began a page waits for it to end.
 const patience = 300 * time.Millisecond
 
-// walk begins to read meta/ or hits/, and returns what is closed at the end. One that runs already is
+// walk begins to read meta/, hits/ or done/, and returns what is closed at the end. One that runs already is
 // not begun again, and mine is false. With all, files that have a row are looked at, too. Beside Run it
 // returns at once.
 func (v *View) walk(dir string, all bool) (done <-chan struct{}, mine bool) {
@@ -44,9 +44,12 @@ func (v *View) runWalk(ctx context.Context, dir string, all bool) {
 	var changed tally
 	first := !v.hasRead(dir)
 	var err error
-	if dir == "meta" {
+	switch dir {
+	case "meta":
 		err = v.catalog.Walk(ctx, all, changed.add)
-	} else {
+	case "done":
+		err = v.ended.Walk(ctx, all, changed.add)
+	default:
 		err = v.catalog.WalkHits(ctx)
 	}
 	if ctx.Err() == nil {
@@ -84,8 +87,11 @@ func (t *tally) add(name string) {
 }
 
 func (v *View) hasRead(dir string) bool {
-	if dir == "hits" {
+	switch dir {
+	case "hits":
 		return v.catalog.HasHits()
+	case "done":
+		return v.ended.IsLoaded()
 	}
 	return v.catalog.IsLoaded()
 }
@@ -132,13 +138,13 @@ func (v *View) keep(dir string, subscribed bool) {
 	v.mu.Unlock()
 	switch {
 	case running && !v.hasRead(dir):
-		v.notify("meta", "") // pages show what has been read so far
+		v.notify(dir, "") // pages show what has been read so far
 	case running || used.IsZero():
 	case !subscribed && time.Since(used) > forgetAfter:
 		v.forget(dir)
 	case !v.hasRead(dir) || v.isDue(dir, age):
 		v.walk(dir, true)
-	case dir == "meta" && v.namesDiffer(dir) && rested:
+	case dir != "hits" && v.namesDiffer(dir) && rested:
 		v.mu.Lock()
 		w.differ = false
 		v.mu.Unlock()
@@ -169,6 +175,13 @@ func (v *View) Artifacts(q, order string, from, n int) ([]ArtifactRow, int) {
 		v.freshen("hits", patience)
 	}
 	return v.catalog.Search(q, order, from, n)
+}
+
+// KeysAfter returns at most n keys behind one, in their order, when all have been read.
+func (v *View) KeysAfter(k string, n int) []string {
+	v.freshen("meta", forEver)
+	v.renew("meta")
+	return v.catalog.KeysAfter(k, n)
 }
 
 // Artifact returns the row of a key.
@@ -232,6 +245,11 @@ func (v *View) renew(dir string) {
 	if n, _ := v.catalog.Held(); n > few {
 		return
 	}
+	v.relist(dir)
+}
+
+// relist looks at each file now.
+func (v *View) relist(dir string) {
 	done, mine := v.walk(dir, true)
 	if <-done; !mine { // it may have passed what changed
 		done, _ = v.walk(dir, true)

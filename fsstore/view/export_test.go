@@ -11,7 +11,12 @@ func (x *View) Forget() {
 }
 
 // Loaded returns how many files of a directory are in memory.
-func (x *View) Loaded(st tree.State) int { return x.jobs[st].Len() }
+func (x *View) Loaded(st tree.State) int {
+	if st == tree.Done {
+		return x.ended.Len()
+	}
+	return x.jobs[st].Len()
+}
 
 func (x *View) LoadedHits() bool { return x.catalog.HasHits() }
 

@@ -15,7 +15,7 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 	v.mu.Lock()
 	v.readers[c] = true
 	v.mu.Unlock()
-	v.touch(append([]string{"meta"}, namesOf(viewed)...)...)
+	v.touch(append([]string{"meta", "done"}, namesOf(viewed)...)...)
 	return c, func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -24,7 +24,11 @@ func (v *View) Subscribe() (<-chan Change, func()) {
 }
 
 // directories are all that a View reads.
-var directories = append([]string{"meta", "hits"}, namesOf(viewed)...)
+var directories = append([]string{"meta", "hits", "done"}, namesOf(viewed)...)
+
+// isWalked reports whether a directory is one of those that may have a file of each artifact, of which
+// a View has rows that a walk reads.
+func isWalked(dir string) bool { return dir == "meta" || dir == "hits" || dir == "done" }
 
 func namesOf(states []tree.State) (names []string) {
 	for _, st := range states {
@@ -57,7 +61,7 @@ func (v *View) listIfOverdue(dir string) {
 // interval returns how often a directory is to be listed. The caller holds mu.
 func (v *View) interval(dir string) time.Duration {
 	least := listSpool
-	if dir == "meta" || dir == "hits" {
+	if isWalked(dir) {
 		least = listMeta
 	}
 	return max(least, listRest*v.took[dir])
@@ -178,7 +182,7 @@ func (v *View) Run(ctx context.Context) error {
 }
 
 // watched are the directories whose events Run hears. hits/ would give one for each hit.
-var watched = append([]tree.State{"meta"}, viewed...)
+var watched = append([]tree.State{"meta", tree.Done}, viewed...)
 
 // handleEvent reads a file that may have changed, and notifies the readers if it has.
 func (v *View) handleEvent(path string) {
@@ -189,6 +193,8 @@ func (v *View) handleEvent(path string) {
 	changed := false
 	if dir == "meta" {
 		changed = v.catalog.Refresh(name)
+	} else if dir == "done" {
+		changed = v.ended.Refresh(name)
 	} else if m := v.jobs[tree.State(dir)]; m != nil {
 		changed = m.Refresh(name)
 	}
@@ -239,7 +245,7 @@ func (v *View) tick() {
 		v.mu.Lock()
 		used, age := v.used[dir], v.interval(dir)
 		v.mu.Unlock()
-		if dir == "meta" || dir == "hits" {
+		if isWalked(dir) {
 			v.keep(dir, subscribed)
 			continue
 		}
@@ -279,6 +285,8 @@ func (v *View) forget(dir string) {
 	v.mu.Unlock()
 	switch dir {
 	case "hits":
+	case "done":
+		v.ended.Reset()
 	case "meta":
 		v.catalog.Reset() // hits, too
 	default:

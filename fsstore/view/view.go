@@ -5,6 +5,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"unique"
 
 	"fromcache/fsstore/catalog"
+	"fromcache/fsstore/ended"
 	"fromcache/fsstore/health"
 	"fromcache/fsstore/internal/tree"
 	"fromcache/fsstore/job"
@@ -39,9 +41,10 @@ const (
 	forgetAfter = 24 * time.Hour
 )
 
-// viewed are the states that a View shows as jobs, in the direction in which jobs flow.
+// viewed are the states that a View shows as jobs, in the direction in which jobs flow. Of done/,
+// which may have as many as there are artifacts, it has rows.
 var viewed = []tree.State{
-	tree.Misses, tree.Queue, tree.Active, tree.Done, tree.Failed, tree.Cancelled, tree.Denied,
+	tree.Misses, tree.Queue, tree.Active, tree.Failed, tree.Cancelled, tree.Denied,
 }
 
 // View is a copy of the directories in memory; see the package comment. It reads no directory until
@@ -52,6 +55,7 @@ type View struct {
 	spool  *spool.Spool
 
 	catalog *catalog.Catalog
+	ended   *ended.Jobs
 	jobs    map[tree.State]*tree.Mirror[spool.JobFile]
 
 	mu      sync.Mutex
@@ -67,6 +71,13 @@ type View struct {
 	listing sync.Mutex      // one listing at a time
 	seen    map[string]*tree.DirSeen
 	parts   map[string]int64 // Run's: sizes last told, by name in active/
+	counted map[tree.State]count
+}
+
+// count is how many names a directory had.
+type count struct {
+	of tree.Listing
+	n  int
 }
 
 // ArtifactRow is what a list shows of one artifact.
@@ -82,7 +93,7 @@ type Change struct {
 // while Run runs.
 func New(t *tree.Tree, h *health.Monitor, a *catalog.Catalog, p *spool.Spool) *View {
 	v := &View{
-		tree: t, health: h, catalog: a, spool: p,
+		tree: t, health: h, catalog: a, spool: p, ended: ended.New(t, p),
 		readers: map[chan Change]bool{},
 		used:    map[string]time.Time{},
 		listed:  map[string]time.Time{},
@@ -90,7 +101,8 @@ func New(t *tree.Tree, h *health.Monitor, a *catalog.Catalog, p *spool.Spool) *V
 		parts:   map[string]int64{},
 		seen:    map[string]*tree.DirSeen{},
 		jobs:    map[tree.State]*tree.Mirror[spool.JobFile]{},
-		walks:   map[string]*walk{"meta": {}, "hits": {}},
+		walks:   map[string]*walk{"meta": {}, "hits": {}, "done": {}},
+		counted: map[tree.State]count{},
 	}
 	for _, dir := range directories {
 		v.seen[dir] = &tree.DirSeen{}
@@ -98,7 +110,7 @@ func New(t *tree.Tree, h *health.Monitor, a *catalog.Catalog, p *spool.Spool) *V
 	for _, st := range viewed {
 		v.jobs[st] = &tree.Mirror[spool.JobFile]{
 			Dir:  t.JobPath(st, ""),
-			Ours: func(name string) bool { return !strings.HasSuffix(name, ".why") },
+			Ours: isJob,
 			Load: func(name string) (spool.JobFile, error) { return v.loadJob(st, name) },
 		}
 	}
@@ -116,29 +128,14 @@ func (v *View) loadJob(st tree.State, name string) (spool.JobFile, error) {
 const (
 	keptClients = 50
 	keptURLs    = 4 << 10 // bytes, beside line 1
-	keptAskers  = 256     // bytes, of a job that has ended
 )
-
-// askedBy returns the first clients of a job, as JobFile.AskedBy. Jobs of the same clients share one
-// text, because there may be as many as artifacts.
-func askedBy(j *job.Job) string {
-	var text []byte
-	for _, c := range j.Clients() {
-		line := c.Addr + " " + c.Tool[:min(len(c.Tool), keptAskers/2)] + "\n"
-		if len(text)+len(line) > keptAskers { //guard:fsstore/view.TestViewKeepsLittleOfAMiss
-			break
-		}
-		text = append(text, line...)
-	}
-	return unique.Make(string(text)).Value()
-}
 
 // brief returns what a list shows of a job, with no memory of its file's text: its misses in sum,
 // and only the last two events of a job that has ended, because there may be as many as artifacts.
 func brief(j spool.JobFile) spool.JobFile {
-	ended := j.State == tree.Done || j.State == tree.Failed || j.State == tree.Cancelled
-	if ended {
-		j.AskedBy = askedBy(&j.Job)
+	isOver := j.State == tree.Done || j.State == tree.Failed || j.State == tree.Cancelled
+	if isOver {
+		j.AskedBy = unique.Make(ended.AskedBy(&j.Job)).Value() // of many jobs the same
 	} else {
 		j.Asked = j.Job.SummariseMisses(keptClients, keptURLs)
 	}
@@ -155,7 +152,7 @@ func brief(j spool.JobFile) spool.JobFile {
 		}
 	}
 	events := slices.DeleteFunc(j.Job.Events, func(e job.Event) bool { return e.Kind == job.Miss })
-	if ended {
+	if isOver {
 		events = events[max(0, len(events)-2):]
 	}
 	j.Job.Events = make([]job.Event, len(events))
@@ -182,22 +179,61 @@ func (v *View) Job(st tree.State, name string) (spool.JobFile, bool) {
 // Count returns the number of files in a directory. It reads no file, because a server whose
 // metrics are all that is asked for need not have every job in memory.
 func (v *View) Count(st tree.State) int {
-	if v.inUse(string(st)) {
+	if st != tree.Done && v.inUse(string(st)) {
 		v.listIfOverdue(string(st))
 		return v.jobs[st].Len()
+	}
+	v.mu.Lock()
+	kept := v.running && st == tree.Done && v.ended.IsLoaded()
+	v.mu.Unlock()
+	if n := v.ended.Len(); kept && n > few {
+		return n
+	}
+	return v.countNames(st)
+}
+
+// countNames counts the names of a directory, if names came or went since it did so last.
+func (v *View) countNames(st tree.State) int {
+	now := v.tree.ListingOf(string(st))
+	v.mu.Lock()
+	last := v.counted[st]
+	v.mu.Unlock()
+	if last.of.Same(now) {
+		return last.n
 	}
 	n := 0
 	err := v.tree.EachNames(string(st), func(names []string) error {
 		for _, name := range names {
-			if v.jobs[st].Ours(name) {
+			if isJob(name) {
 				n++
 			}
 		}
 		return nil
 	})
 	v.health.Complain("view", err)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.counted[st] = count{now, n}
 	return n
 }
+
+// Any reports whether there is a file in a directory. It lists no more than it must.
+func (v *View) Any(st tree.State) bool {
+	some := errors.New("some")
+	err := v.tree.EachNames(string(st), func(names []string) error {
+		if slices.ContainsFunc(names, isJob) {
+			return some
+		}
+		return nil
+	})
+	if err != some {
+		v.health.Complain("view", err)
+	}
+	return err == some
+}
+
+// isJob tells a job from the reason that a person is given beside it.
+func isJob(name string) bool { return !strings.HasSuffix(name, ".why") }
 
 // Reread reads the files of a name or key again, so that whoever called a verb sees it done.
 func (v *View) Reread(name string) {
@@ -208,10 +244,19 @@ func (v *View) Reread(name string) {
 			}
 		}
 	}
+	if v.inUse("done") && v.ended.Refresh(name+".job") {
+		v.notify("done", name+".job")
+	}
 	if v.inUse("meta") && v.catalog.Refresh(name+".json") {
 		v.notify("meta", name+".json")
 	}
 }
 
 // Relist lists a directory now, for a verb that changed many files.
-func (v *View) Relist(st tree.State) { v.list(string(st), 0) }
+func (v *View) Relist(st tree.State) {
+	if st == tree.Done {
+		v.relist("done")
+		return
+	}
+	v.list(string(st), 0)
+}

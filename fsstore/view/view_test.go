@@ -107,7 +107,7 @@ func TestCountLoadsNothing(t *testing.T) {
 	if v.Loaded(fsstore.Done) != 0 || v.LoadedHits() {
 		t.Errorf("%d jobs are in memory, and hits: %v", v.Loaded(fsstore.Done), v.LoadedHits())
 	}
-	v.Jobs(fsstore.Done)
+	v.Ended(0, 1)
 	storetest.Run(t, s.Dir(), "rm done/"+k+".job")
 	v.Expire()
 	if n := v.Count(fsstore.Done); n != 0 {

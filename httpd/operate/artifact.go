@@ -61,11 +61,15 @@ func (a Addition) stored() fsstore.Addition {
 // Artifacts lists what is held, by key.
 func (l *Local) Artifacts(_ context.Context, p Page) (ArtifactList, error) {
 	list := ArtifactList{Artifacts: []Artifact{}}
-	keys, err := l.Store.Keys()
-	if err != nil {
+	rows := p.rows
+	var keys []string
+	var err error
+	if l.View != nil {
+		keys, rows = l.View.KeysAfter(p.After, p.looked()), p.someRows
+	} else if keys, err = l.Store.Keys(); err != nil {
 		return list, err
 	}
-	next, err := p.rows(keys, func(k string) (bool, error) {
+	next, err := rows(keys, func(k string) (bool, error) {
 		if !p.matches(k) {
 			return false, nil
 		}

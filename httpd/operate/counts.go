@@ -27,6 +27,10 @@ type Counts struct {
 func (l *Local) Counts(context.Context) (Counts, error) {
 	c := Counts{Jobs: map[fsstore.State]int{}}
 	for _, st := range Spool {
+		if l.View != nil && st == fsstore.Done {
+			c.Jobs[st] = l.View.Count(st)
+			continue
+		}
 		names, err := l.Store.JobNames(st)
 		if err != nil {
 			return c, err

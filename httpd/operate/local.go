@@ -26,11 +26,15 @@ var Spool = [...]fsstore.State{
 // Jobs lists a directory of the spool, by name.
 func (l *Local) Jobs(_ context.Context, st fsstore.State, p Page) (JobList, error) {
 	list := JobList{Jobs: []Job{}}
-	names, err := l.Store.JobNames(st)
-	if err != nil {
+	rows := p.rows
+	var names []string
+	var err error
+	if l.View != nil && st == fsstore.Done {
+		names, rows = l.View.EndedAfter(p.After, p.looked()), p.someRows
+	} else if names, err = l.Store.JobNames(st); err != nil {
 		return list, err
 	}
-	list.Next, err = p.rows(names, func(name string) (bool, error) {
+	list.Next, err = rows(names, func(name string) (bool, error) {
 		j, err := l.Store.JobFile(st, name)
 		if err != nil || !p.matches(name, j.Key) {
 			return false, nil // it moved on, or was listed as what it is not

@@ -47,7 +47,7 @@ func (s *Server) connecting(address string) *connect {
 	for _, st := range []fsstore.State{
 		fsstore.Misses, fsstore.Queue, fsstore.Active, fsstore.Done, fsstore.Failed, fsstore.Cancelled, fsstore.Denied,
 	} {
-		c.Probed = c.Probed || s.view.Count(st) > 0
+		c.Probed = c.Probed || s.view.Any(st)
 	}
 	return c
 }

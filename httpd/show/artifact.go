@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,15 +123,31 @@ func (m *Model) againAction(k string) templates.Action {
 	return again
 }
 
-// jobsOf finds the key's files in the spool.
+// mostGaps is after how many names without a file no further number is looked for.
+const mostGaps = 8
+
+// jobsOf finds the key's files in the spool, the newest of each directory first: KEY.job, then those
+// with a number, which count upwards.
 func (m *Model) jobsOf(p *Artifact) {
-	for i := range directories {
-		st := directories[i].state
-		for _, j := range slices.Backward(m.view.Jobs(st)) { // the newest has the last name: KEY.job
-			if strings.HasPrefix(j.Name, p.Key+".") {
-				p.Jobs = append(p.Jobs, m.jobRow(&j))
+	for _, st := range []fsstore.State{fsstore.Queue, fsstore.Failed, fsstore.Done, fsstore.Cancelled} {
+		var list []JobRow
+		for n, gaps := 1, 0; gaps < mostGaps; n++ {
+			name := p.Key + ".job"
+			if n > 1 {
+				name = p.Key + "." + strconv.Itoa(n) + ".job"
 			}
+			j, err := m.store.JobFile(st, name)
+			if err != nil {
+				gaps++
+				continue
+			}
+			gaps = 0
+			list = append(list, m.jobRow(&j))
 		}
+		if len(list) > 1 {
+			slices.Reverse(list[1:])
+		}
+		p.Jobs = append(p.Jobs, list...)
 	}
 	for _, j := range m.view.Jobs(fsstore.Active) {
 		if j.Key == p.Key {

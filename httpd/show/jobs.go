@@ -29,6 +29,8 @@ type Section struct {
 	Empty              string
 	Rows               []JobRow
 	Pager              pager
+	Reading            bool // the rows are of the jobs that have been read so far
+	Read, ToRead       int  // how many that are, and of how many
 }
 
 // JobRow is one job.
@@ -80,7 +82,7 @@ func (m *Model) Jobs(only string, page, rows int) Jobs {
 	for i := range directories {
 		l.Words = append(l.Words, directories[i].word)
 	}
-	l.Finished = m.view.Count(fsstore.Done)+m.view.Count(fsstore.Cancelled) > 0
+	l.Finished = m.view.Any(fsstore.Done) || m.view.Any(fsstore.Cancelled)
 	for i := range directories {
 		if directories[i].word == only {
 			l.Only = only
@@ -94,7 +96,7 @@ func (m *Model) Jobs(only string, page, rows int) Jobs {
 	return l
 }
 
-// jobs returns the jobs of a directory, those with the newest event first.
+// jobs returns the jobs of a directory other than done/, those with the newest event first.
 func (m *Model) jobs(st fsstore.State) []fsstore.JobFile {
 	list := m.view.Jobs(st)
 	if st == fsstore.Active {
@@ -110,21 +112,39 @@ func (m *Model) Newest(st fsstore.State, rows int) Section {
 }
 
 func (m *Model) section(c *directory, page, rows int) Section {
-	jobs := m.jobs(c.state)
-	p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, len(jobs))
-	p.All = "downloads?state=" + c.word
 	word := templates.Word("state." + c.word)
 	sec := Section{
 		State: string(c.state),
 		Word:  c.word,
 		Title: strings.ToUpper(word[:1]) + word[1:],
 		Empty: templates.Word("state." + c.word + ".none"),
-		Pager: p,
 	}
-	for i := range jobs[p.lo:p.hi] {
-		sec.Rows = append(sec.Rows, m.jobRow(&jobs[p.lo+i]))
+	list := m.jobsOn(&sec, c, page, rows)
+	for i := range list {
+		sec.Rows = append(sec.Rows, m.jobRow(&list[i]))
 	}
 	return sec
+}
+
+// jobsOn returns the jobs of a page, and fills in which those are.
+func (m *Model) jobsOn(sec *Section, c *directory, page, rows int) []fsstore.JobFile {
+	pager := func(total int) pager {
+		p := newPager("downloads", url.Values{"state": {c.word}}, page, rows, total)
+		p.All = "downloads?state=" + c.word
+		return p
+	}
+	if c.state != fsstore.Done {
+		jobs := m.jobs(c.state)
+		sec.Pager = pager(len(jobs))
+		return jobs[sec.Pager.lo:sec.Pager.hi]
+	}
+	list, total := m.view.Ended((page-1)*rows, rows)
+	sec.Pager = pager(total)
+	if sec.Pager.lo != (page-1)*rows { // the page is behind the last one
+		list, _ = m.view.Ended(sec.Pager.lo, rows)
+	}
+	sec.Read, sec.ToRead, sec.Reading = m.view.ReadingEnded()
+	return list
 }
 
 func newestFirst(jobs []fsstore.JobFile, at func(*fsstore.JobFile) time.Time) {

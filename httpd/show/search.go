@@ -2,7 +2,6 @@ package show
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"fromcache/fsstore"
@@ -73,17 +72,20 @@ func (m *Model) Search(q string) (*Found, error) {
 func (f *Found) findJobs(m *Model) (keys []string) {
 	text, n := strings.ToLower(f.Q), 0
 	for i := range directories {
+		if directories[i].state == fsstore.Done {
+			var ended int
+			ended, keys = f.findEnded(m, text, n)
+			n += ended
+			continue
+		}
 		jobs := m.jobs(directories[i].state)
 		for i := range jobs {
 			if !jobHas(&jobs[i], text) {
 				continue
 			}
-			if n == mostJobs {
+			if n >= mostJobs {
 				f.JobsAtLeast = true
 				return keys
-			}
-			if jobs[i].State == fsstore.Done && endedFor(&jobs[i], text) && !slices.Contains(keys, jobs[i].Key) {
-				keys = append(keys, jobs[i].Key)
 			}
 			if n++; n <= foundRows {
 				f.Jobs = append(f.Jobs, m.jobRow(&jobs[i]))
@@ -112,32 +114,32 @@ func (f *Found) addByClient(m *Model, keys []string) {
 	}
 }
 
+// findEnded finds jobs of done/. It returns how many there are, and the keys of those that were done
+// for a client that matches.
+func (f *Found) findEnded(m *Model, text string, before int) (total int, keys []string) {
+	list, keys, total := m.view.FindEnded(text, max(0, foundRows-before), mostJobs)
+	for i := range list {
+		if jobHas(&list[i], text) {
+			f.Jobs = append(f.Jobs, m.jobRow(&list[i]))
+		} else {
+			total-- // its file has changed, or a digest differs behind what is in memory
+		}
+	}
+	f.MoreJobs += max(0, total-len(list))
+	return total, keys
+}
+
 // jobHas reports whether a job matches text, which is in lower case. What a page does not show of a
 // URL is no match, because a search could guess a credential by its letters.
 func jobHas(j *fsstore.JobFile, text string) bool {
 	if containsFold(j.Job.URL, text) && containsFold(key.Redact(j.Job.URL), text) || containsFold(j.Name, text) {
 		return true
 	}
-	if j.Asked != nil && askedBy(j, text) || endedFor(j, text) {
+	if j.Asked != nil && askedBy(j, text) || j.AskedFor(text) {
 		return true
 	}
 	done, _ := j.Job.Newest(job.Done)
 	return beginsDigest(j.Job.Sha256, text) || beginsDigest(done.Sha256, text)
-}
-
-// endedFor reports whether a job that has ended was asked for by a client of this address, or by a
-// tool whose name has text.
-func endedFor(j *fsstore.JobFile, text string) bool {
-	if !containsFold(j.AskedBy, text) {
-		return false
-	}
-	for line := range strings.Lines(j.AskedBy) {
-		addr, tool, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if addr == text || containsFold(tool, text) {
-			return true
-		}
-	}
-	return false
 }
 
 func beginsDigest(digest, text string) bool {
