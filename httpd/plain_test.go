@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -42,7 +43,7 @@ func TestFrontChangesNoAnswer(t *testing.T) {
 	s := newStreams(w)
 	var work sync.WaitGroup
 	defer work.Wait()
-	const hands, each = 8, 60
+	const hands, each = 8, 90
 	for hand := range hands {
 		work.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(hand), 1))
@@ -67,10 +68,14 @@ func newStreams(w *world) *streams {
 	})
 	w.hold("https://vendor.example/empty", nil, noOrigin)
 	w.hold("https://vendor.example/large.bin", bytes.Repeat([]byte("x"), 300<<10), noOrigin)
+	w.hold("https://vendor.example/a.bin?v=2", []byte("bytes of a query"), noOrigin)
 	_, err := w.store.Add(fsstore.Addition{URL: "https://vendor.example/queued.bin"}, operator)
 	w.must(err)
-	_, err = w.store.NoteMiss("https://vendor.example/missing", fsstore.Asker{Addr: "127.0.0.1"}) // so that both find it noted
-	w.must(err)
+	for _, raw := range []string{"https://vendor.example/missing", "https://vendor.example/missing?v=2"} {
+		_, err = w.store.NoteMiss(raw, fsstore.Asker{Addr: "127.0.0.1"}) // so that both find it noted
+		w.must(err)
+	}
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("a few bytes")))
 	s := &streams{
 		targets: []string{
 			"/b/" + token("https://vendor.example/a.bin") + "/a.bin", "/b/" + token("https://vendor.example/a.bin"),
@@ -80,6 +85,10 @@ func newStreams(w *world) *streams {
 			"/blob?url=https://vendor.example/missing", "/blob?url=https://vendor.example/a.bin&or=origin", "/blob?url=%zz", "/blob?url=",
 			"/b/", "/b/!!!", "/b/" + token("ftp://x/") + "/x", "/b/" + token("https://vendor.example/a.bin") + "/..", "/healthz",
 			"/b/" + token("https://vendor.example/a.bin") + "/a%20b", "/b/" + token("https://vendor.example/a.bin") + "?or=origin", "/none",
+			"/b/" + token("https://vendor.example/a.bin?v=2") + "/a.bin", "/blob?url=https%3A%2F%2Fvendor.example%2Fa.bin%3Fv%3D2",
+			"/b/" + token("https://vendor.example/missing?v=2"), "/blob?url=https://vendor.example/missing?v=2",
+			"/by-hash/sha256/" + digest, "/by-hash/sha256/" + strings.ToUpper(digest), "/by-hash/sha256/" + digest + "?x", "/by-hash/sha256/" + digest[1:],
+			"/by-hash/sha256/" + strings.Repeat("0", 64), "/by-hash/sha256/" + digest + ".json", "/by-hash/sha256/" + digest + "/", "/by-hash/sha256/",
 		},
 		fields: []string{
 			"User-Agent: curl/8.5.0\r\n", "Accept: */*\r\n", "Accept-Encoding: gzip\r\n", "Connection: keep-alive\r\n", "Pragma: no-cache\r\n",

@@ -84,6 +84,17 @@ func (h *Handle) Open() (*Artifact, Blob, error) {
 	return a, b, err
 }
 
+// OpenBare is Open for whoever sends the bytes by sendfile(2). The caller closes the Blob.
+func (s *Cache) OpenBare(rawURL string) (*Artifact, Blob, error) {
+	now := s.changes.Now()
+	a, err := s.findURL(rawURL)
+	if err != nil {
+		return nil, Blob{}, err
+	}
+	b, err := s.openBare(now, a)
+	return a, b, err
+}
+
 // find looks at no file where nothing has changed since it did.
 func (h *Handle) find(now changes.Moment) (*Artifact, error) {
 	f := h.found.Load()

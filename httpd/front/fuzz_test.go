@@ -15,6 +15,8 @@ func FuzzFront(f *testing.F) {
 	for _, s := range []string{
 		"GET /b/aHR0cHM6Ly94Lw/x.bin HTTP/1.1\r\nHost: cache:3000\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\nGET /",
 		"HEAD /blob?url=https%3A%2F%2Fx%2F HTTP/1.0\r\nHost: [::1]:3000\r\nConnection: Keep-Alive\r\n\r\n",
+		"GET /by-hash/sha256/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /blob?url=https%3A%2F%2Fx%2Fa%3Fb%3Dc&or=origin HTTP/1.1\r\nHost: a\r\n\r\nHEAD /blob?url=%zz HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCache-Control: max-age=0, only-if-cached\r\nPragma: x\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",

@@ -19,47 +19,86 @@ import (
 
 // AnswerPlain answers a request that the front has read, with the very bytes that net/http would
 // send. It reports false where it has done nothing, because net/http is to answer: the address is
-// none of /b/ and /blob, has an escaped name, or a URL with a query, or the storage fails. An error
-// means that the connection is no good any more.
+// none of /b/, /blob and /by-hash/, its name is escaped, it names no URL, its digest is not held, or
+// the storage fails. An error means that the connection is no good any more.
 func (s *Server) AnswerPlain(r *front.Request) (o answer.Outcome, ok bool, err error) {
-	h := s.handles.of(r.Target, s.store)
-	if h == nil {
+	if digest, ok := bytes.CutPrefix(r.Target, []byte(hashPath)); ok {
+		return s.digestPlain(r, string(digest))
+	}
+	h, raw := s.handles.of(r.Target, s.store)
+	if raw == "" {
 		return o, false, nil
 	}
-	var held *fsstore.Artifact
-	var blob fsstore.Blob
-	if r.Head {
-		held, err = h.Lookup()
-	} else if held, blob, err = h.Open(); err == nil {
-		defer blob.Close()
-	}
+	held, blob, err := s.findPlain(h, raw, r.Head)
 	switch {
 	case err == nil:
-		o, err = s.sendPlain(r, s.replies.of(held), blob)
+		if !r.Head {
+			defer blob.Close()
+		}
+		o, err = s.sendPlain(r, s.replies.of(held), blob.Fd())
 	case errors.Is(err, fs.ErrNotExist):
 		by := asker{addr: r.Client, agent: string(r.Agent), heldOnly: r.OnlyIfCached}
 		var v fsstore.Verdict
-		if v, err = s.noteOf(h, by); err != nil {
+		if h != nil {
+			v, err = s.noteOf(h, by)
+		} else {
+			v, err = s.note(raw, by)
+		}
+		if err != nil {
 			return o, false, nil // nothing was noted
 		}
-		o, err = s.missPlain(r, h.URL(), v)
+		o, err = s.missPlain(r, raw, v)
 	default:
 		return o, false, nil
 	}
 	return o, true, err
 }
 
-// sendPlain is send without net/http.
-func (s *Server) sendPlain(r *front.Request, a *reply, blob fsstore.Blob) (o answer.Outcome, err error) {
-	o = answer.Outcome{Result: answer.Hit, Status: http.StatusOK, Key: a.key}
+// findPlain finds what is held of a URL, by its handle where it has one. For HEAD it opens nothing.
+func (s *Server) findPlain(h *fsstore.Handle, raw string, head bool) (held *fsstore.Artifact, b fsstore.Blob, err error) {
+	switch {
+	case h != nil && head:
+		held, err = h.Lookup()
+	case h != nil:
+		return h.Open()
+	case head:
+		held, err = s.store.Lookup(raw)
+	default:
+		return s.store.OpenBare(raw)
+	}
+	return held, b, err
+}
+
+const hashPath = "/by-hash/sha256/"
+
+// digestPlain is byDigest without net/http, for what is held.
+func (s *Server) digestPlain(r *front.Request, digest string) (o answer.Outcome, ok bool, err error) {
+	if !fsstore.IsDigest(digest) {
+		return o, false, nil
+	}
+	held, f, err := s.store.OpenDigest(digest)
+	if err != nil {
+		return o, false, nil
+	}
+	defer f.Close()
+	o, err = s.sendPlain(r, blobReply(digest, held.Size), int(f.Fd())) //nolint:gosec // a descriptor
+	o.Key = held.Key
+	return o, true, err
+}
+
+// sendPlain is send without net/http. HEAD needs no file.
+func (s *Server) sendPlain(r *front.Request, a *reply, file int) (o answer.Outcome, err error) {
+	o = answer.Outcome{Result: a.result(true), Status: http.StatusOK, Key: a.key}
 	withBody := !r.Head && a.size > 0
 	err = r.Conn.WriteHead(r.AppendHead(r.Room, "200 OK", a.sized), withBody)
 	if r.Head {
 		return o, err
 	}
-	s.hitOnce(a.key)
+	if a.key != "" {
+		s.hitOnce(a.key)
+	}
 	if withBody && err == nil {
-		o.Bytes, err = r.Conn.SendFile(blob.Fd(), a.size)
+		o.Bytes, err = r.Conn.SendFile(file, a.size)
 		s.counts.served.Add(o.Bytes)
 	}
 	return o, err
@@ -93,26 +132,27 @@ type handles struct {
 // has room for.
 const maxHandles = 2000
 
-// of returns the handle for a target, nil where net/http is to answer.
-func (hs *handles) of(target []byte, s *fsstore.Store) *fsstore.Handle {
+// of returns the URL that a target names, and its handle, nil where it can have none. Where it returns
+// "" net/http is to answer.
+func (hs *handles) of(target []byte, s *fsstore.Store) (h *fsstore.Handle, raw string) {
 	name, ok := nameIn(target)
 	if !ok {
-		return nil
+		return nil, ""
 	}
 	hs.mu.RLock()
-	h := hs.known[string(name)]
+	h = hs.known[string(name)]
 	hs.mu.RUnlock()
 	if h != nil {
-		return h
+		return h, h.URL()
 	}
-	raw, ok := urlIn(string(name))
-	if !ok || raw == "" || len(raw) > key.MaxURL {
-		return nil
+	raw, ok = urlIn(string(name))
+	if !ok || len(raw) > key.MaxURL {
+		return nil, ""
 	}
 	if h, ok = s.Handle(raw); ok {
 		hs.keep(string(name), h)
 	}
-	return h
+	return h, raw
 }
 
 // keep adds a handle. It removes others at random to make room.
