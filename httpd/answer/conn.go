@@ -23,7 +23,7 @@ import (
 // It sets the options of ln that its connections inherit, so that none of them costs each
 // connection a call. A failure to set one is ignored: they are about speed.
 func Listen(ln net.Listener, stall time.Duration) net.Listener {
-	l := listener{Listener: ln, stall: stall, since: time.Now()}
+	l := listener{Listener: ln, stall: stall, since: time.Now(), lanes: new(lanes)}
 	if socket, ok := ln.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { l.prepared = prepareListener(int(fd)) }) //nolint:errcheck // it is closed, as Accept says
@@ -37,6 +37,7 @@ type listener struct {
 	stall    time.Duration
 	prepared bool // connections inherit limitUnsent
 	since    time.Time
+	lanes    *lanes
 }
 
 // waitedBefore is how long after Listen connections are accepted that were made before it, and so
@@ -52,16 +53,16 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 	raw, err := tcp.SyscallConn()
 	if err == nil && (!l.prepared || time.Since(l.since) < waitedBefore) {
-		err = raw.Control(func(fd uintptr) { limitUnsent(int(fd)) })
+		err = raw.Control(func(fd uintptr) { limitUnsent(int(fd), unsentMost) })
 	}
-	conn := &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1}
+	conn := &Conn{TCPConn: tcp, raw: raw, stall: l.stall, queued: -1, lanes: l.lanes}
 	conn.in.init(false)
 	conn.out.init(true)
 	return conn, err
 }
 
-func limitUnsent(fd int) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost) //guard:httpd.TestStalledReaderHoldsLittle
+func limitUnsent(fd, most int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, most) //guard:httpd.TestStalledReaderHoldsLittle
 }
 
 // unsentMost bounds what the kernel takes from us before the network wants it,
@@ -104,6 +105,7 @@ type Conn struct {
 	awaited atomic.Int32 // see Await
 	unread  []byte       // see Unread
 	in, out transfer     // of ReadSome and try
+	lanes   *lanes
 }
 
 // Unread has the next reads return b, which was read already, before anything else.
@@ -222,10 +224,13 @@ func (c *Conn) WriteHead(b []byte, more bool) error {
 // where the file is shorter, and when the reader takes nothing for a while. Its descriptor need not
 // be known to the poller of the runtime, which saves a call for each file.
 func (c *Conn) SendFile(file int, size int64) (sent int64, err error) {
+	l := c.beginLong(size)
+	defer l.end()
 	for sent < size {
 		n, err := c.sendPart(file, sent, min(slice, size-sent))
 		sent += n
 		c.took(n)
+		l.has(sent)
 		if err == nil && n == 0 {
 			return sent, io.ErrUnexpectedEOF
 		}
@@ -264,6 +269,8 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	if !ok || !isFile(from.R) {
 		return io.Copy(struct{ io.Writer }{c}, r)
 	}
+	l := c.beginLong(from.N)
+	defer l.end()
 	for from.N > 0 {
 		c.arm()
 		part := io.LimitedReader{R: from.R, N: min(slice, from.N)}
@@ -271,6 +278,7 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 		m, err := c.TCPConn.ReadFrom(&part)
 		n += m
 		c.took(m)
+		l.has(n)
 		from.N -= m
 		if err != nil && (want-part.N != m || !c.onward(int(m), err)) {
 			return n, err // a part that was read and not sent can't be sent again
