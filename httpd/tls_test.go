@@ -179,3 +179,27 @@ func TestManyStreams(t *testing.T) {
 	client.CloseIdleConnections()
 	eventually(t, "goroutines stay", func() bool { return runtime.NumGoroutine() <= before+4 })
 }
+
+// A client that comes again resumes its session by the ticket that it was given (RFC 8446, 2.2), which
+// costs no signature: in either version of TLS.
+func TestSecondConnectionResumes(t *testing.T) {
+	w, _ := newTLSWorld(t, Options{})
+	for name, version := range map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13} {
+		config := &tls.Config{
+			InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), //nolint:gosec // it is ours
+			MinVersion: version, MaxVersion: version,
+		}
+		for connection, resumes := range []bool{false, true} {
+			c, err := tls.Dial("tcp", w.addr, config)
+			w.must(err)
+			io.WriteString(c, "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if b, err := io.ReadAll(c); !strings.HasPrefix(string(b), "HTTP/1.1 200 OK\r\n") {
+				t.Errorf("TLS %s: %q, %v", name, b, err)
+			}
+			if got := c.ConnectionState().DidResume; got != resumes {
+				t.Errorf("TLS %s, connection %d: resumed %v, where %v is right", name, connection+1, got, resumes)
+			}
+			c.Close()
+		}
+	}
+}
