@@ -8,9 +8,11 @@
 // can't do; 32 keep-alive connections, one request at a time on each.
 //
 //	Head     HEAD of a held artifact, against nginx's static file
+//	Crowd    the same on 200 connections
 //	Connect  the same on a new connection each, as a shim asks
 //	Get64k   GET of a held artifact of 64 KiB, likewise
 //	CPU      server CPU seconds for 1 GiB of a large artifact, with 1, 8 and 64 readers, likewise
+//	TLS      Head, Connect and CPU of one reader over TLS 1.3, by the same certificate and cipher
 //	Miss     HEAD of what is noted in misses/ already, against nginx's 404
 //	NewMiss  GET of what was never asked for: notes made a second, against a plain write and rename
 //	Fetch    a download from queue/ to the commit, against curl | tee FILE | sha256sum && sync FILE
@@ -19,7 +21,7 @@
 //	Pages    the same with 10,000 misses and 200 open pages: each page, an mv to its event, first paint
 //	Million  1,000,000 artifacts, with -args -tree DIR alone: what Large and Pages tell, and the verbs
 //
-// Head, Connect, Get64k and Miss also measure Varnish and Squid before that nginx, where they are
+// Head, Crowd, Connect, Get64k and Miss also measure Varnish and Squid before that nginx, where they are
 // installed, and the binary of -old; their ratios are to nginx, too.
 //
 // # How to read it

@@ -77,11 +77,11 @@ type load struct {
 
 var abLine = regexp.MustCompile(`(Complete requests|Non-2xx responses|Failed requests): +(\d+)|Time taken for tests: +([0-9.]+)`)
 
-// ab sends n times HEAD, with options of ab(1): -k keeps connections.
+// ab sends n times HEAD, with options of ab(1): -k keeps connections, -c says how many.
 func (s *server) ab(b *testing.B, n int, a answer, options ...string) load {
 	b.Helper()
-	c := exec.CommandContext(b.Context(), "ab", append(options, "-i", "-q", "-c", strconv.Itoa(connections), "-n", strconv.Itoa(n),
-		"http://"+s.addr+a.path)...)
+	c := exec.CommandContext(b.Context(), "ab", append(append([]string{"-i", "-q", "-c", strconv.Itoa(connections)}, options...),
+		"-n", strconv.Itoa(n), s.url(a.path))...)
 	out := s.client(b, c)
 	said := map[string]int{}
 	var took float64
@@ -107,6 +107,9 @@ func (s *server) ab(b *testing.B, n int, a answer, options ...string) load {
 // a server wait and wake for each buffer.
 func (s *server) drain(b *testing.B, path string, size int64, times int) load {
 	b.Helper()
+	if s.tls {
+		return s.drainTLS(b, path, size, times)
+	}
 	conn, err := net.Dial("tcp", s.addr)
 	must(b, err)
 	defer conn.Close()
@@ -175,7 +178,7 @@ func (s *server) timed(b *testing.B, run func() load) sample {
 }
 
 // patient keeps as many connections as a load has.
-var patient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}, Timeout: patience}
+var patient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, TLSClientConfig: trusting}, Timeout: patience}
 
 // patience is how long a server may be silent.
 const patience = 20 * time.Second
@@ -183,7 +186,7 @@ const patience = 20 * time.Second
 // verify asks once, and compares status, length and bytes. It returns the header.
 func (s *server) verify(b *testing.B, a answer, size int64, digest string) http.Header {
 	b.Helper()
-	resp, err := patient.Get("http://" + s.addr + a.path)
+	resp, err := patient.Get(s.url(a.path))
 	must(b, err)
 	defer resp.Body.Close()
 	sum := sha256.New()

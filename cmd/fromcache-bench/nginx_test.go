@@ -34,7 +34,7 @@ http {
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
 	server {
-		listen 127.0.0.1:%[2]d;
+		listen 127.0.0.1:%[2]d%[5]s;
 		root %[3]s;
 		# The same file under any number of URLs, for the download section.
 		location /origin/ { rewrite ^/origin/[0-9]+/(.*)$ /$1 break; }
@@ -52,11 +52,14 @@ func nginxPath() string {
 }
 
 // startNginx serves the files under root.
-func startNginx(b *testing.B, root string) *server {
+func startNginx(b *testing.B, root string) *server { return startNginxWith(b, root, "") }
+
+// startNginxWith has more behind the address of listen.
+func startNginxWith(b *testing.B, root, more string) *server {
 	b.Helper()
 	port, home := freePort(b), b.TempDir()
 	config := filepath.Join(home, "nginx.conf")
-	must(b, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, home, port, root, asUser()), 0o600))
+	must(b, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, home, port, root, asUser(), more), 0o600))
 	return start(b, port, nginxPath(), "-p", home, "-c", config, "-e", filepath.Join(home, "error.log"))
 }
 

@@ -20,6 +20,7 @@ import (
 type server struct {
 	cmd   *exec.Cmd
 	addr  string
+	tls   bool
 	said  tail
 	ended chan struct{}
 }
@@ -77,11 +78,19 @@ func (s *server) stop() {
 // fetch from here.
 func serve(b *testing.B, data string) *server { return serveBy(b, *binary, data) }
 
-func serveBy(b *testing.B, binary, data string) *server {
+func serveBy(b *testing.B, binary, data string, more ...string) *server {
 	b.Helper()
 	port := freePort(b)
-	return start(b, port, binary, "serve", "--data-dir", data, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
-		"--max-misses", "10000000", "--allow-origin", "127.0.0.0/8", "--min-free", "0", "--log-level", "warn")
+	return start(b, port, binary, append(more, "serve", "--data-dir", data, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--max-misses", "10000000", "--allow-origin", "127.0.0.0/8", "--min-free", "0", "--log-level", "warn")...)
+}
+
+// url is the address of a path.
+func (s *server) url(path string) string {
+	if s.tls {
+		return "https://" + s.addr + path
+	}
+	return "http://" + s.addr + path
 }
 
 // cpuTime is the CPU time that the processes have used.

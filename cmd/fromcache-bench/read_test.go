@@ -99,6 +99,14 @@ func BenchmarkHead(b *testing.B) {
 	c.play(b, "head", "nginx", target{hold: 0.8, aim: 1}, heads(b, "-k"))
 }
 
+// BenchmarkCrowd is HEAD on many more connections than there are processors.
+func BenchmarkCrowd(b *testing.B) {
+	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
+	c := newContest(b, data)
+	c.holding(b, artifacts)
+	c.play(b, "200 conns", "nginx", target{hold: 0.8, aim: 1}, heads(b, "-k", "-c", "200"))
+}
+
 // BenchmarkConnect is what shims do: a connection for each HEAD.
 func BenchmarkConnect(b *testing.B) {
 	data, artifacts := dataDir(b, smallArtifacts, 64<<10)
