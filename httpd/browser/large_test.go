@@ -79,7 +79,7 @@ func TestLargeTree(t *testing.T) {
 		told.Go(func() { io.Copy(io.Discard, resp.Body) })
 		t.Cleanup(func() { resp.Body.Close() })
 	}
-	pages := []string{"/", "/misses", "/misses?sort=asked&group=1", "/misses?q=model-77", "/downloads", "/artifacts", "/artifacts?sort=size&page=900", "/artifacts?q=package_777", "/stats"}
+	pages := []string{"/", "/misses", "/misses?sort=asked&group=1", "/misses?q=model-77", "/downloads", "/artifacts", "/artifacts?sort=size&page=900", "/artifacts?q=package_777", "/stats", "/stats?days=90", "/rules", "/search?q=package_777", "/search?q=10.0.0.7"}
 	for _, page := range pages {
 		var took []time.Duration
 		var size int64
@@ -117,7 +117,7 @@ func TestFirstPaint(t *testing.T) {
 	l.stop()
 	l.seed(1000, 1000)
 	l.start()
-	for _, page := range []string{"/", "/misses", "/artifacts"} {
+	for _, page := range []string{"/", "/misses", "/artifacts", "/downloads", "/stats?days=90", "/rules", "/add", "/search?q=driver"} {
 		b := l.tab()
 		b.open(page)
 		b.live()

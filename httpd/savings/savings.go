@@ -145,7 +145,8 @@ func Of(all []fsstore.Day, days int) *Report {
 		r.Sum.add(day.Sum)
 	}
 	r.Rate = rates[""].rate()
-	r.Hosts, r.Networks, r.Artifacts = hosts.shares(r.Sum), networks.shares(r.Sum), artifacts.shares(r.Sum)
+	sent := Sum{Served: r.Sum.Served, Hits: r.Sum.Hits} // what is fetched is counted by host alone
+	r.Hosts, r.Networks, r.Artifacts = hosts.shares(r.Sum), networks.shares(sent), artifacts.shares(sent)
 	for i := range r.Hosts {
 		r.Hosts[i].Rate = rates[r.Hosts[i].Name].rate()
 	}

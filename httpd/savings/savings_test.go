@@ -51,6 +51,10 @@ func TestOf(t *testing.T) {
 	if !reflect.DeepEqual(r.Hosts, want) {
 		t.Errorf("%+v", r.Hosts)
 	}
+	whole := days()[88:89] // all that was served has a network; of what was fetched no network is known
+	if got := savings.Of(whole, 1).Networks; len(got) != 1 || got[0].Name != "10.0.0.0/24" {
+		t.Errorf("networks are %+v", got)
+	}
 	old := savings.Of(days()[:88], 7)
 	if old.Since != "" || len(old.Hosts) != 0 {
 		t.Errorf("%+v", old)
