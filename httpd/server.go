@@ -55,6 +55,8 @@ type Options struct {
 	WaitsFor func(rawURL string) []string
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (pages.OriginFacts, error)
+	// Published finds the digests that a site publishes beside a file; nil: nobody can ask.
+	Published func(ctx context.Context, rawURL, agent string) pages.Published
 
 	MetricsApart bool                   // /metrics is answered by ServeMetrics alone
 	Collectors   []prometheus.Collector // of metrics that this package does not know
@@ -103,7 +105,7 @@ func New(s *fsstore.Store, o Options) (*Server, error) {
 	o.setDefaults()
 	o.Access.Logger = o.Logger
 	guard := access.New(o.Access)
-	p, err := pages.New(s, guard, pages.Options{Version: o.Version, Logger: o.Logger, Head: o.Head})
+	p, err := pages.New(s, guard, pages.Options{Version: o.Version, Logger: o.Logger, Head: o.Head, Published: o.Published})
 	if err != nil {
 		return nil, err
 	}

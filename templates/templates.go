@@ -52,6 +52,7 @@ type Action struct {
 	File         string // the row's file in the data directory, for Line
 	Ask          string // the question that is asked first
 	Accept       string // what is accepted from now on
+	SHA256       string // the digest that the download must have
 	First        bool   // it stands in the row, the others in its menu
 }
 
@@ -63,6 +64,9 @@ func (a Action) Post() string {
 	}
 	if a.Accept != "" {
 		v.Set("accept", a.Accept)
+	}
+	if a.SHA256 != "" {
+		v.Set("sha256", a.SHA256)
 	}
 	return strings.TrimSuffix("admin/"+a.Verb+"?"+v.Encode(), "?")
 }
@@ -82,7 +86,7 @@ func (a Action) Line() string {
 	switch {
 	case (a.Verb == "unrule" || a.Verb == "undeny") && domains.MatchString(name):
 		return "rm '" + a.File + "'"
-	case !bare.MatchString(a.Value) || a.File != "" && !bare.MatchString(name) || a.Verb == "ask", a.Verb == "again" && a.File == "":
+	case !bare.MatchString(a.Value) || a.File != "" && !bare.MatchString(name) || a.Verb == "ask" || a.Verb == "digests", a.Verb == "again" && a.File == "":
 		return ""
 	case a.File == "":
 		return "fromcache " + a.Verb + " --data-dir . " + a.Value

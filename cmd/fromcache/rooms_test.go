@@ -113,6 +113,11 @@ var rooms = []room{
 		not: []string{"os", "path/filepath", "syscall"},
 	},
 	{
+		path: "fromcache/fsstore/fetch/published",
+		ours: []string{"fromcache/fsstore/fetch/client"},
+		not:  []string{"os", "path/filepath", "syscall"},
+	},
+	{
 		path: "fromcache/fsstore/fetch/upstream",
 		ours: []string{
 			"fromcache/fsstore", "fromcache/fsstore/fetch/address", "fromcache/fsstore/fetch/client",

@@ -436,6 +436,14 @@ func newServer(store *fsstore.Store, o *serveFlags, pool *fetch.Pool, log *slog.
 		f, err := pool.Head(ctx, rawURL, agent)
 		return pages.OriginFacts(f), err
 	}
+	to.Published = func(ctx context.Context, rawURL, agent string) pages.Published {
+		f := pool.Published(ctx, rawURL, agent)
+		p := pages.Published{Agreed: f.Agreed(), Signatures: f.Signatures, Trouble: f.Trouble}
+		for _, d := range f.Digests {
+			p.Digests = append(p.Digests, pages.PublishedDigest(d))
+		}
+		return p
+	}
 	return httpd.New(store, to)
 }
 

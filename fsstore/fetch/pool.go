@@ -21,6 +21,7 @@ import (
 	"fromcache/fsstore/fetch/address"
 	"fromcache/fsstore/fetch/client"
 	"fromcache/fsstore/fetch/origins"
+	"fromcache/fsstore/fetch/published"
 	"fromcache/fsstore/fetch/upstream"
 )
 
@@ -117,6 +118,14 @@ func (p *Pool) Head(ctx context.Context, raw, agent string) (client.Facts, error
 		return client.Facts{}, errUpstreamOnly
 	}
 	return p.client.Head(ctx, raw, agent)
+}
+
+// Published finds the digests that a site publishes beside a file: see published.Find.
+func (p *Pool) Published(ctx context.Context, raw, agent string) published.Found {
+	if p.o.Upstreams != nil && p.o.Upstreams.Only {
+		return published.Found{Trouble: errUpstreamOnly.Error()}
+	}
+	return published.Find(ctx, p.client, raw, agent)
 }
 
 // Run downloads until ctx ends, then puts what is under way back into queue/, with the parts that

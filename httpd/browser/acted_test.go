@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -152,6 +154,70 @@ func TestAsked(t *testing.T) {
 	b.text("Denied *.example.com")
 	l.eventually("it is denied", func() bool { return len(l.names("denied")) == 1 })
 	b.quiet()
+}
+
+// TestPublishedDigest: what is published beside a file is looked for when asked, for one and for a
+// selection, shown in the row, taken as the digest that the download must have, and compared with what
+// is held on the page of the artifact.
+func TestPublishedDigest(t *testing.T) {
+	l := newLab(t)
+	sum := func(path string) string {
+		s := sha256.Sum256([]byte(strings.Repeat(path+"\n", 100)))
+		return hex.EncodeToString(s[:])
+	}
+	wrong := strings.Repeat("0a", 32)
+	l.origin.says("/good/SHA256SUMS", "text/plain", sum("/good/x.run")+"  x.run\n")
+	l.origin.says("/bad/SHA256SUMS", "text/plain", wrong+"  x.run\n")
+	l.origin.says("/odd/SHA256SUMS", "text/plain", wrong+"  x.run\n"+sum("/odd/x.run")+"  x.run\n")
+	for _, dir := range []string{"good", "bad", "odd"} {
+		for _, name := range []string{".sha256", ".sha256sum", ".asc", ".sig"} {
+			l.origin.says("/"+dir+"/x.run"+name, "text/html", "<p>not found")
+		}
+		for _, name := range []string{"SHA256SUMS.txt", "sha256sum.txt", "sha256sums.txt", "CHECKSUMS", "CHECKSUMS.txt", "checksums.txt"} {
+			l.origin.says("/"+dir+"/"+name, "text/html", "<p>not found")
+		}
+		l.miss("/" + dir + "/x.run")
+	}
+	b := l.tab()
+	b.open("/misses")
+	b.live()
+	b.press(li("/good/x.run"), "Look for digests")
+	b.until(`document.querySelector('` + li("/good/x.run") + ` .beside')?.innerText.includes('published in SHA256SUMS beside it, by 127.0.0.1 over http')`)
+	for _, row := range []string{"/bad/x.run", "/odd/x.run"} {
+		b.eval(`document.querySelector('` + li(row) + ` .pick input').click()`)
+	}
+	b.press("#bulk", "Look for digests")
+	b.until(`document.querySelector('` + li("/odd/x.run") + ` .beside')?.innerText.includes('SHA256SUMS names several digests')`)
+	if b.eval(button(li("/odd/x.run"), "Approve with this digest")) != "undefined" {
+		t.Error("one of several digests can be taken")
+	}
+	b.eval(`document.querySelectorAll('.pick input').forEach(e => { e.checked = false })`)
+	for _, dark := range []bool{false, true} {
+		b.picture("digests", 1440, dark)
+		b.picture("digests-phone", 390, dark)
+	}
+	for _, row := range []string{"/good/x.run", "/bad/x.run"} {
+		b.press(li(row), "Approve with this digest")
+	}
+	l.eventually("one is held", func() bool { return len(l.names("meta")) == 1 && len(l.names("failed")) == 1 })
+	l.sh("grep -q '^sha256 " + sum("/good/x.run") + "$' done/*; grep -q '^sha256 " + wrong + "$' failed/*")
+	l.origin.says("/good/SHA256SUMS", "text/plain", wrong+"  x.run\n")
+	for _, c := range []string{"What is held is another", "it is what is held"} {
+		b.open("/artifacts")
+		b.eval(`document.querySelector('#l-meta a.name').click()`)
+		b.text("curl -fLO")
+		b.live()
+		b.press("main", "Look for digests")
+		b.text(c)
+		l.origin.says("/good/SHA256SUMS", "text/plain", sum("/good/x.run")+"  x.run\n")
+	}
+	b.picture("artifact-digests", 1440, false)
+	b.quiet()
+	b.noScript()
+	b.open("/misses")
+	b.click("#l-misses .row .menu summary")
+	b.click("#l-misses .row [formaction='admin/digests']")
+	b.says("names several digests")
 }
 
 // TestUndoEach: an evict, a rule that was removed and a denial that was taken back are undone in their

@@ -55,7 +55,7 @@ func backTo(r *http.Request) string {
 	}
 	root := answer.Prefix(r) + "/"
 	path, ours := strings.CutPrefix(u.EscapedPath(), root)
-	stays := r.URL.Path == "/admin/again"
+	stays := r.URL.Path == "/admin/again" || r.URL.Path == "/admin/digests"
 	switch {
 	case !ours:
 	case slices.Contains(lists, path),
@@ -65,7 +65,7 @@ func backTo(r *http.Request) string {
 		return "downloads"
 	case strings.HasPrefix(path, "artifacts/"), path == "admin/evict":
 		return "artifacts"
-	case path == "admin/ask", path == "admin/deny":
+	case path == "admin/ask", path == "admin/digests", path == "admin/deny":
 		return "misses"
 	}
 	return "."
@@ -82,6 +82,11 @@ func byName(do func(string, fsstore.Operator) error) func(fsstore.Shown, fsstore
 }
 
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
+	if sum := digestIn(r.Form); sum != "" {
+		return s.doEach(w, r, "key", "approve", func(m fsstore.Shown, by fsstore.Operator) error {
+			return s.approveWith(m, sum, by)
+		})
+	}
 	return s.doEach(w, r, "key", "approve", func(m fsstore.Shown, by fsstore.Operator) error {
 		return s.store.Approve(m.Name, m.Sum, by)
 	})

@@ -39,7 +39,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*askTimeout)
 	defer cancel()
-	found := s.askEach(ctx, names)
+	found := eachOf(names, func(m fsstore.Shown) error { return s.askOne(ctx, m) })
 	s.log.Info("asked origins", "misses", len(names), "answers", found, "addr", answer.ClientAddr(r))
 	if found == 0 {
 		return answer.Refuse(http.StatusNotFound, templates.Word("did.nomiss"))
@@ -54,8 +54,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	return s.write(w, r, http.StatusOK, f)
 }
 
-// askEach asks about each miss that is left, and returns how many there were.
-func (s *Server) askEach(ctx context.Context, names []fsstore.Shown) (found int) {
+// eachOf calls do for each name, a few at the same time, and returns how many were there.
+func eachOf(names []fsstore.Shown, do func(fsstore.Shown) error) (found int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	room := make(chan struct{}, askParallel)
@@ -63,7 +63,7 @@ func (s *Server) askEach(ctx context.Context, names []fsstore.Shown) (found int)
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			if s.askOne(ctx, m) == nil {
+			if do(m) == nil {
 				mu.Lock()
 				found++
 				mu.Unlock()

@@ -35,6 +35,8 @@ type Options struct {
 	Logger  *slog.Logger // nil: discard
 	// Head asks an origin for the header of a URL, by an operator's wish; nil: nobody can ask.
 	Head func(ctx context.Context, rawURL, agent string) (OriginFacts, error)
+	// Published finds the digests that a site publishes beside a file; nil: nobody can ask.
+	Published func(ctx context.Context, rawURL, agent string) Published
 }
 
 // Server answers the pages of one store.

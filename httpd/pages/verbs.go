@@ -21,6 +21,7 @@ func (s *Server) verbs() (routes []answer.Route) {
 		{"rule", maxForm, s.addRule},
 		{"unrule", maxForm, s.removeRule},
 		{"ask", maxForm, s.ask},
+		{"digests", maxForm, s.digests},
 		{"undo", maxForm, s.undo},
 		{"cancel", maxForm, s.cancel},
 		{"retry", maxForm, s.retry},

@@ -35,6 +35,7 @@ type Artifact struct {
 	Scrubbed      time.Time // when the last scrub of all blobs ended; zero: none has since it was fetched
 	Versions      []version // newest first
 	Hidden        bool      // the URL held a credential, which is kept nowhere
+	Beside        *Beside   // nil: no digests were looked for
 }
 
 // version is what was held from one time on.
@@ -86,7 +87,10 @@ func (m *Model) Artifact(k, base string) (*Artifact, error) {
 		p.Scrubbed = last
 	}
 	p.Versions = versionsOf(a)
-	p.Acts = []templates.Action{m.againAction(a.Key), evictAction(a.Key)}
+	p.Acts = []templates.Action{m.againAction(a.Key), action("digests", "quiet", "key", a.Key), evictAction(a.Key)}
+	if p.Beside = m.origins.besideOf(a.Key); p.Beside != nil {
+		p.Beside.Held = a.SHA256
+	}
 	m.jobsOf(p)
 	return p, nil
 }

@@ -76,9 +76,10 @@ type MissRow struct {
 	ID, Key, URL                string
 	Shown                       string // in a form: its key, and the first of its URLs
 	Variants                    Variants
-	Count, Clients, MoreClients int    // of clients their addresses
-	Tools                       int    // how many addresses with each of their tools
-	Facts                       *Facts // nil: the origin was not asked
+	Count, Clients, MoreClients int     // of clients their addresses
+	Tools                       int     // how many addresses with each of their tools
+	Facts                       *Facts  // nil: the origin was not asked
+	Beside                      *Beside // nil: no digests were looked for
 	AtLeast                     bool
 	First, Last                 time.Time
 	Askers                      []asker
@@ -225,6 +226,7 @@ func (m *Model) missRow(j *fsstore.JobFile) MissRow {
 	r.URL = r.Variants.Rows[0].URL
 	r.Acts = missActs(r.Variants)
 	r.Facts = m.origins.of(j.Name)
+	r.Beside = m.besideMiss(j.Name, r.Shown)
 	r.Lines = r.Variants.lines(r.Acts)
 	r.Hints = m.hints(j)
 	return r

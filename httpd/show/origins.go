@@ -29,8 +29,9 @@ type Facts struct {
 type origins struct {
 	mu      sync.Mutex
 	facts   map[string]*Facts // by the name of the miss
-	turn    int               // counts changes
-	sized   map[string]int64  // of these, at sizedAt; never changed
+	beside  map[string]*Published
+	turn    int              // counts changes
+	sized   map[string]int64 // of these, at sizedAt; never changed
 	sizedAt int
 }
 

@@ -99,5 +99,5 @@ func missActs(v Variants) []templates.Action {
 		list = append([]templates.Action{first(v.Rows[0].Act)}, list...)
 		list[0].File = file
 	}
-	return append(list, action("ask", "quiet", "key", m.String()))
+	return append(list, action("ask", "quiet", "key", m.String()), action("digests", "quiet", "key", m.String()))
 }

@@ -294,7 +294,7 @@
   }
   const send = async (form, button) => {
     const of = form.getAttribute('id') // form.id is what a button named id makes it
-    const asks = button?.dataset.verb === 'ask' // it changes nothing
+    const asks = ['ask', 'digests'].includes(button?.dataset.verb) // it changes nothing
     const el = of === 'act' && !asks ? button?.closest('#page .row') : null
     if (el && (acted(el) || gone(el))) return
     if (el) hold(el)
