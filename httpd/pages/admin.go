@@ -84,7 +84,7 @@ func byName(do func(string, fsstore.Operator) error) func(fsstore.Shown, fsstore
 func (s *Server) approve(w http.ResponseWriter, r *http.Request) error {
 	if sum := digestIn(r.Form); sum != "" {
 		return s.doEach(w, r, "key", "approve", func(m fsstore.Shown, by fsstore.Operator) error {
-			return s.approveWith(m, sum, by)
+			return approveWith(s.store, m, sum, by)
 		})
 	}
 	return s.doEach(w, r, "key", "approve", func(m fsstore.Shown, by fsstore.Operator) error {

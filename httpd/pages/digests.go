@@ -55,7 +55,7 @@ func (s *Server) digests(w http.ResponseWriter, r *http.Request) error {
 
 // lookBeside keeps what is published beside the file of a miss, else of an artifact.
 func (s *Server) lookBeside(ctx context.Context, m fsstore.Shown) error {
-	raw, agent, err := s.fileOf(m)
+	raw, agent, err := fileOf(s.store, m)
 	if err != nil {
 		return err
 	}
@@ -68,15 +68,15 @@ func (s *Server) lookBeside(ctx context.Context, m fsstore.Shown) error {
 }
 
 // fileOf returns the URL of a miss or an artifact, and what client asks for it.
-func (s *Server) fileOf(m fsstore.Shown) (raw, agent string, err error) {
-	j, err := s.store.JobFile(fsstore.Misses, m.Name)
+func fileOf(s *fsstore.Store, m fsstore.Shown) (raw, agent string, err error) {
+	j, err := s.JobFile(fsstore.Misses, m.Name)
 	if err == nil {
 		return variantURL(&j, m.Sum), j.Job.UserAgent(), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", "", err
 	}
-	a, err := s.store.Artifact(m.Name)
+	a, err := s.Artifact(m.Name)
 	if err != nil {
 		return "", "", err
 	}
@@ -84,14 +84,14 @@ func (s *Server) fileOf(m fsstore.Shown) (raw, agent string, err error) {
 }
 
 // approveWith approves the URL of a miss that was shown, with the digest that its bytes must have.
-func (s *Server) approveWith(m fsstore.Shown, sum string, by fsstore.Operator) error {
-	j, err := s.store.JobFile(fsstore.Misses, m.Name)
+func approveWith(s *fsstore.Store, m fsstore.Shown, sum string, by fsstore.Operator) error {
+	j, err := s.JobFile(fsstore.Misses, m.Name)
 	if err != nil {
 		return err
 	}
 	for _, v := range j.Job.Variants() {
 		if v.Sum() == m.Sum {
-			_, err := s.store.Add(fsstore.Addition{URL: v.URL, SHA256: sum}, by)
+			_, err := s.Add(fsstore.Addition{URL: v.URL, SHA256: sum}, by)
 			return err
 		}
 	}

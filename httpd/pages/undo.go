@@ -86,10 +86,10 @@ func (s *Server) keep(verb string, st fsstore.State, list []fsstore.Shown) *undo
 	}
 	u := &undone{verb: verb}
 	for _, m := range list {
-		if verb == "deny" && s.isDenied(m.Name) {
+		if verb == "deny" && isDenied(s.store, m.Name) {
 			return nil // it was before, and an undo would take that back
 		}
-		k, err := s.keepOne(verb, st, m.Name)
+		k, err := keepOne(s.store, verb, st, m.Name)
 		if err != nil {
 			continue // the verb itself says what it lacks
 		}
@@ -101,23 +101,23 @@ func (s *Server) keep(verb string, st fsstore.State, list []fsstore.Shown) *undo
 	return u
 }
 
-func (s *Server) isDenied(name string) bool {
-	_, err := s.store.Keep(fsstore.Denied, strings.ToLower(name))
+func isDenied(s *fsstore.Store, name string) bool {
+	_, err := s.Keep(fsstore.Denied, strings.ToLower(name))
 	return err == nil
 }
 
 // keepOne reads the file that a verb changes or removes.
-func (s *Server) keepOne(verb string, st fsstore.State, name string) (fsstore.Kept, error) {
+func keepOne(s *fsstore.Store, verb string, st fsstore.State, name string) (fsstore.Kept, error) {
 	switch verb {
 	case "evict":
-		return s.store.KeepArtifact(name)
+		return s.KeepArtifact(name)
 	case "unrule":
-		text, err := s.store.Allowed.Keep(name)
+		text, err := s.Allowed.Keep(name)
 		return fsstore.Kept{Name: name, Text: text}, err
 	case "undeny":
-		return s.store.Keep(fsstore.Denied, name)
+		return s.Keep(fsstore.Denied, name)
 	}
-	return s.store.Keep(cmp.Or(st, fsstore.Misses), name)
+	return s.Keep(cmp.Or(st, fsstore.Misses), name)
 }
 
 // undo takes back what a verb did.
