@@ -64,6 +64,9 @@ func TestBeforeAllIsRead(t *testing.T) {
 		c.Walk(context.Background(), true, func(string) { once.Do(func() { reads <- true; <-goOn }) })
 	})
 	<-reads
+	for _, all := c.Progress(); all != 50; _, all = c.Progress() { // they are counted meanwhile
+		time.Sleep(time.Millisecond)
+	}
 	n, _ := c.Held()
 	rows, total := c.Search("", "new", 0, 100)
 	if read, all := c.Progress(); c.IsLoaded() || n == 0 || n >= 50 || len(rows) != n || total != n || read >= 50 || all != 50 {

@@ -18,9 +18,8 @@ import (
 // names of what changed go to tell, which may be called by several goroutines.
 func (c *Catalog) Walk(ctx context.Context, all bool, tell func(name string)) error {
 	if !c.IsLoaded() {
-		if err := rows.Count(ctx, c.tree, "meta", func(n int) { c.total.Store(int64(n)) }); err != nil {
-			return err
-		}
+		c.read.Store(0)
+		defer rows.Count(ctx, c.tree, "meta", func(n int) { c.total.Store(int64(n)) })()
 	}
 	seen, err := c.each(ctx, "meta", func(r *held.Reader, name string) (number, bool) {
 		id, has, changed := c.look(r, name, all)

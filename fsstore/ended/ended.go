@@ -73,12 +73,10 @@ const dir = string(tree.Done)
 // it also looks at each file that has one, by lstat, and reads it again if it has changed. The names
 // of what changed go to tell, which may be called by several goroutines.
 func (j *Jobs) Walk(ctx context.Context, all bool, tell func(name string)) error {
-	if !j.IsLoaded() {
-		if err := rows.Count(ctx, j.tree, dir, func(n int) { j.total.Store(int64(n)) }); err != nil {
-			return err
-		}
-	}
 	j.read.Store(0)
+	if !j.IsLoaded() {
+		defer rows.Count(ctx, j.tree, dir, func(n int) { j.total.Store(int64(n)) })()
+	}
 	seen := &rows.Seen{}
 	err := rows.Walk(ctx, j.tree, dir, func() rows.Looker { return &looker{j: j, all: all, tell: tell, seen: seen} })
 	if err != nil {

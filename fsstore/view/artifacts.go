@@ -217,9 +217,9 @@ func (v *View) Hits() int64 {
 }
 
 // Missed returns how often the artifacts were asked for before they were held, and how many bytes
-// that took from their origins.
+// that took from their origins. While meta/ is being read it is of those that have been read.
 func (v *View) Missed() (n, bytes int64) {
-	v.freshen("meta", forEver)
+	v.freshen("meta", patience)
 	return v.catalog.Missed()
 }
 

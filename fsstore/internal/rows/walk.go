@@ -88,14 +88,24 @@ func (w *walk) start(slow bool) {
 	}
 }
 
-// Count counts the names of a directory, and tells how many there are so far.
-func Count(ctx context.Context, t *tree.Tree, dir string, tell func(n int)) error {
-	total := 0
-	return t.EachNames(dir, func(names []string) error {
-		total += len(names)
-		tell(total)
-		return ctx.Err()
-	})
+// Count counts the names of a directory, and tells how many there are so far. Of many it does so beside
+// the caller, because to list a million takes a second; wait waits for the end.
+func Count(ctx context.Context, t *tree.Tree, dir string, tell func(n int)) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		total := 0
+		_ = t.EachNames(dir, func(names []string) error { // the walk has the same error
+			total += len(names)
+			tell(total)
+			return ctx.Err()
+		})
+	}()
+	select {
+	case <-done:
+	case <-time.After(100 * time.Millisecond):
+	}
+	return func() { <-done }
 }
 
 // Seen has a bit for each row whose file a walk has seen.
