@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -54,6 +55,9 @@ func (v *View) runWalk(ctx context.Context, dir string, all bool) {
 	}
 	if ctx.Err() == nil {
 		v.health.Complain("view", err)
+	}
+	if n, _ := v.catalog.Held(); first && max(n, v.ended.Len()) > few {
+		debug.FreeOSMemory() // or what reading took would stay with us for minutes
 	}
 	v.mu.Lock()
 	w := v.walks[dir]
