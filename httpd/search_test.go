@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"fromcache/httpd/pages"
 )
 
 // TestSearchByClientAndDigest: who asked finds what was fetched for it, and nobody whose address only
@@ -39,6 +42,29 @@ func TestSearchByClientAndDigest(t *testing.T) {
 	}
 	if _, body := w.browser().get("/search?q=10.0.0.7"); !strings.Contains(body, "1 because 10.0.0.7 had asked") {
 		t.Error("it is not said why the artifact was found")
+	}
+}
+
+// TestSearchByPublishedDigest: a digest that a site publishes beside a file finds the miss, once
+// somebody has asked for it.
+func TestSearchByPublishedDigest(t *testing.T) {
+	t.Parallel()
+	digest := strings.Repeat("c0de", 16)
+	w := newWorld(t, Options{Published: func(context.Context, string, string) pages.Published {
+		return pages.Published{Digests: []pages.PublishedDigest{{SHA256: digest, In: "SHA256SUMS"}}, Agreed: digest}
+	}})
+	k := missed(w, "https://vendor.example/wanted.run")
+	missed(w, "https://vendor.example/other.run")
+	found := func() int {
+		_, body := w.browser().get("/search?q=" + digest[:12])
+		return strings.Count(body, ` class="pick"`)
+	}
+	if n := found(); n != 0 {
+		t.Errorf("%d are found before anybody has asked", n)
+	}
+	w.browser().post("/admin/digests", "key", k)
+	if n := found(); n != 1 {
+		t.Errorf("%d are found", n)
 	}
 }
 

@@ -74,7 +74,7 @@ func (p *computed) misses(jobs []fsstore.JobFile, q MissQuery, said *origins) ([
 	q.Until = 0
 	found := p.missFound[q]
 	if found == nil {
-		order := q.orderMisses(q.find(jobs, p.missFacts), p.missFacts)
+		order := q.orderMisses(q.find(jobs, p.missFacts, said), p.missFacts)
 		found = &order
 		if len(p.missFound) >= 64 {
 			clear(p.missFound)

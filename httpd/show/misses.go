@@ -123,15 +123,16 @@ func shownAt(j *fsstore.JobFile, until int64) string {
 	return all[0].Sum()
 }
 
-func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact) []int32 {
+func (q MissQuery) find(jobs []fsstore.JobFile, facts []missFact, said *origins) []int32 {
 	found := make([]int32, 0, len(facts))
 	text := strings.ToLower(q.Q)
+	published := said.publishedWith(text)
 	for i := range facts {
 		if q.Host != "" && facts[i].host != q.Host {
 			continue
 		}
 		if text == "" || containsFold(facts[i].url, text) || containsFold(jobs[i].Name, text) ||
-			beginsDigest(jobs[i].Job.Sha256, text) || askedBy(&jobs[i], text) {
+			beginsDigest(jobs[i].Job.Sha256, text) || published[jobs[i].Name] || askedBy(&jobs[i], text) {
 			found = append(found, int32(i))
 		}
 	}

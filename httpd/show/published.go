@@ -44,6 +44,23 @@ func (m *Model) SaidBeside(name string, p Published) {
 		o.beside = map[string]*Published{}
 	}
 	o.beside[name] = &p
+	o.turn++
+}
+
+// publishedWith returns the names of the misses beside whose files a digest is published that begins
+// with text.
+func (o *origins) publishedWith(text string) map[string]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	names := map[string]bool{}
+	for name, p := range o.beside {
+		for _, d := range p.Digests {
+			if beginsDigest(d.SHA256, text) {
+				names[name] = true
+			}
+		}
+	}
+	return names
 }
 
 // maxBeside bounds the memory, some kilobytes each.
