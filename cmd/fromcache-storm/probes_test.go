@@ -36,15 +36,18 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	before, r := h.since().cpu, row{name: fmt.Sprintf("%d probes, somaxconn %d", nodes, somaxconn)}
 	machine, began := h.usage(), time.Now()
 	real := s.shims("FROMCACHE_VERBOSE=1")
+	asking := s.shims("FROMCACHE_VERBOSE=1", "REAL_CURL=true") // these take what the shim takes, and download nothing
 	r.fill(s, h, c, func() {
 		var waves sync.WaitGroup
 		waves.Go(func() { must(t, s.run(c, nodes)) })
 		for i := range size(5, 50) {
 			real.start(i, urls[i%90:][:callsOfNode])
+			asking.start(i, urls[i%90:][:1])
 			time.Sleep(20 * time.Millisecond)
 		}
 		waves.Wait()
 		real.wait()
+		asking.wait()
 	})
 	took := time.Since(began)
 	r.cpu = (h.since().cpu - before) / time.Duration(max(1, c.seen.calls))
@@ -53,6 +56,7 @@ func probes(t *testing.T, somaxconn, nodes int) {
 	note("%s: connected within %v, all within %v, %d retransmitted, bulk %.0f MB/s; a node's own delay p99 %v; other programs had %.0f %% of the machine", r.name, ms(c.seen.burst), ms(took), c.seen.retransmit,
 		float64(load.bytes.Load())/1e6/took.Seconds(), ms(quantile(c.seen.lag, 0.99)), 100*machine.others(h.usage()))
 	note("%s: the real shims' calls came to %v; %d calls of a node, with the downloads, took %v at most", r.name, real.came, callsOfNode, ms(quantile(real.took, 1)))
+	note("%s: the real shims that only asked came to %v; %v at most, median %v, where their limit is %v", r.name, asking.came, ms(quantile(asking.took, 1)), ms(quantile(asking.took, 0.5)), patience)
 	if n := c.seen.status[200]; n != c.seen.calls {
 		t.Logf("%d of %d calls were hits: %v, %d refused, %d without an answer", n, c.seen.calls, c.seen.status, c.seen.refused, c.seen.silent)
 	}
