@@ -29,7 +29,7 @@ struct file {
 };
 
 #if defined(__x86_64__)
-enum { CLOSE = 3, MMAP = 9, MUNMAP = 11, DUP = 32, FCNTL = 72, EXECVE = 59, EXIT_GROUP = 231, WRITE = 1, FUTEX = 202, OPENAT = 257, FSTATAT = 262, PRLIMIT = 302 };
+enum { CLOSE = 3, MMAP = 9, MUNMAP = 11, SIGPROCMASK = 14, DUP = 32, FCNTL = 72, EXECVE = 59, EXIT_GROUP = 231, WRITE = 1, FUTEX = 202, OPENAT = 257, FSTATAT = 262, PRLIMIT = 302 };
 
 static long sys(long n, word a, word b, word c, word d, word e, word f)
 {
@@ -39,7 +39,7 @@ static long sys(long n, word a, word b, word c, word d, word e, word f)
 	return r;
 }
 
-/* thread starts a thread that waits for *go and ends. It has no stack: it makes no call, and no signal has a handler. */
+/* thread starts a thread that waits for *go and ends. It has no stack: it makes no call, and takes no signal, see has_threads. */
 static long thread(word flags, int *go)
 {
 	register int *r12 __asm__("r12") = go;
@@ -51,7 +51,7 @@ static long thread(word flags, int *go)
 	return r;
 }
 #elif defined(__aarch64__)
-enum { CLOSE = 57, MMAP = 222, MUNMAP = 215, DUP = 23, FCNTL = 25, EXECVE = 221, EXIT_GROUP = 94, WRITE = 64, FUTEX = 98, OPENAT = 56, FSTATAT = 79, PRLIMIT = 261 };
+enum { CLOSE = 57, MMAP = 222, MUNMAP = 215, SIGPROCMASK = 135, DUP = 23, FCNTL = 25, EXECVE = 221, EXIT_GROUP = 94, WRITE = 64, FUTEX = 98, OPENAT = 56, FSTATAT = 79, PRLIMIT = 261 };
 
 static long sys(long n, word a, word b, word c, word d, word e, word f)
 {
@@ -166,15 +166,20 @@ static int has_descriptors(void)
 /*
  * has_threads starts that many threads, and lets them end. It does not wait until they have, because on a busy machine each has to wait
  * for its turn; so what they look at is a page that stays. Go, whose own threads they may leave no room for, tries for a fifth of a second.
+ * It may have handlers of signals by then, so they block all.
  */
 static int has_threads(void)
 {
 	const word flags = 0x100 | 0x200 | 0x400 | 0x800 | 0x40000 | 0x10000; /* what a Go runtime asks for */
+	const word all = -1UL;
+	word mask = 0;
 	int *go = (int *)map(sizeof *go, 3), n;
 	if (!go)
 		return 0;
+	sys(SIGPROCMASK, 2 /* set */, (word)&all, (word)&mask, sizeof mask, 0, 0);
 	for (n = 0; n < THREADS && thread(flags, go) > 0;)
 		n++;
+	sys(SIGPROCMASK, 2, (word)&mask, 0, sizeof mask, 0, 0);
 	*(volatile int *)go = 1;
 	sys(FUTEX, (word)go, 1 /* wake */, THREADS, 0, 0, 0);
 	return n == THREADS;
