@@ -163,7 +163,11 @@ func TestBusy(t *testing.T) {
 	} {
 		var n atomic.Int32
 		url, asked := cacheOf(t, func(w http.ResponseWriter, r *http.Request) {
-			if n.Add(1) > c.busy {
+			i := n.Add(1)
+			if i > 1 {
+				time.Sleep(40 * time.Millisecond) // longer than the shim waits without the poller
+			}
+			if i > c.busy {
 				holds(w, r)
 				return
 			}

@@ -84,18 +84,15 @@ func (l *line) askSoon(request string, deadline time.Time) (reply, error) {
 	if err := l.send(request, deadline); err != nil {
 		return readError(err), err
 	}
-	bare, ok := l.conn.(*bareConn)
-	if !ok {
+	if _, bare := l.conn.(*bareConn); !bare {
 		return reply{}, errLater
 	}
 	for !l.whole() {
 		_, err := l.in.Peek(l.in.Buffered() + 1)
 		if err == errLater || err == bufio.ErrBufferFull {
-			conn, err := bare.polled()
-			if err != nil {
+			if err := l.handOver(); err != nil {
 				return readError(err), err
 			}
-			l.conn, l.tcp, l.limit.R = conn, conn, conn
 			return reply{}, errLater
 		}
 		if err != nil {
@@ -103,6 +100,19 @@ func (l *line) askSoon(request string, deadline time.Time) (reply, error) {
 		}
 	}
 	return l.answer(), nil
+}
+
+// handOver has the poller wait for what comes over a bareConn.
+func (l *line) handOver() error {
+	bare, ok := l.conn.(*bareConn)
+	if !ok {
+		return nil
+	}
+	conn, err := bare.polled()
+	if err == nil {
+		l.conn, l.tcp, l.limit.R = conn, conn, conn
+	}
+	return err
 }
 
 // whole reports whether the header of an answer is there, which is no interim one.

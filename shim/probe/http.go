@@ -41,7 +41,12 @@ func (p *Prober) heard(c plan.Cache, l *line, rep reply, last bool) reply {
 func (p *Prober) exchange(
 	q plan.Question, c plan.Cache, request string, deadline time.Time,
 ) (*line, reply) {
-	return p.over(p.lines.take(), q, c, request, deadline)
+	l := p.lines.take()
+	if l != nil && l.handOver() != nil {
+		p.lines.end(l)
+		l = nil
+	}
+	return p.over(l, q, c, request, deadline)
 }
 
 // over is exchange with the connection that is free, or nil.
