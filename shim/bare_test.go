@@ -3,6 +3,8 @@ package shim_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -45,6 +47,54 @@ func TestSignalsWhileAsking(t *testing.T) {
 		if !strings.Contains(out.String(), addr+"/b/") || err != nil || asked.Load() != 1 {
 			t.Errorf("after %v: %q, %v, asked %d times", pause, out.String(), err, asked.Load())
 		}
+	}
+}
+
+// TestSignalMask holds that the real tool has no signals blocked that the call had not, and those
+// that it had, save for some that Go's runtime wants to get.
+func TestSignalMask(t *testing.T) {
+	addr, asked := cacheOf(t, holds)
+	dir := place(t, "curl", script("#!/bin/sh\nexec grep SigBlk /proc/self/status\n"))
+	for _, before := range []string{"", "env --block-signal=USR1,WINCH,ALRM "} {
+		var said []string
+		for _, path := range []string{dir, tools + ":" + dir} {
+			r := run(t, "export PATH="+path+":/usr/bin:/bin; "+before+"curl "+vendorURL, []string{"TMPDIR=" + t.TempDir(), "HOME=/nonexistent", "FROMCACHE_SERVER=" + addr})
+			said = append(said, r.stdout+r.stderr)
+		}
+		if said[0] != said[1] || !strings.HasPrefix(said[0], "SigBlk:") {
+			t.Errorf("%s: %q, through the shim %q", before, said[0], said[1])
+		}
+	}
+	if asked.Load() != 2 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+// late is a handler's writer that sends the header, and the body later than the shim waits without
+// the poller.
+type late struct{ http.ResponseWriter }
+
+func (l late) Write(b []byte) (int, error) {
+	l.ResponseWriter.(http.Flusher).Flush()
+	time.Sleep(40 * time.Millisecond)
+	return l.ResponseWriter.Write(b)
+}
+
+// TestLateParts holds that a call which goes on with a file gets its parts from a cache that is slow
+// to send them, though it had said at once that it holds the file.
+func TestLateParts(t *testing.T) {
+	w := newWorld(t)
+	cache := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			time.Sleep(40 * time.Millisecond)
+			rw = late{rw}
+		}
+		w.serveCache(rw, r)
+	}))
+	defer cache.Close()
+	r := run(t, "printf '/a\\n' >a; curl -sS -C - -O "+w.origin.URL+"/late/a", w.env(t.TempDir(), tools+":"+realPath(), "FROMCACHE_SERVER="+cache.URL))
+	if got := w.outcome("late", 0); got != "hit" || r.files["/a"] != string(content("/a")) {
+		t.Errorf("%s, status %d, %q", got, r.status, r.stderr)
 	}
 }
 

@@ -48,7 +48,8 @@
 // dies, and its retries go to the cache.
 //
 // Where a cache is set, a signal that was ignored on entry is so in the real tool only if it is
-// SIGHUP or SIGINT, and a standard input that was closed is /dev/null, because Go's runtime sees to
-// both before any code of ours runs. A wrapper script that clears its environment and calls itself
-// by PATH loops with the shim as it would without it.
+// SIGHUP or SIGINT, a blocked one only if it is none that Go's runtime wants to get, as SIGTERM, and
+// a standard input that was closed is /dev/null, because the runtime sees to that before any code of
+// ours runs. A wrapper script that clears its environment and calls itself by PATH loops with the
+// shim as it would without it.
 package shim
