@@ -69,6 +69,35 @@ func TestTriage(t *testing.T) {
 	b.quiet()
 }
 
+// TestKeysOfJobs: on the page of downloads a job is cancelled, put back and dismissed by the keyboard.
+func TestKeysOfJobs(t *testing.T) {
+	l := newLab(t)
+	l.add("/slow/a.bin")
+	l.add("/gone.bin")
+	l.eventually("one runs, one failed", func() bool { return len(l.names("active")) == 1 && len(l.names("failed")) == 1 })
+	b := l.tab()
+	b.open("/downloads")
+	b.live()
+	key := func(k string) { b.run(chromedp.KeyEvent(k)) }
+	at := func(list string) { b.eval(`document.querySelector('` + list + ` .row').focus()`) }
+	b.until(`document.querySelector('#l-active .row')`)
+	at("#l-active")
+	key("r") // which a job that runs does not know
+	key("c")
+	l.eventually("it is cancelled", func() bool { return len(l.names("cancelled")) == 1 })
+	b.until(`document.querySelector('.acted .undo')`)
+	key("u")
+	l.eventually("it is back", func() bool { return len(l.names("cancelled")) == 0 && len(l.names("active")) == 1 })
+	b.until(`document.querySelector('#l-failed .row')`)
+	at("#l-failed")
+	key("d")
+	l.eventually("it is dismissed", func() bool { return len(l.names("failed")) == 0 })
+	b.until(`document.querySelector('#l-failed .acted .undo')`)
+	key("u")
+	l.eventually("it is a failure again", func() bool { return len(l.names("failed")) == 1 })
+	b.quiet()
+}
+
 // TestFirstMiss: at a desk and on a phone the first miss is to be seen without scrolling, below a head
 // of 150 pixels at most and with more after it; a row has at most two buttons at rest, and on a phone
 // each of them has 44 pixels.

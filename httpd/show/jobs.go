@@ -216,7 +216,7 @@ func jobActs(j *fsstore.JobFile) []templates.Action {
 	case fsstore.Done:
 		again := act("retry", "quiet", "id")
 		again.Label = templates.Word("verb.again")
-		return []templates.Action{first(again)}
+		return []templates.Action{again}
 	case fsstore.Failed, fsstore.Cancelled:
 		list := []templates.Action{
 			first(act("retry", "quiet", "id")),

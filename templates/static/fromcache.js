@@ -433,6 +433,7 @@
   const keys = {
     j: () => step(1), k: () => step(-1),
     a: () => doVerb('approve'), d: () => doVerb('dismiss'), x: () => doVerb('deny'), o: () => doVerb('ask'),
+    r: () => doVerb('retry'), c: () => doVerb('cancel'),
     u: () => undoable.at(-1)?.(),
     '/': () => { for (const what of ['focus', 'select']) $('.find input')?.[what]() },
     '?': () => { $('#keys').showModal(); $('#keys-on').checked = !keysOff() },
