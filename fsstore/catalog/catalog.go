@@ -7,6 +7,7 @@
 //	table.go    the rows
 //	order.go    the rows in the order of a column
 //	search.go   the rows that have some words
+//	word.go     whether a row has a word
 //	walk.go     reading meta/ and hits/
 //	find.go     by digest, by name
 package catalog

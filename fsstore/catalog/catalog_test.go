@@ -169,7 +169,7 @@ func TestSearch(t *testing.T) {
 	walked(t, c)
 	for q, want := range map[string]int{
 		"": 1501, "setup.exe": 1, "SETUP EXAMPLE": 1, "setup nowhere": 0, a.SHA256[:7]: 1, a.SHA256: 1,
-		"example.com--": 1, a.Key: 1, "package-": 1500, "package-77": 1 + 10, "nothing": 0,
+		"example.com--": 1, a.Key: 1, strings.ToUpper(a.Key): 1, a.Key[len(a.Key)-32:]: 1, a.Key[len(a.Key)-32:][:9]: 1, "package-": 1500, "package-77": 1 + 10, "nothing": 0,
 	} {
 		rows, total := c.Search(q, "name", 0, 20)
 		if total != want || len(rows) != min(want, 20) {
@@ -177,6 +177,18 @@ func TestSearch(t *testing.T) {
 		}
 		if want == 1 && (rows[0].URL != a.URL || rows[0].Key != a.Key || rows[0].SHA256 != a.SHA256 || !rows[0].Fetched.Equal(a.Fetched)) {
 			t.Errorf("%q: %+v", q, rows[0])
+		}
+	}
+	all, _ := c.Search("", "name", 0, 1501)
+	for _, q := range []string{"/", "ackage-1", "0", "11", "ee", "pp", "//", "https", "package-7", "7", "e?v=1", "age-14999"} {
+		want := 0
+		for _, r := range all {
+			if strings.Contains(strings.ToLower(r.URL), q) {
+				want++
+			}
+		}
+		if _, total := c.Search(q, "name", 0, 20); total != want {
+			t.Errorf("%q: %d, not %d", q, total, want)
 		}
 	}
 	first, _ := c.Search("package-", "name", 0, 1500)

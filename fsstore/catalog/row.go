@@ -128,14 +128,19 @@ func lowerHex(c byte) int {
 }
 
 // keyPrefix returns the key of a simple URL up to its digits.
-func keyPrefix(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	path, _, _ := strings.Cut(rest, "?")
-	host, _, ok := strings.Cut(path, "/")
-	if !ok {
-		return ""
+func keyPrefix(url string) string { return string(appendKeyPrefix(nil, []byte(url))) }
+
+func appendKeyPrefix(b, url []byte) []byte {
+	_, rest, _ := bytes.Cut(url, []byte("://"))
+	if i := bytes.IndexByte(rest, '?'); i >= 0 {
+		rest = rest[:i]
 	}
-	return host + "--" + path[strings.LastIndexByte(path, '/')+1:] + "--"
+	host := bytes.IndexByte(rest, '/')
+	if host < 0 {
+		return b
+	}
+	b = append(append(b, rest[:host]...), "--"...)
+	return append(append(b, rest[bytes.LastIndexByte(rest, '/')+1:]...), "--"...)
 }
 
 // lowerURL returns a row's URL in lower case.
@@ -192,6 +197,14 @@ func (t *table) key(p *packed) string {
 		return string(b)
 	}
 	return keyPrefix(t.url(p)) + hex.EncodeToString(b)
+}
+
+// appendLowerKey appends a row's key in lower case.
+func (t *table) appendLowerKey(b []byte, p *packed) []byte {
+	if p.keyLen > 0 {
+		return append(b, bytes.ToLower(t.keyText(p))...)
+	}
+	return hex.AppendEncode(appendKeyPrefix(b, t.lowerURL(p)), t.keyText(p))
 }
 
 func (t *table) row(id uint32) Row {
