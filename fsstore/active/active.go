@@ -13,6 +13,7 @@ package active
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"fromcache/fsstore/allowed"
@@ -43,6 +44,9 @@ type shared struct {
 	allowed *allowed.Rules
 	hosts   *hosts.Hosts
 	space   space
+
+	endings sync.Mutex
+	ends    [4]ending // those of recoverNames, in its order; of endings
 }
 
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs

@@ -182,6 +182,26 @@ func TestOrphanOfThisBootIsTakenAtOnce(t *testing.T) {
 	}
 }
 
+// A job that is moved out of active/ gets its name once its worker is dead, though nothing else changes in
+// the directory.
+func TestMovedWhileItsWorkerLived(t *testing.T) {
+	const settled = 5 * time.Second
+	dir := t.TempDir() + "/data"
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.OpenAt(t, dir, fsstore.Options{})
+		c := storetest.MustClaim(t, s, storetest.Add(t, s, storetest.CudaURL))
+		storetest.Run(t, s.Dir(), "mv active/* denied/")
+		for range 3 {
+			storetest.Must(t, s.Recover())
+			time.Sleep(settled)
+		}
+		storetest.Want(t, s, fsstore.Denied, tree.Base(c.Path()))
+		c.Close()
+		storetest.Must(t, s.Recover())
+		storetest.Want(t, s, fsstore.Denied, c.Key)
+	})
+}
+
 // An operator's mv out of active/ to denied/ is a denial, though the worker died
 // before it saw it.
 func TestDeniedAsItsWorkerDied(t *testing.T) {
