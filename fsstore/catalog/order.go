@@ -184,14 +184,18 @@ func (c *Catalog) prepare(order string) {
 // kept. It looks at each row, and keeps the first ones.
 func (t *table) first(order string, from, n int, is func(id uint32) bool) (ids []uint32) {
 	var best []entry
-	most := 2 * (from + n)
+	most, full := 2*(from+n), false
 	for id := range t.used {
 		if !is(id) {
 			continue
 		}
-		if best = append(best, t.entry(order, id)); len(best) == most {
+		e := t.entry(order, id)
+		if full && compareEntries(e, best[from+n-1]) > 0 {
+			continue
+		}
+		if best = append(best, e); len(best) == most {
 			slices.SortFunc(best, compareEntries)
-			best = best[:from+n]
+			best, full = best[:from+n], true
 		}
 	}
 	slices.SortFunc(best, compareEntries)

@@ -70,13 +70,14 @@ func (j *Jobs) settle(of func(t *table) *rows.Order) {
 // first returns the newest n rows from one on, of those for which is is true. It looks at each row.
 func (t *table) first(from, n int, is func(id uint32) bool) []uint32 {
 	var best []uint32
+	full := false // of the newest
 	for id := range t.used {
-		if !is(id) {
+		if !is(id) || full && t.compare(id, best[from+n-1]) > 0 {
 			continue
 		}
 		if best = append(best, id); len(best) == 2*(from+n) {
 			slices.SortFunc(best, t.compare)
-			best = best[:from+n]
+			best, full = best[:from+n], true
 		}
 	}
 	slices.SortFunc(best, t.compare)
