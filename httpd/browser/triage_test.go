@@ -157,7 +157,14 @@ func TestMovingList(t *testing.T) {
 	b.open("/misses?sort=last") // new ones come on top
 	b.live()
 	b.eval(`(() => { window.busy = 0; const was = fetch; window.fetch = async (to, o) => { busy++; try { return await was(to, o) } finally { busy-- } } })()`)
-	const live = `[...document.querySelectorAll('#l-misses .row:not(.acted, .gone)')].filter(e => e.getBoundingClientRect().bottom < innerHeight)`
+	// What lies at the point that is pressed is looked at in each frame.
+	b.eval(`(() => { window.at = [0, 0]; window.lies = ''; let since = 0
+		const frame = () => { const e = document.elementFromPoint(...at)?.closest('.row')?.querySelector('input')?.value.split('@')[0] ?? ''
+			if (e !== lies) { lies = e; since = performance.now() }
+			requestAnimationFrame(frame) }
+		frame()
+		addEventListener('pointerdown', () => { window.seen = performance.now() - since > 300 ? lies : '' }, true) })()`)
+	const live = `[...document.querySelectorAll('#l-misses .row:not(.acted, .gone)')].filter(e => e.checkVisibility() && e.getBoundingClientRect().bottom < innerHeight)`
 	away := func() { b.run(chromedp.MouseEvent("mouseMoved", 5, 5)) }
 	hits := 0
 	for range 200 {
@@ -183,21 +190,27 @@ func TestMovingList(t *testing.T) {
 				l.sh("rm -f misses/" + removed)
 			}
 		}
-		where := b.eval(fmt.Sprintf(`(row => { const r = row.querySelector('.acts button').getBoundingClientRect()
-			return row.querySelector('input').value.split('@')[0] + ' ' + (r.left + r.width / 2) + ' ' + (r.top + r.height / 2) })(`+live+`[%d])`, rand.IntN(3)))
+		where := b.eval(fmt.Sprintf(`(row => { if (!row) return ''; lies = seen = ''; const r = row.querySelector('.acts button').getBoundingClientRect()
+			at = [r.left + r.width / 2, r.top + r.height / 2]
+			return row.querySelector('input').value.split('@')[0] + ' ' + at.join(' ') })(`+live+`[%d])`, rand.IntN(3)))
 		var x, y float64
 		var name string
-		fmt.Sscan(where, &name, &x, &y)
-		stir()
-		if moves {
-			time.Sleep(time.Duration(rand.IntN(900)) * time.Millisecond)
+		if n, _ := fmt.Sscan(where, &name, &x, &y); n < 3 {
+			continue // it has just gone
 		}
+		stir()
+		pause := 250 // ms; a press within 400 of a move is for none
+		if moves {
+			pause = 1000
+		}
+		time.Sleep(time.Duration(rand.IntN(pause)) * time.Millisecond)
 		b.run(chromedp.MouseEvent("mouseMoved", x, y))
-		under := b.eval(fmt.Sprintf(`document.elementFromPoint(%v, %v)?.closest('.row')?.querySelector('input')?.value.split('@')[0] ?? ''`, x, y))
+		under := b.eval(`document.elementFromPoint(...at)?.closest('.row')?.querySelector('input')?.value.split('@')[0] ?? ''`)
 		stir()
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 		before := l.names("queue", "active")
 		b.run(chromedp.MouseClickXY(x, y))
+		seen := b.eval(`seen`) // lay there for 0.3 s, though perhaps not when the pointer came
 		if rand.IntN(2) == 0 {
 			b.run(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 		}
@@ -205,14 +218,15 @@ func TestMovingList(t *testing.T) {
 		for _, got := range l.names("queue", "active") {
 			if stem, _, _ := strings.Cut(strings.TrimSuffix(got, ".job"), "@"); slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, stem) }) {
 				continue
-			} else if stem != name && stem != under {
+			} else if stem != name && stem != under && stem != seen {
 				t.Errorf("pressed %s over %s, and %s was approved", name, under, stem)
 			}
 			hits++
 		}
 	}
-	if hits < 60 {
-		t.Errorf("only %d of 200 presses approved anything", hits)
+	t.Logf("%d of 200 presses approved something", hits)
+	if hits < 20 { // the others came while the list had just moved
+		t.Error("too few for the test to tell anything")
 	}
 }
 
