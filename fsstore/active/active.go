@@ -46,7 +46,7 @@ type shared struct {
 	space   space
 
 	endings sync.Mutex
-	ends    [4]ending // those of recoverNames, in its order; of endings
+	ends    [4]tree.Visits // those of recoverNames, in its order; of endings
 }
 
 // New returns the Claims of one data directory, on the rooms below it. Claims say in their jobs

@@ -3,7 +3,6 @@ package active
 import (
 	"errors"
 	"os"
-	"time"
 
 	"fromcache/fsstore/held"
 	"fromcache/fsstore/internal/tree"
@@ -85,60 +84,25 @@ func (c *Claim) recover() error {
 	return c.Requeue("its worker has died")
 }
 
-// ending is a directory in which jobs end, as Recover has seen it.
-type ending struct {
-	seen   tree.DirSeen
-	again  bool // some names are to be looked at again, or all
-	many   bool
-	listed time.Time
-}
-
-// A directory with more names than manyNames, which take a second for a million, is listed once in
-// restMany at most.
-const (
-	manyNames = 100_000
-	restMany  = 2 * time.Minute
-)
-
 // recoverNames renames jobs that an operator moved out of active/ after their owner had died, as
-// the owner would have done. In denied/ a file denies only by its right name. It lists a directory
-// only where names may have come.
+// the owner would have done. In denied/ a file denies only by its right name.
 func (cs *Claims) recoverNames() (errs []error) {
 	cs.endings.Lock()
 	defer cs.endings.Unlock()
 	for i, st := range []tree.State{tree.Cancelled, tree.Failed, tree.Done, tree.Denied} {
-		e := &cs.ends[i]
-		differ, err := e.seen.NamesMayDiffer(cs.tree, string(st))
-		e.again = e.again || differ || err != nil
-		if err == nil && e.again && !(e.many && time.Since(e.listed) < restMany) {
-			err = cs.recoverNamesIn(st, e)
-		}
-		errs = append(errs, err)
-	}
-	return errs
-}
-
-func (cs *Claims) recoverNamesIn(st tree.State, e *ending) error {
-	n := 0
-	e.again, e.listed = false, time.Now()
-	err := cs.tree.EachNames(string(st), func(names []string) error {
-		n += len(names)
-		for _, name := range names {
+		errs = append(errs, cs.ends[i].Visit(cs.tree, string(st), func(name string) (again bool) {
 			stem, _, ok := tree.SplitActive(name)
 			if !ok {
-				continue
+				return false
 			}
 			err := cs.renameMoved(st, name, stem)
-			e.again = e.again || err != nil //guard:TestMovedWhileItsWorkerLived
 			if !isOwned(err) {
 				cs.health.Complain("recover", err)
 			}
-		}
-		return nil
-	})
-	e.many = n > manyNames
-	e.again = e.again || err != nil
-	return err
+			return err != nil //guard:TestMovedWhileItsWorkerLived
+		}))
+	}
+	return errs
 }
 
 func (cs *Claims) renameMoved(st tree.State, name, stem string) error {
