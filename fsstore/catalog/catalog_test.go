@@ -191,6 +191,17 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%q: %d, not %d", q, total, want)
 		}
 	}
+	for _, q := range []string{"--", "--package-7", "e--package-14", "-77.", "--0", "--a7", "--ab", "example--", "-1.deb--", "b--f"} {
+		want := 0
+		for _, r := range all {
+			if strings.Contains(strings.ToLower(r.Key), q) || strings.Contains(strings.ToLower(r.URL), q) {
+				want++
+			}
+		}
+		if _, total := c.Search(q, "name", 0, 20); total != want {
+			t.Errorf("%q in keys: %d, not %d", q, total, want)
+		}
+	}
 	first, _ := c.Search("package-", "name", 0, 1500)
 	for from := 0; from < 1500; from += 100 {
 		rows, _ := c.Search("package-", "name", from, 100)

@@ -132,6 +132,11 @@ func keyPrefix(url string) string { return string(appendKeyPrefix(nil, []byte(ur
 
 func appendKeyPrefix(b, url []byte) []byte {
 	_, rest, _ := bytes.Cut(url, []byte("://"))
+	return appendHostAndBase(b, rest)
+}
+
+// appendHostAndBase is appendKeyPrefix of a URL without its scheme.
+func appendHostAndBase(b, rest []byte) []byte {
 	if i := bytes.IndexByte(rest, '?'); i >= 0 {
 		rest = rest[:i]
 	}
@@ -199,12 +204,20 @@ func (t *table) key(p *packed) string {
 	return keyPrefix(t.url(p)) + hex.EncodeToString(b)
 }
 
-// appendLowerKey appends a row's key in lower case.
-func (t *table) appendLowerKey(b []byte, p *packed) []byte {
+// appendLowerKey appends a row's key in lower case; the digits at its end only where they are wanted.
+func (t *table) appendLowerKey(b []byte, p *packed, digits bool) []byte {
 	if p.keyLen > 0 {
 		return append(b, bytes.ToLower(t.keyText(p))...)
 	}
-	return hex.AppendEncode(appendKeyPrefix(b, t.lowerURL(p)), t.keyText(p))
+	if p.flags&(http|https) != 0 {
+		b = appendHostAndBase(b, t.afterScheme(p))
+	} else {
+		b = appendKeyPrefix(b, t.lowerURL(p))
+	}
+	if digits {
+		b = hex.AppendEncode(b, t.keyText(p))
+	}
+	return b
 }
 
 func (t *table) row(id uint32) Row {

@@ -13,11 +13,12 @@ type word struct {
 	digits []byte // its bytes in hex, if it is a beginning of a digest
 	odd    bool   // and half a byte more
 	inKey  bool
+	toEnd  bool // it may reach into the digits at the end of a key
 }
 
 func wordsOf(q string) (words []word) {
 	for _, w := range strings.Fields(strings.ToLower(q)) {
-		word := word{text: []byte(w), inKey: strings.Contains(w, "--")}
+		word := word{text: []byte(w), inKey: strings.Contains(w, "--"), toEnd: endsInHex(w)}
 		if len(w) >= 4 && len(w) <= 64 && strings.Trim(w, "0123456789abcdef") == "" {
 			word.odd = len(w)%2 == 1
 			word.digits, _ = hex.DecodeString(w + strings.Repeat("0", len(w)%2))
@@ -25,6 +26,10 @@ func wordsOf(q string) (words []word) {
 		words = append(words, word)
 	}
 	return words
+}
+
+func endsInHex(w string) bool {
+	return strings.IndexByte("0123456789abcdef", w[len(w)-1]) >= 0
 }
 
 // sampled is how much of the rows' text chooseRare counts.
@@ -67,7 +72,7 @@ func (t *table) hasWord(p *packed, w *word, key *[]byte) bool {
 		return true
 	}
 	if w.inKey || p.urlLen == 0 || w.digits != nil && p.keyLen > 0 {
-		*key = t.appendLowerKey((*key)[:0], p)
+		*key = t.appendLowerKey((*key)[:0], p, w.toEnd)
 		return w.isIn(*key)
 	}
 	return false
