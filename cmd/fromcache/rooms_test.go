@@ -55,7 +55,7 @@ var rooms = []room{
 	{path: "fromcache/fsstore/job", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/kind", ours: []string{"fromcache/fsstore/key"}, not: []string{"os", "net/http"}},
 	{path: "fromcache/fsstore/internal/tree", ours: under("/internal/tree"), third: []string{unix, "github.com/google/renameio/v2"}, not: noNetwork},
-	{path: "fromcache/fsstore/internal/rows", ours: []string{"fromcache/fsstore/internal/tree"}, third: []string{"github.com/tidwall/btree"}, not: noNetwork},
+	{path: "fromcache/fsstore/internal/rows", ours: []string{"fromcache/fsstore/internal/tree"}, not: noNetwork},
 	{path: "fromcache/fsstore/internal/changes", third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/hosts", ours: under("/hosts"), third: []string{unix}, not: noNetwork},
 	{path: "fromcache/fsstore/health", ours: under("/health"), third: []string{unix, "golang.org/x/time/rate"}, not: noNetwork},

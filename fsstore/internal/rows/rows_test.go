@@ -15,9 +15,9 @@ func TestOrder(t *testing.T) {
 	o := rows.NewOrder(func(a, b uint32) int { return cmp.Or(cmp.Compare(value[a], value[b]), cmp.Compare(a, b)) })
 	is := func(id uint32) bool { return value[id] != 0 }
 	random := rand.New(rand.NewPCG(1, 2))
-	for round, many := range []int{0, 1, 500, 3, 1, 400, 20, 1000, 2, 0, 30} {
+	for round, many := range []int{0, 1, 500, 3, 1, 400, 20, 9000, 2, 200, 0, 300, 30, 250, 100} {
 		for range many {
-			id := random.Uint32N(1500)
+			id := random.Uint32N(5000)
 			if is(id) {
 				o.Remove(id)
 			}
@@ -39,6 +39,14 @@ func TestOrder(t *testing.T) {
 		}
 		if many == 400 {
 			o.Load(want)
+		}
+		for i, id := range want {
+			if at, ok := o.At(i); !ok || at != id {
+				t.Fatalf("round %d: %d is at %d, not %d", round, at, i, id)
+			}
+		}
+		if _, ok := o.At(len(want)); ok {
+			t.Errorf("round %d: there is one behind the last", round)
 		}
 		if n := len(want); n > 0 {
 			at := o.After(func(id uint32) bool { return value[id] >= 50 })
