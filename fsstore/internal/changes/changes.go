@@ -16,10 +16,11 @@ import (
 
 // Watch watches directories while Run runs. Any goroutine may use it.
 type Watch struct {
-	dirs []string
-	now  atomic.Uint64 // the Moment; 0: something changes, or may
-	last uint64        // Moment that was
-	mu   sync.RWMutex  // held while queue is used, so that it is not closed meanwhile
+	dirs  []string
+	asked atomic.Bool   // Now was called
+	now   atomic.Uint64 // the Moment; 0: something changes, or may
+	last  uint64        // Moment that was
+	mu    sync.RWMutex  // held while queue is used, so that it is not closed meanwhile
 	queue
 }
 
@@ -40,6 +41,7 @@ func New(dirs ...string) *Watch { return &Watch{dirs: dirs} }
 // Now returns the Moment, zero where there is none.
 func (w *Watch) Now() Moment {
 	if w.now.Load() == 0 {
+		w.asked.Store(true)
 		return 0
 	}
 	w.mu.RLock()
@@ -50,11 +52,11 @@ func (w *Watch) Now() Moment {
 	return Moment(w.now.Load()) // after the queue: whoever empties it has ended the Moment before
 }
 
-// Run watches until ctx ends, and calls ended, unless it is nil, when a Moment has. Where the system
-// grants no watch there is never one.
+// Run watches from the first call of Now until ctx ends, and calls ended, unless it is nil, when a
+// Moment has. Where the system grants no watch there is never one.
 func (w *Watch) Run(ctx context.Context, ended func(Moment)) {
 	for ctx.Err() == nil {
-		if w.opened() {
+		if w.asked.Load() && w.opened() {
 			w.follow(ctx, ended)
 			w.closeQueue()
 		}
