@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,7 +53,7 @@ func makesOnce(at string) error {
 	return nil
 }
 
-// locks: flock keeps a second opener out, and ends with its file.
+// locks: flock keeps a second opener out, and ends with its file, or soon after.
 func locks(at string) error {
 	name := at + "lock"
 	if err := write(name, ""); err != nil {
@@ -75,11 +76,19 @@ func locks(at string) error {
 		return cannot("A lock keeps nobody out (flock).")
 	}
 	a.Close()
-	if err := flock(b); err != nil {
+	err = flock(b)
+	for end := time.Now().Add(lockEnds); err != nil && time.Now().Before(end); err = flock(b) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
 		return cannot("A lock outlives the file that had it (flock: %v).", err)
 	}
 	return nil
 }
+
+// lockEnds is how long a lock may outlive its file, because FUSE tells a file system of a close in the
+// background.
+const lockEnds = 5 * time.Second
 
 func flock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
 
