@@ -243,6 +243,28 @@ func TestRowsComeAndGo(t *testing.T) {
 }
 
 // An order that is made while rows come and go has those that there are at the end.
+// Names are in order whenever the artifacts were fetched, at once and after more have come.
+func TestNamesAreInOrder(t *testing.T) {
+	s := storetest.TestStore(t)
+	hold := func(name string, day int) string {
+		a := storetest.Hold(t, s, "https://example.com/"+name, name)
+		storetest.Run(t, s.Dir(), fmt.Sprintf("sed -i 's/\"fetched_at\": \"[^\"]*/\"fetched_at\": \"2026-01-%02dT00:00:00Z/' meta/%s.json", day, a.Key))
+		return a.Key + ".json"
+	}
+	hold("b", 3)
+	hold("d", 9)
+	hold("a", 1)
+	c, _ := catalogOf(t, s)
+	walked(t, c)
+	if got := urlsOf(c.List("name", 0, 10)); !slices.Equal(got, []string{"a", "b", "d"}) {
+		t.Errorf("%v", got)
+	}
+	c.Refresh(hold("c", 5))
+	if got := urlsOf(c.List("name", 0, 10)); !slices.Equal(got, []string{"a", "b", "c", "d"}) {
+		t.Errorf("%v with one more", got)
+	}
+}
+
 func TestOrdersAreMadeBesideChanges(t *testing.T) {
 	s := storetest.TestStore(t)
 	storetest.FillMeta(t, s, 3000)

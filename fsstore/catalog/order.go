@@ -61,6 +61,7 @@ type making struct {
 type entry struct {
 	first, then int64
 	text        []byte
+	last        int64
 	id          uint32
 }
 
@@ -68,6 +69,8 @@ func (t *table) entry(name string, id uint32) (e entry) {
 	p := t.at(id)
 	e = entry{id: id, then: -p.fetched}
 	switch name {
+	case "name":
+		e.then, e.last = 0, -p.fetched
 	case "size":
 		e.first = -p.size
 	case "misses":
@@ -85,7 +88,7 @@ func (t *table) entry(name string, id uint32) (e entry) {
 }
 
 func compareEntries(a, b entry) int {
-	return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.then, b.then), bytes.Compare(a.text, b.text), cmp.Compare(a.id, b.id))
+	return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.then, b.then), bytes.Compare(a.text, b.text), cmp.Compare(a.last, b.last), cmp.Compare(a.id, b.id))
 }
 
 // compare orders two rows. No two rows are equal.
