@@ -216,7 +216,17 @@ func (b *browser) do(method, path string, form url.Values) (*http.Response, stri
 	return resp, body.String()
 }
 
-func (b *browser) get(path string) (*http.Response, string) { return b.do(http.MethodGet, path, nil) }
+// get asks again for a few seconds while the page says that it does not know everything yet.
+func (b *browser) get(path string) (resp *http.Response, body string) {
+	for range 60 {
+		resp, body = b.do(http.MethodGet, path, nil)
+		if !strings.Contains(body, "are still being read") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return resp, body
+}
 
 func (b *browser) post(path string, kv ...string) (*http.Response, string) {
 	form := url.Values{}
