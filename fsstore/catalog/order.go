@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strings"
 
 	"fromcache/fsstore/internal/rows"
 )
@@ -57,7 +56,7 @@ type making struct {
 	changed []uint32 // rows that came or changed meanwhile
 }
 
-// entry is what one row is ordered by. Its text stays as it is when the row goes.
+// entry is what one row is ordered by, and no two are equal. Its text stays as it is when the row goes.
 type entry struct {
 	first, then int64
 	text        []byte
@@ -91,31 +90,9 @@ func compareEntries(a, b entry) int {
 	return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.then, b.then), bytes.Compare(a.text, b.text), cmp.Compare(a.last, b.last), cmp.Compare(a.id, b.id))
 }
 
-// compare orders two rows. No two rows are equal.
+// compare orders two rows.
 func (t *table) compare(order string, a, b uint32) int {
-	p, q := t.at(a), t.at(b)
-	n := 0
-	switch order {
-	case "key":
-		return cmp.Or(strings.Compare(t.key(p), t.key(q)), cmp.Compare(a, b))
-	case "size":
-		n = cmp.Compare(q.size, p.size)
-	case "misses":
-		n = cmp.Compare(q.misses, p.misses)
-	case "hits":
-		n = cmp.Compare(q.hits, p.hits)
-	case "saved":
-		n = cmp.Compare(saved(q.size, q.hits), saved(p.size, p.hits))
-	case "name":
-		n = bytes.Compare(t.afterScheme(p), t.afterScheme(q))
-	}
-	if n == 0 && order != "saved" {
-		n = cmp.Compare(q.fetched, p.fetched)
-	}
-	if n == 0 && order != "name" {
-		n = bytes.Compare(t.afterScheme(p), t.afterScheme(q))
-	}
-	return cmp.Or(n, cmp.Compare(a, b))
+	return compareEntries(t.entry(order, a), t.entry(order, b))
 }
 
 // List returns at most n rows from one on, in an order of Sorts. Its work depends on n, not on how
